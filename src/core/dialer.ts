@@ -1,0 +1,142 @@
+/**
+ * The seam between the pool and the runtime: what a dialer is asked for, and the socket it gives.
+ *
+ * Push, not pull: a socket is read all the time, so an idle peer that hangs up, or speaks out of
+ * turn, is noticed at once.
+ *
+ * @module
+ */
+
+/** A version of TLS that hotconn speaks. */
+export type TlsVersion = "TLSv1.2" | "TLSv1.3";
+
+/**
+ * The TLS parameters of a connection. Two connections whose parameters differ are never shared.
+ */
+export interface TlsOptions {
+  /**
+   * The name sent in the handshake and checked against the certificate, where it is not the host's.
+   */
+  readonly serverName?: string;
+  /** The certificate authorities to trust, PEM, instead of (Deno: besides) the runtime's own. */
+  readonly ca?: readonly string[];
+  /** The certificate chain and private key, PEM, with which the client shows who it is. */
+  readonly clientCertificate?: { readonly cert: string; readonly key: string };
+  /** The ALPN protocols to offer, the preferred one first, such as `["http/1.1"]`. */
+  readonly alpn?: readonly string[];
+  /** The lowest version of TLS to accept. */
+  readonly minVersion?: TlsVersion;
+  /** The highest version of TLS to offer. */
+  readonly maxVersion?: TlsVersion;
+  /** The cipher suites to offer, by their OpenSSL names, the preferred one first. */
+  readonly ciphers?: readonly string[];
+  /** The key exchange groups to offer, such as `["X25519", "P-256"]`, the preferred one first. */
+  readonly groups?: readonly string[];
+  /**
+   * The public keys to accept: each `sha256/` and the base64 SHA-256 of a SubjectPublicKeyInfo
+   * (RFC 7469 section 2.4). One of the server's chain must match, after the chain was verified.
+   */
+  readonly pins?: readonly string[];
+  /**
+   * Accepts any certificate whatever. Whoever sits between can read and change everything.
+   *
+   * @default {false}
+   */
+  readonly dangerouslyAcceptAnyCertificate?: boolean;
+}
+
+/** A TLS option that a runtime may or may not be able to honour: the name of the option. */
+export type TlsCapability = keyof TlsOptions;
+
+/** What a dialer is asked to open. */
+export interface DialTarget {
+  /** The host, in canonical text: who the certificate must be for, unless `serverName` is set. */
+  readonly host: string;
+  /** The name to send and to verify: the host without its port, or `tls.serverName`. */
+  readonly serverName: string;
+  /** The address in canonical text, as it stands in the maps. */
+  readonly address: string;
+  /** The IP address to connect to, without brackets. */
+  readonly ip: string;
+  /** The TCP port. */
+  readonly port: number;
+  /** The TLS parameters. */
+  readonly tls: TlsOptions;
+}
+
+/** What is known of a connection's TLS session. A field that the runtime does not tell is absent. */
+export interface TlsInfo {
+  /** The protocol that ALPN chose, or null where none was agreed. */
+  readonly alpn: string | null;
+  /** The local end, `ip:port`. */
+  readonly localAddress?: string;
+  /** The remote end, `ip:port`. */
+  readonly remoteAddress?: string;
+  /** The version spoken. */
+  readonly version?: TlsVersion;
+  /** The cipher suite spoken, by its name at IANA or OpenSSL, as the runtime tells it. */
+  readonly cipher?: string;
+  /** How long the TCP connection took, in milliseconds. */
+  readonly tcpMs: number;
+  /** How long the TLS handshake took, in milliseconds. */
+  readonly tlsMs: number;
+}
+
+/** Receives what happens on a socket. No callback is called after `onClose`. */
+export interface SocketSink {
+  /** Takes bytes as they arrive. They are the sink's only until it returns, unless it copies. */
+  onData(bytes: Uint8Array): void;
+  /** Says that all written bytes were handed to the system after `write` returned false. */
+  onDrain(): void;
+  /**
+   * Says, exactly once, that the socket is done. Without an error the end was orderly: the peer
+   * sent close_notify or FIN, or `close()` was called. With one it was not: a reset, a stream cut
+   * off before close_notify where the runtime tells, a failed write, or `destroy(error)`.
+   */
+  onClose(error?: Error): void;
+}
+
+/** A live TLS byte stream, after its handshake, its certificate verified. */
+export interface TlsSocket {
+  /** What is known of the session. */
+  readonly info: TlsInfo;
+  /**
+   * Names the one receiver of what happens, and starts the flow; a later call replaces it.
+   * Whatever arrived, or happened, before the first call is reported on the next turn after it.
+   */
+  attach(sink: SocketSink): void;
+  /**
+   * Writes all bytes, in order, or ends the socket with an error. The bytes must not be changed
+   * until they are out: copy what is used again. False means: wait for `onDrain`. After the socket
+   * is done it does nothing and returns false.
+   */
+  write(bytes: Uint8Array): boolean;
+  /** Stops reading, so that the peer feels it. Its hanging up may go unnoticed meanwhile. */
+  pause(): void;
+  /** Reads on. */
+  resume(): void;
+  /** Keeps the program alive while the socket is open: the state a socket is born in. */
+  ref(): void;
+  /** Lets the program end although the socket is open. */
+  unref(): void;
+  /** Sends what is written, close_notify and FIN, and then lets go. Harmless to repeat. */
+  close(): void;
+  /** Lets go at once. Harmless to repeat, and after `close()`. */
+  destroy(error?: Error): void;
+}
+
+/** Opens TLS sockets: the only thing that knows a runtime. */
+export interface Dialer {
+  /** Who dials, such as `deno`, for errors and figures. */
+  readonly name: string;
+  /** The TLS options that this dialer can honour. */
+  readonly capabilities: ReadonlySet<TlsCapability>;
+  /**
+   * Opens a socket to an address. It is the caller's from then on.
+   *
+   * @throws {DialError} What went wrong, and at which phase; no socket is left behind
+   * @throws {UnsupportedOptionError} The target has an option that the runtime cannot honour
+   * @throws The signal's reason, untouched, when it aborts; no socket is left behind
+   */
+  dial(target: DialTarget, signal: AbortSignal): Promise<TlsSocket>;
+}
