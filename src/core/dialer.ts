@@ -7,6 +7,8 @@
  * @module
  */
 
+import { UnsupportedOptionError } from "./errors.ts";
+
 /** A version of TLS that hotconn speaks. */
 export type TlsVersion = "TLSv1.2" | "TLSv1.3";
 
@@ -139,4 +141,21 @@ export interface Dialer {
    * @throws The signal's reason, untouched, when it aborts; no socket is left behind
    */
   dial(target: DialTarget, signal: AbortSignal): Promise<TlsSocket>;
+}
+
+/**
+ * Refuses TLS options that a dialer cannot honour. Every dialer calls it before it dials.
+ *
+ * @throws {UnsupportedOptionError} Names the first such option and the dialer
+ */
+export function requireHonoured(
+  dialer: Pick<Dialer, "name" | "capabilities">,
+  tls: TlsOptions,
+): void {
+  for (const [option, value] of Object.entries(tls)) {
+    if (value === undefined || value === false) continue;
+    if (dialer.capabilities.has(option as TlsCapability)) continue;
+    const known = [...dialer.capabilities].join(", ");
+    throw new UnsupportedOptionError(option, dialer.name, `it honours ${known}`);
+  }
 }
