@@ -51,7 +51,10 @@ export class DialError extends HotconnError implements DialErrorFields {
 
   /** Makes the error; `detail` ends its message. */
   constructor(fields: DialErrorFields, detail: string, options?: ErrorOptions) {
-    super(`Dial of ${fields.host} at ${fields.address} failed (${fields.failure}): ${detail}`, options);
+    super(
+      `Dial of ${fields.host} at ${fields.address} failed (${fields.failure}): ${detail}`,
+      options,
+    );
     this.host = fields.host;
     this.address = fields.address;
     this.phase = fields.phase;
@@ -90,5 +93,136 @@ export class UnsupportedOptionError extends HotconnError {
     super(`The ${dialer} dialer cannot honour the TLS option "${option}": ${advice}`);
     this.option = option;
     this.dialer = dialer;
+  }
+}
+
+/** A pool or a manager that is closing, or closed, was asked for something. */
+export class ClosedError extends HotconnError {
+  override readonly name = "ClosedError";
+  override readonly code = "HOTCONN_CLOSED";
+
+  /** Makes the error; `what` is who is closed, such as `pool`. */
+  constructor(what: string) {
+    super(`The ${what} is closed`);
+  }
+}
+
+/** What a limit counts. */
+export type LimitScope = "total" | "host" | "ip";
+
+/** One more connection would have broken a limit. */
+export class LimitError extends HotconnError {
+  override readonly name = "LimitError";
+  override readonly code = "HOTCONN_LIMIT";
+  /** What the limit counts. */
+  readonly scope: LimitScope;
+  /** The limit. */
+  readonly limit: number;
+
+  /** Makes the error; `key` is the host or address that is at its limit. */
+  constructor(scope: LimitScope, limit: number, key: string) {
+    const where = scope === "total" ? "in all" : `for ${scope} ${key}`;
+    super(`Connection refused by the limit of ${limit} ${where}`);
+    this.scope = scope;
+    this.limit = limit;
+  }
+}
+
+/** No connection was ready within the time that the caller gave. */
+export class AcquireTimeoutError extends HotconnError {
+  override readonly name = "AcquireTimeoutError";
+  override readonly code = "HOTCONN_ACQUIRE_TIMEOUT";
+  /** The host that was asked for. */
+  readonly host: string;
+  /** How long the caller waited, in milliseconds. */
+  readonly waitedMs: number;
+
+  /** Makes the error; `situation` says what the host's connections were doing. */
+  constructor(host: string, waitedMs: number, situation: string, options?: ErrorOptions) {
+    super(`No connection to ${host} was ready within ${waitedMs} ms: ${situation}`, options);
+    this.host = host;
+    this.waitedMs = waitedMs;
+  }
+}
+
+/** As many callers wait for a connection as may. */
+export class WaiterLimitError extends HotconnError {
+  override readonly name = "WaiterLimitError";
+  override readonly code = "HOTCONN_WAITER_LIMIT";
+  /** The limit. */
+  readonly limit: number;
+
+  /** Makes the error. */
+  constructor(host: string, limit: number) {
+    super(`No connection to ${host} is ready, and ${limit} callers wait already (maxWaiters)`);
+    this.limit = limit;
+  }
+}
+
+/** What became of one address of a host. */
+export interface AddressFailure {
+  /** The address. */
+  readonly address: string;
+  /** Its last failure. */
+  readonly error: unknown;
+}
+
+/** Every address of a host has failed. */
+export class HostUnavailableError extends HotconnError {
+  override readonly name = "HostUnavailableError";
+  override readonly code = "HOTCONN_HOST_UNAVAILABLE";
+  /** The host. */
+  readonly host: string;
+  /** Each address that was tried, with its last failure. */
+  readonly failures: readonly AddressFailure[];
+
+  /** Makes the error; the last failure is also its `cause`. */
+  constructor(host: string, failures: readonly AddressFailure[]) {
+    const last = failures.at(-1)?.error;
+    const causes = failures.map(({ error }) => error instanceof Error ? error.message : `${error}`);
+    super(
+      failures.length === 0
+        ? `Host ${host} has no address to dial`
+        : `Host ${host} has no address that answers: ${causes.join("; ")}`,
+      last === undefined ? undefined : { cause: last },
+    );
+    this.host = host;
+    this.failures = failures;
+  }
+}
+
+/** A host's addresses could not be found. */
+export class ResolveError extends HotconnError {
+  override readonly name = "ResolveError";
+  override readonly code = "HOTCONN_RESOLVE";
+  /** The host name. */
+  readonly host: string;
+
+  /** Makes the error; `detail` ends its message. */
+  constructor(host: string, detail: string, options?: ErrorOptions) {
+    super(`Addresses of ${host} could not be found: ${detail}`, options);
+    this.host = host;
+  }
+}
+
+/** A lease was used after its end. */
+export class LeaseReleasedError extends HotconnError {
+  override readonly name = "LeaseReleasedError";
+  override readonly code = "HOTCONN_LEASE_RELEASED";
+
+  /** Makes the error. */
+  constructor(host: string) {
+    super(`The lease on ${host} has ended: acquire another one`);
+  }
+}
+
+/** A lock was not to be had within the time that the caller gave. */
+export class LockTimeoutError extends HotconnError {
+  override readonly name = "LockTimeoutError";
+  override readonly code = "HOTCONN_LOCK_TIMEOUT";
+
+  /** Makes the error. */
+  constructor(mode: string, timeoutMs: number) {
+    super(`The lock was not to be had ${mode} within ${timeoutMs} ms`);
   }
 }

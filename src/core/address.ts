@@ -1,0 +1,178 @@
+/**
+ * Hosts and addresses, each in one canonical spelling: the keys of both maps.
+ *
+ * Host names follow the URL standard (IDNA, percent signs refused, numeric forms such as `0x7f.1`
+ * read as the IPv4 address they mean); addresses are read strictly. An IPv4-mapped IPv6 address is
+ * its IPv4 address, since it is the same machine.
+ *
+ * @module
+ */
+
+import ipaddr from "ipaddr.js";
+
+/** The port that is left out of a host's and an address's text. */
+export const DEFAULT_PORT = 443;
+
+/** One IP address and TCP port: one machine. */
+export interface Address {
+  /** The canonical text: `192.0.2.1`, `192.0.2.1:8443`, `2001:db8::1`, `[2001:db8::1]:8443`. */
+  readonly text: string;
+  /** The IP address alone, without brackets. */
+  readonly ip: string;
+  /** The TCP port. */
+  readonly port: number;
+  /** The IP version. */
+  readonly family: 4 | 6;
+}
+
+/** Who is asked: a host name or an address literal, and a TCP port. */
+export interface Host {
+  /** The canonical text: `example.com`, `example.com:8443`, or as an {@linkcode Address}. */
+  readonly text: string;
+  /** The name or IP address alone, without port or brackets. */
+  readonly name: string;
+  /** The TCP port. */
+  readonly port: number;
+  /** Whether the name is an address literal, which no resolver is asked for. */
+  readonly isLiteral: boolean;
+}
+
+/**
+ * Reads an address: an IP address with or without a port.
+ *
+ * @param text Such as `192.0.2.1`, `192.0.2.1:8443`, `2001:db8::1` or `[2001:db8::1]:8443`
+ * @param defaultPort The port where the text has none
+ * @throws {TypeError} The text is no IP address in its usual form, or has a zone id
+ * @throws {RangeError} The port is not in 1 to 65535
+ *
+ * @example
+ * ```ts
+ * import { parseAddress } from "@hotconn/hotconn";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(parseAddress("[2001:DB8:0::1]:443").text, "2001:db8::1");
+ * assertEquals(parseAddress("::ffff:192.0.2.1", 8443).text, "192.0.2.1:8443");
+ * ```
+ */
+export function parseAddress(text: string, defaultPort: number = DEFAULT_PORT): Address {
+  requireText("address", text);
+  const { name, port } = split("address", text);
+  if (name.includes("%")) {
+    throw new TypeError(`Address "${text}" has a zone id, which names a machine only on one link`);
+  }
+  const ip = canonicalIp(name);
+  if (ip === undefined) {
+    throw new TypeError(
+      `Address "${text}" is not an IP address: write 192.0.2.1, 192.0.2.1:8443, 2001:db8::1 or [2001:db8::1]:8443`,
+    );
+  }
+  return makeAddress(ip, port ?? checkPort("address", text, defaultPort));
+}
+
+/**
+ * Reads a host: a host name or an address literal, with or without a port.
+ *
+ * @param text Such as `example.com`, `Bücher.example:8443`, `192.0.2.1` or `[2001:db8::1]:8443`
+ * @throws {TypeError} The text is neither a host name nor an IP address
+ * @throws {RangeError} The port is not in 1 to 65535
+ *
+ * @example
+ * ```ts
+ * import { parseHost } from "@hotconn/hotconn";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(parseHost("Bücher.Example.:443").text, "xn--bcher-kva.example");
+ * assertEquals(parseHost("0x7f.1").text, "127.0.0.1");
+ * ```
+ */
+export function parseHost(text: string): Host {
+  requireText("host", text);
+  const { name, port = DEFAULT_PORT } = split("host", text);
+  const ip = canonicalIp(name) ?? canonicalIp(canonicalName(text, name));
+  if (ip !== undefined) {
+    const address = makeAddress(ip, port);
+    return { text: address.text, name: address.ip, port, isLiteral: true };
+  }
+  const canonical = canonicalName(text, name);
+  return { text: join(canonical, port), name: canonical, port, isLiteral: false };
+}
+
+/** The text of a parsed IP address and a port, as both maps spell it. */
+function makeAddress(ip: ipaddr.IPv4 | ipaddr.IPv6, port: number): Address {
+  const isV4 = ip.kind() === "ipv4";
+  const bare = isV4 ? ip.toString() : (ip as ipaddr.IPv6).toRFC5952String();
+  return {
+    text: port === DEFAULT_PORT || isV4 ? join(bare, port) : `[${bare}]:${port}`,
+    ip: bare,
+    port,
+    family: isV4 ? 4 : 6,
+  };
+}
+
+function join(name: string, port: number): string {
+  return port === DEFAULT_PORT ? name : `${name}:${port}`;
+}
+
+/** Reads an IP address in its usual form only: no octal, hexadecimal or short IPv4, no zone id. */
+function canonicalIp(text: string): ipaddr.IPv4 | ipaddr.IPv6 | undefined {
+  if (ipaddr.IPv4.isValidFourPartDecimal(text)) return ipaddr.IPv4.parse(text);
+  if (text.includes("%") || !ipaddr.IPv6.isValid(text)) return undefined;
+  const ip = ipaddr.IPv6.parse(text);
+  return ip.isIPv4MappedAddress() ? ip.toIPv4Address() : ip;
+}
+
+/** What a URL may hold in its authority but a host may not, and what the URL parser would drop. */
+// deno-lint-ignore no-control-regex
+const NOT_IN_A_NAME = /[\x00-\x20\x7f/?#@\\%<>^|`{}"[\]:]/;
+
+/** IDNA, lower case and the numeric forms of IPv4, by the URL standard; and no dot at the end. */
+function canonicalName(text: string, name: string): string {
+  let canonical = "";
+  if (!NOT_IN_A_NAME.test(name)) {
+    try {
+      canonical = new URL(`https://${name}/`).hostname.replace(/\.$/, "");
+    } catch {
+      // Said below.
+    }
+  }
+  const labels = canonical.split(".");
+  if (canonical.length > 253 || labels.some((label) => label === "" || label.length > 63)) {
+    throw new TypeError(`Host ${JSON.stringify(text)} is neither a host name nor an IP address`);
+  }
+  return canonical;
+}
+
+function split(what: string, text: string): { name: string; port?: number } {
+  if (text.startsWith("[")) {
+    const end = text.indexOf("]");
+    const rest = text.slice(end + 1);
+    const name = text.slice(1, end);
+    if (end < 0 || (rest !== "" && !rest.startsWith(":")) || !name.includes(":")) {
+      throw new TypeError(
+        `The ${what} ${JSON.stringify(text)} has brackets that hold no IPv6 address`,
+      );
+    }
+    return rest === "" ? { name } : { name, port: readPort(what, text, rest.slice(1)) };
+  }
+  const colon = text.indexOf(":");
+  if (colon < 0 || text.includes(":", colon + 1)) return { name: text };
+  return { name: text.slice(0, colon), port: readPort(what, text, text.slice(colon + 1)) };
+}
+
+function readPort(what: string, text: string, digits: string): number {
+  return checkPort(what, text, /^[0-9]{1,5}$/.test(digits) ? Number(digits) : NaN);
+}
+
+function checkPort(what: string, text: string, port: number): number {
+  if (Number.isInteger(port) && port >= 1 && port <= 65535) return port;
+  throw new RangeError(
+    `The ${what} ${JSON.stringify(text)} has no valid port: a whole number from 1 to 65535`,
+  );
+}
+
+function requireText(what: string, text: unknown): void {
+  if (typeof text === "string" && text !== "") return;
+  throw new TypeError(
+    `The ${what} must be a text that is not empty, got ${text === "" ? "\"\"" : typeof text}`,
+  );
+}

@@ -1,0 +1,152 @@
+/**
+ * Time and chance, injected, so that a whole pool runs deterministically in a test.
+ *
+ * @module
+ */
+
+/** A timer that was set. */
+export interface Timer {
+  /** Takes it back. Harmless after it fired, and to repeat. */
+  cancel(): void;
+}
+
+/** Where the time and chance of a pool come from. */
+export interface Clock {
+  /**
+   * The time, in milliseconds since 1970, that only ever moves forward. It may stand still while
+   * the machine sleeps.
+   */
+  now(): number;
+  /**
+   * The time on the wall, in milliseconds since 1970: it may be set, and it goes on while the
+   * machine sleeps. Held against `now()`, it tells a sleep.
+   */
+  wallNow(): number;
+  /**
+   * Calls back once, after `delayMs` milliseconds.
+   *
+   * @param holds Whether the timer keeps the program alive; without it, it does not
+   */
+  setTimer(callback: () => void, delayMs: number, holds?: boolean): Timer;
+  /** A number from 0 to 1, 1 not included. */
+  random(): number;
+}
+
+/** The longest delay that the runtimes' timers know, in milliseconds. */
+const MAX_DELAY_MS = 2 ** 31 - 1;
+
+/** The machine's own time and chance. */
+export const systemClock: Clock = {
+  now: () => performance.timeOrigin + performance.now(),
+  wallNow: () => Date.now(),
+  random: () => Math.random(),
+  setTimer(callback, delayMs, holds = false) {
+    const id: unknown = setTimeout(callback, Math.min(Math.max(delayMs, 0), MAX_DELAY_MS));
+    if (!holds) (id as { unref?: () => void }).unref?.();
+    return { cancel: () => clearTimeout(id as number) };
+  },
+};
+
+interface ManualTimer extends Timer {
+  readonly at: number;
+  readonly order: number;
+  readonly callback: () => void;
+}
+
+/**
+ * A clock that a test moves by hand, with chance from a seed.
+ *
+ * @example
+ * ```ts
+ * import { ManualClock } from "@hotconn/hotconn";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const clock = new ManualClock();
+ * let fired = 0;
+ * clock.setTimer(() => fired++, 1_000);
+ * clock.advance(999);
+ * assertEquals(fired, 0);
+ * clock.advance(1);
+ * assertEquals(fired, 1);
+ * ```
+ */
+export class ManualClock implements Clock {
+  readonly #timers = new Set<ManualTimer>();
+  #now: number;
+  #wallOffset = 0;
+  #order = 0;
+  #seed: number;
+
+  /**
+   * @param seed Where the chance starts
+   * @param now Where the time starts, in milliseconds since 1970
+   */
+  constructor(seed = 1, now = 1_000_000) {
+    this.#seed = seed >>> 0;
+    this.#now = now;
+  }
+
+  /** The time by hand. */
+  now(): number {
+    return this.#now;
+  }
+
+  /** The time by hand, plus every sleep and setting of the wall clock. */
+  wallNow(): number {
+    return this.#now + this.#wallOffset;
+  }
+
+  /** Sets a timer that `advance` fires. */
+  setTimer(callback: () => void, delayMs: number): Timer {
+    const timer: ManualTimer = {
+      at: this.#now + Math.max(delayMs, 0),
+      order: this.#order++,
+      callback,
+      cancel: () => void this.#timers.delete(timer),
+    };
+    this.#timers.add(timer);
+    return timer;
+  }
+
+  /** The next number of the seed's sequence. */
+  random(): number {
+    // A counter through an integer hash: short, and the same on every machine.
+    this.#seed = (this.#seed + 0x9e3779b9) >>> 0;
+    let hash = this.#seed;
+    hash = Math.imul(hash ^ (hash >>> 16), 0x21f0aaad);
+    hash = Math.imul(hash ^ (hash >>> 15), 0x735a2d97);
+    return ((hash ^ (hash >>> 15)) >>> 0) / 2 ** 32;
+  }
+
+  /** Moves the time forward and fires, in their order, the timers that fall due on the way. */
+  advance(ms: number): void {
+    const end = this.#now + ms;
+    for (let timer = this.#nextUntil(end); timer; timer = this.#nextUntil(end)) {
+      this.#timers.delete(timer);
+      this.#now = Math.max(this.#now, timer.at);
+      timer.callback();
+    }
+    this.#now = end;
+  }
+
+  /** Moves the wall clock alone: forward as when the machine slept, or back as when it was set. */
+  shiftWall(ms: number): void {
+    this.#wallOffset += ms;
+  }
+
+  /** How many timers are set. */
+  get timers(): number {
+    return this.#timers.size;
+  }
+
+  #nextUntil(end: number): ManualTimer | undefined {
+    let next: ManualTimer | undefined;
+    for (const timer of this.#timers) {
+      if (timer.at > end) continue;
+      if (!next || timer.at < next.at || (timer.at === next.at && timer.order < next.order)) {
+        next = timer;
+      }
+    }
+    return next;
+  }
+}

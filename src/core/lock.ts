@@ -1,0 +1,164 @@
+/**
+ * A lock for sections that span an await. What does not await is atomic, and needs none.
+ *
+ * @module
+ */
+
+import { type Clock, systemClock } from "./clock.ts";
+import { LockTimeoutError } from "./errors.ts";
+import { LinkedList, ListNode } from "./list.ts";
+import { Wait, type WaitOptions } from "./wait.ts";
+
+/** Whether a lock is held together with others, or alone. */
+export type LockMode = "shared" | "exclusive";
+
+/** A lock that is held. It ends once; `using` ends it with its block. */
+export class LockGuard implements Disposable {
+  /** How it is held. */
+  readonly mode: LockMode;
+  #release: ((mode: LockMode) => void) | undefined;
+
+  /** Made by {@linkcode RwLock}. */
+  constructor(mode: LockMode, release: (mode: LockMode) => void) {
+    this.mode = mode;
+    this.#release = release;
+  }
+
+  /** Lets the lock go. Harmless to repeat. */
+  release(): void {
+    const release = this.#release;
+    this.#release = undefined;
+    release?.(this.mode);
+  }
+
+  /** Lets the lock go. */
+  [Symbol.dispose](): void {
+    this.release();
+  }
+}
+
+interface LockWaiter {
+  readonly mode: LockMode;
+  readonly wait: Wait<LockGuard>;
+}
+
+/**
+ * A readers-writer lock: many may hold it shared, or one alone. First come, first served, in both
+ * modes, so nobody starves: whoever comes after a waiting writer waits behind it.
+ *
+ * Waiting ends with an `AbortSignal` or a timeout. `tryShared` and `tryExclusive` never wait.
+ *
+ * @example
+ * ```ts
+ * import { RwLock } from "@hotconn/hotconn";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const lock = new RwLock();
+ * {
+ *   using _reader = await lock.shared();
+ *   assertEquals(lock.tryExclusive(), undefined);
+ * }
+ * using writer = await lock.exclusive({ timeoutMs: 1_000 });
+ * assertEquals(writer.mode, "exclusive");
+ * ```
+ */
+export class RwLock {
+  readonly #clock: Clock;
+  readonly #queue = new LinkedList<LockWaiter>();
+  readonly #release = (mode: LockMode) => this.#onRelease(mode);
+  #readers = 0;
+  #writing = false;
+
+  /** Makes a lock that nobody holds. */
+  constructor(clock: Clock = systemClock) {
+    this.#clock = clock;
+  }
+
+  /** How many hold it shared. */
+  get readers(): number {
+    return this.#readers;
+  }
+
+  /** Whether somebody holds it alone. */
+  get writing(): boolean {
+    return this.#writing;
+  }
+
+  /** How many wait. */
+  get waiting(): number {
+    return this.#queue.size;
+  }
+
+  /** Takes the lock shared, if nobody holds it alone and nobody waits. */
+  tryShared(): LockGuard | undefined {
+    return this.#queue.size === 0 ? this.#take("shared") : undefined;
+  }
+
+  /** Takes the lock alone, if nobody holds it. */
+  tryExclusive(): LockGuard | undefined {
+    return this.#queue.size === 0 ? this.#take("exclusive") : undefined;
+  }
+
+  /**
+   * Takes the lock shared, after those who came first.
+   *
+   * @throws {LockTimeoutError} `timeoutMs` passed first
+   * @throws The signal's reason, when it aborts first
+   */
+  shared(options: WaitOptions = {}): Promise<LockGuard> {
+    return this.#enter("shared", options);
+  }
+
+  /**
+   * Takes the lock alone, after those who came first.
+   *
+   * @throws {LockTimeoutError} `timeoutMs` passed first
+   * @throws The signal's reason, when it aborts first
+   */
+  exclusive(options: WaitOptions = {}): Promise<LockGuard> {
+    return this.#enter("exclusive", options);
+  }
+
+  #enter(mode: LockMode, options: WaitOptions): Promise<LockGuard> {
+    if (options.signal?.aborted) return Promise.reject(options.signal.reason);
+    const guard = this.#queue.size === 0 ? this.#take(mode) : undefined;
+    if (guard) return Promise.resolve(guard);
+    const node: ListNode<LockWaiter> = new ListNode({
+      mode,
+      wait: new Wait<LockGuard>(
+        this.#clock,
+        options,
+        () => {
+          this.#queue.remove(node);
+          // A writer that gives up may have stood before readers who need not wait any longer.
+          this.#admit();
+        },
+        () => new LockTimeoutError(mode, options.timeoutMs ?? Infinity),
+      ),
+    });
+    this.#queue.pushBack(node);
+    return node.value.wait.promise;
+  }
+
+  #take(mode: LockMode): LockGuard | undefined {
+    if (this.#writing || (mode === "exclusive" && this.#readers > 0)) return undefined;
+    if (mode === "shared") this.#readers++;
+    else this.#writing = true;
+    return new LockGuard(mode, this.#release);
+  }
+
+  #onRelease(mode: LockMode): void {
+    if (mode === "shared") this.#readers--;
+    else this.#writing = false;
+    this.#admit();
+  }
+
+  #admit(): void {
+    for (let node = this.#queue.front; node; node = this.#queue.front) {
+      const guard = this.#take(node.value.mode);
+      if (!guard) return;
+      this.#queue.remove(node);
+      node.value.wait.resolve(guard);
+    }
+  }
+}

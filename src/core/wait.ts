@@ -1,0 +1,90 @@
+/**
+ * One wait for one value, ended once: by the value, a failure, an abort or a deadline.
+ *
+ * @module
+ */
+
+import type { Clock, Timer } from "./clock.ts";
+
+/** How long a wait may last. */
+export interface WaitOptions {
+  /** Ends the wait with its reason. */
+  readonly signal?: AbortSignal | undefined;
+  /** Ends the wait after so many milliseconds. */
+  readonly timeoutMs?: number | undefined;
+}
+
+/**
+ * A wait. Whoever settles it first wins, and hears so: `resolve` returns false where the wait had
+ * ended, and the value stays the caller's. The signal's listener and the timer are taken off on
+ * every way out. The timer keeps the program alive, as whatever is waited for should.
+ */
+export class Wait<T> {
+  /** Settles with the wait. */
+  readonly promise: Promise<T>;
+  readonly #signal: AbortSignal | undefined;
+  readonly #onAbort: (() => void) | undefined;
+  #resolve!: (value: T) => void;
+  #reject!: (reason: unknown) => void;
+  #timer: Timer | undefined;
+  #settled = false;
+
+  /**
+   * Begins to wait. The signal must not have aborted.
+   *
+   * @param giveUp Called when the signal or the deadline ends the wait, before it rejects
+   * @param timeoutError Makes the deadline's error
+   */
+  constructor(clock: Clock, options: WaitOptions, giveUp: () => void, timeoutError: () => Error) {
+    this.promise = new Promise<T>((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    const { signal, timeoutMs = Infinity } = options;
+    if (signal) {
+      this.#signal = signal;
+      this.#onAbort = () => {
+        giveUp();
+        this.reject(signal.reason);
+      };
+      signal.addEventListener("abort", this.#onAbort, { once: true });
+    }
+    if (timeoutMs < Infinity) {
+      this.#timer = clock.setTimer(
+        () => {
+          giveUp();
+          this.reject(timeoutError());
+        },
+        timeoutMs,
+        true,
+      );
+    }
+  }
+
+  /** Whether the wait has ended. */
+  get settled(): boolean {
+    return this.#settled;
+  }
+
+  /** Ends the wait with a value; false where it had ended. */
+  resolve(value: T): boolean {
+    if (!this.#end()) return false;
+    this.#resolve(value);
+    return true;
+  }
+
+  /** Ends the wait with a reason; false where it had ended. */
+  reject(reason: unknown): boolean {
+    if (!this.#end()) return false;
+    this.#reject(reason);
+    return true;
+  }
+
+  #end(): boolean {
+    if (this.#settled) return false;
+    this.#settled = true;
+    this.#timer?.cancel();
+    if (this.#onAbort) this.#signal?.removeEventListener("abort", this.#onAbort);
+    return true;
+  }
+}
