@@ -97,6 +97,18 @@ export function parseHost(text: string): Host {
   return { text: join(canonical, port), name: canonical, port, isLiteral: false };
 }
 
+/** The IP address of an address in canonical text, without port and brackets. */
+export function ipOf(address: string): string {
+  if (address.startsWith("[")) return address.slice(1, address.indexOf("]"));
+  const colon = address.indexOf(":");
+  return colon < 0 || address.includes(":", colon + 1) ? address : address.slice(0, colon);
+}
+
+/** Whether a text is an IP address without a port, in its usual form. */
+export function isIp(text: string): boolean {
+  return canonicalIp(text) !== undefined;
+}
+
 /** The text of a parsed IP address and a port, as both maps spell it. */
 function makeAddress(ip: ipaddr.IPv4 | ipaddr.IPv6, port: number): Address {
   const isV4 = ip.kind() === "ipv4";

@@ -1,0 +1,46 @@
+/**
+ * Checks of what users give, with errors that say the option, the value and what would be valid.
+ *
+ * @module
+ */
+
+/**
+ * Gives a number back if it is one, within bounds.
+ *
+ * @throws {TypeError} It is not a number
+ * @throws {RangeError} It is out of its bounds, or not whole where it must be
+ */
+export function checkNumber(
+  name: string,
+  value: unknown,
+  bounds: { readonly min: number; readonly max?: number; readonly whole?: boolean },
+): number {
+  const { min, max = Infinity, whole = false } = bounds;
+  const kind = whole ? "a whole number" : "a number";
+  const valid = max === Infinity ? `${kind} of at least ${min}` : `${kind} from ${min} to ${max}`;
+  if (typeof value !== "number" || Number.isNaN(value)) {
+    throw new TypeError(`${name} must be ${valid}, got ${describe(value)}`);
+  }
+  if (value < min || value > max || (whole && value !== Infinity && !Number.isInteger(value))) {
+    throw new RangeError(`${name} must be ${valid}, got ${value}`);
+  }
+  return value;
+}
+
+/**
+ * Refuses names of options that nobody knows: a typing error must not pass as a default.
+ *
+ * @throws {TypeError} Names the unknown option, and the known ones
+ */
+export function checkNames(what: string, options: object, known: readonly string[]): void {
+  for (const name of Object.keys(options)) {
+    if (known.includes(name)) continue;
+    throw new TypeError(`Unknown option "${name}" of ${what}: it takes ${known.join(", ")}`);
+  }
+}
+
+/** A value as an error message shows it: never its contents, which may be secret. */
+export function describe(value: unknown): string {
+  if (value === null || value === undefined || typeof value === "number") return `${value}`;
+  return Array.isArray(value) ? "an array" : typeof value;
+}

@@ -1,0 +1,60 @@
+/**
+ * Where a host's addresses come from.
+ *
+ * @module
+ */
+
+import { parseAddress, parseHost } from "../core/address.ts";
+import { describe } from "../core/check.ts";
+import { ResolveError } from "../core/errors.ts";
+
+/** Finds the addresses of host names. */
+export interface Resolver {
+  /**
+   * Finds the addresses of a host name.
+   *
+   * @param name A host name in canonical text, without a port; never an address literal
+   * @returns At least one address; one without a port gets that of the host
+   * @throws {ResolveError} There is none, or it could not be found out
+   */
+  resolve(name: string, signal: AbortSignal): Promise<readonly string[]>;
+}
+
+/**
+ * Makes a resolver that knows what it is told, and nothing else.
+ *
+ * @param hosts Each host name with its addresses. One with a port is dialled there whatever the
+ * host's own port is
+ * @throws {TypeError | RangeError} A name or an address is not valid, or a host has no address
+ *
+ * @example
+ * ```ts
+ * import { staticResolver } from "@hotconn/hotconn";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const resolver = staticResolver({ "example.test": ["127.0.0.2", "127.0.0.3:8443"] });
+ * const addresses = await resolver.resolve("example.test", AbortSignal.timeout(1_000));
+ * assertEquals(addresses, ["127.0.0.2", "127.0.0.3:8443"]);
+ * ```
+ */
+export function staticResolver(hosts: { readonly [host: string]: readonly string[] }): Resolver {
+  const known = new Map<string, readonly string[]>();
+  for (const [text, addresses] of Object.entries(hosts)) {
+    if (!Array.isArray(addresses) || addresses.length === 0) {
+      throw new TypeError(
+        `Host ${text} needs a list of at least one address, got ${describe(addresses)}`,
+      );
+    }
+    for (const address of addresses) parseAddress(address);
+    known.set(parseHost(text).name, [...addresses]);
+  }
+  return {
+    async resolve(name) {
+      const addresses = known.get(name);
+      if (!addresses) {
+        throw new ResolveError(name, `only ${[...known.keys()].join(", ")} are known`);
+      }
+      return await Promise.resolve(addresses);
+    },
+  };
+}

@@ -1,0 +1,89 @@
+/**
+ * The one place where connections are counted against limits: those that are open, and those that
+ * are being dialled.
+ *
+ * @module
+ */
+
+import { LimitError, type LimitScope } from "../core/errors.ts";
+
+/** How many connections there may be. */
+export interface ConnectionLimits {
+  /** In all. */
+  readonly maxConnections: number;
+  /** To one host. */
+  readonly maxConnectionsPerHost: number;
+  /** To one address. */
+  readonly maxConnectionsPerIp: number;
+}
+
+/** Counts per address, per host and in all. Every operation is O(1). */
+export class Accountant {
+  /** The limits it holds. */
+  readonly limits: ConnectionLimits;
+  readonly #hosts = new Map<string, number>();
+  readonly #addresses = new Map<string, number>();
+  #total = 0;
+
+  /** Makes an accountant that has counted nothing. */
+  constructor(limits: ConnectionLimits) {
+    this.limits = limits;
+  }
+
+  /** How many are counted in all. */
+  get total(): number {
+    return this.#total;
+  }
+
+  /** How many are counted for a host. */
+  ofHost(host: string): number {
+    return this.#hosts.get(host) ?? 0;
+  }
+
+  /** How many are counted for an address. */
+  ofAddress(address: string): number {
+    return this.#addresses.get(address) ?? 0;
+  }
+
+  /** Which limit one more would break: the narrowest one first. */
+  blockedBy(host: string, address: string): LimitScope | undefined {
+    const { maxConnections, maxConnectionsPerHost, maxConnectionsPerIp } = this.limits;
+    if (this.ofAddress(address) >= maxConnectionsPerIp) return "ip";
+    if (this.ofHost(host) >= maxConnectionsPerHost) return "host";
+    if (this.#total >= maxConnections) return "total";
+    return undefined;
+  }
+
+  /**
+   * Counts one more.
+   *
+   * @throws {LimitError} It would break a limit
+   */
+  add(host: string, address: string): void {
+    const scope = this.blockedBy(host, address);
+    if (scope) throw this.#refusal(scope, host, address);
+    this.#hosts.set(host, this.ofHost(host) + 1);
+    this.#addresses.set(address, this.ofAddress(address) + 1);
+    this.#total++;
+  }
+
+  /** Counts one less. */
+  remove(host: string, address: string): void {
+    decrement(this.#hosts, host);
+    decrement(this.#addresses, address);
+    this.#total--;
+  }
+
+  #refusal(scope: LimitScope, host: string, address: string): LimitError {
+    const { maxConnections, maxConnectionsPerHost, maxConnectionsPerIp } = this.limits;
+    if (scope === "ip") return new LimitError("ip", maxConnectionsPerIp, address);
+    if (scope === "host") return new LimitError("host", maxConnectionsPerHost, host);
+    return new LimitError("total", maxConnections, "");
+  }
+}
+
+function decrement(counts: Map<string, number>, key: string): void {
+  const count = counts.get(key) ?? 0;
+  if (count > 1) counts.set(key, count - 1);
+  else counts.delete(key);
+}

@@ -1,0 +1,267 @@
+/**
+ * A connection: a socket with its identity, state and figures.
+ *
+ * @module
+ */
+
+import { type Address, parseAddress, parseHost } from "../core/address.ts";
+import { type Clock, systemClock } from "../core/clock.ts";
+import type { SocketSink, TlsInfo, TlsSocket } from "../core/dialer.ts";
+import { ListNode } from "../core/list.ts";
+
+/**
+ * Where a connection stands: ready, in use, in use for the last time, or done.
+ * From `idle` to `leased` and back; from both to `draining`; from all to `closed`.
+ */
+export type ConnectionState = "idle" | "leased" | "draining" | "closed";
+
+/** What a connection is made of. */
+export interface ConnectionInit {
+  /** The host that the socket was verified for. */
+  readonly host: string;
+  /** The address that the socket is connected to; without a port, it is the host's. */
+  readonly address: string;
+  /** The live socket. The connection owns it from now on. */
+  readonly socket: TlsSocket;
+  /**
+   * The name of the TLS profile that the socket was made with.
+   *
+   * @default {"default"}
+   */
+  readonly tlsProfile?: string;
+  /**
+   * How many leases it carries at once: more than one needs a multiplexed protocol.
+   *
+   * @default {1}
+   */
+  readonly capacity?: number;
+  /** The clock for its times and its jitter. */
+  readonly clock?: Clock;
+}
+
+/** A connection's figures at one moment. Times are in milliseconds since 1970. */
+export interface ConnectionStats {
+  readonly id: number;
+  readonly host: string;
+  readonly address: string;
+  readonly tlsProfile: string;
+  readonly state: ConnectionState;
+  readonly healthy: boolean;
+  readonly createdAt: number;
+  readonly lastUsedAt: number;
+  readonly lastCheckedAt: number | null;
+  readonly requestCount: number;
+  readonly errorCount: number;
+  readonly leases: number;
+  readonly capacity: number;
+  readonly tls: TlsInfo;
+}
+
+/** Who hears what happens on a connection's socket outside any lease: its manager. */
+export interface ConnectionOwner {
+  /** The peer spoke while nobody had asked it. */
+  onUnsolicited(connection: Connection): void;
+  /** It is done, whoever ended it. Called once. */
+  onClosed(connection: Connection, error: Error | undefined): void;
+}
+
+/**
+ * A TLS socket to one address, verified for one host.
+ *
+ * Its manager moves it from state to state; a lease is the right to use it.
+ */
+export class Connection {
+  static #count = 0;
+
+  /** Its number, unique in the program. */
+  readonly id: number = ++Connection.#count;
+  /** The host it was verified for, in canonical text. */
+  readonly host: string;
+  /** The address it is connected to, in canonical text. */
+  readonly address: string;
+  /** The IP address alone. */
+  readonly ip: string;
+  /** The TCP port. */
+  readonly port: number;
+  /** The TLS profile it was made with. */
+  readonly tlsProfile: string;
+  /** How many leases it carries at once. */
+  readonly capacity: number;
+  /** The socket. Bytes go through a lease; what is written past one is nobody's request. */
+  readonly socket: TlsSocket;
+  /** When it was made. */
+  readonly createdAt: number;
+  /** Resolves when the socket is done; never rejects. */
+  readonly closed: Promise<void>;
+  /** A number from 0 to 1, drawn once, that spreads lifetimes. */
+  readonly jitter: number;
+  /** When a lease on it last began or ended. */
+  lastUsedAt: number;
+  /** When it was last checked, if ever. */
+  lastCheckedAt: number | null = null;
+  /** Whether it may be leased. What says no once ends with its last lease. */
+  healthy = true;
+  /** How many leases it has carried. */
+  requestCount = 0;
+  /** How many of them failed. */
+  errorCount = 0;
+
+  /** Its place on the idle stack of its host at its address. Its manager's. */
+  readonly stackNode: ListNode<Connection> = new ListNode<Connection>(this);
+  /** Its place among all idle connections, by last use. Its manager's. */
+  readonly idleNode: ListNode<Connection> = new ListNode<Connection>(this);
+
+  #state: ConnectionState = "idle";
+  #leases = 0;
+  #lastUsedOnTheWall: number;
+  #owner: ConnectionOwner | undefined;
+  #sink: SocketSink | undefined;
+  #resolveClosed!: () => void;
+
+  /**
+   * Takes over a socket, and reads it from now on.
+   *
+   * @throws {TypeError | RangeError} The host, the address or the capacity is not valid
+   */
+  constructor(init: ConnectionInit) {
+    const { capacity = 1, clock = systemClock } = init;
+    const host = parseHost(init.host);
+    const address: Address = parseAddress(init.address, host.port);
+    if (!Number.isInteger(capacity) || capacity < 1) {
+      throw new RangeError(`capacity must be a whole number of at least 1, got ${capacity}`);
+    }
+    this.host = host.text;
+    this.address = address.text;
+    this.ip = address.ip;
+    this.port = address.port;
+    this.tlsProfile = init.tlsProfile ?? "default";
+    this.capacity = capacity;
+    this.socket = init.socket;
+    this.jitter = clock.random();
+    this.createdAt = this.lastUsedAt = clock.now();
+    this.#lastUsedOnTheWall = clock.wallNow();
+    this.closed = new Promise((resolve) => {
+      this.#resolveClosed = resolve;
+    });
+    this.socket.unref();
+    this.socket.attach({
+      onData: (bytes) => this.#sink ? this.#sink.onData(bytes) : this.#onUnsolicited(),
+      onDrain: () => this.#sink?.onDrain(),
+      onClose: (error) => this.#onClose(error),
+    });
+  }
+
+  /** Where it stands. */
+  get state(): ConnectionState {
+    return this.#state;
+  }
+
+  /** How many leases it carries now. */
+  get leases(): number {
+    return this.#leases;
+  }
+
+  /** Whether one more lease may begin. */
+  get available(): boolean {
+    return this.healthy && this.#leases < this.capacity
+      && (this.#state === "idle" || this.#state === "leased");
+  }
+
+  /**
+   * How long it has been unused, in milliseconds: by the clock that only moves forward, or by the
+   * wall if that says longer, as after a sleep of the machine.
+   */
+  unusedMs(now: number, wallNow: number): number {
+    return Math.max(now - this.lastUsedAt, wallNow - this.#lastUsedOnTheWall);
+  }
+
+  /** Its figures now: plain data. */
+  stats(): ConnectionStats {
+    return {
+      id: this.id,
+      host: this.host,
+      address: this.address,
+      tlsProfile: this.tlsProfile,
+      state: this.#state,
+      healthy: this.healthy,
+      createdAt: this.createdAt,
+      lastUsedAt: this.lastUsedAt,
+      lastCheckedAt: this.lastCheckedAt,
+      requestCount: this.requestCount,
+      errorCount: this.errorCount,
+      leases: this.#leases,
+      capacity: this.capacity,
+      tls: this.socket.info,
+    };
+  }
+
+  /** Sets who hears of what happens outside a lease. Its manager's to call. */
+  setOwner(owner: ConnectionOwner | undefined): void {
+    this.#owner = owner;
+  }
+
+  /** Sets who takes what the peer sends. The lease's to call. */
+  setSink(sink: SocketSink | undefined): void {
+    this.#sink = sink;
+  }
+
+  /** Begins a lease. Its manager's to call. */
+  beginLease(now: number): void {
+    if (!this.available) throw new Error(`Connection ${this.id} is ${this.#state}: no lease`);
+    if (this.#leases++ === 0) {
+      this.#state = "leased";
+      this.socket.ref();
+    }
+    this.requestCount++;
+    this.lastUsedAt = now;
+  }
+
+  /** Ends a lease; a draining connection stays so. Its manager's to call. */
+  endLease(now: number, wallNow: number): void {
+    if (this.#leases === 0) throw new Error(`Connection ${this.id} has no lease to end`);
+    this.lastUsedAt = now;
+    this.#lastUsedOnTheWall = wallNow;
+    if (--this.#leases > 0) return;
+    this.#sink = undefined;
+    if (this.#state === "leased") this.#state = "idle";
+    if (this.#state !== "closed") this.socket.unref();
+  }
+
+  /** Lets no further lease begin. */
+  drain(): void {
+    if (this.#state !== "closed") this.#state = "draining";
+  }
+
+  /** Ends it with FIN, after what is written. Harmless to repeat. */
+  close(): void {
+    this.#end(undefined);
+    this.socket.close();
+  }
+
+  /** Ends it at once. Harmless to repeat. */
+  destroy(error?: Error): void {
+    this.#end(error);
+    this.socket.destroy(error);
+  }
+
+  #onUnsolicited(): void {
+    this.healthy = false;
+    if (this.#owner) this.#owner.onUnsolicited(this);
+    else this.destroy();
+  }
+
+  #end(error: Error | undefined): void {
+    this.#state = "closed";
+    const owner = this.#owner;
+    this.#owner = undefined;
+    owner?.onClosed(this, error);
+  }
+
+  #onClose(error: Error | undefined): void {
+    const sink = this.#sink;
+    this.#sink = undefined;
+    this.#end(error);
+    this.#resolveClosed();
+    sink?.onClose(error);
+  }
+}

@@ -1,0 +1,569 @@
+/**
+ * The dual map: every connection by IP address and by host.
+ *
+ * @module
+ */
+
+import { parseAddress, parseHost } from "../core/address.ts";
+import { checkNumber } from "../core/check.ts";
+import { type Clock, systemClock } from "../core/clock.ts";
+import { ClosedError, SocketError } from "../core/errors.ts";
+import { LinkedList } from "../core/list.ts";
+import { Accountant, type ConnectionLimits } from "./accountant.ts";
+import { Connection, type ConnectionOwner, type ConnectionStats } from "./connection.ts";
+import { assertInvariants } from "./invariants.ts";
+import { type Cell, Lane } from "./lane.ts";
+
+/**
+ * Why a connection left the maps. A closed set.
+ *
+ * - `idle`: unused for longer than `idleTimeoutMs`
+ * - `lifetime`: older than `maxLifetimeMs`
+ * - `unsolicited`: the peer spoke out of turn
+ * - `peer`: the peer hung up
+ * - `error`: its socket broke
+ * - `unhealthy`: it was marked so
+ * - `used`: its lease ended without leaving it fit for another
+ * - `surplus`: more were idle than `maxIdleConnections`
+ * - `room`: another host, or another address, needed its place
+ * - `drain`: its host or address was drained
+ * - `removed`: its removal was asked for
+ * - `close`: everything is being closed
+ */
+export type EvictReason =
+  | "idle"
+  | "lifetime"
+  | "unsolicited"
+  | "peer"
+  | "error"
+  | "unhealthy"
+  | "used"
+  | "surplus"
+  | "room"
+  | "drain"
+  | "removed"
+  | "close";
+
+/** Options of a {@linkcode ConnectionManager}. */
+export interface ConnectionManagerOptions extends Partial<ConnectionLimits> {
+  /**
+   * How long a connection may be unused, in milliseconds.
+   *
+   * @default {60_000}
+   */
+  readonly idleTimeoutMs?: number;
+  /**
+   * How old a connection may grow, in milliseconds, less up to a quarter at random.
+   *
+   * @default {1_800_000}
+   */
+  readonly maxLifetimeMs?: number;
+  /** Where time and chance come from. */
+  readonly clock?: Clock;
+  /** Hears of each connection that left the maps, within the change: it must not throw. */
+  readonly onEvict?: (connection: Connection, reason: EvictReason, error?: Error) => void;
+}
+
+/** Which connection to take. */
+export interface TakeOptions {
+  /** The TLS profile it must have been made with. */
+  readonly tlsProfile?: string;
+  /** Says whether an address will do. */
+  readonly accepts?: ((address: string) => boolean) | undefined;
+}
+
+/** A manager's state at one moment: plain data. */
+export interface DebugInfo {
+  readonly connectionCount: number;
+  readonly idleCount: number;
+  readonly endingCount: number;
+  readonly hostMapping: { readonly [host: string]: readonly string[] };
+  readonly limits: ConnectionLimits;
+  readonly connections: readonly ConnectionStats[];
+}
+
+/** How long a socket may take to end in good order, in milliseconds, before it is destroyed. */
+const CLOSE_TIMEOUT_MS = 1_000;
+
+/** The limits that hold where no option says otherwise. */
+export const DEFAULT_LIMITS: ConnectionLimits = {
+  maxConnections: 256,
+  maxConnectionsPerHost: 64,
+  maxConnectionsPerIp: 10,
+};
+
+/**
+ * Maps every connection twice, by IP address and by host, and keeps the two in step.
+ *
+ * It owns the connections that it holds: whatever leaves the maps is closed. No operation but
+ * `close` waits, so each is atomic and none needs a lock. Adding, getting, taking, giving back and
+ * removing cost the same with ten connections and with a million.
+ *
+ * @example
+ * ```ts
+ * import { Connection, ConnectionManager } from "@hotconn/hotconn";
+ * import { memorySocket } from "@hotconn/hotconn/memory";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const manager = new ConnectionManager();
+ * for (const address of ["192.0.2.1", "192.0.2.2"]) {
+ *   manager.addConnection(new Connection({ host: "example.com", address, socket: memorySocket() }));
+ * }
+ * assertEquals([...manager.getHostMapping()], [["example.com", ["192.0.2.1", "192.0.2.2"]]]);
+ * manager.removeConnection("192.0.2.1");
+ * assertEquals(manager.getConnectionsForHost("example.com").length, 1);
+ * await manager.close();
+ * ```
+ */
+export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
+  /** Counts connections, and dials on their way, against the limits. */
+  readonly accountant: Accountant;
+  readonly #clock: Clock;
+  readonly #idleTimeoutMs: number;
+  readonly #maxLifetimeMs: number;
+  readonly #onEvict: ConnectionManagerOptions["onEvict"];
+  readonly #connections = new Map<string, Set<Connection>>();
+  readonly #hosts = new Map<string, Map<string, Lane>>();
+  /** Every idle connection, the one used last at the front. */
+  readonly #idle = new LinkedList<Connection>();
+  /** How many of a host's connections no idle cleanup may take. */
+  readonly #minimums = new Map<string, number>();
+  /** Out of the maps, but their sockets are not done yet. */
+  readonly #ending = new Set<Connection>();
+  #count = 0;
+  #closing: Promise<void> | undefined;
+  #onEmpty: (() => void) | undefined;
+
+  /**
+   * Makes an empty manager.
+   *
+   * @throws {RangeError} An option is out of its range
+   */
+  constructor(options: ConnectionManagerOptions = {}) {
+    const limits: { -readonly [Name in keyof ConnectionLimits]: number } = { ...DEFAULT_LIMITS };
+    for (const name of Object.keys(limits) as (keyof ConnectionLimits)[]) {
+      limits[name] = checkNumber(name, options[name] ?? limits[name], { min: 1, whole: true });
+    }
+    this.accountant = new Accountant(limits);
+    this.#clock = options.clock ?? systemClock;
+    this.#idleTimeoutMs = checkNumber("idleTimeoutMs", options.idleTimeoutMs ?? 60_000, { min: 0 });
+    this.#maxLifetimeMs = checkNumber("maxLifetimeMs", options.maxLifetimeMs ?? 1_800_000, {
+      min: 0,
+    });
+    this.#onEvict = options.onEvict;
+  }
+
+  /**
+   * Takes a connection into both maps. What it refuses it closes, so nothing leaks.
+   *
+   * @param counted Whether the accountant has counted it already, as a dial
+   * @throws {LimitError} It would break a limit
+   * @throws {ClosedError} The manager is closing, or closed
+   * @throws {TypeError} The connection is closed, in use, or held already
+   */
+  addConnection(connection: Connection, counted = false): void {
+    const { host, address } = connection;
+    if (this.#connections.get(address)?.has(connection)) {
+      throw new TypeError(`Connection ${connection.id} to ${address} is held already`);
+    }
+    try {
+      if (this.#closing) throw new ClosedError("connection manager");
+      if (connection.state !== "idle") {
+        throw new TypeError(`Connection ${connection.id} is ${connection.state}, not idle`);
+      }
+      if (!counted) this.accountant.add(host, address);
+    } catch (error) {
+      if (counted) this.accountant.remove(host, address);
+      this.#end(connection);
+      throw error;
+    }
+    let bucket = this.#connections.get(address);
+    if (!bucket) this.#connections.set(address, bucket = new Set());
+    bucket.add(connection);
+    const cell = this.#lane(host, connection.tlsProfile).cell(address);
+    cell.connections.add(connection);
+    this.#count++;
+    connection.setOwner(this);
+    this.#putIdle(connection, cell);
+  }
+
+  /** The best connection at an address: healthy and idle first. Undefined where there is none. */
+  getConnection(ip: string): Connection | undefined {
+    let best: Connection | undefined;
+    for (const connection of this.#bucket(ip)) {
+      if (!best || rank(connection) > rank(best)) best = connection;
+    }
+    return best;
+  }
+
+  /** Every connection at an address, in order of arrival. */
+  getConnections(ip: string): Connection[] {
+    return [...this.#bucket(ip)];
+  }
+
+  /** A host's own connections, address by address. One made for another host is never among them. */
+  getConnectionsForHost(host: string): Connection[] {
+    const found: Connection[] = [];
+    for (const lane of this.#hosts.get(parseHost(host).text)?.values() ?? []) {
+      for (const cell of lane.cells.values()) found.push(...cell.connections);
+    }
+    return found;
+  }
+
+  /** How many connections there are. */
+  getConnectionCount(): number {
+    return this.#count;
+  }
+
+  /** Each host with its addresses in order of arrival: a copy that later changes do not touch. */
+  getHostMapping(): Map<string, string[]> {
+    const mapping = new Map<string, string[]>();
+    for (const [host, lanes] of this.#hosts) {
+      const addresses = new Set<string>();
+      for (const lane of lanes.values()) {
+        for (const address of lane.cells.keys()) addresses.add(address);
+      }
+      mapping.set(host, [...addresses]);
+    }
+    return mapping;
+  }
+
+  /** How many connections are idle. */
+  get idleCount(): number {
+    return this.#idle.size;
+  }
+
+  /** How many connections have left the maps whose sockets are not done yet. */
+  get endingCount(): number {
+    return this.#ending.size;
+  }
+
+  /** Goes over all connections, address by address. */
+  *connections(): Generator<Connection, void, undefined> {
+    for (const bucket of this.#connections.values()) yield* bucket;
+  }
+
+  /** A host's lane. Undefined where it has no connection with that TLS profile. */
+  lane(host: string, tlsProfile: string): Lane | undefined {
+    return this.#hosts.get(host)?.get(tlsProfile);
+  }
+
+  /**
+   * Takes a ready connection of a host out for a lease: the hottest one of a ready address, which
+   * is any with the same chance. Undefined where none is ready. What has outlived its time is
+   * closed on the way.
+   *
+   * @param host The host in canonical text
+   */
+  take(host: string, options: TakeOptions = {}): Connection | undefined {
+    const lane = this.#hosts.get(host)?.get(options.tlsProfile ?? "default");
+    if (!lane) return undefined;
+    const { accepts } = options;
+    const now = this.#clock.now();
+    const wallNow = this.#clock.wallNow();
+    for (;;) {
+      const cell = accepts ? lane.anyReadyOf(this.#clock, accepts) : lane.anyReady(this.#clock);
+      const connection = cell?.next;
+      if (!cell || !connection) return undefined;
+      const reason = this.#unfit(connection, now, wallNow);
+      if (!reason) {
+        this.#leaveStacks(connection, cell);
+        connection.beginLease(now);
+        if (connection.leases < connection.capacity) {
+          cell.partial.pushFront(connection.stackNode);
+          lane.noteReady(cell);
+        }
+        return connection;
+      }
+      this.removeConnection(connection, reason);
+    }
+  }
+
+  /**
+   * Takes a connection back from a lease. It is kept where it is fit for another one; otherwise it
+   * is closed. One that has left the maps meanwhile is let go.
+   *
+   * @returns Whether it may be leased again
+   */
+  give(connection: Connection, reuse = true): boolean {
+    const now = this.#clock.now();
+    connection.endLease(now, this.#clock.wallNow());
+    if (connection.state === "closed") return false;
+    const reason = this.#closing
+      ? "close"
+      : connection.state === "draining"
+      ? "drain"
+      : !connection.healthy
+      ? "unhealthy"
+      : !reuse
+      ? "used"
+      : this.#expired(connection, now, this.#maxLifetimeMs)
+      ? "lifetime"
+      : undefined;
+    if (!reason) {
+      const cell = this.#cell(connection);
+      if (!connection.stackNode.list || connection.leases === 0) {
+        this.#leaveStacks(connection, cell);
+        if (connection.leases === 0) this.#putIdle(connection, cell);
+        else {
+          cell.partial.pushFront(connection.stackNode);
+          cell.lane.noteReady(cell);
+        }
+      }
+      return true;
+    }
+    if (connection.leases === 0) this.removeConnection(connection, reason);
+    else this.drain(connection, reason);
+    return false;
+  }
+
+  /** Lets no further lease begin on a connection, and closes it when its last one has ended. */
+  drain(connection: Connection, reason: EvictReason = "drain"): void {
+    if (!this.#holds(connection)) return;
+    if (connection.leases === 0) {
+      this.removeConnection(connection, reason);
+      return;
+    }
+    this.#leaveStacks(connection, this.#cell(connection));
+    connection.drain();
+  }
+
+  /**
+   * Takes a connection, or all at an address, out of both maps in one step, and then ends it: in
+   * good order where it is idle, at once where it is in use. Repeating it is harmless.
+   *
+   * @returns How many there were
+   */
+  removeConnection(ipOrConnection: string | Connection, reason: EvictReason = "removed"): number {
+    if (typeof ipOrConnection === "string") {
+      const all = this.getConnections(ipOrConnection);
+      for (const connection of all) this.removeConnection(connection, reason);
+      return all.length;
+    }
+    const connection = ipOrConnection;
+    if (!this.#holds(connection)) return 0;
+    this.#unmap(connection);
+    connection.setOwner(undefined);
+    this.#end(connection);
+    this.#onEvict?.(connection, reason);
+    return 1;
+  }
+
+  /** The idle connection that was used longest ago, of those that pass. */
+  coldestIdle(passes: (connection: Connection) => boolean = () => true): Connection | undefined {
+    for (let node = this.#idle.back; node; node = node.previous) {
+      if (passes(node.value)) return node.value;
+    }
+    return undefined;
+  }
+
+  /** Sets how many of a host's connections `cleanupIdleConnections` leaves however old their use. */
+  setMinimum(host: string, connections: number): void {
+    if (connections > 0) this.#minimums.set(host, connections);
+    else this.#minimums.delete(host);
+  }
+
+  /**
+   * Closes what has been idle for longer than `idleTimeoutMs`, but never what is leased, and no
+   * host below its minimum.
+   *
+   * @returns How many it closed
+   */
+  cleanupIdleConnections(): number {
+    const now = this.#clock.now();
+    const wallNow = this.#clock.wallNow();
+    let closed = 0;
+    for (let node = this.#idle.back; node;) {
+      const connection = node.value;
+      if (connection.unusedMs(now, wallNow) < this.#idleTimeoutMs) break;
+      node = node.previous;
+      if (this.#unfit(connection, now, wallNow)) {
+        closed += this.removeConnection(connection, "idle");
+      }
+    }
+    return closed;
+  }
+
+  /**
+   * Closes idle connections that are older than a lifetime, less each one's own share of up to a
+   * quarter, so that they do not all go at once. What is leased then ends with its lease.
+   *
+   * @param maxLifetimeMs In milliseconds; the manager's own where it is left out
+   * @returns How many it closed
+   */
+  cleanupExpiredConnections(maxLifetimeMs: number = this.#maxLifetimeMs): number {
+    const now = this.#clock.now();
+    let closed = 0;
+    for (const connection of [...this.connections()]) {
+      if (!this.#expired(connection, now, maxLifetimeMs)) continue;
+      if (connection.state === "idle") closed += this.removeConnection(connection, "lifetime");
+      else this.drain(connection, "lifetime");
+    }
+    return closed;
+  }
+
+  /**
+   * Closes everything: what is idle at once, what is leased when its lease ends, or when the grace
+   * is over. Resolves when every socket is done. A second call gets the same promise.
+   *
+   * @param options.graceMs How long leases may go on, in milliseconds
+   */
+  close(options: { readonly graceMs?: number } = {}): Promise<void> {
+    this.#closing ??= this.#close(options.graceMs ?? 0);
+    return this.#closing;
+  }
+
+  /** Closes everything at once. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** Everything there is to see: plain data. */
+  debugInfo(): DebugInfo {
+    return {
+      connectionCount: this.#count,
+      idleCount: this.#idle.size,
+      endingCount: this.#ending.size,
+      hostMapping: Object.fromEntries(this.getHostMapping()),
+      limits: this.accountant.limits,
+      connections: [...this.connections()].map((connection) => connection.stats()),
+    };
+  }
+
+  /**
+   * Holds the maps against each other.
+   *
+   * @throws {Error} Something does not add up; the message says what
+   */
+  checkInvariants(): void {
+    assertInvariants({
+      connections: this.#connections,
+      hosts: this.#hosts,
+      idle: this.#idle,
+      count: this.#count,
+      accountant: this.accountant,
+    });
+  }
+
+  /** The peer spoke while nobody had asked it: whatever it said would be read as the next answer. */
+  onUnsolicited(connection: Connection): void {
+    this.removeConnection(connection, "unsolicited");
+  }
+
+  /** A connection ended of itself. */
+  onClosed(connection: Connection, error: Error | undefined): void {
+    if (!this.#holds(connection)) return;
+    this.#unmap(connection);
+    this.#watchEnd(connection);
+    this.#onEvict?.(connection, error ? "error" : "peer", error);
+  }
+
+  async #close(graceMs: number): Promise<void> {
+    // The promise must be in place before anybody hears of the first connection's end.
+    await null;
+    for (const connection of [...this.connections()]) this.drain(connection, "close");
+    if (this.#count > 0 && graceMs > 0) {
+      await new Promise<void>((resolve) => {
+        const timer = this.#clock.setTimer(resolve, graceMs, true);
+        this.#onEmpty = () => {
+          timer.cancel();
+          resolve();
+        };
+      });
+    }
+    for (const connection of [...this.connections()]) this.removeConnection(connection, "close");
+    const ending = [...this.#ending];
+    const timer = this.#clock.setTimer(
+      () => ending.forEach((connection) => connection.destroy()),
+      CLOSE_TIMEOUT_MS,
+      true,
+    );
+    await Promise.all(ending.map((connection) => connection.closed));
+    timer.cancel();
+  }
+
+  #bucket(ip: string): ReadonlySet<Connection> {
+    return this.#connections.get(ip) ?? this.#connections.get(parseAddress(ip).text) ?? NONE;
+  }
+
+  #holds(connection: Connection): boolean {
+    return this.#connections.get(connection.address)?.has(connection) ?? false;
+  }
+
+  #lane(host: string, tlsProfile: string): Lane {
+    let lanes = this.#hosts.get(host);
+    if (!lanes) this.#hosts.set(host, lanes = new Map());
+    let lane = lanes.get(tlsProfile);
+    if (!lane) lanes.set(tlsProfile, lane = new Lane(host, tlsProfile));
+    return lane;
+  }
+
+  #cell({ host, tlsProfile, address }: Connection): Cell {
+    return this.#lane(host, tlsProfile).cell(address);
+  }
+
+  #putIdle(connection: Connection, cell: Cell): void {
+    cell.idle.pushFront(connection.stackNode);
+    this.#idle.pushFront(connection.idleNode);
+    cell.lane.noteReady(cell);
+  }
+
+  #leaveStacks(connection: Connection, cell: Cell): void {
+    connection.stackNode.list?.remove(connection.stackNode);
+    this.#idle.remove(connection.idleNode);
+    cell.lane.noteReady(cell);
+  }
+
+  /** Takes a connection out of both maps; what is left empty goes with it. */
+  #unmap(connection: Connection): void {
+    const { host, address, tlsProfile } = connection;
+    const cell = this.#cell(connection);
+    this.#leaveStacks(connection, cell);
+    cell.connections.delete(connection);
+    if (cell.connections.size === 0) cell.lane.cells.delete(address);
+    if (cell.lane.cells.size === 0) {
+      const lanes = this.#hosts.get(host);
+      lanes?.delete(tlsProfile);
+      if (lanes?.size === 0) this.#hosts.delete(host);
+    }
+    const bucket = this.#connections.get(address);
+    bucket?.delete(connection);
+    if (bucket?.size === 0) this.#connections.delete(address);
+    this.accountant.remove(host, address);
+    if (--this.#count === 0) this.#onEmpty?.();
+  }
+
+  #end(connection: Connection): void {
+    this.#watchEnd(connection);
+    if (connection.leases === 0 && connection.healthy) connection.close();
+    else connection.destroy(new SocketError("other", "its connection was removed while in use"));
+  }
+
+  #watchEnd(connection: Connection): void {
+    this.#ending.add(connection);
+    connection.closed.then(() => this.#ending.delete(connection));
+  }
+
+  /** Why an unused connection may not be leased any more, if so. */
+  #unfit(connection: Connection, now: number, wallNow: number): EvictReason | undefined {
+    if (!connection.healthy) return "unhealthy";
+    if (this.#expired(connection, now, this.#maxLifetimeMs)) return "lifetime";
+    const unusedMs = connection.unusedMs(now, wallNow);
+    if (unusedMs < this.#idleTimeoutMs) return undefined;
+    // The machine slept: what the minimum would keep may be dead on the way, with nobody to say so.
+    const slept = unusedMs - (now - connection.lastUsedAt) >= this.#idleTimeoutMs;
+    const minimum = this.#minimums.get(connection.host) ?? 0;
+    return slept || this.accountant.ofHost(connection.host) > minimum ? "idle" : undefined;
+  }
+
+  #expired(connection: Connection, now: number, maxLifetimeMs: number): boolean {
+    return now - connection.createdAt >= maxLifetimeMs * (1 - connection.jitter / 4);
+  }
+}
+
+const NONE: ReadonlySet<Connection> = new Set();
+
+/** Healthy before not, idle before leased, leased before draining. */
+function rank({ healthy, state }: Connection): number {
+  return (healthy ? 4 : 0) + (state === "idle" ? 2 : state === "leased" ? 1 : 0);
+}

@@ -1,0 +1,37 @@
+/**
+ * What a pool tells while it works.
+ *
+ * @module
+ */
+
+import type { EvictReason } from "../map/manager.ts";
+
+/** Which connection an event is about. */
+export interface ConnectionEvent {
+  /** The host, in canonical text. */
+  readonly host: string;
+  /** The address, in canonical text. */
+  readonly address: string;
+  /** The connection's number. */
+  readonly connectionId: number;
+}
+
+/** The events of a pool, by name. */
+export interface PoolEvents {
+  /** A dial begins. */
+  dial: { readonly host: string; readonly address: string };
+  /** A dial has become a connection. */
+  ready: ConnectionEvent & { readonly tcpMs: number; readonly tlsMs: number };
+  /** A dial has failed. */
+  dialError: { readonly host: string; readonly address: string; readonly error: unknown };
+  /** A caller has to wait. */
+  waiting: { readonly host: string; readonly waiters: number };
+  /** A lease begins. `reused` tells whether the connection had one before. */
+  lease: ConnectionEvent & { readonly waitedMs: number; readonly reused: boolean };
+  /** A lease ends. `kept` tells whether the connection may have another one. */
+  release: ConnectionEvent & { readonly heldMs: number; readonly kept: boolean };
+  /** A connection has left the maps. */
+  evict: ConnectionEvent & { readonly reason: EvictReason; readonly error?: Error };
+  /** The pool is closed, and everything in it. */
+  closed: { readonly graceMs: number };
+}

@@ -1,0 +1,164 @@
+/**
+ * What a pool can be told, and what holds where it is told nothing.
+ *
+ * @module
+ */
+
+import { checkNames, checkNumber, describe } from "../core/check.ts";
+import { type Clock, systemClock } from "../core/clock.ts";
+import type { Dialer, TlsOptions } from "../core/dialer.ts";
+import type { Resolver } from "../hosts/resolver.ts";
+
+/** Options of a pool. A bad value is a `TypeError` or `RangeError` when the pool is made. */
+export interface PoolOptions {
+  /** Opens the sockets. */
+  readonly dialer: Dialer | Promise<Dialer>;
+  /** Finds the addresses of hosts. */
+  readonly resolver: Resolver;
+  /** The TLS parameters of every connection, unless a lease asks for others. */
+  readonly tls?: TlsOptions;
+  /** Where time and chance come from. */
+  readonly clock?: Clock;
+  /**
+   * How many connections there may be in all.
+   *
+   * @default {256}
+   */
+  readonly maxConnections?: number;
+  /**
+   * How many connections there may be to one host.
+   *
+   * @default {64}
+   */
+  readonly maxConnectionsPerHost?: number;
+  /**
+   * How many connections there may be to one address, whatever the host.
+   *
+   * @default {10}
+   */
+  readonly maxConnectionsPerIp?: number;
+  /**
+   * How many connections may be idle in all; the coldest ones beyond are closed.
+   *
+   * @default {Infinity}
+   */
+  readonly maxIdleConnections?: number;
+  /**
+   * How many callers may wait for a connection in all.
+   *
+   * @default {1_024}
+   */
+  readonly maxWaiters?: number;
+  /**
+   * How many dials may be on their way in all.
+   *
+   * @default {32}
+   */
+  readonly maxConcurrentDials?: number;
+  /**
+   * How many dials to one host may be on their way.
+   *
+   * @default {16}
+   */
+  readonly maxConcurrentDialsPerHost?: number;
+  /**
+   * How long a dial may take, TCP and TLS together, in milliseconds.
+   *
+   * @default {10_000}
+   */
+  readonly connectTimeoutMs?: number;
+  /**
+   * After how many milliseconds without an answer a second address is dialled beside the first.
+   *
+   * @default {250}
+   */
+  readonly dialStaggerMs?: number;
+  /**
+   * How long a caller waits for a connection, in milliseconds.
+   *
+   * @default {30_000}
+   */
+  readonly acquireTimeoutMs?: number;
+  /**
+   * How long a connection may be unused before it is closed, in milliseconds.
+   *
+   * @default {60_000}
+   */
+  readonly idleTimeoutMs?: number;
+  /**
+   * How old a connection may grow, in milliseconds, less up to a quarter at random.
+   *
+   * @default {1_800_000}
+   */
+  readonly maxLifetimeMs?: number;
+  /**
+   * How often what is idle or old is looked for, in milliseconds.
+   *
+   * @default {10_000}
+   */
+  readonly cleanupIntervalMs?: number;
+  /**
+   * How old the addresses of a host may grow before they are asked for again, in milliseconds.
+   *
+   * @default {60_000}
+   */
+  readonly dnsRefreshIntervalMs?: number;
+  /**
+   * How many more times all addresses of a host are tried, after a pause, before its callers are
+   * told that it is unavailable.
+   *
+   * @default {1}
+   */
+  readonly maxRetries?: number;
+}
+
+/** Every option, with its default where it was left out. */
+export type ResolvedPoolOptions = Required<PoolOptions>;
+
+const NUMBERS: {
+  readonly [Name in keyof PoolOptions]: {
+    readonly fallback: number;
+    readonly min: number;
+    readonly whole?: boolean;
+  };
+} = {
+  maxConnections: { fallback: 256, min: 1, whole: true },
+  maxConnectionsPerHost: { fallback: 64, min: 1, whole: true },
+  maxConnectionsPerIp: { fallback: 10, min: 1, whole: true },
+  maxIdleConnections: { fallback: Infinity, min: 0, whole: true },
+  maxWaiters: { fallback: 1_024, min: 0, whole: true },
+  maxConcurrentDials: { fallback: 32, min: 1, whole: true },
+  maxConcurrentDialsPerHost: { fallback: 16, min: 1, whole: true },
+  connectTimeoutMs: { fallback: 10_000, min: 1 },
+  dialStaggerMs: { fallback: 250, min: 1 },
+  acquireTimeoutMs: { fallback: 30_000, min: 0 },
+  idleTimeoutMs: { fallback: 60_000, min: 1 },
+  maxLifetimeMs: { fallback: 1_800_000, min: 1 },
+  cleanupIntervalMs: { fallback: 10_000, min: 1 },
+  dnsRefreshIntervalMs: { fallback: 60_000, min: 1 },
+  maxRetries: { fallback: 1, min: 0, whole: true },
+};
+
+const OBJECTS = ["dialer", "resolver", "tls", "clock"];
+
+/**
+ * Checks a pool's options, and fills in the defaults.
+ *
+ * @throws {TypeError | RangeError} Names the option, its value, and what would be valid
+ */
+export function resolvePoolOptions(options: PoolOptions): ResolvedPoolOptions {
+  checkNames("createPool()", options, [...OBJECTS, ...Object.keys(NUMBERS)]);
+  const { dialer, resolver, tls = {}, clock = systemClock } = options;
+  if (typeof dialer !== "object" || dialer === null || !("dial" in dialer || "then" in dialer)) {
+    throw new TypeError(`dialer must be a Dialer, got ${describe(dialer)}`);
+  }
+  if (typeof resolver?.resolve !== "function") {
+    throw new TypeError(`resolver must be a Resolver, got ${describe(resolver)}`);
+  }
+  const numbers: { [name: string]: number } = {};
+  for (const [name, { fallback, ...bounds }] of Object.entries(NUMBERS)) {
+    const given = options[name as keyof PoolOptions];
+    numbers[name] = given === undefined ? fallback : checkNumber(name, given, bounds);
+  }
+  return { dialer, resolver, tls, clock, ...numbers } as ResolvedPoolOptions;
+}

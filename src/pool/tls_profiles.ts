@@ -1,0 +1,106 @@
+/**
+ * TLS profiles: one name for each set of TLS parameters, so that connections made with different
+ * ones are never shared.
+ *
+ * @module
+ */
+
+import { checkNames, describe } from "../core/check.ts";
+import type { TlsCapability, TlsOptions } from "../core/dialer.ts";
+
+/** A named set of TLS parameters. */
+export interface TlsProfile {
+  /** The name: what the maps, and people, know it by. It tells no secret. */
+  readonly name: string;
+  /** The parameters. */
+  readonly options: TlsOptions;
+}
+
+type Check = (value: unknown) => boolean;
+const isText: Check = (value) => typeof value === "string" && value !== "";
+const isTexts: Check = (value) => Array.isArray(value) && value.length > 0 && value.every(isText);
+const isVersion: Check = (value) => value === "TLSv1.2" || value === "TLSv1.3";
+
+const FORMS: { readonly [Option in TlsCapability]: readonly [check: Check, form: string] } = {
+  serverName: [isText, "a host name"],
+  ca: [isTexts, "a list of certificates in PEM"],
+  clientCertificate: [
+    (value) =>
+      typeof value === "object" && value !== null
+      && "cert" in value && isText(value.cert) && "key" in value && isText(value.key),
+    "{ cert, key }, both in PEM",
+  ],
+  alpn: [isTexts, "a list of protocols such as [\"http/1.1\"]"],
+  minVersion: [isVersion, "\"TLSv1.2\" or \"TLSv1.3\""],
+  maxVersion: [isVersion, "\"TLSv1.2\" or \"TLSv1.3\""],
+  ciphers: [isTexts, "a list of cipher suites by their OpenSSL names"],
+  groups: [isTexts, "a list of groups such as [\"X25519\"]"],
+  pins: [
+    (value) =>
+      isTexts(value)
+      && (value as string[]).every((pin) => /^sha256\/[A-Za-z0-9+/]{43}=$/.test(pin)),
+    "a list of \"sha256/\" and 44 characters of base64",
+  ],
+  dangerouslyAcceptAnyCertificate: [(value) => typeof value === "boolean", "true or false"],
+};
+
+/** Gives the same name to the same parameters. */
+export class TlsProfiles {
+  readonly #byContents = new Map<string, TlsProfile>();
+  readonly #byObject = new WeakMap<TlsOptions, TlsProfile>();
+  /** The profile of the pool's own parameters. */
+  readonly default: TlsProfile;
+
+  /**
+   * Begins with the pool's own parameters.
+   *
+   * @throws {TypeError} An option is unknown, or not of its form
+   */
+  constructor(options: TlsOptions) {
+    this.default = this.of(options);
+  }
+
+  /**
+   * The profile of some parameters.
+   *
+   * @throws {TypeError} An option is unknown, or not of its form
+   */
+  of(options: TlsOptions): TlsProfile {
+    let profile = this.#byObject.get(options);
+    if (profile) return profile;
+    checkTls(options);
+    // A copy in one order of names: what the caller changes later changes no profile.
+    const entries = Object.entries(structuredClone(options)).filter(([, value]) =>
+      value !== undefined
+    );
+    const contents = JSON.stringify(entries.sort(([a], [b]) => a < b ? -1 : 1));
+    profile = this.#byContents.get(contents);
+    if (!profile) {
+      const { size } = this.#byContents;
+      profile = {
+        name: size === 0 ? "default" : `tls-${size}`,
+        options: Object.fromEntries(entries),
+      };
+      this.#byContents.set(contents, profile);
+    }
+    if (Object.isFrozen(options)) this.#byObject.set(options, profile);
+    return profile;
+  }
+}
+
+function checkTls(options: TlsOptions): void {
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(`tls must be an object of TLS options, got ${describe(options)}`);
+  }
+  checkNames("tls", options, Object.keys(FORMS));
+  for (const [name, [check, form]] of Object.entries(FORMS)) {
+    const value = options[name as TlsCapability];
+    if (value === undefined || check(value)) continue;
+    throw new TypeError(`tls.${name} must be ${form}, got ${describe(value)}`);
+  }
+  if (options.minVersion === "TLSv1.3" && options.maxVersion === "TLSv1.2") {
+    throw new RangeError(
+      "tls.minVersion must not be above tls.maxVersion, got TLSv1.3 and TLSv1.2",
+    );
+  }
+}
