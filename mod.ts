@@ -1,1 +1,99 @@
-export {};
+/**
+ * Hot TLS connections, mapped by IP address and by host, on Deno, Bun and Node.
+ *
+ * A pool knows each of its connections twice: by the machine it leads to and by the host it was
+ * verified for. So a program decides which machine of a host serves it, spreads its load over all
+ * of them, and does not wait for a handshake that could have been ready.
+ *
+ * @example Two machines of one host, without a network
+ * ```ts
+ * import { createPool, staticResolver } from "@hotconn/hotconn";
+ * import { memoryDialer } from "@hotconn/hotconn/memory";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using pool = createPool({
+ *   dialer: memoryDialer(),
+ *   resolver: staticResolver({ "example.test": ["192.0.2.1", "192.0.2.2"] }),
+ * });
+ * await pool.warm("example.test", { connections: 4 });
+ * assertEquals(pool.manager.getConnections("192.0.2.1").length, 2);
+ *
+ * const lease = await pool.acquire("example.test", { ip: "192.0.2.2" });
+ * assertEquals(lease.connection.address, "192.0.2.2");
+ * lease.release();
+ * ```
+ *
+ * @module
+ */
+
+export {
+  createPool,
+  type CreatePoolOptions,
+  detectDialer,
+  detectRuntime,
+  type Runtime,
+} from "./adapters/detect.ts";
+export { systemResolver } from "./adapters/system_resolver.ts";
+export { type Address, type Host, parseAddress, parseHost } from "./src/core/address.ts";
+export { type Clock, ManualClock, systemClock, type Timer } from "./src/core/clock.ts";
+export type {
+  Dialer,
+  DialTarget,
+  SocketSink,
+  TlsCapability,
+  TlsInfo,
+  TlsOptions,
+  TlsSocket,
+  TlsVersion,
+} from "./src/core/dialer.ts";
+export {
+  AcquireTimeoutError,
+  type AddressFailure,
+  ClosedError,
+  DialError,
+  type DialErrorFields,
+  type DialFailure,
+  type DialPhase,
+  HostUnavailableError,
+  HotconnError,
+  LeaseReleasedError,
+  LimitError,
+  type LimitScope,
+  LockTimeoutError,
+  ResolveError,
+  SocketError,
+  type SocketFailure,
+  UnsupportedOptionError,
+  WaiterLimitError,
+} from "./src/core/errors.ts";
+export type { ListenOptions } from "./src/core/events.ts";
+export { LockGuard, type LockMode, RwLock } from "./src/core/lock.ts";
+export type { WaitOptions } from "./src/core/wait.ts";
+export { type Resolver, staticResolver } from "./src/hosts/resolver.ts";
+export type { Accountant, ConnectionLimits } from "./src/map/accountant.ts";
+export {
+  Connection,
+  type ConnectionInit,
+  type ConnectionOwner,
+  type ConnectionState,
+  type ConnectionStats,
+} from "./src/map/connection.ts";
+export {
+  ConnectionManager,
+  type ConnectionManagerOptions,
+  type DebugInfo,
+  type EvictReason,
+  type TakeOptions,
+} from "./src/map/manager.ts";
+export type { AddressChoice } from "./src/pool/address_filter.ts";
+export type { ConnectionEvent, PoolEvents } from "./src/pool/events.ts";
+export { Lease, type ReleaseOptions } from "./src/pool/lease.ts";
+export type { PoolOptions } from "./src/pool/options.ts";
+export {
+  type AcquireOptions,
+  type CloseOptions,
+  ConnectionPool,
+  type WarmOptions,
+} from "./src/pool/pool.ts";
+export type { AddressStats, HostStats, PoolStats } from "./src/pool/stats.ts";
+export type { WarmResult } from "./src/pool/warm_up.ts";

@@ -10,7 +10,7 @@ import { type Clock, systemClock } from "../core/clock.ts";
 import { ClosedError, SocketError } from "../core/errors.ts";
 import { LinkedList } from "../core/list.ts";
 import { Accountant, type ConnectionLimits } from "./accountant.ts";
-import { Connection, type ConnectionOwner, type ConnectionStats } from "./connection.ts";
+import type { Connection, ConnectionOwner, ConnectionStats } from "./connection.ts";
 import { assertInvariants } from "./invariants.ts";
 import { type Cell, Lane } from "./lane.ts";
 

@@ -115,13 +115,13 @@ export interface PoolOptions {
 /** Every option, with its default where it was left out. */
 export type ResolvedPoolOptions = Required<PoolOptions>;
 
-const NUMBERS: {
-  readonly [Name in keyof PoolOptions]: {
-    readonly fallback: number;
-    readonly min: number;
-    readonly whole?: boolean;
-  };
-} = {
+interface NumberOption {
+  readonly fallback: number;
+  readonly min: number;
+  readonly whole?: boolean;
+}
+
+const NUMBERS: { readonly [name: string]: NumberOption } = {
   maxConnections: { fallback: 256, min: 1, whole: true },
   maxConnectionsPerHost: { fallback: 64, min: 1, whole: true },
   maxConnectionsPerIp: { fallback: 10, min: 1, whole: true },

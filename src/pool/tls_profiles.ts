@@ -47,7 +47,6 @@ const FORMS: { readonly [Option in TlsCapability]: readonly [check: Check, form:
 /** Gives the same name to the same parameters. */
 export class TlsProfiles {
   readonly #byContents = new Map<string, TlsProfile>();
-  readonly #byObject = new WeakMap<TlsOptions, TlsProfile>();
   /** The profile of the pool's own parameters. */
   readonly default: TlsProfile;
 
@@ -66,15 +65,13 @@ export class TlsProfiles {
    * @throws {TypeError} An option is unknown, or not of its form
    */
   of(options: TlsOptions): TlsProfile {
-    let profile = this.#byObject.get(options);
-    if (profile) return profile;
     checkTls(options);
     // A copy in one order of names: what the caller changes later changes no profile.
     const entries = Object.entries(structuredClone(options)).filter(([, value]) =>
       value !== undefined
     );
     const contents = JSON.stringify(entries.sort(([a], [b]) => a < b ? -1 : 1));
-    profile = this.#byContents.get(contents);
+    let profile = this.#byContents.get(contents);
     if (!profile) {
       const { size } = this.#byContents;
       profile = {
@@ -83,7 +80,6 @@ export class TlsProfiles {
       };
       this.#byContents.set(contents, profile);
     }
-    if (Object.isFrozen(options)) this.#byObject.set(options, profile);
     return profile;
   }
 }

@@ -1,0 +1,70 @@
+/**
+ * Finds out which runtime this is, and gives what is needed to run on it.
+ *
+ * @module
+ */
+
+import type { Dialer } from "../src/core/dialer.ts";
+import type { PoolOptions } from "../src/pool/options.ts";
+import { ConnectionPool } from "../src/pool/pool.ts";
+import { systemResolver } from "./system_resolver.ts";
+
+/** A runtime that hotconn has a dialer for. */
+export type Runtime = "deno" | "bun" | "node";
+
+/**
+ * Tells which runtime this is.
+ *
+ * @throws {TypeError} It is none that hotconn has a dialer for
+ */
+export function detectRuntime(): Runtime {
+  const { Bun, Deno, process } = globalThis as {
+    Bun?: unknown;
+    Deno?: unknown;
+    process?: { versions?: { node?: string } };
+  };
+  if (Deno !== undefined) return "deno";
+  if (Bun !== undefined) return "bun";
+  if (process?.versions?.node !== undefined) return "node";
+  throw new TypeError("This runtime has no dialer: it is neither Deno nor Bun nor Node");
+}
+
+/** Loads this runtime's own dialer, and no other. */
+export async function detectDialer(): Promise<Dialer> {
+  switch (detectRuntime()) {
+    case "deno":
+      return (await import("./deno.ts")).denoDialer();
+    case "bun":
+      return (await import("./bun.ts")).bunDialer();
+    case "node":
+      return (await import("./node.ts")).nodeDialer();
+  }
+}
+
+/** Options of {@linkcode createPool}: those of a pool, with a dialer and a resolver by default. */
+export type CreatePoolOptions =
+  & Omit<PoolOptions, "dialer" | "resolver">
+  & Partial<Pick<PoolOptions, "dialer" | "resolver">>;
+
+/**
+ * Makes a pool. Without a dialer it uses this runtime's own; without a resolver, the system's.
+ *
+ * @throws {TypeError | RangeError} An option is unknown, or not valid
+ *
+ * @example
+ * ```ts ignore
+ * import { createPool } from "@hotconn/hotconn";
+ *
+ * await using pool = createPool({ maxConnectionsPerHost: 8 });
+ * await pool.warm("example.com", { connections: 4 });
+ * using lease = await pool.acquire("example.com");
+ * console.log(lease.connection.address, lease.connection.socket.info);
+ * ```
+ */
+export function createPool(options: CreatePoolOptions = {}): ConnectionPool {
+  return new ConnectionPool({
+    ...options,
+    dialer: options.dialer ?? detectDialer(),
+    resolver: options.resolver ?? systemResolver(),
+  });
+}

@@ -1,0 +1,33 @@
+/**
+ * The addresses of hosts as the system knows them.
+ *
+ * @module
+ */
+
+import { lookup } from "node:dns/promises";
+import { ResolveError } from "../src/core/errors.ts";
+import type { Resolver } from "../src/hosts/resolver.ts";
+
+/**
+ * Makes a resolver over the system's own: its hosts file, its DNS, its order.
+ *
+ * @example
+ * ```ts
+ * import { systemResolver } from "@hotconn/hotconn";
+ *
+ * const addresses = await systemResolver().resolve("localhost", AbortSignal.timeout(5_000));
+ * if (!addresses.some((address) => address === "127.0.0.1" || address === "::1")) throw new Error();
+ * ```
+ */
+export function systemResolver(): Resolver {
+  return {
+    async resolve(name) {
+      try {
+        return (await lookup(name, { all: true })).map(({ address }) => address);
+      } catch (error) {
+        const detail = error instanceof Error ? error.message : String(error);
+        throw new ResolveError(name, detail, { cause: error });
+      }
+    },
+  };
+}

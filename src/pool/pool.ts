@@ -1,0 +1,489 @@
+/**
+ * The pool: callers wait here, and whichever connection is ready first serves the first of them.
+ *
+ * @module
+ */
+
+import { type Host, parseHost } from "../core/address.ts";
+import { checkNames, checkNumber, describe } from "../core/check.ts";
+import type { Clock, Timer } from "../core/clock.ts";
+import type { TlsOptions } from "../core/dialer.ts";
+import { AcquireTimeoutError, ClosedError, WaiterLimitError } from "../core/errors.ts";
+import { Events, type ListenOptions } from "../core/events.ts";
+import { RwLock } from "../core/lock.ts";
+import { Wait } from "../core/wait.ts";
+import { HostDirectory } from "../hosts/directory.ts";
+import { AddressHealth } from "../hosts/health.ts";
+import type { Connection } from "../map/connection.ts";
+import { ConnectionManager, type EvictReason } from "../map/manager.ts";
+import { type AddressChoice, AddressFilter } from "./address_filter.ts";
+import type { PoolEvents } from "./events.ts";
+import { Lease } from "./lease.ts";
+import { type PoolOptions, type ResolvedPoolOptions, resolvePoolOptions } from "./options.ts";
+import { HostQueue } from "./queue.ts";
+import { DialScheduler } from "./scheduler.ts";
+import { hostStats, type PoolStats } from "./stats.ts";
+import { TlsProfiles } from "./tls_profiles.ts";
+import { Waiter } from "./waiter.ts";
+import { type WarmResult, WarmUp } from "./warm_up.ts";
+
+/** How a caller wants a connection. */
+export interface AcquireOptions extends AddressChoice {
+  /** Ends the wait; the promise rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+  /** How long to wait, in milliseconds; the pool's `acquireTimeoutMs` where it is left out. */
+  readonly timeoutMs?: number | undefined;
+  /** Other TLS parameters than the pool's. */
+  readonly tls?: TlsOptions | undefined;
+}
+
+/** How a host is warmed. */
+export interface WarmOptions {
+  /** How many connections to keep open, spread over the host's addresses; 0 lets them go again. */
+  readonly connections: number;
+  /** Ends the wait; the dials go on. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** How a pool is closed. */
+export interface CloseOptions {
+  /**
+   * How long leases may go on, in milliseconds, before their connections are ended.
+   *
+   * @default {5_000}
+   */
+  readonly graceMs?: number;
+}
+
+const ACQUIRE_OPTIONS = ["signal", "timeoutMs", "ip", "exclude", "tls"];
+
+/** How many spellings of hosts are remembered, so that none is parsed twice. */
+const MAX_SPELLINGS = 10_000;
+
+/**
+ * Keeps TLS connections to many hosts hot, each known by its IP address and by its host.
+ *
+ * The pool owns all its connections, dials and timers, and ends them in `close()`. No timer of its
+ * own and no idle connection keeps a program alive; a caller who waits does.
+ */
+export class ConnectionPool implements AsyncDisposable {
+  /** The two maps. Reading them is free; what is removed from them is closed. */
+  readonly manager: ConnectionManager;
+  readonly #options: ResolvedPoolOptions;
+  readonly #clock: Clock;
+  readonly #events = new Events<PoolEvents>();
+  readonly #directory: HostDirectory;
+  readonly #health = new AddressHealth();
+  readonly #profiles: TlsProfiles;
+  readonly #scheduler: DialScheduler;
+  /** Each dial holds it shared; closing takes it alone. */
+  readonly #gate: RwLock;
+  readonly #queues = new Map<string, HostQueue>();
+  /** The queues of the pool's own TLS profile by whatever spelling they were asked for. */
+  readonly #spellings = new Map<string, HostQueue>();
+  readonly #takeBack = (lease: Lease, reuse: boolean) => this.#release(lease, reuse);
+  readonly #evicted: { [Reason in EvictReason]?: number } = {};
+  #waiting = 0;
+  #acquired = 0;
+  #reused = 0;
+  #released = 0;
+  #timedOut = 0;
+  #maintenance: Timer | undefined;
+  #closing: Promise<void> | undefined;
+
+  /**
+   * Makes a pool. It dials nothing until it is asked to.
+   *
+   * @throws {TypeError | RangeError} An option is unknown, or not valid
+   */
+  constructor(options: PoolOptions) {
+    this.#options = resolvePoolOptions(options);
+    this.#clock = this.#options.clock;
+    this.#profiles = new TlsProfiles(this.#options.tls);
+    this.#gate = new RwLock(this.#clock);
+    const { maxConnections, maxConnectionsPerHost, maxConnectionsPerIp } = this.#options;
+    this.manager = new ConnectionManager({
+      maxConnections,
+      maxConnectionsPerHost,
+      maxConnectionsPerIp,
+      idleTimeoutMs: this.#options.idleTimeoutMs,
+      maxLifetimeMs: this.#options.maxLifetimeMs,
+      clock: this.#clock,
+      onEvict: (connection, reason, error) => this.#onEvict(connection, reason, error),
+    });
+    this.#directory = new HostDirectory({
+      resolver: this.#options.resolver,
+      clock: this.#clock,
+      refreshIntervalMs: this.#options.dnsRefreshIntervalMs,
+      timeoutMs: this.#options.connectTimeoutMs,
+    });
+    this.#scheduler = new DialScheduler({
+      options: this.#options,
+      manager: this.manager,
+      directory: this.#directory,
+      health: this.#health,
+      events: this.#events,
+      gate: this.#gate,
+      serve: (queue) => this.#serve(queue),
+      refuse: (queue, waiter, reason) => this.#refuse(queue, waiter, reason),
+    });
+    // A dialer that could not be loaded is each dial's error, not the program's.
+    if ("then" in this.#options.dialer) this.#options.dialer.catch(() => {});
+    this.#maintain();
+  }
+
+  /**
+   * Gives a lease on a connection to a host: a ready one at once; else the first that is given
+   * back or dialled. The lease is the caller's to release.
+   *
+   * @param host A host name or an address literal, with a port where it is not 443
+   * @throws {AcquireTimeoutError} None was ready in time
+   * @throws {HostUnavailableError} Every address of the host has failed
+   * @throws {ResolveError} The host's addresses could not be found
+   * @throws {WaiterLimitError} As many callers wait as may
+   * @throws {ClosedError} The pool is closing, or closed
+   * @throws {TypeError | RangeError} The host or an option is not valid
+   * @throws The signal's reason, untouched, when it aborts first
+   */
+  acquire(host: string, options?: AcquireOptions): Promise<Lease> {
+    try {
+      if (this.#closing) throw new ClosedError("pool");
+      const queue = options?.tls
+        ? this.#queue(parseHost(host), options.tls)
+        : this.#spellings.get(host) ?? this.#spell(host);
+      if (options === undefined) return this.#acquire(queue, undefined, {});
+      checkNames("acquire()", options, ACQUIRE_OPTIONS);
+      options.signal?.throwIfAborted();
+      const filtered = options.ip !== undefined || options.exclude !== undefined;
+      const filter = filtered ? new AddressFilter(queue.host, options) : undefined;
+      return this.#acquire(queue, filter, options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /**
+   * Opens connections to a host ahead of need, spread over its addresses, and keeps as many open
+   * from then on: what is lost is dialled again, and idle cleanup leaves them.
+   *
+   * @returns How many are open, and what failed: fewer than asked for where a limit or a failing
+   * address stands in the way
+   * @throws {HostUnavailableError} None could be opened
+   * @throws {ResolveError} The host's addresses could not be found
+   * @throws {ClosedError} The pool is closing, or closed
+   * @throws The signal's reason, when it aborts first
+   */
+  async warm(host: string, options: WarmOptions): Promise<WarmResult> {
+    if (this.#closing) throw new ClosedError("pool");
+    checkNames("warm()", options, ["connections", "signal"]);
+    const { maxConnectionsPerHost } = this.#options;
+    const bounds = { min: 0, max: maxConnectionsPerHost, whole: true };
+    const connections = checkNumber("connections", options.connections, bounds);
+    options.signal?.throwIfAborted();
+    const queue = this.#queue(parseHost(host));
+    queue.warmTarget = connections;
+    this.manager.setMinimum(queue.host.text, connections);
+    const wait: Wait<WarmResult> = new Wait(
+      this.#clock,
+      { signal: options.signal },
+      () => queue.warmUps.delete(warmUp),
+      () => new ClosedError("pool"),
+    );
+    const warmUp = new WarmUp(queue.host.text, connections, this.#options.maxRetries, wait);
+    if (connections === 0) warmUp.settle(this.manager.getConnectionsForHost(host).length);
+    else queue.warmUps.add(warmUp);
+    this.#scheduler.wake(queue);
+    return await wait.promise;
+  }
+
+  /**
+   * Ends every connection of a host, or at an address, that there is now: the idle ones at once,
+   * a leased one with its lease. New ones may be dialled meanwhile; the host is no longer kept
+   * warm.
+   *
+   * @param hostOrIp A host name, an IP address (whichever its port), or one with a port
+   * @returns Resolves when the last of them has left the maps, with how many there were
+   */
+  async drain(hostOrIp: string): Promise<number> {
+    const host = parseHost(hostOrIp);
+    const concerns = (
+      key: { readonly host: string; readonly address: string; readonly ip: string },
+    ) =>
+      key.host === host.text || key.address === host.text
+      || (host.isLiteral && host.text === host.name && key.ip === host.name);
+    const drained = [...this.manager.connections()].filter(concerns);
+    for (const queue of this.#queues.values()) {
+      if (queue.host.text !== host.text) continue;
+      queue.warmTarget = 0;
+      this.manager.setMinimum(host.text, 0);
+    }
+    this.#scheduler.disown(({ address, queue }) =>
+      concerns({ host: queue.host.text, address: address.text, ip: address.ip })
+    );
+    for (const connection of drained) this.manager.drain(connection);
+    await Promise.all(drained.map(({ closed }) => closed));
+    return drained.length;
+  }
+
+  /** Calls `listener` with each event of a type, until the returned function is called. */
+  on<Type extends keyof PoolEvents>(
+    type: Type,
+    listener: (event: PoolEvents[Type]) => void,
+    options?: ListenOptions,
+  ): () => void {
+    if (typeof listener !== "function") {
+      throw new TypeError(
+        `The listener of "${type}" must be a function, got ${describe(listener)}`,
+      );
+    }
+    return this.#events.on(type, listener, options);
+  }
+
+  /** The pool's figures now: plain data, a copy. */
+  stats(): PoolStats {
+    let leased = 0;
+    let draining = 0;
+    for (const { state } of this.manager.connections()) {
+      if (state === "leased") leased++;
+      else if (state === "draining") draining++;
+    }
+    return {
+      connections: this.manager.getConnectionCount(),
+      idle: this.manager.idleCount,
+      leased,
+      draining,
+      ending: this.manager.endingCount,
+      dialing: this.#scheduler.dialing,
+      waiting: this.#waiting,
+      acquired: this.#acquired,
+      reused: this.#reused,
+      released: this.#released,
+      timedOut: this.#timedOut,
+      dials: this.#scheduler.dialCount,
+      dialErrors: this.#scheduler.dialErrorCount,
+      evicted: { ...this.#evicted },
+      hosts: hostStats(this.manager, this.#queues.values(), this.#directory, this.#health),
+    };
+  }
+
+  /**
+   * Closes the pool: callers who wait are told, dials are stopped, idle connections end at once,
+   * leased ones with their lease, or when the grace is over. Resolves when every socket is done. A
+   * second call gets the same promise.
+   */
+  close(options: CloseOptions = {}): Promise<void> {
+    if (this.#closing) return this.#closing;
+    const graceMs = checkNumber("graceMs", options.graceMs ?? 5_000, { min: 0 });
+    this.#closing = this.#close(graceMs);
+    return this.#closing;
+  }
+
+  /** Closes the pool. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** Reads a host once for each spelling. */
+  #spell(text: string): HostQueue {
+    const queue = this.#queue(parseHost(text));
+    if (this.#spellings.size >= MAX_SPELLINGS) this.#spellings.clear();
+    this.#spellings.set(text, queue);
+    return queue;
+  }
+
+  #queue(host: Host, tls?: TlsOptions): HostQueue {
+    const profile = tls ? this.#profiles.of(tls) : this.#profiles.default;
+    const key = `${host.text} ${profile.name}`;
+    let queue = this.#queues.get(key);
+    if (!queue) this.#queues.set(key, queue = new HostQueue(host, profile));
+    return queue;
+  }
+
+  #acquire(
+    queue: HostQueue,
+    filter: AddressFilter | undefined,
+    options: AcquireOptions,
+  ): Promise<Lease> {
+    const connection = this.manager.take(queue.host.text, {
+      tlsProfile: queue.tls.name,
+      accepts: filter?.accepts,
+    });
+    if (connection) return Promise.resolve(this.#lease(connection, 0));
+    return this.#wait(queue, filter, options);
+  }
+
+  #wait(
+    queue: HostQueue,
+    filter: AddressFilter | undefined,
+    { signal, timeoutMs = this.#options.acquireTimeoutMs }: AcquireOptions,
+  ): Promise<Lease> {
+    const host = queue.host.text;
+    const { maxWaiters } = this.#options;
+    checkNumber("timeoutMs", timeoutMs, { min: 0 });
+    if (this.#waiting >= maxWaiters) throw new WaiterLimitError(host, maxWaiters);
+    const waiter = new Waiter(
+      this.#clock,
+      { signal, timeoutMs, filter },
+      (waiter) => this.#leave(queue, waiter),
+      (waiter) => this.#timeout(queue, waiter),
+    );
+    if (queue.waiters.size === 0) queue.lastServedAt = waiter.since;
+    queue.waiters.pushBack(waiter.node);
+    this.#waiting++;
+    if (this.#events.wants("waiting")) {
+      this.#events.emit("waiting", { host, waiters: queue.waiters.size });
+    }
+    this.#scheduler.wake(queue);
+    return waiter.promise;
+  }
+
+  /** Takes a waiter out of its queue, if it stands there still. */
+  #leave(queue: HostQueue, waiter: Waiter): void {
+    if (queue.waiters.remove(waiter.node)) this.#waiting--;
+  }
+
+  #refuse(queue: HostQueue, waiter: Waiter, reason: unknown): void {
+    this.#leave(queue, waiter);
+    waiter.reject(reason);
+  }
+
+  #timeout(queue: HostQueue, waiter: Waiter): Error {
+    this.#timedOut++;
+    const { accountant } = this.manager;
+    const host = queue.host.text;
+    const situation = `${accountant.ofHost(host)} connections open or being dialled, `
+      + `${queue.waiters.size} more callers waiting; limits: `
+      + `${accountant.limits.maxConnectionsPerHost} a host, ${accountant.limits.maxConnections} in all`;
+    const cause = [...waiter.failures.values()].at(-1);
+    return new AcquireTimeoutError(
+      host,
+      Math.round(this.#clock.now() - waiter.since),
+      situation,
+      cause === undefined ? undefined : { cause },
+    );
+  }
+
+  /** Gives what is ready to those who wait, first come first served. */
+  #serve(queue: HostQueue): void {
+    if (queue.waiters.size === 0) return;
+    const take = { tlsProfile: queue.tls.name };
+    for (const waiter of queue.waiters) {
+      const accepts = waiter.filter?.accepts;
+      const connection = this.manager.take(queue.host.text, { ...take, accepts });
+      if (connection) this.#tryDeliver(queue, waiter, connection);
+      else if (!accepts) return;
+    }
+  }
+
+  /** The one place that decides between delivered and cancelled. */
+  #tryDeliver(queue: HostQueue, waiter: Waiter, connection: Connection): void {
+    const now = this.#clock.now();
+    this.#leave(queue, waiter);
+    queue.lastServedAt = now;
+    const lease = this.#lease(connection, now - waiter.since);
+    if (!waiter.resolve(lease)) lease.release();
+  }
+
+  #lease(connection: Connection, waitedMs: number): Lease {
+    const lease = new Lease(connection, connection.lastUsedAt, waitedMs, this.#takeBack);
+    this.#acquired++;
+    if (lease.reused) this.#reused++;
+    if (this.#events.wants("lease")) {
+      const { address, host, id: connectionId } = connection;
+      const { reused } = lease;
+      this.#events.emit("lease", { host, address, connectionId, waitedMs, reused });
+    }
+    return lease;
+  }
+
+  #release({ connection, startedAt }: Lease, reuse: boolean): void {
+    const { address, host, id: connectionId, tlsProfile } = connection;
+    this.#released++;
+    const kept = this.manager.give(connection, reuse);
+    const heldMs = connection.lastUsedAt - startedAt;
+    if (this.#events.wants("release")) {
+      this.#events.emit("release", { host, address, connectionId, heldMs, kept });
+    }
+    const queue = this.#queues.get(`${host} ${tlsProfile}`);
+    if (!queue) return;
+    queue.noteHold(heldMs);
+    if (!kept) return;
+    if (this.#scheduler.firstStarved) this.#shareRoom(queue, connection);
+    if (queue.waiters.size > 0) this.#serve(queue);
+    if (this.manager.idleCount > this.#options.maxIdleConnections) {
+      const coldest = this.manager.coldestIdle();
+      if (coldest) this.manager.removeConnection(coldest, "surplus");
+    }
+  }
+
+  /**
+   * Lets a connection go for those who wait for room on another host, where they came first and
+   * have fewer connections. Without it a busy host would keep its connections for ever.
+   */
+  #shareRoom(queue: HostQueue, connection: Connection): void {
+    const starved = this.#scheduler.firstStarved;
+    const first = starved?.waiters.front?.value;
+    if (!starved || !first || starved === queue) return;
+    const { accountant } = this.manager;
+    const own = queue.waiters.front?.value;
+    if (!own) {
+      // It is idle now, and the scheduler takes what it needs of the coldest idle ones.
+      this.#scheduler.roomCame();
+      return;
+    }
+    const poorer = accountant.ofHost(starved.host.text) < accountant.ofHost(queue.host.text);
+    if (first.since < own.since && poorer) this.manager.removeConnection(connection, "room");
+  }
+
+  #onEvict(connection: Connection, reason: EvictReason, error: Error | undefined): void {
+    const { address, host, id: connectionId } = connection;
+    this.#evicted[reason] = (this.#evicted[reason] ?? 0) + 1;
+    if (this.#events.wants("evict")) {
+      const event = { host, address, connectionId, reason };
+      this.#events.emit("evict", error ? { ...event, error } : event);
+    }
+    const queue = this.#queues.get(`${host} ${connection.tlsProfile}`);
+    if (queue) this.#scheduler.wake(queue);
+    this.#scheduler.roomCame();
+  }
+
+  /** Looks for what is idle or old, time and again. */
+  #maintain(): void {
+    this.#maintenance = this.#clock.setTimer(() => {
+      this.manager.cleanupIdleConnections();
+      this.manager.cleanupExpiredConnections();
+      this.#health.forgetOld(this.#clock.now());
+      for (const [key, queue] of this.#queues) {
+        if (queue.warmTarget > 0) this.#scheduler.wake(queue);
+        else if (this.#isUnused(queue)) {
+          this.#queues.delete(key);
+          this.#spellings.clear();
+          this.#scheduler.forget(queue);
+        }
+      }
+      this.#maintain();
+    }, this.#options.cleanupIntervalMs);
+  }
+
+  #isUnused({ dials, host, tls, waiters }: HostQueue): boolean {
+    return waiters.size === 0 && dials.size === 0 && !this.manager.lane(host.text, tls.name);
+  }
+
+  async #close(graceMs: number): Promise<void> {
+    const reason = new ClosedError("pool");
+    this.#maintenance?.cancel();
+    for (const queue of this.#queues.values()) {
+      for (const waiter of queue.waiters) this.#refuse(queue, waiter, reason);
+      for (const warmUp of queue.warmUps) warmUp.fail(reason);
+      queue.warmUps.clear();
+    }
+    this.#scheduler.close(reason);
+    this.#directory.close();
+    // The promise must be in place before anybody hears of the first connection's end.
+    await null;
+    const closed = this.manager.close({ graceMs });
+    using _alone = await this.#gate.exclusive();
+    await closed;
+    this.#events.emit("closed", { graceMs });
+  }
+}

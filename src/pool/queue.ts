@@ -1,0 +1,96 @@
+/**
+ * What a pool knows of one host with one TLS profile: who waits, what is being dialled, and how
+ * long things take.
+ *
+ * @module
+ */
+
+import type { Address, Host } from "../core/address.ts";
+import { LinkedList } from "../core/list.ts";
+import type { TlsProfile } from "./tls_profiles.ts";
+import type { Waiter } from "./waiter.ts";
+import type { WarmUp } from "./warm_up.ts";
+
+/** A dial on its way. It belongs to no waiter. */
+export interface Dial {
+  readonly queue: HostQueue;
+  readonly address: Address;
+  readonly startedAt: number;
+  readonly stop: AbortController;
+  /** Whether it has taken so long that nobody should count on it. */
+  slow: boolean;
+  /** Whether its connection is unwanted by now, its host or address having been drained. */
+  unwanted: boolean;
+}
+
+/** How much each new figure weighs in a moving average. */
+const WEIGHT = 0.2;
+
+/** One host with one TLS profile. */
+export class HostQueue {
+  /** The host. */
+  readonly host: Host;
+  /** The TLS profile. */
+  readonly tls: TlsProfile;
+  /** Who waits, first come first. */
+  readonly waiters: LinkedList<Waiter> = new LinkedList();
+  /** What is being dialled. */
+  readonly dials: Set<Dial> = new Set();
+  /** How many connections are to be kept open. */
+  warmTarget = 0;
+  /** Who waits for them to be open. */
+  readonly warmUps: Set<WarmUp> = new Set();
+  /** When a waiter was last served, or the first one came. */
+  lastServedAt = 0;
+  #holdMs: number | undefined;
+  #dialMs: number | undefined;
+
+  /** Makes a queue where nobody waits. */
+  constructor(host: Host, tls: TlsProfile) {
+    this.host = host;
+    this.tls = tls;
+  }
+
+  /** Notes how long a lease was held, in milliseconds. */
+  noteHold(ms: number): void {
+    this.#holdMs = this.#holdMs === undefined ? ms : this.#holdMs + (ms - this.#holdMs) * WEIGHT;
+  }
+
+  /** Notes how long a dial took, in milliseconds. */
+  noteDial(ms: number): void {
+    this.#dialMs = this.#dialMs === undefined ? ms : this.#dialMs + (ms - this.#dialMs) * WEIGHT;
+  }
+
+  /** How long a dial is expected to take, in milliseconds. */
+  get dialMs(): number {
+    return this.#dialMs ?? 0;
+  }
+
+  /** Whether a dial to an address has taken so long that nobody should count on it. */
+  isSlow(address: string): boolean {
+    for (const dial of this.dials) if (dial.address.text === address && dial.slow) return true;
+    return false;
+  }
+
+  /** The dials that somebody may still count on. */
+  promisingDials(): Dial[] {
+    return [...this.dials].filter(({ slow, unwanted }) => !slow && !unwanted);
+  }
+
+  /**
+   * How many dials ought to be under way: as many as there are callers who would still be waiting
+   * when a dial begun now is ready, at the pace at which `connections` are coming back. Fifty
+   * callers at once with five quick connections need one more, not forty-five.
+   */
+  wantedDials(connections: number, now: number): number {
+    const waiters = this.waiters.size;
+    if (waiters === 0) return 0;
+    if (connections === 0 || this.#dialMs === undefined) return waiters;
+    const stalledMs = now - this.lastServedAt;
+    // Nobody has come back yet, so nothing is known of the pace: one dial cannot be wrong.
+    if (this.#holdMs === undefined && stalledMs < this.#dialMs) return 1;
+    const holdMs = Math.max(this.#holdMs ?? 0, stalledMs, Number.MIN_VALUE);
+    const served = connections * this.#dialMs / holdMs;
+    return Math.max(0, Math.ceil(waiters - served));
+  }
+}

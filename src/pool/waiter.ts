@@ -1,0 +1,48 @@
+/**
+ * A caller who waits for a connection.
+ *
+ * @module
+ */
+
+import type { Address } from "../core/address.ts";
+import type { Clock } from "../core/clock.ts";
+import { ListNode } from "../core/list.ts";
+import { Wait, type WaitOptions } from "../core/wait.ts";
+import type { AddressFilter } from "./address_filter.ts";
+import type { Lease } from "./lease.ts";
+
+/** A caller who waits. */
+export class Waiter extends Wait<Lease> {
+  /** Its place in its queue. */
+  readonly node: ListNode<Waiter> = new ListNode<Waiter>(this);
+  /** Which addresses will do; all of them where there is none. */
+  readonly filter: AddressFilter | undefined;
+  /** When it began to wait. */
+  readonly since: number;
+  /** What each address failed with since then, in this round. */
+  readonly failures: Map<string, unknown> = new Map();
+  /** How many rounds of all its addresses have failed. */
+  rounds = 0;
+
+  /** Begins to wait. */
+  constructor(
+    clock: Clock,
+    options: WaitOptions & { readonly filter: AddressFilter | undefined },
+    giveUp: (waiter: Waiter) => void,
+    timeoutError: (waiter: Waiter) => Error,
+  ) {
+    super(clock, options, () => giveUp(this), () => timeoutError(this));
+    this.filter = options.filter;
+    this.since = clock.now();
+  }
+
+  /** Whether a connection to an address would do. */
+  accepts(address: string): boolean {
+    return this.filter?.accepts(address) ?? true;
+  }
+
+  /** The addresses that would do. */
+  candidates(known: readonly Address[]): readonly Address[] {
+    return this.filter?.candidates(known) ?? known;
+  }
+}

@@ -1,0 +1,56 @@
+/**
+ * One wait for a host's connections to be open.
+ *
+ * @module
+ */
+
+import { type AddressFailure, HostUnavailableError } from "../core/errors.ts";
+import type { Wait } from "../core/wait.ts";
+
+/** What became of a warm-up. */
+export interface WarmResult {
+  /** How many connections to the host are open. */
+  readonly connections: number;
+  /** The addresses that failed on the way, each with its last failure. */
+  readonly failures: readonly AddressFailure[];
+}
+
+/** One wait for a host's connections to be open. */
+export class WarmUp {
+  /** How many are wanted. */
+  readonly target: number;
+  readonly #host: string;
+  readonly #wait: Wait<WarmResult>;
+  readonly #failures = new Map<string, unknown>();
+  #retriesLeft: number;
+
+  /** Begins to wait. */
+  constructor(host: string, target: number, maxRetries: number, wait: Wait<WarmResult>) {
+    this.#host = host;
+    this.target = target;
+    this.#retriesLeft = maxRetries;
+    this.#wait = wait;
+  }
+
+  /** Notes a failed dial. */
+  failed(address: string, error: unknown): void {
+    this.#failures.set(address, error);
+  }
+
+  /** Whether failed addresses are to be waited for once more. */
+  retry(): boolean {
+    return this.#retriesLeft-- > 0;
+  }
+
+  /** Ends the wait with as many connections as there are; with none, it has failed. */
+  settle(connections: number): void {
+    const failures = [...this.#failures].map(([address, error]) => ({ address, error }));
+    if (connections > 0 || this.target === 0) this.#wait.resolve({ connections, failures });
+    else this.#wait.reject(new HostUnavailableError(this.#host, failures));
+  }
+
+  /** Ends the wait with a reason. */
+  fail(reason: unknown): void {
+    this.#wait.reject(reason);
+  }
+}
