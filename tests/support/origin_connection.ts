@@ -1,0 +1,200 @@
+/**
+ * One connection at the test origin.
+ *
+ * @module
+ */
+
+import { Buffer } from "node:buffer";
+import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import type { TLSSocket } from "node:tls";
+import { type ClientHello, parseClientHello } from "./client_hello.ts";
+import { serveHttp } from "./origin_http.ts";
+import type { Action, Behaviour, ConnectionReport, Ending } from "./origin_types.ts";
+import { pattern } from "./pattern.ts";
+import type { WireTap } from "./wire_tap.ts";
+
+/** Keeps what is known of a connection, and does what it is told to. */
+export class OriginConnection {
+  readonly id: number;
+  readonly address: string;
+  readonly ended: Ending[] = [];
+  readonly #changed: () => void;
+  readonly #raw: Socket;
+  #tap: WireTap | null = null;
+  #tls: TLSSocket | null = null;
+  #secured: ConnectionReport | null = null;
+  #hello: ClientHello | null = null;
+  #firstBytes: Uint8Array[] = [];
+  #bytesReceived = 0;
+  #requests = 0;
+  #open = true;
+
+  constructor(id: number, address: string, raw: Socket, changed: () => void) {
+    this.id = id;
+    this.address = address;
+    this.#raw = raw;
+    this.#changed = changed;
+    raw.on("close", () => {
+      this.#open = false;
+      changed();
+    });
+    raw.on("error", () => {});
+  }
+
+  get hello(): ClientHello | null {
+    return this.#hello;
+  }
+
+  get open(): boolean {
+    return this.#open;
+  }
+
+  get secured(): boolean {
+    return this.#secured !== null;
+  }
+
+  get bytesReceived(): number {
+    return this.#bytesReceived;
+  }
+
+  get requests(): number {
+    return this.#requests;
+  }
+
+  /** Says which tap its wire goes through. */
+  tapped(tap: WireTap): void {
+    this.#tap = tap;
+  }
+
+  /** Takes bytes off the wire, until they make a ClientHello. */
+  heard(bytes: Uint8Array): void {
+    if (this.#hello !== null) return;
+    this.#firstBytes.push(bytes);
+    this.#hello = parseClientHello(Buffer.concat(this.#firstBytes));
+    if (this.#hello !== null) {
+      this.#firstBytes = [];
+      this.#changed();
+    }
+  }
+
+  /** Notes how the client ended. */
+  clientEnded(how: Ending): void {
+    if (this.ended.includes(how)) return;
+    this.ended.push(how);
+    this.#changed();
+  }
+
+  /** Goes on after the handshake. */
+  secure(tls: TLSSocket, clientCertificate: ConnectionReport["clientCertificate"]): void {
+    this.#tls = tls;
+    this.#secured = {
+      ...this.report(),
+      secured: true,
+      sni: tls.servername || null,
+      alpn: tls.alpnProtocol || null,
+      version: tls.getProtocol(),
+      cipher: tls.getCipher()?.name ?? null,
+      resumed: tls.isSessionReused(),
+      clientCertificate,
+    };
+    this.#changed();
+  }
+
+  /** Does with the application's bytes what the origin is for. */
+  serve(behaviour: Behaviour): void {
+    const tls = this.#tls!;
+    let take: (bytes: Buffer) => void = () => {};
+    if (behaviour.kind === "echo") {
+      take = (bytes) => {
+        if (tls.write(bytes)) return;
+        tls.pause();
+        tls.once("drain", () => tls.resume());
+      };
+    } else if (behaviour.kind === "http") {
+      take = serveHttp(tls, {
+        address: this.address,
+        sni: this.#secured!.sni,
+        connection: this.id,
+        onRequest: () => {
+          this.#requests++;
+          this.#changed();
+          return this.#requests;
+        },
+      });
+    } else if (behaviour.kind === "source") pump(tls, behaviour.bytes);
+    tls.on("data", (bytes: Buffer) => {
+      this.#bytesReceived += bytes.length;
+      this.#changed();
+      take(bytes);
+    });
+  }
+
+  /** See {@linkcode Action}. */
+  act(action: Action): void {
+    switch (action.kind) {
+      case "send":
+        this.#tls?.write(Buffer.from(action.text, "latin1"));
+        break;
+      case "end":
+        this.#tls?.end();
+        break;
+      case "close_notify":
+        this.#tap?.holdFin();
+        this.#tls?.end();
+        break;
+      case "fin":
+        this.#raw.end();
+        break;
+      case "reset":
+        this.#raw.resetAndDestroy();
+        break;
+      case "pause":
+      case "resume": {
+        const paused = action.kind === "pause";
+        if (this.#tap !== null) this.#tap.setPaused(paused);
+        else if (paused) this.#tls?.pause();
+        else this.#tls?.resume();
+      }
+    }
+  }
+
+  /** Lets go of the connection. */
+  kill(): void {
+    this.#tls?.destroy();
+    this.#raw.destroy();
+  }
+
+  report(): ConnectionReport {
+    return {
+      secured: false,
+      sni: null,
+      alpn: null,
+      version: null,
+      cipher: null,
+      resumed: false,
+      clientCertificate: null,
+      ...this.#secured,
+      id: this.id,
+      address: this.address,
+      hello: this.#hello,
+      bytesReceived: this.#bytesReceived,
+      requests: this.#requests,
+      ended: [...this.ended],
+      open: this.#open,
+    };
+  }
+}
+
+function pump(stream: Duplex, bytes: number): void {
+  let sent = 0;
+  const more = () => {
+    while (sent < bytes && !stream.destroyed) {
+      const part = pattern(sent, Math.min(65_536, bytes - sent));
+      sent += part.length;
+      if (!stream.write(part)) return;
+    }
+  };
+  stream.on("drain", more);
+  more();
+}
