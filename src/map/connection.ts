@@ -7,7 +7,6 @@
 import { type Address, parseAddress, parseHost } from "../core/address.ts";
 import { type Clock, systemClock } from "../core/clock.ts";
 import type { SocketSink, TlsInfo, TlsSocket } from "../core/dialer.ts";
-import { ListNode } from "../core/list.ts";
 
 /**
  * Where a connection stands: ready, in use, in use for the last time, or done.
@@ -105,11 +104,6 @@ export class Connection {
   requestCount = 0;
   /** How many of them failed. */
   errorCount = 0;
-
-  /** Its place on the idle stack of its host at its address. Its manager's. */
-  readonly stackNode: ListNode<Connection> = new ListNode<Connection>(this);
-  /** Its place among all idle connections, by last use. Its manager's. */
-  readonly idleNode: ListNode<Connection> = new ListNode<Connection>(this);
 
   #state: ConnectionState = "idle";
   #leases = 0;

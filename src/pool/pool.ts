@@ -81,7 +81,8 @@ export class ConnectionPool implements AsyncDisposable {
   readonly #queues = new Map<string, HostQueue>();
   /** The queues of the pool's own TLS profile by whatever spelling they were asked for. */
   readonly #spellings = new Map<string, HostQueue>();
-  readonly #takeBack = (lease: Lease, reuse: boolean) => this.#release(lease, reuse);
+  readonly #takeBack = (queue: HostQueue, lease: Lease, reuse: boolean) =>
+    this.#release(queue, lease, reuse);
   readonly #evicted: { [Reason in EvictReason]?: number } = {};
   #waiting = 0;
   #acquired = 0;
@@ -295,7 +296,7 @@ export class ConnectionPool implements AsyncDisposable {
     const profile = tls ? this.#profiles.of(tls) : this.#profiles.default;
     const key = `${host.text} ${profile.name}`;
     let queue = this.#queues.get(key);
-    if (!queue) this.#queues.set(key, queue = new HostQueue(host, profile));
+    if (!queue) this.#queues.set(key, queue = new HostQueue(host, profile, this.#takeBack));
     return queue;
   }
 
@@ -308,7 +309,7 @@ export class ConnectionPool implements AsyncDisposable {
       tlsProfile: queue.tls.name,
       accepts: filter?.accepts,
     });
-    if (connection) return Promise.resolve(this.#lease(connection, 0));
+    if (connection) return Promise.resolve(this.#lease(queue, connection, 0));
     return this.#wait(queue, filter, options);
   }
 
@@ -380,12 +381,12 @@ export class ConnectionPool implements AsyncDisposable {
     const now = this.#clock.now();
     this.#leave(queue, waiter);
     queue.lastServedAt = now;
-    const lease = this.#lease(connection, now - waiter.since);
+    const lease = this.#lease(queue, connection, now - waiter.since);
     if (!waiter.resolve(lease)) lease.release();
   }
 
-  #lease(connection: Connection, waitedMs: number): Lease {
-    const lease = new Lease(connection, connection.lastUsedAt, waitedMs, this.#takeBack);
+  #lease(queue: HostQueue, connection: Connection, waitedMs: number): Lease {
+    const lease = new Lease(connection, connection.lastUsedAt, waitedMs, queue.takeBack);
     this.#acquired++;
     if (lease.reused) this.#reused++;
     if (this.#events.wants("lease")) {
@@ -396,16 +397,14 @@ export class ConnectionPool implements AsyncDisposable {
     return lease;
   }
 
-  #release({ connection, startedAt }: Lease, reuse: boolean): void {
-    const { address, host, id: connectionId, tlsProfile } = connection;
+  #release(queue: HostQueue, { connection, startedAt }: Lease, reuse: boolean): void {
     this.#released++;
     const kept = this.manager.give(connection, reuse);
     const heldMs = connection.lastUsedAt - startedAt;
     if (this.#events.wants("release")) {
+      const { address, host, id: connectionId } = connection;
       this.#events.emit("release", { host, address, connectionId, heldMs, kept });
     }
-    const queue = this.#queues.get(`${host} ${tlsProfile}`);
-    if (!queue) return;
     queue.noteHold(heldMs);
     if (!kept) return;
     if (this.#scheduler.firstStarved) this.#shareRoom(queue, connection);

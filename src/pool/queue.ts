@@ -7,6 +7,7 @@
 
 import type { Address, Host } from "../core/address.ts";
 import { LinkedList } from "../core/list.ts";
+import type { Lease, TakeBack } from "./lease.ts";
 import type { TlsProfile } from "./tls_profiles.ts";
 import type { Waiter } from "./waiter.ts";
 import type { WarmUp } from "./warm_up.ts";
@@ -32,6 +33,8 @@ export class HostQueue {
   readonly host: Host;
   /** The TLS profile. */
   readonly tls: TlsProfile;
+  /** Takes leases on its connections back. */
+  readonly takeBack: TakeBack;
   /** Who waits, first come first. */
   readonly waiters: LinkedList<Waiter> = new LinkedList();
   /** What is being dialled. */
@@ -46,9 +49,14 @@ export class HostQueue {
   #dialMs: number | undefined;
 
   /** Makes a queue where nobody waits. */
-  constructor(host: Host, tls: TlsProfile) {
+  constructor(
+    host: Host,
+    tls: TlsProfile,
+    release: (queue: HostQueue, lease: Lease, reuse: boolean) => void,
+  ) {
     this.host = host;
     this.tls = tls;
+    this.takeBack = (lease, reuse) => release(this, lease, reuse);
   }
 
   /** Notes how long a lease was held, in milliseconds. */
