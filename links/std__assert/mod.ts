@@ -37,7 +37,9 @@ export function fail(msg?: string): never {
 export function assertEquals<T>(actual: T, expected: T, msg?: string): void {
   if (equal(actual, expected)) return;
   throw new AssertionError(
-    `Values are not equal${suffix(msg)}\n  actual:   ${show(actual)}\n  expected: ${show(expected)}`,
+    `Values are not equal${suffix(msg)}\n  actual:   ${show(actual)}\n  expected: ${
+      show(expected)
+    }`,
   );
 }
 
@@ -50,7 +52,11 @@ export function assertNotEquals<T>(actual: T, expected: T, msg?: string): void {
 }
 
 /** Says that two values are the same, by `Object.is`. */
-export function assertStrictEquals<T>(actual: unknown, expected: T, msg?: string): asserts actual is T {
+export function assertStrictEquals<T>(
+  actual: unknown,
+  expected: T,
+  msg?: string,
+): asserts actual is T {
   if (Object.is(actual, expected)) return;
   throw new AssertionError(
     `Values are not strictly equal${suffix(msg)}\n  actual:   ${show(actual)}\n  expected: ${
@@ -203,7 +209,9 @@ function checkError(
   }
   if (msgIncludes && !error.message.includes(msgIncludes)) {
     throw new AssertionError(
-      `Expected error message to include "${msgIncludes}", but got "${error.message}"${suffix(msg)}`,
+      `Expected error message to include "${msgIncludes}", but got "${error.message}"${
+        suffix(msg)
+      }`,
       { cause: error },
     );
   }

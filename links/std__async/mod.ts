@@ -50,7 +50,10 @@ export async function deadline<T>(
   options: DeadlineOptions = {},
 ): Promise<T> {
   const timer = new AbortController();
-  const id = setTimeout(() => timer.abort(new DOMException("Signal timed out.", "TimeoutError")), ms);
+  const id = setTimeout(
+    () => timer.abort(new DOMException("Signal timed out.", "TimeoutError")),
+    ms,
+  );
   const signals = options.signal ? [options.signal, timer.signal] : [timer.signal];
   try {
     return await abortable(promise, AbortSignal.any(signals));

@@ -51,7 +51,10 @@ export class DialError extends HotconnError implements DialErrorFields {
 
   /** Makes the error; `detail` ends its message. */
   constructor(fields: DialErrorFields, detail: string, options?: ErrorOptions) {
-    super(`Dial of ${fields.host} at ${fields.address} failed (${fields.failure}): ${detail}`, options);
+    super(
+      `Dial of ${fields.host} at ${fields.address} failed (${fields.failure}): ${detail}`,
+      options,
+    );
     this.host = fields.host;
     this.address = fields.address;
     this.phase = fields.phase;
