@@ -25,14 +25,35 @@ for (let byte = 0x30; byte <= 0x39; byte++) IS_TOKEN[byte] = 1;
 for (let byte = 0x41; byte <= 0x5a; byte++) IS_TOKEN[byte] = IS_TOKEN[byte + 0x20] = 1;
 for (const char of "!#$%&'*+-.^_`|~") IS_TOKEN[char.charCodeAt(0)] = 1;
 
-/** Says whether the bytes from `start` to `end` are a lower-case word, whatever their case. */
-export function equalsWord(bytes: Uint8Array, start: number, end: number, word: string): boolean {
-  if (end - start !== word.length) return false;
-  for (let i = 0; i < word.length; i++) {
-    const byte = bytes[start + i]!;
-    if ((byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte) !== word.charCodeAt(i)) return false;
+/** A lower-case word of four letters or more, to compare four bytes at a time. */
+export class Word {
+  /** How many bytes it has. */
+  readonly length: number;
+  readonly #fours: Int32Array;
+  readonly #last: number;
+
+  /** Takes letters and hyphens: of those, the bit 0x20 is the only difference between cases. */
+  constructor(text: string) {
+    const view = new DataView(Uint8Array.from(text, (char) => char.charCodeAt(0)).buffer);
+    this.length = text.length;
+    this.#last = text.length - 4;
+    this.#fours = Int32Array.from(
+      { length: Math.ceil(text.length / 4) },
+      (_, index) => view.getInt32(Math.min(4 * index, this.#last), true),
+    );
   }
-  return true;
+
+  /** Says whether the bytes from `start` to `end` are this word, in whatever case; none is a CR. */
+  equals(view: DataView, start: number, end: number): boolean {
+    if (end - start !== this.length) return false;
+    const fours = this.#fours;
+    const last = fours.length - 1;
+    for (let i = 0; i < last; i++) {
+      if ((view.getInt32(start + 4 * i, true) | 0x2020_2020) !== fours[i]) return false;
+    }
+    // The last four bytes, some of them for the second time where the length is no multiple.
+    return (view.getInt32(start + this.#last, true) | 0x2020_2020) === fours[last];
+  }
 }
 
 /** The first position from `start` that is neither space nor tab, `end` at most. */

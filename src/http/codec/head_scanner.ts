@@ -5,56 +5,33 @@
  * @module
  */
 
-import {
-  COLON,
-  CR,
-  equalsWord,
-  HTAB,
-  IS_TOKEN,
-  latin1,
-  LF,
-  skipSpace,
-  SP,
-  trimSpace,
-} from "./chars.ts";
-import {
-  BAD_LENGTH,
-  hasToken,
-  LENGTHS_DIFFER,
-  readContentLength,
-  readKeepAlive,
-} from "./framing.ts";
+import { COLON, CR, HTAB, IS_TOKEN, latin1, LF, SP } from "./chars.ts";
+import { delimitsBody, Framing } from "./framing.ts";
+import { HeadBuffer } from "./head_buffer.ts";
 import type { CheckedLimits } from "./limits.ts";
 import { HttpParseError, type HttpParseReason } from "./parse_error.ts";
 import { ResponseHeaders } from "./response_headers.ts";
 
-// Bytes are copied before they are scanned, for they are ours only during a call: to one slab that
-// all scanners share, so that a connection between two heads holds no memory. Scanning is one
-// synchronous step that calls nobody, so they never mix; a head that is not complete when a chunk
-// ends moves to a buffer of its own. The part of a slab that a finished head took is never written
-// again: the `ResponseHeaders` read from it.
-const SLAB_BYTES = 16_384;
-/** How much is copied at a time: nearly every head in one go, and little of a body for nothing. */
-const FILL_BYTES = 2_048;
-/** A zero after the last byte stops every loop, and four bytes are read at a time. */
-const SLACK_BYTES = 4;
-
-let slab = new Uint8Array(SLAB_BYTES);
-let slabView = new DataView(slab.buffer);
-let slabAt = 0;
-
-const NO_BYTES = new Uint8Array(0);
-const NO_VIEW = new DataView(new ArrayBuffer(0));
-
-const PREFIX = "HTTP/1.";
-/** `HTTP/1.1 200`: what every status line begins with, as long. */
+/** `HTTP`, and `/1.` without the byte after it, as they are read: the lowest byte first. */
+const HTTP = 0x5054_5448;
+const SLASH_ONE_DOT = 0x002e_312f;
+/** The length of `HTTP/1.1 200`. */
 const CODE_END = 12;
 
-/** Four spaces, four times 0x7f, four ones, and the four sign bits, for four bytes at a time. */
-const SPACES = 0x2020_2020;
-const DELETES = 0x7f7f_7f7f;
-const ONES = 0x0101_0101;
+// Four bytes at a time. Adding to a byte sets its sign bit from some byte on, subtracting below
+// one. What a byte of 0x80 or more, or below what is subtracted, carries into the next one does no
+// harm: its own sign bit is set, and only the lowest sign bit that is set counts.
 const SIGNS = 0x8080_8080 | 0;
+const SPACES = 0x2020_2020;
+const HYPHENS = 0x2d2d_2d2d;
+/** Sets the sign of 0x7f and more. */
+const FROM_DELETE = 0x0101_0101;
+/** Sets the sign of `a` and more. */
+const FROM_A = 0x1f1f_1f1f;
+/** Sets the sign of what comes after `z`. */
+const AFTER_Z = 0x0505_0505;
+/** Sets the sign of all but zero. */
+const FROM_ONE = 0x7f7f_7f7f;
 
 /** What the scanner is within. */
 const STATUS = 0;
@@ -62,337 +39,258 @@ const PHRASE = 1;
 const NAME = 2;
 const VALUE = 3;
 
-/** Scans one head, or trailer section, after another. Its fields are those of the last head. */
+/** Scans one head, or trailer section, after another. What it says is of the last head. */
 export class HeadScanner {
+  /** What the fields say of the framing. */
+  readonly framing: Framing = new Framing();
   /** The status code. */
   status = 0;
   /** The reason phrase. */
   statusText = "";
   /** The minor version: 0 for HTTP/1.0, and more for HTTP/1.1 (RFC 9110 section 2.5). */
   minor = 1;
-  /** Content-Length, or -1. */
-  contentLength = -1;
-  /** Whether Transfer-Encoding is there: chunked, then. */
-  chunked = false;
-  /** Whether Connection says close. */
-  close = false;
-  /** Whether Connection says keep-alive. */
-  keepAlive = false;
-  /** The timeout of Keep-Alive in seconds, or -1. */
-  keepAliveTimeout = -1;
-  /** The most requests that Keep-Alive allows, or -1. */
-  keepAliveMax = -1;
 
   readonly #limits: CheckedLimits;
-  #bytes: Uint8Array = NO_BYTES;
-  #view: DataView = NO_VIEW;
-  /** Whether `#bytes` is the slab. */
-  #shared = false;
-  /** Where the head begins, where its first field line, and how far `#bytes` is filled. */
-  #base = 0;
-  #firstField = 0;
-  #length = 0;
-  /** Where scanning goes on, and within what. */
+  readonly #buffer: HeadBuffer;
+  #trailers = false;
+  /** Which byte of the response the head begins at. */
+  #origin = 0;
+  #ascii = true;
+  #count = 0;
+  // Positions, counted from the buffer's base. Where scanning goes on, and within what; where the
+  // current line begins, and its colon is; where the first field line begins.
+  #stage = STATUS;
   #at = 0;
-  #stage = NAME;
-  /** Where the current line begins, and its colon. */
   #line = 0;
   #colon = 0;
-  #count = 0;
-  #ascii = true;
-  #trailers = false;
-  #origin = 0;
+  #fields = 0;
 
   /** Makes a scanner that holds nothing yet. */
   constructor(limits: CheckedLimits) {
     this.#limits = limits;
+    this.#buffer = new HeadBuffer(limits.maxHeadBytes);
   }
 
-  /** How many bytes it holds between calls. */
+  /** How many bytes of memory it holds between calls. */
   get heldBytes(): number {
-    return this.#bytes.length;
+    return this.#buffer.bytes.length;
   }
 
-  /** Gets ready for a head that begins at byte `origin` of the response. */
+  /** Begins a head at byte `origin` of the response. `feed()` must follow at once. */
   beginHead(origin: number): void {
-    this.#begin(origin, STATUS);
+    this.framing.reset();
     this.#trailers = false;
-    this.contentLength = -1;
-    this.chunked = false;
-    this.close = false;
-    this.keepAlive = false;
-    this.keepAliveTimeout = -1;
-    this.keepAliveMax = -1;
+    this.#begin(origin, STATUS);
   }
 
-  /** Gets ready for a trailer section. What the head said stays as it is. */
+  /** Begins a trailer section, likewise. What the head said stays as it is. */
   beginTrailers(origin: number): void {
-    this.#begin(origin, NAME);
     this.#trailers = true;
+    this.#begin(origin, NAME);
   }
 
   /**
    * Scans `chunk` from `start` on. Returns the position after the head, or -1 where the chunk ended
-   * first: the next one goes on there.
+   * first: then the next one goes on there.
    *
    * @throws {HttpParseError} The head breaks a rule or a limit
    */
   feed(chunk: Uint8Array, start: number): number {
+    const buffer = this.#buffer;
     for (let from = start;;) {
-      let count = chunk.length - from;
-      if (count > FILL_BYTES) count = FILL_BYTES;
-      this.#append(chunk, from, count);
-      from += count;
-      if (this.#scan()) return from - (this.#length - this.#at);
+      from += buffer.fill(chunk, from);
+      if (this.#scan()) return from - (buffer.length - buffer.base - this.#at);
       if (from === chunk.length) {
-        this.#leaveSlab(this.#length);
+        buffer.keep();
         return -1;
       }
     }
   }
 
-  /** Gives the fields, and lets go of the bytes. To be called once, after `feed()` found the end. */
+  /** Gives the fields, and lets go of the bytes: once, after `feed()` has found the end. */
   takeHeaders(): ResponseHeaders {
-    // The line feed before the first field line goes with it; the last CR LF is left.
-    const headers = new ResponseHeaders(
-      this.#bytes,
-      this.#firstField - 1,
-      this.#at - 2,
-      this.#ascii,
-    );
-    if (this.#shared) slabAt = this.#at;
-    this.release();
+    const { bytes, base } = this.#buffer;
+    const end = base + this.#at;
+    // With the line feed before the first field line, and without the empty line.
+    const headers = new ResponseHeaders(bytes, base + this.#fields - 1, end - 2, this.#ascii);
+    this.#buffer.finish(end);
     return headers;
   }
 
   /** Lets go of the bytes. */
   release(): void {
-    this.#bytes = NO_BYTES;
-    this.#view = NO_VIEW;
-    this.#shared = false;
+    this.#buffer.release();
   }
 
   #begin(origin: number, stage: number): void {
-    if (slabAt + 1 + FILL_BYTES + SLACK_BYTES > SLAB_BYTES) {
-      slab = new Uint8Array(SLAB_BYTES);
-      slabView = new DataView(slab.buffer);
-      slabAt = 0;
-    }
-    this.#bytes = slab;
-    this.#view = slabView;
-    this.#shared = true;
-    // As if a line had ended before: see `takeHeaders()`.
-    slab[slabAt] = LF;
-    const base = slabAt + 1;
-    this.#base = base;
-    this.#firstField = base;
-    this.#length = base;
-    this.#at = base;
-    this.#line = base;
-    this.#stage = stage;
-    this.#count = 0;
-    this.#ascii = true;
+    this.#buffer.begin();
     this.#origin = origin;
-  }
-
-  #append(chunk: Uint8Array, from: number, count: number): void {
-    const length = this.#length + count;
-    if (length + SLACK_BYTES > this.#bytes.length) this.#leaveSlab(length);
-    const part = from === 0 && count === chunk.length
-      ? chunk
-      : chunk.subarray(from, from + count);
-    this.#bytes.set(part, this.#length);
-    this.#bytes[length] = 0;
-    this.#length = length;
-  }
-
-  /** Moves to a buffer of its own that has room up to `length`, in today's positions. */
-  #leaveSlab(length: number): void {
-    const start = this.#base - 1;
-    const needed = length - start + SLACK_BYTES;
-    if (!this.#shared && start + needed <= this.#bytes.length) return;
-    // What is held was scanned, so it is within the limit: so is what doubles it, cut to this.
-    const most = 1 + this.#limits.maxHeadBytes + FILL_BYTES + SLACK_BYTES;
-    const bytes = new Uint8Array(Math.max(needed, Math.min(2 * needed, most)));
-    bytes.set(this.#bytes.subarray(start, this.#length + 1));
-    this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer);
-    this.#shared = false;
-    this.#base -= start;
-    this.#firstField -= start;
-    this.#length -= start;
-    this.#at -= start;
-    this.#line -= start;
-    this.#colon -= start;
+    this.#stage = stage;
+    this.#ascii = true;
+    this.#count = 0;
+    this.#at = 0;
+    this.#line = 0;
+    this.#fields = 0;
   }
 
   /** Scans what is there. Returns whether the end was found, `#at` after it. */
   #scan(): boolean {
-    const bytes = this.#bytes;
-    const view = this.#view;
-    const length = this.#length;
-    let i = this.#at;
+    const { bytes, view, base, length } = this.#buffer;
+    const { maxLineBytes, maxFields } = this.#limits;
+    const headEdge = base + this.#limits.maxHeadBytes;
     let stage = this.#stage;
     if (stage === STATUS) {
       if (!this.#scanStatus()) return false;
-      i = this.#base + CODE_END;
+      this.#at = CODE_END;
       stage = PHRASE;
     }
+    let i = base + this.#at;
+    let line = base + this.#line;
+    let colon = base + this.#colon;
     for (;;) {
+      // Wherever a chunk ends, the same byte is refused for the same reason: limits come first.
+      const edge = Math.min(line + maxLineBytes, headEdge);
       if (stage === NAME) {
-        while (IS_TOKEN[bytes[i]!] !== 0) i++;
-        if (i > this.#edge()) this.#failLimit();
-        const byte = bytes[i]!;
-        if (i === length) {
-          this.#at = i;
-          this.#stage = NAME;
-          return false;
-        }
-        if (byte !== COLON || i === this.#line) {
-          if (byte !== CR || i !== this.#line) this.#failName(byte, i);
-          if (i + 1 === length) {
-            this.#at = i;
-            this.#stage = NAME;
-            return false;
-          }
-          if (bytes[i + 1] !== LF) this.#fail("line-end", i);
-          this.#at = i + 2;
-          return true;
-        }
-        this.#colon = i++;
-        stage = VALUE;
-      }
-      // A field value, or a reason phrase: they have the same grammar.
-      for (;;) {
-        // Four bytes at a time, as long as none is a control (below 0x20, or 0x7f) or above 0x7f.
+        // Letters and hyphens by fours, and whatever else may stand in a name one by one.
         for (;;) {
           const four = view.getInt32(i, true);
-          const deletes = four ^ DELETES;
-          if (
-            ((four | ((four - SPACES) & ~four) | ((deletes - ONES) & ~deletes)) & SIGNS) !== 0
-          ) break;
-          i += 4;
+          const lower = four | SPACES;
+          const noLetter = ~(lower + FROM_A) | (lower + AFTER_Z);
+          const signs = (four | (noLetter & ((four ^ HYPHENS) + FROM_ONE))) & SIGNS;
+          if (signs === 0) {
+            i += 4;
+            continue;
+          }
+          i += (31 - Math.clz32(signs & -signs)) >> 3;
+          if (IS_TOKEN[bytes[i]!] === 0) break;
+          i++;
         }
-        while (((bytes[i]! - SP) >>> 0) < 0x5f) i++;
+        if (i > edge) this.#failLimit(edge, headEdge);
+        if (i === length) break;
+        if (bytes[i] !== COLON || i === line) {
+          if (bytes[i] !== CR || i !== line) this.#failName(i, line);
+          if (i + 1 === length) break;
+          if (bytes[i + 1] !== LF) this.#fail("line-end", i);
+          this.#at = i + 2 - base;
+          return true;
+        }
+        colon = i++;
+        stage = VALUE;
+      }
+      // A field value, or a reason phrase: the grammar is the same. What is no control and ASCII by
+      // fours. The zero after the last byte ends this loop, as it does the other.
+      for (;;) {
+        const four = view.getInt32(i, true);
+        const signs = (four | (four - SPACES) | (four + FROM_DELETE)) & SIGNS;
+        if (signs === 0) {
+          i += 4;
+          continue;
+        }
+        i += (31 - Math.clz32(signs & -signs)) >> 3;
         const byte = bytes[i]!;
         if (byte >= 0x80) this.#ascii = false;
         else if (byte !== HTAB) break;
         i++;
       }
-      if (i > this.#edge()) this.#failLimit();
-      if (i >= length - 1 && (i === length || bytes[i] === CR)) {
-        this.#at = i;
-        this.#stage = stage;
-        return false;
+      if (i > edge) this.#failLimit(edge, headEdge);
+      if (bytes[i] !== CR) {
+        if (i === length) break;
+        this.#fail(bytes[i] === LF ? "line-end" : "field-value", i);
       }
-      if (bytes[i] !== CR) this.#fail(bytes[i] === LF ? "line-end" : "field-value", i);
+      if (i + 1 === length) break;
       if (bytes[i + 1] !== LF) this.#fail("line-end", i);
       if (stage === VALUE) {
-        if (++this.#count > this.#limits.maxFields) this.#fail("too-many-fields", this.#line);
-        // Only names of these lengths matter here.
-        const nameLength = this.#colon - this.#line;
-        if (nameLength === 10 || nameLength === 14 || nameLength === 17) this.#note(i);
+        if (++this.#count > maxFields) this.#fail("too-many-fields", line);
+        // The names that framing needs are this long.
+        const nameLength = colon - line;
+        if (nameLength === 10 || nameLength === 14 || nameLength === 17) {
+          this.#note(line, colon, i);
+        }
       } else {
         this.#notePhrase(i);
       }
       i += 2;
-      this.#line = i;
+      line = i;
       stage = NAME;
     }
+    this.#stage = stage;
+    this.#at = i - base;
+    this.#line = line - base;
+    this.#colon = colon - base;
+    return false;
   }
 
-  /** Reads `HTTP/1.1 200`, and looks at what follows. Returns whether it is all there. */
+  /** Reads `HTTP/1.1 200`, and looks at the byte after it. Returns whether all that is there. */
   #scanStatus(): boolean {
-    const bytes = this.#bytes;
-    const base = this.#base;
-    const count = Math.min(this.#length - base, CODE_END + 1);
-    let status = 0;
+    const { bytes, view, base, length } = this.#buffer;
+    if (length - base <= CODE_END) {
+      this.#checkStatus(length - base);
+      return false;
+    }
+    const minor = bytes[base + 7]! - 0x30;
+    const hundreds = bytes[base + 9]! - 0x30;
+    const tens = bytes[base + 10]! - 0x30;
+    const ones = bytes[base + 11]! - 0x30;
+    const after = bytes[base + CODE_END];
+    if (
+      view.getInt32(base, true) !== HTTP
+      || (view.getInt32(base + 4, true) & 0x00ff_ffff) !== SLASH_ONE_DOT
+      || minor < 0 || minor > 9 || bytes[base + 8] !== SP
+      || hundreds < 1 || hundreds > 9 || tens < 0 || tens > 9 || ones < 0 || ones > 9
+      || (after !== SP && after !== CR)
+    ) this.#checkStatus(CODE_END + 1);
+    this.minor = minor;
+    this.status = hundreds * 100 + tens * 10 + ones;
+    return true;
+  }
+
+  /** Refuses the first of so many bytes that cannot stand in a status line. */
+  #checkStatus(count: number): void {
+    const { bytes, base } = this.#buffer;
+    const digits = "HTTP/1.d ddd";
     for (let i = 0; i < count; i++) {
       const byte = bytes[base + i]!;
-      const digit = byte - 0x30;
-      const ok = i < 7
-        ? byte === PREFIX.charCodeAt(i)
-        : i === 8
-        ? byte === SP
-        : i === 12
+      const isDigit = byte >= (i === 9 ? 0x31 : 0x30) && byte <= 0x39;
+      const ok = i === CODE_END
         ? byte === SP || byte === CR
-        : digit >= 0 && digit <= 9 && (i !== 9 || digit !== 0);
+        : digits[i] === "d"
+        ? isDigit
+        : byte === digits.charCodeAt(i);
       if (!ok) this.#fail("status-line", base + i);
-      if (i === 7) this.minor = digit;
-      else if (i > 8 && i < 12) status = status * 10 + digit;
     }
-    this.status = status;
-    return count === CODE_END + 1;
   }
 
   #notePhrase(end: number): void {
-    const bytes = this.#bytes;
+    const { bytes, base } = this.#buffer;
     // A server must send the space before an empty phrase, and some do not (RFC 9112 section 4).
-    const start = Math.min(this.#base + CODE_END + 1, end);
+    const start = Math.min(base + CODE_END + 1, end);
     this.statusText = end - start === 2 && bytes[start] === 0x4f && bytes[start + 1] === 0x4b
       ? "OK"
       : latin1(bytes, start, end);
-    this.#firstField = end + 2;
+    this.#fields = end + 2 - base;
   }
 
-  /** Notes a field that framing needs, if the line that ends at `lineEnd` is one. */
-  #note(lineEnd: number): void {
-    const bytes = this.#bytes;
-    const line = this.#line;
-    const colon = this.#colon;
-    const start = skipSpace(bytes, colon + 1, lineEnd);
-    const end = trimSpace(bytes, start, lineEnd);
-    if (equalsWord(bytes, line, colon, "content-length")) {
-      if (this.#trailers) this.#fail("trailer-field", line);
-      const length = readContentLength(bytes, start, end);
-      if (length === BAD_LENGTH) this.#fail("content-length", start);
-      if (
-        length === LENGTHS_DIFFER || (this.contentLength !== -1 && this.contentLength !== length)
-      ) this.#fail("content-length-conflict", start);
-      if (this.chunked) this.#fail("length-and-encoding", line);
-      this.contentLength = length;
-    } else if (equalsWord(bytes, line, colon, "transfer-encoding")) {
-      if (this.#trailers) this.#fail("trailer-field", line);
-      if (this.contentLength !== -1) this.#fail("length-and-encoding", line);
-      // Chunked twice, or in HTTP/1.0, is faulty framing (RFC 9112 sections 6.1, 7).
-      if (this.chunked || this.minor === 0 || !equalsWord(bytes, start, end, "chunked")) {
-        this.#fail("transfer-encoding", start);
-      }
-      this.chunked = true;
-    } else if (this.#trailers) {
+  #note(line: number, colon: number, lineEnd: number): void {
+    const { bytes, view } = this.#buffer;
+    if (this.#trailers) {
+      if (delimitsBody(view, line, colon)) this.#fail("trailer-field", line);
       return;
-    } else if (equalsWord(bytes, line, colon, "connection")) {
-      if (hasToken(bytes, start, end, "close")) this.close = true;
-      if (hasToken(bytes, start, end, "keep-alive")) this.keepAlive = true;
-    } else if (equalsWord(bytes, line, colon, "keep-alive")) {
-      this.keepAliveTimeout = readKeepAlive(bytes, start, end, "timeout");
-      this.keepAliveMax = readKeepAlive(bytes, start, end, "max");
     }
+    const refused = this.framing.note(bytes, view, line, colon, lineEnd, this.minor);
+    if (refused !== null) this.#fail(refused, line);
   }
 
-  /** The last position at which the current line may end. */
-  #edge(): number {
-    return Math.min(this.#line + this.#limits.maxLineBytes, this.#base + this.#limits.maxHeadBytes);
+  #failLimit(edge: number, headEdge: number): never {
+    this.#fail(edge === headEdge ? "head-too-long" : "line-too-long", edge);
   }
 
-  #failLimit(): never {
-    const head = this.#base + this.#limits.maxHeadBytes;
-    const edge = this.#edge();
-    this.#fail(edge === head ? "head-too-long" : "line-too-long", edge);
-  }
-
-  #failName(byte: number, at: number): never {
-    const reason = at !== this.#line
-      ? "field-name"
-      : byte === SP || byte === HTAB
-      ? "folded-line"
-      : byte === LF
-      ? "line-end"
-      : "field-name";
-    this.#fail(reason, at);
+  #failName(at: number, line: number): never {
+    const byte = this.#buffer.bytes[at];
+    if (at === line && (byte === SP || byte === HTAB)) this.#fail("folded-line", at);
+    this.#fail(at === line && byte === LF ? "line-end" : "field-name", at);
   }
 
   #fail(reason: HttpParseReason, at: number): never {
-    throw new HttpParseError(reason, this.#origin + at - this.#base);
+    throw new HttpParseError(reason, this.#origin + at - this.#buffer.base);
   }
 }

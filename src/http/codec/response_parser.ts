@@ -114,24 +114,24 @@ export class ResponseParser {
   /** Whether the connection may be used again once the response is complete (RFC 9112 section 9.3). */
   get keepAlive(): boolean {
     const scanner = this.#scanner;
-    return !scanner.close && !this.#untilClose && (scanner.minor > 0 || scanner.keepAlive);
+    return !scanner.framing.close && !this.#untilClose && (scanner.minor > 0 || scanner.framing.keepAlive);
   }
 
   /** How long the server says it keeps an idle connection (`Keep-Alive: timeout=`), in milliseconds. */
   get keepAliveTimeoutMs(): number | undefined {
-    const seconds = this.#scanner.keepAliveTimeout;
+    const seconds = this.#scanner.framing.keepAliveTimeout;
     return seconds < 0 ? undefined : seconds * 1000;
   }
 
   /** How many more requests the server says it takes on the connection (`Keep-Alive: max=`). */
   get keepAliveMax(): number | undefined {
-    const max = this.#scanner.keepAliveMax;
+    const max = this.#scanner.framing.keepAliveMax;
     return max < 0 ? undefined : max;
   }
 
   /** The length that the head tells, or undefined. HEAD and 304 have one, and no body. */
   get contentLength(): number | undefined {
-    const length = this.#scanner.contentLength;
+    const length = this.#scanner.framing.contentLength;
     return length < 0 ? undefined : length;
   }
 
@@ -253,11 +253,11 @@ export class ResponseParser {
       return i;
     }
     // In the order of RFC 9112 section 6.3.
-    const length = scanner.contentLength;
+    const length = scanner.framing.contentLength;
     let state = LENGTH;
     if (this.#isHead || status === 204 || status === 304) {
       state = COMPLETE;
-    } else if (scanner.chunked) {
+    } else if (scanner.framing.chunked) {
       this.#beginChunk();
       state = SIZE;
     } else if (length === 0) {
