@@ -10,7 +10,6 @@ export type HeaderField = readonly [name: string, value: string];
 
 const NOT_TOKEN = /[^!#$%&'*+\-.^_`|~0-9A-Za-z]/;
 /** Characters up to 0xff are sent as one byte; beyond there is nothing to send them as. */
-// deno-lint-ignore no-control-regex
 const NOT_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
 /** Visible ASCII, but for what begins a fragment, which is never sent (RFC 9110 section 7.1). */
 const NOT_TARGET = /[^\x21\x22\x24-\x7e]/;
@@ -36,10 +35,15 @@ export function checkTarget(target: string, method: string): void {
   }
 }
 
+let lastHost = "";
+
 /** @throws {TypeError} The value cannot be that of Host (RFC 9110 section 7.2) */
 export function checkHost(host: string): void {
+  if (host === lastHost && host !== "") return;
   check(host, NOT_VALUE, "Host");
-  if (!HOST.test(host)) throw new TypeError("Host must be a host name or address, and maybe a port");
+  if (!HOST.test(host)) {
+    throw new TypeError("Host must be a host name or address, and maybe a port");
+  }
 }
 
 /** @throws {TypeError} A name is no token, or a value has a forbidden character */

@@ -61,17 +61,17 @@ export class HeadBuffer {
   fill(chunk: Uint8Array, from: number): number {
     const all = chunk.length - from;
     const count = all > FILL_BYTES ? FILL_BYTES : all;
-    const length = this.length + count;
-    if (length + SLACK_BYTES > this.bytes.length) this.#move(length);
-    const part = count === chunk.length ? chunk : chunk.subarray(from, from + count);
-    this.bytes.set(part, this.length);
-    this.bytes[this.length = length] = 0;
+    if (this.length + count + SLACK_BYTES > this.bytes.length) this.#move(count);
+    const bytes = this.bytes;
+    bytes.set(count === chunk.length ? chunk : chunk.subarray(from, from + count), this.length);
+    this.length += count;
+    bytes[this.length] = 0;
     return count;
   }
 
   /** Keeps an incomplete head beyond the current step. */
   keep(): void {
-    if (this.#shared) this.#move(this.length);
+    if (this.#shared) this.#move(0);
   }
 
   /** Ends a head at `end`, with its bytes to be kept as they are for whoever has them. */
@@ -87,14 +87,14 @@ export class HeadBuffer {
     this.#shared = false;
   }
 
-  /** Moves to larger memory of its own, `base` at 1, with room to `length` in today's positions. */
-  #move(length: number): void {
+  /** Moves to memory of its own, `base` at 1, with room for `count` bytes more. */
+  #move(count: number): void {
     const start = this.base - 1;
-    const needed = length - start + SLACK_BYTES;
+    const needed = this.length - start + count + SLACK_BYTES;
     // Whatever is here was scanned, and within the limit, but for what this step adds.
     const most = 1 + this.#maxBytes + FILL_BYTES + SLACK_BYTES;
     const bytes = new Uint8Array(Math.max(needed, Math.min(2 * needed, most)));
-    bytes.set(this.bytes.subarray(start, this.length));
+    bytes.set(this.bytes.subarray(start, this.length + 1));
     this.bytes = bytes;
     this.view = new DataView(bytes.buffer);
     this.#shared = false;

@@ -6,6 +6,7 @@
  */
 
 import { COLON, CR, HTAB, IS_TOKEN, latin1, LF, SP } from "./chars.ts";
+import { skipLetters, skipText } from "./fours.ts";
 import { delimitsBody, Framing } from "./framing.ts";
 import { HeadBuffer } from "./head_buffer.ts";
 import type { CheckedLimits } from "./limits.ts";
@@ -17,21 +18,6 @@ const HTTP = 0x5054_5448;
 const SLASH_ONE_DOT = 0x002e_312f;
 /** The length of `HTTP/1.1 200`. */
 const CODE_END = 12;
-
-// Four bytes at a time. Adding to a byte sets its sign bit from some byte on, subtracting below
-// one. What a byte of 0x80 or more, or below what is subtracted, carries into the next one does no
-// harm: its own sign bit is set, and only the lowest sign bit that is set counts.
-const SIGNS = 0x8080_8080 | 0;
-const SPACES = 0x2020_2020;
-const HYPHENS = 0x2d2d_2d2d;
-/** Sets the sign of 0x7f and more. */
-const FROM_DELETE = 0x0101_0101;
-/** Sets the sign of `a` and more. */
-const FROM_A = 0x1f1f_1f1f;
-/** Sets the sign of what comes after `z`. */
-const AFTER_Z = 0x0505_0505;
-/** Sets the sign of all but zero. */
-const FROM_ONE = 0x7f7f_7f7f;
 
 /** What the scanner is within. */
 const STATUS = 0;
@@ -151,17 +137,8 @@ export class HeadScanner {
       // Wherever a chunk ends, the same byte is refused for the same reason: limits come first.
       const edge = Math.min(line + maxLineBytes, headEdge);
       if (stage === NAME) {
-        // Letters and hyphens by fours, and whatever else may stand in a name one by one.
         for (;;) {
-          const four = view.getInt32(i, true);
-          const lower = four | SPACES;
-          const noLetter = ~(lower + FROM_A) | (lower + AFTER_Z);
-          const signs = (four | (noLetter & ((four ^ HYPHENS) + FROM_ONE))) & SIGNS;
-          if (signs === 0) {
-            i += 4;
-            continue;
-          }
-          i += (31 - Math.clz32(signs & -signs)) >> 3;
+          i = skipLetters(view, i);
           if (IS_TOKEN[bytes[i]!] === 0) break;
           i++;
         }
@@ -177,16 +154,9 @@ export class HeadScanner {
         colon = i++;
         stage = VALUE;
       }
-      // A field value, or a reason phrase: the grammar is the same. What is no control and ASCII by
-      // fours. The zero after the last byte ends this loop, as it does the other.
+      // A field value, or a reason phrase: the grammar is the same.
       for (;;) {
-        const four = view.getInt32(i, true);
-        const signs = (four | (four - SPACES) | (four + FROM_DELETE)) & SIGNS;
-        if (signs === 0) {
-          i += 4;
-          continue;
-        }
-        i += (31 - Math.clz32(signs & -signs)) >> 3;
+        i = skipText(view, i);
         const byte = bytes[i]!;
         if (byte >= 0x80) this.#ascii = false;
         else if (byte !== HTAB) break;

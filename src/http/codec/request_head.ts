@@ -4,8 +4,15 @@
  * @module
  */
 
-import { COLON, CR, IS_TOKEN } from "./chars.ts";
-import { checkFields, checkHost, checkMethod, checkTarget, type HeaderField } from "./field_check.ts";
+import { COLON, CR, IS_TOKEN, LF } from "./chars.ts";
+import {
+  checkFields,
+  checkHost,
+  checkMethod,
+  checkTarget,
+  type HeaderField,
+} from "./field_check.ts";
+import { skipLetters, skipText } from "./fours.ts";
 
 /** A request to serialise. */
 export interface RequestHead {
@@ -46,15 +53,6 @@ let slabAt = 0;
 const encoder = new TextEncoder();
 const NO_FIELDS: readonly HeaderField[] = [];
 
-/** See `head_scanner.ts`: the lowest sign bit that is set tells the first byte that is not plain. */
-const SIGNS = 0x8080_8080 | 0;
-const SPACES = 0x2020_2020;
-const HYPHENS = 0x2d2d_2d2d;
-const FROM_DELETE = 0x0101_0101;
-const FROM_A = 0x1f1f_1f1f;
-const AFTER_Z = 0x0505_0505;
-const FROM_ONE = 0x7f7f_7f7f;
-
 /**
  * Serialises a request's head, and its body where that is given as bytes, in one piece. Nobody will
  * change the bytes; the memory around them belongs to other requests, so go by their offset.
@@ -75,7 +73,9 @@ export function encodeRequest(request: RequestHead): Uint8Array {
   let fields = "";
   let lengthGiven = false;
   for (let i = 0; i < headers.length; i++) {
-    const [name, value] = headers[i]!;
+    const header = headers[i]!;
+    const name = header[0];
+    const value = header[1];
     // The fields that are ours have names this long.
     const nameLength = name.length;
     if (nameLength === 4 || nameLength === 14 || nameLength === 17) {
@@ -109,13 +109,15 @@ export function encodeRequest(request: RequestHead): Uint8Array {
     ? `content-length: ${Math.max(length, 0)}\r\n\r\n`
     : "\r\n";
   const text = start + fields + end;
-  const bytes = allocate(text.length + (body instanceof Uint8Array ? body.length : 0));
-  // As UTF-8 only ASCII has as many bytes as characters. `end` is ASCII, so it is the fields.
-  if (encoder.encodeInto(text, bytes).written !== text.length) {
+  const total = text.length + (body instanceof Uint8Array ? body.length : 0);
+  const at = total > SMALL_BYTES ? -1 : reserve(total);
+  const bytes = at < 0 ? new Uint8Array(total) : slab.subarray(at, at + total);
+  const { read, written } = encoder.encodeInto(text, bytes);
+  // As UTF-8 only ASCII has as many bytes as characters. What is not is in the fields.
+  const ascii = read === text.length && written === text.length;
+  if (!ascii || at < 0 || !isPlain(headers, at + start.length, at + text.length - end.length)) {
     checkFields(headers, "Header");
-    for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
-  } else if (!isPlain(headers, bytes, start.length, text.length - end.length)) {
-    checkFields(headers, "Header");
+    if (!ascii) { for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i); }
   }
   if (body instanceof Uint8Array) bytes.set(body, text.length);
   return bytes;
@@ -138,62 +140,39 @@ function describe(body: RequestHead["body"]): string {
   return `it has ${typeof body === "number" ? body : body.length} bytes`;
 }
 
-function allocate(length: number): Uint8Array {
-  if (length > SMALL_BYTES) return new Uint8Array(length);
+/** Takes room in the slab, and returns where it begins. */
+function reserve(length: number): number {
   if (slabAt + length + SLACK_BYTES > slab.length) {
     slab = new Uint8Array(SLAB_BYTES);
     slabView = new DataView(slab.buffer);
     slabAt = 0;
   }
   const start = slabAt;
-  slabAt = start + length;
-  return slab.subarray(start, slabAt);
+  slabAt += length;
+  return start;
 }
 
 /**
- * Says whether the field lines from `start` to `end` are beyond doubt: each name with the length
- * that its name should have, of token characters, and its value without controls. Much faster than
- * `checkFields()`, which decides where there is a doubt.
+ * Says whether the field lines in the slab from `i` to `end` are beyond doubt: each name with the
+ * length that its name should have, of token characters, and its value without controls. Much
+ * faster than `checkFields()`, which decides where there is a doubt.
  */
-function isPlain(
-  headers: readonly HeaderField[],
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-): boolean {
-  if (bytes.buffer !== slab.buffer) return false;
-  const shift = bytes.byteOffset;
-  let i = shift + start;
+function isPlain(headers: readonly HeaderField[], i: number, end: number): boolean {
+  const bytes = slab;
+  const view = slabView;
   for (let field = 0; field < headers.length; field++) {
     const nameEnd = i + headers[field]![0].length;
     if (nameEnd === i) return false;
     for (;;) {
-      const four = slabView.getInt32(i, true);
-      const lower = four | SPACES;
-      const noLetter = ~(lower + FROM_A) | (lower + AFTER_Z);
-      const signs = (four | (noLetter & ((four ^ HYPHENS) + FROM_ONE))) & SIGNS;
-      if (signs === 0) {
-        i += 4;
-        continue;
-      }
-      i += (31 - Math.clz32(signs & -signs)) >> 3;
-      if (IS_TOKEN[slab[i]!] === 0) break;
+      i = skipLetters(view, i);
+      if (IS_TOKEN[bytes[i]!] === 0) break;
       i++;
     }
-    if (i !== nameEnd || slab[i] !== COLON) return false;
-    for (;;) {
-      const four = slabView.getInt32(i, true);
-      const signs = (four | (four - SPACES) | (four + FROM_DELETE)) & SIGNS;
-      if (signs === 0) {
-        i += 4;
-        continue;
-      }
-      i += (31 - Math.clz32(signs & -signs)) >> 3;
-      break;
-    }
-    if (slab[i] !== CR || slab[i + 1] !== 0x0a) return false;
+    if (i !== nameEnd || bytes[i] !== COLON) return false;
+    i = skipText(view, i);
+    if (bytes[i] !== CR || bytes[i + 1] !== LF) return false;
     i += 2;
   }
   // A value that holds a line of its own would leave one over.
-  return i === shift + end;
+  return i === end;
 }

@@ -114,7 +114,8 @@ export class ResponseParser {
   /** Whether the connection may be used again once the response is complete (RFC 9112 section 9.3). */
   get keepAlive(): boolean {
     const scanner = this.#scanner;
-    return !scanner.framing.close && !this.#untilClose && (scanner.minor > 0 || scanner.framing.keepAlive);
+    return !scanner.framing.close && !this.#untilClose
+      && (scanner.minor > 0 || scanner.framing.keepAlive);
   }
 
   /** How long the server says it keeps an idle connection (`Keep-Alive: timeout=`), in milliseconds. */
