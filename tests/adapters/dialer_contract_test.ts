@@ -3,7 +3,10 @@ import type { Dialer } from "../../src/core/dialer.ts";
 import { type DialerUnderTest, testDialerContract } from "./dialer_contract.ts";
 
 type Runtime = "deno" | "bun" | "node";
-type Traits = Pick<DialerUnderTest, "tellsReset" | "tellsResetInHandshake" | "tellsTruncation">;
+type Traits = Pick<
+  DialerUnderTest,
+  "tellsReset" | "tellsResetInHandshake" | "tellsTruncation" | "refusesSuitesOfTls13"
+>;
 
 const runtime: Runtime = "Deno" in globalThis ? "deno" : "Bun" in globalThis ? "bun" : "node";
 
@@ -21,7 +24,12 @@ const dialers: Record<Runtime, Record<string, Traits>> = {
   },
   bun: {
     nodeDialer: { tellsReset: true, tellsResetInHandshake: true, tellsTruncation: false },
-    bunDialer: { tellsReset: true, tellsResetInHandshake: true, tellsTruncation: true },
+    bunDialer: {
+      tellsReset: true,
+      tellsResetInHandshake: true,
+      tellsTruncation: false,
+      refusesSuitesOfTls13: true,
+    },
   },
   node: {
     nodeDialer: { tellsReset: true, tellsResetInHandshake: true, tellsTruncation: false },
