@@ -5,7 +5,11 @@ import { type DialerUnderTest, testDialerContract } from "./dialer_contract.ts";
 type Runtime = "deno" | "bun" | "node";
 type Traits = Pick<
   DialerUnderTest,
-  "tellsReset" | "tellsResetInHandshake" | "tellsTruncation" | "endsAbortedHandshake"
+  | "tellsReset"
+  | "tellsResetInHandshake"
+  | "tellsTruncation"
+  | "endsAbortedHandshake"
+  | "refusesSuitesOfTls13"
 >;
 
 const runtime: Runtime = "Deno" in globalThis ? "deno" : "Bun" in globalThis ? "bun" : "node";
@@ -36,7 +40,7 @@ const dialers: Record<Runtime, Record<string, Traits>> = {
   },
   bun: {
     nodeDialer: { ...allTold, tellsTruncation: false },
-    bunDialer: allTold,
+    bunDialer: { ...allTold, tellsTruncation: false, refusesSuitesOfTls13: true },
   },
   node: {
     nodeDialer: { ...allTold, tellsTruncation: false },
