@@ -128,9 +128,23 @@ function join(name: string, port: number): string {
 /** Reads an IP address in its usual form only: no octal, hexadecimal or short IPv4, no zone id. */
 function canonicalIp(text: string): ipaddr.IPv4 | ipaddr.IPv6 | undefined {
   if (ipaddr.IPv4.isValidFourPartDecimal(text)) return ipaddr.IPv4.parse(text);
-  if (text.includes("%") || !ipaddr.IPv6.isValid(text)) return undefined;
-  const ip = ipaddr.IPv6.parse(text);
+  const plain = withoutDots(text);
+  if (plain === undefined || plain.includes("%") || !ipaddr.IPv6.isValid(plain)) return undefined;
+  const ip = ipaddr.IPv6.parse(plain);
   return ip.isIPv4MappedAddress() ? ip.toIPv4Address() : ip;
+}
+
+/**
+ * An IPv6 address that ends as IPv4, with that end in hexadecimal. The library would read octal
+ * there as decimal, and take `::192.0.2.1` for `::ffff:192.0.2.1`, which is another machine.
+ */
+function withoutDots(text: string): string | undefined {
+  if (!text.includes(".")) return text;
+  const start = text.lastIndexOf(":") + 1;
+  const end = text.slice(start);
+  if (start === 0 || !ipaddr.IPv4.isValidFourPartDecimal(end)) return undefined;
+  const [a = 0, b = 0, c = 0, d = 0] = ipaddr.IPv4.parse(end).octets;
+  return `${text.slice(0, start)}${(a << 8 | b).toString(16)}:${(c << 8 | d).toString(16)}`;
 }
 
 /** What a URL may hold in its authority but a host may not, and what the URL parser would drop. */
