@@ -57,13 +57,14 @@ export interface Host {
 export function parseAddress(text: string, defaultPort: number = DEFAULT_PORT): Address {
   requireText("address", text);
   const { name, port } = split("address", text);
+  const quoted = JSON.stringify(text);
   if (name.includes("%")) {
-    throw new TypeError(`Address "${text}" has a zone id, which names a machine only on one link`);
+    throw new TypeError(`Address ${quoted} has a zone id, which names a machine only on one link`);
   }
   const ip = canonicalIp(name);
   if (ip === undefined) {
     throw new TypeError(
-      `Address "${text}" is not an IP address: write 192.0.2.1, 192.0.2.1:8443, 2001:db8::1 or [2001:db8::1]:8443`,
+      `Address ${quoted} is not an IP address: write 192.0.2.1, 192.0.2.1:8443, 2001:db8::1 or [2001:db8::1]:8443`,
     );
   }
   return makeAddress(ip, port ?? checkPort("address", text, defaultPort));
@@ -88,12 +89,13 @@ export function parseAddress(text: string, defaultPort: number = DEFAULT_PORT): 
 export function parseHost(text: string): Host {
   requireText("host", text);
   const { name, port = DEFAULT_PORT } = split("host", text);
-  const ip = canonicalIp(name) ?? canonicalIp(canonicalName(text, name));
+  const strict = canonicalIp(name);
+  const canonical = strict ? name : canonicalName(text, name);
+  const ip = strict ?? canonicalIp(canonical);
   if (ip !== undefined) {
     const address = makeAddress(ip, port);
     return { text: address.text, name: address.ip, port, isLiteral: true };
   }
-  const canonical = canonicalName(text, name);
   return { text: join(canonical, port), name: canonical, port, isLiteral: false };
 }
 
@@ -151,6 +153,9 @@ function withoutDots(text: string): string | undefined {
 // deno-lint-ignore no-control-regex
 const NOT_IN_A_NAME = /[\x00-\x20\x7f/?#@\\%<>^|`{}"[\]:]/;
 
+/** One label of a host name. The URL standard lets `*`, `,`, `;` and the like pass. */
+const LABEL = /^[a-z0-9_-]{1,63}$/;
+
 /** IDNA, lower case and the numeric forms of IPv4, by the URL standard; and no dot at the end. */
 function canonicalName(text: string, name: string): string {
   let canonical = "";
@@ -161,8 +166,7 @@ function canonicalName(text: string, name: string): string {
       // Said below.
     }
   }
-  const labels = canonical.split(".");
-  if (canonical.length > 253 || labels.some((label) => label === "" || label.length > 63)) {
+  if (canonical.length > 253 || !canonical.split(".").every((label) => LABEL.test(label))) {
     throw new TypeError(`Host ${JSON.stringify(text)} is neither a host name nor an IP address`);
   }
   return canonical;
