@@ -19,8 +19,11 @@ export type ConnectionState = "idle" | "leased" | "draining" | "closed";
 export interface ConnectionInit {
   /** The host that the socket was verified for. */
   readonly host: string;
-  /** The address that the socket is connected to; without a port, it is the host's. */
-  readonly address: string;
+  /**
+   * The address that the socket is connected to. A text without a port has the host's port; a
+   * parsed address is taken as it is.
+   */
+  readonly address: string | Address;
   /** The live socket. The connection owns it from now on. */
   readonly socket: TlsSocket;
   /**
@@ -126,7 +129,9 @@ export class Connection {
   constructor(init: ConnectionInit) {
     const { capacity = 1, clock = systemClock } = init;
     const host = parseHost(init.host);
-    const address: Address = parseAddress(init.address, host.port);
+    const address = typeof init.address === "string"
+      ? parseAddress(init.address, host.port)
+      : init.address;
     if (!Number.isInteger(capacity) || capacity < 1) {
       throw new RangeError(`capacity must be a whole number of at least 1, got ${capacity}`);
     }
