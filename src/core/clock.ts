@@ -35,9 +35,11 @@ export interface Clock {
 /** The longest delay that the runtimes' timers know, in milliseconds. */
 const MAX_DELAY_MS = 2 ** 31 - 1;
 
+const { timeOrigin } = performance;
+
 /** The machine's own time and chance. */
 export const systemClock: Clock = {
-  now: () => performance.timeOrigin + performance.now(),
+  now: () => timeOrigin + performance.now(),
   wallNow: () => Date.now(),
   random: () => Math.random(),
   setTimer(callback, delayMs, holds = false) {

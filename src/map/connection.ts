@@ -7,7 +7,6 @@
 import { type Address, parseAddress, parseHost } from "../core/address.ts";
 import { type Clock, systemClock } from "../core/clock.ts";
 import type { SocketSink, TlsInfo, TlsSocket } from "../core/dialer.ts";
-import { ListNode } from "../core/list.ts";
 
 /**
  * Where a connection stands: ready, in use, in use for the last time, or done.
@@ -104,18 +103,18 @@ export class Connection {
   lastCheckedAt: number | null = null;
   /** Whether it may be leased. What says no once ends with its last lease. */
   healthy = true;
+  /** How long its server is known to keep it while unused, in milliseconds. */
+  serverIdleMs = Infinity;
+  /** What the protocol that is spoken on it keeps with it. */
+  session: unknown = undefined;
   /** How many leases it has carried. */
   requestCount = 0;
   /** How many of them failed. */
   errorCount = 0;
 
-  /** Its place on the idle stack of its host at its address. Its manager's. */
-  readonly stackNode: ListNode<Connection> = new ListNode<Connection>(this);
-  /** Its place among all idle connections, by last use. Its manager's. */
-  readonly idleNode: ListNode<Connection> = new ListNode<Connection>(this);
-
   #state: ConnectionState = "idle";
   #leases = 0;
+  #idleBeforeMs = 0;
   #lastUsedOnTheWall: number;
   #owner: ConnectionOwner | undefined;
   #sink: SocketSink | undefined;
@@ -164,6 +163,11 @@ export class Connection {
   /** How many leases it carries now. */
   get leases(): number {
     return this.#leases;
+  }
+
+  /** How long it had been unused when its present lease, or its last one, began, in milliseconds. */
+  get idleBeforeMs(): number {
+    return this.#idleBeforeMs;
   }
 
   /** Whether one more lease may begin. */
@@ -215,6 +219,7 @@ export class Connection {
     if (!this.available) throw new Error(`Connection ${this.id} is ${this.#state}: no lease`);
     if (this.#leases++ === 0) {
       this.#state = "leased";
+      this.#idleBeforeMs = now - this.lastUsedAt;
       this.socket.ref();
     }
     this.requestCount++;

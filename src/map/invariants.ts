@@ -7,18 +7,18 @@
 import type { LinkedList } from "../core/list.ts";
 import type { Accountant } from "./accountant.ts";
 import type { Connection } from "./connection.ts";
-import type { Lane } from "./lane.ts";
+import type { Entry, Lane } from "./lane.ts";
 
-/** The inside of a connection manager. */
+/** The inside of the maps. */
 export interface Maps {
   /** Address to its connections. */
-  readonly connections: ReadonlyMap<string, ReadonlySet<Connection>>;
+  readonly addresses: ReadonlyMap<string, ReadonlySet<Connection>>;
   /** Host to TLS profile to its lane. */
   readonly hosts: ReadonlyMap<string, ReadonlyMap<string, Lane>>;
+  /** Each connection's place. */
+  readonly entries: ReadonlyMap<Connection, Entry>;
   /** Every idle connection. */
-  readonly idle: LinkedList<Connection>;
-  /** How many connections there are said to be. */
-  readonly count: number;
+  readonly idle: LinkedList<Entry>;
   /** Who counts them. */
   readonly accountant: Accountant;
 }
@@ -29,24 +29,27 @@ export interface Maps {
  * @throws {Error} Something does not add up; the message says what
  */
 export function assertInvariants(maps: Maps): void {
-  const mapped = checkAddresses(maps);
-  checkHosts(maps, mapped);
-  const idle = new Set(maps.idle);
-  for (const connection of mapped) {
-    const isIdle = connection.state === "idle";
-    require(isIdle === idle.has(connection), () => `${name(connection)} is not rightly idle`);
-    require(isIdle === (connection.leases === 0), () => `${name(connection)} has wrong leases`);
+  checkAddresses(maps);
+  checkHosts(maps);
+  for (const [connection, entry] of maps.entries) {
+    const { available, leases, state } = connection;
+    const { cell, idleNode, stackNode } = entry;
+    require(state !== "closed", () => `${name(connection)} is held but closed`);
+    const isIdle = state === "idle";
+    require(isIdle === (leases === 0), () => `${name(connection)} has wrong leases`);
+    // One that was marked unhealthy while idle stands there until somebody looks.
+    require(isIdle === (idleNode.list === maps.idle), () => `${name(connection)} is wrongly idle`);
+    const stack = isIdle ? cell.idle : available ? cell.partial : undefined;
+    require(stackNode.list === stack, () => `${name(connection)} is on a wrong stack`);
   }
-  require(idle.size === maps.idle.size, () => "an idle connection stands twice");
-  for (const connection of idle) {
-    require(mapped.has(connection), () => `${name(connection)} is idle but not mapped`);
+  for (const { connection } of maps.idle) {
+    require(maps.entries.has(connection), () => `${name(connection)} is idle but not held`);
   }
 }
 
-function checkAddresses(maps: Maps): Set<Connection> {
-  const { accountant } = maps;
-  const mapped = new Set<Connection>();
-  for (const [address, bucket] of maps.connections) {
+function checkAddresses({ accountant, addresses, entries }: Maps): void {
+  let placed = 0;
+  for (const [address, bucket] of addresses) {
     require(bucket.size > 0, () => `address ${address} is empty`);
     require(bucket.size <= accountant.ofAddress(address), () => `address ${address} is uncounted`);
     require(
@@ -55,22 +58,20 @@ function checkAddresses(maps: Maps): Set<Connection> {
     );
     for (const connection of bucket) {
       require(connection.address === address, () => `${name(connection)} stands at ${address}`);
-      require(connection.state !== "closed", () => `${name(connection)} is mapped but closed`);
-      mapped.add(connection);
+      require(entries.has(connection), () => `${name(connection)} has an address only`);
     }
+    placed += bucket.size;
   }
-  require(mapped.size === maps.count, () => `${mapped.size} are mapped, ${maps.count} counted`);
+  require(placed === entries.size, () => `${entries.size} are held, ${placed} have an address`);
   require(
-    mapped.size <= accountant.total && accountant.total <= accountant.limits.maxConnections,
-    () => `${mapped.size} are mapped, ${accountant.total} accounted for`,
+    placed <= accountant.total && accountant.total <= accountant.limits.maxConnections,
+    () => `${placed} are held, ${accountant.total} accounted for`,
   );
-  return mapped;
 }
 
-function checkHosts(maps: Maps, mapped: ReadonlySet<Connection>): void {
-  const { accountant } = maps;
+function checkHosts({ accountant, entries, hosts }: Maps): void {
   let placed = 0;
-  for (const [host, lanes] of maps.hosts) {
+  for (const [host, lanes] of hosts) {
     require(lanes.size > 0, () => `host ${host} is empty`);
     let ofHost = 0;
     for (const lane of lanes.values()) {
@@ -78,20 +79,13 @@ function checkHosts(maps: Maps, mapped: ReadonlySet<Connection>): void {
       for (const [address, cell] of lane.cells) {
         require(cell.connections.size > 0, () => `host ${host} has nothing at ${address}`);
         for (const connection of cell.connections) {
-          require(mapped.has(connection), () => `${name(connection)} is in its host only`);
+          require(entries.get(connection)?.cell === cell, () => `${name(connection)} is misplaced`);
           require(
             connection.host === host && connection.address === address
               && connection.tlsProfile === lane.tlsProfile,
             () => `${name(connection)} stands in host ${host} at ${address}`,
           );
-          const stack = connection.stackNode.list;
-          require(
-            stack === undefined || stack === (connection.leases === 0 ? cell.idle : cell.partial),
-            () => `${name(connection)} is on a wrong stack`,
-          );
         }
-        const idle = [...cell.connections].filter(({ leases }) => leases === 0).length;
-        require(cell.idle.size === idle, () => `host ${host} at ${address} has a wrong idle stack`);
         require(
           cell.readyIndex >= 0 === cell.idle.size + cell.partial.size > 0,
           () => `host ${host} at ${address} is not rightly ready`,
@@ -106,7 +100,7 @@ function checkHosts(maps: Maps, mapped: ReadonlySet<Connection>): void {
     );
     placed += ofHost;
   }
-  require(placed === mapped.size, () => `${mapped.size} have an address, ${placed} a host`);
+  require(placed === entries.size, () => `${entries.size} are held, ${placed} have a host`);
 }
 
 function require(holds: boolean, message: () => string): void {

@@ -6,8 +6,26 @@
  */
 
 import type { Clock } from "../core/clock.ts";
-import { LinkedList } from "../core/list.ts";
+import { LinkedList, ListNode } from "../core/list.ts";
 import type { Connection } from "./connection.ts";
+
+/** A connection's place in the maps. */
+export class Entry {
+  /** The connection. */
+  readonly connection: Connection;
+  /** The cell it belongs to. */
+  readonly cell: Cell;
+  /** Its place on a stack of its cell, or on none. */
+  readonly stackNode: ListNode<Entry> = new ListNode<Entry>(this);
+  /** Its place among all idle connections, or in none. */
+  readonly idleNode: ListNode<Entry> = new ListNode<Entry>(this);
+
+  /** Made by the maps. */
+  constructor(connection: Connection, cell: Cell) {
+    this.connection = connection;
+    this.cell = cell;
+  }
+}
 
 /** The connections of one host with one TLS profile at one address. */
 export class Cell {
@@ -18,9 +36,9 @@ export class Cell {
   /** Every one of them, in order of arrival. */
   readonly connections: Set<Connection> = new Set();
   /** The idle ones: the one used last at the front. */
-  readonly idle: LinkedList<Connection> = new LinkedList();
+  readonly idle: LinkedList<Entry> = new LinkedList();
   /** Those in use that carry more leases at once (none of capacity 1 ever stands here). */
-  readonly partial: LinkedList<Connection> = new LinkedList();
+  readonly partial: LinkedList<Entry> = new LinkedList();
   /** Its place among the lane's ready cells, or -1. */
   readyIndex = -1;
 
@@ -31,7 +49,7 @@ export class Cell {
   }
 
   /** The connection to lease next: a shared one before an idle one, the hottest idle one first. */
-  get next(): Connection | undefined {
+  get next(): Entry | undefined {
     return (this.partial.front ?? this.idle.front)?.value;
   }
 }

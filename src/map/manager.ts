@@ -8,11 +8,10 @@ import { parseAddress, parseHost } from "../core/address.ts";
 import { checkNumber } from "../core/check.ts";
 import { type Clock, systemClock } from "../core/clock.ts";
 import { ClosedError, SocketError } from "../core/errors.ts";
-import { LinkedList } from "../core/list.ts";
 import { Accountant, type ConnectionLimits } from "./accountant.ts";
 import type { Connection, ConnectionOwner, ConnectionStats } from "./connection.ts";
-import { assertInvariants } from "./invariants.ts";
-import { type Cell, Lane } from "./lane.ts";
+import { DualMap } from "./dual_map.ts";
+import type { Lane } from "./lane.ts";
 
 /**
  * Why a connection left the maps. A closed set.
@@ -122,15 +121,11 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
   readonly #idleTimeoutMs: number;
   readonly #maxLifetimeMs: number;
   readonly #onEvict: ConnectionManagerOptions["onEvict"];
-  readonly #connections = new Map<string, Set<Connection>>();
-  readonly #hosts = new Map<string, Map<string, Lane>>();
-  /** Every idle connection, the one used last at the front. */
-  readonly #idle = new LinkedList<Connection>();
+  readonly #maps = new DualMap();
   /** How many of a host's connections no idle cleanup may take. */
   readonly #minimums = new Map<string, number>();
   /** Out of the maps, but their sockets are not done yet. */
   readonly #ending = new Set<Connection>();
-  #count = 0;
   #closing: Promise<void> | undefined;
   #onEmpty: (() => void) | undefined;
 
@@ -163,7 +158,7 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
    */
   addConnection(connection: Connection, counted = false): void {
     const { host, address } = connection;
-    if (this.#connections.get(address)?.has(connection)) {
+    if (this.#maps.entry(connection)) {
       throw new TypeError(`Connection ${connection.id} to ${address} is held already`);
     }
     try {
@@ -177,14 +172,8 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
       this.#end(connection);
       throw error;
     }
-    let bucket = this.#connections.get(address);
-    if (!bucket) this.#connections.set(address, bucket = new Set());
-    bucket.add(connection);
-    const cell = this.#lane(host, connection.tlsProfile).cell(address);
-    cell.connections.add(connection);
-    this.#count++;
+    this.#maps.add(connection);
     connection.setOwner(this);
-    this.#putIdle(connection, cell);
   }
 
   /** The best connection at an address: healthy and idle first. Undefined where there is none. */
@@ -203,34 +192,22 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
 
   /** A host's own connections, address by address. One made for another host is never among them. */
   getConnectionsForHost(host: string): Connection[] {
-    const found: Connection[] = [];
-    for (const lane of this.#hosts.get(parseHost(host).text)?.values() ?? []) {
-      for (const cell of lane.cells.values()) found.push(...cell.connections);
-    }
-    return found;
+    return this.#maps.ofHost(parseHost(host).text);
   }
 
   /** How many connections there are. */
   getConnectionCount(): number {
-    return this.#count;
+    return this.#maps.size;
   }
 
   /** Each host with its addresses in order of arrival: a copy that later changes do not touch. */
   getHostMapping(): Map<string, string[]> {
-    const mapping = new Map<string, string[]>();
-    for (const [host, lanes] of this.#hosts) {
-      const addresses = new Set<string>();
-      for (const lane of lanes.values()) {
-        for (const address of lane.cells.keys()) addresses.add(address);
-      }
-      mapping.set(host, [...addresses]);
-    }
-    return mapping;
+    return this.#maps.hostMapping();
   }
 
   /** How many connections are idle. */
   get idleCount(): number {
-    return this.#idle.size;
+    return this.#maps.idle.size;
   }
 
   /** How many connections have left the maps whose sockets are not done yet. */
@@ -238,14 +215,14 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
     return this.#ending.size;
   }
 
-  /** Goes over all connections, address by address. */
-  *connections(): Generator<Connection, void, undefined> {
-    for (const bucket of this.#connections.values()) yield* bucket;
+  /** Goes over all connections, in order of arrival. */
+  connections(): MapIterator<Connection> {
+    return this.#maps.connections();
   }
 
   /** A host's lane. Undefined where it has no connection with that TLS profile. */
   lane(host: string, tlsProfile: string): Lane | undefined {
-    return this.#hosts.get(host)?.get(tlsProfile);
+    return this.#maps.lane(host, tlsProfile);
   }
 
   /**
@@ -256,23 +233,20 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
    * @param host The host in canonical text
    */
   take(host: string, options: TakeOptions = {}): Connection | undefined {
-    const lane = this.#hosts.get(host)?.get(options.tlsProfile ?? "default");
+    const lane = this.#maps.lane(host, options.tlsProfile ?? "default");
     if (!lane) return undefined;
     const { accepts } = options;
     const now = this.#clock.now();
     const wallNow = this.#clock.wallNow();
     for (;;) {
       const cell = accepts ? lane.anyReadyOf(this.#clock, accepts) : lane.anyReady(this.#clock);
-      const connection = cell?.next;
-      if (!cell || !connection) return undefined;
-      const reason = this.#unfit(connection, now, wallNow);
+      const entry = cell?.next;
+      if (!entry) return undefined;
+      const { connection } = entry;
+      const reason = connection.leases === 0 ? this.#unfit(connection, now, wallNow) : undefined;
       if (!reason) {
-        this.#leaveStacks(connection, cell);
         connection.beginLease(now);
-        if (connection.leases < connection.capacity) {
-          cell.partial.pushFront(connection.stackNode);
-          lane.noteReady(cell);
-        }
+        this.#maps.restack(entry);
         return connection;
       }
       this.removeConnection(connection, reason);
@@ -288,43 +262,23 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
   give(connection: Connection, reuse = true): boolean {
     const now = this.#clock.now();
     connection.endLease(now, this.#clock.wallNow());
-    if (connection.state === "closed") return false;
-    const reason = this.#closing
-      ? "close"
-      : connection.state === "draining"
-      ? "drain"
-      : !connection.healthy
-      ? "unhealthy"
-      : !reuse
-      ? "used"
-      : this.#expired(connection, now, this.#maxLifetimeMs)
-      ? "lifetime"
-      : undefined;
-    if (!reason) {
-      const cell = this.#cell(connection);
-      if (!connection.stackNode.list || connection.leases === 0) {
-        this.#leaveStacks(connection, cell);
-        if (connection.leases === 0) this.#putIdle(connection, cell);
-        else {
-          cell.partial.pushFront(connection.stackNode);
-          cell.lane.noteReady(cell);
-        }
-      }
-      return true;
-    }
-    if (connection.leases === 0) this.removeConnection(connection, reason);
+    const entry = this.#maps.entry(connection);
+    if (!entry) return false;
+    const reason = this.#whyNotKept(connection, reuse, now);
+    if (!reason) this.#maps.restack(entry);
     else this.drain(connection, reason);
-    return false;
+    return reason === undefined;
   }
 
   /** Lets no further lease begin on a connection, and closes it when its last one has ended. */
   drain(connection: Connection, reason: EvictReason = "drain"): void {
-    if (!this.#holds(connection)) return;
+    const entry = this.#maps.entry(connection);
+    if (!entry) return;
     if (connection.leases === 0) {
       this.removeConnection(connection, reason);
       return;
     }
-    this.#leaveStacks(connection, this.#cell(connection));
+    this.#maps.unstack(entry);
     connection.drain();
   }
 
@@ -341,8 +295,7 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
       return all.length;
     }
     const connection = ipOrConnection;
-    if (!this.#holds(connection)) return 0;
-    this.#unmap(connection);
+    if (!this.#unmap(connection)) return 0;
     connection.setOwner(undefined);
     this.#end(connection);
     this.#onEvict?.(connection, reason);
@@ -351,8 +304,8 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
 
   /** The idle connection that was used longest ago, of those that pass. */
   coldestIdle(passes: (connection: Connection) => boolean = () => true): Connection | undefined {
-    for (let node = this.#idle.back; node; node = node.previous) {
-      if (passes(node.value)) return node.value;
+    for (let node = this.#maps.idle.back; node; node = node.previous) {
+      if (passes(node.value.connection)) return node.value.connection;
     }
     return undefined;
   }
@@ -373,8 +326,8 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
     const now = this.#clock.now();
     const wallNow = this.#clock.wallNow();
     let closed = 0;
-    for (let node = this.#idle.back; node;) {
-      const connection = node.value;
+    for (let node = this.#maps.idle.back; node;) {
+      const { connection } = node.value;
       if (connection.unusedMs(now, wallNow) < this.#idleTimeoutMs) break;
       node = node.previous;
       if (this.#unfit(connection, now, wallNow)) {
@@ -421,12 +374,12 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
   /** Everything there is to see: plain data. */
   debugInfo(): DebugInfo {
     return {
-      connectionCount: this.#count,
-      idleCount: this.#idle.size,
+      connectionCount: this.#maps.size,
+      idleCount: this.#maps.idle.size,
       endingCount: this.#ending.size,
       hostMapping: Object.fromEntries(this.getHostMapping()),
       limits: this.accountant.limits,
-      connections: [...this.connections()].map((connection) => connection.stats()),
+      connections: Array.from(this.connections(), (connection) => connection.stats()),
     };
   }
 
@@ -436,13 +389,7 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
    * @throws {Error} Something does not add up; the message says what
    */
   checkInvariants(): void {
-    assertInvariants({
-      connections: this.#connections,
-      hosts: this.#hosts,
-      idle: this.#idle,
-      count: this.#count,
-      accountant: this.accountant,
-    });
+    this.#maps.checkInvariants(this.accountant);
   }
 
   /** The peer spoke while nobody had asked it: whatever it said would be read as the next answer. */
@@ -452,8 +399,7 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
 
   /** A connection ended of itself. */
   onClosed(connection: Connection, error: Error | undefined): void {
-    if (!this.#holds(connection)) return;
-    this.#unmap(connection);
+    if (!this.#unmap(connection)) return;
     this.#watchEnd(connection);
     this.#onEvict?.(connection, error ? "error" : "peer", error);
   }
@@ -462,7 +408,7 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
     // The promise must be in place before anybody hears of the first connection's end.
     await null;
     for (const connection of [...this.connections()]) this.drain(connection, "close");
-    if (this.#count > 0 && graceMs > 0) {
+    if (this.#maps.size > 0 && graceMs > 0) {
       await new Promise<void>((resolve) => {
         const timer = this.#clock.setTimer(resolve, graceMs, true);
         this.#onEmpty = () => {
@@ -483,54 +429,14 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
   }
 
   #bucket(ip: string): ReadonlySet<Connection> {
-    return this.#connections.get(ip) ?? this.#connections.get(parseAddress(ip).text) ?? NONE;
+    return this.#maps.at(ip) ?? this.#maps.at(parseAddress(ip).text) ?? NONE;
   }
 
-  #holds(connection: Connection): boolean {
-    return this.#connections.get(connection.address)?.has(connection) ?? false;
-  }
-
-  #lane(host: string, tlsProfile: string): Lane {
-    let lanes = this.#hosts.get(host);
-    if (!lanes) this.#hosts.set(host, lanes = new Map());
-    let lane = lanes.get(tlsProfile);
-    if (!lane) lanes.set(tlsProfile, lane = new Lane(host, tlsProfile));
-    return lane;
-  }
-
-  #cell({ host, tlsProfile, address }: Connection): Cell {
-    return this.#lane(host, tlsProfile).cell(address);
-  }
-
-  #putIdle(connection: Connection, cell: Cell): void {
-    cell.idle.pushFront(connection.stackNode);
-    this.#idle.pushFront(connection.idleNode);
-    cell.lane.noteReady(cell);
-  }
-
-  #leaveStacks(connection: Connection, cell: Cell): void {
-    connection.stackNode.list?.remove(connection.stackNode);
-    this.#idle.remove(connection.idleNode);
-    cell.lane.noteReady(cell);
-  }
-
-  /** Takes a connection out of both maps; what is left empty goes with it. */
-  #unmap(connection: Connection): void {
-    const { host, address, tlsProfile } = connection;
-    const cell = this.#cell(connection);
-    this.#leaveStacks(connection, cell);
-    cell.connections.delete(connection);
-    if (cell.connections.size === 0) cell.lane.cells.delete(address);
-    if (cell.lane.cells.size === 0) {
-      const lanes = this.#hosts.get(host);
-      lanes?.delete(tlsProfile);
-      if (lanes?.size === 0) this.#hosts.delete(host);
-    }
-    const bucket = this.#connections.get(address);
-    bucket?.delete(connection);
-    if (bucket?.size === 0) this.#connections.delete(address);
-    this.accountant.remove(host, address);
-    if (--this.#count === 0) this.#onEmpty?.();
+  #unmap(connection: Connection): boolean {
+    if (!this.#maps.remove(connection)) return false;
+    this.accountant.remove(connection.host, connection.address);
+    if (this.#maps.size === 0) this.#onEmpty?.();
+    return true;
   }
 
   #end(connection: Connection): void {
@@ -544,11 +450,21 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
     connection.closed.then(() => this.#ending.delete(connection));
   }
 
+  /** Why a connection whose lease has ended may not have another one, if so. */
+  #whyNotKept(connection: Connection, reuse: boolean, now: number): EvictReason | undefined {
+    if (this.#closing) return "close";
+    if (connection.state === "draining") return "drain";
+    if (!connection.healthy) return "unhealthy";
+    if (!reuse) return "used";
+    return this.#expired(connection, now, this.#maxLifetimeMs) ? "lifetime" : undefined;
+  }
+
   /** Why an unused connection may not be leased any more, if so. */
   #unfit(connection: Connection, now: number, wallNow: number): EvictReason | undefined {
     if (!connection.healthy) return "unhealthy";
     if (this.#expired(connection, now, this.#maxLifetimeMs)) return "lifetime";
     const unusedMs = connection.unusedMs(now, wallNow);
+    if (unusedMs >= connection.serverIdleMs) return "idle";
     if (unusedMs < this.#idleTimeoutMs) return undefined;
     // The machine slept: what the minimum would keep may be dead on the way, with nobody to say so.
     const slept = unusedMs - (now - connection.lastUsedAt) >= this.#idleTimeoutMs;

@@ -81,7 +81,8 @@ export class ConnectionPool implements AsyncDisposable {
   readonly #queues = new Map<string, HostQueue>();
   /** The queues of the pool's own TLS profile by whatever spelling they were asked for. */
   readonly #spellings = new Map<string, HostQueue>();
-  readonly #takeBack = (lease: Lease, reuse: boolean) => this.#release(lease, reuse);
+  readonly #takeBack = (queue: HostQueue, lease: Lease, reuse: boolean) =>
+    this.#release(queue, lease, reuse);
   readonly #evicted: { [Reason in EvictReason]?: number } = {};
   #waiting = 0;
   #acquired = 0;
@@ -147,19 +148,32 @@ export class ConnectionPool implements AsyncDisposable {
    */
   acquire(host: string, options?: AcquireOptions): Promise<Lease> {
     try {
-      if (this.#closing) throw new ClosedError("pool");
-      const queue = options?.tls
-        ? this.#queue(parseHost(host), options.tls)
-        : this.#spellings.get(host) ?? this.#spell(host);
+      const queue = this.#queueFor(host, options);
       if (options === undefined) return this.#acquire(queue, undefined, {});
-      checkNames("acquire()", options, ACQUIRE_OPTIONS);
       options.signal?.throwIfAborted();
-      const filtered = options.ip !== undefined || options.exclude !== undefined;
-      const filter = filtered ? new AddressFilter(queue.host, options) : undefined;
-      return this.#acquire(queue, filter, options);
+      return this.#acquire(queue, this.#filter(queue, options), options);
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  /**
+   * Gives a lease on a connection to a host if one is ready now, and nothing otherwise.
+   *
+   * @param host A host name or an address literal, with a port where it is not 443
+   * @throws {ClosedError} The pool is closing, or closed
+   * @throws {TypeError | RangeError} The host or an option is not valid
+   */
+  tryAcquire(
+    host: string,
+    options?: Omit<AcquireOptions, "signal" | "timeoutMs">,
+  ): Lease | undefined {
+    const queue = this.#queueFor(host, options);
+    const connection = this.manager.take(queue.host.text, {
+      tlsProfile: queue.tls.name,
+      accepts: options && this.#filter(queue, options)?.accepts,
+    });
+    return connection && this.#lease(queue, connection, 0);
   }
 
   /**
@@ -283,6 +297,18 @@ export class ConnectionPool implements AsyncDisposable {
     return this.close();
   }
 
+  #queueFor(host: string, options: AcquireOptions | undefined): HostQueue {
+    if (this.#closing) throw new ClosedError("pool");
+    if (options?.tls) return this.#queue(parseHost(host), options.tls);
+    return this.#spellings.get(host) ?? this.#spell(host);
+  }
+
+  #filter({ host }: HostQueue, options: AcquireOptions): AddressFilter | undefined {
+    checkNames("acquire()", options, ACQUIRE_OPTIONS);
+    const { exclude, ip } = options;
+    return ip === undefined && exclude === undefined ? undefined : new AddressFilter(host, options);
+  }
+
   /** Reads a host once for each spelling. */
   #spell(text: string): HostQueue {
     const queue = this.#queue(parseHost(text));
@@ -295,7 +321,7 @@ export class ConnectionPool implements AsyncDisposable {
     const profile = tls ? this.#profiles.of(tls) : this.#profiles.default;
     const key = `${host.text} ${profile.name}`;
     let queue = this.#queues.get(key);
-    if (!queue) this.#queues.set(key, queue = new HostQueue(host, profile));
+    if (!queue) this.#queues.set(key, queue = new HostQueue(host, profile, this.#takeBack));
     return queue;
   }
 
@@ -308,7 +334,7 @@ export class ConnectionPool implements AsyncDisposable {
       tlsProfile: queue.tls.name,
       accepts: filter?.accepts,
     });
-    if (connection) return Promise.resolve(this.#lease(connection, 0));
+    if (connection) return Promise.resolve(this.#lease(queue, connection, 0));
     return this.#wait(queue, filter, options);
   }
 
@@ -327,7 +353,7 @@ export class ConnectionPool implements AsyncDisposable {
       (waiter) => this.#leave(queue, waiter),
       (waiter) => this.#timeout(queue, waiter),
     );
-    if (queue.waiters.size === 0) queue.lastServedAt = waiter.since;
+    if (queue.waiters.size === 0) queue.lastReturnAt = waiter.since;
     queue.waiters.pushBack(waiter.node);
     this.#waiting++;
     if (this.#events.wants("waiting")) {
@@ -379,13 +405,12 @@ export class ConnectionPool implements AsyncDisposable {
   #tryDeliver(queue: HostQueue, waiter: Waiter, connection: Connection): void {
     const now = this.#clock.now();
     this.#leave(queue, waiter);
-    queue.lastServedAt = now;
-    const lease = this.#lease(connection, now - waiter.since);
+    const lease = this.#lease(queue, connection, now - waiter.since);
     if (!waiter.resolve(lease)) lease.release();
   }
 
-  #lease(connection: Connection, waitedMs: number): Lease {
-    const lease = new Lease(connection, connection.lastUsedAt, waitedMs, this.#takeBack);
+  #lease(queue: HostQueue, connection: Connection, waitedMs: number): Lease {
+    const lease = new Lease(connection, connection.lastUsedAt, waitedMs, queue.takeBack);
     this.#acquired++;
     if (lease.reused) this.#reused++;
     if (this.#events.wants("lease")) {
@@ -396,17 +421,15 @@ export class ConnectionPool implements AsyncDisposable {
     return lease;
   }
 
-  #release({ connection, startedAt }: Lease, reuse: boolean): void {
-    const { address, host, id: connectionId, tlsProfile } = connection;
+  #release(queue: HostQueue, { connection, startedAt }: Lease, reuse: boolean): void {
     this.#released++;
     const kept = this.manager.give(connection, reuse);
     const heldMs = connection.lastUsedAt - startedAt;
     if (this.#events.wants("release")) {
+      const { address, host, id: connectionId } = connection;
       this.#events.emit("release", { host, address, connectionId, heldMs, kept });
     }
-    const queue = this.#queues.get(`${host} ${tlsProfile}`);
-    if (!queue) return;
-    queue.noteHold(heldMs);
+    queue.noteReturn(connection.lastUsedAt, heldMs);
     if (!kept) return;
     if (this.#scheduler.firstStarved) this.#shareRoom(queue, connection);
     if (queue.waiters.size > 0) this.#serve(queue);
@@ -459,6 +482,7 @@ export class ConnectionPool implements AsyncDisposable {
           this.#queues.delete(key);
           this.#spellings.clear();
           this.#scheduler.forget(queue);
+          this.#directory.forget(queue.host.text);
         }
       }
       this.#maintain();

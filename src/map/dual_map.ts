@@ -1,0 +1,143 @@
+/**
+ * The two maps and the stacks of what is ready: structure alone, no policy and no I/O.
+ *
+ * @module
+ */
+
+import { LinkedList } from "../core/list.ts";
+import type { Accountant } from "./accountant.ts";
+import type { Connection } from "./connection.ts";
+import { assertInvariants } from "./invariants.ts";
+import { Entry, Lane } from "./lane.ts";
+
+/**
+ * Holds every connection by address and by host, and changes both in one step. Every operation on
+ * one connection is O(1).
+ */
+export class DualMap {
+  /** Every idle connection, the one used last at the front. */
+  readonly idle: LinkedList<Entry> = new LinkedList();
+  readonly #entries = new Map<Connection, Entry>();
+  readonly #addresses = new Map<string, Set<Connection>>();
+  readonly #hosts = new Map<string, Map<string, Lane>>();
+
+  /** How many connections it holds. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** A connection's place; undefined where it is not held. */
+  entry(connection: Connection): Entry | undefined {
+    return this.#entries.get(connection);
+  }
+
+  /** Every connection, in order of arrival. */
+  connections(): MapIterator<Connection> {
+    return this.#entries.keys();
+  }
+
+  /** The connections at an address, in order of arrival. */
+  at(address: string): ReadonlySet<Connection> | undefined {
+    return this.#addresses.get(address);
+  }
+
+  /** A host's connections, address by address. */
+  ofHost(host: string): Connection[] {
+    const found: Connection[] = [];
+    for (const lane of this.#hosts.get(host)?.values() ?? []) {
+      for (const cell of lane.cells.values()) found.push(...cell.connections);
+    }
+    return found;
+  }
+
+  /** A host's lane; undefined where it has no connection with that TLS profile. */
+  lane(host: string, tlsProfile: string): Lane | undefined {
+    return this.#hosts.get(host)?.get(tlsProfile);
+  }
+
+  /** Each host with its addresses in order of arrival: a copy. */
+  hostMapping(): Map<string, string[]> {
+    const mapping = new Map<string, string[]>();
+    for (const [host, lanes] of this.#hosts) {
+      const addresses = new Set<string>();
+      for (const lane of lanes.values()) {
+        for (const address of lane.cells.keys()) addresses.add(address);
+      }
+      mapping.set(host, [...addresses]);
+    }
+    return mapping;
+  }
+
+  /** Takes a connection in, idle. */
+  add(connection: Connection): void {
+    const { address, host, tlsProfile } = connection;
+    let bucket = this.#addresses.get(address);
+    if (!bucket) this.#addresses.set(address, bucket = new Set());
+    bucket.add(connection);
+    let lanes = this.#hosts.get(host);
+    if (!lanes) this.#hosts.set(host, lanes = new Map());
+    let lane = lanes.get(tlsProfile);
+    if (!lane) lanes.set(tlsProfile, lane = new Lane(host, tlsProfile));
+    const entry = new Entry(connection, lane.cell(address));
+    entry.cell.connections.add(connection);
+    this.#entries.set(connection, entry);
+    this.restack(entry);
+  }
+
+  /** Takes a connection out; what is left empty goes with it. False where it was not held. */
+  remove(connection: Connection): boolean {
+    const entry = this.#entries.get(connection);
+    if (!entry) return false;
+    const { address, host, tlsProfile } = connection;
+    const { cell } = entry;
+    this.unstack(entry);
+    this.#entries.delete(connection);
+    cell.connections.delete(connection);
+    if (cell.connections.size === 0) cell.lane.cells.delete(address);
+    if (cell.lane.cells.size === 0) {
+      const lanes = this.#hosts.get(host);
+      lanes?.delete(tlsProfile);
+      if (lanes?.size === 0) this.#hosts.delete(host);
+    }
+    const bucket = this.#addresses.get(address);
+    bucket?.delete(connection);
+    if (bucket?.size === 0) this.#addresses.delete(address);
+    return true;
+  }
+
+  /** Takes a connection off every stack: none may lease it. */
+  unstack(entry: Entry): void {
+    entry.stackNode.list?.remove(entry.stackNode);
+    this.idle.remove(entry.idleNode);
+    entry.cell.lane.noteReady(entry.cell);
+  }
+
+  /** Puts a connection on top of the stack where it belongs by now, or on none. */
+  restack(entry: Entry): void {
+    const { cell, connection, idleNode, stackNode } = entry;
+    stackNode.list?.remove(stackNode);
+    this.idle.remove(idleNode);
+    if (connection.available) {
+      if (connection.leases === 0) {
+        cell.idle.pushFront(stackNode);
+        this.idle.pushFront(idleNode);
+      } else cell.partial.pushFront(stackNode);
+    }
+    cell.lane.noteReady(cell);
+  }
+
+  /**
+   * Holds the maps against each other and against the counts.
+   *
+   * @throws {Error} Something does not add up; the message says what
+   */
+  checkInvariants(accountant: Accountant): void {
+    assertInvariants({
+      addresses: this.#addresses,
+      hosts: this.#hosts,
+      entries: this.#entries,
+      idle: this.idle,
+      accountant,
+    });
+  }
+}
