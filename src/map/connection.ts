@@ -104,7 +104,7 @@ export class Connection {
   /** Whether it may be leased. What says no once ends with its last lease. */
   healthy = true;
   /** How long its server is known to keep it while unused, in milliseconds. */
-  serverIdleMs = Infinity;
+  serverIdleMs: number = Infinity;
   /** What the protocol that is spoken on it keeps with it. */
   session: unknown = undefined;
   /** How many leases it has carried. */

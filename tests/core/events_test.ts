@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertFalse } from "@std/assert";
 import test from "node:test";
 import { Events } from "../../src/core/events.ts";
-import { settle } from "../support/settle.ts";
 import { CountedController } from "../support/signals.ts";
+import { turns } from "../support/turns.ts";
 
 interface Numbers {
   a: number;
@@ -29,7 +29,7 @@ test("Events.emit() delivers in order: across types, and to each listener in tur
   events.emit("b", 1);
   events.emit("a", 2);
   events.emit("b", 3);
-  await settle();
+  await turns();
   assertEquals(heard, ["b1", "first a2", "second a2", "b3"]);
 });
 
@@ -43,7 +43,7 @@ test("what a listener emits is delivered after what was emitted before it", asyn
   });
   events.emit("a", 1);
   events.emit("a", 2);
-  await settle();
+  await turns();
   assertEquals(heard, ["a1", "a1 done", "a2", "a2 done", "a11", "a11 done", "a12", "a12 done"]);
 });
 
@@ -71,9 +71,9 @@ test("a listener that is off hears nothing more, not even what was emitted befor
   events.on("a", (number) => heard.push(`on ${number}`));
   events.emit("a", 1);
   off();
-  await settle();
+  await turns();
   events.emit("a", 2);
-  await settle();
+  await turns();
   assertEquals(heard, ["on 1", "on 2"]);
 });
 
@@ -87,7 +87,7 @@ test("a listener that ends another one keeps it from hearing the same event", as
   });
   offs.push(events.on("a", () => heard.push("second")));
   events.emit("a", 1);
-  await settle();
+  await turns();
   assertEquals(heard, ["first"]);
 });
 
@@ -98,7 +98,7 @@ test("a listener hears only what is emitted once it listens", async () => {
   events.emit("a", 1);
   events.on("a", (number) => heard.push(number));
   events.emit("a", 2);
-  await settle();
+  await turns();
   assertEquals(heard, [2]);
 });
 
@@ -109,12 +109,12 @@ test("the same function may listen twice, and each off ends one of the two", asy
   const off = events.on("a", listener);
   events.on("a", listener);
   events.emit("a", 1);
-  await settle();
+  await turns();
   assertEquals(heard, 2);
   off();
   off();
   events.emit("a", 2);
-  await settle();
+  await turns();
   assertEquals(heard, 3);
 });
 
@@ -129,10 +129,10 @@ test("Events.on() ends with its signal, and takes its listener off that signal o
   off();
   assertEquals(controller.listeners, 1);
   events.emit("a", 1);
-  await settle();
+  await turns();
   events.emit("a", 2);
   controller.abort();
-  await settle();
+  await turns();
   assertEquals(heard, [1]);
   assertFalse(events.wants("a"));
   assertEquals(controller.listeners, 0);
@@ -155,7 +155,7 @@ test("Events.emit() costs nothing and schedules nothing where nobody listens", a
   } finally {
     globalThis.queueMicrotask = queueMicrotask;
   }
-  await settle();
+  await turns();
   assertEquals(scheduled, 0);
 });
 
@@ -183,9 +183,9 @@ test("a listener that throws keeps no other from hearing, and its error reaches 
     events.on("b", (number) => heard.push(`b ${number}`));
     events.emit("a", 1);
     events.emit("b", 2);
-    await settle();
+    await turns();
     events.emit("a", 3);
-    await settle();
+    await turns();
   } finally {
     globalThis.queueMicrotask = queueMicrotask;
   }

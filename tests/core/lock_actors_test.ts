@@ -4,8 +4,8 @@ import { ManualClock } from "../../src/core/clock.ts";
 import { LockTimeoutError } from "../../src/core/errors.ts";
 import { type LockGuard, type LockMode, RwLock } from "../../src/core/lock.ts";
 import { Random, withSeed } from "../support/random.ts";
-import { settle } from "../support/settle.ts";
 import { CountedController } from "../support/signals.ts";
+import { turns } from "../support/turns.ts";
 
 interface Holder {
   readonly guard: LockGuard;
@@ -143,15 +143,15 @@ test("RwLock holds its rules whatever a crowd of readers and writers does", asyn
       ])();
       crowd.check();
       if (random.chance(0.5)) {
-        await settle();
+        await turns();
         crowd.checkSettled();
       }
     }
-    await settle();
+    await turns();
     // Everybody leaves, and so everybody who still waits comes in.
     while (crowd.holders.size > 0) {
       crowd.release();
-      await settle();
+      await turns();
       crowd.checkSettled();
     }
     assertEquals(crowd.waiting.size, 0);

@@ -11,8 +11,8 @@ import { ManualClock } from "../../src/core/clock.ts";
 import { LockTimeoutError } from "../../src/core/errors.ts";
 import { type LockGuard, type LockMode, RwLock } from "../../src/core/lock.ts";
 import type { WaitOptions } from "../../src/core/wait.ts";
-import { settle } from "../support/settle.ts";
 import { CountedController } from "../support/signals.ts";
+import { turns } from "../support/turns.ts";
 
 /** Callers of one lock, by name: who holds it, who was refused, and in which order. */
 class Callers {
@@ -38,11 +38,11 @@ class Callers {
     assertExists(guard, `${name} does not hold the lock`);
     this.#guards.delete(name);
     guard.release();
-    await settle();
+    await turns();
   }
 
   async entered(...names: string[]): Promise<void> {
-    await settle();
+    await turns();
     assertEquals(this.log.splice(0), names);
   }
 }
@@ -265,7 +265,7 @@ test("a writer that gives up lets the readers behind it in", async () => {
     const reason = how === "abort"
       ? "enough"
       : "LockTimeoutError: The lock was not to be had exclusive within 1000 ms";
-    await settle();
+    await turns();
     assertEquals(callers.log.splice(0).sort(), ["r2", "r3", `w1 refused: ${reason}`]);
     assertEquals([lock.readers, lock.waiting], [3, 2]);
     for (const name of ["r1", "r2", "r3"]) await callers.leave(name);
@@ -305,7 +305,7 @@ test("one abort that ends many waits leaves none of them waiting, and lets in wh
   callers.enter("r3", "shared");
   await callers.entered("r1");
   controller.abort("all");
-  await settle();
+  await turns();
   // The writer's end may let the reader behind it in before its own end comes: then it holds.
   const { lock } = callers;
   assertEquals([lock.waiting, controller.listeners], [0, 0]);

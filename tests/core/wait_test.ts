@@ -2,8 +2,8 @@ import { assert, assertEquals, assertFalse, assertRejects, assertStrictEquals } 
 import test from "node:test";
 import { ManualClock } from "../../src/core/clock.ts";
 import { Wait, type WaitOptions } from "../../src/core/wait.ts";
-import { settle } from "../support/settle.ts";
 import { CountedController } from "../support/signals.ts";
+import { turns } from "../support/turns.ts";
 
 interface Setting {
   readonly clock: ManualClock;
@@ -52,7 +52,7 @@ test("Wait.resolve() ends the wait, takes the listener and the timer off, and do
   assertFalse(setting.wait.reject(new Error("three")));
   setting.controller.abort();
   setting.clock.advance(10_000);
-  await settle();
+  await turns();
   assertEquals(setting.told, ["resolved one"]);
 });
 
@@ -64,7 +64,7 @@ test("Wait.reject() ends the wait, takes the listener and the timer off, and doe
   assertFalse(setting.wait.reject("no again"));
   setting.controller.abort();
   setting.clock.advance(10_000);
-  await settle();
+  await turns();
   assertEquals(setting.told, ["rejected no"]);
 });
 
