@@ -243,13 +243,14 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
       const entry = cell?.next;
       if (!entry) return undefined;
       const { connection } = entry;
-      const reason = connection.leases === 0 ? this.#unfit(connection, now, wallNow) : undefined;
+      const reason = this.#unfit(connection, now, wallNow);
       if (!reason) {
         connection.beginLease(now);
         this.#maps.restack(entry);
         return connection;
       }
-      this.removeConnection(connection, reason);
+      // One that is in use as well ends with its last lease.
+      this.drain(connection, reason);
     }
   }
 
@@ -459,10 +460,11 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
     return this.#expired(connection, now, this.#maxLifetimeMs) ? "lifetime" : undefined;
   }
 
-  /** Why an unused connection may not be leased any more, if so. */
+  /** Why a connection may not be leased any more, if so. */
   #unfit(connection: Connection, now: number, wallNow: number): EvictReason | undefined {
     if (!connection.healthy) return "unhealthy";
     if (this.#expired(connection, now, this.#maxLifetimeMs)) return "lifetime";
+    if (connection.leases > 0) return undefined;
     const unusedMs = connection.unusedMs(now, wallNow);
     if (unusedMs >= connection.serverIdleMs) return "idle";
     if (unusedMs < this.#idleTimeoutMs) return undefined;
