@@ -237,7 +237,7 @@ export class Connection {
     if (this.#state !== "closed") this.socket.unref();
   }
 
-  /** Lets no further lease begin. */
+  /** Lets no further lease begin. Its manager's to call: see `ConnectionManager.drain()`. */
   drain(): void {
     if (this.#state !== "closed") this.#state = "draining";
   }

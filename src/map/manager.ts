@@ -124,6 +124,8 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
   readonly #maps = new DualMap();
   /** How many of a host's connections no idle cleanup may take. */
   readonly #minimums = new Map<string, number>();
+  /** Why what is leased for the last time is to end. */
+  readonly #drained = new WeakMap<Connection, EvictReason>();
   /** Out of the maps, but their sockets are not done yet. */
   readonly #ending = new Set<Connection>();
   #closing: Promise<void> | undefined;
@@ -281,6 +283,8 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
     }
     this.#maps.unstack(entry);
     connection.drain();
+    // The first reason stands.
+    if (!this.#drained.has(connection)) this.#drained.set(connection, reason);
   }
 
   /**
@@ -453,8 +457,8 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
 
   /** Why a connection whose lease has ended may not have another one, if so. */
   #whyNotKept(connection: Connection, reuse: boolean, now: number): EvictReason | undefined {
+    if (connection.state === "draining") return this.#drained.get(connection) ?? "drain";
     if (this.#closing) return "close";
-    if (connection.state === "draining") return "drain";
     if (!connection.healthy) return "unhealthy";
     if (!reuse) return "used";
     return this.#expired(connection, now, this.#maxLifetimeMs) ? "lifetime" : undefined;
