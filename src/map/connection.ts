@@ -63,8 +63,8 @@ export interface ConnectionStats {
 export interface ConnectionOwner {
   /** The peer spoke while nobody had asked it. */
   onUnsolicited(connection: Connection): void;
-  /** It is done, whoever ended it. Called once. */
-  onClosed(connection: Connection, error: Error | undefined): void;
+  /** It is done, whoever ended it. Called once; `here` tells that it was ended on this side. */
+  onClosed(connection: Connection, error: Error | undefined, here: boolean): void;
 }
 
 /**
@@ -244,13 +244,13 @@ export class Connection {
 
   /** Ends it with FIN, after what is written. Harmless to repeat. */
   close(): void {
-    this.#end(undefined);
+    this.#end(undefined, true);
     this.socket.close();
   }
 
   /** Ends it at once. Harmless to repeat. */
   destroy(error?: Error): void {
-    this.#end(error);
+    this.#end(error, true);
     this.socket.destroy(error);
   }
 
@@ -260,17 +260,17 @@ export class Connection {
     else this.destroy();
   }
 
-  #end(error: Error | undefined): void {
+  #end(error: Error | undefined, here: boolean): void {
     this.#state = "closed";
     const owner = this.#owner;
     this.#owner = undefined;
-    owner?.onClosed(this, error);
+    owner?.onClosed(this, error, here);
   }
 
   #onClose(error: Error | undefined): void {
     const sink = this.#sink;
     this.#sink = undefined;
-    this.#end(error);
+    this.#end(error, false);
     this.#resolveClosed();
     sink?.onClose(error);
   }

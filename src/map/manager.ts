@@ -402,11 +402,11 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
     this.removeConnection(connection, "unsolicited");
   }
 
-  /** A connection ended of itself. */
-  onClosed(connection: Connection, error: Error | undefined): void {
+  /** A connection ended of itself, or was ended by who has it. */
+  onClosed(connection: Connection, error: Error | undefined, here: boolean): void {
     if (!this.#unmap(connection)) return;
     this.#watchEnd(connection);
-    this.#onEvict?.(connection, error ? "error" : "peer", error);
+    this.#onEvict?.(connection, here ? "removed" : error ? "error" : "peer", error);
   }
 
   async #close(graceMs: number): Promise<void> {
