@@ -204,6 +204,11 @@ export class Connection {
     };
   }
 
+  /** Whether a manager holds it. */
+  get held(): boolean {
+    return this.#owner !== undefined;
+  }
+
   /** Sets who hears of what happens outside a lease. Its manager's to call. */
   setOwner(owner: ConnectionOwner | undefined): void {
     this.#owner = owner;

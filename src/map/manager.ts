@@ -151,27 +151,29 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
   }
 
   /**
-   * Takes a connection into both maps. What it refuses it closes, so nothing leaks.
+   * Takes a connection into both maps. What it refuses it closes, so nothing leaks; but not what
+   * is held already, by this manager or another one.
    *
    * @param counted Whether the accountant has counted it already, as a dial
    * @throws {LimitError} It would break a limit
    * @throws {ClosedError} The manager is closing, or closed
-   * @throws {TypeError} The connection is closed, in use, or held already
+   * @throws {TypeError} The connection is closed, unhealthy, in use, or held already
    */
   addConnection(connection: Connection, counted = false): void {
     const { host, address } = connection;
-    if (this.#maps.entry(connection)) {
-      throw new TypeError(`Connection ${connection.id} to ${address} is held already`);
-    }
     try {
+      if (connection.held) {
+        throw new TypeError(`Connection ${connection.id} to ${address} is held already`);
+      }
       if (this.#closing) throw new ClosedError("connection manager");
-      if (connection.state !== "idle") {
-        throw new TypeError(`Connection ${connection.id} is ${connection.state}, not idle`);
+      if (!connection.available || connection.leases > 0) {
+        const state = connection.healthy ? connection.state : "unhealthy";
+        throw new TypeError(`Connection ${connection.id} to ${address} is ${state}, not idle`);
       }
       if (!counted) this.accountant.add(host, address);
     } catch (error) {
       if (counted) this.accountant.remove(host, address);
-      this.#end(connection);
+      if (!connection.held) this.#end(connection);
       throw error;
     }
     this.#maps.add(connection);
