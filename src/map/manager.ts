@@ -337,9 +337,8 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
       const { connection } = node.value;
       if (connection.unusedMs(now, wallNow) < this.#idleTimeoutMs) break;
       node = node.previous;
-      if (this.#unfit(connection, now, wallNow)) {
-        closed += this.removeConnection(connection, "idle");
-      }
+      const reason = this.#unfit(connection, now, wallNow);
+      if (reason) closed += this.removeConnection(connection, reason);
     }
     return closed;
   }
