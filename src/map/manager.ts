@@ -384,7 +384,7 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
       idleCount: this.#maps.idle.size,
       endingCount: this.#ending.size,
       hostMapping: Object.fromEntries(this.getHostMapping()),
-      limits: this.accountant.limits,
+      limits: { ...this.accountant.limits },
       connections: Array.from(this.connections(), (connection) => connection.stats()),
     };
   }
