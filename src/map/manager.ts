@@ -424,13 +424,15 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
       });
     }
     for (const connection of [...this.connections()]) this.removeConnection(connection, "close");
-    const ending = [...this.#ending];
     const timer = this.#clock.setTimer(
-      () => ending.forEach((connection) => connection.destroy()),
+      () => this.#ending.forEach((connection) => connection.destroy()),
       CLOSE_TIMEOUT_MS,
       true,
     );
-    await Promise.all(ending.map((connection) => connection.closed));
+    // What is refused meanwhile ends here too.
+    while (this.#ending.size > 0) {
+      await Promise.all(Array.from(this.#ending, ({ closed }) => closed));
+    }
     timer.cancel();
   }
 
