@@ -449,8 +449,10 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
 
   #end(connection: Connection): void {
     this.#watchEnd(connection);
-    if (connection.leases === 0 && connection.healthy) connection.close();
-    else connection.destroy(new SocketError("other", "its connection was removed while in use"));
+    if (connection.leases > 0) {
+      connection.destroy(new SocketError("other", "its connection was removed while in use"));
+    } else if (connection.healthy) connection.close();
+    else connection.destroy();
   }
 
   #watchEnd(connection: Connection): void {
