@@ -32,14 +32,15 @@ export function assertInvariants(maps: Maps): void {
   checkAddresses(maps);
   checkHosts(maps);
   for (const [connection, entry] of maps.entries) {
-    const { available, leases, state } = connection;
+    const { capacity, leases, state } = connection;
     const { cell, idleNode, stackNode } = entry;
     require(state !== "closed", () => `${name(connection)} is held but closed`);
     const isIdle = state === "idle";
     require(isIdle === (leases === 0), () => `${name(connection)} has wrong leases`);
-    // One that was marked unhealthy while idle stands there until somebody looks.
+    // One that was marked unhealthy stands where it stood until somebody looks.
     require(isIdle === (idleNode.list === maps.idle), () => `${name(connection)} is wrongly idle`);
-    const stack = isIdle ? cell.idle : available ? cell.partial : undefined;
+    const hasRoom = state === "leased" && leases < capacity;
+    const stack = isIdle ? cell.idle : hasRoom ? cell.partial : undefined;
     require(stackNode.list === stack, () => `${name(connection)} is on a wrong stack`);
   }
   for (const { connection } of maps.idle) {
