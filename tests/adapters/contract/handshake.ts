@@ -140,6 +140,13 @@ export function testHandshake(name: string, under: DialerUnderTest): void {
         const { connections: [seen] } = await origin.until({ handshakes: 1 });
         assertEquals(seen?.clientCertificate, { commonName: "a client", trusted: true });
       }));
+
+    test(`${name}: dial() refuses a client certificate that is none`, () =>
+      withOrigin(under, { clientCa: ca.cert }, async ({ origin, dial }) => {
+        const clientCertificate = { cert: "no certificate", key: "no key" };
+        await assertRejects(() => dial({ clientCertificate }), TypeError);
+        assertEquals((await origin.until({ openSockets: 0 })).handshakes, 0);
+      }));
   }
 
   if (honours(under, "maxVersion")) {
