@@ -133,6 +133,14 @@ export function testHandshake(name: string, under: DialerUnderTest): void {
 
   if (honours(under, "pins")) testPins(name, under);
 
+  if (honours(under, "ca")) {
+    test(`${name}: dial() refuses an authority that is none`, () =>
+      withOrigin(under, {}, async ({ origin, dial }) => {
+        await assertRejects(() => dial({ ca: [ca.cert, "no certificate"] }), TypeError);
+        assertEquals((await origin.until({ openSockets: 0 })).handshakes, 0);
+      }));
+  }
+
   if (honours(under, "clientCertificate")) {
     test(`${name}: dial() shows the client certificate`, () =>
       withOrigin(under, { clientCa: ca.cert }, async ({ origin, dial }) => {
