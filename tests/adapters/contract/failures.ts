@@ -20,9 +20,10 @@ export function testFailures(name: string, under: DialerUnderTest): void {
 
   test(`${name}: dial() tells of a reset on accept`, () =>
     withOrigin(under, { behaviour: { kind: "reset", at: "accept" } }, async ({ dial }) => {
-      // Which step the reset overtakes is a race that nobody can win.
-      const closed = under.tellsResetInHandshake ? [] : ["closed" as const];
-      await assertDialFails(dial(), null, "reset", ...closed);
+      // Which step the reset overtakes is a race that nobody can win. On Bun one in twenty comes
+      // while the ClientHello is being written, and is taken for a FIN.
+      const tells = under.tellsResetInHandshake && !("Bun" in globalThis);
+      await assertDialFails(dial(), null, "reset", ...tells ? [] : ["closed" as const]);
     }));
 
   test(`${name}: dial() tells of a reset in the handshake`, () =>
