@@ -193,6 +193,12 @@ test("ResponseParser says whether the connection lives on, on any status (trap 4
   }
 });
 
+test("ResponseParser does not let a connection live on that an interim response closes (trap 4)", () => {
+  const interim = "HTTP/1.1 103 X\r\nConnection: close\r\n\r\n";
+  const outcome = run(`${interim}${head("Connection: keep-alive\r\nContent-Length: 0\r\n")}`);
+  assertEquals([outcome.complete, outcome.keepAlive], [true, false]);
+});
+
 test("ResponseParser tells the hints of Keep-Alive, and nothing where they make no sense", () => {
   const cases: [value: string | null, timeoutMs: number | undefined, max: number | undefined][] = [
     ["timeout=5, max=100", 5_000, 100],
