@@ -367,3 +367,24 @@ test("ResponseParser gives body bytes as parts of the chunk, not as copies", () 
   assert(parts[0]!.buffer === first.buffer);
   assert(parts[1] === second);
 });
+
+test("ResponseParser is of no more use after its sink threw, until reset()", () => {
+  let fails = true;
+  const parser = new ResponseParser({
+    onInterim() {},
+    onHead() {
+      if (fails) throw new RangeError("sink");
+    },
+    onBody() {},
+    onTrailers() {},
+  });
+  const response = bytesOf(head("Content-Length: 0\r\n"));
+  parser.reset("GET");
+  assertThrows(() => parser.push(response), RangeError, "sink");
+  assertThrows(() => parser.push(response), RangeError, "sink");
+  assertEquals([parser.complete, parser.heldBytes], [false, 0]);
+  fails = false;
+  parser.reset("GET");
+  assertEquals(parser.push(response), response.length);
+  assert(parser.complete);
+});
