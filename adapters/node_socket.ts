@@ -1,0 +1,186 @@
+/**
+ * The live end of {@linkcode nodeDialer}: a `node:tls` socket behind the seam's contract.
+ *
+ * @module
+ */
+
+import { setTimeout } from "node:timers";
+import type { TLSSocket } from "node:tls";
+import type { SocketSink, TlsInfo, TlsSocket } from "../src/core/dialer.ts";
+import { SocketError } from "../src/core/errors.ts";
+import { socketError } from "./node_errors.ts";
+
+// One buffer for all sockets: it is filled and handed on within one call, never across two.
+const buffer = new Uint8Array(65_536);
+
+// A peer that speaks before it is listened to is held back at this point.
+const maxEarlyBytes = 1_048_576;
+
+/** Takes what a `node:tls` socket reads, from before there is anybody to take it. */
+export interface Reader {
+  /** The option `onread` of `tls.connect`. */
+  readonly options: {
+    readonly buffer: Uint8Array;
+    readonly callback: (count: number, bytes: Uint8Array) => boolean;
+  };
+  /** What arrived before `take` was set. */
+  readonly early: Uint8Array[];
+  /** Takes a chunk; it is the taker's until it returns. */
+  take: ((bytes: Uint8Array) => void) | null;
+}
+
+/** Makes a reader. */
+export function createReader(): Reader {
+  const reader: Reader = {
+    early: [],
+    take: null,
+    options: {
+      buffer,
+      callback: (count, bytes) => {
+        const chunk = bytes.subarray(0, count);
+        if (reader.take === null) reader.early.push(chunk.slice());
+        else reader.take(chunk);
+        return true;
+      },
+    },
+  };
+  return reader;
+}
+
+// open → ended, by the peer, an error or destroy(); open → closing → ended, by close().
+type State = "open" | "closing" | "ended";
+
+/** See the module. */
+export class NodeTlsSocket implements TlsSocket {
+  readonly info: TlsInfo;
+  readonly #socket: TLSSocket;
+  readonly #lingerMs: number;
+  // Not null until the first sink has had what came before it.
+  #early: Uint8Array[] | null;
+  #earlyBytes = 0;
+  #sink: SocketSink | null = null;
+  #state: State = "open";
+  #paused = false;
+  // What onClose is owed, once the sink is there and has had its bytes.
+  #ending: { readonly error: Error | undefined } | null = null;
+
+  constructor(socket: TLSSocket, reader: Reader, info: TlsInfo, lingerMs: number) {
+    this.info = info;
+    this.#socket = socket;
+    this.#lingerMs = lingerMs;
+    this.#early = reader.early;
+    reader.take = (bytes) => this.#onData(bytes);
+    socket.on("drain", () => {
+      if (this.#state === "open") this.#sink?.onDrain();
+    });
+    socket.on("end", () => this.#onEnd());
+    socket.on("finish", () => this.#onFinish());
+    socket.on("error", (error) => this.#end(socketError(error)));
+    // Only where neither "end", "finish" nor "error" came first.
+    socket.on("close", () => this.#end(new SocketError("other", "closed without a reason")));
+  }
+
+  attach(sink: SocketSink): void {
+    this.#sink = sink;
+    if (this.#early !== null || this.#ending !== null) queueMicrotask(() => this.#replay());
+  }
+
+  write(bytes: Uint8Array): boolean {
+    return this.#state === "open" && this.#socket.write(bytes);
+  }
+
+  pause(): void {
+    this.#paused = true;
+    if (this.#state === "open") this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#paused = false;
+    if (this.#state !== "open") return;
+    if (this.#early !== null) queueMicrotask(() => this.#replay());
+    this.#socket.resume();
+  }
+
+  ref(): void {
+    this.#socket.ref();
+  }
+
+  unref(): void {
+    this.#socket.unref();
+  }
+
+  close(): void {
+    if (this.#state !== "open") return;
+    this.#state = "closing";
+    this.#early = null;
+    // What the peer still says is read and dropped, so that its end is seen, and not answered by RST.
+    this.#socket.resume();
+    this.#socket.end();
+  }
+
+  destroy(error?: Error): void {
+    this.#socket.destroy();
+    this.#early = null;
+    if (this.#state !== "ended") {
+      this.#state = "ended";
+      this.#ending = { error };
+    }
+    // Never from within the caller's own call.
+    if (this.#ending !== null) queueMicrotask(() => this.#replay());
+  }
+
+  #onData(bytes: Uint8Array): void {
+    if (this.#state !== "open") return;
+    if (this.#early === null) {
+      this.#sink!.onData(bytes);
+      return;
+    }
+    this.#early.push(bytes.slice());
+    this.#earlyBytes += bytes.length;
+    if (this.#earlyBytes >= maxEarlyBytes) this.#socket.pause();
+  }
+
+  // By itself the socket answers the peer's end with its own; but only as fast as the peer reads.
+  #onEnd(): void {
+    if (this.#state !== "open") return;
+    this.#linger();
+    this.#end();
+  }
+
+  #onFinish(): void {
+    if (this.#state !== "closing") return;
+    this.#linger();
+    this.#end();
+  }
+
+  #linger(): void {
+    const socket = this.#socket;
+    socket.unref();
+    const timer = setTimeout(() => socket.destroy(), this.#lingerMs);
+    timer.unref();
+    socket.once("close", () => clearTimeout(timer));
+  }
+
+  #end(error?: Error): void {
+    if (this.#state === "ended") return;
+    this.#state = "ended";
+    this.#ending = { error };
+    if (this.#early === null) this.#replay();
+  }
+
+  #replay(): void {
+    const sink = this.#sink;
+    if (sink === null) return;
+    while (this.#early !== null && !this.#paused) {
+      const bytes = this.#early.shift();
+      if (bytes === undefined) {
+        this.#early = null;
+        if (this.#earlyBytes >= maxEarlyBytes) this.#socket.resume();
+      } else sink.onData(bytes);
+    }
+    if (this.#ending === null || this.#early !== null) return;
+    const { error } = this.#ending;
+    this.#ending = null;
+    sink.onClose(error);
+  }
+}
