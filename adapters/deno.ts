@@ -2,20 +2,11 @@
  * The dialer for Deno, over `Deno.connect` and `Deno.startTls`.
  *
  * @example
- * ```ts no-run
+ * ```ts
  * import { denoDialer } from "@hotconn/hotconn/deno";
  *
  * const dialer = denoDialer();
- * const socket = await dialer.dial({
- *   host: "example.com",
- *   serverName: "example.com",
- *   address: "192.0.2.1",
- *   ip: "192.0.2.1",
- *   port: 443,
- *   tls: { alpn: ["http/1.1"] },
- * }, AbortSignal.timeout(10_000));
- * console.log(socket.info.alpn);
- * socket.close();
+ * console.log(dialer.name, [...dialer.capabilities].join(", "));
  * ```
  *
  * @module
@@ -36,7 +27,7 @@ import {
   type DenoTcpConn,
   type DenoTlsConn,
 } from "./deno_api.ts";
-import { dialError } from "./deno_errors.ts";
+import { dialError, startTlsError } from "./deno_errors.ts";
 import { DenoSocket, type DenoSocketOptions } from "./deno_socket.ts";
 
 export type {
@@ -59,12 +50,12 @@ export interface DenoDialerOptions {
    */
   readonly highWaterMarkBytes?: number;
   /**
-   * How long a socket may take to end: for `close()` to send what is written and for the peer to
-   * hang up in turn, or after a failed write for what the peer said last.
+   * How long a socket that is closing waits for the peer to take what is written, and then to close
+   * too, in milliseconds. It starts anew with each bit of progress.
    *
-   * @default {1_000}
+   * @default {1000}
    */
-  readonly closeTimeoutMs?: number;
+  readonly lingerMs?: number;
 }
 
 /**
@@ -81,15 +72,18 @@ export interface DenoDialerOptions {
  * @throws {RangeError} An option is out of its range
  *
  * @example
- * ```ts ignore
- * const pool = createPool({ dialer: denoDialer({ closeTimeoutMs: 500 }) });
+ * ```ts
+ * import { denoDialer } from "@hotconn/hotconn/deno";
+ *
+ * const impatient = denoDialer({ lingerMs: 200 });
+ * console.log(impatient.capabilities.has("pins")); // false
  * ```
  */
 export function denoDialer(options: DenoDialerOptions = {}): Dialer {
-  const { highWaterMarkBytes = 65_536, closeTimeoutMs = 1_000 } = options;
+  const { highWaterMarkBytes = 65_536, lingerMs = 1_000 } = options;
   requireWholeNumber("highWaterMarkBytes", highWaterMarkBytes, Number.MAX_SAFE_INTEGER);
-  requireWholeNumber("closeTimeoutMs", closeTimeoutMs, 2_147_483_647);
-  return new DenoDialer(denoApi(), { highWaterMarkBytes, closeTimeoutMs });
+  requireWholeNumber("lingerMs", lingerMs, 0x7fff_ffff);
+  return new DenoDialer(denoApi(), { highWaterMarkBytes, lingerMs });
 }
 
 class DenoDialer implements Dialer {
@@ -163,7 +157,7 @@ class DenoDialer implements Dialer {
       } catch {
         // Some failures take the connection with them.
       }
-      throw dialError(target, "tls", cause);
+      throw startTlsError(target, cause);
     }
   }
 }

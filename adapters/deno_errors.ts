@@ -47,6 +47,16 @@ export function dialError(target: DialTarget, phase: DialPhase, cause: unknown):
   });
 }
 
+/**
+ * Makes of what `Deno.startTls` threw an error. Nothing was sent yet: unless the peer has hung up
+ * already, the options are at fault.
+ */
+export function startTlsError(target: DialTarget, cause: unknown): DialError | TypeError {
+  const failure = failureOf(cause);
+  if (failure !== "other" && failure !== "certificate") return dialError(target, "tls", cause);
+  return new TypeError(`The TLS options cannot be used: ${messageOf(cause)}`, { cause });
+}
+
 /** Makes of what Deno threw on an open socket the error that ends it. */
 export function socketError(cause: unknown): SocketError {
   return new SocketError(socketFailure(failureOf(cause)), messageOf(cause), { cause });

@@ -1,5 +1,6 @@
 /**
- * A socket over a `Deno.TlsConn`: its read loop pushes, its writes queue.
+ * The live end of {@linkcode denoDialer}: a `Deno.TlsConn` behind the seam's contract. Its read
+ * loop pushes, its writes queue.
  *
  * @module
  */
@@ -9,49 +10,54 @@ import { SocketError } from "../src/core/errors.ts";
 import type { DenoApi, DenoTlsConn } from "./deno_api.ts";
 import { socketError } from "./deno_errors.ts";
 
-// Deno gives one TLS record a read at most, so a bigger buffer would never be filled.
+// Deno gives at most one TLS record a read: a bigger buffer would never be filled.
 const readBufferBytes = 16_384;
 
 // Queued writes are joined up to what makes one full TLS record.
 const joinBufferBytes = 16_384;
 
-/** What a socket is made with. */
+/** What the sockets of a dialer have in common. */
 export interface DenoSocketOptions {
   readonly highWaterMarkBytes: number;
-  readonly closeTimeoutMs: number;
+  readonly lingerMs: number;
 }
 
 const open = 0;
 /** A write failed; what the peer said before it hung up is still read. */
 const broken = 1;
-/** What is written goes out, then close_notify and FIN; what is read is dropped. */
+/** What is written goes out, then close_notify and FIN. What is read from here on is dropped. */
 const closing = 2;
-const done = 3;
+/** Both are out, and onClose has been told; the peer has yet to hang up. */
+const lingering = 3;
+const done = 4;
 
-/** A live TLS connection on Deno. */
+type State = typeof open | typeof broken | typeof closing | typeof lingering | typeof done;
+
+/** See the module. */
 export class DenoSocket implements TlsSocket {
   readonly info: TlsInfo;
   readonly #deno: DenoApi;
   readonly #conn: DenoTlsConn;
   readonly #options: DenoSocketOptions;
-  readonly #readBuffer = new Uint8Array(readBufferBytes);
   #sink: SocketSink | undefined;
-  #state: typeof open | typeof broken | typeof closing | typeof done = open;
-  #error: Error | undefined;
-  #reported = false;
+  #state: State = open;
   #paused = false;
   #referenced = true;
   #readEnded = false;
-  /** Lets the read loop go on, where it waits for `attach` or `resume`. */
+  // Lets the read loop go on, where it waits for attach() or resume().
   #wake: (() => void) | undefined;
-  /** The bytes that Deno is writing. One write at a time keeps the order when Deno writes short. */
+  // What Deno is writing. One write at a time keeps the order when Deno writes short.
   #writing: Uint8Array | undefined;
   #queue: Uint8Array[] = [];
-  /** The bytes accepted and not yet written. */
+  #joinBuffer: Uint8Array | undefined;
+  // The bytes accepted and not yet written.
   #unwritten = 0;
   #drainOwed = false;
-  #joinBuffer: Uint8Array | undefined;
-  #closeTimer: ReturnType<typeof setTimeout> | undefined;
+  #writeError: Error | undefined;
+  // What onClose is owed, once the sink is there.
+  #ending: { readonly error: Error | undefined } | undefined;
+  #ended = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(deno: DenoApi, conn: DenoTlsConn, info: TlsInfo, options: DenoSocketOptions) {
     this.#deno = deno;
@@ -63,7 +69,7 @@ export class DenoSocket implements TlsSocket {
 
   attach(sink: SocketSink): void {
     this.#sink = sink;
-    if (this.#state === done) queueMicrotask(this.#reportClose);
+    if (this.#ending !== undefined) queueMicrotask(this.#reportClose);
     else if (this.#drainOwed && this.#unwritten === 0) queueMicrotask(this.#reportDrain);
     this.#wakeUp();
   }
@@ -84,28 +90,27 @@ export class DenoSocket implements TlsSocket {
   }
 
   resume(): void {
-    if (!this.#paused) return;
     this.#paused = false;
     this.#wakeUp();
   }
 
   ref(): void {
-    if (this.#referenced || this.#state >= closing) return;
+    if (this.#referenced || this.#state >= lingering) return;
     this.#referenced = true;
     this.#conn.ref();
   }
 
   unref(): void {
-    if (!this.#referenced || this.#state >= closing) return;
+    if (!this.#referenced || this.#state >= lingering) return;
     this.#referenced = false;
     this.#conn.unref();
   }
 
   close(): void {
-    if (this.#state === broken) this.#finish(this.#error);
+    if (this.#state === broken) this.#finish(this.#writeError);
     if (this.#state !== open) return;
     this.#state = closing;
-    this.#startCloseTimer();
+    this.#startTimer();
     this.#wakeUp();
     if (this.#writing === undefined) this.#sendFin();
   }
@@ -117,7 +122,9 @@ export class DenoSocket implements TlsSocket {
   /** Reads until the end. It is the only reader, and never rejects. */
   async #readLoop(): Promise<void> {
     const conn = this.#conn;
-    const buffer = this.#readBuffer;
+    const buffer = new Uint8Array(readBufferBytes);
+    // Kept while reads are of one length, as they tend to be: making a view is half of our share.
+    let view = buffer;
     for (;;) {
       let length: number | null;
       try {
@@ -127,17 +134,14 @@ export class DenoSocket implements TlsSocket {
       }
       if (length === null) return this.#peerEnded();
       if (this.#sink === undefined || this.#paused) await this.#readAllowed();
-      if (this.#state >= closing) {
-        if (this.#state === done) return;
-        continue;
-      }
+      if (this.#state >= closing) continue;
+      if (view.length !== length) view = buffer.subarray(0, length);
       try {
-        this.#sink!.onData(buffer.subarray(0, length));
+        this.#sink!.onData(view);
       } catch (cause) {
-        return this.#sinkFailed(cause);
+        this.#sinkFailed(cause);
       }
       if (this.#paused) await this.#readAllowed();
-      if (this.#state === done) return;
     }
   }
 
@@ -156,21 +160,19 @@ export class DenoSocket implements TlsSocket {
 
   #readFailed(cause: unknown): void {
     this.#readEnded = true;
-    if (this.#state === done) return;
     // After close() it is no matter how the peer goes, unless something is left to tell it.
-    const orderly = this.#state === closing && this.#unwritten === 0;
-    this.#finish(orderly ? undefined : this.#error ?? socketError(cause));
+    const orderly = this.#state >= closing && this.#unwritten === 0;
+    this.#finish(orderly ? undefined : this.#writeError ?? socketError(cause));
   }
 
   #peerEnded(): void {
     this.#readEnded = true;
-    if (this.#state === open) {
-      // The peer said close_notify; it may still take what was written before it did.
+    if (this.#state === broken || this.#writing === undefined) this.#finish(this.#writeError);
+    else if (this.#state === open) {
+      // The peer said close_notify: it may still take what was written before.
       this.#state = closing;
-      this.#startCloseTimer();
+      this.#startTimer();
     }
-    if (this.#state === broken) this.#finish(this.#error);
-    else if (this.#writing === undefined) this.#finish();
   }
 
   #issue(bytes: Uint8Array): void {
@@ -180,17 +182,17 @@ export class DenoSocket implements TlsSocket {
 
   readonly #written = (length: number): void => {
     const bytes = this.#writing;
-    if (bytes === undefined || this.#state === done) return;
-    if (length === 0) return this.#writeFailed(new Error("Deno wrote nothing"));
+    if (bytes === undefined) return;
+    if (length === 0) return this.#writeFailed(new Error("Deno wrote no byte"));
     this.#unwritten -= length;
+    if (this.#state === closing) this.#startTimer();
     // A short write: its rest goes before everything else.
     if (length < bytes.length) return this.#issue(bytes.subarray(length));
     this.#writing = undefined;
     if (this.#queue.length > 0) return this.#issue(this.#nextWrite());
-    if (this.#state === closing) {
-      if (this.#readEnded) this.#finish();
-      else this.#sendFin();
-    } else if (this.#drainOwed) this.#reportDrain();
+    if (this.#state === open) this.#reportDrain();
+    else if (this.#readEnded) this.#finish();
+    else this.#sendFin();
   };
 
   /** Takes from the queue what one write can carry: one big piece, or many small ones joined. */
@@ -217,39 +219,41 @@ export class DenoSocket implements TlsSocket {
     const error = socketError(cause);
     this.#writing = undefined;
     this.#queue = [];
-    if (this.#state === closing || this.#readEnded) return this.#finish(error);
-    // A server that refuses a request may have answered before it hung up. The read loop comes to
-    // that answer, and then to the end, by itself.
+    if (this.#state === closing) return this.#finish(error);
+    // A server that refuses a request may have answered it before it hung up. The read loop comes
+    // to that answer, and then to the end.
     this.#state = broken;
-    this.#error = error;
-    this.#startCloseTimer();
+    this.#writeError = error;
+    this.#startTimer();
   };
 
-  /**
-   * Sends close_notify and FIN, and then waits for the peer to hang up too: closing a connection
-   * on which something arrives unread would reset it, and could cost the peer what it has not read.
-   */
   #sendFin(): void {
     this.#conn.closeWrite().then(this.#finSent, this.#finFailed);
   }
 
+  // Who closes at once what is still spoken to answers with a reset, and the peer may lose for it
+  // what it has not read yet. So the peer is given time to hang up as well.
   readonly #finSent = (): void => {
-    if (this.#state !== done) this.#conn.unref();
+    if (this.#state === done) return;
+    this.#state = lingering;
+    this.#startTimer();
+    this.#conn.unref();
+    this.#end();
   };
 
   readonly #finFailed = (): void => this.#finish();
 
-  #startCloseTimer(): void {
-    if (this.#closeTimer !== undefined) return;
-    this.#closeTimer = setTimeout(this.#closeTimedOut, this.#options.closeTimeoutMs);
-    this.#deno.unrefTimer(this.#closeTimer);
+  // Starts anew with each bit of progress: it ends what the peer holds up, not what is slow.
+  #startTimer(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(this.#timedOut, this.#options.lingerMs);
+    this.#deno.unrefTimer(this.#timer);
   }
 
-  readonly #closeTimedOut = (): void => {
-    const { closeTimeoutMs } = this.#options;
-    const bytes = this.#unwritten;
-    if (this.#error !== undefined || bytes === 0) return this.#finish(this.#error);
-    const detail = `the peer left ${bytes} bytes untaken for ${closeTimeoutMs} ms after close()`;
+  readonly #timedOut = (): void => {
+    const { lingerMs } = this.#options;
+    if (this.#unwritten === 0 || this.#writeError !== undefined) this.#finish(this.#writeError);
+    const detail = `the peer took none of the last ${this.#unwritten} bytes for ${lingerMs} ms`;
     this.#finish(new SocketError("timeout", detail));
   };
 
@@ -260,20 +264,28 @@ export class DenoSocket implements TlsSocket {
   #finish(error?: Error): void {
     if (this.#state === done) return;
     this.#state = done;
-    this.#error = error;
     this.#queue = [];
     this.#writing = undefined;
-    clearTimeout(this.#closeTimer);
+    clearTimeout(this.#timer);
     // Ends the pending read and write, and sends close_notify and FIN where they were not sent.
     this.#conn.close();
     this.#wakeUp();
+    this.#end(error);
+  }
+
+  #end(error?: Error): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#ending = { error };
+    // Never from within the caller's own call.
     queueMicrotask(this.#reportClose);
   }
 
   readonly #reportClose = (): void => {
-    if (this.#reported || this.#sink === undefined) return;
-    this.#reported = true;
-    this.#sink.onClose(this.#error);
+    if (this.#ending === undefined || this.#sink === undefined) return;
+    const { error } = this.#ending;
+    this.#ending = undefined;
+    this.#sink.onClose(error);
   };
 
   readonly #reportDrain = (): void => {

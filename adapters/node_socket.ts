@@ -55,8 +55,9 @@ export class NodeTlsSocket implements TlsSocket {
   readonly info: TlsInfo;
   readonly #socket: TLSSocket;
   readonly #lingerMs: number;
-  // Not null until the first sink has had what came before it.
-  #early: Uint8Array[] | null;
+  // What arrived before there was a sink, or in a pause: decryption runs on for some records after
+  // reading has stopped. Null where bytes go straight to the sink.
+  #held: Uint8Array[] | null;
   #earlyBytes = 0;
   #sink: SocketSink | null = null;
   #state: State = "open";
@@ -68,7 +69,7 @@ export class NodeTlsSocket implements TlsSocket {
     this.info = info;
     this.#socket = socket;
     this.#lingerMs = lingerMs;
-    this.#early = reader.early;
+    this.#held = reader.early;
     reader.take = (bytes) => this.#onData(bytes);
     socket.on("drain", () => {
       if (this.#state === "open") this.#sink?.onDrain();
@@ -82,23 +83,28 @@ export class NodeTlsSocket implements TlsSocket {
 
   attach(sink: SocketSink): void {
     this.#sink = sink;
-    if (this.#early !== null || this.#ending !== null) queueMicrotask(() => this.#replay());
+    if (this.#earlyBytes >= maxEarlyBytes && !this.#paused) this.#socket.resume();
+    this.#earlyBytes = 0;
+    if (this.#held !== null || this.#ending !== null) queueMicrotask(() => this.#replay());
   }
 
   write(bytes: Uint8Array): boolean {
-    return this.#state === "open" && this.#socket.write(bytes);
+    if (this.#state !== "open") return false;
+    // Deno ends a socket to which nothing is written with EPERM.
+    return bytes.length === 0 || this.#socket.write(bytes);
   }
 
   pause(): void {
+    if (this.#state !== "open") return;
     this.#paused = true;
-    if (this.#state === "open") this.#socket.pause();
+    this.#held ??= [];
+    this.#socket.pause();
   }
 
   resume(): void {
     this.#paused = false;
-    if (this.#state !== "open") return;
-    if (this.#early !== null) queueMicrotask(() => this.#replay());
-    this.#socket.resume();
+    if (this.#held !== null) queueMicrotask(() => this.#replay());
+    if (this.#state === "open") this.#socket.resume();
   }
 
   ref(): void {
@@ -112,7 +118,7 @@ export class NodeTlsSocket implements TlsSocket {
   close(): void {
     if (this.#state !== "open") return;
     this.#state = "closing";
-    this.#early = null;
+    this.#held = null;
     // What the peer still says is read and dropped, so that its end is seen, and not answered by RST.
     this.#socket.resume();
     this.#socket.end();
@@ -120,7 +126,7 @@ export class NodeTlsSocket implements TlsSocket {
 
   destroy(error?: Error): void {
     this.#socket.destroy();
-    this.#early = null;
+    this.#held = null;
     if (this.#state !== "ended") {
       this.#state = "ended";
       this.#ending = { error };
@@ -131,11 +137,12 @@ export class NodeTlsSocket implements TlsSocket {
 
   #onData(bytes: Uint8Array): void {
     if (this.#state !== "open") return;
-    if (this.#early === null) {
+    if (this.#held === null) {
       this.#sink!.onData(bytes);
       return;
     }
-    this.#early.push(bytes.slice());
+    this.#held.push(bytes.slice());
+    if (this.#sink !== null) return;
     this.#earlyBytes += bytes.length;
     if (this.#earlyBytes >= maxEarlyBytes) this.#socket.pause();
   }
@@ -165,20 +172,19 @@ export class NodeTlsSocket implements TlsSocket {
     if (this.#state === "ended") return;
     this.#state = "ended";
     this.#ending = { error };
-    if (this.#early === null) this.#replay();
+    this.#replay();
   }
 
+  // Gives the sink what it is owed: what was held, and then the end.
   #replay(): void {
     const sink = this.#sink;
     if (sink === null) return;
-    while (this.#early !== null && !this.#paused) {
-      const bytes = this.#early.shift();
-      if (bytes === undefined) {
-        this.#early = null;
-        if (this.#earlyBytes >= maxEarlyBytes) this.#socket.resume();
-      } else sink.onData(bytes);
+    while (this.#held !== null && !this.#paused) {
+      const bytes = this.#held.shift();
+      if (bytes === undefined) this.#held = null;
+      else sink.onData(bytes);
     }
-    if (this.#ending === null || this.#early !== null) return;
+    if (this.#ending === null || (this.#held !== null && this.#held.length > 0)) return;
     const { error } = this.#ending;
     this.#ending = null;
     sink.onClose(error);

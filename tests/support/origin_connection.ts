@@ -122,7 +122,7 @@ export class OriginConnection {
           return this.#requests;
         },
       });
-    } else if (behaviour.kind === "source") pump(tls, behaviour.bytes);
+    } else if (behaviour.kind === "source") pump(tls, behaviour.bytes, behaviour.end ?? false);
     tls.on("data", (bytes: Buffer) => {
       this.#bytesReceived += bytes.length;
       this.#changed();
@@ -134,10 +134,10 @@ export class OriginConnection {
   act(action: Action): void {
     switch (action.kind) {
       case "send":
-        this.#tls?.write(Buffer.from(action.text, "latin1"));
+        (this.#tls ?? this.#raw).write(Buffer.from(action.text, "latin1"));
         break;
       case "end":
-        this.#tls?.end();
+        (this.#tls ?? this.#raw).end();
         break;
       case "close_notify":
         this.#tap?.holdFin();
@@ -186,14 +186,15 @@ export class OriginConnection {
   }
 }
 
-function pump(stream: Duplex, bytes: number): void {
+function pump(stream: Duplex, bytes: number, end: boolean): void {
   let sent = 0;
   const more = () => {
     while (sent < bytes && !stream.destroyed) {
       const part = pattern(sent, Math.min(65_536, bytes - sent));
       sent += part.length;
-      if (!stream.write(part)) return;
+      if (!stream.write(part) && sent < bytes) return;
     }
+    if (end && !stream.writableEnded) stream.end();
   };
   stream.on("drain", more);
   more();

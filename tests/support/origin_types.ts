@@ -22,8 +22,8 @@ export type Behaviour =
   | { readonly kind: "echo" }
   /** Reads and forgets. */
   | { readonly kind: "discard" }
-  /** Sends this many bytes of the pattern of `pattern.ts`, as fast as they are taken. */
-  | { readonly kind: "source"; readonly bytes: number }
+  /** Sends so many bytes of the pattern of `pattern.ts`, as fast as they are taken; then may end. */
+  | { readonly kind: "source"; readonly bytes: number; readonly end?: boolean }
   /** Accepts TCP and never answers. */
   | { readonly kind: "mute" }
   /** Sends RST: on accept, or when the ClientHello is in. */
@@ -110,7 +110,7 @@ export interface Condition {
 
 /** What to do to live connections, from outside. */
 export type Action =
-  /** Sends bytes unasked, each the code of a character. */
+  /** Sends bytes unasked, each the code of a character; as they are where there is no TLS yet. */
   | { readonly kind: "send"; readonly text: string }
   /** Sends close_notify and FIN. */
   | { readonly kind: "end" }

@@ -1,0 +1,130 @@
+/**
+ * The dialer contract: dials that fail, and dials that are called off.
+ *
+ * @module
+ */
+
+import { assert, assertEquals, assertStrictEquals } from "@std/assert";
+import test from "node:test";
+import { startBlackHole } from "../../support/black_hole.ts";
+import { RecordingSink } from "../../support/recording_sink.ts";
+import { assertDialFails, type DialerUnderTest, targetOf, withOrigin } from "./support.ts";
+
+/** Registers this part's tests. */
+export function testFailures(name: string, under: DialerUnderTest): void {
+  test(`${name}: dial() tells that nobody listens`, () =>
+    withOrigin(under, {}, async ({ origin, dial }) => {
+      await origin.stop();
+      await assertDialFails(dial(), "tcp", "refused");
+    }));
+
+  test(`${name}: dial() tells of a reset on accept`, () =>
+    withOrigin(under, { behaviour: { kind: "reset", at: "accept" } }, async ({ dial }) => {
+      // Which step the reset overtakes is a race that nobody can win.
+      const closed = under.tellsResetInHandshake ? [] : ["closed" as const];
+      await assertDialFails(dial(), null, "reset", ...closed);
+    }));
+
+  test(`${name}: dial() tells of a reset in the handshake`, () =>
+    withOrigin(under, { behaviour: { kind: "reset", at: "hello" } }, async ({ dial }) => {
+      await assertDialFails(dial(), "tls", under.tellsResetInHandshake ? "reset" : "closed");
+    }));
+
+  test(`${name}: dial() tells that the peer hung up in the handshake`, () =>
+    withOrigin(under, { behaviour: { kind: "mute" } }, async ({ origin, dial }) => {
+      const failing = assertDialFails(dial(), "tls", "closed");
+      await origin.until({ hellos: 1 });
+      await origin.act({ kind: "fin" });
+      await failing;
+    }));
+
+  test(`${name}: dial() tells that the peer speaks no TLS`, () =>
+    withOrigin(under, { behaviour: { kind: "mute" } }, async ({ origin, dial }) => {
+      const failing = assertDialFails(dial(), "tls", "handshake");
+      await origin.until({ hellos: 1 });
+      await origin.act({ kind: "send", text: "HTTP/1.1 400 Bad Request\r\n\r\n" });
+      await failing;
+    }));
+
+  test(`${name}: dial() rejects with the reason of a signal that has aborted, and dials nothing`, () =>
+    withOrigin(under, {}, async ({ origin, dialer }) => {
+      const reason = new Error("no longer wanted");
+      assertStrictEquals(
+        await reasonOf(dialer.dial(targetOf(origin.port), AbortSignal.abort(reason))),
+        reason,
+      );
+      assertEquals((await origin.report()).accepted, 0);
+    }));
+
+  test(`${name}: dial() aborts in TCP with the signal's reason and leaves no socket (trap 19)`, async () => {
+    await using hole = await startBlackHole();
+    const before = hole.dialling();
+    const abort = new AbortController();
+    const dialling = reasonOf(under.create().dial(targetOf(hole.port), abort.signal));
+    while (hole.dialling() === before) await new Promise((resolve) => setTimeout(resolve, 5));
+    const reason = { not: "an error" };
+    abort.abort(reason);
+    assertStrictEquals(await dialling, reason);
+    while (hole.dialling() > before) await new Promise((resolve) => setTimeout(resolve, 5));
+  });
+
+  test(`${name}: dial() aborts in TLS with the signal's reason and leaves no socket (trap 19)`, () =>
+    withOrigin(under, { behaviour: { kind: "mute" } }, async ({ origin, dialer }) => {
+      const abort = new AbortController();
+      const dialling = reasonOf(dialer.dial(targetOf(origin.port), abort.signal));
+      await origin.until({ hellos: 1 });
+      const reason = new Error("no longer wanted");
+      abort.abort(reason);
+      assertStrictEquals(await dialling, reason);
+      await origin.until({ openSockets: 0 });
+    }));
+
+  test(`${name}: dial() lets a black hole be left by a timeout`, () =>
+    withOrigin(under, { behaviour: { kind: "mute" } }, async ({ origin, dialer }) => {
+      const signal = AbortSignal.timeout(50);
+      const reason = await reasonOf(dialer.dial(targetOf(origin.port), signal));
+      assertStrictEquals(reason, signal.reason);
+      await origin.until({ openSockets: 0 });
+    }));
+
+  test(`${name}: dial() takes its listeners off the signal, whichever way it ends`, () =>
+    withOrigin(under, { behaviour: { kind: "echo" } }, async ({ origin, dialer }) => {
+      const abort = new AbortController();
+      const listeners = countListeners(abort.signal);
+      const socket = await dialer.dial(targetOf(origin.port), abort.signal);
+      assertEquals(listeners(), 0);
+      await reasonOf(dialer.dial(targetOf(origin.port, {}, "b.test"), abort.signal));
+      assertEquals(listeners(), 0);
+      const sink = new RecordingSink();
+      socket.attach(sink);
+      abort.abort();
+      socket.write(new Uint8Array(5));
+      await sink.bytes(5);
+      socket.destroy();
+    }));
+}
+
+/** What a promise rejects with; fails when it does not. */
+async function reasonOf(promise: Promise<unknown>): Promise<unknown> {
+  let rejected = false;
+  const reason = await promise.catch((error: unknown) => {
+    rejected = true;
+    return error;
+  });
+  assert(rejected, "The dial succeeded");
+  return reason;
+}
+
+function countListeners(signal: AbortSignal): () => number {
+  let count = 0;
+  const { addEventListener, removeEventListener } = signal;
+  signal.addEventListener = (...rest: Parameters<typeof addEventListener>) => {
+    count++;
+    addEventListener.apply(signal, rest);
+  };
+  signal.removeEventListener = (...rest: Parameters<typeof removeEventListener>) => {
+    count--;
+    removeEventListener.apply(signal, rest);
+  };
+  return () => count;
+}

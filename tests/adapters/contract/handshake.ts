@@ -1,0 +1,224 @@
+/**
+ * The dialer contract: what is offered, verified and refused in the handshake.
+ *
+ * @module
+ */
+
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import test from "node:test";
+import type { TlsOptions } from "../../../src/core/dialer.ts";
+import { UnsupportedOptionError } from "../../../src/core/errors.ts";
+import { createAuthority, createSelfSigned } from "../../support/pki.ts";
+import {
+  assertDialFails,
+  ca,
+  type DialerUnderTest,
+  honours,
+  leaf,
+  leafB,
+  withOrigin,
+} from "./support.ts";
+
+const otherCa = await createAuthority("Another CA");
+// Named as the good one, so that only its signature tells them apart.
+const impostorCa = await createAuthority();
+const client = await ca.issueClient("a client");
+
+// Each option with a value that would be valid.
+const samples: Required<TlsOptions> = {
+  serverName: "a.test",
+  ca: [ca.cert],
+  clientCertificate: client,
+  alpn: ["http/1.1"],
+  minVersion: "TLSv1.2",
+  maxVersion: "TLSv1.3",
+  ciphers: ["TLS_AES_128_GCM_SHA256", "ECDHE-ECDSA-AES128-GCM-SHA256"],
+  groups: ["P-256"],
+  pins: [leaf.pin],
+  dangerouslyAcceptAnyCertificate: true,
+};
+
+/** Registers this part's tests. */
+export function testHandshake(name: string, under: DialerUnderTest): void {
+  test(`${name}: dial() sends the host's name and tells which protocol was agreed (trap 24)`, () =>
+    withOrigin(under, { alpn: ["h2", "http/1.1"] }, async ({ origin, dial }) => {
+      const { socket } = await dial({ alpn: ["http/1.1"] });
+      assertEquals(socket.info.alpn, "http/1.1");
+      const { connections: [seen] } = await origin.until({ handshakes: 1 });
+      assertEquals(seen?.sni, "a.test");
+      assertEquals(seen?.hello?.alpn, ["http/1.1"]);
+      assertEquals(seen?.alpn, "http/1.1");
+    }));
+
+  test(`${name}: dial() tells null where no protocol was agreed (trap 24)`, () =>
+    withOrigin(under, {}, async ({ origin, dial }) => {
+      assertEquals((await dial()).socket.info.alpn, null);
+      assertEquals((await dial({ alpn: ["http/1.1"] })).socket.info.alpn, null);
+      const { connections } = await origin.until({ handshakes: 2 });
+      assertEquals(connections.map((seen) => seen.hello?.alpn), [[], ["http/1.1"]]);
+    }));
+
+  test(`${name}: dial() tells both ends and how long it took`, () =>
+    withOrigin(under, {}, async ({ origin, dial }) => {
+      const { info } = (await dial()).socket;
+      assert(info.tcpMs >= 0 && info.tlsMs > 0, JSON.stringify(info));
+      if (info.remoteAddress !== undefined) {
+        assertEquals(info.remoteAddress, `127.0.0.1:${origin.port}`);
+      }
+      if (info.localAddress !== undefined) assert(/^127\.0\.0\.1:\d+$/.test(info.localAddress));
+      if (info.version !== undefined) assertEquals(info.version, "TLSv1.3");
+    }));
+
+  test(`${name}: dial() verifies an IP literal and sends no name for it`, () =>
+    withOrigin(under, {}, async ({ origin, dial }) => {
+      await dial({}, "127.0.0.1");
+      assertEquals((await origin.until({ handshakes: 1 })).connections[0]?.hello?.sni, null);
+    }));
+
+  test(`${name}: dial() refuses a certificate that lacks the IP literal dialled`, () =>
+    withOrigin(under, { certificates: [leafB] }, async ({ origin, dial }) => {
+      await assertDialFails(dial({}, "127.0.0.1"), "tls", "certificate");
+      assertEquals((await origin.until({ openSockets: 0 })).bytesReceived, 0);
+    }));
+
+  test(`${name}: dial() sends and verifies the server name where one is set`, () =>
+    withOrigin(under, { certificates: [leafB, leaf] }, async ({ origin, dial }) => {
+      await dial({ serverName: "a.test" }, "elsewhere.test");
+      assertEquals((await origin.until({ handshakes: 1 })).connections[0]?.sni, "a.test");
+    }));
+
+  test(`${name}: dial() offers no TLS session of one name to another (traps 15 and 25)`, () =>
+    withOrigin(under, {
+      certificates: [leaf, leafB],
+      behaviour: { kind: "echo" },
+    }, async ({ origin, dial }) => {
+      for (const host of ["a.test", "a.test", "b.test", "a.test", "b.test"]) {
+        const { socket, sink } = await dial({}, host);
+        // The answer comes after the session tickets.
+        socket.write(new Uint8Array(1));
+        await sink.bytes(1);
+        socket.close();
+      }
+      const { connections } = await origin.until({ openSockets: 0 });
+      assertEquals(connections[2]?.sni, "b.test");
+      assertEquals(connections[2]?.hello?.offersSession, false);
+      assertEquals(connections[2]?.resumed, false);
+    }));
+
+  const refused = [
+    ["for another name", async () => await ca.issue({ names: ["b.test"] })],
+    ["that has run out", async () => await ca.issueExpired({ names: ["a.test"] })],
+    ["that vouches for itself", async () => await createSelfSigned({ names: ["a.test"] })],
+    ["of an unknown authority", async () => await otherCa.issue({ names: ["a.test"] })],
+    ["of an impostor's authority", async () => await impostorCa.issue({ names: ["a.test"] })],
+  ] as const;
+  for (const [what, issue] of refused) {
+    test(`${name}: dial() refuses a certificate ${what} before a byte is written (trap 22)`, async () =>
+      await withOrigin(under, { certificates: [await issue()] }, async ({ origin, dial }) => {
+        await assertDialFails(dial(), "tls", "certificate");
+        const report = await origin.until({ openSockets: 0, accepted: 1 });
+        assertEquals(report.bytesReceived, 0);
+      }));
+  }
+
+  if (honours(under, "dangerouslyAcceptAnyCertificate")) {
+    test(`${name}: dial() accepts any certificate where it is told to`, async () => {
+      const certificates = [await createSelfSigned({ names: ["b.test"] })];
+      await withOrigin(under, { certificates }, async ({ origin, dial }) => {
+        await dial({ dangerouslyAcceptAnyCertificate: true });
+        await origin.until({ handshakes: 1 });
+      });
+    });
+  }
+
+  if (honours(under, "pins")) testPins(name, under);
+
+  if (honours(under, "clientCertificate")) {
+    test(`${name}: dial() shows the client certificate`, () =>
+      withOrigin(under, { clientCa: ca.cert }, async ({ origin, dial }) => {
+        await dial({ clientCertificate: client });
+        const { connections: [seen] } = await origin.until({ handshakes: 1 });
+        assertEquals(seen?.clientCertificate, { commonName: "a client", trusted: true });
+      }));
+  }
+
+  if (honours(under, "maxVersion")) {
+    test(`${name}: dial() offers no version above maxVersion`, () =>
+      withOrigin(under, {}, async ({ origin, dial }) => {
+        await dial({ maxVersion: "TLSv1.2" });
+        const { connections: [seen] } = await origin.until({ handshakes: 1 });
+        assertEquals(seen?.version, "TLSv1.2");
+        assertEquals(seen?.hello?.versions.includes(0x0304), false);
+      }));
+  }
+
+  if (honours(under, "minVersion")) {
+    test(`${name}: dial() accepts no version below minVersion`, () =>
+      withOrigin(under, { maxVersion: "TLSv1.2" }, async ({ origin, dial }) => {
+        await assertDialFails(dial({ minVersion: "TLSv1.3" }), "tls", "handshake");
+        assertEquals((await origin.until({ openSockets: 0, accepted: 1 })).handshakes, 0);
+      }));
+  }
+
+  if (honours(under, "ciphers")) {
+    test(`${name}: dial() offers the cipher suites it is given, and no others`, () =>
+      withOrigin(under, {}, async ({ origin, dial }) => {
+        await dial({ ciphers: ["TLS_CHACHA20_POLY1305_SHA256", "TLS_AES_128_GCM_SHA256"] });
+        await dial({ ciphers: ["ECDHE-ECDSA-CHACHA20-POLY1305"], maxVersion: "TLSv1.2" });
+        const { connections } = await origin.until({ handshakes: 2 });
+        // 255 is no suite, but says that renegotiation is safe (RFC 5746 section 3.3).
+        const offers = connections.map((seen) => seen.hello?.ciphers.filter((it) => it !== 255));
+        assertEquals(offers, [[0x1303, 0x1301], [0xcca9]]);
+      }));
+  }
+
+  if (honours(under, "groups")) {
+    test(`${name}: dial() offers the groups it is given, and no others`, () =>
+      withOrigin(under, {}, async ({ origin, dial }) => {
+        await dial({ groups: ["P-384", "X25519"] });
+        const { connections: [seen] } = await origin.until({ handshakes: 1 });
+        assertEquals(seen?.hello?.groups, [24, 29]);
+      }));
+  }
+
+  for (const option of Object.keys(samples) as (keyof TlsOptions)[]) {
+    if (honours(under, option)) continue;
+    test(`${name}: dial() refuses the option ${option}, which it cannot honour`, () =>
+      withOrigin(under, {}, async ({ origin, dialer, dial }) => {
+        const error = await assertRejects(
+          () => dial({ [option]: samples[option] }),
+          UnsupportedOptionError,
+        );
+        assertEquals(error.option, option);
+        assertEquals(error.dialer, dialer.name);
+        assertEquals((await origin.report()).accepted, 0);
+      }));
+  }
+}
+
+function testPins(name: string, under: DialerUnderTest): void {
+  test(`${name}: dial() refuses a chain without a pinned key before a byte is written (trap 20)`, () =>
+    withOrigin(under, {}, async ({ origin, dial }) => {
+      await assertDialFails(dial({ pins: [leafB.pin, otherCa.pin] }), "tls", "pin");
+      assertEquals((await origin.until({ openSockets: 0, accepted: 1 })).bytesReceived, 0);
+    }));
+
+  test(`${name}: dial() accepts a pinned key of the certificate or of its authority (trap 20)`, () =>
+    withOrigin(under, {}, async ({ origin, dial }) => {
+      await dial({ pins: [otherCa.pin, leaf.pin] });
+      await dial({ pins: [ca.pin] });
+      await origin.until({ handshakes: 2 });
+    }));
+
+  test(`${name}: dial() counts no pin of a certificate that signed nothing in the chain`, async () => {
+    const certificates = [{ ...leaf, cert: `${leaf.cert}\n${impostorCa.cert}` }];
+    await withOrigin(under, { certificates }, async ({ dial }) => {
+      await assertDialFails(dial({ pins: [impostorCa.pin] }), "tls", "pin");
+    });
+  });
+
+  test(`${name}: dial() checks the certificate as well as the pin`, () =>
+    withOrigin(under, { certificates: [leafB] }, async ({ dial }) => {
+      await assertDialFails(dial({ pins: [leafB.pin] }), "tls", "certificate");
+    }));
+}

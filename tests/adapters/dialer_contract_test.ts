@@ -1,0 +1,43 @@
+import { existsSync } from "node:fs";
+import type { Dialer } from "../../src/core/dialer.ts";
+import { type DialerUnderTest, testDialerContract } from "./dialer_contract.ts";
+
+type Runtime = "deno" | "bun" | "node";
+type Traits = Pick<DialerUnderTest, "tellsReset" | "tellsResetInHandshake" | "tellsTruncation">;
+
+const runtime: Runtime = "Deno" in globalThis ? "deno" : "Bun" in globalThis ? "bun" : "node";
+
+const runArguments: Record<Runtime, readonly string[]> = {
+  deno: ["run", "--no-lock", "--no-check", "--allow-all"],
+  bun: [],
+  node: ["--import", "tsx"],
+};
+
+// What each runtime's sockets tell of an end, as measured against the origin.
+const dialers: Record<Runtime, Record<string, Traits>> = {
+  deno: {
+    nodeDialer: { tellsReset: false, tellsResetInHandshake: false, tellsTruncation: false },
+    denoDialer: { tellsReset: true, tellsResetInHandshake: true, tellsTruncation: true },
+  },
+  bun: {
+    nodeDialer: { tellsReset: true, tellsResetInHandshake: true, tellsTruncation: false },
+    bunDialer: { tellsReset: true, tellsResetInHandshake: true, tellsTruncation: true },
+  },
+  node: {
+    nodeDialer: { tellsReset: true, tellsResetInHandshake: true, tellsTruncation: false },
+  },
+};
+
+for (const [name, traits] of Object.entries(dialers[runtime])) {
+  const file = `adapters/${name.replace("Dialer", "")}.ts`;
+  const url = new URL(`../../${file}`, import.meta.url);
+  if (!existsSync(url)) continue;
+  // Only the runtime that a dialer is for can load it.
+  const module: Record<string, () => Dialer> = await import(url.href);
+  testDialerContract(name, {
+    ...traits,
+    create: module[name]!,
+    runArguments: runArguments[runtime],
+    factory: { module: file, name },
+  });
+}
