@@ -66,7 +66,7 @@ export interface BunDialerOptions {
  * @throws {RangeError} An option is not a number of milliseconds
  *
  * @example
- * ```ts no-run
+ * ```ts
  * import { bunDialer } from "@hotconn/hotconn/bun";
  *
  * const dialer = bunDialer({ lingerMs: 200 });
