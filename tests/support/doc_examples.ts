@@ -22,7 +22,7 @@ export interface Example {
  */
 export function examplesOf(file: string, text: string): Example[] {
   const examples: Example[] = [];
-  const blocks = text.matchAll(/^( \* |   \* |)```ts\n([\s\S]*?)^\1```$/gm);
+  const blocks = text.matchAll(/^( \* | {3}\* |)```ts\n([\s\S]*?)^\1```$/gm);
   for (const { 0: block, 1: margin = "", 2: body = "", index } of blocks) {
     const line = text.slice(0, index).split("\n").length;
     const lines = body.split("\n").map((text) => text.slice(margin.length));
