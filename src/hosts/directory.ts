@@ -9,13 +9,14 @@ import type { Clock } from "../core/clock.ts";
 import { ResolveError } from "../core/errors.ts";
 import type { Resolver } from "./resolver.ts";
 
-/** How long a failing resolver is left alone while an old answer serves, in milliseconds. */
+/** How long a failing resolver is left alone, in milliseconds. */
 const RETRY_MS = 1_000;
 
 interface Entry {
   addresses: readonly Address[] | undefined;
   resolvedAt: number;
   query: Promise<readonly Address[]> | undefined;
+  failure: ResolveError | undefined;
 }
 
 /** Options of a {@linkcode HostDirectory}. */
@@ -30,7 +31,8 @@ export interface HostDirectoryOptions {
 
 /**
  * Asks the resolver, one query in flight a host, and remembers its answers. An old answer serves
- * while it is asked for again, and for as long as the resolver fails.
+ * while it is asked for again, and for as long as the resolver fails; a failure without one is
+ * remembered for a second.
  */
 export class HostDirectory {
   readonly #options: HostDirectoryOptions;
@@ -63,16 +65,20 @@ export class HostDirectory {
   lookUp(host: Host): Promise<readonly Address[]> {
     let entry = this.#entries.get(host.text);
     if (!entry) {
-      entry = { addresses: undefined, resolvedAt: -Infinity, query: undefined };
+      entry = { addresses: undefined, resolvedAt: -Infinity, query: undefined, failure: undefined };
       this.#entries.set(host.text, entry);
+    }
+    const { clock } = this.#options;
+    if (entry.failure && !entry.addresses && clock.now() - entry.resolvedAt < RETRY_MS) {
+      return Promise.reject(entry.failure);
     }
     entry.query ??= this.#query(host, entry);
     return entry.query;
   }
 
-  /** Every host whose addresses are known, with them. */
-  *[Symbol.iterator](): Generator<[host: string, addresses: readonly Address[]], void, undefined> {
-    for (const [host, { addresses }] of this.#entries) if (addresses) yield [host, addresses];
+  /** Forgets hosts that nobody uses. */
+  forget(host: string): void {
+    if (!this.#entries.get(host)?.query) this.#entries.delete(host);
   }
 
   /** Ends every query. */
@@ -103,17 +109,19 @@ export class HostDirectory {
       if (addresses.size === 0) throw new ResolveError(host.name, "the resolver gave none");
       entry.addresses = [...addresses.values()];
       entry.resolvedAt = clock.now();
+      entry.failure = undefined;
       return entry.addresses;
     } catch (error) {
       if (entry.addresses) {
         entry.resolvedAt = clock.now() - refreshIntervalMs + RETRY_MS;
         return entry.addresses;
       }
-      // Nothing is known, so nothing is kept: the next look asks afresh.
-      this.#entries.delete(host.text);
-      if (error instanceof ResolveError) throw error;
       const detail = error instanceof Error ? error.message : String(error);
-      throw new ResolveError(host.name, detail, { cause: error });
+      entry.failure = error instanceof ResolveError
+        ? error
+        : new ResolveError(host.name, detail, { cause: error });
+      entry.resolvedAt = clock.now();
+      throw entry.failure;
     } finally {
       entry.query = undefined;
       timer.cancel();

@@ -35,6 +35,7 @@ export class AddressFilter {
     // Without a port, the machine is meant, whichever port it is known by.
     const wanted = ip === undefined || !isIp(ip) ? this.#pin?.text : undefined;
     const wantedIp = wanted === undefined ? this.#pin?.ip : undefined;
+    this.exact = wanted !== undefined;
     this.accepts = (address) =>
       (wanted === undefined || address === wanted)
       && (wantedIp === undefined || ipOf(address) === wantedIp)
@@ -42,10 +43,13 @@ export class AddressFilter {
         || !(this.#excluded.has(address) || this.#excluded.has(ipOf(address))));
   }
 
-  /** Whether the addresses need not be known. */
+  /** Whether it will have one address only, which need not be known. */
   get pinned(): boolean {
     return this.#pin !== undefined;
   }
+
+  /** Whether what is known could not change which address that is: it came with its port. */
+  readonly exact: boolean;
 
   /** The addresses that will do, of those known; a pinned one also where it is not. */
   candidates(known: readonly Address[]): readonly Address[] {

@@ -328,7 +328,7 @@ export class ConnectionPool implements AsyncDisposable {
       (waiter) => this.#leave(queue, waiter),
       (waiter) => this.#timeout(queue, waiter),
     );
-    if (queue.waiters.size === 0) queue.lastServedAt = waiter.since;
+    if (queue.waiters.size === 0) queue.lastReturnAt = waiter.since;
     queue.waiters.pushBack(waiter.node);
     this.#waiting++;
     if (this.#events.wants("waiting")) {
@@ -380,7 +380,6 @@ export class ConnectionPool implements AsyncDisposable {
   #tryDeliver(queue: HostQueue, waiter: Waiter, connection: Connection): void {
     const now = this.#clock.now();
     this.#leave(queue, waiter);
-    queue.lastServedAt = now;
     const lease = this.#lease(queue, connection, now - waiter.since);
     if (!waiter.resolve(lease)) lease.release();
   }
@@ -405,7 +404,7 @@ export class ConnectionPool implements AsyncDisposable {
       const { address, host, id: connectionId } = connection;
       this.#events.emit("release", { host, address, connectionId, heldMs, kept });
     }
-    queue.noteHold(heldMs);
+    queue.noteReturn(connection.lastUsedAt, heldMs);
     if (!kept) return;
     if (this.#scheduler.firstStarved) this.#shareRoom(queue, connection);
     if (queue.waiters.size > 0) this.#serve(queue);
@@ -458,6 +457,7 @@ export class ConnectionPool implements AsyncDisposable {
           this.#queues.delete(key);
           this.#spellings.clear();
           this.#scheduler.forget(queue);
+          this.#directory.forget(queue.host.text);
         }
       }
       this.#maintain();

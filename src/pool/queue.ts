@@ -27,6 +27,9 @@ export interface Dial {
 /** How much each new figure weighs in a moving average. */
 const WEIGHT = 0.2;
 
+/** After how many times the usual hold without a release the pace is held to be broken. */
+const BROKEN_PACE = 3;
+
 /** One host with one TLS profile. */
 export class HostQueue {
   /** The host. */
@@ -43,8 +46,8 @@ export class HostQueue {
   warmTarget = 0;
   /** Who waits for them to be open. */
   readonly warmUps: Set<WarmUp> = new Set();
-  /** When a waiter was last served, or the first one came. */
-  lastServedAt = 0;
+  /** When a connection last came back from a lease, or the first waiter came after that. */
+  lastReturnAt = 0;
   #holdMs: number | undefined;
   #dialMs: number | undefined;
 
@@ -59,8 +62,9 @@ export class HostQueue {
     this.takeBack = (lease, reuse) => release(this, lease, reuse);
   }
 
-  /** Notes how long a lease was held, in milliseconds. */
-  noteHold(ms: number): void {
+  /** Notes that a lease ended, and how long it was held, in milliseconds. */
+  noteReturn(now: number, ms: number): void {
+    this.lastReturnAt = now;
     this.#holdMs = this.#holdMs === undefined ? ms : this.#holdMs + (ms - this.#holdMs) * WEIGHT;
   }
 
@@ -94,11 +98,13 @@ export class HostQueue {
     const waiters = this.waiters.size;
     if (waiters === 0) return 0;
     if (connections === 0 || this.#dialMs === undefined) return waiters;
-    const stalledMs = now - this.lastServedAt;
-    // Nobody has come back yet, so nothing is known of the pace: one dial cannot be wrong.
-    if (this.#holdMs === undefined && stalledMs < this.#dialMs) return 1;
-    const holdMs = Math.max(this.#holdMs ?? 0, stalledMs, Number.MIN_VALUE);
-    const served = connections * this.#dialMs / holdMs;
+    const stalledMs = now - this.lastReturnAt;
+    if (this.#holdMs === undefined) {
+      // Nobody has come back yet: one dial cannot be wrong, and after its time nothing is counted on.
+      return stalledMs < this.#dialMs ? 1 : waiters;
+    }
+    if (stalledMs > BROKEN_PACE * this.#holdMs && stalledMs > this.#dialMs) return waiters;
+    const served = connections * this.#dialMs / Math.max(this.#holdMs, stalledMs, Number.MIN_VALUE);
     return Math.max(0, Math.ceil(waiters - served));
   }
 }

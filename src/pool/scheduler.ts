@@ -113,7 +113,8 @@ export class DialScheduler {
 
   #run(): void {
     this.#scheduled = false;
-    const queues = [...this.#awake];
+    // Whoever has waited longest is looked at first: room that has come free is his.
+    const queues = [...this.#awake].sort((a, b) => waitsSince(a) - waitsSince(b));
     this.#awake.clear();
     for (const queue of queues) if (!this.#closed) this.#look(queue);
   }
@@ -140,9 +141,10 @@ export class DialScheduler {
         for (const waiter of queue.waiters) {
           if (!waiter.filter?.pinned) this.#parts.refuse(queue, waiter, error);
         }
+        // Those who named their machine can do without.
+        this.#dialForWaiters(queue, []);
         for (const warmUp of queue.warmUps) warmUp.fail(error);
         queue.warmUps.clear();
-        this.wake(queue);
       },
     );
   }
@@ -172,6 +174,7 @@ export class DialScheduler {
     if (!this.#mayDial(queue)) return this.#starve(queue);
     const now = this.#clock.now();
     const { health } = this.#parts;
+    if (!known && !waiter.filter?.exact) return true;
     const candidates = waiter.candidates(known ?? []);
     if (known && candidates.length === 0) {
       this.#parts.refuse(queue, waiter, new HostUnavailableError(queue.host.text, []));
@@ -460,6 +463,10 @@ export class DialScheduler {
     }, at - this.#clock.now());
     this.#rechecks.set(queue, { timer, at });
   }
+}
+
+function waitsSince({ waiters }: HostQueue): number {
+  return waiters.front?.value.since ?? Number.MAX_VALUE;
 }
 
 function timedOut({ address, queue }: Dial, options: ResolvedPoolOptions): DialError {
