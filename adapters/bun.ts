@@ -2,19 +2,13 @@
  * Opens TLS sockets on Bun, with Bun's own sockets.
  *
  * @example
- * ```ts no-run
+ * ```ts
  * import { bunDialer } from "@hotconn/hotconn/bun";
  *
- * const dialer = bunDialer();
- * const socket = await dialer.dial({
- *   host: "example.com",
- *   serverName: "example.com",
- *   address: "192.0.2.1",
- *   ip: "192.0.2.1",
- *   port: 443,
- *   tls: { alpn: ["http/1.1"] },
- * }, AbortSignal.timeout(10_000));
- * socket.close();
+ * if ("Bun" in globalThis) {
+ *   const dialer = bunDialer();
+ *   console.log(dialer.name, [...dialer.capabilities].join(", "));
+ * }
  * ```
  *
  * @module
@@ -69,8 +63,19 @@ export interface BunDialerOptions {
  * ```ts
  * import { bunDialer } from "@hotconn/hotconn/bun";
  *
- * const dialer = bunDialer({ lingerMs: 200 });
- * console.log(dialer.name, [...dialer.capabilities].join(", "));
+ * // Opens a socket to one machine of example.com, and closes it again.
+ * async function greet(ip: string): Promise<void> {
+ *   const socket = await bunDialer({ lingerMs: 200 }).dial({
+ *     host: "example.com",
+ *     serverName: "example.com",
+ *     address: ip,
+ *     ip,
+ *     port: 443,
+ *     tls: { alpn: ["http/1.1"] },
+ *   }, AbortSignal.timeout(10_000));
+ *   socket.close();
+ * }
+ * console.log(typeof greet);
  * ```
  */
 export function bunDialer(options: BunDialerOptions = {}): Dialer {

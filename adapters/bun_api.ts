@@ -31,6 +31,8 @@ export interface NativeCertificate {
 export interface NativeSocket {
   /** Whoever the handlers call. */
   data: SocketOwner;
+  /** Above zero while the socket is open. */
+  readonly readyState: number;
   readonly authorized: boolean;
   readonly alpnProtocol: string | false | null;
   readonly localAddress?: string;

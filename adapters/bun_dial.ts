@@ -81,7 +81,11 @@ class Dial implements SocketOwner {
 
   start(): void {
     this.#signal.addEventListener("abort", this.#abort);
-    if (!this.#connect()) this.#connectWithBun();
+    try {
+      if (!this.#connect()) this.#connectWithBun();
+    } catch (error) {
+      this.#refuseOptions(error as NativeError);
+    }
   }
 
   opened(socket: NativeSocket): void {
@@ -156,6 +160,10 @@ class Dial implements SocketOwner {
 
   #secure(handle: NativeSocket): void {
     if (this.#settled) return;
+    if (handle.readyState <= 0) {
+      this.#fail("tcp", "reset", "the server let go as soon as it was connected");
+      return;
+    }
     try {
       const [raw] = handle.upgradeTLS({ data: this, tls: this.#tls, socket: handlers });
       raw.reload({ socket: ignoreCiphertext });

@@ -81,8 +81,8 @@ export interface DenoDialerOptions {
  */
 export function denoDialer(options: DenoDialerOptions = {}): Dialer {
   const { highWaterMarkBytes = 65_536, lingerMs = 1_000 } = options;
-  requireWholeNumber("highWaterMarkBytes", highWaterMarkBytes, Number.MAX_SAFE_INTEGER);
-  requireWholeNumber("lingerMs", lingerMs, 0x7fff_ffff);
+  requireRange("highWaterMarkBytes", highWaterMarkBytes, Number.MAX_SAFE_INTEGER, "bytes");
+  requireRange("lingerMs", lingerMs, 0x7fff_ffff, "milliseconds");
   return new DenoDialer(denoApi(), { highWaterMarkBytes, lingerMs });
 }
 
@@ -192,7 +192,7 @@ function formatAddr({ hostname, port }: DenoAddr): string {
   return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
 }
 
-function requireWholeNumber(name: string, value: number, max: number): void {
-  if (Number.isInteger(value) && value >= 0 && value <= max) return;
-  throw new RangeError(`${name} must be a whole number from 0 to ${max}, but it is ${value}`);
+function requireRange(name: string, value: number, max: number, unit: string): void {
+  if (value >= 0 && value <= max) return;
+  throw new RangeError(`The option ${name} is ${value}; valid are 0 to ${max} ${unit}`);
 }

@@ -249,3 +249,40 @@ export class LockTimeoutError extends HotconnError {
     super(`The lock was not to be had ${mode} within ${timeoutMs} ms`);
   }
 }
+
+/** Why a request failed. A closed set. */
+export type RequestFailure = "connection" | "protocol" | "timeout" | "body" | "cancelled";
+
+/** What a {@linkcode RequestError} tells besides its message. */
+export interface RequestErrorFields {
+  /** Why it failed. */
+  readonly failure: RequestFailure;
+  /** The host, in canonical text. */
+  readonly host: string;
+  /** The address that was asked last, in canonical text. */
+  readonly address: string;
+  /** Whether the server may have acted on the request. */
+  readonly maybeActedOn: boolean;
+}
+
+/** A request that failed after a connection was there for it. */
+export class RequestError extends HotconnError implements RequestErrorFields {
+  override readonly name = "RequestError";
+  override readonly code = "HOTCONN_REQUEST";
+  readonly failure: RequestFailure;
+  readonly host: string;
+  readonly address: string;
+  readonly maybeActedOn: boolean;
+
+  /** Makes the error; `detail` ends its message. */
+  constructor(fields: RequestErrorFields, detail: string, options?: ErrorOptions) {
+    super(
+      `Request to ${fields.host} at ${fields.address} failed (${fields.failure}): ${detail}`,
+      options,
+    );
+    this.failure = fields.failure;
+    this.host = fields.host;
+    this.address = fields.address;
+    this.maybeActedOn = fields.maybeActedOn;
+  }
+}

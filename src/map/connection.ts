@@ -114,6 +114,10 @@ export class Connection {
   lastCheckedAt: number | null = null;
   /** Whether it may be leased. What says no once ends with its last lease. */
   healthy = true;
+  /** How long its server is known to keep it while unused, in milliseconds. */
+  serverIdleMs: number = Infinity;
+  /** What the protocol that is spoken on it keeps with it. */
+  session: unknown = undefined;
   /** How many leases it has carried. */
   requestCount = 0;
   /** How many of them failed. */
@@ -121,6 +125,7 @@ export class Connection {
 
   #state: ConnectionState = "idle";
   #leases = 0;
+  #idleBeforeMs = 0;
   #lastUsedOnTheWall: number;
   #owner: ConnectionOwner | undefined;
   #sink: SocketSink | undefined;
@@ -167,6 +172,11 @@ export class Connection {
   /** How many leases it carries now. */
   get leases(): number {
     return this.#leases;
+  }
+
+  /** How long it had been unused when its present lease, or its last one, began, in milliseconds. */
+  get idleBeforeMs(): number {
+    return this.#idleBeforeMs;
   }
 
   /** Whether one more lease may begin. */
@@ -218,6 +228,7 @@ export class Connection {
     if (!this.available) throw new Error(`Connection ${this.id} is ${this.#state}: no lease`);
     if (this.#leases++ === 0) {
       this.#state = "leased";
+      this.#idleBeforeMs = now - this.lastUsedAt;
       this.socket.ref();
     }
     this.requestCount++;

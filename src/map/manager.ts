@@ -474,6 +474,7 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
     if (!connection.healthy) return "unhealthy";
     if (this.#expired(connection, now, this.#maxLifetimeMs)) return "lifetime";
     const unusedMs = connection.unusedMs(now, wallNow);
+    if (unusedMs >= connection.serverIdleMs) return "idle";
     if (unusedMs < this.#idleTimeoutMs) return undefined;
     // The machine slept: what the minimum would keep may be dead on the way, with nobody to say so.
     const slept = unusedMs - (now - connection.lastUsedAt) >= this.#idleTimeoutMs;

@@ -148,19 +148,32 @@ export class ConnectionPool implements AsyncDisposable {
    */
   acquire(host: string, options?: AcquireOptions): Promise<Lease> {
     try {
-      if (this.#closing) throw new ClosedError("pool");
-      const queue = options?.tls
-        ? this.#queue(parseHost(host), options.tls)
-        : this.#spellings.get(host) ?? this.#spell(host);
+      const queue = this.#queueFor(host, options);
       if (options === undefined) return this.#acquire(queue, undefined, {});
-      checkNames("acquire()", options, ACQUIRE_OPTIONS);
       options.signal?.throwIfAborted();
-      const filtered = options.ip !== undefined || options.exclude !== undefined;
-      const filter = filtered ? new AddressFilter(queue.host, options) : undefined;
-      return this.#acquire(queue, filter, options);
+      return this.#acquire(queue, this.#filter(queue, options), options);
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  /**
+   * Gives a lease on a connection to a host if one is ready now, and nothing otherwise.
+   *
+   * @param host A host name or an address literal, with a port where it is not 443
+   * @throws {ClosedError} The pool is closing, or closed
+   * @throws {TypeError | RangeError} The host or an option is not valid
+   */
+  tryAcquire(
+    host: string,
+    options?: Omit<AcquireOptions, "signal" | "timeoutMs">,
+  ): Lease | undefined {
+    const queue = this.#queueFor(host, options);
+    const connection = this.manager.take(queue.host.text, {
+      tlsProfile: queue.tls.name,
+      accepts: options && this.#filter(queue, options)?.accepts,
+    });
+    return connection && this.#lease(queue, connection, 0);
   }
 
   /**
@@ -282,6 +295,18 @@ export class ConnectionPool implements AsyncDisposable {
   /** Closes the pool. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  #queueFor(host: string, options: AcquireOptions | undefined): HostQueue {
+    if (this.#closing) throw new ClosedError("pool");
+    if (options?.tls) return this.#queue(parseHost(host), options.tls);
+    return this.#spellings.get(host) ?? this.#spell(host);
+  }
+
+  #filter({ host }: HostQueue, options: AcquireOptions): AddressFilter | undefined {
+    checkNames("acquire()", options, ACQUIRE_OPTIONS);
+    const { exclude, ip } = options;
+    return ip === undefined && exclude === undefined ? undefined : new AddressFilter(host, options);
   }
 
   /** Reads a host once for each spelling. */

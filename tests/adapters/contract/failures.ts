@@ -76,6 +76,7 @@ export function testFailures(name: string, under: DialerUnderTest): void {
       const reason = new Error("no longer wanted");
       abort.abort(reason);
       assertStrictEquals(await dialling, reason);
+      if (!under.endsAbortedHandshake) await origin.act({ kind: "fin" });
       await origin.until({ openSockets: 0 });
     }));
 
@@ -84,6 +85,7 @@ export function testFailures(name: string, under: DialerUnderTest): void {
       const signal = AbortSignal.timeout(50);
       const reason = await reasonOf(dialer.dial(targetOf(origin.port), signal));
       assertStrictEquals(reason, signal.reason);
+      if (!under.endsAbortedHandshake) await origin.act({ kind: "fin" });
       await origin.until({ openSockets: 0 });
     }));
 

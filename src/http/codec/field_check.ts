@@ -1,0 +1,67 @@
+/**
+ * Refuses what cannot be sent, before a byte is written. Messages say which text and where in it,
+ * and never repeat it: it may be a secret.
+ *
+ * @module
+ */
+
+/** A field to send. */
+export type HeaderField = readonly [name: string, value: string];
+
+const NOT_TOKEN = /[^!#$%&'*+\-.^_`|~0-9A-Za-z]/;
+/** Characters up to 0xff are sent as one byte; beyond there is nothing to send them as. */
+const NOT_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
+/** Visible ASCII, but for what begins a fragment, which is never sent (RFC 9110 section 7.1). */
+const NOT_TARGET = /[^\x21\x22\x24-\x7e]/;
+/** A registered name or IPv4 address, or an IP literal, and maybe a port. */
+const HOST = /^(?:[A-Za-z0-9._~%-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?$/;
+
+const COMMON_METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
+
+/** @throws {TypeError} The method is no token, or asks for a tunnel */
+export function checkMethod(method: string): void {
+  if (COMMON_METHODS.has(method)) return;
+  check(method, NOT_TOKEN, "Method");
+  if (method === "CONNECT") throw new TypeError("Method CONNECT opens a tunnel, not supported");
+}
+
+/** @throws {TypeError} The target is neither a path with its query, nor `*` for OPTIONS */
+export function checkTarget(target: string, method: string): void {
+  check(target, NOT_TARGET, "Request target");
+  if (target.charCodeAt(0) !== 0x2f && !(target === "*" && method === "OPTIONS")) {
+    throw new TypeError(
+      "Request target must begin with /, at offset 0, or be * with the method OPTIONS",
+    );
+  }
+}
+
+let lastHost = "";
+
+/** @throws {TypeError} The value cannot be that of Host (RFC 9110 section 7.2) */
+export function checkHost(host: string): void {
+  if (host === lastHost && host !== "") return;
+  check(host, NOT_VALUE, "Host");
+  if (!HOST.test(host)) {
+    throw new TypeError("Host must be a host name or address, and maybe a port");
+  }
+}
+
+/** @throws {TypeError} A name is no token, or a value has a forbidden character */
+export function checkFields(fields: readonly HeaderField[], what: string): void {
+  for (let i = 0; i < fields.length; i++) {
+    const [name, value] = fields[i]!;
+    check(name, NOT_TOKEN, `${what} name at index ${i}`);
+    if (value !== "") check(value, NOT_VALUE, `Value of ${what.toLowerCase()} ${name}`);
+  }
+}
+
+function check(text: unknown, forbidden: RegExp, what: string): void {
+  if (typeof text !== "string") {
+    throw new TypeError(`${what} is of type ${typeof text}; it must be a string`);
+  }
+  if (text === "") throw new TypeError(`${what} is empty`);
+  const at = text.search(forbidden);
+  if (at < 0) return;
+  const code = text.charCodeAt(at).toString(16).padStart(2, "0");
+  throw new TypeError(`${what} has a forbidden character, 0x${code}, at offset ${at}`);
+}

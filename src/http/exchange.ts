@@ -1,0 +1,361 @@
+/**
+ * One request and its response, over as many connections as it takes.
+ *
+ * @module
+ */
+
+import { RequestError, type RequestFailure } from "../core/errors.ts";
+import type { Lease } from "../pool/lease.ts";
+import { BodyBuffer, type BodySource } from "./body_buffer.ts";
+import type { CheckedLimits } from "./codec/limits.ts";
+import { HttpParseError } from "./codec/parse_error.ts";
+import { encodeChunk, encodeLastChunk } from "./codec/request_body.ts";
+import { encodeRequest } from "./codec/request_head.ts";
+import type { ResponseHeaders } from "./codec/response_headers.ts";
+import type { PreparedRequest } from "./request.ts";
+import { PooledResponse } from "./response.ts";
+import { Http1Session, type SessionUser } from "./session.ts";
+
+/** What an exchange needs of the pool that it runs in. */
+export interface ExchangeHost {
+  readonly limits: CheckedLimits;
+  /** The time, in milliseconds. */
+  now(): number;
+  /** Gives the exchange a connection, by `start`, or its failure. */
+  dispatch(exchange: Exchange): void;
+  /** Takes a retry out of the budget; false where there is none left. */
+  mayRetry(): boolean;
+  /** Looks at the exchange's deadlines from now on. */
+  watch(exchange: Exchange): void;
+  /** The exchange is over: it needs no looking after. */
+  over(exchange: Exchange): void;
+  /** The connection of an exchange has not answered: others that stood as long are in doubt. */
+  doubt(lease: Lease): void;
+}
+
+/** A body up to this size goes out in one piece with the head, in bytes. */
+const ONE_PIECE_BYTES = 32_768;
+
+/** How often a request is sent at the most. */
+const MAX_ATTEMPTS = 5;
+
+/** A connection that stood idle for less is taken to be alive, in milliseconds. */
+const FRESH_ENOUGH_MS = 5_000;
+
+const FIRST_BYTE_TIMEOUT_MS = 10_000;
+
+const NO_REUSE = { reuse: false };
+
+/** A request under way. */
+export class Exchange implements SessionUser, BodySource {
+  /** What is asked. */
+  readonly request: PreparedRequest;
+  /** When it began. */
+  readonly startedAt: number;
+  /** By when it must be over. */
+  readonly deadline: number;
+  /** By when the first byte must have come; `Infinity` where no connection is in doubt. */
+  firstByteBy: number = Infinity;
+  /** When the head was handed to somebody who has not touched the body, or `Infinity`. */
+  untouchedSince: number = Infinity;
+  readonly #host: ExchangeHost;
+  readonly #resolve: (response: PooledResponse) => void;
+  readonly #reject: (reason: unknown) => void;
+  #lease: Lease | undefined;
+  #session: Http1Session | undefined;
+  #buffer: BodyBuffer | undefined;
+  #trailers: ResponseHeaders | null = null;
+  #attempts = 0;
+  #sentAt = 0;
+  #queueMs = 0;
+  #uploading = false;
+  #drained: (() => void) | undefined;
+  #answered = false;
+  #paused = false;
+  #over = false;
+  /** The lease that has ended: it tells still who answered. */
+  #ended: Lease | undefined;
+
+  /** Begins; `host.dispatch` finds it a connection. */
+  constructor(
+    host: ExchangeHost,
+    request: PreparedRequest,
+    resolve: (response: PooledResponse) => void,
+    reject: (reason: unknown) => void,
+  ) {
+    this.#host = host;
+    this.request = request;
+    this.#resolve = resolve;
+    this.#reject = reject;
+    this.startedAt = host.now();
+    const { signal, timeoutMs } = request.options;
+    this.deadline = timeoutMs === undefined ? Infinity : this.startedAt + timeoutMs;
+    if (signal) signal.addEventListener("abort", this.#onAbort, { once: true });
+  }
+
+  /** Whether it has ended, well or not. */
+  get over(): boolean {
+    return this.#over;
+  }
+
+  /** Sends the request over a lease, which is the exchange's from now on. */
+  start(lease: Lease): void {
+    if (this.#over) {
+      lease.release();
+      return;
+    }
+    this.#attempts++;
+    this.#lease = lease;
+    const { method, payload } = this.request;
+    const { connection } = lease;
+    this.#sentAt = lease.startedAt;
+    this.#queueMs = lease.startedAt - this.startedAt;
+    const session = this.#session = Http1Session.of(connection, this.#host.limits);
+    try {
+      session.begin(method, this);
+      this.#send(lease);
+    } catch (error) {
+      session.end();
+      this.#lease = undefined;
+      lease.release({ reuse: false });
+      this.#finish();
+      this.#reject(error);
+      return;
+    }
+    if (payload.stream) void this.#upload(lease, payload.stream);
+    if (lease.reused && this.request.replayable && connection.idleBeforeMs >= FRESH_ENOUGH_MS) {
+      const { firstByteTimeoutMs = FIRST_BYTE_TIMEOUT_MS } = this.request.options;
+      this.firstByteBy = this.#sentAt + firstByteTimeoutMs;
+      this.#host.watch(this);
+    }
+  }
+
+  /** Ends it before a connection was there for it. */
+  refuse(reason: unknown): void {
+    if (this.#over) return;
+    this.#finish();
+    this.#reject(reason);
+  }
+
+  /** Ends it because its time is over. */
+  timeOut(): void {
+    const { timeoutMs } = this.request.options;
+    this.#abandon(this.#error("timeout", `it took longer than ${timeoutMs} ms (timeoutMs)`));
+  }
+
+  /** Gives up a connection that has not answered in time, for another one. */
+  doubt(): void {
+    this.firstByteBy = Infinity;
+    const lease = this.#lease;
+    if (!lease || this.#answered || this.#session?.responding) return;
+    this.#host.doubt(lease);
+    this.onFailure(
+      this.#error("timeout", "no byte came in time over a connection that had stood idle"),
+    );
+  }
+
+  /** Ends a response whose body nobody reads. */
+  reclaim(): void {
+    this.#abandon(this.#error("cancelled", "nobody read, dumped or cancelled its body"));
+  }
+
+  /** Notes that somebody reads the body. */
+  touch(): void {
+    this.untouchedSince = Infinity;
+  }
+
+  /** Hands the response to the caller. */
+  onHead(status: number, statusText: string, headers: ResponseHeaders): void {
+    this.#answered = true;
+    this.firstByteBy = Infinity;
+    const lease = this.#lease ?? this.#ended;
+    if (!lease) return;
+    const { connection, reused } = lease;
+    const response = new PooledResponse({
+      url: this.request.target.url,
+      status,
+      statusText,
+      headers,
+      buffer: this.#buffer ?? this.#newBuffer(),
+      connection,
+      reused,
+      queueMs: this.#queueMs,
+      firstByteMs: this.#host.now() - this.#sentAt,
+      trailers: () => this.#trailers,
+      touch: () => this.touch(),
+    });
+    if (!this.#over) {
+      this.untouchedSince = this.#host.now();
+      this.#host.watch(this);
+    }
+    this.#resolve(response);
+  }
+
+  /** Keeps a part of the body. */
+  onBody(bytes: Uint8Array): void {
+    (this.#buffer ?? this.#newBuffer()).push(bytes);
+  }
+
+  /** Keeps the trailers. */
+  onTrailers(trailers: ResponseHeaders): void {
+    this.#trailers = trailers;
+  }
+
+  /** Gives the lease back: the response is there to its last byte. */
+  onComplete(reusable: boolean): void {
+    const lease = this.#lease;
+    if (!lease) return;
+    this.#ended = lease;
+    this.#lease = undefined;
+    if (this.#paused) lease.connection.socket.resume();
+    // A response that came before the request was out leaves the rest of it in the way.
+    if (this.#uploading) lease.connection.healthy = false;
+    lease.release(reusable ? undefined : NO_REUSE);
+    this.#finish();
+    this.onDrain();
+    (this.#buffer ?? this.#newBuffer()).end();
+  }
+
+  /** Writes on. */
+  onDrain(): void {
+    const drained = this.#drained;
+    this.#drained = undefined;
+    drained?.();
+  }
+
+  /** Sends the request again where it may be, and ends it where not. */
+  onFailure(cause: unknown): void {
+    const lease = this.#lease;
+    if (this.#over || !lease) return;
+    const silent = !this.#session?.responding;
+    this.#dropLease(cause);
+    if (silent && !this.#answered && this.#mayRepeat(lease)) {
+      this.#host.dispatch(this);
+      return;
+    }
+    this.#fail(this.#explain(cause, silent, lease));
+  }
+
+  /** Stops reading. */
+  pause(): void {
+    this.#paused = true;
+    this.#lease?.connection.socket.pause();
+  }
+
+  /** Reads on. */
+  resume(): void {
+    this.#paused = false;
+    this.#lease?.connection.socket.resume();
+  }
+
+  /** Lets the rest of the body go, and the connection with it. */
+  cancel(reason: unknown): void {
+    this.#abandon(reason ?? this.#error("cancelled", "its body was cancelled"));
+  }
+
+  readonly #onAbort = (): void => {
+    this.#abandon(this.request.options.signal?.reason);
+  };
+
+  #newBuffer(): BodyBuffer {
+    return this.#buffer = new BodyBuffer(this);
+  }
+
+  #send(lease: Lease): void {
+    const { headers, method, payload, target } = this.request;
+    const { socket } = lease.connection;
+    const { bytes, stream } = payload;
+    const inOnePiece = bytes !== null && bytes.length <= ONE_PIECE_BYTES;
+    const body = stream ? "chunked" : inOnePiece ? bytes : bytes?.length ?? null;
+    socket.write(encodeRequest({ method, target: target.path, host: target.host, headers, body }));
+    if (bytes && !inOnePiece) {
+      // Until the socket has taken all of it, the request is not out.
+      this.#uploading = !socket.write(bytes);
+      this.#drained = () => this.#uploading = false;
+    }
+  }
+
+  async #upload(lease: Lease, stream: AsyncIterable<Uint8Array>): Promise<void> {
+    this.#uploading = true;
+    const { socket } = lease.connection;
+    try {
+      for await (const part of stream) {
+        if (this.#lease !== lease) return;
+        if (!(part instanceof Uint8Array)) throw new TypeError("The body's stream gave no bytes");
+        if (part.length > 0 && !socket.write(encodeChunk(part))) {
+          await new Promise<void>((resolve) => this.#drained = resolve);
+        }
+      }
+      if (this.#lease !== lease) return;
+      socket.write(encodeLastChunk());
+      this.#uploading = false;
+    } catch (error) {
+      if (this.#lease === lease) this.#abandon(error);
+    }
+  }
+
+  #mayRepeat(lease: Lease): boolean {
+    return this.request.replayable && this.#attempts < MAX_ATTEMPTS
+      && (lease.reused || lease.connection.idleBeforeMs > 0 || this.#attempts === 1)
+      && this.#host.mayRetry();
+  }
+
+  #explain(cause: unknown, silent: boolean, lease: Lease): unknown {
+    if (cause instanceof RequestError) return cause;
+    if (
+      cause instanceof HttpParseError && !cause.reason.startsWith("truncated")
+      && cause.reason !== "no-response"
+    ) {
+      return this.#error("protocol", cause.message, cause, lease);
+    }
+    const detail = !silent
+      ? "the connection ended in the midst of the response"
+      : this.request.replayable
+      ? "the connection ended before a response, on every attempt that was allowed"
+      : `the connection ended before a response, and ${this.request.method} may not be repeated `
+        + "(see idempotent)";
+    return this.#error("connection", detail, cause, lease);
+  }
+
+  #error(failure: RequestFailure, detail: string, cause?: unknown, lease?: Lease): RequestError {
+    const address = (lease ?? this.#lease ?? this.#ended)?.connection.address ?? "no address yet";
+    const fields = {
+      failure,
+      host: this.request.target.host,
+      address,
+      maybeActedOn: this.#attempts > 0,
+    };
+    return new RequestError(fields, detail, cause === undefined ? undefined : { cause });
+  }
+
+  /** Ends it, and the connection that it is on. */
+  #abandon(reason: unknown): void {
+    if (this.#over) return;
+    this.#dropLease(reason);
+    this.#fail(reason);
+  }
+
+  #dropLease(reason: unknown): void {
+    const lease = this.#lease;
+    if (!lease) return;
+    this.#session?.end();
+    this.#ended = lease;
+    this.#lease = undefined;
+    lease.release({ error: reason ?? true });
+    this.onDrain();
+  }
+
+  #fail(reason: unknown): void {
+    this.#finish();
+    this.#buffer?.fail(reason);
+    if (!this.#answered) this.#reject(reason);
+  }
+
+  #finish(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.untouchedSince = this.firstByteBy = Infinity;
+    this.request.options.signal?.removeEventListener("abort", this.#onAbort);
+    this.#host.over(this);
+  }
+}
