@@ -238,7 +238,7 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
    */
   take(host: string, options: TakeOptions = {}): Connection | undefined {
     const lane = this.#maps.lane(host, options.tlsProfile ?? "default");
-    if (!lane) return undefined;
+    if (!lane || this.#closing) return undefined;
     const { accepts } = options;
     const now = this.#clock.now();
     const wallNow = this.#clock.wallNow();
