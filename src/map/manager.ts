@@ -319,8 +319,9 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
 
   /** Sets how many of a host's connections `cleanupIdleConnections` leaves however old their use. */
   setMinimum(host: string, connections: number): void {
-    if (connections > 0) this.#minimums.set(host, connections);
-    else this.#minimums.delete(host);
+    const { text } = parseHost(host);
+    if (connections > 0) this.#minimums.set(text, connections);
+    else this.#minimums.delete(text);
   }
 
   /**
