@@ -248,7 +248,7 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
    */
   take(host: string, options: TakeOptions = {}): Connection | undefined {
     const lane = this.#maps.lane(host, options.tlsProfile ?? "default");
-    if (!lane) return undefined;
+    if (!lane || this.#closing) return undefined;
     const { accepts } = options;
     const now = this.#clock.now();
     const wallNow = this.#clock.wallNow();
@@ -329,8 +329,9 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
 
   /** Sets how many of a host's connections `cleanupIdleConnections` leaves however old their use. */
   setMinimum(host: string, connections: number): void {
-    if (connections > 0) this.#minimums.set(host, connections);
-    else this.#minimums.delete(host);
+    const { text } = parseHost(host);
+    if (connections > 0) this.#minimums.set(text, connections);
+    else this.#minimums.delete(text);
   }
 
   /**
