@@ -112,11 +112,12 @@ class LocalOrigin implements Origin {
     });
   }
 
-  async act(action: Action, connectionId?: number): Promise<void> {
+  act(action: Action, connectionId?: number): Promise<void> {
     for (const connection of this.#connections) {
       if (!connection.open) continue;
       if (connectionId === undefined || connectionId === connection.id) connection.act(action);
     }
+    return Promise.resolve();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
