@@ -115,9 +115,10 @@ export class Exchange implements SessionUser, BodySource {
       session.begin(method, this);
       this.#send(lease);
     } catch (error) {
+      // It cannot be sent, and nothing was written: the connection is as it was.
       session.end();
       this.#lease = undefined;
-      lease.release({ reuse: false });
+      lease.release();
       this.#finish();
       this.#reject(error);
       return;
