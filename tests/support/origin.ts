@@ -112,12 +112,11 @@ class LocalOrigin implements Origin {
     });
   }
 
-  act(action: Action, connectionId?: number): Promise<void> {
+  async act(action: Action, connectionId?: number): Promise<void> {
     for (const connection of this.#connections) {
       if (!connection.open) continue;
       if (connectionId === undefined || connectionId === connection.id) connection.act(action);
     }
-    return Promise.resolve();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
