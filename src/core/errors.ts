@@ -267,7 +267,9 @@ export interface RequestErrorFields {
 
 /** A request that failed after a connection was there for it. */
 export class RequestError extends HotconnError implements RequestErrorFields {
+  /** The name of the class. */
   override readonly name = "RequestError";
+  /** A stable text to tell errors apart by. */
   override readonly code = "HOTCONN_REQUEST";
   readonly failure: RequestFailure;
   readonly host: string;

@@ -32,14 +32,16 @@ export function assertInvariants(maps: Maps): void {
   checkAddresses(maps);
   checkHosts(maps);
   for (const [connection, entry] of maps.entries) {
-    const { available, leases, state } = connection;
+    const { capacity, leases, state } = connection;
     const { cell, idleNode, stackNode } = entry;
     insist(state !== "closed", () => `${name(connection)} is held but closed`);
+    insist(connection.held, () => `${name(connection)} is held, but would tell nobody its end`);
     const isIdle = state === "idle";
     insist(isIdle === (leases === 0), () => `${name(connection)} has wrong leases`);
-    // One that was marked unhealthy while idle stands there until somebody looks.
+    // One that was marked unhealthy stands where it stood until somebody looks.
     insist(isIdle === (idleNode.list === maps.idle), () => `${name(connection)} is wrongly idle`);
-    const stack = isIdle ? cell.idle : available ? cell.partial : undefined;
+    const hasRoom = state === "leased" && leases < capacity;
+    const stack = isIdle ? cell.idle : hasRoom ? cell.partial : undefined;
     insist(stackNode.list === stack, () => `${name(connection)} is on a wrong stack`);
   }
   for (const { connection } of maps.idle) {
@@ -78,8 +80,11 @@ function checkHosts({ accountant, entries, hosts }: Maps): void {
       insist(lane.cells.size > 0, () => `a lane of host ${host} is empty`);
       for (const [address, cell] of lane.cells) {
         insist(cell.connections.size > 0, () => `host ${host} has nothing at ${address}`);
+        let stacked = 0;
         for (const connection of cell.connections) {
-          insist(entries.get(connection)?.cell === cell, () => `${name(connection)} is misplaced`);
+          const entry = entries.get(connection);
+          insist(entry?.cell === cell, () => `${name(connection)} is misplaced`);
+          if (entry?.stackNode.list) stacked++;
           insist(
             connection.host === host && connection.address === address
               && connection.tlsProfile === lane.tlsProfile,
@@ -87,7 +92,11 @@ function checkHosts({ accountant, entries, hosts }: Maps): void {
           );
         }
         insist(
-          cell.readyIndex >= 0 === cell.idle.size + cell.partial.size > 0,
+          cell.idle.size + cell.partial.size === stacked,
+          () => `host ${host} at ${address} has a stranger on a stack`,
+        );
+        insist(
+          cell.readyIndex >= 0 === stacked > 0,
           () => `host ${host} at ${address} is not rightly ready`,
         );
         ofHost += cell.connections.size;
