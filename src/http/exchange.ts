@@ -10,7 +10,6 @@ import { BodyBuffer, type BodySource } from "./body_buffer.ts";
 import type { CheckedLimits } from "./codec/limits.ts";
 import { HttpParseError } from "./codec/parse_error.ts";
 import { encodeChunk, encodeLastChunk } from "./codec/request_body.ts";
-import { encodeRequest } from "./codec/request_head.ts";
 import type { ResponseHeaders } from "./codec/response_headers.ts";
 import type { PreparedRequest } from "./request.ts";
 import { PooledResponse } from "./response.ts";
@@ -32,9 +31,6 @@ export interface ExchangeHost {
   /** The connection of an exchange has not answered: others that stood as long are in doubt. */
   doubt(lease: Lease): void;
 }
-
-/** A body up to this size goes out in one piece with the head, in bytes. */
-const ONE_PIECE_BYTES = 32_768;
 
 /** How often a request is sent at the most. */
 const MAX_ATTEMPTS = 5;
@@ -106,23 +102,12 @@ export class Exchange implements SessionUser, BodySource {
     }
     this.#attempts++;
     this.#lease = lease;
-    const { method, payload } = this.request;
     const { connection } = lease;
     this.#sentAt = lease.startedAt;
     this.#queueMs = lease.startedAt - this.startedAt;
     const session = this.#session = Http1Session.of(connection, this.#host.limits);
-    try {
-      session.begin(method, this);
-      this.#send(lease);
-    } catch (error) {
-      session.end();
-      this.#lease = undefined;
-      lease.release({ reuse: false });
-      this.#finish();
-      this.#reject(error);
-      return;
-    }
-    if (payload.stream) void this.#upload(lease, payload.stream);
+    session.begin(this.request.method, this);
+    this.#send(lease);
     if (lease.reused && this.request.replayable && connection.idleBeforeMs >= FRESH_ENOUGH_MS) {
       const { firstByteTimeoutMs = FIRST_BYTE_TIMEOUT_MS } = this.request.options;
       this.firstByteBy = this.#sentAt + firstByteTimeoutMs;
@@ -262,17 +247,14 @@ export class Exchange implements SessionUser, BodySource {
   }
 
   #send(lease: Lease): void {
-    const { headers, method, payload, target } = this.request;
+    const { head, rest, stream } = this.request;
     const { socket } = lease.connection;
-    const { bytes, stream } = payload;
-    const inOnePiece = bytes !== null && bytes.length <= ONE_PIECE_BYTES;
-    const body = stream ? "chunked" : inOnePiece ? bytes : bytes?.length ?? null;
-    socket.write(encodeRequest({ method, target: target.path, host: target.host, headers, body }));
-    if (bytes && !inOnePiece) {
+    socket.write(head);
+    if (rest) {
       // Until the socket has taken all of it, the request is not out.
-      this.#uploading = !socket.write(bytes);
+      this.#uploading = !socket.write(rest);
       this.#drained = () => this.#uploading = false;
-    }
+    } else if (stream) void this.#upload(lease, stream);
   }
 
   async #upload(lease: Lease, stream: AsyncIterable<Uint8Array>): Promise<void> {

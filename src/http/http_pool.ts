@@ -84,7 +84,6 @@ export class HttpPool extends ConnectionPool {
    */
   request(url: string | URL, options?: RequestOptions): Promise<PooledResponse> {
     try {
-      options?.signal?.throwIfAborted();
       const request = prepareRequest(url, options);
       return request instanceof Promise
         ? request.then((request) => this.#request(request))
