@@ -73,11 +73,17 @@ export interface TakeOptions {
 
 /** A manager's state at one moment: plain data. */
 export interface DebugInfo {
+  /** How many connections there are. */
   readonly connectionCount: number;
+  /** How many of them are idle. */
   readonly idleCount: number;
+  /** How many have left the maps whose sockets are not done yet. */
   readonly endingCount: number;
+  /** Each host with its addresses, in order of arrival. */
   readonly hostMapping: { readonly [host: string]: readonly string[] };
+  /** The limits that hold. */
   readonly limits: ConnectionLimits;
+  /** Every connection, address by address. */
   readonly connections: readonly ConnectionStats[];
 }
 
@@ -224,7 +230,11 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
     return this.#maps.connections();
   }
 
-  /** A host's lane. Undefined where it has no connection with that TLS profile. */
+  /**
+   * A host's lane. Undefined where it has no connection with that TLS profile.
+   *
+   * @internal
+   */
   lane(host: string, tlsProfile: string): Lane | undefined {
     return this.#maps.lane(host, tlsProfile);
   }
@@ -238,7 +248,7 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
    */
   take(host: string, options: TakeOptions = {}): Connection | undefined {
     const lane = this.#maps.lane(host, options.tlsProfile ?? "default");
-    if (!lane) return undefined;
+    if (!lane || this.#closing) return undefined;
     const { accepts } = options;
     const now = this.#clock.now();
     const wallNow = this.#clock.wallNow();
@@ -319,8 +329,9 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
 
   /** Sets how many of a host's connections `cleanupIdleConnections` leaves however old their use. */
   setMinimum(host: string, connections: number): void {
-    if (connections > 0) this.#minimums.set(host, connections);
-    else this.#minimums.delete(host);
+    const { text } = parseHost(host);
+    if (connections > 0) this.#minimums.set(text, connections);
+    else this.#minimums.delete(text);
   }
 
   /**

@@ -120,11 +120,12 @@ class LocalOrigin implements Origin {
     });
   }
 
-  async act(action: Action, connectionId?: number): Promise<void> {
+  act(action: Action, connectionId?: number): Promise<void> {
     for (const connection of this.#connections) {
       if (!connection.open) continue;
       if (connectionId === undefined || connectionId === connection.id) connection.act(action);
     }
+    return Promise.resolve();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -158,6 +159,11 @@ class LocalOrigin implements Origin {
       return net.createServer({ allowHalfOpen: true }, (raw) => this.#inspected(raw, address));
     }
     const server = tls.createServer(this.#tlsOptions(), (socket) => {
+      // A handshake that was under way when the origin stopped.
+      if (!this.#servers.includes(server)) {
+        socket.destroy();
+        return;
+      }
       const connection = this.#add(socket, address);
       socket.on("error", (error: NodeJS.ErrnoException) => {
         if (error.code === "ECONNRESET") connection.clientEnded("reset");

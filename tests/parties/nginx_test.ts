@@ -1,0 +1,10 @@
+/**
+ * Requests to nginx.
+ *
+ * @module
+ */
+
+import { nginx } from "../support/nginx.ts";
+import { testParty } from "./party_contract.ts";
+
+testParty(nginx);
