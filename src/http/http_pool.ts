@@ -58,12 +58,16 @@ export class HttpPool extends ConnectionPool {
    */
   constructor(options: HttpPoolOptions) {
     const { leakTimeoutMs = 30_000, responseLimits, retryShare = 0.2, ...rest } = options;
+    // First of all: a pool that is made has a timer, and nobody to close it if this throws.
+    checkNumber("retryShare", retryShare, { min: 0, max: 1 });
+    checkNumber("leakTimeoutMs", leakTimeoutMs, { min: 1 });
+    const limits = checkLimits(responseLimits);
     super(rest);
     this.#clock = options.clock ?? systemClock;
-    this.#budget = new RetryBudget(checkNumber("retryShare", retryShare, { min: 0, max: 1 }));
-    this.#leakTimeoutMs = checkNumber("leakTimeoutMs", leakTimeoutMs, { min: 1 });
+    this.#budget = new RetryBudget(retryShare);
+    this.#leakTimeoutMs = leakTimeoutMs;
     this.#host = {
-      limits: checkLimits(responseLimits),
+      limits,
       now: () => this.#clock.now(),
       dispatch: (exchange) => this.#dispatch(exchange),
       mayRetry: () => this.#budget.spend(),
