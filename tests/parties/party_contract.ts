@@ -9,7 +9,17 @@ import { gunzipSync } from "node:zlib";
 import type { PartyKind } from "../support/party.ts";
 import { mismatch, pattern } from "../support/pattern.ts";
 import { TEXT } from "../support/upstream.ts";
-import { ask, askOften, clientPort, pause, sha256, streamOf, testWith, ways } from "./support.ts";
+import {
+  ask,
+  askOften,
+  clientPort,
+  explain,
+  pause,
+  sha256,
+  streamOf,
+  testWith,
+  ways,
+} from "./support.ts";
 
 const LARGE_BYTES = 8 * 1_048_576;
 
@@ -183,7 +193,7 @@ function testEndings(kind: PartyKind): void {
 function testReload(kind: PartyKind): void {
   testWith(kind, "is reloaded under load, and no request fails", {}, async ({ party, pool }) => {
     const seen = new Set<string | null>();
-    const failures: unknown[] = [];
+    const failures: string[] = [];
     const statuses = new Set<number>();
     let going = true;
     const load = Array.from({ length: 12 }, async (_, i) => {
@@ -195,7 +205,7 @@ function testReload(kind: PartyKind): void {
           statuses.add(answer.status);
           seen.add(answer.headers.get("x-generation"));
         } catch (error) {
-          failures.push(error);
+          failures.push(explain(error));
           return;
         }
       }

@@ -24,6 +24,7 @@ async function start(settings: PartySettings): Promise<Party> {
     args: (folder) => ["-W", "-db", "-f", path.join(folder, "haproxy.cfg")],
     files: (folder) => ({ "haproxy.cfg": config(folder), "site.pem": `${cert}\n${key}\n` }),
     port,
+    ready: "Loading success",
   });
   const { child, folder } = service;
   return {

@@ -4,7 +4,7 @@
  * All of them pass requests on to the program of `upstream.ts`, and say with every response, in
  * its header fields, who answered whom: `x-client-port`, `x-server-address`, `x-generation`. What
  * comes below `/close/` is answered with `Connection: close`; what is uploaded below `/limited/`
- * must not be larger than a mebibyte.
+ * must not be said to be larger than a mebibyte, or about that.
  *
  * @module
  */

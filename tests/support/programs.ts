@@ -47,6 +47,8 @@ export interface ServiceStart {
   readonly files: (folder: string) => Readonly<Record<string, string>>;
   /** The port of 127.0.0.1 on which it will listen. */
   readonly port: number;
+  /** What it says on its standard error when it is ready, where listening is not all of that. */
+  readonly ready?: string;
 }
 
 /** How often it is tried whether a service answers, and how long is waited in between. */
@@ -61,6 +63,7 @@ export async function startService(start: ServiceStart): Promise<Service> {
     stdio: ["ignore", "ignore", "pipe"],
     ...homeIn(folder),
   });
+  const { port, ready = "" } = start;
   let complaints = "";
   child.stderr!.on("data", (bytes) => complaints = `${complaints}${bytes}`.slice(-4_000));
   let ended = false;
@@ -79,11 +82,11 @@ export async function startService(start: ServiceStart): Promise<Service> {
     },
   };
   for (let tries = 0; tries < TRIES && !ended; tries++) {
-    if (await answers(start.port)) return service;
+    if (await answers(port) && complaints.includes(ready)) return service;
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
   }
   await service[Symbol.asyncDispose]();
-  throw new Error(`${start.program} does not listen on port ${start.port}: ${complaints}`);
+  throw new Error(`${start.program} does not listen on port ${port}: ${complaints}`);
 }
 
 /** Writes files into a folder. */
