@@ -6,7 +6,7 @@
 
 import path from "node:path";
 import type { Party, PartyKind, PartySettings } from "./party.ts";
-import { findPort, findProgram, run, startService, writeFiles } from "./programs.ts";
+import { findPort, findProgram, run, startService, writeFiles } from "./services.ts";
 import { upstreamPort } from "./upstream.ts";
 
 const program = findProgram("caddy");

@@ -1,155 +1,111 @@
 /**
- * Programs of this machine: where they are, and a child process of one that has its own folder.
+ * Starts other programs for the test runner, the gate and the tests of the demo.
  *
  * @module
  */
 
-import { type ChildProcess, spawn, type SpawnOptions } from "node:child_process";
-import { once } from "node:events";
-import { accessSync, constants, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { connect, createServer } from "node:net";
-import { tmpdir, userInfo } from "node:os";
+import { type ChildProcess, spawn } from "node:child_process";
 import path from "node:path";
 import process from "node:process";
+import { fileURLToPath } from "node:url";
 
-/** Finds a program on the path, and where Debian puts servers; undefined where there is none. */
-export function findProgram(name: string): string | undefined {
-  const folders = [
-    ...(process.env.PATH ?? "").split(path.delimiter),
-    "/usr/sbin",
-    "/usr/local/sbin",
-  ];
-  return folders.filter((folder) => folder !== "").map((folder) => path.join(folder, name)).find(
-    isExecutable,
-  );
+/** The folder that everything runs in. */
+export const root: string = fileURLToPath(new URL("../../", import.meta.url));
+
+/** How a program is run. */
+export interface RunOptions {
+  /** Whether what it prints is shown as it comes. */
+  readonly show?: boolean;
+  /** After how many milliseconds it is ended, with all that it started. */
+  readonly timeoutMs?: number;
 }
 
-/** The name of whoever runs this. */
-export function userName(): string {
-  return userInfo().username;
+/** What came of a program. */
+export interface RunResult {
+  /** Its exit code; null where it was ended. */
+  readonly code: number | null;
+  /** What it printed, on both of its outputs. */
+  readonly output: string;
+  /** What it printed on its standard output. */
+  readonly stdout: string;
+  /** Why it did not end by itself, if so. */
+  readonly broken?: string;
 }
 
-/** A running program that listens on a port. */
-export interface Service extends AsyncDisposable {
-  /** Its folder, which goes with it. */
-  readonly folder: string;
-  /** Its process, which does not change. */
-  readonly child: ChildProcess;
-}
+const running = new Set<ChildProcess>();
 
-/** How a service is started. */
-export interface ServiceStart {
-  /** The program's file. */
-  readonly program: string;
-  /** Its arguments, for the folder that it gets. */
-  readonly args: (folder: string) => readonly string[];
-  /** The files that it finds in its folder, by name. */
-  readonly files: (folder: string) => Readonly<Record<string, string>>;
-  /** The port of 127.0.0.1 on which it will listen. */
-  readonly port: number;
-  /** What it says on its standard error when it is ready, where listening is not all of that. */
-  readonly ready?: string;
-}
-
-/** How often it is tried whether a service answers, and how long is waited in between. */
-const TRIES = 400;
-const PAUSE_MS = 25;
-
-/** Starts a service, and waits until it takes connections. */
-export async function startService(start: ServiceStart): Promise<Service> {
-  const folder = mkdtempSync(path.join(tmpdir(), "hotconn-party-"));
-  writeFiles(folder, start.files(folder));
-  const child = spawn(start.program, start.args(folder), {
-    stdio: ["ignore", "ignore", "pipe"],
-    ...homeIn(folder),
-  });
-  const { port, ready = "" } = start;
-  let complaints = "";
-  child.stderr!.on("data", (bytes) => complaints = `${complaints}${bytes}`.slice(-4_000));
-  let ended = false;
-  const exit = once(child, "exit").finally(() => ended = true);
-  exit.catch(() => {});
-  const kill = () => void child.kill("SIGKILL");
-  process.on("exit", kill);
-  const service: Service = {
-    folder,
-    child,
-    async [Symbol.asyncDispose]() {
-      if (!ended) child.kill("SIGTERM");
-      await exit.catch(() => {});
-      process.off("exit", kill);
-      rmSync(folder, { recursive: true, force: true });
-    },
-  };
-  for (let tries = 0; tries < TRIES && !ended; tries++) {
-    if (await answers(port) && complaints.includes(ready)) return service;
-    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
-  }
-  await service[Symbol.asyncDispose]();
-  throw new Error(`${start.program} does not listen on port ${port}: ${complaints}`);
-}
-
-/** Writes files into a folder. */
-export function writeFiles(folder: string, files: Readonly<Record<string, string>>): void {
-  for (const [name, text] of Object.entries(files)) {
-    writeFileSync(path.join(folder, name), text, { mode: 0o600 });
-  }
-}
-
-/** Runs a program to its end. */
-export async function run(
+/** Runs a program to its end. Never rejects. */
+export function run(
   program: string,
   args: readonly string[],
-  folder: string,
-): Promise<void> {
-  const child = spawn(program, args, { stdio: ["ignore", "ignore", "pipe"], ...homeIn(folder) });
-  let complaints = "";
-  child.stderr!.on("data", (bytes) => complaints = `${complaints}${bytes}`.slice(-4_000));
-  const [code] = await once(child, "exit");
-  if (code !== 0) throw new Error(`${program} ${args.join(" ")} gave ${code}: ${complaints}`);
-}
-
-/**
- * Finds a port that is free on 127.0.0.1. It lies below those that systems give out by themselves,
- * so that nobody else is given it in the meantime.
- */
-export async function findPort(): Promise<number> {
-  for (let tries = 0; tries < 100; tries++) {
-    const port = 20_000 + Math.floor(Math.random() * 12_000);
-    const server = createServer().listen(port, "127.0.0.1");
-    const free = await once(server, "listening").then(() => true, () => false);
-    if (!free) continue;
-    server.close();
-    await once(server, "close");
-    return port;
-  }
-  throw new Error("No free port was found");
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function homeIn(folder: string): SpawnOptions {
-  const { env } = process;
-  return {
-    cwd: folder,
-    env: { ...env, HOME: folder, XDG_CONFIG_HOME: folder, XDG_DATA_HOME: folder },
-  };
-}
-
-async function answers(port: number): Promise<boolean> {
-  const socket = connect(port, "127.0.0.1");
-  try {
-    return await new Promise((resolve) => {
-      socket.on("connect", () => resolve(true)).on("error", () => resolve(false));
+  options: RunOptions = {},
+): Promise<RunResult> {
+  const { show = false, timeoutMs = 600_000 } = options;
+  return new Promise((resolve) => {
+    // A group of its own: what it started can be ended with it.
+    const child = spawn(program, args, {
+      cwd: root,
+      env: environment(),
+      stdio: ["ignore", "pipe", "pipe"],
+      detached: true,
     });
-  } finally {
-    socket.destroy();
+    running.add(child);
+    let output = "";
+    let stdout = "";
+    let broken: string | undefined;
+    for (const name of ["stdout", "stderr"] as const) {
+      child[name].setEncoding("utf8").on("data", (text: string) => {
+        output += text;
+        if (name === "stdout") stdout += text;
+        if (show) process.stdout.write(text);
+      });
+    }
+    const timer = setTimeout(() => {
+      broken = `it had not ended after ${timeoutMs / 1000} s`;
+      kill(child);
+    }, timeoutMs);
+    child.on("error", (error) => {
+      broken = error.message;
+    });
+    child.on("close", (code, signal) => {
+      clearTimeout(timer);
+      running.delete(child);
+      broken ??= signal ? `it was ended by ${signal}` : undefined;
+      resolve({ code, output, stdout, ...broken !== undefined && { broken } });
+    });
+  });
+}
+
+/** Ends with this program what it started, when somebody interrupts it. */
+export function endTogether(): void {
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, () => {
+      for (const child of running) kill(child);
+      process.exit(1);
+    });
   }
+}
+
+function kill(child: ChildProcess): void {
+  try {
+    if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
+  } catch {
+    // It has ended meanwhile.
+  }
+}
+
+/** The packages' programs and this very Node go first. */
+function environment(): NodeJS.ProcessEnv {
+  const { FORCE_COLOR: _color, NODE_TEST_CONTEXT: _context, PATH = "", ...rest } = process.env;
+  const folders = [path.join(root, "node_modules", ".bin")];
+  if (process.versions["bun"] === undefined && process.versions["deno"] === undefined) {
+    folders.push(path.dirname(process.execPath));
+  }
+  return {
+    ...rest,
+    PATH: [...folders, PATH].join(path.delimiter),
+    NO_COLOR: "1",
+    DENO_NO_PROMPT: "1",
+    DENO_NO_UPDATE_CHECK: "1",
+  };
 }
