@@ -12,7 +12,7 @@ import { upstreamPort } from "./upstream.ts";
 const program = findProgram("caddy");
 
 /** Caddy. */
-export const caddy: PartyKind = { name: "Caddy", program, start };
+export const caddy: PartyKind = { name: "Caddy", program, lingers: true, start };
 
 async function start(settings: PartySettings): Promise<Party> {
   const [port, upstream] = await Promise.all([findPort(), upstreamPort()]);

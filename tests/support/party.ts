@@ -33,6 +33,11 @@ export interface PartyKind {
   readonly name: string;
   /** Its program; undefined where it is not installed. */
   readonly program: string | undefined;
+  /**
+   * Whether it reads on what it has refused, so that its answer is not lost to a reset
+   * (RFC 9112 section 9.6).
+   */
+  readonly lingers: boolean;
   /** Starts one. The first generation is 1. */
   start(settings: PartySettings): Promise<Party>;
 }
