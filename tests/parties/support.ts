@@ -140,3 +140,10 @@ export function streamOf(bytes: Uint8Array, partBytes: number): ReadableStream<U
 export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
+
+/** An error and all that caused it, in words. */
+export function explain(error: unknown): string {
+  return error instanceof Error && error.cause !== undefined
+    ? `${error.message}, because ${explain(error.cause)}`
+    : `${error}`;
+}

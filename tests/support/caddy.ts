@@ -12,7 +12,7 @@ import { upstreamPort } from "./upstream.ts";
 const program = findProgram("caddy");
 
 /** Caddy. */
-export const caddy: PartyKind = { name: "Caddy", program, start };
+export const caddy: PartyKind = { name: "Caddy", program, lingers: true, start };
 
 async function start(settings: PartySettings): Promise<Party> {
   const [port, upstream] = await Promise.all([findPort(), upstreamPort()]);
@@ -55,7 +55,6 @@ function configure(
   return `
 {
   admin unix/${path.join(folder, "admin.sock")}
-  persist_config off
   auto_https off
   grace_period 5s
   storage file_system ${folder}
@@ -69,19 +68,27 @@ function configure(
     }
   }
 }
-https://a.test:${port} {
-  bind 127.0.0.1 127.0.0.2
+(site) {
+  bind {args.0}
   tls ${path.join(folder, "cert.pem")} ${path.join(folder, "key.pem")}
   encode gzip
   header x-client-port {http.request.remote.port}
-  header x-server-address {http.request.local.host}
+  header x-server-address {args.0}
   header x-generation ${generation}
   header /close/* connection close
-  request_body /limited/* {
-    max_size 1MiB
+  @large {
+    path /limited/*
+    header_regexp content-length ^[0-9]{7,}$
   }
+  respond @large 413
   ${extra}
   reverse_proxy 127.0.0.1:${upstream}
+}
+https://a.test:${port} {
+  import site 127.0.0.1
+}
+https://*.test:${port} {
+  import site 127.0.0.2
 }
 `;
 }

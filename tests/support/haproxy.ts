@@ -12,7 +12,7 @@ import { upstreamPort } from "./upstream.ts";
 const program = findProgram("haproxy");
 
 /** HAProxy. */
-export const haproxy: PartyKind = { name: "HAProxy", program, start };
+export const haproxy: PartyKind = { name: "HAProxy", program, lingers: false, start };
 
 async function start(settings: PartySettings): Promise<Party> {
   const [port, upstream] = await Promise.all([findPort(), upstreamPort()]);
@@ -26,13 +26,17 @@ async function start(settings: PartySettings): Promise<Party> {
     port,
   });
   const { child, folder } = service;
+  // The master misses a signal that comes before it says so.
+  const loaded = () => service.said("Loading success", generation);
   return {
     port,
-    reload() {
+    async reload() {
+      await loaded();
       generation++;
       writeFiles(folder, { "haproxy.cfg": config(folder) });
       child.kill("SIGUSR2");
-      return Promise.resolve(generation);
+      await loaded();
+      return generation;
     },
     [Symbol.asyncDispose]: () => service[Symbol.asyncDispose](),
   };

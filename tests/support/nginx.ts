@@ -12,7 +12,7 @@ import { upstreamPort } from "./upstream.ts";
 const program = findProgram("nginx");
 
 /** nginx. It says too, in `x-served`, how many requests a connection has had. */
-export const nginx: PartyKind = { name: "nginx", program, start };
+export const nginx: PartyKind = { name: "nginx", program, lingers: true, start };
 
 async function start(settings: PartySettings): Promise<Party> {
   const [port, upstream] = await Promise.all([findPort(), upstreamPort()]);
@@ -69,7 +69,7 @@ http {
     server_name a.test;
     ssl_certificate cert.pem;
     ssl_certificate_key key.pem;
-    keepalive_timeout ${keepAliveSeconds};
+    ${extra.includes("keepalive_timeout") ? "" : `keepalive_timeout ${keepAliveSeconds};`}
     client_max_body_size 0;
     gzip on;
     gzip_proxied any;

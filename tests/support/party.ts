@@ -4,7 +4,7 @@
  * All of them pass requests on to the program of `upstream.ts`, and say with every response, in
  * its header fields, who answered whom: `x-client-port`, `x-server-address`, `x-generation`. What
  * comes below `/close/` is answered with `Connection: close`; what is uploaded below `/limited/`
- * must not be larger than a mebibyte.
+ * must not be said to be larger than a mebibyte, or about that.
  *
  * @module
  */
@@ -33,6 +33,11 @@ export interface PartyKind {
   readonly name: string;
   /** Its program; undefined where it is not installed. */
   readonly program: string | undefined;
+  /**
+   * Whether it reads on what it has refused, so that its answer is not lost to a reset
+   * (RFC 9112 section 9.6).
+   */
+  readonly lingers: boolean;
   /** Starts one. The first generation is 1. */
   start(settings: PartySettings): Promise<Party>;
 }

@@ -35,6 +35,8 @@ export interface Service extends AsyncDisposable {
   readonly folder: string;
   /** Its process, which does not change. */
   readonly child: ChildProcess;
+  /** Waits until it has said something on its standard error so many times. */
+  said(text: string, times: number): Promise<void>;
 }
 
 /** How a service is started. */
@@ -61,8 +63,9 @@ export async function startService(start: ServiceStart): Promise<Service> {
     stdio: ["ignore", "ignore", "pipe"],
     ...homeIn(folder),
   });
-  let complaints = "";
-  child.stderr!.on("data", (bytes) => complaints = `${complaints}${bytes}`.slice(-4_000));
+  const { port, program } = start;
+  let output = "";
+  child.stderr!.on("data", (bytes) => output += bytes);
   let ended = false;
   const exit = once(child, "exit").finally(() => ended = true);
   exit.catch(() => {});
@@ -71,6 +74,13 @@ export async function startService(start: ServiceStart): Promise<Service> {
   const service: Service = {
     folder,
     child,
+    async said(text, times) {
+      for (let tries = 0; tries < TRIES && !ended; tries++) {
+        if (output.split(text).length > times) return;
+        await pause();
+      }
+      throw new Error(`${program} has not said "${text}" ${times} times: ${output}`);
+    },
     async [Symbol.asyncDispose]() {
       if (!ended) child.kill("SIGTERM");
       await exit.catch(() => {});
@@ -79,11 +89,11 @@ export async function startService(start: ServiceStart): Promise<Service> {
     },
   };
   for (let tries = 0; tries < TRIES && !ended; tries++) {
-    if (await answers(start.port)) return service;
-    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    if (await answers(port)) return service;
+    await pause();
   }
   await service[Symbol.asyncDispose]();
-  throw new Error(`${start.program} does not listen on port ${start.port}: ${complaints}`);
+  throw new Error(`${program} does not listen on port ${port}: ${output}`);
 }
 
 /** Writes files into a folder. */
@@ -138,6 +148,10 @@ function homeIn(folder: string): SpawnOptions {
     cwd: folder,
     env: { ...env, HOME: folder, XDG_CONFIG_HOME: folder, XDG_DATA_HOME: folder },
   };
+}
+
+function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
 }
 
 async function answers(port: number): Promise<boolean> {
