@@ -77,6 +77,7 @@ export type { HeaderField } from "./src/http/codec/field_check.ts";
 export type { ResponseLimits } from "./src/http/codec/limits.ts";
 export { HttpParseError, type HttpParseReason } from "./src/http/codec/parse_error.ts";
 export { ResponseHeaders } from "./src/http/codec/response_headers.ts";
+export { connectionOf } from "./src/http/fetch.ts";
 export { HttpPool, type HttpPoolOptions } from "./src/http/http_pool.ts";
 export type { RequestBody, RequestHeaders, RequestOptions } from "./src/http/request.ts";
 export {

@@ -100,7 +100,8 @@ class Socket implements MemorySocket {
   }
 
   pause(): void {
-    this.#paused = true;
+    // A socket that is done says so, even to who pauses it then.
+    this.#paused = this.#open;
   }
 
   resume(): void {

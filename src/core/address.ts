@@ -57,13 +57,14 @@ export interface Host {
 export function parseAddress(text: string, defaultPort: number = DEFAULT_PORT): Address {
   requireText("address", text);
   const { name, port } = split("address", text);
+  const quoted = JSON.stringify(text);
   if (name.includes("%")) {
-    throw new TypeError(`Address "${text}" has a zone id, which names a machine only on one link`);
+    throw new TypeError(`Address ${quoted} has a zone id, which names a machine only on one link`);
   }
   const ip = canonicalIp(name);
   if (ip === undefined) {
     throw new TypeError(
-      `Address "${text}" is not an IP address: write 192.0.2.1, 192.0.2.1:8443, 2001:db8::1 or [2001:db8::1]:8443`,
+      `Address ${quoted} is not an IP address: write 192.0.2.1, 192.0.2.1:8443, 2001:db8::1 or [2001:db8::1]:8443`,
     );
   }
   return makeAddress(ip, port ?? checkPort("address", text, defaultPort));
@@ -88,12 +89,13 @@ export function parseAddress(text: string, defaultPort: number = DEFAULT_PORT): 
 export function parseHost(text: string): Host {
   requireText("host", text);
   const { name, port = DEFAULT_PORT } = split("host", text);
-  const ip = canonicalIp(name) ?? canonicalIp(canonicalName(text, name));
+  const strict = canonicalIp(name);
+  const canonical = strict ? name : canonicalName(text, name);
+  const ip = strict ?? canonicalIp(canonical);
   if (ip !== undefined) {
     const address = makeAddress(ip, port);
     return { text: address.text, name: address.ip, port, isLiteral: true };
   }
-  const canonical = canonicalName(text, name);
   return { text: join(canonical, port), name: canonical, port, isLiteral: false };
 }
 
@@ -128,14 +130,31 @@ function join(name: string, port: number): string {
 /** Reads an IP address in its usual form only: no octal, hexadecimal or short IPv4, no zone id. */
 function canonicalIp(text: string): ipaddr.IPv4 | ipaddr.IPv6 | undefined {
   if (ipaddr.IPv4.isValidFourPartDecimal(text)) return ipaddr.IPv4.parse(text);
-  if (text.includes("%") || !ipaddr.IPv6.isValid(text)) return undefined;
-  const ip = ipaddr.IPv6.parse(text);
+  const plain = withoutDots(text);
+  if (plain === undefined || plain.includes("%") || !ipaddr.IPv6.isValid(plain)) return undefined;
+  const ip = ipaddr.IPv6.parse(plain);
   return ip.isIPv4MappedAddress() ? ip.toIPv4Address() : ip;
+}
+
+/**
+ * An IPv6 address that ends as IPv4, with that end in hexadecimal. The library would read octal
+ * there as decimal, and take `::192.0.2.1` for `::ffff:192.0.2.1`, which is another machine.
+ */
+function withoutDots(text: string): string | undefined {
+  if (!text.includes(".")) return text;
+  const start = text.lastIndexOf(":") + 1;
+  const end = text.slice(start);
+  if (start === 0 || !ipaddr.IPv4.isValidFourPartDecimal(end)) return undefined;
+  const [a = 0, b = 0, c = 0, d = 0] = ipaddr.IPv4.parse(end).octets;
+  return `${text.slice(0, start)}${(a << 8 | b).toString(16)}:${(c << 8 | d).toString(16)}`;
 }
 
 /** What a URL may hold in its authority but a host may not, and what the URL parser would drop. */
 // deno-lint-ignore no-control-regex
 const NOT_IN_A_NAME = /[\x00-\x20\x7f/?#@\\%<>^|`{}"[\]:]/;
+
+/** One label of a host name. The URL standard lets `*`, `,`, `;` and the like pass. */
+const LABEL = /^[a-z0-9_-]{1,63}$/;
 
 /** IDNA, lower case and the numeric forms of IPv4, by the URL standard; and no dot at the end. */
 function canonicalName(text: string, name: string): string {
@@ -147,8 +166,7 @@ function canonicalName(text: string, name: string): string {
       // Said below.
     }
   }
-  const labels = canonical.split(".");
-  if (canonical.length > 253 || labels.some((label) => label === "" || label.length > 63)) {
+  if (canonical.length > 253 || !canonical.split(".").every((label) => LABEL.test(label))) {
     throw new TypeError(`Host ${JSON.stringify(text)} is neither a host name nor an IP address`);
   }
   return canonical;

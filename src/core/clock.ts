@@ -80,6 +80,8 @@ export class ManualClock implements Clock {
   #seed: number;
 
   /**
+   * Sets the clock.
+   *
    * @param seed Where the chance starts
    * @param now Where the time starts, in milliseconds since 1970
    */
@@ -128,7 +130,8 @@ export class ManualClock implements Clock {
       this.#now = Math.max(this.#now, timer.at);
       timer.callback();
     }
-    this.#now = end;
+    // A callback may itself have moved the time beyond.
+    this.#now = Math.max(this.#now, end);
   }
 
   /** Moves the wall clock alone: forward as when the machine slept, or back as when it was set. */

@@ -106,6 +106,11 @@ export class BodyBuffer {
     });
   }
 
+  /** All that has not been read, if the end is there; undefined where it is not. */
+  takeAll(): Uint8Array | undefined {
+    return this.#ended ? this.#join() : undefined;
+  }
+
   /** Lets the rest go. */
   cancel(reason: unknown): void {
     if (this.settled) {

@@ -12,7 +12,7 @@ import type { PoolOptions } from "../pool/options.ts";
 import { type AcquireOptions, ConnectionPool } from "../pool/pool.ts";
 import { checkLimits, type ResponseLimits } from "./codec/limits.ts";
 import { Exchange, type ExchangeHost } from "./exchange.ts";
-import { fetchOver } from "./fetch.ts";
+import { fetchOver, type Requester } from "./fetch.ts";
 import { type PreparedRequest, prepareRequest, type RequestOptions } from "./request.ts";
 import type { PooledResponse } from "./response.ts";
 import { RetryBudget } from "./retry_budget.ts";
@@ -48,6 +48,7 @@ export class HttpPool extends ConnectionPool {
   readonly #leakTimeoutMs: number;
   readonly #watched = new Set<Exchange>();
   readonly #host: ExchangeHost;
+  readonly #requester: Requester = (url, options) => this.request(url, options);
   #tick: Timer | undefined;
 
   /**
@@ -101,7 +102,8 @@ export class HttpPool extends ConnectionPool {
    *
    * @throws {TypeError} It failed; the `cause` says why
    */
-  readonly fetch: typeof globalThis.fetch = (input, init) => fetchOver(this, input, init);
+  readonly fetch: typeof globalThis.fetch = (input, init) =>
+    fetchOver(this.#requester, input, init);
 
   #request(request: PreparedRequest): Promise<PooledResponse> {
     request.options.signal?.throwIfAborted();

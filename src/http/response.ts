@@ -124,10 +124,11 @@ export class PooledResponse {
   get body(): ReadableStream<Uint8Array> {
     if (this.#stream) return this.#stream;
     if (this.#used) throw bodyUsedError();
-    this.#use();
-    const { buffer } = this.#parts;
+    this.#used = true;
+    const { buffer, touch } = this.#parts;
     this.#stream = new ReadableStream<Uint8Array>({
       async pull(controller) {
+        touch();
         const chunk = await buffer.read();
         if (chunk) controller.enqueue(chunk);
         else controller.close();
@@ -147,6 +148,14 @@ export class PooledResponse {
     if (this.#used) return Promise.reject(bodyUsedError());
     this.#use();
     return this.#parts.buffer.readAll();
+  }
+
+  /** Takes the whole body if all of it has arrived; if not, undefined, and nothing is taken. */
+  takeBytes(): Uint8Array | undefined {
+    if (this.#used) throw bodyUsedError();
+    const bytes = this.#parts.buffer.takeAll();
+    if (bytes) this.#use();
+    return bytes;
   }
 
   /** Reads the whole body as UTF-8. Throws as `bytes()` does. */

@@ -18,8 +18,11 @@ export type ConnectionState = "idle" | "leased" | "draining" | "closed";
 export interface ConnectionInit {
   /** The host that the socket was verified for. */
   readonly host: string;
-  /** The address that the socket is connected to; without a port, it is the host's. */
-  readonly address: string;
+  /**
+   * The address that the socket is connected to. A text without a port has the host's port; a
+   * parsed address is taken as it is.
+   */
+  readonly address: string | Address;
   /** The live socket. The connection owns it from now on. */
   readonly socket: TlsSocket;
   /**
@@ -40,19 +43,33 @@ export interface ConnectionInit {
 
 /** A connection's figures at one moment. Times are in milliseconds since 1970. */
 export interface ConnectionStats {
+  /** Its number, unique in the program. */
   readonly id: number;
+  /** The host it was verified for, in canonical text. */
   readonly host: string;
+  /** The address it is connected to, in canonical text. */
   readonly address: string;
+  /** The TLS profile it was made with. */
   readonly tlsProfile: string;
+  /** Where it stands. */
   readonly state: ConnectionState;
+  /** Whether it may be leased. */
   readonly healthy: boolean;
+  /** When it was made. */
   readonly createdAt: number;
+  /** When a lease on it last began or ended. */
   readonly lastUsedAt: number;
+  /** When it was last checked; null where it never was. */
   readonly lastCheckedAt: number | null;
+  /** How many leases it has carried. */
   readonly requestCount: number;
+  /** How many of them failed. */
   readonly errorCount: number;
+  /** How many leases it carries now. */
   readonly leases: number;
+  /** How many leases it carries at once. */
   readonly capacity: number;
+  /** What is known of its TLS session. */
   readonly tls: TlsInfo;
 }
 
@@ -60,8 +77,8 @@ export interface ConnectionStats {
 export interface ConnectionOwner {
   /** The peer spoke while nobody had asked it. */
   onUnsolicited(connection: Connection): void;
-  /** It is done, whoever ended it. Called once. */
-  onClosed(connection: Connection, error: Error | undefined): void;
+  /** It is done, whoever ended it. Called once; `here` tells that it was ended on this side. */
+  onClosed(connection: Connection, error: Error | undefined, here: boolean): void;
 }
 
 /**
@@ -125,7 +142,9 @@ export class Connection {
   constructor(init: ConnectionInit) {
     const { capacity = 1, clock = systemClock } = init;
     const host = parseHost(init.host);
-    const address: Address = parseAddress(init.address, host.port);
+    const address = typeof init.address === "string"
+      ? parseAddress(init.address, host.port)
+      : init.address;
     if (!Number.isInteger(capacity) || capacity < 1) {
       throw new RangeError(`capacity must be a whole number of at least 1, got ${capacity}`);
     }
@@ -199,6 +218,11 @@ export class Connection {
     };
   }
 
+  /** Whether a manager holds it. */
+  get held(): boolean {
+    return this.#owner !== undefined;
+  }
+
   /** Sets who hears of what happens outside a lease. Its manager's to call. */
   setOwner(owner: ConnectionOwner | undefined): void {
     this.#owner = owner;
@@ -232,20 +256,20 @@ export class Connection {
     if (this.#state !== "closed") this.socket.unref();
   }
 
-  /** Lets no further lease begin. */
+  /** Lets no further lease begin. Its manager's to call: see `ConnectionManager.drain()`. */
   drain(): void {
     if (this.#state !== "closed") this.#state = "draining";
   }
 
   /** Ends it with FIN, after what is written. Harmless to repeat. */
   close(): void {
-    this.#end(undefined);
+    this.#end(undefined, true);
     this.socket.close();
   }
 
   /** Ends it at once. Harmless to repeat. */
   destroy(error?: Error): void {
-    this.#end(error);
+    this.#end(error, true);
     this.socket.destroy(error);
   }
 
@@ -255,17 +279,17 @@ export class Connection {
     else this.destroy();
   }
 
-  #end(error: Error | undefined): void {
+  #end(error: Error | undefined, here: boolean): void {
     this.#state = "closed";
     const owner = this.#owner;
     this.#owner = undefined;
-    owner?.onClosed(this, error);
+    owner?.onClosed(this, error, here);
   }
 
   #onClose(error: Error | undefined): void {
     const sink = this.#sink;
     this.#sink = undefined;
-    this.#end(error);
+    this.#end(error, false);
     this.#resolveClosed();
     sink?.onClose(error);
   }

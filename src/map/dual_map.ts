@@ -45,7 +45,9 @@ export class DualMap {
   ofHost(host: string): Connection[] {
     const found: Connection[] = [];
     for (const lane of this.#hosts.get(host)?.values() ?? []) {
-      for (const cell of lane.cells.values()) found.push(...cell.connections);
+      for (const cell of lane.cells.values()) {
+        for (const connection of cell.connections) found.push(connection);
+      }
     }
     return found;
   }

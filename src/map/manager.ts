@@ -73,11 +73,17 @@ export interface TakeOptions {
 
 /** A manager's state at one moment: plain data. */
 export interface DebugInfo {
+  /** How many connections there are. */
   readonly connectionCount: number;
+  /** How many of them are idle. */
   readonly idleCount: number;
+  /** How many have left the maps whose sockets are not done yet. */
   readonly endingCount: number;
+  /** Each host with its addresses, in order of arrival. */
   readonly hostMapping: { readonly [host: string]: readonly string[] };
+  /** The limits that hold. */
   readonly limits: ConnectionLimits;
+  /** Every connection, address by address. */
   readonly connections: readonly ConnectionStats[];
 }
 
@@ -124,6 +130,8 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
   readonly #maps = new DualMap();
   /** How many of a host's connections no idle cleanup may take. */
   readonly #minimums = new Map<string, number>();
+  /** Why what is leased for the last time is to end. */
+  readonly #drained = new WeakMap<Connection, EvictReason>();
   /** Out of the maps, but their sockets are not done yet. */
   readonly #ending = new Set<Connection>();
   #closing: Promise<void> | undefined;
@@ -149,27 +157,29 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
   }
 
   /**
-   * Takes a connection into both maps. What it refuses it closes, so nothing leaks.
+   * Takes a connection into both maps. What it refuses it closes, so nothing leaks; but not what
+   * is held already, by this manager or another one.
    *
    * @param counted Whether the accountant has counted it already, as a dial
    * @throws {LimitError} It would break a limit
    * @throws {ClosedError} The manager is closing, or closed
-   * @throws {TypeError} The connection is closed, in use, or held already
+   * @throws {TypeError} The connection is closed, unhealthy, in use, or held already
    */
   addConnection(connection: Connection, counted = false): void {
     const { host, address } = connection;
-    if (this.#maps.entry(connection)) {
-      throw new TypeError(`Connection ${connection.id} to ${address} is held already`);
-    }
     try {
+      if (connection.held) {
+        throw new TypeError(`Connection ${connection.id} to ${address} is held already`);
+      }
       if (this.#closing) throw new ClosedError("connection manager");
-      if (connection.state !== "idle") {
-        throw new TypeError(`Connection ${connection.id} is ${connection.state}, not idle`);
+      if (!connection.available || connection.leases > 0) {
+        const state = connection.healthy ? connection.state : "unhealthy";
+        throw new TypeError(`Connection ${connection.id} to ${address} is ${state}, not idle`);
       }
       if (!counted) this.accountant.add(host, address);
     } catch (error) {
       if (counted) this.accountant.remove(host, address);
-      this.#end(connection);
+      if (!connection.held) this.#end(connection);
       throw error;
     }
     this.#maps.add(connection);
@@ -220,7 +230,11 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
     return this.#maps.connections();
   }
 
-  /** A host's lane. Undefined where it has no connection with that TLS profile. */
+  /**
+   * A host's lane. Undefined where it has no connection with that TLS profile.
+   *
+   * @internal
+   */
   lane(host: string, tlsProfile: string): Lane | undefined {
     return this.#maps.lane(host, tlsProfile);
   }
@@ -234,7 +248,7 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
    */
   take(host: string, options: TakeOptions = {}): Connection | undefined {
     const lane = this.#maps.lane(host, options.tlsProfile ?? "default");
-    if (!lane) return undefined;
+    if (!lane || this.#closing) return undefined;
     const { accepts } = options;
     const now = this.#clock.now();
     const wallNow = this.#clock.wallNow();
@@ -243,13 +257,14 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
       const entry = cell?.next;
       if (!entry) return undefined;
       const { connection } = entry;
-      const reason = connection.leases === 0 ? this.#unfit(connection, now, wallNow) : undefined;
+      const reason = this.#unfit(connection, now, wallNow);
       if (!reason) {
         connection.beginLease(now);
         this.#maps.restack(entry);
         return connection;
       }
-      this.removeConnection(connection, reason);
+      // One that is in use as well ends with its last lease.
+      this.drain(connection, reason);
     }
   }
 
@@ -280,6 +295,8 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
     }
     this.#maps.unstack(entry);
     connection.drain();
+    // The first reason stands.
+    if (!this.#drained.has(connection)) this.#drained.set(connection, reason);
   }
 
   /**
@@ -312,8 +329,9 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
 
   /** Sets how many of a host's connections `cleanupIdleConnections` leaves however old their use. */
   setMinimum(host: string, connections: number): void {
-    if (connections > 0) this.#minimums.set(host, connections);
-    else this.#minimums.delete(host);
+    const { text } = parseHost(host);
+    if (connections > 0) this.#minimums.set(text, connections);
+    else this.#minimums.delete(text);
   }
 
   /**
@@ -330,9 +348,8 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
       const { connection } = node.value;
       if (connection.unusedMs(now, wallNow) < this.#idleTimeoutMs) break;
       node = node.previous;
-      if (this.#unfit(connection, now, wallNow)) {
-        closed += this.removeConnection(connection, "idle");
-      }
+      const reason = this.#unfit(connection, now, wallNow);
+      if (reason) closed += this.removeConnection(connection, reason);
     }
     return closed;
   }
@@ -378,7 +395,7 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
       idleCount: this.#maps.idle.size,
       endingCount: this.#ending.size,
       hostMapping: Object.fromEntries(this.getHostMapping()),
-      limits: this.accountant.limits,
+      limits: { ...this.accountant.limits },
       connections: Array.from(this.connections(), (connection) => connection.stats()),
     };
   }
@@ -397,11 +414,11 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
     this.removeConnection(connection, "unsolicited");
   }
 
-  /** A connection ended of itself. */
-  onClosed(connection: Connection, error: Error | undefined): void {
+  /** A connection ended of itself, or was ended by who has it. */
+  onClosed(connection: Connection, error: Error | undefined, here: boolean): void {
     if (!this.#unmap(connection)) return;
     this.#watchEnd(connection);
-    this.#onEvict?.(connection, error ? "error" : "peer", error);
+    this.#onEvict?.(connection, here ? "removed" : error ? "error" : "peer", error);
   }
 
   async #close(graceMs: number): Promise<void> {
@@ -418,13 +435,15 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
       });
     }
     for (const connection of [...this.connections()]) this.removeConnection(connection, "close");
-    const ending = [...this.#ending];
     const timer = this.#clock.setTimer(
-      () => ending.forEach((connection) => connection.destroy()),
+      () => this.#ending.forEach((connection) => connection.destroy()),
       CLOSE_TIMEOUT_MS,
       true,
     );
-    await Promise.all(ending.map((connection) => connection.closed));
+    // What is refused meanwhile ends here too.
+    while (this.#ending.size > 0) {
+      await Promise.all(Array.from(this.#ending, ({ closed }) => closed));
+    }
     timer.cancel();
   }
 
@@ -441,8 +460,10 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
 
   #end(connection: Connection): void {
     this.#watchEnd(connection);
-    if (connection.leases === 0 && connection.healthy) connection.close();
-    else connection.destroy(new SocketError("other", "its connection was removed while in use"));
+    if (connection.leases > 0) {
+      connection.destroy(new SocketError("other", "its connection was removed while in use"));
+    } else if (connection.healthy) connection.close();
+    else connection.destroy();
   }
 
   #watchEnd(connection: Connection): void {
@@ -452,17 +473,18 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
 
   /** Why a connection whose lease has ended may not have another one, if so. */
   #whyNotKept(connection: Connection, reuse: boolean, now: number): EvictReason | undefined {
+    if (connection.state === "draining") return this.#drained.get(connection) ?? "drain";
     if (this.#closing) return "close";
-    if (connection.state === "draining") return "drain";
     if (!connection.healthy) return "unhealthy";
     if (!reuse) return "used";
     return this.#expired(connection, now, this.#maxLifetimeMs) ? "lifetime" : undefined;
   }
 
-  /** Why an unused connection may not be leased any more, if so. */
+  /** Why a connection may not be leased any more, if so. */
   #unfit(connection: Connection, now: number, wallNow: number): EvictReason | undefined {
     if (!connection.healthy) return "unhealthy";
     if (this.#expired(connection, now, this.#maxLifetimeMs)) return "lifetime";
+    if (connection.leases > 0) return undefined;
     const unusedMs = connection.unusedMs(now, wallNow);
     if (unusedMs >= connection.serverIdleMs) return "idle";
     if (unusedMs < this.#idleTimeoutMs) return undefined;

@@ -382,7 +382,7 @@ export class DialScheduler {
       health.succeeded(host.text, address.text);
       const connection = new Connection({
         host: host.text,
-        address: address.text,
+        address,
         socket,
         tlsProfile: tls.name,
         clock: this.#clock,

@@ -151,6 +151,11 @@ class LocalOrigin implements Origin {
       return net.createServer({ allowHalfOpen: true }, (raw) => this.#inspected(raw, address));
     }
     const server = tls.createServer(this.#tlsOptions(), (socket) => {
+      // A handshake that was under way when the origin stopped.
+      if (!this.#servers.includes(server)) {
+        socket.destroy();
+        return;
+      }
       const connection = this.#add(socket, address);
       socket.on("error", (error: NodeJS.ErrnoException) => {
         if (error.code === "ECONNRESET") connection.clientEnded("reset");

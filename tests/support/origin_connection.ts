@@ -134,10 +134,10 @@ export class OriginConnection {
   act(action: Action): void {
     switch (action.kind) {
       case "send":
-        (this.#tls ?? this.#raw).write(Buffer.from(action.text, "latin1"));
+        this.#stream().write(Buffer.from(action.text, "latin1"));
         break;
       case "end":
-        (this.#tls ?? this.#raw).end();
+        this.#stream().end();
         break;
       case "close_notify":
         this.#tap?.holdFin();
@@ -157,6 +157,13 @@ export class OriginConnection {
         else this.#tls?.resume();
       }
     }
+  }
+
+  // In a handshake there is nothing to say that a client could make sense of.
+  #stream(): Duplex {
+    if (this.#tls !== null) return this.#tls;
+    if (this.#tap === null) return this.#raw;
+    throw new Error("The handshake is not done: wait for it first");
   }
 
   /** Lets go of the connection. */

@@ -133,12 +133,27 @@ export function testHandshake(name: string, under: DialerUnderTest): void {
 
   if (honours(under, "pins")) testPins(name, under);
 
+  if (honours(under, "ca")) {
+    test(`${name}: dial() refuses an authority that is none`, () =>
+      withOrigin(under, {}, async ({ origin, dial }) => {
+        await assertRejects(() => dial({ ca: [ca.cert, "no certificate"] }), TypeError);
+        assertEquals((await origin.until({ openSockets: 0 })).handshakes, 0);
+      }));
+  }
+
   if (honours(under, "clientCertificate")) {
     test(`${name}: dial() shows the client certificate`, () =>
       withOrigin(under, { clientCa: ca.cert }, async ({ origin, dial }) => {
         await dial({ clientCertificate: client });
         const { connections: [seen] } = await origin.until({ handshakes: 1 });
         assertEquals(seen?.clientCertificate, { commonName: "a client", trusted: true });
+      }));
+
+    test(`${name}: dial() refuses a client certificate that is none`, () =>
+      withOrigin(under, { clientCa: ca.cert }, async ({ origin, dial }) => {
+        const clientCertificate = { cert: "no certificate", key: "no key" };
+        await assertRejects(() => dial({ clientCertificate }), TypeError);
+        assertEquals((await origin.until({ openSockets: 0 })).handshakes, 0);
       }));
   }
 
