@@ -4,13 +4,14 @@
  * @module
  */
 
+import { describe } from "../core/check.ts";
 import { RequestError, type RequestFailure } from "../core/errors.ts";
 import type { Lease } from "../pool/lease.ts";
 import { BodyBuffer, type BodySource } from "./body_buffer.ts";
+import { type BodyReader, openBody } from "./body_reader.ts";
 import type { CheckedLimits } from "./codec/limits.ts";
 import { HttpParseError } from "./codec/parse_error.ts";
 import { encodeChunk, encodeLastChunk } from "./codec/request_body.ts";
-import { encodeRequest } from "./codec/request_head.ts";
 import type { ResponseHeaders } from "./codec/response_headers.ts";
 import type { PreparedRequest } from "./request.ts";
 import { PooledResponse } from "./response.ts";
@@ -33,14 +34,14 @@ export interface ExchangeHost {
   doubt(lease: Lease): void;
 }
 
-/** A body up to this size goes out in one piece with the head, in bytes. */
-const ONE_PIECE_BYTES = 32_768;
-
 /** How often a request is sent at the most. */
 const MAX_ATTEMPTS = 5;
 
 /** A connection that stood idle for less is taken to be alive, in milliseconds. */
 const FRESH_ENOUGH_MS = 5_000;
+
+/** What was dialled for a request, and handed to it, stood idle for less, in milliseconds. */
+const STOOD_MS = 1;
 
 const FIRST_BYTE_TIMEOUT_MS = 10_000;
 
@@ -68,6 +69,9 @@ export class Exchange implements SessionUser, BodySource {
   #attempts = 0;
   #sentAt = 0;
   #queueMs = 0;
+  /** The request's body, where it is read as it comes. */
+  readonly #body: BodyReader | undefined;
+  /** Whether a part of the request is not out yet. */
   #uploading = false;
   #drained: (() => void) | undefined;
   #answered = false;
@@ -89,6 +93,7 @@ export class Exchange implements SessionUser, BodySource {
     this.#reject = reject;
     this.startedAt = host.now();
     const { signal, timeoutMs } = request.options;
+    this.#body = request.stream ? openBody(request.stream) : undefined;
     this.deadline = timeoutMs === undefined ? Infinity : this.startedAt + timeoutMs;
     if (signal) signal.addEventListener("abort", this.#onAbort, { once: true });
   }
@@ -104,26 +109,22 @@ export class Exchange implements SessionUser, BodySource {
       lease.release();
       return;
     }
+    if (lease.connection.state === "closed") {
+      // It ended on its way to here. Nothing was written: this was no attempt.
+      lease.release();
+      this.#host.dispatch(this);
+      return;
+    }
     this.#attempts++;
     this.#lease = lease;
-    const { method, payload } = this.request;
     const { connection } = lease;
     this.#sentAt = lease.startedAt;
     this.#queueMs = lease.startedAt - this.startedAt;
     const session = this.#session = Http1Session.of(connection, this.#host.limits);
-    try {
-      session.begin(method, this);
-      this.#send(lease);
-    } catch (error) {
-      session.end();
-      this.#lease = undefined;
-      lease.release({ reuse: false });
-      this.#finish();
-      this.#reject(error);
-      return;
-    }
-    if (payload.stream) void this.#upload(lease, payload.stream);
-    if (lease.reused && this.request.replayable && connection.idleBeforeMs >= FRESH_ENOUGH_MS) {
+    session.begin(this.request.method, this);
+    this.#send(lease);
+    if (this.#lease !== lease) return;
+    if (this.request.replayable && connection.idleBeforeMs >= FRESH_ENOUGH_MS) {
       const { firstByteTimeoutMs = FIRST_BYTE_TIMEOUT_MS } = this.request.options;
       this.firstByteBy = this.#sentAt + firstByteTimeoutMs;
       this.#host.watch(this);
@@ -133,7 +134,7 @@ export class Exchange implements SessionUser, BodySource {
   /** Ends it before a connection was there for it. */
   refuse(reason: unknown): void {
     if (this.#over) return;
-    this.#finish();
+    this.#finish(reason);
     this.#reject(reason);
   }
 
@@ -143,15 +144,19 @@ export class Exchange implements SessionUser, BodySource {
     this.#abandon(this.#error("timeout", `it took longer than ${timeoutMs} ms (timeoutMs)`));
   }
 
-  /** Gives up a connection that has not answered in time, for another one. */
+  /**
+   * Gives up a connection that has not answered in time, for another one. Where the request may
+   * not be sent again it waits on: the server may only be slow.
+   */
   doubt(): void {
     this.firstByteBy = Infinity;
     const lease = this.#lease;
-    if (!lease || this.#answered || this.#session?.responding) return;
+    if (!lease || this.#session?.responding || !this.#mayRepeat(lease)) return;
     this.#host.doubt(lease);
-    this.onFailure(
+    this.#dropLease(
       this.#error("timeout", "no byte came in time over a connection that had stood idle"),
     );
+    this.#host.dispatch(this);
   }
 
   /** Ends a response whose body nobody reads. */
@@ -262,46 +267,46 @@ export class Exchange implements SessionUser, BodySource {
   }
 
   #send(lease: Lease): void {
-    const { headers, method, payload, target } = this.request;
+    const { head, rest } = this.request;
     const { socket } = lease.connection;
-    const { bytes, stream } = payload;
-    const inOnePiece = bytes !== null && bytes.length <= ONE_PIECE_BYTES;
-    const body = stream ? "chunked" : inOnePiece ? bytes : bytes?.length ?? null;
-    socket.write(encodeRequest({ method, target: target.path, host: target.host, headers, body }));
-    if (bytes && !inOnePiece) {
-      // Until the socket has taken all of it, the request is not out.
-      this.#uploading = !socket.write(bytes);
-      this.#drained = () => this.#uploading = false;
-    }
+    this.#uploading = rest !== null || this.#body !== undefined;
+    socket.write(head);
+    if (rest && this.#lease === lease) this.#sendLast(lease, rest);
+    else if (this.#body) void this.#upload(lease, this.#body);
   }
 
-  async #upload(lease: Lease, stream: AsyncIterable<Uint8Array>): Promise<void> {
-    this.#uploading = true;
+  async #upload(lease: Lease, body: BodyReader): Promise<void> {
     const { socket } = lease.connection;
     try {
-      for await (const part of stream) {
+      while (this.#lease === lease) {
+        const part = await body.read();
         if (this.#lease !== lease) return;
-        if (!(part instanceof Uint8Array)) throw new TypeError("The body's stream gave no bytes");
+        if (part === null) return this.#sendLast(lease, encodeLastChunk());
+        if (!(part instanceof Uint8Array)) {
+          throw new TypeError(`A part of the body must be a Uint8Array, got ${describe(part)}`);
+        }
         if (part.length > 0 && !socket.write(encodeChunk(part))) {
           await new Promise<void>((resolve) => this.#drained = resolve);
         }
       }
-      if (this.#lease !== lease) return;
-      socket.write(encodeLastChunk());
-      this.#uploading = false;
     } catch (error) {
-      if (this.#lease === lease) this.#abandon(error);
+      if (this.#lease === lease) this.#abandon(this.#error("body", "its body failed", error));
     }
+  }
+
+  /** Writes the end of the request, which is out when the socket has taken all of it. */
+  #sendLast({ connection }: Lease, bytes: Uint8Array): void {
+    this.#uploading = !connection.socket.write(bytes);
+    this.#drained = () => this.#uploading = false;
   }
 
   #mayRepeat(lease: Lease): boolean {
     return this.request.replayable && this.#attempts < MAX_ATTEMPTS
-      && (lease.reused || lease.connection.idleBeforeMs > 0 || this.#attempts === 1)
+      && (this.#attempts === 1 || lease.reused || lease.connection.idleBeforeMs >= STOOD_MS)
       && this.#host.mayRetry();
   }
 
   #explain(cause: unknown, silent: boolean, lease: Lease): unknown {
-    if (cause instanceof RequestError) return cause;
     if (
       cause instanceof HttpParseError && !cause.reason.startsWith("truncated")
       && cause.reason !== "no-response"
@@ -346,16 +351,17 @@ export class Exchange implements SessionUser, BodySource {
   }
 
   #fail(reason: unknown): void {
-    this.#finish();
+    this.#finish(reason);
     this.#buffer?.fail(reason);
     if (!this.#answered) this.#reject(reason);
   }
 
-  #finish(): void {
+  #finish(reason?: unknown): void {
     if (this.#over) return;
     this.#over = true;
     this.untouchedSince = this.firstByteBy = Infinity;
     this.request.options.signal?.removeEventListener("abort", this.#onAbort);
     this.#host.over(this);
+    this.#body?.cancel(reason);
   }
 }

@@ -9,7 +9,7 @@ import type { Clock, Timer } from "../core/clock.ts";
 import { systemClock } from "../core/clock.ts";
 import type { Lease } from "../pool/lease.ts";
 import type { PoolOptions } from "../pool/options.ts";
-import { type AcquireOptions, ConnectionPool } from "../pool/pool.ts";
+import { type AcquireOptions, type CloseOptions, ConnectionPool } from "../pool/pool.ts";
 import { checkLimits, type ResponseLimits } from "./codec/limits.ts";
 import { Exchange, type ExchangeHost } from "./exchange.ts";
 import { fetchOver, type Requester } from "./fetch.ts";
@@ -84,7 +84,6 @@ export class HttpPool extends ConnectionPool {
    */
   request(url: string | URL, options?: RequestOptions): Promise<PooledResponse> {
     try {
-      options?.signal?.throwIfAborted();
       const request = prepareRequest(url, options);
       return request instanceof Promise
         ? request.then((request) => this.#request(request))
@@ -104,6 +103,13 @@ export class HttpPool extends ConnectionPool {
    */
   readonly fetch: typeof globalThis.fetch = (input, init) =>
     fetchOver(this.#requester, input, init);
+
+  /** Closes the pool: see `ConnectionPool.close`. */
+  override close(options?: CloseOptions): Promise<void> {
+    const closing = super.close(options);
+    closing.then(() => this.#tick?.cancel());
+    return closing;
+  }
 
   #request(request: PreparedRequest): Promise<PooledResponse> {
     request.options.signal?.throwIfAborted();

@@ -7,12 +7,14 @@
 import { checkNames, checkNumber, describe } from "../core/check.ts";
 import type { TlsOptions } from "../core/dialer.ts";
 import type { HeaderField } from "./codec/field_check.ts";
+import { encodeRequest } from "./codec/request_head.ts";
 
 /** A request's body. A stream, or anything to iterate over, is sent as it comes, and only once. */
 export type RequestBody =
   | string
   | Uint8Array
   | ArrayBuffer
+  | ArrayBufferView
   | URLSearchParams
   | Blob
   | FormData
@@ -100,8 +102,13 @@ export interface Payload {
 export interface PreparedRequest {
   readonly target: Target;
   readonly method: string;
-  readonly headers: readonly HeaderField[];
-  readonly payload: Payload;
+  /** The head as it is sent, and the body with it where that is small. */
+  readonly head: Uint8Array;
+  /** What is sent after the head, where it is there. */
+  readonly rest: Uint8Array | null;
+  /** What is sent after the head as it comes. */
+  readonly stream: AsyncIterable<Uint8Array> | null;
+  /** Whether it may be sent more than once. */
   readonly replayable: boolean;
   readonly options: RequestOptions;
 }
@@ -117,6 +124,9 @@ const IDEMPOTENT: ReadonlySet<string> = new Set([
   "PUT",
   "DELETE",
 ]);
+
+/** A body up to this size goes out in one piece with the head, in bytes. */
+const ONE_PIECE_BYTES = 32_768;
 
 /** How many URLs are remembered, so that none is read twice. */
 const MAX_TARGETS = 1_000;
@@ -145,10 +155,7 @@ export function readTarget(text: string | URL): Target {
     throw new TypeError(`The URL's scheme must be https:, got ${url.protocol}`);
   }
   url.hash = "";
-  const { username, password } = url;
-  const authorization = username || password
-    ? `Basic ${base64(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`)}`
-    : undefined;
+  const authorization = url.username || url.password ? basicCredentials(url) : undefined;
   url.username = url.password = "";
   const target = {
     url: url.href,
@@ -170,21 +177,12 @@ export function readTarget(text: string | URL): Target {
  */
 export function prepareRequest(
   url: string | URL,
-  options: RequestOptions = NO_OPTIONS,
+  given: RequestOptions = NO_OPTIONS,
 ): PreparedRequest | Promise<PreparedRequest> {
   const target = readTarget(url);
-  if (options === NO_OPTIONS) {
-    return prepared(target, "GET", NO_FIELDS, NO_PAYLOAD, options);
-  }
-  checkNames("request()", options, OPTIONS);
-  const { body, firstByteTimeoutMs, method = "GET", timeoutMs } = options;
-  if (typeof method !== "string") {
-    throw new TypeError(`method must be a text, got ${describe(method)}`);
-  }
-  if (timeoutMs !== undefined) checkNumber("timeoutMs", timeoutMs, { min: 0 });
-  if (firstByteTimeoutMs !== undefined) {
-    checkNumber("firstByteTimeoutMs", firstByteTimeoutMs, { min: 0 });
-  }
+  if (given === NO_OPTIONS) return prepared(target, "GET", NO_FIELDS, NO_PAYLOAD, given);
+  const options = checkOptions(given);
+  const { body, method = "GET" } = options;
   const headers = readHeaders(options.headers);
   if (body === undefined || body === null) {
     return prepared(target, method, headers, NO_PAYLOAD, options);
@@ -196,6 +194,33 @@ export function prepareRequest(
   return payload instanceof Promise
     ? payload.then((payload) => prepared(target, method, headers, payload, options))
     : prepared(target, method, headers, payload, options);
+}
+
+function checkOptions(options: RequestOptions): RequestOptions {
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(`The options must be an object, got ${describe(options)}`);
+  }
+  checkNames("request()", options, OPTIONS);
+  const { exclude, firstByteTimeoutMs, idempotent, method, signal, timeoutMs } = options;
+  if (method !== undefined && typeof method !== "string") {
+    throw new TypeError(`method must be a text, got ${describe(method)}`);
+  }
+  if (idempotent !== undefined && typeof idempotent !== "boolean") {
+    throw new TypeError(`idempotent must be true or false, got ${describe(idempotent)}`);
+  }
+  if (signal !== undefined && typeof signal?.addEventListener !== "function") {
+    throw new TypeError(`signal must be an AbortSignal, got ${describe(signal)}`);
+  }
+  if (timeoutMs !== undefined) checkNumber("timeoutMs", timeoutMs, { min: 0 });
+  if (firstByteTimeoutMs !== undefined) {
+    checkNumber("firstByteTimeoutMs", firstByteTimeoutMs, { min: 0 });
+  }
+  if (exclude === undefined || Array.isArray(exclude)) return options;
+  if (typeof exclude !== "object" || exclude === null || !(Symbol.iterator in exclude)) {
+    throw new TypeError(`exclude must be a list of addresses, got ${describe(exclude)}`);
+  }
+  // It is gone over for each attempt, and some can be gone over only once.
+  return { ...options, exclude: [...exclude] };
 }
 
 function prepared(
@@ -214,14 +239,17 @@ function prepared(
   }
   const idempotent = options.idempotent
     ?? (IDEMPOTENT.has(method) || (headers.length > 0 && hasField(headers, "idempotency-key")));
-  return {
-    target,
+  const { bytes, stream } = payload;
+  const isSmall = bytes !== null && bytes.length <= ONE_PIECE_BYTES;
+  const head = encodeRequest({
     method,
+    target: target.path,
+    host: target.host,
     headers: own.length > 0 ? [...headers, ...own] : headers,
-    payload,
-    replayable: idempotent && payload.stream === null,
-    options,
-  };
+    body: stream ? "chunked" : isSmall ? bytes : bytes?.length ?? null,
+  });
+  const rest = isSmall ? null : bytes;
+  return { target, method, head, rest, stream, replayable: idempotent && !stream, options };
 }
 
 /** Whether a field of a name, in lower case, is among some. */
@@ -231,12 +259,15 @@ export function hasField(headers: readonly HeaderField[], name: string): boolean
 
 function readHeaders(headers: RequestHeaders | undefined): readonly HeaderField[] {
   if (headers === undefined) return NO_FIELDS;
-  if (Array.isArray(headers)) return headers as readonly HeaderField[];
-  if (headers instanceof Headers) return [...headers];
   if (typeof headers !== "object" || headers === null) {
     throw new TypeError(
       `headers must be an object, a list of pairs or Headers, got ${describe(headers)}`,
     );
+  }
+  if (Symbol.iterator in headers) {
+    const fields = [...headers];
+    fields.forEach(checkPair);
+    return fields;
   }
   const fields: HeaderField[] = [];
   for (const [name, value] of Object.entries(headers as { [name: string]: unknown })) {
@@ -247,6 +278,12 @@ function readHeaders(headers: RequestHeaders | undefined): readonly HeaderField[
     fields.push([name, value]);
   }
   return fields;
+}
+
+function checkPair(field: unknown, index: number): void {
+  const isPair = Array.isArray(field) && field.length === 2
+    && typeof field[0] === "string" && typeof field[1] === "string";
+  if (!isPair) throw new TypeError(`The header at index ${index} must be a pair of texts`);
 }
 
 const TEXT = "text/plain;charset=UTF-8";
@@ -270,7 +307,12 @@ function readBody(body: RequestBody): Payload | Promise<Payload> {
     const type = encoded.headers.get("content-type");
     return encoded.arrayBuffer().then((buffer) => whole(new Uint8Array(buffer), type));
   }
-  if (typeof body === "object" && Symbol.asyncIterator in body) {
+  if (body instanceof ReadableStream && body.locked) {
+    throw new TypeError("The body's stream is locked: somebody else reads it");
+  }
+  if (
+    typeof body === "object" && (body instanceof ReadableStream || Symbol.asyncIterator in body)
+  ) {
     return { bytes: null, stream: body, contentType: null };
   }
   throw new TypeError(
@@ -280,6 +322,14 @@ function readBody(body: RequestBody): Payload | Promise<Payload> {
 
 function whole(bytes: Uint8Array, contentType: string | null): Payload {
   return { bytes, stream: null, contentType };
+}
+
+function basicCredentials({ password, username }: URL): string {
+  try {
+    return `Basic ${base64(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`)}`;
+  } catch (error) {
+    throw new TypeError("The URL's credentials are no UTF-8, percent-encoded", { cause: error });
+  }
 }
 
 function base64(text: string): string {

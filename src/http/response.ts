@@ -4,6 +4,7 @@
  * @module
  */
 
+import { checkNumber } from "../core/check.ts";
 import type { Connection } from "../map/connection.ts";
 import type { BodyBuffer } from "./body_buffer.ts";
 import type { ResponseHeaders } from "./codec/response_headers.ts";
@@ -174,12 +175,12 @@ export class PooledResponse {
 
   /**
    * Reads what is left of the body and lets it go, so that the connection can be used again; past
-   * a limit, ends the connection instead. Never rejects.
+   * a limit, ends the connection instead. A body that failed is no error here.
    *
    * @param options.maxBytes The limit
    */
   async dump(options: { readonly maxBytes?: number } = {}): Promise<void> {
-    const { maxBytes = DUMP_BYTES } = options;
+    const maxBytes = checkNumber("maxBytes", options.maxBytes ?? DUMP_BYTES, { min: 0 });
     const { buffer } = this.#parts;
     if (this.#used) return;
     this.#use();

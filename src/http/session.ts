@@ -26,7 +26,10 @@ export interface SessionUser {
   onFailure(error: unknown): void;
 }
 
-/** The longest that a server's hint lets a connection stand idle is shorter by this, in milliseconds. */
+/**
+ * A connection stands idle for less than the server's hint by this, in milliseconds; and by no more
+ * than half of it, for one that is never used again costs a handshake for each request.
+ */
 const HINT_MARGIN_MS = 2_000;
 
 /**
@@ -143,7 +146,10 @@ export class Http1Session implements SocketSink, ResponseSink {
   #settle(): boolean {
     const { keepAlive, keepAliveMax, keepAliveTimeoutMs } = this.#parser;
     if (keepAliveTimeoutMs !== undefined) {
-      this.connection.serverIdleMs = Math.max(keepAliveTimeoutMs - HINT_MARGIN_MS, 0);
+      this.connection.serverIdleMs = Math.max(
+        keepAliveTimeoutMs - HINT_MARGIN_MS,
+        keepAliveTimeoutMs / 2,
+      );
     }
     return keepAlive && keepAliveMax !== 0;
   }

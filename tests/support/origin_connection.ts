@@ -10,6 +10,7 @@ import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import { type ClientHello, parseClientHello } from "./client_hello.ts";
 import { serveHttp } from "./origin_http.ts";
+import type { ScriptedConnection } from "./origin_script.ts";
 import type { Action, Behaviour, ConnectionReport, Ending } from "./origin_types.ts";
 import { pattern } from "./pattern.ts";
 import type { WireTap } from "./wire_tap.ts";
@@ -28,6 +29,7 @@ export class OriginConnection {
   #firstBytes: Uint8Array[] = [];
   #bytesReceived = 0;
   #requests = 0;
+  #bytesSent = 0;
   #open = true;
 
   constructor(id: number, address: string, raw: Socket, changed: () => void) {
@@ -102,7 +104,10 @@ export class OriginConnection {
   }
 
   /** Does with the application's bytes what the origin is for. */
-  serve(behaviour: Behaviour): void {
+  serve(
+    behaviour: Behaviour,
+    served: { serve(to: ScriptedConnection): (bytes: Uint8Array) => void } | null = null,
+  ): void {
     const tls = this.#tls!;
     let take: (bytes: Buffer) => void = () => {};
     if (behaviour.kind === "echo") {
@@ -111,6 +116,18 @@ export class OriginConnection {
         tls.pause();
         tls.once("drain", () => tls.resume());
       };
+    } else if (served !== null) {
+      take = served.serve({
+        id: this.id,
+        stream: tls,
+        act: (action) => this.act(action),
+        onRequest: () => void this.#requests++,
+        onSent: (bytes) => {
+          this.#bytesSent += bytes;
+          this.#changed();
+        },
+        changed: this.#changed,
+      });
     } else if (behaviour.kind === "http") {
       take = serveHttp(tls, {
         address: this.address,
@@ -187,6 +204,7 @@ export class OriginConnection {
       hello: this.#hello,
       bytesReceived: this.#bytesReceived,
       requests: this.#requests,
+      bytesSent: this.#bytesSent,
       ended: [...this.ended],
       open: this.#open,
     };
