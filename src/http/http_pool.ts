@@ -137,6 +137,7 @@ export class HttpPool extends ConnectionPool {
         exchange.start(lease);
         return;
       }
+      exchange.queue();
       const acquire: AcquireOptions = exchange.deadline === Infinity
         ? { ...choice, signal }
         : { ...choice, signal, timeoutMs: Math.max(0, exchange.deadline - this.#clock.now()) };

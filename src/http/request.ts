@@ -86,6 +86,8 @@ export interface Target {
   readonly path: string;
   /** The credentials as a header field, where the URL has them. */
   readonly authorization: string | undefined;
+  /** A GET of it without options, once there was one: they are all the same. */
+  plain?: PreparedRequest;
 }
 
 /** A body that is sent. */
@@ -157,7 +159,7 @@ export function readTarget(text: string | URL): Target {
   url.hash = "";
   const authorization = url.username || url.password ? basicCredentials(url) : undefined;
   url.username = url.password = "";
-  const target = {
+  const target: Target = {
     url: url.href,
     host: url.host,
     path: url.pathname + url.search,
@@ -180,7 +182,9 @@ export function prepareRequest(
   given: RequestOptions = NO_OPTIONS,
 ): PreparedRequest | Promise<PreparedRequest> {
   const target = readTarget(url);
-  if (given === NO_OPTIONS) return prepared(target, "GET", NO_FIELDS, NO_PAYLOAD, given);
+  if (given === NO_OPTIONS) {
+    return target.plain ??= prepared(target, "GET", NO_FIELDS, NO_PAYLOAD, given);
+  }
   const options = checkOptions(given);
   const { body, method = "GET" } = options;
   const headers = readHeaders(options.headers);
