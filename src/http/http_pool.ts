@@ -128,10 +128,11 @@ export class HttpPool extends ConnectionPool {
   #dispatch(exchange: Exchange): void {
     const { options, target } = exchange.request;
     const { exclude, ip, signal, tls } = options;
+    const { isPlain: plain } = target;
     try {
-      const choice = ip === undefined && exclude === undefined && tls === undefined
+      const choice = ip === undefined && exclude === undefined && tls === undefined && !plain
         ? undefined
-        : { ip, exclude, tls };
+        : { ip, exclude, tls, plain };
       const lease = this.tryAcquire(target.host, choice);
       if (lease) {
         exchange.start(lease);
@@ -161,9 +162,15 @@ export class HttpPool extends ConnectionPool {
     for (const exchange of this.#watched) {
       if (exchange.deadline <= now) exchange.timeOut();
       else if (exchange.firstByteBy <= now) exchange.doubt();
-      else if (exchange.untouchedSince + this.#leakTimeoutMs <= now) exchange.reclaim();
+      else if (exchange.untouchedSince + this.#leakTimeoutMs <= now) this.#reclaim(exchange);
     }
     if (this.#watched.size > 0) this.#tick = this.#clock.setTimer(() => this.#look(), TICK_MS);
+  }
+
+  #reclaim(exchange: Exchange): void {
+    const { address, host, id: connectionId } = exchange.connection;
+    this.tell("leak", { host, address, connectionId, url: exchange.request.target.url });
+    exchange.reclaim();
   }
 
   /** Ends what stood idle to a machine as long as a connection that has not answered. */
