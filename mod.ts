@@ -60,6 +60,9 @@ export {
   LimitError,
   type LimitScope,
   LockTimeoutError,
+  RequestError,
+  type RequestErrorFields,
+  type RequestFailure,
   ResolveError,
   SocketError,
   type SocketFailure,
@@ -70,6 +73,18 @@ export type { ListenOptions } from "./src/core/events.ts";
 export { LockGuard, type LockMode, RwLock } from "./src/core/lock.ts";
 export type { WaitOptions } from "./src/core/wait.ts";
 export { type Resolver, staticResolver } from "./src/hosts/resolver.ts";
+export type { HeaderField } from "./src/http/codec/field_check.ts";
+export type { ResponseLimits } from "./src/http/codec/limits.ts";
+export { HttpParseError, type HttpParseReason } from "./src/http/codec/parse_error.ts";
+export { ResponseHeaders } from "./src/http/codec/response_headers.ts";
+export { connectionOf } from "./src/http/fetch.ts";
+export { HttpPool, type HttpPoolOptions } from "./src/http/http_pool.ts";
+export type { RequestBody, RequestHeaders, RequestOptions } from "./src/http/request.ts";
+export {
+  PooledResponse,
+  type RequestTimings,
+  type ResponseConnection,
+} from "./src/http/response.ts";
 export type { Accountant, ConnectionLimits } from "./src/map/accountant.ts";
 export {
   Connection,

@@ -5,8 +5,7 @@
  */
 
 import type { Dialer } from "../src/core/dialer.ts";
-import type { PoolOptions } from "../src/pool/options.ts";
-import { ConnectionPool } from "../src/pool/pool.ts";
+import { HttpPool, type HttpPoolOptions } from "../src/http/http_pool.ts";
 import { systemResolver } from "./system_resolver.ts";
 
 /** A runtime that hotconn has a dialer for. */
@@ -43,8 +42,8 @@ export async function detectDialer(): Promise<Dialer> {
 
 /** Options of {@linkcode createPool}: those of a pool, with a dialer and a resolver by default. */
 export type CreatePoolOptions =
-  & Omit<PoolOptions, "dialer" | "resolver">
-  & Partial<Pick<PoolOptions, "dialer" | "resolver">>;
+  & Omit<HttpPoolOptions, "dialer" | "resolver">
+  & Partial<Pick<HttpPoolOptions, "dialer" | "resolver">>;
 
 /**
  * Makes a pool. Without a dialer it uses this runtime's own; without a resolver, the system's.
@@ -61,8 +60,8 @@ export type CreatePoolOptions =
  * console.log(lease.connection.address, lease.connection.socket.info);
  * ```
  */
-export function createPool(options: CreatePoolOptions = {}): ConnectionPool {
-  return new ConnectionPool({
+export function createPool(options: CreatePoolOptions = {}): HttpPool {
+  return new HttpPool({
     ...options,
     dialer: options.dialer ?? detectDialer(),
     resolver: options.resolver ?? systemResolver(),

@@ -12,6 +12,7 @@
  * @module
  */
 
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import tls from "node:tls";
 import {
   type Dialer,
@@ -160,6 +161,14 @@ class NodeDialer implements Dialer {
 function createContext(options: TlsOptions): tls.SecureContext {
   const { ca, clientCertificate, ciphers, groups, minVersion, maxVersion } = options;
   try {
+    // Runtimes differ in which of these they pass over in silence when they are malformed.
+    for (const pem of ca ?? []) new X509Certificate(pem);
+    if (clientCertificate !== undefined) {
+      const key = createPrivateKey(clientCertificate.key);
+      if (!new X509Certificate(clientCertificate.cert).checkPrivateKey(key)) {
+        throw new TypeError("the client certificate belongs to another key");
+      }
+    }
     return tls.createSecureContext({
       ...ca && { ca: [...ca] },
       ...clientCertificate && { cert: clientCertificate.cert, key: clientCertificate.key },

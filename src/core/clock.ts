@@ -80,6 +80,8 @@ export class ManualClock implements Clock {
   #seed: number;
 
   /**
+   * Sets the clock.
+   *
    * @param seed Where the chance starts
    * @param now Where the time starts, in milliseconds since 1970
    */

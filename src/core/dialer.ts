@@ -138,6 +138,7 @@ export interface Dialer {
    *
    * @throws {DialError} What went wrong, and at which phase; no socket is left behind
    * @throws {UnsupportedOptionError} The target has an option that the runtime cannot honour
+   * @throws {TypeError} The runtime can make nothing of an option's value, such as a key's PEM
    * @throws The signal's reason, untouched, when it aborts; no socket is left behind
    */
   dial(target: DialTarget, signal: AbortSignal): Promise<TlsSocket>;

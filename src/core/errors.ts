@@ -7,6 +7,7 @@
 
 /** What every error of hotconn is. */
 export class HotconnError extends Error {
+  /** The name of the class. */
   override readonly name: string = "HotconnError";
   /** A stable text to tell errors apart by. */
   readonly code: string = "HOTCONN";
@@ -42,7 +43,9 @@ export interface DialErrorFields {
 
 /** A dial that failed. `phase` says whether the address (`tcp`) or the host there (`tls`) is at fault. */
 export class DialError extends HotconnError implements DialErrorFields {
+  /** The name of the class. */
   override readonly name = "DialError";
+  /** The stable text of the class. */
   override readonly code = "HOTCONN_DIAL";
   readonly host: string;
   readonly address: string;
@@ -67,7 +70,9 @@ export type SocketFailure = "reset" | "truncated" | "tls" | "timeout" | "other";
 
 /** An open socket that ended badly: reset, cut off before close_notify, or broken TLS. */
 export class SocketError extends HotconnError {
+  /** The name of the class. */
   override readonly name = "SocketError";
+  /** The stable text of the class. */
   override readonly code = "HOTCONN_SOCKET";
   /** Why the socket ended. */
   readonly failure: SocketFailure;
@@ -81,7 +86,9 @@ export class SocketError extends HotconnError {
 
 /** A TLS option that the runtime's dialer cannot honour. Nothing was dialled. */
 export class UnsupportedOptionError extends HotconnError {
+  /** The name of the class. */
   override readonly name = "UnsupportedOptionError";
+  /** The stable text of the class. */
   override readonly code = "HOTCONN_UNSUPPORTED_OPTION";
   /** The option's name. */
   readonly option: string;
@@ -98,7 +105,9 @@ export class UnsupportedOptionError extends HotconnError {
 
 /** A pool or a manager that is closing, or closed, was asked for something. */
 export class ClosedError extends HotconnError {
+  /** The name of the class. */
   override readonly name = "ClosedError";
+  /** The stable text of the class. */
   override readonly code = "HOTCONN_CLOSED";
 
   /** Makes the error; `what` is who is closed, such as `pool`. */
@@ -112,7 +121,9 @@ export type LimitScope = "total" | "host" | "ip";
 
 /** One more connection would have broken a limit. */
 export class LimitError extends HotconnError {
+  /** The name of the class. */
   override readonly name = "LimitError";
+  /** The stable text of the class. */
   override readonly code = "HOTCONN_LIMIT";
   /** What the limit counts. */
   readonly scope: LimitScope;
@@ -130,7 +141,9 @@ export class LimitError extends HotconnError {
 
 /** No connection was ready within the time that the caller gave. */
 export class AcquireTimeoutError extends HotconnError {
+  /** The name of the class. */
   override readonly name = "AcquireTimeoutError";
+  /** The stable text of the class. */
   override readonly code = "HOTCONN_ACQUIRE_TIMEOUT";
   /** The host that was asked for. */
   readonly host: string;
@@ -147,7 +160,9 @@ export class AcquireTimeoutError extends HotconnError {
 
 /** As many callers wait for a connection as may. */
 export class WaiterLimitError extends HotconnError {
+  /** The name of the class. */
   override readonly name = "WaiterLimitError";
+  /** The stable text of the class. */
   override readonly code = "HOTCONN_WAITER_LIMIT";
   /** The limit. */
   readonly limit: number;
@@ -169,7 +184,9 @@ export interface AddressFailure {
 
 /** Every address of a host has failed. */
 export class HostUnavailableError extends HotconnError {
+  /** The name of the class. */
   override readonly name = "HostUnavailableError";
+  /** The stable text of the class. */
   override readonly code = "HOTCONN_HOST_UNAVAILABLE";
   /** The host. */
   readonly host: string;
@@ -193,7 +210,9 @@ export class HostUnavailableError extends HotconnError {
 
 /** A host's addresses could not be found. */
 export class ResolveError extends HotconnError {
+  /** The name of the class. */
   override readonly name = "ResolveError";
+  /** The stable text of the class. */
   override readonly code = "HOTCONN_RESOLVE";
   /** The host name. */
   readonly host: string;
@@ -207,7 +226,9 @@ export class ResolveError extends HotconnError {
 
 /** A lease was used after its end. */
 export class LeaseReleasedError extends HotconnError {
+  /** The name of the class. */
   override readonly name = "LeaseReleasedError";
+  /** The stable text of the class. */
   override readonly code = "HOTCONN_LEASE_RELEASED";
 
   /** Makes the error. */
@@ -218,11 +239,52 @@ export class LeaseReleasedError extends HotconnError {
 
 /** A lock was not to be had within the time that the caller gave. */
 export class LockTimeoutError extends HotconnError {
+  /** The name of the class. */
   override readonly name = "LockTimeoutError";
+  /** The stable text of the class. */
   override readonly code = "HOTCONN_LOCK_TIMEOUT";
 
   /** Makes the error. */
   constructor(mode: string, timeoutMs: number) {
     super(`The lock was not to be had ${mode} within ${timeoutMs} ms`);
+  }
+}
+
+/** Why a request failed. A closed set. */
+export type RequestFailure = "connection" | "protocol" | "timeout" | "body" | "cancelled";
+
+/** What a {@linkcode RequestError} tells besides its message. */
+export interface RequestErrorFields {
+  /** Why it failed. */
+  readonly failure: RequestFailure;
+  /** The host, in canonical text. */
+  readonly host: string;
+  /** The address that was asked last, in canonical text. */
+  readonly address: string;
+  /** Whether the server may have acted on the request. */
+  readonly maybeActedOn: boolean;
+}
+
+/** A request that failed after a connection was there for it. */
+export class RequestError extends HotconnError implements RequestErrorFields {
+  /** The name of the class. */
+  override readonly name = "RequestError";
+  /** A stable text to tell errors apart by. */
+  override readonly code = "HOTCONN_REQUEST";
+  readonly failure: RequestFailure;
+  readonly host: string;
+  readonly address: string;
+  readonly maybeActedOn: boolean;
+
+  /** Makes the error; `detail` ends its message. */
+  constructor(fields: RequestErrorFields, detail: string, options?: ErrorOptions) {
+    super(
+      `Request to ${fields.host} at ${fields.address} failed (${fields.failure}): ${detail}`,
+      options,
+    );
+    this.failure = fields.failure;
+    this.host = fields.host;
+    this.address = fields.address;
+    this.maybeActedOn = fields.maybeActedOn;
   }
 }

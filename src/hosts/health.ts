@@ -24,10 +24,15 @@ const MAX_PAUSE_MS = 30_000;
 export class AddressHealth {
   readonly #records = new Map<string, Record>();
 
-  /** Notes a failed dial. */
+  /**
+   * Notes a failed dial. One that fails while the pause after another goes on tells nothing new:
+   * ten dials begun together and refused together are one failure.
+   */
   failed(host: string, address: string, error: unknown, now: number): void {
     const key = error instanceof DialError && error.phase === "tls" ? at(host, address) : address;
-    const failures = (this.#records.get(key)?.failures ?? 0) + 1;
+    const earlier = this.#records.get(key);
+    if (earlier && now < earlier.retryAt) return;
+    const failures = (earlier?.failures ?? 0) + 1;
     const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** (failures - 1), MAX_PAUSE_MS);
     this.#records.set(key, { failures, retryAt: now + pauseMs });
   }

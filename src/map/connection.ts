@@ -43,19 +43,33 @@ export interface ConnectionInit {
 
 /** A connection's figures at one moment. Times are in milliseconds since 1970. */
 export interface ConnectionStats {
+  /** Its number, unique in the program. */
   readonly id: number;
+  /** The host it was verified for, in canonical text. */
   readonly host: string;
+  /** The address it is connected to, in canonical text. */
   readonly address: string;
+  /** The TLS profile it was made with. */
   readonly tlsProfile: string;
+  /** Where it stands. */
   readonly state: ConnectionState;
+  /** Whether it may be leased. */
   readonly healthy: boolean;
+  /** When it was made. */
   readonly createdAt: number;
+  /** When a lease on it last began or ended. */
   readonly lastUsedAt: number;
+  /** When it was last checked; null where it never was. */
   readonly lastCheckedAt: number | null;
+  /** How many leases it has carried. */
   readonly requestCount: number;
+  /** How many of them failed. */
   readonly errorCount: number;
+  /** How many leases it carries now. */
   readonly leases: number;
+  /** How many leases it carries at once. */
   readonly capacity: number;
+  /** What is known of its TLS session. */
   readonly tls: TlsInfo;
 }
 

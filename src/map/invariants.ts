@@ -34,38 +34,38 @@ export function assertInvariants(maps: Maps): void {
   for (const [connection, entry] of maps.entries) {
     const { capacity, leases, state } = connection;
     const { cell, idleNode, stackNode } = entry;
-    require(state !== "closed", () => `${name(connection)} is held but closed`);
-    require(connection.held, () => `${name(connection)} is held, but would tell nobody its end`);
+    insist(state !== "closed", () => `${name(connection)} is held but closed`);
+    insist(connection.held, () => `${name(connection)} is held, but would tell nobody its end`);
     const isIdle = state === "idle";
-    require(isIdle === (leases === 0), () => `${name(connection)} has wrong leases`);
+    insist(isIdle === (leases === 0), () => `${name(connection)} has wrong leases`);
     // One that was marked unhealthy stands where it stood until somebody looks.
-    require(isIdle === (idleNode.list === maps.idle), () => `${name(connection)} is wrongly idle`);
+    insist(isIdle === (idleNode.list === maps.idle), () => `${name(connection)} is wrongly idle`);
     const hasRoom = state === "leased" && leases < capacity;
     const stack = isIdle ? cell.idle : hasRoom ? cell.partial : undefined;
-    require(stackNode.list === stack, () => `${name(connection)} is on a wrong stack`);
+    insist(stackNode.list === stack, () => `${name(connection)} is on a wrong stack`);
   }
   for (const { connection } of maps.idle) {
-    require(maps.entries.has(connection), () => `${name(connection)} is idle but not held`);
+    insist(maps.entries.has(connection), () => `${name(connection)} is idle but not held`);
   }
 }
 
 function checkAddresses({ accountant, addresses, entries }: Maps): void {
   let placed = 0;
   for (const [address, bucket] of addresses) {
-    require(bucket.size > 0, () => `address ${address} is empty`);
-    require(bucket.size <= accountant.ofAddress(address), () => `address ${address} is uncounted`);
-    require(
+    insist(bucket.size > 0, () => `address ${address} is empty`);
+    insist(bucket.size <= accountant.ofAddress(address), () => `address ${address} is uncounted`);
+    insist(
       accountant.ofAddress(address) <= accountant.limits.maxConnectionsPerIp,
       () => `address ${address} is over its limit`,
     );
     for (const connection of bucket) {
-      require(connection.address === address, () => `${name(connection)} stands at ${address}`);
-      require(entries.has(connection), () => `${name(connection)} has an address only`);
+      insist(connection.address === address, () => `${name(connection)} stands at ${address}`);
+      insist(entries.has(connection), () => `${name(connection)} has an address only`);
     }
     placed += bucket.size;
   }
-  require(placed === entries.size, () => `${entries.size} are held, ${placed} have an address`);
-  require(
+  insist(placed === entries.size, () => `${entries.size} are held, ${placed} have an address`);
+  insist(
     placed <= accountant.total && accountant.total <= accountant.limits.maxConnections,
     () => `${placed} are held, ${accountant.total} accounted for`,
   );
@@ -74,45 +74,45 @@ function checkAddresses({ accountant, addresses, entries }: Maps): void {
 function checkHosts({ accountant, entries, hosts }: Maps): void {
   let placed = 0;
   for (const [host, lanes] of hosts) {
-    require(lanes.size > 0, () => `host ${host} is empty`);
+    insist(lanes.size > 0, () => `host ${host} is empty`);
     let ofHost = 0;
     for (const lane of lanes.values()) {
-      require(lane.cells.size > 0, () => `a lane of host ${host} is empty`);
+      insist(lane.cells.size > 0, () => `a lane of host ${host} is empty`);
       for (const [address, cell] of lane.cells) {
-        require(cell.connections.size > 0, () => `host ${host} has nothing at ${address}`);
+        insist(cell.connections.size > 0, () => `host ${host} has nothing at ${address}`);
         let stacked = 0;
         for (const connection of cell.connections) {
           const entry = entries.get(connection);
-          require(entry?.cell === cell, () => `${name(connection)} is misplaced`);
+          insist(entry?.cell === cell, () => `${name(connection)} is misplaced`);
           if (entry?.stackNode.list) stacked++;
-          require(
+          insist(
             connection.host === host && connection.address === address
               && connection.tlsProfile === lane.tlsProfile,
             () => `${name(connection)} stands in host ${host} at ${address}`,
           );
         }
-        require(
+        insist(
           cell.idle.size + cell.partial.size === stacked,
           () => `host ${host} at ${address} has a stranger on a stack`,
         );
-        require(
+        insist(
           cell.readyIndex >= 0 === stacked > 0,
           () => `host ${host} at ${address} is not rightly ready`,
         );
         ofHost += cell.connections.size;
       }
     }
-    require(ofHost <= accountant.ofHost(host), () => `host ${host} is uncounted`);
-    require(
+    insist(ofHost <= accountant.ofHost(host), () => `host ${host} is uncounted`);
+    insist(
       accountant.ofHost(host) <= accountant.limits.maxConnectionsPerHost,
       () => `host ${host} is over its limit`,
     );
     placed += ofHost;
   }
-  require(placed === entries.size, () => `${entries.size} are held, ${placed} have a host`);
+  insist(placed === entries.size, () => `${entries.size} are held, ${placed} have a host`);
 }
 
-function require(holds: boolean, message: () => string): void {
+function insist(holds: boolean, message: () => string): void {
   if (!holds) throw new Error(`Invariant broken: ${message()}`);
 }
 

@@ -73,11 +73,17 @@ export interface TakeOptions {
 
 /** A manager's state at one moment: plain data. */
 export interface DebugInfo {
+  /** How many connections there are. */
   readonly connectionCount: number;
+  /** How many of them are idle. */
   readonly idleCount: number;
+  /** How many have left the maps whose sockets are not done yet. */
   readonly endingCount: number;
+  /** Each host with its addresses, in order of arrival. */
   readonly hostMapping: { readonly [host: string]: readonly string[] };
+  /** The limits that hold. */
   readonly limits: ConnectionLimits;
+  /** Every connection, address by address. */
   readonly connections: readonly ConnectionStats[];
 }
 
@@ -224,7 +230,11 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
     return this.#maps.connections();
   }
 
-  /** A host's lane. Undefined where it has no connection with that TLS profile. */
+  /**
+   * A host's lane. Undefined where it has no connection with that TLS profile.
+   *
+   * @internal
+   */
   lane(host: string, tlsProfile: string): Lane | undefined {
     return this.#maps.lane(host, tlsProfile);
   }

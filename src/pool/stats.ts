@@ -12,9 +12,13 @@ import type { HostQueue } from "./queue.ts";
 
 /** The figures of one host at one address. */
 export interface AddressStats {
+  /** Connections in the maps: idle, leased and draining. */
   readonly connections: number;
+  /** Connections that are ready. */
   readonly idle: number;
+  /** Connections in use. */
   readonly leased: number;
+  /** Dials on their way. */
   readonly dialing: number;
   /** When it is due again after failures, in milliseconds since 1970; null where it has none. */
   readonly retryAt: number | null;
@@ -22,13 +26,19 @@ export interface AddressStats {
 
 /** The figures of one host. */
 export interface HostStats {
+  /** Connections in the maps: idle, leased and draining. */
   readonly connections: number;
+  /** Connections that are ready. */
   readonly idle: number;
+  /** Connections in use. */
   readonly leased: number;
+  /** Dials on their way. */
   readonly dialing: number;
+  /** Callers who wait. */
   readonly waiting: number;
   /** How many connections are to be kept open. */
   readonly warmTarget: number;
+  /** The figures by address. */
   readonly addresses: { readonly [address: string]: AddressStats };
 }
 
@@ -36,8 +46,11 @@ export interface HostStats {
 export interface PoolStats {
   /** Connections in the maps: idle, leased and draining. */
   readonly connections: number;
+  /** Connections that are ready. */
   readonly idle: number;
+  /** Connections in use. */
   readonly leased: number;
+  /** Connections in use for the last time. */
   readonly draining: number;
   /** Connections that have left the maps whose sockets are not done yet. */
   readonly ending: number;
@@ -53,10 +66,13 @@ export interface PoolStats {
   readonly released: number;
   /** Callers whose time ran out. */
   readonly timedOut: number;
+  /** Dials that began. */
   readonly dials: number;
+  /** Dials that failed. */
   readonly dialErrors: number;
   /** Connections that left the maps, by reason. */
   readonly evicted: { readonly [Reason in EvictReason]?: number };
+  /** The figures by host. */
   readonly hosts: { readonly [host: string]: HostStats };
 }
 

@@ -13,14 +13,22 @@ export interface LivenessTask {
   readonly module: string;
   readonly name: string;
   readonly target: DialTarget;
-  /** What to call on the socket, in order. */
+  /** What to call on the socket once it is there, in order. */
   readonly calls: readonly ("ref" | "unref")[];
+  /** Whether to close it when the peer says something. */
+  readonly closeOnData?: boolean;
 }
 
 const task: LivenessTask = JSON.parse(process.argv[2]!);
 const module = await import(new URL(`../../${task.module}`, import.meta.url).href);
 const dialer: Dialer = module[task.name]();
 const socket = await dialer.dial(task.target, new AbortController().signal);
-socket.attach({ onData: () => {}, onDrain: () => {}, onClose: () => {} });
+socket.attach({
+  onData: () => {
+    if (task.closeOnData) socket.close();
+  },
+  onDrain: () => {},
+  onClose: () => {},
+});
 for (const call of task.calls) socket[call]();
 process.stdout.write("ready\n");

@@ -12,6 +12,8 @@ import { randomBytes, X509Certificate } from "node:crypto";
 import net from "node:net";
 import tls from "node:tls";
 import { OriginConnection } from "./origin_connection.ts";
+import { ScriptedOrigin } from "./origin_script.ts";
+import { StaleOrigin } from "./origin_stale.ts";
 import type {
   Action,
   Behaviour,
@@ -48,12 +50,18 @@ class LocalOrigin implements Origin {
   readonly #waiters = new Set<Waiter>();
   readonly #connections: OriginConnection[] = [];
   readonly #handshakeErrors: string[] = [];
+  readonly #served: ScriptedOrigin | StaleOrigin | null;
   #servers: net.Server[] = [];
   #port: number;
 
   constructor(options: OriginOptions & { readonly inspect?: boolean }) {
     this.#options = options;
     this.#behaviour = options.behaviour ?? { kind: "http" };
+    this.#served = this.#behaviour.kind === "script"
+      ? new ScriptedOrigin(this.#behaviour.scripts)
+      : this.#behaviour.kind === "stale"
+      ? new StaleOrigin(this.#behaviour)
+      : null;
     this.#inspect = options.inspect ?? false;
     this.addresses = options.addresses ?? ["127.0.0.1"];
     this.#port = options.port ?? 0;
@@ -151,6 +159,11 @@ class LocalOrigin implements Origin {
       return net.createServer({ allowHalfOpen: true }, (raw) => this.#inspected(raw, address));
     }
     const server = tls.createServer(this.#tlsOptions(), (socket) => {
+      // A handshake that was under way when the origin stopped.
+      if (!this.#servers.includes(server)) {
+        socket.destroy();
+        return;
+      }
       const connection = this.#add(socket, address);
       socket.on("error", (error: NodeJS.ErrnoException) => {
         if (error.code === "ECONNRESET") connection.clientEnded("reset");
@@ -241,7 +254,7 @@ class LocalOrigin implements Origin {
 
   #secured(connection: OriginConnection, socket: tls.TLSSocket): void {
     connection.secure(socket, this.#clientCertificate(socket));
-    connection.serve(this.#behaviour);
+    connection.serve(this.#behaviour, this.#served);
   }
 
   #clientCertificate(socket: tls.TLSSocket): ConnectionReport["clientCertificate"] {
@@ -266,6 +279,8 @@ class LocalOrigin implements Origin {
       bytesReceived: count((connection) => connection.bytesReceived),
       connections,
       handshakeErrors: [...this.#handshakeErrors],
+      log: this.#served instanceof ScriptedOrigin ? [...this.#served.log] : [],
+      stale: this.#served instanceof StaleOrigin ? this.#served.report() : null,
     };
   }
 
@@ -282,10 +297,12 @@ class LocalOrigin implements Origin {
 
 function holds(condition: Condition, report: OriginReport): boolean {
   const { openSockets, accepted = 0, handshakes = 0, requests = 0, bytesReceived = 0 } = condition;
-  const { ended = 0, hellos = 0 } = condition;
+  const { bytesSent = 0, complete = 0, ended = 0, hellos = 0 } = condition;
   return (openSockets === undefined || report.openSockets === openSockets)
     && report.accepted >= accepted && report.handshakes >= handshakes
     && report.requests >= requests && report.bytesReceived >= bytesReceived
+    && report.log.filter((record) => record.complete).length >= complete
+    && report.connections.reduce((sum, connection) => sum + connection.bytesSent, 0) >= bytesSent
     && report.connections.filter((connection) => connection.ended.length > 0).length >= ended
     && report.connections.filter((connection) => connection.hello !== null).length >= hellos;
 }

@@ -10,6 +10,7 @@ import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import { type ClientHello, parseClientHello } from "./client_hello.ts";
 import { serveHttp } from "./origin_http.ts";
+import type { ScriptedConnection } from "./origin_script.ts";
 import type { Action, Behaviour, ConnectionReport, Ending } from "./origin_types.ts";
 import { pattern } from "./pattern.ts";
 import type { WireTap } from "./wire_tap.ts";
@@ -28,6 +29,7 @@ export class OriginConnection {
   #firstBytes: Uint8Array[] = [];
   #bytesReceived = 0;
   #requests = 0;
+  #bytesSent = 0;
   #open = true;
 
   constructor(id: number, address: string, raw: Socket, changed: () => void) {
@@ -102,7 +104,10 @@ export class OriginConnection {
   }
 
   /** Does with the application's bytes what the origin is for. */
-  serve(behaviour: Behaviour): void {
+  serve(
+    behaviour: Behaviour,
+    served: { serve(to: ScriptedConnection): (bytes: Uint8Array) => void } | null = null,
+  ): void {
     const tls = this.#tls!;
     let take: (bytes: Buffer) => void = () => {};
     if (behaviour.kind === "echo") {
@@ -111,6 +116,18 @@ export class OriginConnection {
         tls.pause();
         tls.once("drain", () => tls.resume());
       };
+    } else if (served !== null) {
+      take = served.serve({
+        id: this.id,
+        stream: tls,
+        act: (action) => this.act(action),
+        onRequest: () => void this.#requests++,
+        onSent: (bytes) => {
+          this.#bytesSent += bytes;
+          this.#changed();
+        },
+        changed: this.#changed,
+      });
     } else if (behaviour.kind === "http") {
       take = serveHttp(tls, {
         address: this.address,
@@ -134,10 +151,10 @@ export class OriginConnection {
   act(action: Action): void {
     switch (action.kind) {
       case "send":
-        (this.#tls ?? this.#raw).write(Buffer.from(action.text, "latin1"));
+        this.#stream().write(Buffer.from(action.text, "latin1"));
         break;
       case "end":
-        (this.#tls ?? this.#raw).end();
+        this.#stream().end();
         break;
       case "close_notify":
         this.#tap?.holdFin();
@@ -157,6 +174,13 @@ export class OriginConnection {
         else this.#tls?.resume();
       }
     }
+  }
+
+  // In a handshake there is nothing to say that a client could make sense of.
+  #stream(): Duplex {
+    if (this.#tls !== null) return this.#tls;
+    if (this.#tap === null) return this.#raw;
+    throw new Error("The handshake is not done: wait for it first");
   }
 
   /** Lets go of the connection. */
@@ -180,6 +204,7 @@ export class OriginConnection {
       hello: this.#hello,
       bytesReceived: this.#bytesReceived,
       requests: this.#requests,
+      bytesSent: this.#bytesSent,
       ended: [...this.ended],
       open: this.#open,
     };

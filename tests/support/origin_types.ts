@@ -5,6 +5,9 @@
  */
 
 import type { ClientHello } from "./client_hello.ts";
+import type { Scripts } from "./origin_script.ts";
+import type { StaleBehaviour, StaleReport } from "./origin_stale.ts";
+import type { RequestRecord } from "./request_reader.ts";
 
 /** A certificate and key, and the names it is shown for; the first one is also shown for others. */
 export interface OriginCertificate {
@@ -26,6 +29,10 @@ export type Behaviour =
   | { readonly kind: "source"; readonly bytes: number; readonly end?: boolean }
   /** Accepts TCP and never answers. */
   | { readonly kind: "mute" }
+  /** Answers HTTP/1.1 requests as scripted, path by path; `*` is any other path. */
+  | { readonly kind: "script"; readonly scripts: Scripts }
+  /** See `origin_stale.ts`. */
+  | StaleBehaviour
   /** Sends RST: on accept, or when the ClientHello is in. */
   | { readonly kind: "reset"; readonly at: "accept" | "hello" };
 
@@ -73,8 +80,10 @@ export interface ConnectionReport {
   readonly clientCertificate: { readonly commonName: string; readonly trusted: boolean } | null;
   /** Bytes of the application received. */
   readonly bytesReceived: number;
-  /** HTTP requests answered. */
+  /** HTTP requests answered, or asked of a script. */
   readonly requests: number;
+  /** Bytes of bodies that a script has sent, as far as they were taken. */
+  readonly bytesSent: number;
   readonly ended: readonly Ending[];
   readonly open: boolean;
 }
@@ -91,6 +100,10 @@ export interface OriginReport {
   readonly connections: readonly ConnectionReport[];
   /** What went wrong in handshakes, in Node's words. */
   readonly handshakeErrors: readonly string[];
+  /** Every request that a script was asked. */
+  readonly log: readonly RequestRecord[];
+  /** What a server that hangs up at random counted. */
+  readonly stale: StaleReport | null;
 }
 
 /** What to wait for: `openSockets` exactly, all else at least. All that is given must hold. */
@@ -100,6 +113,9 @@ export interface Condition {
   readonly handshakes?: number;
   readonly requests?: number;
   readonly bytesReceived?: number;
+  /** Requests to a script that came to their end. */
+  readonly complete?: number;
+  readonly bytesSent?: number;
   /** Connections that the client has told the end of. */
   readonly ended?: number;
   /** Connections whose ClientHello is in. */

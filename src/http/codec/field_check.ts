@@ -35,15 +35,17 @@ export function checkTarget(target: string, method: string): void {
   }
 }
 
+/** The host that was checked last: most requests in a row go to the same one. */
 let lastHost = "";
 
 /** @throws {TypeError} The value cannot be that of Host (RFC 9110 section 7.2) */
 export function checkHost(host: string): void {
-  if (host === lastHost && host !== "") return;
+  if (host !== "" && host === lastHost) return;
   check(host, NOT_VALUE, "Host");
   if (!HOST.test(host)) {
     throw new TypeError("Host must be a host name or address, and maybe a port");
   }
+  lastHost = host;
 }
 
 /** @throws {TypeError} A name is no token, or a value has a forbidden character */

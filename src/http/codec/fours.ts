@@ -33,6 +33,24 @@ export function skipLetters(view: DataView, i: number): number {
   }
 }
 
+/** Does what `skipLetters()` does, and makes the letters that it skips lower case. */
+export function lowerLetters(view: DataView, i: number): number {
+  for (;;) {
+    const four = view.getInt32(i, true);
+    const lower = four | SPACES;
+    const noLetter = ~(lower + FROM_A) | (lower + AFTER_Z);
+    const signs = (four | (noLetter & ((four ^ HYPHENS) + FROM_ONE))) & SIGNS;
+    if (signs !== 0) {
+      const count = (31 - Math.clz32(signs & -signs)) >> 3;
+      view.setInt32(i, four | (SPACES & ((1 << (8 * count)) - 1)), true);
+      return i + count;
+    }
+    // The bit that tells the cases apart is set in a hyphen anyway.
+    view.setInt32(i, lower, true);
+    i += 4;
+  }
+}
+
 /** The first position from `i` at which there is a control, 0x7f included, or a byte not ASCII. */
 export function skipText(view: DataView, i: number): number {
   for (;;) {

@@ -6,7 +6,7 @@
  */
 
 import { COLON, CR, HTAB, IS_TOKEN, latin1, LF, SP } from "./chars.ts";
-import { skipLetters, skipText } from "./fours.ts";
+import { lowerLetters, skipText } from "./fours.ts";
 import { delimitsBody, Framing } from "./framing.ts";
 import { HeadBuffer } from "./head_buffer.ts";
 import type { CheckedLimits } from "./limits.ts";
@@ -138,7 +138,7 @@ export class HeadScanner {
       const edge = Math.min(line + maxLineBytes, headEdge);
       if (stage === NAME) {
         for (;;) {
-          i = skipLetters(view, i);
+          i = lowerLetters(view, i);
           if (IS_TOKEN[bytes[i]!] === 0) break;
           i++;
         }

@@ -59,7 +59,9 @@ const MEANINGS: Readonly<Record<HttpParseReason, string>> = {
 
 /** A response that breaks RFC 9112 or a limit. The connection it came from cannot be used again. */
 export class HttpParseError extends HotconnError {
+  /** The name of the class. */
   override readonly name = "HttpParseError";
+  /** A stable text to tell errors apart by. */
   override readonly code = "HOTCONN_HTTP_PARSE";
   /** Why it was refused. */
   readonly reason: HttpParseReason;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { CR, HTAB, latin1, LF, SP } from "./chars.ts";
+import { HTAB, latin1, SP } from "./chars.ts";
 
 const decoder = new TextDecoder();
 const NOTHING = new Uint8Array(0);
@@ -17,19 +17,16 @@ const NOTHING = new Uint8Array(0);
  * that asks for the same one in a loop keeps it in a variable.
  */
 export class ResponseHeaders implements Iterable<[name: string, value: string]> {
-  // Until the first reading the fields are `#bytes` from `#start` to `#end`, and from then on
-  // `#text`: a line feed, and then each line as it arrived, with its CR LF.
+  // Until the first reading the fields are `#bytes` from `#start` to `#end`, and then `#text`.
   #bytes: Uint8Array;
   readonly #start: number;
   readonly #end: number;
   readonly #ascii: boolean;
   #text = "";
-  // `#text` in lower case: a byte of ISO 8859-1 stays one, so positions are the same in both.
-  #lower = "";
 
   /**
    * Takes lines that the parser has checked, and that nobody changes any more: a line feed at
-   * `start`, and then each field line with its CR LF, up to `end`.
+   * `start`, and then each field line up to its CR LF, the name in lower case, up to `end`.
    */
   constructor(bytes: Uint8Array, start: number, end: number, ascii: boolean) {
     this.#bytes = bytes;
@@ -43,48 +40,55 @@ export class ResponseHeaders implements Iterable<[name: string, value: string]> 
    * between them (RFC 9110 section 5.3): `getAll()` is for `set-cookie`, which must not be joined.
    */
   get(name: string): string | null {
-    const lower = this.#decode();
-    const key = `\n${name.toLowerCase()}:`;
-    let at = find(lower, key, 0);
+    const text = this.#decode();
+    const key = keyOf(name);
+    let at = find(text, key);
     if (at < 0) return null;
-    let value = this.#value(at + key.length);
-    while ((at = lower.indexOf(key, at + key.length)) >= 0) {
-      value += `, ${this.#value(at + key.length)}`;
+    let value = valueAt(text, at + key.length);
+    while ((at = text.indexOf(key, at + key.length)) >= 0) {
+      value += `, ${valueAt(text, at + key.length)}`;
     }
     return value;
   }
 
   /** The values of a field, each as it arrived. */
   getAll(name: string): string[] {
-    const lower = this.#decode();
-    const key = `\n${name.toLowerCase()}:`;
+    const text = this.#decode();
+    const key = keyOf(name);
     const values: string[] = [];
-    for (let at = find(lower, key, 0); at >= 0; at = lower.indexOf(key, at + key.length)) {
-      values.push(this.#value(at + key.length));
+    for (let at = find(text, key); at >= 0; at = text.indexOf(key, at + key.length)) {
+      values.push(valueAt(text, at + key.length));
     }
     return values;
   }
 
   /** Says whether a field is there, be its value empty. */
   has(name: string): boolean {
-    return find(this.#decode(), `\n${name.toLowerCase()}:`, 0) >= 0;
+    return find(this.#decode(), keyOf(name)) >= 0;
   }
 
   /** Gives each field line's name and value. A name that arrived twice is given twice. */
-  *[Symbol.iterator](): IterableIterator<[name: string, value: string]> {
-    const lower = this.#decode();
-    for (let at = 1; at < lower.length;) {
-      const colon = lower.indexOf(":", at);
-      yield [lower.slice(at, colon), this.#value(colon + 1)];
-      at = lower.indexOf("\n", colon) + 1;
-    }
+  [Symbol.iterator](): IterableIterator<[name: string, value: string]> {
+    return this.#entries()[Symbol.iterator]();
   }
 
   /** Makes a `Headers` of its own, which the caller may change. */
   toHeaders(): Headers {
+    // Faster than to give the constructor a list.
     const headers = new Headers();
-    for (const [name, value] of this) headers.append(name, value);
+    for (const [name, value] of this.#entries()) headers.append(name, value);
     return headers;
+  }
+
+  #entries(): [name: string, value: string][] {
+    const text = this.#decode();
+    const entries: [name: string, value: string][] = [];
+    for (let at = 1; at < text.length;) {
+      const colon = text.indexOf(":", at);
+      entries.push([text.slice(at, colon), valueAt(text, colon + 1)]);
+      at = text.indexOf("\n", colon) + 1;
+    }
+    return entries;
   }
 
   #decode(): string {
@@ -93,32 +97,29 @@ export class ResponseHeaders implements Iterable<[name: string, value: string]> 
       this.#text = this.#ascii
         ? decoder.decode(this.#bytes.subarray(this.#start, this.#end))
         : latin1(this.#bytes, this.#start, this.#end);
-      this.#lower = this.#text.toLowerCase();
       this.#bytes = NOTHING;
     }
-    return this.#lower;
-  }
-
-  /** The value of the line whose colon stands before `at`, without the white space around it. */
-  #value(at: number): string {
-    const text = this.#text;
-    let end = text.indexOf("\n", at) - 1;
-    let code: number;
-    while ((code = text.charCodeAt(at)) === SP || code === HTAB) at++;
-    if (at >= end) return "";
-    while ((code = text.charCodeAt(end - 1)) === SP || code === HTAB) end--;
-    return text.slice(at, end);
+    return this.#text;
   }
 }
 
-/** Finds a line by `key`, its name between a line feed and a colon. */
-function find(lower: string, key: string, from: number): number {
-  const at = lower.indexOf(key, from);
-  if (at < 0) return -1;
-  // No name has a colon or a line feed: such a key has matched more than a name.
-  for (let i = 1; i < key.length - 1; i++) {
-    const code = key.charCodeAt(i);
-    if (code === 0x3a || code === LF || code === CR) return -1;
-  }
-  return at;
+function keyOf(name: string): string {
+  return `\n${name.toLowerCase()}:`;
+}
+
+/** Finds the first line with a key, or returns -1. */
+function find(text: string, key: string): number {
+  const at = text.indexOf(key);
+  // No name has a line feed or a colon: a key with another one has matched more than a name.
+  return at >= 0 && (key.lastIndexOf("\n") > 0 || key.indexOf(":") < key.length - 1) ? -1 : at;
+}
+
+/** The value of the line whose colon stands before `at`, without the white space around it. */
+function valueAt(text: string, at: number): string {
+  let end = text.indexOf("\r", at);
+  let code: number;
+  while ((code = text.charCodeAt(at)) === SP || code === HTAB) at++;
+  if (at >= end) return "";
+  while ((code = text.charCodeAt(end - 1)) === SP || code === HTAB) end--;
+  return text.slice(at, end);
 }

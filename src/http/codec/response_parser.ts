@@ -78,7 +78,8 @@ export class ResponseParser {
   #state = IDLE;
   #started = false;
   #isHead = false;
-  #untilClose = false;
+  /** Whether the body goes on until the stream ends, or an interim response said close. */
+  #closes = false;
   #interim = 0;
   /** The bytes of the response in the chunks before the current one. */
   #before = 0;
@@ -114,7 +115,7 @@ export class ResponseParser {
   /** Whether the connection may be used again once the response is complete (RFC 9112 section 9.3). */
   get keepAlive(): boolean {
     const scanner = this.#scanner;
-    return !scanner.framing.close && !this.#untilClose
+    return !scanner.framing.close && !this.#closes
       && (scanner.minor > 0 || scanner.framing.keepAlive);
   }
 
@@ -156,7 +157,7 @@ export class ResponseParser {
     this.#scanner.release();
     this.#isHead = method === "HEAD";
     this.#started = false;
-    this.#untilClose = false;
+    this.#closes = false;
     this.#interim = 0;
     this.#before = 0;
     this.#error = null;
@@ -249,6 +250,7 @@ export class ResponseParser {
       // Nobody asks for an upgrade here, so nobody could speak the other protocol.
       if (status === 101) this.#fail("upgrade-not-asked", i);
       if (++this.#interim > this.#limits.maxInterimResponses) this.#fail("too-many-interim", i);
+      if (scanner.framing.close) this.#closes = true;
       this.#state = START;
       this.#sink.onInterim(status, headers);
       return i;
@@ -266,7 +268,7 @@ export class ResponseParser {
     } else if (length > 0) {
       this.#left = length;
     } else {
-      this.#untilClose = true;
+      this.#closes = true;
       state = STREAM;
     }
     this.#sink.onHead(status, scanner.statusText, headers);

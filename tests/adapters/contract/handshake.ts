@@ -133,12 +133,27 @@ export function testHandshake(name: string, under: DialerUnderTest): void {
 
   if (honours(under, "pins")) testPins(name, under);
 
+  if (honours(under, "ca")) {
+    test(`${name}: dial() refuses an authority that is none`, () =>
+      withOrigin(under, {}, async ({ origin, dial }) => {
+        await assertRejects(() => dial({ ca: [ca.cert, "no certificate"] }), TypeError);
+        assertEquals((await origin.until({ openSockets: 0 })).handshakes, 0);
+      }));
+  }
+
   if (honours(under, "clientCertificate")) {
     test(`${name}: dial() shows the client certificate`, () =>
       withOrigin(under, { clientCa: ca.cert }, async ({ origin, dial }) => {
         await dial({ clientCertificate: client });
         const { connections: [seen] } = await origin.until({ handshakes: 1 });
         assertEquals(seen?.clientCertificate, { commonName: "a client", trusted: true });
+      }));
+
+    test(`${name}: dial() refuses a client certificate that is none`, () =>
+      withOrigin(under, { clientCa: ca.cert }, async ({ origin, dial }) => {
+        const clientCertificate = { cert: "no certificate", key: "no key" };
+        await assertRejects(() => dial({ clientCertificate }), TypeError);
+        assertEquals((await origin.until({ openSockets: 0 })).handshakes, 0);
       }));
   }
 
@@ -163,12 +178,19 @@ export function testHandshake(name: string, under: DialerUnderTest): void {
   if (honours(under, "ciphers")) {
     test(`${name}: dial() offers the cipher suites it is given, and no others`, () =>
       withOrigin(under, {}, async ({ origin, dial }) => {
-        await dial({ ciphers: ["TLS_CHACHA20_POLY1305_SHA256", "TLS_AES_128_GCM_SHA256"] });
+        const suitesOfTls13 = ["TLS_CHACHA20_POLY1305_SHA256", "TLS_AES_128_GCM_SHA256"];
+        const expected = [[0xcca9]];
         await dial({ ciphers: ["ECDHE-ECDSA-CHACHA20-POLY1305"], maxVersion: "TLSv1.2" });
-        const { connections } = await origin.until({ handshakes: 2 });
+        if (under.refusesSuitesOfTls13) {
+          await assertRejects(() => dial({ ciphers: suitesOfTls13 }), UnsupportedOptionError);
+        } else {
+          await dial({ ciphers: suitesOfTls13 });
+          expected.push([0x1303, 0x1301]);
+        }
+        const { connections } = await origin.until({ handshakes: expected.length });
         // 255 is no suite, but says that renegotiation is safe (RFC 5746 section 3.3).
         const offers = connections.map((seen) => seen.hello?.ciphers.filter((it) => it !== 255));
-        assertEquals(offers, [[0x1303, 0x1301], [0xcca9]]);
+        assertEquals(offers, expected);
       }));
   }
 

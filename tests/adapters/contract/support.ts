@@ -31,6 +31,10 @@ export interface DialerUnderTest {
   readonly tellsResetInHandshake: boolean;
   /** Whether a FIN without close_notify is told from an orderly end. */
   readonly tellsTruncation: boolean;
+  /** Whether the connection of an aborted handshake is closed before the peer hangs up. */
+  readonly endsAbortedHandshake: boolean;
+  /** Whether it honours `ciphers`, but refuses the suites of TLS 1.3 among them. */
+  readonly refusesSuitesOfTls13?: boolean;
   /** The arguments with which its runtime runs a program of TypeScript. */
   readonly runArguments: readonly string[];
   /** The module and the function that make the dialer, for a program of its own. */

@@ -193,6 +193,12 @@ test("ResponseParser says whether the connection lives on, on any status (trap 4
   }
 });
 
+test("ResponseParser does not let a connection live on that an interim response closes (trap 4)", () => {
+  const interim = "HTTP/1.1 103 X\r\nConnection: close\r\n\r\n";
+  const outcome = run(`${interim}${head("Connection: keep-alive\r\nContent-Length: 0\r\n")}`);
+  assertEquals([outcome.complete, outcome.keepAlive], [true, false]);
+});
+
 test("ResponseParser tells the hints of Keep-Alive, and nothing where they make no sense", () => {
   const cases: [value: string | null, timeoutMs: number | undefined, max: number | undefined][] = [
     ["timeout=5, max=100", 5_000, 100],
@@ -360,4 +366,25 @@ test("ResponseParser gives body bytes as parts of the chunk, not as copies", () 
   assertEquals(parts.map((part) => part.length), [3, 5]);
   assert(parts[0]!.buffer === first.buffer);
   assert(parts[1] === second);
+});
+
+test("ResponseParser is of no more use after its sink threw, until reset()", () => {
+  let fails = true;
+  const parser = new ResponseParser({
+    onInterim() {},
+    onHead() {
+      if (fails) throw new RangeError("sink");
+    },
+    onBody() {},
+    onTrailers() {},
+  });
+  const response = bytesOf(head("Content-Length: 0\r\n"));
+  parser.reset("GET");
+  assertThrows(() => parser.push(response), RangeError, "sink");
+  assertThrows(() => parser.push(response), RangeError, "sink");
+  assertEquals([parser.complete, parser.heldBytes], [false, 0]);
+  fails = false;
+  parser.reset("GET");
+  assertEquals(parser.push(response), response.length);
+  assert(parser.complete);
 });

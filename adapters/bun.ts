@@ -1,0 +1,104 @@
+/**
+ * Opens TLS sockets on Bun, with Bun's own sockets.
+ *
+ * @example
+ * ```ts
+ * import { bunDialer } from "@hotconn/hotconn/bun";
+ *
+ * if ("Bun" in globalThis) {
+ *   const dialer = bunDialer();
+ *   console.log(dialer.name, [...dialer.capabilities].join(", "));
+ * }
+ * ```
+ *
+ * @module
+ */
+
+import { type Dialer, requireHonoured } from "../src/core/dialer.ts";
+import { bun as requireBun } from "./bun_api.ts";
+import { dial } from "./bun_dial.ts";
+import { capabilities } from "./bun_tls.ts";
+
+export type {
+  Dialer,
+  DialTarget,
+  SocketSink,
+  TlsCapability,
+  TlsInfo,
+  TlsOptions,
+  TlsSocket,
+  TlsVersion,
+} from "../src/core/dialer.ts";
+
+/** Options of {@linkcode bunDialer}. */
+export interface BunDialerOptions {
+  /**
+   * How long a socket, after `close()`, may take to send what is written, in milliseconds. Then it
+   * is destroyed: a peer that does not read cannot hold it.
+   *
+   * @default {10000}
+   */
+  readonly closeTimeoutMs?: number;
+  /**
+   * How long a socket, after `close()` has sent all it had to, waits for the peer to close too, in
+   * milliseconds. A peer that still answers meanwhile is not met with a reset.
+   *
+   * @default {1000}
+   */
+  readonly lingerMs?: number;
+}
+
+/**
+ * Makes a dialer over Bun's own sockets. It owns nothing: each socket is its caller's.
+ *
+ * It honours every TLS option, but of `ciphers` only the suites of TLS 1.2, and a choice of them is
+ * a choice of TLS 1.2. TLS sessions are never resumed: one could be offered to another server name.
+ * Bun does not tell a FIN without close_notify from a proper end, nor a network that cannot be
+ * reached from a port that refuses.
+ *
+ * @throws {HotconnError} This is not Bun
+ * @throws {RangeError} An option is not a number of milliseconds
+ *
+ * @example
+ * ```ts
+ * import { bunDialer } from "@hotconn/hotconn/bun";
+ *
+ * // Opens a socket to one machine of example.com, and closes it again.
+ * async function greet(ip: string): Promise<void> {
+ *   const socket = await bunDialer({ lingerMs: 200 }).dial({
+ *     host: "example.com",
+ *     serverName: "example.com",
+ *     address: ip,
+ *     ip,
+ *     port: 443,
+ *     tls: { alpn: ["http/1.1"] },
+ *   }, AbortSignal.timeout(10_000));
+ *   socket.close();
+ * }
+ * console.log(typeof greet);
+ * ```
+ */
+export function bunDialer(options: BunDialerOptions = {}): Dialer {
+  const { closeTimeoutMs = 10_000, lingerMs = 1_000 } = options;
+  for (const [option, value] of Object.entries({ closeTimeoutMs, lingerMs })) {
+    if (value >= 0 && value <= longestMs) continue;
+    throw new RangeError(
+      `The option ${option} is ${value}; valid are 0 to ${longestMs} milliseconds`,
+    );
+  }
+  requireBun();
+  const times = { closeTimeoutMs, lingerMs };
+  const dialer: Dialer = {
+    name: "bun",
+    capabilities,
+    async dial(target, signal) {
+      requireHonoured(dialer, target.tls);
+      signal.throwIfAborted();
+      return await dial(target, signal, times);
+    },
+  };
+  return dialer;
+}
+
+// What a timer can wait for.
+const longestMs = 0x7fff_ffff;

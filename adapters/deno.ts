@@ -1,0 +1,202 @@
+/**
+ * The dialer for Deno, over `Deno.connect` and `Deno.startTls`.
+ *
+ * @example
+ * ```ts
+ * import { denoDialer } from "@hotconn/hotconn/deno";
+ *
+ * const dialer = denoDialer();
+ * console.log(dialer.name, [...dialer.capabilities].join(", "));
+ * ```
+ *
+ * @module
+ */
+
+import {
+  type Dialer,
+  type DialTarget,
+  requireHonoured,
+  type TlsCapability,
+  type TlsSocket,
+} from "../src/core/dialer.ts";
+import {
+  atEndOfTurn,
+  type DenoAddr,
+  type DenoApi,
+  denoApi,
+  type DenoTcpConn,
+  type DenoTlsConn,
+} from "./deno_api.ts";
+import { dialError, startTlsError } from "./deno_errors.ts";
+import { DenoSocket, type DenoSocketOptions } from "./deno_socket.ts";
+
+export type {
+  Dialer,
+  DialTarget,
+  SocketSink,
+  TlsCapability,
+  TlsInfo,
+  TlsOptions,
+  TlsSocket,
+  TlsVersion,
+} from "../src/core/dialer.ts";
+
+/** How the sockets of a Deno dialer behave. */
+export interface DenoDialerOptions {
+  /**
+   * How many bytes may wait to be written before `write` returns false.
+   *
+   * @default {65_536}
+   */
+  readonly highWaterMarkBytes?: number;
+  /**
+   * How long a socket that is closing waits for the peer to take what is written, and then to close
+   * too, in milliseconds. It starts anew with each bit of progress.
+   *
+   * @default {1000}
+   */
+  readonly lingerMs?: number;
+}
+
+/**
+ * Makes a dialer for Deno. It needs the permission `--allow-net` for the addresses it dials.
+ *
+ * Deno honours the TLS options `serverName`, `ca` (besides the runtime's own authorities) and
+ * `alpn`. For the others take the Node dialer, which runs on Deno too.
+ *
+ * A dial that is aborted amid the TLS handshake rejects at once, but Deno closes its connection
+ * only when the handshake ends, or the server hangs up; likewise a socket to a server that reads
+ * nothing more. Neither keeps the program alive.
+ *
+ * @throws {HotconnError} This is not Deno
+ * @throws {RangeError} An option is out of its range
+ *
+ * @example
+ * ```ts
+ * import { denoDialer } from "@hotconn/hotconn/deno";
+ *
+ * const impatient = denoDialer({ lingerMs: 200 });
+ * console.log(impatient.capabilities.has("pins")); // false
+ * ```
+ */
+export function denoDialer(options: DenoDialerOptions = {}): Dialer {
+  const { highWaterMarkBytes = 65_536, lingerMs = 1_000 } = options;
+  requireRange("highWaterMarkBytes", highWaterMarkBytes, Number.MAX_SAFE_INTEGER, "bytes");
+  requireRange("lingerMs", lingerMs, 0x7fff_ffff, "milliseconds");
+  return new DenoDialer(denoApi(), { highWaterMarkBytes, lingerMs });
+}
+
+class DenoDialer implements Dialer {
+  readonly name = "deno";
+  readonly capabilities: ReadonlySet<TlsCapability> = new Set(["serverName", "ca", "alpn"]);
+  readonly #deno: DenoApi;
+  readonly #socketOptions: DenoSocketOptions;
+
+  constructor(deno: DenoApi, socketOptions: DenoSocketOptions) {
+    this.#deno = deno;
+    this.#socketOptions = socketOptions;
+  }
+
+  async dial(target: DialTarget, signal: AbortSignal): Promise<TlsSocket> {
+    requireHonoured(this, target.tls);
+    // Deno passes over a text without a certificate, and the caller would trust less than he thinks.
+    if (target.tls.ca?.some((pem) => !pem.includes("-----BEGIN CERTIFICATE-----"))) {
+      throw new TypeError("tls.ca has a text without a certificate in PEM");
+    }
+    signal.throwIfAborted();
+    const startedAt = performance.now();
+    const tcp = await this.#connect(target, signal);
+    const connectedAt = performance.now();
+    const conn = await this.#startTls(tcp, target);
+    const { alpnProtocol } = await handshake(conn, target, signal);
+    return new DenoSocket(this.#deno, conn, {
+      alpn: alpnProtocol,
+      localAddress: formatAddr(conn.localAddr),
+      remoteAddress: formatAddr(conn.remoteAddr),
+      tcpMs: connectedAt - startedAt,
+      tlsMs: performance.now() - connectedAt,
+    }, this.#socketOptions);
+  }
+
+  async #connect(target: DialTarget, signal: AbortSignal): Promise<DenoTcpConn> {
+    const cancelling = new AbortController();
+    // Deno forgets, and leaves open, a connection that was made but not yet reported when its
+    // signal aborts. At the end of a turn there is none: all that was made has been reported.
+    const onAbort = () => atEndOfTurn(() => cancelling.abort());
+    signal.addEventListener("abort", onAbort, { once: true });
+    let tcp: DenoTcpConn;
+    try {
+      tcp = await this.#deno.connect({
+        hostname: target.ip,
+        port: target.port,
+        signal: cancelling.signal,
+        autoSelectFamily: false,
+      });
+    } catch (cause) {
+      signal.throwIfAborted();
+      throw dialError(target, "tcp", cause);
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+    }
+    if (signal.aborted) {
+      tcp.close();
+      throw signal.reason;
+    }
+    return tcp;
+  }
+
+  async #startTls(tcp: DenoTcpConn, target: DialTarget): Promise<DenoTlsConn> {
+    try {
+      tcp.setNoDelay(true);
+      // It ends what Deno leaves open (see above) when the server's machine is gone.
+      tcp.setKeepAlive(true);
+      return await this.#deno.startTls(tcp, {
+        hostname: target.serverName.replace(/^\[(.*)\]$/, "$1"),
+        ...target.tls.ca && { caCerts: [...target.tls.ca] },
+        ...target.tls.alpn && { alpnProtocols: [...target.tls.alpn] },
+      });
+    } catch (cause) {
+      try {
+        tcp.close();
+      } catch {
+        // Some failures take the connection with them.
+      }
+      throw startTlsError(target, cause);
+    }
+  }
+}
+
+async function handshake(
+  conn: DenoTlsConn,
+  target: DialTarget,
+  signal: AbortSignal,
+): Promise<{ readonly alpnProtocol: string | null }> {
+  let closed = false;
+  const close = () => {
+    if (closed) return;
+    closed = true;
+    conn.close();
+  };
+  signal.addEventListener("abort", close, { once: true });
+  try {
+    signal.throwIfAborted();
+    const info = await conn.handshake();
+    signal.throwIfAborted();
+    return info;
+  } catch (cause) {
+    close();
+    signal.throwIfAborted();
+    throw dialError(target, "tls", cause);
+  } finally {
+    signal.removeEventListener("abort", close);
+  }
+}
+
+function formatAddr({ hostname, port }: DenoAddr): string {
+  return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
+}
+
+function requireRange(name: string, value: number, max: number, unit: string): void {
+  if (value >= 0 && value <= max) return;
+  throw new RangeError(`The option ${name} is ${value}; valid are 0 to ${max} ${unit}`);
+}

@@ -1,0 +1,396 @@
+/**
+ * One request and its response, over as many connections as it takes.
+ *
+ * @module
+ */
+
+import { describe } from "../core/check.ts";
+import { RequestError, type RequestFailure } from "../core/errors.ts";
+import type { Connection } from "../map/connection.ts";
+import type { Lease } from "../pool/lease.ts";
+import { BodyBuffer, type BodySource } from "./body_buffer.ts";
+import { type BodyReader, openBody } from "./body_reader.ts";
+import type { CheckedLimits } from "./codec/limits.ts";
+import { HttpParseError } from "./codec/parse_error.ts";
+import { encodeChunk, encodeLastChunk } from "./codec/request_body.ts";
+import type { ResponseHeaders } from "./codec/response_headers.ts";
+import type { PreparedRequest } from "./request.ts";
+import { PooledResponse, type ResponseOrigin } from "./response.ts";
+import { Http1Session, type SessionUser } from "./session.ts";
+
+/** What an exchange needs of the pool that it runs in. */
+export interface ExchangeHost {
+  readonly limits: CheckedLimits;
+  /** The time, in milliseconds. */
+  now(): number;
+  /** Gives the exchange a connection, by `start`, or its failure. */
+  dispatch(exchange: Exchange): void;
+  /** Takes a retry out of the budget; false where there is none left. */
+  mayRetry(): boolean;
+  /** Looks at the exchange's deadlines from now on. */
+  watch(exchange: Exchange): void;
+  /** The exchange is over: it needs no looking after. */
+  over(exchange: Exchange): void;
+  /** The connection of an exchange has not answered: others that stood as long are in doubt. */
+  doubt(lease: Lease): void;
+}
+
+/** How often a request is sent at the most. */
+const MAX_ATTEMPTS = 5;
+
+/** A connection that stood idle for less is taken to be alive, in milliseconds. */
+const FRESH_ENOUGH_MS = 5_000;
+
+/** What was dialled for a request, and handed to it, stood idle for less, in milliseconds. */
+const STOOD_MS = 1;
+
+const FIRST_BYTE_TIMEOUT_MS = 10_000;
+
+const NO_REUSE = { reuse: false };
+
+/** A request under way. */
+export class Exchange implements SessionUser, BodySource, ResponseOrigin {
+  /** What is asked. */
+  readonly request: PreparedRequest;
+  /** By when it must be over. */
+  readonly deadline: number;
+  /** By when the first byte must have come; `Infinity` where no connection is in doubt. */
+  firstByteBy: number = Infinity;
+  /** When the head was handed to somebody who has not touched the body, or `Infinity`. */
+  untouchedSince: number = Infinity;
+  readonly #host: ExchangeHost;
+  readonly #resolve: (response: PooledResponse) => void;
+  readonly #reject: (reason: unknown) => void;
+  #lease: Lease | undefined;
+  #session: Http1Session | undefined;
+  #buffer: BodyBuffer | undefined;
+  #trailers: ResponseHeaders | null = null;
+  #attempts = 0;
+  /** When it began, or NaN: when it first has a connection, which it then need not wait for. */
+  #startedAt = NaN;
+  #sentAt = 0;
+  #headAt = 0;
+  /** The request's body, where it is read as it comes. */
+  readonly #body: BodyReader | undefined;
+  /** Whether a part of the request is not out yet. */
+  #uploading = false;
+  #drained: (() => void) | undefined;
+  #answered = false;
+  #paused = false;
+  #over = false;
+  /** The lease that has ended: it tells still who answered. */
+  #ended: Lease | undefined;
+  #onAbort: (() => void) | undefined;
+
+  /** Begins; `host.dispatch` finds it a connection. */
+  constructor(
+    host: ExchangeHost,
+    request: PreparedRequest,
+    resolve: (response: PooledResponse) => void,
+    reject: (reason: unknown) => void,
+  ) {
+    this.#host = host;
+    this.request = request;
+    this.#resolve = resolve;
+    this.#reject = reject;
+    const { signal, timeoutMs } = request.options;
+    this.#body = request.stream ? openBody(request.stream) : undefined;
+    this.deadline = timeoutMs === undefined ? Infinity : this.queue() + timeoutMs;
+    if (signal) {
+      this.#onAbort = () => this.#abandon(signal.reason);
+      signal.addEventListener("abort", this.#onAbort, { once: true });
+    }
+  }
+
+  /** Whether it has ended, well or not. */
+  get over(): boolean {
+    return this.#over;
+  }
+
+  /** Notes that it waits for a connection. Gives the time when it began. */
+  queue(): number {
+    if (Number.isNaN(this.#startedAt)) this.#startedAt = this.#host.now();
+    return this.#startedAt;
+  }
+
+  /** Sends the request over a lease, which is the exchange's from now on. */
+  start(lease: Lease): void {
+    if (this.#over) {
+      lease.release();
+      return;
+    }
+    if (lease.connection.state === "closed") {
+      // It ended on its way to here. Nothing was written: this was no attempt.
+      lease.release();
+      this.#host.dispatch(this);
+      return;
+    }
+    this.#attempts++;
+    this.#lease = lease;
+    const { connection } = lease;
+    this.#sentAt = lease.startedAt;
+    if (Number.isNaN(this.#startedAt)) this.#startedAt = lease.startedAt;
+    const session = this.#session = Http1Session.of(connection, this.#host.limits);
+    session.begin(this.request.method, this);
+    this.#send(lease);
+    if (this.#lease !== lease) return;
+    if (this.request.replayable && connection.idleBeforeMs >= FRESH_ENOUGH_MS) {
+      const { firstByteTimeoutMs = FIRST_BYTE_TIMEOUT_MS } = this.request.options;
+      this.firstByteBy = this.#sentAt + firstByteTimeoutMs;
+      this.#host.watch(this);
+    }
+  }
+
+  /** Ends it before a connection was there for it. */
+  refuse(reason: unknown): void {
+    if (this.#over) return;
+    this.#finish(reason);
+    this.#reject(reason);
+  }
+
+  /** Ends it because its time is over. */
+  timeOut(): void {
+    const { timeoutMs } = this.request.options;
+    this.#abandon(this.#error("timeout", `it took longer than ${timeoutMs} ms (timeoutMs)`));
+  }
+
+  /**
+   * Gives up a connection that has not answered in time, for another one. Where the request may
+   * not be sent again it waits on: the server may only be slow.
+   */
+  doubt(): void {
+    this.firstByteBy = Infinity;
+    const lease = this.#lease;
+    if (!lease || this.#session?.responding || !this.#mayRepeat(lease)) return;
+    this.#host.doubt(lease);
+    this.#dropLease(
+      this.#error("timeout", "no byte came in time over a connection that had stood idle"),
+    );
+    this.#host.dispatch(this);
+  }
+
+  /** Ends a response whose body nobody reads. */
+  reclaim(): void {
+    this.#abandon(this.#error("cancelled", "nobody read, dumped or cancelled its body"));
+  }
+
+  /** Notes that somebody reads the body. */
+  touch(): void {
+    this.untouchedSince = Infinity;
+  }
+
+  /** The URL that is asked. */
+  get url(): string {
+    return this.request.target.url;
+  }
+
+  /** What has arrived of the body. */
+  get buffer(): BodyBuffer {
+    return this.#buffer ??= new BodyBuffer(this);
+  }
+
+  /** The connection that answered. */
+  get connection(): Connection {
+    return this.#answerer.connection;
+  }
+
+  /** Whether it had carried a request before. */
+  get reused(): boolean {
+    return this.#answerer.reused;
+  }
+
+  /** How long it took until the connection was there, in milliseconds. */
+  get queueMs(): number {
+    return this.#sentAt - this.#startedAt;
+  }
+
+  /** How long it took from there to the head of the response, in milliseconds. */
+  get firstByteMs(): number {
+    return this.#headAt - this.#sentAt;
+  }
+
+  /** The trailers, once they are there. */
+  get trailers(): ResponseHeaders | null {
+    return this.#trailers;
+  }
+
+  /** Hands the response to the caller. */
+  onHead(status: number, statusText: string, headers: ResponseHeaders): void {
+    this.#answered = true;
+    this.firstByteBy = Infinity;
+    const lease = this.#lease ?? this.#ended;
+    if (!lease) return;
+    // Where all of the response is there, its end was noted a moment ago.
+    this.#headAt = this.#over ? lease.connection.lastUsedAt : this.#host.now();
+    if (!this.#over) {
+      this.untouchedSince = this.#headAt;
+      this.#host.watch(this);
+    }
+    this.#resolve(new PooledResponse(status, statusText, headers, this));
+  }
+
+  /** Keeps a part of the body. */
+  onBody(bytes: Uint8Array): void {
+    this.buffer.push(bytes);
+  }
+
+  /** Keeps the trailers. */
+  onTrailers(trailers: ResponseHeaders): void {
+    this.#trailers = trailers;
+  }
+
+  /** Gives the lease back: the response is there to its last byte. */
+  onComplete(reusable: boolean): void {
+    const lease = this.#lease;
+    if (!lease) return;
+    this.#ended = lease;
+    this.#lease = undefined;
+    if (this.#paused) lease.connection.socket.resume();
+    // A response that came before the request was out leaves the rest of it in the way.
+    if (this.#uploading) lease.connection.healthy = false;
+    lease.release(reusable ? undefined : NO_REUSE);
+    this.#finish();
+    this.onDrain();
+    this.buffer.end();
+  }
+
+  /** Writes on. */
+  onDrain(): void {
+    const drained = this.#drained;
+    this.#drained = undefined;
+    drained?.();
+  }
+
+  /** Sends the request again where it may be, and ends it where not. */
+  onFailure(cause: unknown): void {
+    const lease = this.#lease;
+    if (this.#over || !lease) return;
+    const silent = !this.#session?.responding;
+    this.#dropLease(cause);
+    if (silent && !this.#answered && this.#mayRepeat(lease)) {
+      this.#host.dispatch(this);
+      return;
+    }
+    this.#fail(this.#explain(cause, silent, lease));
+  }
+
+  /** Stops reading. */
+  pause(): void {
+    this.#paused = true;
+    this.#lease?.connection.socket.pause();
+  }
+
+  /** Reads on. */
+  resume(): void {
+    this.#paused = false;
+    this.#lease?.connection.socket.resume();
+  }
+
+  /** Lets the rest of the body go, and the connection with it. */
+  cancel(reason: unknown): void {
+    this.#abandon(reason ?? this.#error("cancelled", "its body was cancelled"));
+  }
+
+  get #answerer(): Lease {
+    return (this.#lease ?? this.#ended)!;
+  }
+
+  #send(lease: Lease): void {
+    const { head, rest } = this.request;
+    const { socket } = lease.connection;
+    this.#uploading = rest !== null || this.#body !== undefined;
+    socket.write(head);
+    if (rest && this.#lease === lease) this.#sendLast(lease, rest);
+    else if (this.#body) void this.#upload(lease, this.#body);
+  }
+
+  async #upload(lease: Lease, body: BodyReader): Promise<void> {
+    const { socket } = lease.connection;
+    try {
+      while (this.#lease === lease) {
+        const part = await body.read();
+        if (this.#lease !== lease) return;
+        if (part === null) return this.#sendLast(lease, encodeLastChunk());
+        if (!(part instanceof Uint8Array)) {
+          throw new TypeError(`A part of the body must be a Uint8Array, got ${describe(part)}`);
+        }
+        if (part.length > 0 && !socket.write(encodeChunk(part))) {
+          await new Promise<void>((resolve) => this.#drained = resolve);
+        }
+      }
+    } catch (error) {
+      if (this.#lease === lease) this.#abandon(this.#error("body", "its body failed", error));
+    }
+  }
+
+  /** Writes the end of the request, which is out when the socket has taken all of it. */
+  #sendLast({ connection }: Lease, bytes: Uint8Array): void {
+    this.#uploading = !connection.socket.write(bytes);
+    this.#drained = () => this.#uploading = false;
+  }
+
+  #mayRepeat(lease: Lease): boolean {
+    return this.request.replayable && this.#attempts < MAX_ATTEMPTS
+      && (this.#attempts === 1 || lease.reused || lease.connection.idleBeforeMs >= STOOD_MS)
+      && this.#host.mayRetry();
+  }
+
+  #explain(cause: unknown, silent: boolean, lease: Lease): unknown {
+    if (
+      cause instanceof HttpParseError && !cause.reason.startsWith("truncated")
+      && cause.reason !== "no-response"
+    ) {
+      return this.#error("protocol", cause.message, cause, lease);
+    }
+    const detail = !silent
+      ? "the connection ended in the midst of the response"
+      : this.request.replayable
+      ? "the connection ended before a response, on every attempt that was allowed"
+      : `the connection ended before a response, and ${this.request.method} may not be repeated `
+        + "(see idempotent)";
+    return this.#error("connection", detail, cause, lease);
+  }
+
+  #error(failure: RequestFailure, detail: string, cause?: unknown, lease?: Lease): RequestError {
+    const address = (lease ?? this.#lease ?? this.#ended)?.connection.address ?? "no address yet";
+    const fields = {
+      failure,
+      host: this.request.target.host,
+      address,
+      maybeActedOn: this.#attempts > 0,
+    };
+    return new RequestError(fields, detail, cause === undefined ? undefined : { cause });
+  }
+
+  /** Ends it, and the connection that it is on. */
+  #abandon(reason: unknown): void {
+    if (this.#over) return;
+    this.#dropLease(reason);
+    this.#fail(reason);
+  }
+
+  #dropLease(reason: unknown): void {
+    const lease = this.#lease;
+    if (!lease) return;
+    this.#session?.end();
+    this.#ended = lease;
+    this.#lease = undefined;
+    lease.release({ error: reason ?? true });
+    this.onDrain();
+  }
+
+  #fail(reason: unknown): void {
+    this.#finish(reason);
+    this.#buffer?.fail(reason);
+    if (!this.#answered) this.#reject(reason);
+  }
+
+  #finish(reason?: unknown): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.untouchedSince = this.firstByteBy = Infinity;
+    if (this.#onAbort) this.request.options.signal?.removeEventListener("abort", this.#onAbort);
+    this.#host.over(this);
+    this.#body?.cancel(reason);
+  }
+}

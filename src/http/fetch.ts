@@ -1,0 +1,172 @@
+/**
+ * The web's `fetch` over a pool.
+ *
+ * @module
+ */
+
+import { ACCEPT_ENCODING, codingsOf, decode } from "./content_coding.ts";
+import { type FetchRequest, readFetch } from "./fetch_request.ts";
+import type { RequestBody, RequestOptions } from "./request.ts";
+import type { PooledResponse, ResponseConnection } from "./response.ts";
+
+/** Makes one request: what a pool does. */
+export type Requester = (url: URL, options: RequestOptions) => Promise<PooledResponse>;
+
+const MAX_REDIRECTS = 20;
+const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
+const NO_BODY: ReadonlySet<number> = new Set([101, 103, 204, 205, 304]);
+
+/** What describes a body, and goes with it. */
+const BODY_HEADERS = [
+  "content-encoding",
+  "content-language",
+  "content-length",
+  "content-location",
+  "content-type",
+];
+
+/** What is for one origin's eyes only. */
+const SECRET_HEADERS = ["authorization", "cookie", "host", "proxy-authorization"];
+
+const connections = new WeakMap<Response, PooledResponse>();
+
+/** Which machine gave a response that a pool has fetched; undefined for any other. */
+export function connectionOf(response: Response): ResponseConnection | undefined {
+  return connections.get(response)?.connection;
+}
+
+/** Fetches over a pool: see `HttpPool.fetch`. */
+export async function fetchOver(
+  requester: Requester,
+  input: RequestInfo | URL,
+  init?: RequestInit,
+): Promise<Response> {
+  const request = readFetch(input, init);
+  const { headers } = request;
+  request.signal?.throwIfAborted();
+  if (!headers.has("accept")) headers.set("accept", "*/*");
+  if (!headers.has("user-agent")) headers.set("user-agent", "hotconn");
+  if (!headers.has("accept-encoding")) {
+    // A part of a coded body cannot be decoded by itself.
+    headers.set("accept-encoding", headers.has("range") ? "identity" : ACCEPT_ENCODING);
+  }
+  try {
+    return await follow(requester, request);
+  } catch (error) {
+    throw networkError(error, request.signal);
+  }
+}
+
+async function follow(requester: Requester, request: FetchRequest): Promise<Response> {
+  const { headers, redirect, signal } = request;
+  let { body, method, url } = request;
+  for (let redirects = 0;; redirects++) {
+    const options: RequestOptions = { method, headers, body, signal };
+    const answer = await requester(url, options);
+    const location = REDIRECTS.has(answer.status) ? answer.headers.get("location") : null;
+    if (location === null || redirect === "manual") {
+      return toResponse(answer, url, method, redirects > 0, signal);
+    }
+    await answer.dump();
+    if (redirect === "error") {
+      throw new TypeError(`Redirected to ${location}, and redirect is "error"`);
+    }
+    if (redirects === MAX_REDIRECTS) {
+      throw new TypeError(`Redirected more than ${MAX_REDIRECTS} times`);
+    }
+    const next = locate(location, url);
+    if (answer.status !== 303 && isStream(body)) {
+      throw new TypeError(
+        `Redirected with ${answer.status}, and the body was a stream: it is gone`,
+      );
+    }
+    const toGet = answer.status === 303
+      ? method !== "GET" && method !== "HEAD"
+      : answer.status <= 302 && method === "POST";
+    if (toGet) {
+      method = "GET";
+      body = null;
+      for (const name of BODY_HEADERS) headers.delete(name);
+    }
+    if (next.origin !== url.origin) { for (const name of SECRET_HEADERS) headers.delete(name); }
+    url = next;
+  }
+}
+
+/** Where a redirect leads; a fragment is kept where the new URL has none. */
+function locate(location: string, from: URL): URL {
+  let url: URL;
+  try {
+    url = new URL(location, from);
+  } catch (error) {
+    throw new TypeError("Redirected to what is no URL", { cause: error });
+  }
+  if (url.username || url.password) throw new TypeError("Redirected to a URL with credentials");
+  if (url.hash === "") url.hash = from.hash;
+  return url;
+}
+
+function isStream(body: RequestBody | null): boolean {
+  return typeof body === "object" && body !== null && Symbol.asyncIterator in body;
+}
+
+function toResponse(
+  answer: PooledResponse,
+  url: URL,
+  method: string,
+  redirected: boolean,
+  signal: AbortSignal | undefined,
+): Response {
+  const { status, statusText } = answer;
+  if (status < 200 || status > 599) {
+    void answer.dump();
+    throw new TypeError(`The status ${status} is not one of HTTP`);
+  }
+  const response = new Response(toBody(answer, method, signal), {
+    status,
+    statusText,
+    headers: [...answer.headers],
+  });
+  Object.defineProperties(response, {
+    url: { value: url.href },
+    redirected: { value: redirected },
+    type: { value: "basic" },
+  });
+  connections.set(response, answer);
+  return response;
+}
+
+function toBody(
+  answer: PooledResponse,
+  method: string,
+  signal: AbortSignal | undefined,
+): BodyInit | null {
+  if (method === "HEAD" || NO_BODY.has(answer.status)) {
+    void answer.dump();
+    return null;
+  }
+  const codings = codingsOf(answer.headers.get("content-encoding")) ?? [];
+  const whole = codings.length === 0 ? answer.takeBytes() : undefined;
+  if (whole) return whole as Uint8Array<ArrayBuffer>;
+  // Opened by the first read, so that a body that nobody reads is known as such.
+  let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
+  const open = () => reader ??= decode(answer.body, codings).getReader();
+  return new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      try {
+        const { done, value } = await open().read();
+        if (done) controller.close();
+        else controller.enqueue(value);
+      } catch (error) {
+        throw signal?.aborted ? signal.reason : new TypeError("terminated", { cause: error });
+      }
+    },
+    cancel: (reason) => open().cancel(reason),
+  }, { highWaterMark: 0 });
+}
+
+/** What callers of `fetch` expect: the signal's reason, or a `TypeError` that has the cause. */
+function networkError(error: unknown, signal: AbortSignal | undefined): unknown {
+  if (signal?.aborted) return signal.reason;
+  return new TypeError("fetch failed", { cause: error });
+}

@@ -1,0 +1,103 @@
+/**
+ * Reads what `fetch` is given, as the Fetch standard does.
+ *
+ * @module
+ */
+
+import { describe } from "../core/check.ts";
+import type { RequestBody } from "./request.ts";
+
+/** What is to be fetched. */
+export interface FetchRequest {
+  readonly url: URL;
+  readonly method: string;
+  readonly headers: Headers;
+  readonly body: RequestBody | null;
+  readonly redirect: RequestRedirect;
+  readonly signal: AbortSignal | undefined;
+}
+
+const REDIRECTS: readonly unknown[] = ["follow", "manual", "error"];
+const FORBIDDEN: ReadonlySet<string> = new Set(["CONNECT", "TRACE", "TRACK"]);
+const NORMALIZED: ReadonlySet<string> = new Set([
+  "DELETE",
+  "GET",
+  "HEAD",
+  "OPTIONS",
+  "POST",
+  "PUT",
+]);
+const NO_INIT: RequestInit = {};
+
+/**
+ * Reads the arguments of `fetch`.
+ *
+ * @throws {TypeError} Something is not valid
+ */
+export function readFetch(input: RequestInfo | URL, init: RequestInit = NO_INIT): FetchRequest {
+  if (init.integrity) throw new TypeError("The option integrity is not supported");
+  if (input instanceof Request) return readRequest(new Request(input, init));
+  const { body = null, headers, redirect = "follow", signal } = init;
+  const method = readMethod(init.method);
+  if (!REDIRECTS.includes(redirect)) {
+    throw new TypeError(`redirect must be one of ${REDIRECTS.join(", ")}, got ${redirect}`);
+  }
+  if (signal !== undefined && signal !== null && !(signal instanceof AbortSignal)) {
+    throw new TypeError(`signal must be an AbortSignal, got ${describe(signal)}`);
+  }
+  if (body !== null && (method === "GET" || method === "HEAD")) {
+    throw new TypeError(`A ${method} request must have no body`);
+  }
+  if (body instanceof ReadableStream && (init as { duplex?: unknown }).duplex !== "half") {
+    throw new TypeError("A body that is a stream needs the option duplex: \"half\"");
+  }
+  return {
+    url: readUrl(input),
+    method,
+    headers: new Headers(headers),
+    body: readBody(body),
+    redirect,
+    signal: signal ?? undefined,
+  };
+}
+
+function readRequest(request: Request): FetchRequest {
+  return {
+    url: readUrl(request.url),
+    method: request.method,
+    headers: new Headers(request.headers),
+    body: request.body as ReadableStream<Uint8Array> | null,
+    redirect: request.redirect,
+    signal: request.signal,
+  };
+}
+
+function readUrl(input: string | URL): URL {
+  let url: URL;
+  try {
+    url = new URL(input);
+  } catch (error) {
+    throw new TypeError(`The URL ${JSON.stringify(`${input}`)} cannot be read`, { cause: error });
+  }
+  if (url.username || url.password) {
+    throw new TypeError("A URL with credentials cannot be fetched: set the header authorization");
+  }
+  return url;
+}
+
+function readMethod(method: string = "GET"): string {
+  const text = `${method}`;
+  const upper = text.toUpperCase();
+  if (FORBIDDEN.has(upper)) throw new TypeError(`Method ${upper} cannot be fetched`);
+  return NORMALIZED.has(upper) ? upper : text;
+}
+
+function readBody(body: BodyInit | null): RequestBody | null {
+  if (
+    body === null || typeof body === "string" || body instanceof ArrayBuffer
+    || ArrayBuffer.isView(body) || body instanceof URLSearchParams || body instanceof Blob
+    || body instanceof FormData || body instanceof ReadableStream
+  ) return body as RequestBody | null;
+  // The standard's conversion for everything else.
+  return `${body}`;
+}

@@ -1,0 +1,187 @@
+/**
+ * A pool that speaks HTTP/1.1 over its connections.
+ *
+ * @module
+ */
+
+import { checkNumber } from "../core/check.ts";
+import type { Clock, Timer } from "../core/clock.ts";
+import { systemClock } from "../core/clock.ts";
+import type { Lease } from "../pool/lease.ts";
+import type { PoolOptions } from "../pool/options.ts";
+import { type AcquireOptions, type CloseOptions, ConnectionPool } from "../pool/pool.ts";
+import { checkLimits, type ResponseLimits } from "./codec/limits.ts";
+import { Exchange, type ExchangeHost } from "./exchange.ts";
+import { fetchOver, type Requester } from "./fetch.ts";
+import { type PreparedRequest, prepareRequest, type RequestOptions } from "./request.ts";
+import type { PooledResponse } from "./response.ts";
+import { RetryBudget } from "./retry_budget.ts";
+
+/** Options of a pool that speaks HTTP. */
+export interface HttpPoolOptions extends PoolOptions {
+  /** How much a server may make the pool hold or look at. */
+  readonly responseLimits?: ResponseLimits;
+  /**
+   * How many requests may be sent again, for each that is made.
+   *
+   * @default {0.2}
+   */
+  readonly retryShare?: number;
+  /**
+   * After how many milliseconds a response whose body nobody has touched loses its connection.
+   *
+   * @default {30_000}
+   */
+  readonly leakTimeoutMs?: number;
+}
+
+/** How often deadlines are looked at, in milliseconds. */
+const TICK_MS = 50;
+
+/**
+ * A pool that speaks HTTP/1.1 over its connections: `request()` is the fast way, `fetch()` the
+ * standard one.
+ */
+export class HttpPool extends ConnectionPool {
+  readonly #clock: Clock;
+  readonly #budget: RetryBudget;
+  readonly #leakTimeoutMs: number;
+  readonly #watched = new Set<Exchange>();
+  readonly #host: ExchangeHost;
+  readonly #requester: Requester = (url, options) => this.request(url, options);
+  #tick: Timer | undefined;
+
+  /**
+   * Makes a pool. It dials nothing until it is asked to.
+   *
+   * @throws {TypeError | RangeError} An option is unknown, or not valid
+   */
+  constructor(options: HttpPoolOptions) {
+    const { leakTimeoutMs = 30_000, responseLimits, retryShare = 0.2, ...rest } = options;
+    // First of all: a pool that is made has a timer, and nobody to close it if this throws.
+    checkNumber("retryShare", retryShare, { min: 0, max: 1 });
+    checkNumber("leakTimeoutMs", leakTimeoutMs, { min: 1 });
+    const limits = checkLimits(responseLimits);
+    super(rest);
+    this.#clock = options.clock ?? systemClock;
+    this.#budget = new RetryBudget(retryShare);
+    this.#leakTimeoutMs = leakTimeoutMs;
+    this.#host = {
+      limits,
+      now: () => this.#clock.now(),
+      dispatch: (exchange) => this.#dispatch(exchange),
+      mayRetry: () => this.#budget.spend(),
+      watch: (exchange) => this.#watch(exchange),
+      over: (exchange) => void this.#watched.delete(exchange),
+      doubt: (lease) => this.#doubt(lease),
+    };
+  }
+
+  /**
+   * Makes a request over a hot connection, and gives the response when its head is there. A request
+   * that may be repeated is, over another connection, where the first one turns out to be dead.
+   *
+   * @throws {TypeError | RangeError} The URL or an option is not valid; nothing was sent
+   * @throws {RequestError} It failed: says why, and whether the server may have acted on it
+   * @throws What `acquire()` throws, where no connection was to be had
+   * @throws The signal's reason, untouched, when it aborts
+   */
+  request(url: string | URL, options?: RequestOptions): Promise<PooledResponse> {
+    try {
+      const request = prepareRequest(url, options);
+      return request instanceof Promise
+        ? request.then((request) => this.#request(request))
+        : this.#request(request);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /**
+   * Fetches as the web's `fetch` does, over hot connections: redirects, content codings, streams
+   * and aborts included. It can be handed over alone: it knows its pool.
+   *
+   * It keeps no cookies and no cache, and asks no leave of CORS: it is no browser.
+   *
+   * @throws {TypeError} It failed; the `cause` says why
+   */
+  readonly fetch: typeof globalThis.fetch = (input, init) =>
+    fetchOver(this.#requester, input, init);
+
+  /** Closes the pool: see `ConnectionPool.close`. */
+  override close(options?: CloseOptions): Promise<void> {
+    const closing = super.close(options);
+    closing.then(() => this.#tick?.cancel());
+    return closing;
+  }
+
+  #request(request: PreparedRequest): Promise<PooledResponse> {
+    request.options.signal?.throwIfAborted();
+    this.#budget.earn();
+    return new Promise((resolve, reject) => {
+      const exchange = new Exchange(this.#host, request, resolve, reject);
+      if (exchange.deadline < Infinity) this.#watch(exchange);
+      this.#dispatch(exchange);
+    });
+  }
+
+  #dispatch(exchange: Exchange): void {
+    const { options, target } = exchange.request;
+    const { exclude, ip, signal, tls } = options;
+    const { isPlain: plain } = target;
+    try {
+      const choice = ip === undefined && exclude === undefined && tls === undefined && !plain
+        ? undefined
+        : { ip, exclude, tls, plain };
+      const lease = this.tryAcquire(target.host, choice);
+      if (lease) {
+        exchange.start(lease);
+        return;
+      }
+      exchange.queue();
+      const acquire: AcquireOptions = exchange.deadline === Infinity
+        ? { ...choice, signal }
+        : { ...choice, signal, timeoutMs: Math.max(0, exchange.deadline - this.#clock.now()) };
+      this.acquire(target.host, acquire).then(
+        (lease) => exchange.start(lease),
+        (error) => exchange.refuse(error),
+      );
+    } catch (error) {
+      exchange.refuse(error);
+    }
+  }
+
+  #watch(exchange: Exchange): void {
+    this.#watched.add(exchange);
+    this.#tick ??= this.#clock.setTimer(() => this.#look(), TICK_MS);
+  }
+
+  #look(): void {
+    this.#tick = undefined;
+    const now = this.#clock.now();
+    for (const exchange of this.#watched) {
+      if (exchange.deadline <= now) exchange.timeOut();
+      else if (exchange.firstByteBy <= now) exchange.doubt();
+      else if (exchange.untouchedSince + this.#leakTimeoutMs <= now) this.#reclaim(exchange);
+    }
+    if (this.#watched.size > 0) this.#tick = this.#clock.setTimer(() => this.#look(), TICK_MS);
+  }
+
+  #reclaim(exchange: Exchange): void {
+    const { address, host, id: connectionId } = exchange.connection;
+    this.tell("leak", { host, address, connectionId, url: exchange.request.target.url });
+    exchange.reclaim();
+  }
+
+  /** Ends what stood idle to a machine as long as a connection that has not answered. */
+  #doubt({ connection }: Lease): void {
+    const { address, host, idleBeforeMs, tlsProfile } = connection;
+    const now = this.#clock.now();
+    for (const other of this.manager.getConnections(address)) {
+      if (other.host !== host || other.tlsProfile !== tlsProfile || other.state !== "idle") {
+        continue;
+      }
+      if (now - other.lastUsedAt >= idleBeforeMs) this.manager.removeConnection(other, "unhealthy");
+    }
+  }
+}

@@ -1,0 +1,351 @@
+/**
+ * What a request can be told, read and checked once.
+ *
+ * @module
+ */
+
+import { checkNames, checkNumber, describe } from "../core/check.ts";
+import type { TlsOptions } from "../core/dialer.ts";
+import type { HeaderField } from "./codec/field_check.ts";
+import { encodeRequest } from "./codec/request_head.ts";
+
+/** A request's body. A stream, or anything to iterate over, is sent as it comes, and only once. */
+export type RequestBody =
+  | string
+  | Uint8Array
+  | ArrayBuffer
+  | ArrayBufferView
+  | URLSearchParams
+  | Blob
+  | FormData
+  | ReadableStream<Uint8Array>
+  | AsyncIterable<Uint8Array>;
+
+/** A request's header fields. */
+export type RequestHeaders =
+  | Headers
+  | readonly HeaderField[]
+  | { readonly [name: string]: string | undefined };
+
+/** How a request is made. */
+export interface RequestOptions {
+  /**
+   * The method.
+   *
+   * @default {"GET"}
+   */
+  readonly method?: string;
+  /** The header fields. Host, Content-Length and Transfer-Encoding follow from URL and body. */
+  readonly headers?: RequestHeaders | undefined;
+  /** The body. */
+  readonly body?: RequestBody | null | undefined;
+  /** Ends the request, at any point; it rejects, or its body fails, with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+  /** How long the request may take until its body has arrived, in milliseconds. */
+  readonly timeoutMs?: number | undefined;
+  /**
+   * How long a connection that had stood idle may take until its first byte, in milliseconds,
+   * before a request that may be repeated is sent again over another connection.
+   *
+   * @default {10_000}
+   */
+  readonly firstByteTimeoutMs?: number | undefined;
+  /** Only this machine: an IP address, with a port or without. */
+  readonly ip?: string | undefined;
+  /** None of these machines. */
+  readonly exclude?: Iterable<string> | undefined;
+  /** Other TLS parameters than the pool's. */
+  readonly tls?: TlsOptions | undefined;
+  /**
+   * Whether the server may be sent the request more than once. By default what the method says
+   * (RFC 9110 section 9.2.2), or an `Idempotency-Key` among the headers.
+   */
+  readonly idempotent?: boolean | undefined;
+}
+
+const OPTIONS = [
+  "method",
+  "headers",
+  "body",
+  "signal",
+  "timeoutMs",
+  "firstByteTimeoutMs",
+  "ip",
+  "exclude",
+  "tls",
+  "idempotent",
+];
+
+/** Where a URL leads. */
+export interface Target {
+  /** The URL, without its fragment. */
+  readonly url: string;
+  /** The host and port, as the pool takes them. */
+  readonly host: string;
+  /** The same as they are sent: the scheme's own port is left out. */
+  readonly hostHeader: string;
+  /** Whether it is `http:`, without TLS. */
+  readonly isPlain: boolean;
+  /** The path and query, as they are sent. */
+  readonly path: string;
+  /** The credentials as a header field, where the URL has them. */
+  readonly authorization: string | undefined;
+  /** A GET of it without options, once there was one: they are all the same. */
+  get?: PreparedRequest;
+}
+
+/** A body that is sent. */
+export interface Payload {
+  /** All of it; null where it comes as a stream, or there is none. */
+  readonly bytes: Uint8Array | null;
+  /** The stream. */
+  readonly stream: AsyncIterable<Uint8Array> | null;
+  /** What the body says it is, where the headers do not. */
+  readonly contentType: string | null;
+}
+
+/** A request, checked and ready to be sent. */
+export interface PreparedRequest {
+  readonly target: Target;
+  readonly method: string;
+  /** The head as it is sent, and the body with it where that is small. */
+  readonly head: Uint8Array;
+  /** What is sent after the head, where it is there. */
+  readonly rest: Uint8Array | null;
+  /** What is sent after the head as it comes. */
+  readonly stream: AsyncIterable<Uint8Array> | null;
+  /** Whether it may be sent more than once. */
+  readonly replayable: boolean;
+  readonly options: RequestOptions;
+}
+
+const NO_OPTIONS: RequestOptions = {};
+const NO_FIELDS: readonly HeaderField[] = [];
+const NO_PAYLOAD: Payload = { bytes: null, stream: null, contentType: null };
+const IDEMPOTENT: ReadonlySet<string> = new Set([
+  "GET",
+  "HEAD",
+  "OPTIONS",
+  "TRACE",
+  "PUT",
+  "DELETE",
+]);
+
+/** A body up to this size goes out in one piece with the head, in bytes. */
+const ONE_PIECE_BYTES = 32_768;
+
+/** How many URLs are remembered, so that none is read twice. */
+const MAX_TARGETS = 1_000;
+
+/** The longest URL that is remembered. */
+const MAX_TARGET_LENGTH = 512;
+
+const targets = new Map<string, Target>();
+const encoder = new TextEncoder();
+
+/**
+ * Reads a URL.
+ *
+ * @throws {TypeError} It is no URL, or its scheme is another than `https:` and `http:`
+ */
+export function readTarget(text: string | URL): Target {
+  const known = typeof text === "string" ? targets.get(text) : undefined;
+  if (known) return known;
+  let url: URL;
+  try {
+    url = new URL(text);
+  } catch (error) {
+    throw new TypeError(`The URL ${JSON.stringify(`${text}`)} cannot be read`, { cause: error });
+  }
+  const { protocol } = url;
+  if (protocol !== "https:" && protocol !== "http:") {
+    throw new TypeError(`The URL's scheme must be https: (or http:), got ${protocol}`);
+  }
+  const isPlain = protocol === "http:";
+  url.hash = "";
+  const authorization = url.username || url.password ? basicCredentials(url) : undefined;
+  url.username = url.password = "";
+  const target: Target = {
+    url: url.href,
+    host: isPlain && url.port === "" ? `${url.host}:80` : url.host,
+    hostHeader: url.host,
+    isPlain,
+    path: url.pathname + url.search,
+    authorization,
+  };
+  if (typeof text === "string" && text.length <= MAX_TARGET_LENGTH) {
+    if (targets.size >= MAX_TARGETS) targets.clear();
+    targets.set(text, target);
+  }
+  return target;
+}
+
+/**
+ * Reads a request.
+ *
+ * @throws {TypeError | RangeError} Something is not valid
+ */
+export function prepareRequest(
+  url: string | URL,
+  given: RequestOptions = NO_OPTIONS,
+): PreparedRequest | Promise<PreparedRequest> {
+  const target = readTarget(url);
+  if (given === NO_OPTIONS) {
+    return target.get ??= prepared(target, "GET", NO_FIELDS, NO_PAYLOAD, given);
+  }
+  const options = checkOptions(given);
+  const { body, method = "GET" } = options;
+  const headers = readHeaders(options.headers);
+  if (body === undefined || body === null) {
+    return prepared(target, method, headers, NO_PAYLOAD, options);
+  }
+  if (method === "GET" || method === "HEAD") {
+    throw new TypeError(`A ${method} request must have no body`);
+  }
+  const payload = readBody(body);
+  return payload instanceof Promise
+    ? payload.then((payload) => prepared(target, method, headers, payload, options))
+    : prepared(target, method, headers, payload, options);
+}
+
+function checkOptions(options: RequestOptions): RequestOptions {
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(`The options must be an object, got ${describe(options)}`);
+  }
+  checkNames("request()", options, OPTIONS);
+  const { exclude, firstByteTimeoutMs, idempotent, method, signal, timeoutMs } = options;
+  if (method !== undefined && typeof method !== "string") {
+    throw new TypeError(`method must be a text, got ${describe(method)}`);
+  }
+  if (idempotent !== undefined && typeof idempotent !== "boolean") {
+    throw new TypeError(`idempotent must be true or false, got ${describe(idempotent)}`);
+  }
+  if (signal !== undefined && typeof signal?.addEventListener !== "function") {
+    throw new TypeError(`signal must be an AbortSignal, got ${describe(signal)}`);
+  }
+  if (timeoutMs !== undefined) checkNumber("timeoutMs", timeoutMs, { min: 0 });
+  if (firstByteTimeoutMs !== undefined) {
+    checkNumber("firstByteTimeoutMs", firstByteTimeoutMs, { min: 0 });
+  }
+  if (exclude === undefined || Array.isArray(exclude)) return options;
+  if (typeof exclude !== "object" || exclude === null || !(Symbol.iterator in exclude)) {
+    throw new TypeError(`exclude must be a list of addresses, got ${describe(exclude)}`);
+  }
+  // It is gone over for each attempt, and some can be gone over only once.
+  return { ...options, exclude: [...exclude] };
+}
+
+function prepared(
+  target: Target,
+  method: string,
+  headers: readonly HeaderField[],
+  payload: Payload,
+  options: RequestOptions,
+): PreparedRequest {
+  const own: HeaderField[] = [];
+  if (payload.contentType !== null && !hasField(headers, "content-type")) {
+    own.push(["content-type", payload.contentType]);
+  }
+  if (target.authorization !== undefined && !hasField(headers, "authorization")) {
+    own.push(["authorization", target.authorization]);
+  }
+  const idempotent = options.idempotent
+    ?? (IDEMPOTENT.has(method) || (headers.length > 0 && hasField(headers, "idempotency-key")));
+  const { bytes, stream } = payload;
+  const isSmall = bytes !== null && bytes.length <= ONE_PIECE_BYTES;
+  const head = encodeRequest({
+    method,
+    target: target.path,
+    host: target.hostHeader,
+    headers: own.length > 0 ? [...headers, ...own] : headers,
+    body: stream ? "chunked" : isSmall ? bytes : bytes?.length ?? null,
+  });
+  const rest = isSmall ? null : bytes;
+  return { target, method, head, rest, stream, replayable: idempotent && !stream, options };
+}
+
+/** Whether a field of a name, in lower case, is among some. */
+export function hasField(headers: readonly HeaderField[], name: string): boolean {
+  return headers.some(([given]) => given.length === name.length && given.toLowerCase() === name);
+}
+
+function readHeaders(headers: RequestHeaders | undefined): readonly HeaderField[] {
+  if (headers === undefined) return NO_FIELDS;
+  if (typeof headers !== "object" || headers === null) {
+    throw new TypeError(
+      `headers must be an object, a list of pairs or Headers, got ${describe(headers)}`,
+    );
+  }
+  if (Symbol.iterator in headers) {
+    const fields = [...headers];
+    fields.forEach(checkPair);
+    return fields;
+  }
+  const fields: HeaderField[] = [];
+  for (const [name, value] of Object.entries(headers as { [name: string]: unknown })) {
+    if (value === undefined) continue;
+    if (typeof value !== "string") {
+      throw new TypeError(`Header ${name} must be a text, got ${describe(value)}`);
+    }
+    fields.push([name, value]);
+  }
+  return fields;
+}
+
+function checkPair(field: unknown, index: number): void {
+  const isPair = Array.isArray(field) && field.length === 2
+    && typeof field[0] === "string" && typeof field[1] === "string";
+  if (!isPair) throw new TypeError(`The header at index ${index} must be a pair of texts`);
+}
+
+const TEXT = "text/plain;charset=UTF-8";
+const FORM = "application/x-www-form-urlencoded;charset=UTF-8";
+
+function readBody(body: RequestBody): Payload | Promise<Payload> {
+  if (typeof body === "string") return whole(encoder.encode(body), TEXT);
+  if (body instanceof Uint8Array) return whole(body, null);
+  if (body instanceof ArrayBuffer) return whole(new Uint8Array(body), null);
+  if (ArrayBuffer.isView(body)) {
+    const { buffer, byteLength, byteOffset } = body as ArrayBufferView;
+    return whole(new Uint8Array(buffer, byteOffset, byteLength), null);
+  }
+  if (body instanceof URLSearchParams) return whole(encoder.encode(body.toString()), FORM);
+  if (body instanceof Blob) {
+    return body.arrayBuffer().then((buffer) => whole(new Uint8Array(buffer), body.type || null));
+  }
+  if (body instanceof FormData) {
+    // The runtime's own encoder chooses the boundary, and says it in the type.
+    const encoded = new Response(body);
+    const type = encoded.headers.get("content-type");
+    return encoded.arrayBuffer().then((buffer) => whole(new Uint8Array(buffer), type));
+  }
+  if (body instanceof ReadableStream && body.locked) {
+    throw new TypeError("The body's stream is locked: somebody else reads it");
+  }
+  if (
+    typeof body === "object" && (body instanceof ReadableStream || Symbol.asyncIterator in body)
+  ) {
+    return { bytes: null, stream: body, contentType: null };
+  }
+  throw new TypeError(
+    `body must be text, bytes, a form, a blob or a stream, got ${describe(body)}`,
+  );
+}
+
+function whole(bytes: Uint8Array, contentType: string | null): Payload {
+  return { bytes, stream: null, contentType };
+}
+
+function basicCredentials({ password, username }: URL): string {
+  try {
+    return `Basic ${base64(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`)}`;
+  } catch (error) {
+    throw new TypeError("The URL's credentials are no UTF-8, percent-encoded", { cause: error });
+  }
+}
+
+function base64(text: string): string {
+  let latin1 = "";
+  for (const byte of encoder.encode(text)) latin1 += String.fromCharCode(byte);
+  return btoa(latin1);
+}

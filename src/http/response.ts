@@ -1,0 +1,210 @@
+/**
+ * A response over a hot connection, and the machine that gave it.
+ *
+ * @module
+ */
+
+import { checkNumber } from "../core/check.ts";
+import type { Connection } from "../map/connection.ts";
+import type { BodyBuffer } from "./body_buffer.ts";
+import type { ResponseHeaders } from "./codec/response_headers.ts";
+
+/** How long the parts of a request took, in milliseconds. */
+export interface RequestTimings {
+  /** Until a connection was there: waiting for one that came back, or for a dial. */
+  readonly queueMs: number;
+  /** The connection's TCP handshake; 0 where it was there already. */
+  readonly dialMs: number;
+  /** The connection's TLS handshake; 0 where it was there already. */
+  readonly tlsMs: number;
+  /** From the request's first byte to the head of the response. */
+  readonly firstByteMs: number;
+}
+
+/** Which machine answered, over what. */
+export interface ResponseConnection {
+  /** The machine's IP address. */
+  readonly ip: string;
+  /** Its address as it stands in the maps. */
+  readonly address: string;
+  /** The connection's number. */
+  readonly id: number;
+  /** Whether the connection had carried a request before. */
+  readonly reused: boolean;
+  /** The protocol that ALPN chose, or null. */
+  readonly alpn: string | null;
+  /** How long things took. */
+  readonly timings: RequestTimings;
+}
+
+/** Where a response comes from: what it tells when it is asked. */
+export interface ResponseOrigin {
+  /** The URL that was asked. */
+  readonly url: string;
+  readonly buffer: BodyBuffer;
+  readonly connection: Connection;
+  readonly reused: boolean;
+  readonly queueMs: number;
+  readonly firstByteMs: number;
+  readonly trailers: ResponseHeaders | null;
+  /** Called when the body is first touched. */
+  touch(): void;
+}
+
+/** How much of a body `dump` reads, where it is not told, in bytes. */
+const DUMP_BYTES = 131_072;
+
+const decoder = new TextDecoder();
+
+/**
+ * A response. Its body must be read, dumped or cancelled: until then its connection serves nobody
+ * else. A body that was small enough to come with the head holds nothing up.
+ */
+export class PooledResponse {
+  /** The URL that was asked. */
+  readonly url: string;
+  /** The status code. */
+  readonly status: number;
+  /** The status text, as the server gave it. */
+  readonly statusText: string;
+  /** The header fields, cheap until they are read. */
+  readonly headers: ResponseHeaders;
+  readonly #origin: ResponseOrigin;
+  #used = false;
+  #stream: ReadableStream<Uint8Array> | undefined;
+
+  /** Made by a request. */
+  constructor(
+    status: number,
+    statusText: string,
+    headers: ResponseHeaders,
+    origin: ResponseOrigin,
+  ) {
+    this.url = origin.url;
+    this.status = status;
+    this.statusText = statusText;
+    this.headers = headers;
+    this.#origin = origin;
+  }
+
+  /** Whether the status is 200 to 299. */
+  get ok(): boolean {
+    return this.status >= 200 && this.status <= 299;
+  }
+
+  /** Which machine answered, over what, and how long it took. */
+  get connection(): ResponseConnection {
+    const { connection, firstByteMs, queueMs, reused } = this.#origin;
+    const { info } = connection.socket;
+    return {
+      ip: connection.ip,
+      address: connection.address,
+      id: connection.id,
+      reused,
+      alpn: info.alpn,
+      timings: {
+        queueMs,
+        dialMs: reused ? 0 : info.tcpMs,
+        tlsMs: reused ? 0 : info.tlsMs,
+        firstByteMs,
+      },
+    };
+  }
+
+  /** Whether the body was read, or begun to be. */
+  get bodyUsed(): boolean {
+    return this.#used;
+  }
+
+  /** The trailer fields; null until the body has ended, and where there were none. */
+  get trailers(): ResponseHeaders | null {
+    return this.#origin.trailers;
+  }
+
+  /**
+   * The body as a stream, which is also an async iterable. Reading it slowly slows the server
+   * down; cancelling it ends the connection, unless all has arrived.
+   */
+  get body(): ReadableStream<Uint8Array> {
+    if (this.#stream) return this.#stream;
+    if (this.#used) throw bodyUsedError();
+    this.#used = true;
+    const origin = this.#origin;
+    const { buffer } = origin;
+    this.#stream = new ReadableStream<Uint8Array>({
+      async pull(controller) {
+        origin.touch();
+        const chunk = await buffer.read();
+        if (chunk) controller.enqueue(chunk);
+        else controller.close();
+      },
+      cancel: (reason) => buffer.cancel(reason),
+    }, { highWaterMark: 0 });
+    return this.#stream;
+  }
+
+  /**
+   * Reads the whole body.
+   *
+   * @throws {TypeError} It was read already
+   * @throws {RequestError} It did not come to its end
+   */
+  bytes(): Promise<Uint8Array> {
+    if (this.#used) return Promise.reject(bodyUsedError());
+    this.#use();
+    return this.#origin.buffer.readAll();
+  }
+
+  /** Takes the whole body if all of it has arrived; if not, undefined, and nothing is taken. */
+  takeBytes(): Uint8Array | undefined {
+    if (this.#used) throw bodyUsedError();
+    const bytes = this.#origin.buffer.takeAll();
+    if (bytes) this.#use();
+    return bytes;
+  }
+
+  /** Reads the whole body as UTF-8. Throws as `bytes()` does. */
+  async text(): Promise<string> {
+    return decoder.decode(await this.bytes());
+  }
+
+  /**
+   * Reads the whole body as JSON. Throws as `bytes()` does.
+   *
+   * @throws {SyntaxError} It is no JSON
+   */
+  async json(): Promise<unknown> {
+    return JSON.parse(await this.text());
+  }
+
+  /**
+   * Reads what is left of the body and lets it go, so that the connection can be used again; past
+   * a limit, ends the connection instead. A body that failed is no error here.
+   *
+   * @param options.maxBytes The limit
+   */
+  async dump(options: { readonly maxBytes?: number } = {}): Promise<void> {
+    const maxBytes = checkNumber("maxBytes", options.maxBytes ?? DUMP_BYTES, { min: 0 });
+    const { buffer } = this.#origin;
+    if (this.#used) return;
+    this.#use();
+    try {
+      let left = maxBytes;
+      for (let chunk = await buffer.read(); chunk; chunk = await buffer.read()) {
+        left -= chunk.length;
+        if (left < 0) return buffer.cancel(new Error(`More than ${maxBytes} bytes to dump`));
+      }
+    } catch {
+      // The body has failed: there is nothing left to let go.
+    }
+  }
+
+  #use(): void {
+    this.#used = true;
+    this.#origin.touch();
+  }
+}
+
+function bodyUsedError(): TypeError {
+  return new TypeError("The body was read already");
+}

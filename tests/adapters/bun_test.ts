@@ -1,0 +1,314 @@
+import { assertEquals, assertInstanceOf, assertRejects, assertThrows } from "@std/assert";
+import { once } from "node:events";
+import net from "node:net";
+import process from "node:process";
+import test from "node:test";
+import { bunDialer } from "../../adapters/bun.ts";
+import type { DialTarget, TlsOptions } from "../../src/core/dialer.ts";
+import { SocketError, UnsupportedOptionError } from "../../src/core/errors.ts";
+import { startRemoteOrigin } from "../support/origin_process.ts";
+import { pattern } from "../support/pattern.ts";
+import { createAuthority } from "../support/pki.ts";
+import { RecordingSink } from "../support/recording_sink.ts";
+
+const isBun = "Bun" in globalThis;
+const onBun = { skip: isBun ? false : "needs Bun's own sockets" };
+const megabyte = 1_048_576;
+const never = new AbortController().signal;
+
+const ca = await createAuthority();
+const leaf = await ca.issue({ names: ["a.test", "127.0.0.1", "::1"] });
+const client = await ca.issueClient("a client");
+
+function targetOf(port: number, tls: TlsOptions = {}, ip = "127.0.0.1"): DialTarget {
+  const serverName = tls.serverName ?? "a.test";
+  return {
+    host: "a.test",
+    serverName,
+    address: `${ip}:${port}`,
+    ip,
+    port,
+    tls: { ca: [ca.cert], ...tls },
+  };
+}
+
+test("bunDialer() says on another runtime what to use there", {
+  skip: isBun && "this is Bun",
+}, () => {
+  assertThrows(() => bunDialer(), Error, "nodeDialer()");
+});
+
+test("bunDialer() refuses times that no timer can wait for", onBun, () => {
+  assertThrows(() => bunDialer({ lingerMs: -1 }), RangeError, "lingerMs is -1");
+  assertThrows(() => bunDialer({ closeTimeoutMs: NaN }), RangeError, "closeTimeoutMs is NaN");
+});
+
+test(
+  "Bun itself opens a socket, and lets it be written to, before it has checked the certificate (trap 22)",
+  onBun,
+  async () => {
+    await using origin = await startRemoteOrigin({ certificates: [leaf] });
+    const calls: string[] = [];
+    await new Promise<void>((resolve) => {
+      const handlers = {
+        open: () => calls.push("open"),
+        handshake: (_: unknown, success: boolean) => calls.push(`handshake ${success}`),
+        data: () => {},
+        close: () => {
+          calls.push("close");
+          resolve();
+        },
+      };
+      const { Bun } = globalThis as unknown as {
+        Bun: { connect(options: object): Promise<unknown> };
+      };
+      Bun.connect({
+        hostname: "127.0.0.1",
+        port: origin.port,
+        tls: { ca: ca.cert, serverName: "b.test" },
+        socket: handlers,
+      });
+    });
+    // When the first two change places, or the second says true, the dialer must be looked at again.
+    assertEquals(calls, ["open", "handshake false", "close"]);
+  },
+);
+
+test(
+  "dial() shows no client certificate to a server whose key is not pinned (trap 22)",
+  onBun,
+  async () => {
+    await using origin = await startRemoteOrigin({ certificates: [leaf], clientCa: ca.cert });
+    const tls = { clientCertificate: client, pins: [client.pin] };
+    await assertRejects(() => bunDialer().dial(targetOf(origin.port, tls), never), Error, "(pin)");
+    const report = await origin.until({ openSockets: 0, accepted: 1 });
+    assertEquals(report.handshakes, 0);
+    assertEquals(report.connections[0]?.clientCertificate, null);
+  },
+);
+
+test("dial() prefers the server's choice among many protocols (trap 24)", onBun, async () => {
+  await using origin = await startRemoteOrigin({
+    certificates: [leaf],
+    alpn: ["http/1.1", "h2"],
+  });
+  const socket = await bunDialer().dial(
+    targetOf(origin.port, { alpn: ["x".repeat(255), "h2", "http/1.1"] }),
+    never,
+  );
+  assertEquals(socket.info.alpn, "http/1.1");
+  const { connections: [seen] } = await origin.until({ handshakes: 1 });
+  assertEquals(seen?.hello?.alpn, ["x".repeat(255), "h2", "http/1.1"]);
+  socket.close();
+});
+
+test("dial() refuses protocols that do not fit a ClientHello (trap 24)", onBun, async () => {
+  await using origin = await startRemoteOrigin({ certificates: [leaf] });
+  for (const name of ["", "x".repeat(256)]) {
+    await assertRejects(
+      () => bunDialer().dial(targetOf(origin.port, { alpn: ["h2", name] }), never),
+      RangeError,
+      "1 to 255 bytes",
+    );
+  }
+  assertEquals((await origin.report()).accepted, 0);
+});
+
+test("dial() takes a choice of TLS 1.2 suites for a choice of TLS 1.2", onBun, async () => {
+  await using origin = await startRemoteOrigin({ certificates: [leaf] });
+  const ciphers = ["ECDHE-ECDSA-AES256-GCM-SHA384"];
+  const socket = await bunDialer().dial(targetOf(origin.port, { ciphers }), never);
+  assertEquals(socket.info.version, "TLSv1.2");
+  assertEquals(socket.info.cipher, ciphers[0]);
+  socket.close();
+  await assertRejects(
+    () => bunDialer().dial(targetOf(origin.port, { ciphers, minVersion: "TLSv1.3" }), never),
+    UnsupportedOptionError,
+  );
+  assertEquals((await origin.report()).accepted, 1);
+});
+
+test(
+  "dial() rejects with a TypeError for options that Bun cannot read, and leaves no socket",
+  onBun,
+  async () => {
+    await using origin = await startRemoteOrigin({ certificates: [leaf] });
+    const wrong: TlsOptions[] = [
+      { ca: ["no PEM"] },
+      { groups: ["no group"] },
+      { ciphers: ["no cipher"] },
+      { clientCertificate: { cert: client.cert, key: leaf.key } },
+    ];
+    for (const tls of wrong) {
+      await assertRejects(
+        () => bunDialer().dial(targetOf(origin.port, tls), never),
+        TypeError,
+        "The TLS options cannot be used",
+      );
+    }
+    await origin.until({ openSockets: 0 });
+  },
+);
+
+test("dial() verifies an IPv6 literal and sends no name for it", onBun, async () => {
+  await using origin = await startRemoteOrigin({ certificates: [leaf], addresses: ["::1"] });
+  const target = targetOf(origin.port, { serverName: "[::1]" }, "::1");
+  const socket = await bunDialer().dial(target, never);
+  assertEquals(socket.info.remoteAddress, `[::1]:${origin.port}`);
+  const { connections: [seen] } = await origin.until({ handshakes: 1 });
+  assertEquals(seen?.hello?.sni, null);
+  socket.close();
+});
+
+test("onClose tells of a record that does not decrypt", onBun, async () => {
+  await using origin = await startRemoteOrigin({
+    certificates: [leaf],
+    behaviour: { kind: "discard" },
+  });
+  await using relay = await startRelay(origin.port);
+  const socket = await bunDialer().dial(targetOf(relay.port), never);
+  const sink = new RecordingSink();
+  socket.attach(sink);
+  await origin.until({ handshakes: 1 });
+  relay.inject(Uint8Array.of(23, 3, 3, 0, 32, ...new Uint8Array(32)));
+  const error = await sink.closed();
+  assertInstanceOf(error, SocketError);
+  assertEquals(error.failure, "tls");
+  assertEquals(sink.received, 0);
+});
+
+test("close() gives up on a peer that does not read (trap 10)", onBun, async () => {
+  await using origin = await startRemoteOrigin({
+    certificates: [leaf],
+    behaviour: { kind: "discard" },
+  });
+  const socket = await bunDialer({ closeTimeoutMs: 50 }).dial(targetOf(origin.port), never);
+  const sink = new RecordingSink();
+  socket.attach(sink);
+  await origin.until({ handshakes: 1 });
+  await origin.act({ kind: "pause" });
+  socket.write(pattern(0, 32 * megabyte));
+  socket.close();
+  const error = await sink.closed();
+  assertInstanceOf(error, SocketError);
+  assertEquals(error.failure, "timeout");
+  await origin.act({ kind: "resume" });
+  await origin.until({ openSockets: 0 });
+});
+
+test(
+  "close() waits lingerMs for a peer that does not hang up, and reports an orderly end",
+  onBun,
+  async () => {
+    await using origin = await startRemoteOrigin({ certificates: [leaf] });
+    await using relay = await startRelay(origin.port);
+    const socket = await bunDialer({ lingerMs: 50 }).dial(targetOf(relay.port), never);
+    const sink = new RecordingSink();
+    socket.attach(sink);
+    await origin.until({ handshakes: 1 });
+    relay.holdServersEnd();
+    socket.close();
+    assertEquals(await sink.closed(), undefined);
+    const { connections: [seen] } = await origin.until({ openSockets: 0 });
+    assertEquals(seen?.ended, ["close_notify", "fin"]);
+    // It has let go when whatever else is sent to it comes back as a reset.
+    const gone = relay.clientGone();
+    const prod = setInterval(() => relay.inject(new Uint8Array(1)), 10);
+    await gone;
+    clearInterval(prod);
+  },
+);
+
+test("dial() works where node:net has no handle to give, through Bun.connect", onBun, async () => {
+  await using origin = await startRemoteOrigin({
+    certificates: [leaf],
+    behaviour: { kind: "echo" },
+  });
+  await withoutNet(async () => {
+    const dialer = bunDialer();
+    const socket = await dialer.dial(targetOf(origin.port), never);
+    const sink = new RecordingSink();
+    socket.attach(sink);
+    socket.write(pattern(0, megabyte));
+    await sink.bytes(megabyte);
+    assertEquals(sink.mismatch, -1);
+    socket.close();
+    assertEquals(await sink.closed(), undefined);
+    const wrongName = targetOf(origin.port, { serverName: "b.test" });
+    await assertRejects(() => dialer.dial(wrongName, never), Error, "(certificate)");
+    const wrongOptions = targetOf(origin.port, { ca: ["no PEM"] });
+    await assertRejects(() => dialer.dial(wrongOptions, never), TypeError, "Invalid CA");
+    await origin.until({ openSockets: 0, accepted: 2 });
+    await origin.stop();
+    await assertRejects(() => dialer.dial(targetOf(origin.port), never), Error, "(refused)");
+  });
+});
+
+test("dial() through Bun.connect lets go of what connects after the abort", onBun, async () => {
+  await using origin = await startRemoteOrigin({ certificates: [leaf] });
+  await withoutNet(async () => {
+    const abort = new AbortController();
+    const dialling = bunDialer().dial(targetOf(origin.port), abort.signal);
+    const reason = new Error("no longer wanted");
+    abort.abort(reason);
+    assertEquals(await dialling.catch((error) => error), reason);
+    const report = await origin.until({ accepted: 1, openSockets: 0 });
+    assertEquals(report.handshakes, 0);
+  });
+});
+
+/** A port between a client and an origin, where the bytes can be meddled with. */
+interface Relay extends AsyncDisposable {
+  readonly port: number;
+  /** Sends bytes to the client, in clear. */
+  inject(bytes: Uint8Array): void;
+  /** Keeps from the client that the origin hangs up. */
+  holdServersEnd(): void;
+  /** Resolves when the client's socket is no more. */
+  clientGone(): Promise<unknown>;
+}
+
+async function startRelay(originPort: number): Promise<Relay> {
+  let client: net.Socket | undefined;
+  let held = false;
+  const server = net.createServer({ allowHalfOpen: true }, (socket) => {
+    client = socket;
+    const upstream = net.connect({ port: originPort, host: "127.0.0.1", allowHalfOpen: true });
+    socket.on("data", (bytes) => upstream.write(bytes));
+    socket.on("end", () => upstream.end());
+    socket.on("error", () => upstream.destroy());
+    upstream.on("data", (bytes) => void (held || socket.write(bytes)));
+    upstream.on("end", () => void (held || socket.end()));
+    upstream.on("error", () => socket.destroy());
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    port: (server.address() as net.AddressInfo).port,
+    inject: (bytes) => {
+      if (client?.destroyed === false) client.write(bytes);
+    },
+    holdServersEnd: () => {
+      held = true;
+    },
+    clientGone: () => new Promise((resolve) => client?.on("close", resolve)),
+    [Symbol.asyncDispose]: async () => {
+      client?.destroy();
+      server.close();
+      await once(server, "close");
+    },
+  };
+}
+
+/** Runs `body` as on a Bun that does not let a socket be taken over from `node:net`. */
+async function withoutNet(body: () => Promise<void>): Promise<void> {
+  const { getBuiltinModule } = process;
+  process.getBuiltinModule =
+    ((name: string) =>
+      name === "node:net" ? undefined : getBuiltinModule(name)) as typeof getBuiltinModule;
+  try {
+    await body();
+  } finally {
+    process.getBuiltinModule = getBuiltinModule;
+  }
+}

@@ -1,0 +1,65 @@
+/**
+ * The gate: everything that can be said of the code without running the suite. All steps run, so
+ * that one failure does not hide the next.
+ *
+ *     node --import tsx tests/check.ts [words in a step's name]
+ *
+ * @module
+ */
+
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import path from "node:path";
+import process from "node:process";
+import { endTogether, root, run } from "./support/programs.ts";
+
+interface Step {
+  readonly name: string;
+  readonly program: string;
+  readonly args: readonly string[];
+}
+
+const published = ["mod.ts", "src", "adapters"];
+const everything = [...published, "tests", "examples", "bench", "links"]
+  .filter((place) => existsSync(path.join(root, place)));
+// What only Bun can run is run there, with the suite.
+const runnable = readdirSync(path.join(root, "adapters"))
+  .filter((name) => name.endsWith(".ts") && name !== "bun.ts")
+  .map((name) => `adapters/${name}`);
+const { exports } = JSON.parse(readFileSync(path.join(root, "deno.json"), "utf8"));
+
+const steps: readonly Step[] = [
+  { name: "format", program: "dprint", args: ["check"] },
+  { name: "lint", program: "deno", args: ["lint", ...everything] },
+  { name: "types, by Deno", program: "deno", args: ["check", "--doc", ...everything] },
+  { name: "types, by tsc", program: "tsc", args: ["-p", "."] },
+  {
+    name: "documentation",
+    program: "deno",
+    args: ["doc", "--lint", ...Object.values<string>(exports)],
+  },
+  {
+    name: "examples in the documentation",
+    program: "deno",
+    args: ["test", "--doc", "--allow-all", "mod.ts", "src", ...runnable],
+  },
+  { name: "package", program: "deno", args: ["publish", "--dry-run", "--allow-dirty"] },
+];
+
+async function passes({ name, program, args }: Step): Promise<boolean> {
+  const begun = performance.now();
+  const { broken, code, output } = await run(program, args);
+  const passed = code === 0 && broken === undefined;
+  const seconds = ((performance.now() - begun) / 1_000).toFixed(1);
+  if (!passed) console.log(`\n$ ${[program, ...args].join(" ")}\n${output}${broken ?? ""}`);
+  console.log(`${passed ? "ok    " : "FAILED"} ${name} (${seconds} s)`);
+  return passed;
+}
+
+endTogether();
+const words = process.argv.slice(2).join(" ");
+let failed = 0;
+for (const step of steps.filter(({ name }) => name.includes(words))) {
+  if (!await passes(step)) failed++;
+}
+console.log(failed === 0 ? "All steps passed" : `${failed} of ${steps.length} steps failed`);
+if (failed > 0) process.exitCode = 1;

@@ -1,0 +1,104 @@
+/**
+ * The runtimes that the suite runs on: how each is started, and how what it prints is read.
+ *
+ * @module
+ */
+
+import process from "node:process";
+
+/** What came of a run of the suite. */
+export interface Counts {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+  /** The names of the tests that were skipped, with the reason where the runtime tells it. */
+  readonly skips: readonly string[];
+}
+
+/** A runtime that the suite runs on. */
+export interface TestRuntime {
+  /** The program; looked for on the path. */
+  readonly program: string;
+  /** Its arguments, to run these test files. */
+  arguments(files: readonly string[]): string[];
+  /** Reads what it printed, without colours; undefined where it tells no result. */
+  count(output: string): Counts | undefined;
+}
+
+/** The runtimes by name. */
+export const testRuntimes: { readonly [name: string]: TestRuntime } = {
+  deno: {
+    program: "deno",
+    // Types are the gate's concern.
+    arguments: (files) => ["test", "--no-lock", "--allow-all", "--no-check", ...files],
+    count(output) {
+      const summary = last(
+        output,
+        /^(?:ok|FAILED) \| (\d+) passed(?: \([^)]*\))? \| (\d+) failed(?: \([^)]*\))?(?: \| (\d+) ignored)?/gm,
+      );
+      if (!summary) return undefined;
+      const [, passed = "0", failed = "0", skipped = "0"] = summary;
+      return {
+        passed: Number(passed),
+        failed: Number(failed),
+        skipped: Number(skipped),
+        skips: matches(output, /^(.+) \.\.\. ignored \(\d+\w*\)$/gm),
+      };
+    },
+  },
+  bun: {
+    program: "bun",
+    // A path that does not begin with a dot is a filter, which may match other files too.
+    arguments: (files) => ["test", "--timeout", "60000", ...files.map((file) => `./${file}`)],
+    count(output) {
+      if (!/^ *Ran \d+ tests? across/m.test(output)) return undefined;
+      return {
+        passed: number(output, /^ *(\d+) pass$/gm),
+        failed: number(output, /^ *(\d+) fail$/gm),
+        skipped: number(output, /^ *(\d+) skip$/gm) + number(output, /^ *(\d+) todo$/gm),
+        skips: matches(output, /^\(skip\) (.+?)(?: \[[\d.]+\w+\])?$/gm),
+      };
+    },
+  },
+  node: {
+    // This very program, so that whoever chooses a version of Node gets it.
+    program: process.execPath,
+    arguments: (files) => [
+      "--import",
+      "tsx",
+      "--test",
+      "--test-concurrency=2",
+      // Of a whole file.
+      "--test-timeout=120000",
+      "--test-reporter=spec",
+      ...files,
+    ],
+    count(output) {
+      if (!last(output, /^ℹ tests (\d+)$/gm)) return undefined;
+      // A file that ran none of its tests is one test that passed, says Node. It is none.
+      const empty = matches(output, /^✔ (\S+_test\.ts) \([\d.]+ms\)$/gm).length;
+      return {
+        passed: number(output, /^ℹ pass (\d+)$/gm) - empty,
+        failed: number(output, /^ℹ fail (\d+)$/gm)
+          + number(output, /^ℹ cancelled (\d+)$/gm) + empty,
+        skipped: number(output, /^ℹ skipped (\d+)$/gm) + number(output, /^ℹ todo (\d+)$/gm),
+        skips: matches(output, /^﹣ (.+?) \([\d.]+ms\) # (.+)$/gm),
+      };
+    },
+  },
+};
+
+/** The last match: what a test printed of itself comes before the runtime's own words. */
+function last(output: string, pattern: RegExp): RegExpExecArray | undefined {
+  return [...output.matchAll(pattern)].at(-1);
+}
+
+function number(output: string, pattern: RegExp): number {
+  return Number(last(output, pattern)?.[1] ?? 0);
+}
+
+function matches(output: string, pattern: RegExp): string[] {
+  return [...output.matchAll(pattern)].map(([, name = "", reason = "SKIP"]) =>
+    reason === "SKIP" ? name : `${name} (${reason})`
+  );
+}

@@ -1,0 +1,70 @@
+import { assertEquals } from "@std/assert";
+import test from "node:test";
+import { testRuntimes } from "./runtimes.ts";
+
+test("counts are read from what Deno prints", () => {
+  const output = [
+    "running 4 tests from ./tests/a_test.ts",
+    "one ... ok (945µs)",
+    "two ... ignored (0ms)",
+    "",
+    "FAILED | 2 passed (1 step) | 1 failed | 1 ignored (8ms)",
+    "error: Test failed",
+  ].join("\n");
+  assertEquals(testRuntimes.deno?.count(output), {
+    passed: 2,
+    failed: 1,
+    skipped: 1,
+    skips: ["two"],
+  });
+});
+
+test("counts are read from what Bun prints", () => {
+  const output = [
+    "tests/a_test.ts:",
+    "(pass) one [7.03ms]",
+    "(skip) two",
+    "",
+    " 12 pass",
+    " 1 skip",
+    " 1 fail",
+    "Ran 14 tests across 1 file. [175.00ms]",
+  ].join("\n");
+  assertEquals(testRuntimes.bun?.count(output), {
+    passed: 12,
+    failed: 1,
+    skipped: 1,
+    skips: ["two"],
+  });
+});
+
+test("counts are read from what Node prints", () => {
+  const output = [
+    "✔ one (0.615285ms)",
+    "﹣ two (0.108621ms) # no reason to run",
+    "﹣ three (0.108621ms) # SKIP",
+    "✔ /somewhere/tests/empty_test.ts (199.8ms)",
+    "ℹ tests 7",
+    "ℹ suites 0",
+    "ℹ pass 3",
+    "ℹ fail 1",
+    "ℹ cancelled 1",
+    "ℹ skipped 2",
+    "ℹ todo 0",
+  ].join("\n");
+  assertEquals(testRuntimes.node?.count(output), {
+    passed: 2,
+    failed: 3,
+    skipped: 2,
+    skips: ["two (no reason to run)", "three"],
+  });
+});
+
+test("a run that broke off before its summary has no counts", () => {
+  for (const { count } of Object.values(testRuntimes)) {
+    assertEquals(
+      count("one ... ok (945µs)\n(pass) two [7ms]\n✔ three (0.6ms)\nkilled\n"),
+      undefined,
+    );
+  }
+});
