@@ -166,6 +166,26 @@ test("Trap 4: HTTP/1.0 closes unless it is told to keep the connection", () =>
     assertEquals(dials, [1, 1, 1, 2, 3]);
   }));
 
+test("Trap 6: what a server says behind its answer, or unasked, is not read as the next answer", () => {
+  const evil = "HTTP/1.1 500 Evil\r\ncontent-length: 0\r\n\r\n";
+  return withScene({
+    scripts: {
+      "/behind": [{ send: ok("fine") + evil }],
+      "/later": [{ send: ok("fine") }, { waitMs: 10 }, { send: evil }],
+      "*": [{ send: ok("fine") }],
+    },
+  }, async ({ origin, pool, url }) => {
+    for (const path of ["/behind", "/later"]) {
+      assertEquals(await (await pool.request(url(path))).text(), "fine");
+      while (pool.stats().connections > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+      const response = await pool.request(url("/"));
+      assertEquals([response.status, response.connection.reused], [200, false]);
+      await pool.drain(`a.test:${origin.port}`);
+    }
+    await origin.until({ openSockets: 0, accepted: 4 });
+  });
+});
+
 test("Trap 9: a body until the end of the stream is whole with close_notify, be there FIN or not", () =>
   withScene({
     scripts: {
