@@ -7,9 +7,10 @@
 import { assert, assertEquals } from "@std/assert";
 import { nginx } from "../support/nginx.ts";
 import { mismatch } from "../support/pattern.ts";
+import { pause } from "../support/services.ts";
 import { TEXT } from "../support/upstream.ts";
 import { testParty } from "./party_contract.ts";
-import { ask, askOften, clientPort, pause, testWith, ways } from "./support.ts";
+import { ask, askOften, clientPort, testWith, ways } from "./support.ts";
 
 testParty(nginx);
 

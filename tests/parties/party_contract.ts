@@ -8,18 +8,9 @@ import { assert, assertEquals } from "@std/assert";
 import { gunzipSync } from "node:zlib";
 import type { PartyKind } from "../support/party.ts";
 import { mismatch, pattern } from "../support/pattern.ts";
+import { pause } from "../support/services.ts";
 import { TEXT } from "../support/upstream.ts";
-import {
-  ask,
-  askOften,
-  clientPort,
-  explain,
-  pause,
-  sha256,
-  streamOf,
-  testWith,
-  ways,
-} from "./support.ts";
+import { ask, askOften, clientPort, explain, sha256, streamOf, testWith, ways } from "./support.ts";
 
 const LARGE_BYTES = 8 * 1_048_576;
 
@@ -215,10 +206,13 @@ function testReload(kind: PartyKind): void {
         }
       }
     });
-    await has("1");
-    for (let i = 0; i < 3 && failures.length === 0; i++) await has(String(await party.reload()));
-    going = false;
-    await Promise.all(load);
+    try {
+      await has("1");
+      for (let i = 0; i < 3 && failures.length === 0; i++) await has(String(await party.reload()));
+    } finally {
+      going = false;
+      await Promise.all(load);
+    }
     assertEquals(failures, []);
     assertEquals([...statuses], [200]);
     assertEquals([...seen], ["1", "2", "3", "4"]);

@@ -136,11 +136,6 @@ export function streamOf(bytes: Uint8Array, partBytes: number): ReadableStream<U
   });
 }
 
-/** Waits for the next turn of the event loop's timers. */
-export function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
-}
-
 /** An error and all that caused it, in words. */
 export function explain(error: unknown): string {
   return error instanceof Error && error.cause !== undefined

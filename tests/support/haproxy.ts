@@ -6,7 +6,7 @@
 
 import path from "node:path";
 import type { Party, PartyKind, PartySettings } from "./party.ts";
-import { findPort, findProgram, startService, writeFiles } from "./services.ts";
+import { findPort, findProgram, pause, startService, writeFiles } from "./services.ts";
 import { upstreamPort } from "./upstream.ts";
 
 const program = findProgram("haproxy");
@@ -26,16 +26,18 @@ async function start(settings: PartySettings): Promise<Party> {
     port,
   });
   const { child, folder } = service;
-  // The master misses a signal that comes before it says so.
-  const loaded = () => service.said("Loading success", generation);
+  const loads = () => service.said("Loading success");
   return {
     port,
     async reload() {
-      await loaded();
       generation++;
       writeFiles(folder, { "haproxy.cfg": config(folder) });
-      child.kill("SIGUSR2");
-      await loaded();
+      const before = loads();
+      // The master misses a signal that comes while it still settles after its start.
+      for (let tries = 0; tries < 200 && loads() === before; tries++) {
+        if (tries % 40 === 0) child.kill("SIGUSR2");
+        await pause(25);
+      }
       return generation;
     },
     [Symbol.asyncDispose]: () => service[Symbol.asyncDispose](),

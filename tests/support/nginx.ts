@@ -5,8 +5,9 @@
  */
 
 import path from "node:path";
+import process from "node:process";
 import type { Party, PartyKind, PartySettings } from "./party.ts";
-import { findPort, findProgram, run, startService, userName, writeFiles } from "./services.ts";
+import { findPort, findProgram, run, startService, writeFiles } from "./services.ts";
 import { upstreamPort } from "./upstream.ts";
 
 const program = findProgram("nginx");
@@ -47,7 +48,7 @@ function configure(
 ): string {
   return `
 daemon off;
-user ${userName()};
+${process.getuid?.() === 0 ? "user root root;" : ""}
 worker_processes 2;
 pid nginx.pid;
 error_log stderr crit;

@@ -8,7 +8,7 @@ import { type ChildProcess, spawn, type SpawnOptions } from "node:child_process"
 import { once } from "node:events";
 import { accessSync, constants, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
-import { tmpdir, userInfo } from "node:os";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import process from "node:process";
 
@@ -24,19 +24,14 @@ export function findProgram(name: string): string | undefined {
   );
 }
 
-/** The name of whoever runs this. */
-export function userName(): string {
-  return userInfo().username;
-}
-
 /** A running program that listens on a port. */
 export interface Service extends AsyncDisposable {
   /** Its folder, which goes with it. */
   readonly folder: string;
   /** Its process, which does not change. */
   readonly child: ChildProcess;
-  /** Waits until it has said something on its standard error so many times. */
-  said(text: string, times: number): Promise<void>;
+  /** How many times it has said something on its standard error. */
+  said(text: string): number;
 }
 
 /** How a service is started. */
@@ -74,13 +69,7 @@ export async function startService(start: ServiceStart): Promise<Service> {
   const service: Service = {
     folder,
     child,
-    async said(text, times) {
-      for (let tries = 0; tries < TRIES && !ended; tries++) {
-        if (output.split(text).length > times) return;
-        await pause();
-      }
-      throw new Error(`${program} has not said "${text}" ${times} times: ${output}`);
-    },
+    said: (text) => output.split(text).length - 1,
     async [Symbol.asyncDispose]() {
       if (!ended) child.kill("SIGTERM");
       await exit.catch(() => {});
@@ -90,10 +79,15 @@ export async function startService(start: ServiceStart): Promise<Service> {
   };
   for (let tries = 0; tries < TRIES && !ended; tries++) {
     if (await answers(port)) return service;
-    await pause();
+    await pause(PAUSE_MS);
   }
   await service[Symbol.asyncDispose]();
   throw new Error(`${program} does not listen on port ${port}: ${output}`);
+}
+
+/** Waits for some time. */
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 /** Writes files into a folder. */
@@ -148,10 +142,6 @@ function homeIn(folder: string): SpawnOptions {
     cwd: folder,
     env: { ...env, HOME: folder, XDG_CONFIG_HOME: folder, XDG_DATA_HOME: folder },
   };
-}
-
-function pause(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
 }
 
 async function answers(port: number): Promise<boolean> {
