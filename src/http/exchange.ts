@@ -6,6 +6,7 @@
 
 import { describe } from "../core/check.ts";
 import { RequestError, type RequestFailure } from "../core/errors.ts";
+import type { Connection } from "../map/connection.ts";
 import type { Lease } from "../pool/lease.ts";
 import { BodyBuffer, type BodySource } from "./body_buffer.ts";
 import { type BodyReader, openBody } from "./body_reader.ts";
@@ -14,7 +15,7 @@ import { HttpParseError } from "./codec/parse_error.ts";
 import { encodeChunk, encodeLastChunk } from "./codec/request_body.ts";
 import type { ResponseHeaders } from "./codec/response_headers.ts";
 import type { PreparedRequest } from "./request.ts";
-import { PooledResponse } from "./response.ts";
+import { PooledResponse, type ResponseOrigin } from "./response.ts";
 import { Http1Session, type SessionUser } from "./session.ts";
 
 /** What an exchange needs of the pool that it runs in. */
@@ -48,11 +49,9 @@ const FIRST_BYTE_TIMEOUT_MS = 10_000;
 const NO_REUSE = { reuse: false };
 
 /** A request under way. */
-export class Exchange implements SessionUser, BodySource {
+export class Exchange implements SessionUser, BodySource, ResponseOrigin {
   /** What is asked. */
   readonly request: PreparedRequest;
-  /** When it began. */
-  readonly startedAt: number;
   /** By when it must be over. */
   readonly deadline: number;
   /** By when the first byte must have come; `Infinity` where no connection is in doubt. */
@@ -67,8 +66,10 @@ export class Exchange implements SessionUser, BodySource {
   #buffer: BodyBuffer | undefined;
   #trailers: ResponseHeaders | null = null;
   #attempts = 0;
+  /** When it began, or NaN: when it first has a connection, which it then need not wait for. */
+  #startedAt = NaN;
   #sentAt = 0;
-  #queueMs = 0;
+  #headAt = 0;
   /** The request's body, where it is read as it comes. */
   readonly #body: BodyReader | undefined;
   /** Whether a part of the request is not out yet. */
@@ -79,6 +80,7 @@ export class Exchange implements SessionUser, BodySource {
   #over = false;
   /** The lease that has ended: it tells still who answered. */
   #ended: Lease | undefined;
+  #onAbort: (() => void) | undefined;
 
   /** Begins; `host.dispatch` finds it a connection. */
   constructor(
@@ -91,16 +93,24 @@ export class Exchange implements SessionUser, BodySource {
     this.request = request;
     this.#resolve = resolve;
     this.#reject = reject;
-    this.startedAt = host.now();
     const { signal, timeoutMs } = request.options;
     this.#body = request.stream ? openBody(request.stream) : undefined;
-    this.deadline = timeoutMs === undefined ? Infinity : this.startedAt + timeoutMs;
-    if (signal) signal.addEventListener("abort", this.#onAbort, { once: true });
+    this.deadline = timeoutMs === undefined ? Infinity : this.queue() + timeoutMs;
+    if (signal) {
+      this.#onAbort = () => this.#abandon(signal.reason);
+      signal.addEventListener("abort", this.#onAbort, { once: true });
+    }
   }
 
   /** Whether it has ended, well or not. */
   get over(): boolean {
     return this.#over;
+  }
+
+  /** Notes that it waits for a connection. Gives the time when it began. */
+  queue(): number {
+    if (Number.isNaN(this.#startedAt)) this.#startedAt = this.#host.now();
+    return this.#startedAt;
   }
 
   /** Sends the request over a lease, which is the exchange's from now on. */
@@ -119,7 +129,7 @@ export class Exchange implements SessionUser, BodySource {
     this.#lease = lease;
     const { connection } = lease;
     this.#sentAt = lease.startedAt;
-    this.#queueMs = lease.startedAt - this.startedAt;
+    if (Number.isNaN(this.#startedAt)) this.#startedAt = lease.startedAt;
     const session = this.#session = Http1Session.of(connection, this.#host.limits);
     session.begin(this.request.method, this);
     this.#send(lease);
@@ -169,36 +179,59 @@ export class Exchange implements SessionUser, BodySource {
     this.untouchedSince = Infinity;
   }
 
+  /** The URL that is asked. */
+  get url(): string {
+    return this.request.target.url;
+  }
+
+  /** What has arrived of the body. */
+  get buffer(): BodyBuffer {
+    return this.#buffer ??= new BodyBuffer(this);
+  }
+
+  /** The connection that answered. */
+  get connection(): Connection {
+    return this.#answerer.connection;
+  }
+
+  /** Whether it had carried a request before. */
+  get reused(): boolean {
+    return this.#answerer.reused;
+  }
+
+  /** How long it took until the connection was there, in milliseconds. */
+  get queueMs(): number {
+    return this.#sentAt - this.#startedAt;
+  }
+
+  /** How long it took from there to the head of the response, in milliseconds. */
+  get firstByteMs(): number {
+    return this.#headAt - this.#sentAt;
+  }
+
+  /** The trailers, once they are there. */
+  get trailers(): ResponseHeaders | null {
+    return this.#trailers;
+  }
+
   /** Hands the response to the caller. */
   onHead(status: number, statusText: string, headers: ResponseHeaders): void {
     this.#answered = true;
     this.firstByteBy = Infinity;
     const lease = this.#lease ?? this.#ended;
     if (!lease) return;
-    const { connection, reused } = lease;
-    const response = new PooledResponse({
-      url: this.request.target.url,
-      status,
-      statusText,
-      headers,
-      buffer: this.#buffer ?? this.#newBuffer(),
-      connection,
-      reused,
-      queueMs: this.#queueMs,
-      firstByteMs: this.#host.now() - this.#sentAt,
-      trailers: () => this.#trailers,
-      touch: () => this.touch(),
-    });
+    // Where all of the response is there, its end was noted a moment ago.
+    this.#headAt = this.#over ? lease.connection.lastUsedAt : this.#host.now();
     if (!this.#over) {
-      this.untouchedSince = this.#host.now();
+      this.untouchedSince = this.#headAt;
       this.#host.watch(this);
     }
-    this.#resolve(response);
+    this.#resolve(new PooledResponse(status, statusText, headers, this));
   }
 
   /** Keeps a part of the body. */
   onBody(bytes: Uint8Array): void {
-    (this.#buffer ?? this.#newBuffer()).push(bytes);
+    this.buffer.push(bytes);
   }
 
   /** Keeps the trailers. */
@@ -218,7 +251,7 @@ export class Exchange implements SessionUser, BodySource {
     lease.release(reusable ? undefined : NO_REUSE);
     this.#finish();
     this.onDrain();
-    (this.#buffer ?? this.#newBuffer()).end();
+    this.buffer.end();
   }
 
   /** Writes on. */
@@ -258,12 +291,8 @@ export class Exchange implements SessionUser, BodySource {
     this.#abandon(reason ?? this.#error("cancelled", "its body was cancelled"));
   }
 
-  readonly #onAbort = (): void => {
-    this.#abandon(this.request.options.signal?.reason);
-  };
-
-  #newBuffer(): BodyBuffer {
-    return this.#buffer = new BodyBuffer(this);
+  get #answerer(): Lease {
+    return (this.#lease ?? this.#ended)!;
   }
 
   #send(lease: Lease): void {
@@ -360,7 +389,7 @@ export class Exchange implements SessionUser, BodySource {
     if (this.#over) return;
     this.#over = true;
     this.untouchedSince = this.firstByteBy = Infinity;
-    this.request.options.signal?.removeEventListener("abort", this.#onAbort);
+    if (this.#onAbort) this.request.options.signal?.removeEventListener("abort", this.#onAbort);
     this.#host.over(this);
     this.#body?.cancel(reason);
   }

@@ -37,20 +37,18 @@ export interface ResponseConnection {
   readonly timings: RequestTimings;
 }
 
-/** What a response is made of. */
-export interface ResponseParts {
+/** Where a response comes from: what it tells when it is asked. */
+export interface ResponseOrigin {
+  /** The URL that was asked. */
   readonly url: string;
-  readonly status: number;
-  readonly statusText: string;
-  readonly headers: ResponseHeaders;
   readonly buffer: BodyBuffer;
   readonly connection: Connection;
   readonly reused: boolean;
   readonly queueMs: number;
   readonly firstByteMs: number;
-  readonly trailers: () => ResponseHeaders | null;
+  readonly trailers: ResponseHeaders | null;
   /** Called when the body is first touched. */
-  readonly touch: () => void;
+  touch(): void;
 }
 
 /** How much of a body `dump` reads, where it is not told, in bytes. */
@@ -71,17 +69,22 @@ export class PooledResponse {
   readonly statusText: string;
   /** The header fields, cheap until they are read. */
   readonly headers: ResponseHeaders;
-  readonly #parts: ResponseParts;
+  readonly #origin: ResponseOrigin;
   #used = false;
   #stream: ReadableStream<Uint8Array> | undefined;
 
   /** Made by a request. */
-  constructor(parts: ResponseParts) {
-    this.url = parts.url;
-    this.status = parts.status;
-    this.statusText = parts.statusText;
-    this.headers = parts.headers;
-    this.#parts = parts;
+  constructor(
+    status: number,
+    statusText: string,
+    headers: ResponseHeaders,
+    origin: ResponseOrigin,
+  ) {
+    this.url = origin.url;
+    this.status = status;
+    this.statusText = statusText;
+    this.headers = headers;
+    this.#origin = origin;
   }
 
   /** Whether the status is 200 to 299. */
@@ -91,7 +94,7 @@ export class PooledResponse {
 
   /** Which machine answered, over what, and how long it took. */
   get connection(): ResponseConnection {
-    const { connection, firstByteMs, queueMs, reused } = this.#parts;
+    const { connection, firstByteMs, queueMs, reused } = this.#origin;
     const { info } = connection.socket;
     return {
       ip: connection.ip,
@@ -115,7 +118,7 @@ export class PooledResponse {
 
   /** The trailer fields; null until the body has ended, and where there were none. */
   get trailers(): ResponseHeaders | null {
-    return this.#parts.trailers();
+    return this.#origin.trailers;
   }
 
   /**
@@ -126,10 +129,11 @@ export class PooledResponse {
     if (this.#stream) return this.#stream;
     if (this.#used) throw bodyUsedError();
     this.#used = true;
-    const { buffer, touch } = this.#parts;
+    const origin = this.#origin;
+    const { buffer } = origin;
     this.#stream = new ReadableStream<Uint8Array>({
       async pull(controller) {
-        touch();
+        origin.touch();
         const chunk = await buffer.read();
         if (chunk) controller.enqueue(chunk);
         else controller.close();
@@ -148,13 +152,13 @@ export class PooledResponse {
   bytes(): Promise<Uint8Array> {
     if (this.#used) return Promise.reject(bodyUsedError());
     this.#use();
-    return this.#parts.buffer.readAll();
+    return this.#origin.buffer.readAll();
   }
 
   /** Takes the whole body if all of it has arrived; if not, undefined, and nothing is taken. */
   takeBytes(): Uint8Array | undefined {
     if (this.#used) throw bodyUsedError();
-    const bytes = this.#parts.buffer.takeAll();
+    const bytes = this.#origin.buffer.takeAll();
     if (bytes) this.#use();
     return bytes;
   }
@@ -181,7 +185,7 @@ export class PooledResponse {
    */
   async dump(options: { readonly maxBytes?: number } = {}): Promise<void> {
     const maxBytes = checkNumber("maxBytes", options.maxBytes ?? DUMP_BYTES, { min: 0 });
-    const { buffer } = this.#parts;
+    const { buffer } = this.#origin;
     if (this.#used) return;
     this.#use();
     try {
@@ -197,7 +201,7 @@ export class PooledResponse {
 
   #use(): void {
     this.#used = true;
-    this.#parts.touch();
+    this.#origin.touch();
   }
 }
 

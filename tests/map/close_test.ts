@@ -204,3 +204,23 @@ test("take() gives nothing from the moment that close() is called", async () => 
   await closing;
   assertEquals(manager.take("a.example"), undefined);
 });
+
+test("the timers of close() keep the program alive until all is closed (trap 18)", async () => {
+  const it = new MapWorld();
+  const { clock, manager } = it;
+  const held: [delayMs: number, holds: boolean | undefined][] = [];
+  const setTimer = clock.setTimer.bind(clock);
+  Object.assign(clock, {
+    setTimer(callback: () => void, delayMs: number, holds?: boolean) {
+      held.push([delayMs, holds]);
+      return setTimer(callback, delayMs);
+    },
+  });
+  const leased = it.add("a.example", "192.0.2.1");
+  manager.take("a.example");
+  const closing = manager.close({ graceMs: 5_000 });
+  await turns();
+  manager.give(leased);
+  await closing;
+  assertEquals(held, [[5_000, true], [1_000, true]]);
+});

@@ -1,0 +1,157 @@
+/**
+ * Measures `request()` and `fetch()` beside raw sockets, the runtimes' own clients and undici, over
+ * TLS against nginx: requests a second, and microseconds of CPU a request.
+ *
+ * Run it with `node --import tsx bench/http.ts`; each client runs in a process of its own, on the
+ * runtime it belongs to. nginx has one core, the clients, which take turns, have another.
+ *
+ * @module
+ */
+
+import os from "node:os";
+import process from "node:process";
+import { parseArgs } from "node:util";
+import { CLIENTS, OURS } from "./http/clients.ts";
+import { BODIES, startNginx } from "./http/nginx.ts";
+import { type CaseResult, table } from "./http/table.ts";
+import { type BenchRuntime, findRuntime, Worker } from "./http/worker.ts";
+
+const USAGE = `Options, each list with commas:
+  --runtime node,deno,bun    --connections 1,64,256    --body tiny,10k,1m
+  --client hotconn,undici    clients whose names contain one of these
+  --seconds 0.5              how long each turn takes
+  --rounds 5                 how many turns each client has
+  --json                     figures for programs`;
+
+const { values } = parseArgs({
+  options: {
+    runtime: { type: "string", default: "node,deno,bun" },
+    connections: { type: "string", default: "1,64,256" },
+    body: { type: "string", default: Object.keys(BODIES).join() },
+    client: { type: "string", default: "" },
+    seconds: { type: "string", default: "0.5" },
+    rounds: { type: "string", default: "5" },
+    json: { type: "boolean", default: false },
+    help: { type: "boolean", default: false },
+  },
+});
+if (values.help) {
+  console.log(USAGE);
+  process.exit(0);
+}
+const runtimes = values.runtime.split(",") as BenchRuntime["name"][];
+const bodies = values.body.split(",") as (keyof typeof BODIES)[];
+const connectionCounts = values.connections.split(",").map(Number);
+const runMs = Number(values.seconds) * 1000;
+const rounds = Number(values.rounds);
+for (const runtime of runtimes) if (!(runtime in CLIENTS)) fail("runtime", runtime);
+for (const body of bodies) if (!(body in BODIES)) fail("body", body);
+for (const count of connectionCounts) if (!(count >= 1)) fail("connections", count);
+if (!(runMs > 0)) fail("seconds", values.seconds);
+if (!(rounds >= 1)) fail("rounds", values.rounds);
+
+function fail(option: string, value: unknown): never {
+  console.error(`--${option} ${value} is not valid\n${USAGE}`);
+  process.exit(2);
+}
+
+const SERVER_CPU = 0;
+const CLIENT_CPU = os.availableParallelism() > 1 ? 1 : 0;
+
+const results: CaseResult[] = [];
+const nginx = await startNginx(SERVER_CPU);
+try {
+  if (!values.json) {
+    console.log(
+      `${os.cpus().length} × ${os.cpus()[0]?.model.trim()}, nginx ${nginx.version}, one worker, `
+        + `TLS 1.3; ${rounds} turns of ${runMs} ms each, medians\n`,
+    );
+  }
+  for (const name of runtimes) await measureRuntime(findRuntime(name));
+  if (values.json) console.log(JSON.stringify({ nginx: nginx.version, runMs, rounds, results }));
+} finally {
+  await nginx.stop();
+}
+
+async function measureRuntime(runtime: BenchRuntime): Promise<void> {
+  const wanted = values.client.split(",");
+  const names = Object.keys(CLIENTS[runtime.name])
+    .filter((name) => wanted.some((part) => name.includes(part)));
+  const workers = new Map(
+    names.map((name) => [
+      name,
+      new Worker(runtime, name, nginx.target, nginx.caFile, CLIENT_CPU),
+    ]),
+  );
+  try {
+    for (const body of bodies) {
+      for (const connections of connectionCounts) {
+        const result = await measureCase(runtime, workers, body, connections);
+        results.push(result);
+        if (!values.json) console.log(table(result));
+      }
+    }
+  } finally {
+    for (const worker of workers.values()) worker.stop();
+  }
+}
+
+/** What a client did in its turns. */
+interface Turns {
+  readonly perSecond: number[];
+  readonly cpuMicros: number[];
+  error?: string;
+}
+
+/** Lets the clients take turns, so that whatever else the machine does hits all of them alike. */
+async function measureCase(
+  runtime: BenchRuntime,
+  workers: ReadonlyMap<string, Worker>,
+  body: keyof typeof BODIES,
+  connections: number,
+): Promise<CaseResult> {
+  const turns = new Map<string, Turns>();
+  for (const [name, worker] of workers) {
+    const open = { path: `/${body}`, bodyBytes: BODIES[body], connections };
+    const { error } = await worker.tell({ open });
+    turns.set(name, { perSecond: [], cpuMicros: [], ...error !== undefined && { error } });
+  }
+  // The first turn is for the compilers, and counts for nothing.
+  for (let round = 0; round <= rounds; round++) {
+    for (const [name, worker] of workers) {
+      const turn = turns.get(name)!;
+      if (turn.error !== undefined) continue;
+      const answer = await worker.tell({ runMs: round === 0 ? Math.max(runMs, 1_000) : runMs });
+      const { cpuMicros, error, ms, requests } = answer;
+      if (error !== undefined) turn.error = error;
+      else if (round > 0) {
+        turn.perSecond.push(requests! / ms! * 1000);
+        turn.cpuMicros.push(cpuMicros! / requests!);
+      }
+    }
+  }
+  const ours = turns.get(OURS);
+  return {
+    runtime: runtime.version,
+    body,
+    connections,
+    load: os.loadavg()[0]!,
+    clients: [...turns].map(([name, { cpuMicros, error, perSecond }]) =>
+      error !== undefined ? { name, error } : {
+        name,
+        perSecond: median(perSecond),
+        cpuMicros: median(cpuMicros),
+        ...ours?.perSecond.length === rounds && {
+          ratio: median(perSecond.map((rate, round) => ours.perSecond[round]! / rate)),
+          cpuRatio: median(cpuMicros.map((cost, round) => cost / ours.cpuMicros[round]!)),
+        },
+      }
+    ),
+  };
+}
+
+function median(numbers: readonly number[]): number {
+  const sorted = [...numbers].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
