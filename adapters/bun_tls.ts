@@ -38,7 +38,7 @@ const versionNumbers = { "TLSv1.2": 0x0303, "TLSv1.3": 0x0304 } as const;
  */
 export function nativeTlsOptions(target: DialTarget): NativeTlsOptions {
   const { tls } = target;
-  const maxVersion = tls.ciphers === undefined ? tls.maxVersion : maxVersionFor(tls);
+  const maxVersion = tls.ciphers?.length ? versionOf(tls.ciphers, tls) : tls.maxVersion;
   return {
     serverName: nativeServerName(target),
     rejectUnauthorized: tls.dangerouslyAcceptAnyCertificate !== true,
@@ -50,8 +50,8 @@ export function nativeTlsOptions(target: DialTarget): NativeTlsOptions {
       cert: tls.clientCertificate.cert,
       key: tls.clientCertificate.key,
     },
-    ...tls.ciphers && { ciphers: tls.ciphers.join(":") },
-    ...tls.groups && { ecdhCurve: tls.groups.join(":") },
+    ...tls.ciphers?.length && { ciphers: tls.ciphers.join(":") },
+    ...tls.groups?.length && { ecdhCurve: tls.groups.join(":") },
   };
 }
 
@@ -84,17 +84,15 @@ function nativeServerName({ serverName, ip }: DialTarget): string {
 }
 
 // BoringSSL always offers all of TLS 1.3's suites. A list with none of them is a choice of TLS 1.2.
-function maxVersionFor({ ciphers = [], minVersion }: TlsOptions): TlsVersion {
-  if (minVersion === "TLSv1.3" || ciphers.some((name) => /^TLS_(AES|CHACHA20)_/.test(name))) {
-    throw new UnsupportedOptionError(
-      "ciphers",
-      "bun",
-      `it honours suites of TLS 1.2 only, not ${ciphers.join(", ")} from ${
-        minVersion ?? "TLSv1.2"
-      }`,
-    );
-  }
-  return "TLSv1.2";
+function versionOf(ciphers: readonly string[], { minVersion }: TlsOptions): TlsVersion {
+  const tooNew = ciphers.filter((name) => /^TLS_(AES|CHACHA20)_/.test(name));
+  if (tooNew.length === 0 && minVersion !== "TLSv1.3") return "TLSv1.2";
+  const what = tooNew.length > 0 ? tooNew.join(", ") : "minVersion TLSv1.3";
+  throw new UnsupportedOptionError(
+    "ciphers",
+    "bun",
+    `it honours suites of TLS 1.2 only, which rules out ${what}`,
+  );
 }
 
 // Bun takes protocols only as they stand in the ClientHello (RFC 7301 section 3.1): a plain string

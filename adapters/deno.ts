@@ -99,6 +99,10 @@ class DenoDialer implements Dialer {
 
   async dial(target: DialTarget, signal: AbortSignal): Promise<TlsSocket> {
     requireHonoured(this, target.tls);
+    // Deno passes over a text without a certificate, and the caller would trust less than he thinks.
+    if (target.tls.ca?.some((pem) => !pem.includes("-----BEGIN CERTIFICATE-----"))) {
+      throw new TypeError("tls.ca has a text without a certificate in PEM");
+    }
     signal.throwIfAborted();
     const startedAt = performance.now();
     const tcp = await this.#connect(target, signal);

@@ -1,11 +1,11 @@
 /**
- * The live end of {@linkcode nodeDialer}: a `node:tls` socket behind the seam's contract.
+ * The live end of `nodeDialer()` and `plainDialer()`: a socket of Node's behind the seam's contract.
  *
  * @module
  */
 
+import type { Socket } from "node:net";
 import { setTimeout } from "node:timers";
-import type { TLSSocket } from "node:tls";
 import type { SocketSink, TlsInfo, TlsSocket } from "../src/core/dialer.ts";
 import { SocketError } from "../src/core/errors.ts";
 import { socketError } from "./node_errors.ts";
@@ -53,7 +53,7 @@ type State = "open" | "closing" | "ended";
 /** See the module. */
 export class NodeTlsSocket implements TlsSocket {
   readonly info: TlsInfo;
-  readonly #socket: TLSSocket;
+  readonly #socket: Socket;
   readonly #lingerMs: number;
   // What arrived before there was a sink, or in a pause: decryption runs on for some records after
   // reading has stopped. Null where bytes go straight to the sink.
@@ -65,7 +65,7 @@ export class NodeTlsSocket implements TlsSocket {
   // What onClose is owed, once the sink is there and has had its bytes.
   #ending: { readonly error: Error | undefined } | null = null;
 
-  constructor(socket: TLSSocket, reader: Reader, info: TlsInfo, lingerMs: number) {
+  constructor(socket: Socket, reader: Reader, info: TlsInfo, lingerMs: number) {
     this.info = info;
     this.#socket = socket;
     this.#lingerMs = lingerMs;

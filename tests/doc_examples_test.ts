@@ -1,8 +1,8 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import test from "node:test";
 import { detectRuntime } from "../adapters/detect.ts";
-import { examplesOf, runExample } from "./support/doc_examples.ts";
+import { examplesOf, runCode, withResolved } from "./support/doc_examples.ts";
 
 const root = new URL("../", import.meta.url);
 const read = (path: string): string => readFileSync(new URL(path, root), "utf8");
@@ -30,16 +30,18 @@ const files = ["src", "adapters"].flatMap((folder) =>
     .map((file) => `${folder}/${file.replaceAll("\\", "/")}`)
     .filter((file) => file.endsWith(".ts"))
 );
-const examples = ["mod.ts", "README.md", ...files.sort()]
-  .filter((file) => existsSync(new URL(file, root)))
+const examples = ["mod.ts", ...files.sort()]
   .flatMap((file) => examplesOf(file, read(file)));
+
+/** Where the package and its stand-ins stand. */
+const resolve = (specifier: string): string | undefined => targets.get(specifier);
 
 for (const example of examples) {
   // An example of a runtime's own dialer is for that runtime.
   const only = /^adapters\/(deno|bun)\.ts/.exec(example.place)?.[1];
   const skip = only !== undefined && only !== detectRuntime() && `It is for ${only} only`;
   test(`the example at ${example.place} runs`, { skip }, async () => {
-    await runExample(example, (specifier) => targets.get(specifier));
+    await runCode(withResolved(example.code, resolve));
   });
 }
 
@@ -61,5 +63,5 @@ test("an example is taken out of its comment, and a failing one fails", async ()
   assertEquals(found, [
     { place: "a.ts:2", code: "const a = 1;\n\nthrow new Error(`not ${a}`);\n" },
   ]);
-  await assertRejects(() => runExample(found[0]!, () => undefined), Error, "not 1");
+  await assertRejects(() => runCode(found[0]!.code), Error, "not 1");
 });

@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { readdirSync, readFileSync } from "node:fs";
 import test from "node:test";
 import {
@@ -19,6 +19,11 @@ const packages = [
   ...Object.keys(npm.dependencies ?? {}),
   ...Object.keys(npm.peerDependencies ?? {}),
 ];
+
+/** An entry of npm's lock file. */
+interface Locked {
+  readonly optionalDependencies?: { readonly [name: string]: string };
+}
 
 function* sources(folder = ""): Generator<SourceFile> {
   for (const entry of readdirSync(new URL(folder, root), { withFileTypes: true })) {
@@ -133,6 +138,17 @@ test("manifests that disagree are found out", () => {
     "dependency missing: ^1.0.0 and undefined",
     "dependency alias: undefined and ^1.0.0",
   ]);
+});
+
+test("the lock file has a package for every platform, or npm ci refuses it", () => {
+  const lock: { readonly packages: { readonly [place: string]: Locked } } = JSON.parse(
+    read("package-lock.json"),
+  );
+  const wanted = Object.values(lock.packages).flatMap(({ optionalDependencies = {} }) =>
+    Object.keys(optionalDependencies)
+  );
+  assert(wanted.length > 0);
+  assertEquals(wanted.filter((name) => !(`node_modules/${name}` in lock.packages)), []);
 });
 
 test("the lock file names no registry", () => {

@@ -5,7 +5,7 @@
  */
 
 import process from "node:process";
-import { type ConnectionPool, createPool, staticResolver } from "../../mod.ts";
+import { createPool, type HttpPool, staticResolver } from "../../mod.ts";
 import { drive, type LoadPlan } from "./load.ts";
 import type { DemoOptions } from "./options.ts";
 import { Observer } from "./snapshot.ts";
@@ -16,6 +16,8 @@ import { openView } from "./view.ts";
 /** What came of the demo. */
 export interface Outcome {
   readonly tally: Tally;
+  /** How many requests were sent again on another connection. */
+  readonly repeated: number;
   /** Counted by the origins; by the pool where it has none of its own. */
   readonly handshakes: number;
   /** Still open after the pool closed, counted as the handshakes are. */
@@ -27,7 +29,7 @@ const WARM = 8;
 
 /** When the machine stops and comes back, as shares of the time. */
 const STOPS_AT = 0.25;
-const STARTS_AT = 0.45;
+const STARTS_AT = 0.5;
 
 /**
  * Runs the demo. `signal` ends it early.
@@ -53,6 +55,7 @@ export async function runDemo(
     await Promise.all(plan.hosts.map((host) => pool.warm(host, { connections: WARM, signal })));
     tally.note(`${pool.stats().connections} connections are warm`);
     const stopNotes = noteLosses(pool, tally);
+    pool.on("lease", ({ waitedMs }) => waitedMs > 0 && tally.waitedFor(waitedMs));
     const observer = new Observer(pool, tally, stage ? bareIp : (address) => address);
     const view = json ? undefined : openView({ title, seconds, observer, tally });
     const end = AbortSignal.any([signal, AbortSignal.timeout(seconds * 1_000)]);
@@ -65,11 +68,11 @@ export async function runDemo(
       stopNotes();
       view?.end();
     }
-    const { dialErrors, dialing, dials } = pool.stats();
+    const { handshakes, repeated } = observer.look();
     await pool.close();
     const { connections, ending } = pool.stats();
-    const counted = { handshakes: dials - dialErrors - dialing, openSockets: connections + ending };
-    return { tally, ...await stage?.settle() ?? counted };
+    const seen = await stage?.settle() ?? { handshakes, openSockets: connections + ending };
+    return { tally, repeated, ...seen };
   } finally {
     await pool.close({ graceMs: 0 });
   }
@@ -100,7 +103,7 @@ async function play(stage: Stage, tally: Tally, ms: number, end: AbortSignal): P
 }
 
 /** Notes which addresses lose connections, and which have some again. */
-function noteLosses(pool: ConnectionPool, tally: Tally): () => void {
+function noteLosses(pool: HttpPool, tally: Tally): () => void {
   const lost = new Map<string, number>();
   let timer: ReturnType<typeof setTimeout> | undefined;
   const tell = () => {

@@ -4,8 +4,7 @@
  * @module
  */
 
-import type { ConnectionPool } from "../../mod.ts";
-import { get } from "./client.ts";
+import type { HttpPool } from "../../mod.ts";
 import type { Tally } from "./tally.ts";
 
 /** What is asked, and how often. */
@@ -24,9 +23,12 @@ const TICK_MS = 10;
 /** How many requests may be under way; what falls due beyond is left out. */
 const MAX_PENDING = 256;
 
+/** How long a request may take, in milliseconds. */
+const TIMEOUT_MS = 10_000;
+
 /** Asks at an even pace until `signal` aborts; resolves when the last request is done. */
 export async function drive(
-  pool: ConnectionPool,
+  pool: HttpPool,
   plan: LoadPlan,
   tally: Tally,
   signal: AbortSignal,
@@ -36,8 +38,7 @@ export async function drive(
   const begunAt = performance.now();
   let sent = 0;
   const send = () => {
-    const request = get(pool, hosts[sent % hosts.length]!, path())
-      .then((served) => tally.served(served), (error: unknown) => tally.failed(error))
+    const request = ask(pool, `https://${hosts[sent % hosts.length]}${path()}`, tally)
       .finally(() => pending.delete(request));
     pending.add(request);
   };
@@ -52,4 +53,16 @@ export async function drive(
     }, { once: true });
   });
   await Promise.all(pending);
+}
+
+/** Makes one request, and reads its answer to the end. */
+async function ask(pool: HttpPool, url: string, tally: Tally): Promise<void> {
+  try {
+    const response = await pool.request(url, { timeoutMs: TIMEOUT_MS });
+    await response.text();
+    if (response.status >= 500) throw new Error(`The status was ${response.status}`);
+    tally.served(response.connection);
+  } catch (error) {
+    tally.failed(error);
+  }
 }

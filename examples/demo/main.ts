@@ -16,13 +16,16 @@ const runtime = detectRuntime();
 const runtimeName = { deno: "Deno", bun: "Bun", node: "Node" }[runtime];
 const title = `hotconn on ${runtimeName} ${process.versions[runtime]}`;
 
-function summarize({ handshakes, openSockets, tally }: Outcome, options: DemoOptions): string {
-  const { failures, longestWaitMs, requests, retried, waited } = tally;
+function summarize(
+  { handshakes, openSockets, repeated, tally }: Outcome,
+  options: DemoOptions,
+): string {
+  const { failures, longestWaitMs, requests, waited } = tally;
   if (options.json) {
-    return JSON.stringify({ runtime, requests, failures, retried, handshakes, openSockets });
+    return JSON.stringify({ runtime, requests, failures, repeated, handshakes, openSockets });
   }
   return `
-${requests} requests, ${failures} of them failed, ${retried} were asked again on another connection
+${requests} requests, ${failures} of them failed, ${repeated} were sent again on another connection
 ${handshakes} handshakes; ${waited} requests waited for a connection, ${
     longestWaitMs.toFixed(1)
   } ms at most

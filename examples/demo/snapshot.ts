@@ -33,6 +33,8 @@ export interface Snapshot {
   readonly machines: readonly Machine[];
   readonly waiting: number;
   readonly handshakes: number;
+  /** Requests that were sent again on another connection. */
+  readonly repeated: number;
 }
 
 /** How much of the last pace is kept at each look, for a look every 200 ms. */
@@ -81,6 +83,8 @@ export class Observer {
       machines,
       waiting: stats.waiting,
       handshakes: stats.dials - stats.dialErrors - stats.dialing,
+      // Each time a request is sent takes a lease.
+      repeated: Math.max(0, stats.released - this.#tally.requests),
     };
   }
 

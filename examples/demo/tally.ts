@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Served } from "./client.ts";
+import type { ResponseConnection } from "../../mod.ts";
 
 /** Something that happened, and when. */
 export interface Note {
@@ -20,7 +20,6 @@ export class Tally {
   readonly #notes: Note[] = [];
   #requests = 0;
   #failures = 0;
-  #retried = 0;
   #waited = 0;
   #longestWaitMs = 0;
 
@@ -39,17 +38,12 @@ export class Tally {
     return this.#failures;
   }
 
-  /** How many were asked again on another connection. */
-  get retried(): number {
-    return this.#retried;
-  }
-
-  /** How many had to wait for a connection. */
+  /** How many leases were not to be had at once. */
   get waited(): number {
     return this.#waited;
   }
 
-  /** How long the slowest of those waited, in milliseconds. */
+  /** How long the slowest of those took, in milliseconds. */
   get longestWaitMs(): number {
     return this.#longestWaitMs;
   }
@@ -64,17 +58,16 @@ export class Tally {
     return this.#byAddress.get(address) ?? 0;
   }
 
-  /** Counts a request that was served; one that the server refused counts as failed. */
-  served({ address, attempts, status, waitedMs }: Served): void {
-    if (status >= 500) {
-      this.failed(new Error(`The status was ${status}`));
-      return;
-    }
+  /** Counts a request that was served, and by whom. */
+  served({ address }: ResponseConnection): void {
     this.#requests++;
     this.#byAddress.set(address, this.answeredBy(address) + 1);
-    if (attempts > 1) this.#retried++;
-    if (waitedMs > 0) this.#waited++;
-    this.#longestWaitMs = Math.max(this.#longestWaitMs, waitedMs);
+  }
+
+  /** Counts a lease that was not to be had at once. */
+  waitedFor(ms: number): void {
+    this.#waited++;
+    this.#longestWaitMs = Math.max(this.#longestWaitMs, ms);
   }
 
   /** Counts a request that failed. */

@@ -109,7 +109,7 @@ const ansi: Colours = {
 
 function picture({ observer, seconds, tally, title }: Scene, colours: Colours): string[] {
   const { bad, faint, good, strong } = colours;
-  const { handshakes, hosts, machines, waiting }: Snapshot = observer.look();
+  const { handshakes, hosts, machines, repeated, waiting }: Snapshot = observer.look();
   const names = Math.max(12, ...machines.map(({ name }) => name.length)) + 2;
   const widths = hosts.map(({ name }) => Math.max(name.length, 20) + 2);
   const clock = `${(Math.min(tally.elapsedMs / 1_000, seconds)).toFixed(1)} s of ${seconds} s`;
@@ -135,7 +135,7 @@ function picture({ observer, seconds, tally, title }: Scene, colours: Colours): 
     faint(`  ${"".padEnd(names)}${sums.join("")}`),
     "",
     `  ${tally.requests} requests   ${tally.failures > 0 ? bad(failures) : good(failures)}   `
-      + `${tally.retried} asked again   ${handshakes} handshakes   ${waiting} waiting`,
+      + `${repeated} sent again   ${handshakes} handshakes   ${waiting} waiting`,
     "",
   );
   const notes = tally.notes.slice(-NOTES);

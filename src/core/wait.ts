@@ -49,16 +49,16 @@ export class Wait<T> {
       };
       signal.addEventListener("abort", this.#onAbort, { once: true });
     }
-    if (timeoutMs < Infinity) {
-      this.#timer = clock.setTimer(
-        () => {
-          giveUp();
-          this.reject(timeoutError());
-        },
-        timeoutMs,
-        true,
-      );
-    }
+    // Without a deadline too: else the program could end in a pause between two attempts.
+    this.#timer = clock.setTimer(
+      () => {
+        if (timeoutMs === Infinity) return;
+        giveUp();
+        this.reject(timeoutError());
+      },
+      timeoutMs,
+      true,
+    );
   }
 
   /** Whether the wait has ended. */

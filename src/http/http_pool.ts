@@ -58,12 +58,16 @@ export class HttpPool extends ConnectionPool {
    */
   constructor(options: HttpPoolOptions) {
     const { leakTimeoutMs = 30_000, responseLimits, retryShare = 0.2, ...rest } = options;
+    // First of all: a pool that is made has a timer, and nobody to close it if this throws.
+    checkNumber("retryShare", retryShare, { min: 0, max: 1 });
+    checkNumber("leakTimeoutMs", leakTimeoutMs, { min: 1 });
+    const limits = checkLimits(responseLimits);
     super(rest);
     this.#clock = options.clock ?? systemClock;
-    this.#budget = new RetryBudget(checkNumber("retryShare", retryShare, { min: 0, max: 1 }));
-    this.#leakTimeoutMs = checkNumber("leakTimeoutMs", leakTimeoutMs, { min: 1 });
+    this.#budget = new RetryBudget(retryShare);
+    this.#leakTimeoutMs = leakTimeoutMs;
     this.#host = {
-      limits: checkLimits(responseLimits),
+      limits,
       now: () => this.#clock.now(),
       dispatch: (exchange) => this.#dispatch(exchange),
       mayRetry: () => this.#budget.spend(),
@@ -124,10 +128,11 @@ export class HttpPool extends ConnectionPool {
   #dispatch(exchange: Exchange): void {
     const { options, target } = exchange.request;
     const { exclude, ip, signal, tls } = options;
+    const { isPlain: plain } = target;
     try {
-      const choice = ip === undefined && exclude === undefined && tls === undefined
+      const choice = ip === undefined && exclude === undefined && tls === undefined && !plain
         ? undefined
-        : { ip, exclude, tls };
+        : { ip, exclude, tls, plain };
       const lease = this.tryAcquire(target.host, choice);
       if (lease) {
         exchange.start(lease);
@@ -157,9 +162,15 @@ export class HttpPool extends ConnectionPool {
     for (const exchange of this.#watched) {
       if (exchange.deadline <= now) exchange.timeOut();
       else if (exchange.firstByteBy <= now) exchange.doubt();
-      else if (exchange.untouchedSince + this.#leakTimeoutMs <= now) exchange.reclaim();
+      else if (exchange.untouchedSince + this.#leakTimeoutMs <= now) this.#reclaim(exchange);
     }
     if (this.#watched.size > 0) this.#tick = this.#clock.setTimer(() => this.#look(), TICK_MS);
+  }
+
+  #reclaim(exchange: Exchange): void {
+    const { address, host, id: connectionId } = exchange.connection;
+    this.tell("leak", { host, address, connectionId, url: exchange.request.target.url });
+    exchange.reclaim();
   }
 
   /** Ends what stood idle to a machine as long as a connection that has not answered. */

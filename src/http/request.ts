@@ -82,12 +82,16 @@ export interface Target {
   readonly url: string;
   /** The host and port, as the pool takes them. */
   readonly host: string;
+  /** The same as they are sent: the scheme's own port is left out. */
+  readonly hostHeader: string;
+  /** Whether it is `http:`, without TLS. */
+  readonly isPlain: boolean;
   /** The path and query, as they are sent. */
   readonly path: string;
   /** The credentials as a header field, where the URL has them. */
   readonly authorization: string | undefined;
   /** A GET of it without options, once there was one: they are all the same. */
-  plain?: PreparedRequest;
+  get?: PreparedRequest;
 }
 
 /** A body that is sent. */
@@ -142,7 +146,7 @@ const encoder = new TextEncoder();
 /**
  * Reads a URL.
  *
- * @throws {TypeError} It is no URL, or its scheme is not `https:`
+ * @throws {TypeError} It is no URL, or its scheme is another than `https:` and `http:`
  */
 export function readTarget(text: string | URL): Target {
   const known = typeof text === "string" ? targets.get(text) : undefined;
@@ -153,15 +157,19 @@ export function readTarget(text: string | URL): Target {
   } catch (error) {
     throw new TypeError(`The URL ${JSON.stringify(`${text}`)} cannot be read`, { cause: error });
   }
-  if (url.protocol !== "https:") {
-    throw new TypeError(`The URL's scheme must be https:, got ${url.protocol}`);
+  const { protocol } = url;
+  if (protocol !== "https:" && protocol !== "http:") {
+    throw new TypeError(`The URL's scheme must be https: (or http:), got ${protocol}`);
   }
+  const isPlain = protocol === "http:";
   url.hash = "";
   const authorization = url.username || url.password ? basicCredentials(url) : undefined;
   url.username = url.password = "";
   const target: Target = {
     url: url.href,
-    host: url.host,
+    host: isPlain && url.port === "" ? `${url.host}:80` : url.host,
+    hostHeader: url.host,
+    isPlain,
     path: url.pathname + url.search,
     authorization,
   };
@@ -183,7 +191,7 @@ export function prepareRequest(
 ): PreparedRequest | Promise<PreparedRequest> {
   const target = readTarget(url);
   if (given === NO_OPTIONS) {
-    return target.plain ??= prepared(target, "GET", NO_FIELDS, NO_PAYLOAD, given);
+    return target.get ??= prepared(target, "GET", NO_FIELDS, NO_PAYLOAD, given);
   }
   const options = checkOptions(given);
   const { body, method = "GET" } = options;
@@ -248,7 +256,7 @@ function prepared(
   const head = encodeRequest({
     method,
     target: target.path,
-    host: target.host,
+    host: target.hostHeader,
     headers: own.length > 0 ? [...headers, ...own] : headers,
     body: stream ? "chunked" : isSmall ? bytes : bytes?.length ?? null,
   });

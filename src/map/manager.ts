@@ -335,8 +335,9 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
   }
 
   /**
-   * Closes what has been idle for longer than `idleTimeoutMs`, but never what is leased, and no
-   * host below its minimum.
+   * Closes what is idle and may not be leased any more, the coldest first: what is unhealthy, too
+   * old, or has been unused for `idleTimeoutMs`, where its host has more than its minimum. Never
+   * what is leased.
    *
    * @returns How many it closed
    */
@@ -344,11 +345,11 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
     const now = this.#clock.now();
     const wallNow = this.#clock.wallNow();
     let closed = 0;
+    // To the end: one that was made long before it was added stands nearer the front than its use.
     for (let node = this.#maps.idle.back; node;) {
       const { connection } = node.value;
-      if (connection.unusedMs(now, wallNow) < this.#idleTimeoutMs) break;
       node = node.previous;
-      const reason = this.#unfit(connection, now, wallNow);
+      const reason = connection.leases > 0 ? undefined : this.#unfit(connection, now, wallNow);
       if (reason) closed += this.removeConnection(connection, reason);
     }
     return closed;

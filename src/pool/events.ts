@@ -32,6 +32,8 @@ export interface PoolEvents {
   release: ConnectionEvent & { readonly heldMs: number; readonly kept: boolean };
   /** A connection has left the maps. */
   evict: ConnectionEvent & { readonly reason: EvictReason; readonly error?: Error };
+  /** A response whose body nobody read, dumped or cancelled loses its connection. */
+  leak: ConnectionEvent & { readonly url: string };
   /** The pool is closed, and everything in it. */
   closed: { readonly graceMs: number };
 }

@@ -13,6 +13,8 @@ import type { Resolver } from "../hosts/resolver.ts";
 export interface PoolOptions {
   /** Opens the sockets. */
   readonly dialer: Dialer | Promise<Dialer>;
+  /** Opens the sockets of `http:` URLs, without TLS; where there is none, they are refused. */
+  readonly plainDialer?: Dialer;
   /** Finds the addresses of hosts. */
   readonly resolver: Resolver;
   /** The TLS parameters of every connection, unless a lease asks for others. */
@@ -113,7 +115,9 @@ export interface PoolOptions {
 }
 
 /** Every option, with its default where it was left out. */
-export type ResolvedPoolOptions = Required<PoolOptions>;
+export type ResolvedPoolOptions =
+  & Required<Omit<PoolOptions, "plainDialer">>
+  & Pick<PoolOptions, "plainDialer">;
 
 interface NumberOption {
   readonly fallback: number;
@@ -139,7 +143,7 @@ const NUMBERS: { readonly [name: string]: NumberOption } = {
   maxRetries: { fallback: 1, min: 0, whole: true },
 };
 
-const OBJECTS = ["dialer", "resolver", "tls", "clock"];
+const OBJECTS = ["dialer", "plainDialer", "resolver", "tls", "clock"];
 
 /**
  * Checks a pool's options, and fills in the defaults.
@@ -148,9 +152,12 @@ const OBJECTS = ["dialer", "resolver", "tls", "clock"];
  */
 export function resolvePoolOptions(options: PoolOptions): ResolvedPoolOptions {
   checkNames("createPool()", options, [...OBJECTS, ...Object.keys(NUMBERS)]);
-  const { dialer, resolver, tls = {}, clock = systemClock } = options;
+  const { clock = systemClock, dialer, plainDialer, resolver, tls = {} } = options;
   if (typeof dialer !== "object" || dialer === null || !("dial" in dialer || "then" in dialer)) {
     throw new TypeError(`dialer must be a Dialer, got ${describe(dialer)}`);
+  }
+  if (plainDialer !== undefined && typeof plainDialer?.dial !== "function") {
+    throw new TypeError(`plainDialer must be a Dialer, got ${describe(plainDialer)}`);
   }
   if (typeof resolver?.resolve !== "function") {
     throw new TypeError(`resolver must be a Resolver, got ${describe(resolver)}`);
@@ -160,5 +167,5 @@ export function resolvePoolOptions(options: PoolOptions): ResolvedPoolOptions {
     const given = options[name as keyof PoolOptions];
     numbers[name] = given === undefined ? fallback : checkNumber(name, given, bounds);
   }
-  return { dialer, resolver, tls, clock, ...numbers } as ResolvedPoolOptions;
+  return { dialer, plainDialer, resolver, tls, clock, ...numbers } as ResolvedPoolOptions;
 }

@@ -23,7 +23,7 @@ import { type PoolOptions, type ResolvedPoolOptions, resolvePoolOptions } from "
 import { HostQueue } from "./queue.ts";
 import { DialScheduler } from "./scheduler.ts";
 import { hostStats, type PoolStats } from "./stats.ts";
-import { TlsProfiles } from "./tls_profiles.ts";
+import { PLAIN, type TlsProfile, TlsProfiles } from "./tls_profiles.ts";
 import { Waiter } from "./waiter.ts";
 import { type WarmResult, WarmUp } from "./warm_up.ts";
 
@@ -35,6 +35,8 @@ export interface AcquireOptions extends AddressChoice {
   readonly timeoutMs?: number | undefined;
   /** Other TLS parameters than the pool's. */
   readonly tls?: TlsOptions | undefined;
+  /** Without TLS, over the pool's `plainDialer`. */
+  readonly plain?: boolean | undefined;
 }
 
 /** How a host is warmed. */
@@ -55,7 +57,7 @@ export interface CloseOptions {
   readonly graceMs?: number;
 }
 
-const ACQUIRE_OPTIONS = ["signal", "timeoutMs", "ip", "exclude", "tls"];
+const ACQUIRE_OPTIONS = ["signal", "timeoutMs", "ip", "exclude", "tls", "plain"];
 
 /** How many spellings of hosts are remembered, so that none is parsed twice. */
 const MAX_SPELLINGS = 10_000;
@@ -253,6 +255,11 @@ export class ConnectionPool implements AsyncDisposable {
     return this.#events.on(type, listener, options);
   }
 
+  /** Tells an event to whoever listens. */
+  protected tell<Type extends keyof PoolEvents>(type: Type, event: PoolEvents[Type]): void {
+    this.#events.emit(type, event);
+  }
+
   /** The pool's figures now: plain data, a copy. */
   stats(): PoolStats {
     let leased = 0;
@@ -299,7 +306,15 @@ export class ConnectionPool implements AsyncDisposable {
 
   #queueFor(host: string, options: AcquireOptions | undefined): HostQueue {
     if (this.#closing) throw new ClosedError("pool");
-    if (options?.tls) return this.#queue(parseHost(host), options.tls);
+    if (options?.plain) {
+      if (!this.#options.plainDialer) {
+        throw new TypeError(
+          "Nothing is dialled without TLS, as for http:, unless the pool has a plainDialer",
+        );
+      }
+      return this.#queue(parseHost(host), PLAIN);
+    }
+    if (options?.tls) return this.#queue(parseHost(host), this.#profiles.of(options.tls));
     return this.#spellings.get(host) ?? this.#spell(host);
   }
 
@@ -317,8 +332,7 @@ export class ConnectionPool implements AsyncDisposable {
     return queue;
   }
 
-  #queue(host: Host, tls?: TlsOptions): HostQueue {
-    const profile = tls ? this.#profiles.of(tls) : this.#profiles.default;
+  #queue(host: Host, profile: TlsProfile = this.#profiles.default): HostQueue {
     const key = `${host.text} ${profile.name}`;
     let queue = this.#queues.get(key);
     if (!queue) this.#queues.set(key, queue = new HostQueue(host, profile, this.#takeBack));

@@ -30,6 +30,9 @@ const WEIGHT = 0.2;
 /** After how many times the usual hold without a release the pace is held to be broken. */
 const BROKEN_PACE = 3;
 
+/** How long a stall must last after it was first seen, in milliseconds. */
+const CONFIRM_MS = 10;
+
 /** One host with one TLS profile. */
 export class HostQueue {
   /** The host. */
@@ -50,6 +53,7 @@ export class HostQueue {
   lastReturnAt = 0;
   #holdMs: number | undefined;
   #dialMs: number | undefined;
+  #stallSeenAt: number | undefined;
 
   /** Makes a queue where nobody waits. */
   constructor(
@@ -65,6 +69,7 @@ export class HostQueue {
   /** Notes that a lease ended, and how long it was held, in milliseconds. */
   noteReturn(now: number, ms: number): void {
     this.lastReturnAt = now;
+    this.#stallSeenAt = undefined;
     this.#holdMs = this.#holdMs === undefined ? ms : this.#holdMs + (ms - this.#holdMs) * WEIGHT;
   }
 
@@ -103,8 +108,20 @@ export class HostQueue {
       // Nobody has come back yet: one dial cannot be wrong, and after its time nothing is counted on.
       return stalledMs < this.#dialMs ? 1 : waiters;
     }
-    if (stalledMs > BROKEN_PACE * this.#holdMs && stalledMs > this.#dialMs) return waiters;
-    const served = connections * this.#dialMs / Math.max(this.#holdMs, stalledMs, Number.MIN_VALUE);
+    if (this.#paceIsBroken(stalledMs, now)) return waiters;
+    const served = connections * this.#dialMs / Math.max(this.#holdMs, Number.MIN_VALUE);
     return Math.max(0, Math.ceil(waiters - served));
+  }
+  /**
+   * Whether connections have stopped coming back. A program that was busy sees a stall that is none:
+   * what has arrived meanwhile is not read yet. So it takes two looks, and time between them.
+   */
+  #paceIsBroken(stalledMs: number, now: number): boolean {
+    if (stalledMs <= BROKEN_PACE * (this.#holdMs ?? 0) || stalledMs <= this.dialMs) {
+      this.#stallSeenAt = undefined;
+      return false;
+    }
+    this.#stallSeenAt ??= now;
+    return now - this.#stallSeenAt >= CONFIRM_MS;
   }
 }

@@ -16,6 +16,7 @@ import type { ConnectionManager } from "../map/manager.ts";
 import type { PoolEvents } from "./events.ts";
 import type { ResolvedPoolOptions } from "./options.ts";
 import type { Dial, HostQueue } from "./queue.ts";
+import { PLAIN } from "./tls_profiles.ts";
 import type { Waiter } from "./waiter.ts";
 
 /** What the scheduler works with, all of it the pool's. */
@@ -362,7 +363,8 @@ export class DialScheduler {
     const { host, tls } = queue;
     let counted = true;
     try {
-      const dialer = await options.dialer;
+      const dialer = await (tls === PLAIN ? options.plainDialer : options.dialer);
+      if (!dialer) throw new TypeError("The pool has no plainDialer");
       const socket = await dialer.dial(
         {
           host: host.text,

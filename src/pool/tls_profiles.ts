@@ -8,6 +8,9 @@
 import { checkNames, describe } from "../core/check.ts";
 import type { TlsCapability, TlsOptions } from "../core/dialer.ts";
 
+/** What stands for no TLS at all among the profiles. */
+export const PLAIN: TlsProfile = { name: "plain", options: {} };
+
 /** A named set of TLS parameters. */
 export interface TlsProfile {
   /** The name: what the maps, and people, know it by. It tells no secret. */

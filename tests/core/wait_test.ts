@@ -103,11 +103,13 @@ test("the deadline ends the wait with its own error, after it gave up, and not a
   assertEquals(setting.told.length, 2);
 });
 
-test("Wait without a deadline sets no timer, and one of no time ends on the next turn", async () => {
+test("Wait without a deadline never times out, and one of no time ends on the next turn", async () => {
   for (const timeoutMs of [undefined, Infinity]) {
     const { clock, wait } = begin({ timeoutMs });
-    assertEquals(clock.timers, 0);
+    clock.advance(Number.MAX_SAFE_INTEGER);
+    assertFalse(wait.settled);
     wait.resolve("");
+    assertEquals(clock.timers, 0);
   }
   const setting = begin({ timeoutMs: 0 });
   assertFalse(setting.wait.settled);

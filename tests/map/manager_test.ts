@@ -191,6 +191,10 @@ test("getConnection() prefers a healthy connection, then an idle one, then one i
   assertStrictEquals(manager.getConnection("192.0.2.1"), draining);
   manager.removeConnection(draining);
   assertStrictEquals(manager.getConnection("192.0.2.1"), sick);
+  // Of two that are as good as each other, the one that came first.
+  sick.healthy = true;
+  it.add("sick.example", "192.0.2.1");
+  assertStrictEquals(manager.getConnection("192.0.2.1"), sick);
 });
 
 test("a host never gets a connection to the same address that is another host's (trap 16)", async () => {

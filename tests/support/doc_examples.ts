@@ -32,25 +32,26 @@ export function examplesOf(file: string, text: string): Example[] {
 }
 
 /**
- * Runs an example to its end.
+ * Puts URLs in place of the names of packages that code imports.
  *
- * @param resolve Gives the URL of a package that the example imports, where it is not the runtime's
+ * @param resolve Gives the URL of a package, or undefined to leave its name
  */
-export async function runExample(
-  { code }: Example,
+export function withResolved(
+  code: string,
   resolve: (specifier: string) => string | undefined,
-): Promise<void> {
+): string {
+  return code.replace(/(\bfrom )"([^"]+)"/g, (text, from: string, specifier: string) => {
+    const url = resolve(specifier);
+    return url === undefined ? text : `${from}${JSON.stringify(url)}`;
+  });
+}
+
+/** Runs code, whatever the name of its file, to its end. */
+export async function runCode(code: string): Promise<void> {
   const folder = mkdtempSync(path.join(tmpdir(), "hotconn-example-"));
   try {
     const file = path.join(folder, "example.mts");
-    const resolved = code.replace(
-      /(\bfrom )"([^"]+)"/g,
-      (text, from: string, specifier: string) => {
-        const url = resolve(specifier);
-        return url === undefined ? text : `${from}${JSON.stringify(url)}`;
-      },
-    );
-    writeFileSync(file, resolved);
+    writeFileSync(file, code);
     await import(pathToFileURL(file).href);
   } finally {
     rmSync(folder, { recursive: true });

@@ -18,6 +18,8 @@ export interface RunOptions {
   readonly show?: boolean;
   /** After how many milliseconds it is ended, with all that it started. */
   readonly timeoutMs?: number;
+  /** Variables of its environment, besides this program's own. */
+  readonly environment?: { readonly [name: string]: string };
 }
 
 /** What came of a program. */
@@ -40,12 +42,12 @@ export function run(
   args: readonly string[],
   options: RunOptions = {},
 ): Promise<RunResult> {
-  const { show = false, timeoutMs = 600_000 } = options;
+  const { environment = {}, show = false, timeoutMs = 600_000 } = options;
   return new Promise((resolve) => {
     // A group of its own: what it started can be ended with it.
     const child = spawn(program, args, {
       cwd: root,
-      env: environment(),
+      env: { ...ownEnvironment(), ...environment },
       stdio: ["ignore", "pipe", "pipe"],
       detached: true,
     });
@@ -95,7 +97,7 @@ function kill(child: ChildProcess): void {
 }
 
 /** The packages' programs and this very Node go first. */
-function environment(): NodeJS.ProcessEnv {
+function ownEnvironment(): NodeJS.ProcessEnv {
   const { FORCE_COLOR: _color, NODE_TEST_CONTEXT: _context, PATH = "", ...rest } = process.env;
   const folders = [path.join(root, "node_modules", ".bin")];
   if (process.versions["bun"] === undefined && process.versions["deno"] === undefined) {

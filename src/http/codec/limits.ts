@@ -4,6 +4,8 @@
  * @module
  */
 
+import { checkNames } from "../../core/check.ts";
+
 /** The limits of a response. What goes past one is refused with an `HttpParseError`. */
 export interface ResponseLimits {
   /**
@@ -60,10 +62,12 @@ const LEAST_LINE = 13;
 /**
  * Checks limits, and fills in those that are not named.
  *
+ * @throws {TypeError} There is no such limit
  * @throws {RangeError} A limit is not an integer, or out of range: names it, its value, the range
  */
 export function checkLimits(limits: ResponseLimits = DEFAULT_LIMITS): CheckedLimits {
   if (limits === DEFAULT_LIMITS) return DEFAULT_LIMITS;
+  checkNames("responseLimits", limits, Object.keys(DEFAULT_LIMITS));
   return Object.freeze({
     maxLineBytes: check(limits, "maxLineBytes", LEAST_LINE),
     maxHeadBytes: check(limits, "maxHeadBytes", LEAST_LINE + 4),

@@ -202,13 +202,15 @@ function testOwnEndings(name: string, under: DialerUnderTest): void {
   test(`${name}: destroy() within onData stops the flow`, () =>
     withOrigin(under, {
       behaviour: { kind: "source", bytes: megabyte },
-    }, async ({ origin, dial }) => {
-      const { socket, sink } = await dial();
+    }, async ({ origin, dialBare }) => {
+      const socket = await dialBare();
+      const sink = new RecordingSink();
       let chunks = 0;
       sink.onChunk = () => {
         chunks++;
         socket.destroy();
       };
+      socket.attach(sink);
       await sink.closed();
       await origin.until({ openSockets: 0 });
       assertEquals(chunks, 1);

@@ -1,0 +1,49 @@
+import { assertEquals, assertFalse, assertStringIncludes, assertThrows } from "@std/assert";
+import test from "node:test";
+import { checkNames, checkNumber, describe } from "../../src/core/check.ts";
+
+test("checkNumber() gives back what is within its bounds, the bounds included", () => {
+  assertEquals(checkNumber("n", 0, { min: 0 }), 0);
+  assertEquals(checkNumber("n", 1.5, { min: 1, max: 2 }), 1.5);
+  assertEquals(checkNumber("n", 2, { min: 1, max: 2, whole: true }), 2);
+  assertEquals(checkNumber("n", Infinity, { min: 1 }), Infinity);
+  assertEquals(checkNumber("n", Infinity, { min: 1, whole: true }), Infinity);
+});
+
+test("checkNumber() refuses the rest, with the option, the value and what would be valid", () => {
+  const bounded = { min: 1, max: 5, whole: true };
+  const cases: readonly [unknown, Parameters<typeof checkNumber>[2], string][] = [
+    [0, bounded, "n must be a whole number from 1 to 5, got 0"],
+    [6, bounded, "n must be a whole number from 1 to 5, got 6"],
+    [1.5, bounded, "n must be a whole number from 1 to 5, got 1.5"],
+    [Infinity, bounded, "n must be a whole number from 1 to 5, got Infinity"],
+    [-1, { min: 0 }, "n must be a number of at least 0, got -1"],
+    [-Infinity, { min: 0 }, "n must be a number of at least 0, got -Infinity"],
+  ];
+  for (const [value, bounds, message] of cases) {
+    assertEquals(assertThrows(() => checkNumber("n", value, bounds), RangeError).message, message);
+  }
+  for (const [value, got] of [[NaN, "NaN"], ["5", "string"], [null, "null"], [[5], "an array"]]) {
+    const error = assertThrows(() => checkNumber("n", value, { min: 0 }), TypeError);
+    assertEquals(error.message, `n must be a number of at least 0, got ${got}`);
+  }
+});
+
+test("checkNames() refuses a name that nobody knows, and says which are known", () => {
+  checkNames("it()", { a: 1, b: undefined }, ["a", "b", "c"]);
+  const error = assertThrows(() => checkNames("it()", { a: 1, d: 2 }, ["a", "b"]), TypeError);
+  assertEquals(error.message, "Unknown option \"d\" of it(): it takes a, b");
+});
+
+test("describe() never shows what a value holds", () => {
+  const secrets = ["secret", { key: "secret" }, ["secret"], () => "secret", Symbol("secret")];
+  for (const value of secrets) assertFalse(describe(value).includes("secret"));
+  assertEquals([undefined, null, 5, true, ""].map(describe), [
+    "undefined",
+    "null",
+    "5",
+    "boolean",
+    "string",
+  ]);
+  assertStringIncludes(describe([]), "array");
+});

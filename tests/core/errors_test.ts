@@ -1,0 +1,78 @@
+import { assert, assertEquals, assertInstanceOf, assertStrictEquals } from "@std/assert";
+import test from "node:test";
+import * as errors from "../../src/core/errors.ts";
+
+const cause = new Error("the cause");
+
+/** One of each. */
+const all: { readonly [name: string]: errors.HotconnError } = {
+  HotconnError: new errors.HotconnError("anything"),
+  DialError: new errors.DialError(
+    { host: "a.example", address: "192.0.2.1", phase: "tcp", failure: "refused" },
+    "nobody listens",
+    { cause },
+  ),
+  SocketError: new errors.SocketError("reset", "by the peer", { cause }),
+  UnsupportedOptionError: new errors.UnsupportedOptionError("pins", "deno", "use node"),
+  ClosedError: new errors.ClosedError("pool"),
+  LimitError: new errors.LimitError("host", 5, "a.example"),
+  AcquireTimeoutError: new errors.AcquireTimeoutError("a.example", 5, "all busy", { cause }),
+  WaiterLimitError: new errors.WaiterLimitError("a.example", 5),
+  HostUnavailableError: new errors.HostUnavailableError("a.example", [
+    { address: "192.0.2.1", error: new Error("the first") },
+    { address: "192.0.2.2", error: cause },
+  ]),
+  ResolveError: new errors.ResolveError("a.example", "no such name", { cause }),
+  LeaseReleasedError: new errors.LeaseReleasedError("a.example"),
+  LockTimeoutError: new errors.LockTimeoutError("shared", 5),
+};
+
+test("every error of hotconn has its class's name and a code of its own", () => {
+  assertEquals(new Set(Object.keys(all)), new Set(Object.keys(errors)));
+  const codes = new Set<string>();
+  for (const [name, error] of Object.entries(all)) {
+    assertInstanceOf(error, errors.HotconnError);
+    assertEquals(error.name, name);
+    assertEquals(error.constructor.name, name);
+    assert(/^HOTCONN(_[A-Z]+)*$/.test(error.code), error.code);
+    codes.add(error.code);
+    assertEquals(String(error), `${name}: ${error.message}`);
+  }
+  assertEquals(codes.size, Object.keys(all).length);
+});
+
+test("an error's message is a sentence without a full stop that names what it is about", () => {
+  for (const [name, error] of Object.entries(all)) {
+    if (name === "HotconnError") continue;
+    assert(/^[A-Z].*[^.]$/.test(error.message), error.message);
+  }
+  assertEquals(
+    all["DialError"]?.message,
+    "Dial of a.example at 192.0.2.1 failed (refused): nobody listens",
+  );
+  assertEquals(
+    all["LimitError"]?.message,
+    "Connection refused by the limit of 5 for host a.example",
+  );
+});
+
+test("an error keeps its cause, and has none where there is none", () => {
+  for (const name of ["DialError", "SocketError", "AcquireTimeoutError", "ResolveError"]) {
+    assertStrictEquals(all[name]?.cause, cause, name);
+  }
+  assertEquals("cause" in new errors.AcquireTimeoutError("a.example", 5, "all busy"), false);
+});
+
+test("HostUnavailableError tells each address's failure, the last of them as its cause", () => {
+  const error = all["HostUnavailableError"];
+  assertInstanceOf(error, errors.HostUnavailableError);
+  assertEquals(error.failures.map(({ address }) => address), ["192.0.2.1", "192.0.2.2"]);
+  assertStrictEquals(error.cause, cause);
+  assertEquals(
+    error.message,
+    "Host a.example has no address that answers: the first; the cause",
+  );
+  const without = new errors.HostUnavailableError("a.example", []);
+  assertEquals(without.message, "Host a.example has no address to dial");
+  assertEquals("cause" in without, false);
+});

@@ -1,0 +1,266 @@
+/**
+ * Deadlines, doubts, leaks and the retry budget, on a clock that the test moves.
+ *
+ * @module
+ */
+
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { test } from "node:test";
+import { memoryDialer, type MemorySocket } from "../../adapters/memory.ts";
+import { ManualClock } from "../../src/core/clock.ts";
+import { RequestError } from "../../src/core/errors.ts";
+import { staticResolver } from "../../src/hosts/resolver.ts";
+import { HttpPool, type HttpPoolOptions } from "../../src/http/http_pool.ts";
+import { ok } from "../support/http_scene.ts";
+import { turns } from "../support/turns.ts";
+
+const URL_A = "https://a.test/";
+const encoder = new TextEncoder();
+
+interface It extends AsyncDisposable {
+  readonly pool: HttpPool;
+  readonly clock: ManualClock;
+  /** Every socket ever dialled. */
+  readonly sockets: readonly MemorySocket[];
+  /** Every piece that was written, as text. */
+  readonly written: readonly string[];
+  /** Moves the clock in small steps. */
+  pass(ms: number): Promise<void>;
+}
+
+type OnWrite = (socket: MemorySocket, text: string) => void;
+
+const answers: OnWrite = (socket) => void socket.receive(encoder.encode(ok("fine")));
+
+/** Makes a pool whose peers do as `onWrite` says. At its end nothing may be left. */
+function memoryScene(onWrite: OnWrite, options: Partial<HttpPoolOptions> = {}): It {
+  const clock = new ManualClock();
+  const sockets: MemorySocket[] = [];
+  const written: string[] = [];
+  const decoder = new TextDecoder();
+  const dialer = memoryDialer({
+    clock,
+    script: () => ({
+      socket: {
+        onWrite: (socket, bytes) => {
+          if (!sockets.includes(socket)) sockets.push(socket);
+          const text = decoder.decode(bytes);
+          written.push(text);
+          onWrite(socket, text);
+        },
+      },
+    }),
+  });
+  const resolver = staticResolver({ "a.test": ["192.0.2.1"] });
+  const pool = new HttpPool({ resolver, ...options, dialer, clock });
+  return {
+    pool,
+    clock,
+    sockets,
+    written,
+    async pass(ms) {
+      for (let passed = 0; passed < ms; passed += 50) {
+        clock.advance(50);
+        await turns();
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      pool.manager.checkInvariants();
+      await pool.close({ graceMs: 0 });
+      assertEquals([dialer.sockets.size, dialer.dialing, clock.timers], [0, 0, 0]);
+      assertEquals(pool.stats().connections, 0);
+    },
+  };
+}
+
+/** Says how a promise stands. */
+function watch(promise: Promise<unknown>): { state: string } {
+  const seen = { state: "pending" };
+  promise.then(() => seen.state = "done", (error) => seen.state = `${error}`);
+  return seen;
+}
+
+test("A request that its peer answers within the write itself leaves the exchange in order", async () => {
+  await using it = memoryScene(answers);
+  const stream = () =>
+    new ReadableStream<Uint8Array>({
+      start(controller) {
+        controller.enqueue(new Uint8Array(3));
+        controller.close();
+      },
+    });
+  for (const body of [undefined, "x", new Uint8Array(100_000), stream()]) {
+    const options = body === undefined ? {} : { method: "PUT", body };
+    await it.pass(6_000);
+    assertEquals(await (await it.pool.request(URL_A, options)).text(), "fine");
+    await turns();
+  }
+  // What was answered before it was out: trap 2. The last connection is gone, too.
+  const { connections, dials } = it.pool.stats();
+  assertEquals([connections, dials], [0, 2]);
+  await it.pass(100);
+});
+
+test("A connection that ends on its way to a request costs nothing, even a POST", async () => {
+  await using it = memoryScene((socket, text) => text.includes("/hold") || answers(socket, text), {
+    maxConnectionsPerIp: 1,
+  });
+  const first = await it.pool.acquire("a.test");
+  const post = it.pool.request(URL_A, { method: "POST", body: "x" });
+  await turns();
+  first.release();
+  // It has been given to the one that waits, who has not heard of it yet.
+  it.pool.manager.removeConnection("192.0.2.1");
+  await it.pass(50);
+  assertEquals(await (await post).text(), "fine");
+  assertEquals(it.written.length, 1);
+});
+
+test("Trap 8: a warm connection that stood idle is doubted as a used one is", async () => {
+  let silent = true;
+  await using it = memoryScene((socket, text) => silent || answers(socket, text));
+  await it.pool.warm("a.test", { connections: 2 });
+  await it.pool.warm("a.test", { connections: 0 });
+  await it.pass(6_000);
+  const request = it.pool.request(URL_A);
+  const seen = watch(request);
+  await it.pass(9_900);
+  assertEquals([seen.state, it.written.length], ["pending", 1]);
+  silent = false;
+  await it.pass(200);
+  assertEquals(await (await request).text(), "fine");
+  const { connections, dials } = it.pool.stats();
+  assertEquals([connections, dials, it.written.length], [1, 3, 2]);
+});
+
+test("Trap 8: neither a fresh connection is doubted, nor one that has begun to answer", async () => {
+  await using it = memoryScene((socket, text) => {
+    if (text.includes("/begun")) socket.receive(encoder.encode("HTTP/1.1 2"));
+    else if (!text.includes("/slow")) answers(socket, text);
+  });
+  const fresh = it.pool.request(`${URL_A}slow`, { firstByteTimeoutMs: 100 });
+  await it.pass(60_000);
+  assertEquals(it.written.length, 1);
+  it.sockets[0]?.receive(encoder.encode(ok()));
+  await (await fresh).dump();
+  await it.pass(6_000);
+  const begun = it.pool.request(`${URL_A}begun`, { firstByteTimeoutMs: 100 });
+  await it.pass(60_000);
+  assertEquals(it.written.length, 2);
+  it.sockets[0]?.receive(encoder.encode("00 OK\r\ncontent-length: 0\r\n\r\n"));
+  assertEquals((await begun).status, 200);
+});
+
+test("Trap 8: without a retry to spend, a slow answer is waited for", async () => {
+  await using it = memoryScene((socket, text) => {
+    if (text.includes("/die")) socket.end();
+    else if (!text.includes("/slow")) answers(socket, text);
+  }, { retryShare: 0 });
+  for (let i = 0; i < 11; i++) {
+    await assertRejects(() => it.pool.request(`${URL_A}die`, { idempotent: true }), RequestError);
+  }
+  await (await it.pool.request(URL_A)).dump();
+  await it.pass(6_000);
+  const slow = it.pool.request(`${URL_A}slow`, { firstByteTimeoutMs: 100 });
+  await it.pass(30_000);
+  it.sockets.at(-1)?.receive(encoder.encode(ok("late")));
+  assertEquals(await (await slow).text(), "late");
+});
+
+test("Retries spend from a budget: a small reserve, and a share of what is asked", async () => {
+  for (const [retryShare, most] of [[0, 10], [0.2, 30], [1, 100]] as const) {
+    await using it = memoryScene((socket) => socket.end(), { retryShare });
+    for (let i = 0; i < 100; i++) {
+      const error = await assertRejects(() => it.pool.request(URL_A), RequestError);
+      assertEquals(error.maybeActedOn, true);
+    }
+    // Shares do not add up exactly.
+    const repeated = it.written.length - 100;
+    assert(repeated === most || repeated === most - 1, `${repeated} for ${retryShare}`);
+  }
+});
+
+test("What was saved up of the budget is bounded", async () => {
+  let dying = false;
+  await using it = memoryScene((socket, text) => dying ? socket.end() : answers(socket, text));
+  for (let i = 0; i < 2_000; i++) await (await it.pool.request(URL_A)).dump();
+  dying = true;
+  for (let i = 0; i < 500; i++) await assertRejects(() => it.pool.request(URL_A), RequestError);
+  const repeated = it.written.length - 2_500;
+  assert(repeated > 190 && repeated <= 201, `${repeated} were sent again`);
+});
+
+test("A pool's HTTP options are checked", () => {
+  const make = (options: object) => () => memoryScene(answers, options);
+  assertThrows(make({ retryShare: 1.1 }), RangeError, "retryShare must be a number from 0 to 1");
+  assertThrows(make({ retryShare: "1" }), TypeError, "retryShare");
+  assertThrows(make({ leakTimeoutMs: 0 }), RangeError, "leakTimeoutMs");
+  assertThrows(make({ responseLimits: { maxLineByte: 1 } }), TypeError);
+  assertThrows(make({ nonsense: 1 }), TypeError, "nonsense");
+  const clock = new ManualClock();
+  const resolver = staticResolver({ "a.test": ["192.0.2.1"] });
+  const bad = { dialer: memoryDialer(), resolver, clock, retryShare: 2 };
+  assertThrows(() => new HttpPool(bad), RangeError);
+  assertEquals(clock.timers, 0);
+});
+
+test("Trap 1: an unread body is reclaimed at leakTimeoutMs, one that is read is not", async () => {
+  const head = "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n";
+  await using it = memoryScene((socket) => socket.receive(encoder.encode(head)), {
+    leakTimeoutMs: 10_000,
+  });
+  const [unread, read, touched] = await Promise.all(
+    [...Array(3)].map(() => it.pool.request(URL_A)),
+  );
+  assert(unread && read && touched);
+  const text = watch(read.text());
+  const { body } = touched;
+  await it.pass(9_900);
+  assertEquals(it.pool.stats().leased, 3);
+  const part = watch(body.getReader().read());
+  await it.pass(200);
+  assertEquals(it.pool.stats().leased, 2);
+  const error = await assertRejects(() => unread.text(), RequestError, "nobody read");
+  assertEquals([error.failure, error.maybeActedOn], ["cancelled", true]);
+  await it.pass(60_000);
+  assertEquals([text.state, part.state], ["pending", "pending"]);
+});
+
+test("timeoutMs counts from the request to the body's last byte, on the pool's clock", async () => {
+  await using it = memoryScene((socket) =>
+    void socket.receive(encoder.encode("HTTP/1.1 200 OK\r\n\r\n"))
+  );
+  const response = await it.pool.request(URL_A, { timeoutMs: 1_000 });
+  const body = watch(response.text());
+  await it.pass(950);
+  assertEquals(body.state, "pending");
+  await it.pass(100);
+  assert(/\(timeout\).*1000 ms/.test(body.state), body.state);
+});
+
+test("A hint of a second keeps a connection for half of it, one of five seconds for three", async () => {
+  const hint = (seconds: number) => ok("", [`keep-alive: timeout=${seconds}`]);
+  let seconds = 1;
+  await using it = memoryScene((socket) => void socket.receive(encoder.encode(hint(seconds))));
+  const dials = async (afterMs: number) => {
+    await it.pass(afterMs);
+    await (await it.pool.request(URL_A)).dump();
+    return it.pool.stats().dials;
+  };
+  assertEquals(await dials(0), 1);
+  assertEquals(await dials(0), 1);
+  assertEquals(await dials(450), 1);
+  assertEquals(await dials(500), 2);
+  seconds = 5;
+  assertEquals(await dials(0), 2);
+  assertEquals(await dials(2_950), 2);
+  assertEquals(await dials(3_000), 3);
+});
+
+test("Keep-Alive: max=0 ends the connection after the answer", async () => {
+  await using it = memoryScene((socket) =>
+    void socket.receive(encoder.encode(ok("", ["keep-alive: max=0"])))
+  );
+  await (await it.pool.request(URL_A)).dump();
+  assertEquals(it.pool.stats().connections, 0);
+});
