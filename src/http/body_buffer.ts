@@ -20,6 +20,9 @@ const HIGH_WATER_BYTES = 262_144;
 /** Below this the connection is read again, in bytes. */
 const LOW_WATER_BYTES = 65_536;
 
+/** Memory for no longer a body is made before it is there, in bytes: its length is only a promise. */
+const MOST_AHEAD_BYTES = 8_388_608;
+
 interface Reader {
   resolve(bytes: Uint8Array | null): void;
   reject(reason: unknown): void;
@@ -32,6 +35,8 @@ const EMPTY = new Uint8Array(0);
  * paused, unless all of the body was asked for at once.
  */
 export class BodyBuffer {
+  /** How long the body will be, in bytes, where that is known. */
+  expectedBytes: number | undefined;
   readonly #source: BodySource;
   #chunks: Uint8Array[] = [];
   #bytes = 0;
@@ -40,6 +45,8 @@ export class BodyBuffer {
   #failed = false;
   #paused = false;
   #whole = false;
+  /** Memory for all of the body, where all of it is wanted: parts are copied once, to their place. */
+  #gathered: Uint8Array | undefined;
   #reader: Reader | undefined;
 
   /** Makes an empty buffer. */
@@ -54,8 +61,9 @@ export class BodyBuffer {
 
   /** Takes a part, and copies it. */
   push(bytes: Uint8Array): void {
+    if (this.#gathered) this.#gathered.set(bytes, this.#bytes);
+    else this.#chunks.push(bytes.slice());
     this.#bytes += bytes.length;
-    this.#chunks.push(bytes.slice());
     if (this.#reader) {
       if (!this.#whole) this.#serve();
     } else if (this.#bytes > HIGH_WATER_BYTES && !this.#paused) {
@@ -75,8 +83,7 @@ export class BodyBuffer {
     if (this.settled) return;
     this.#failed = true;
     this.#error = error;
-    this.#chunks = [];
-    this.#bytes = 0;
+    this.#clear();
     this.#serve();
   }
 
@@ -100,6 +107,8 @@ export class BodyBuffer {
     if (this.#failed) return Promise.reject(this.#error);
     if (this.#ended) return Promise.resolve(this.#join());
     this.#whole = true;
+    const { expectedBytes = Infinity } = this;
+    if (expectedBytes <= MOST_AHEAD_BYTES) this.#gathered = this.#copyTo(expectedBytes);
     this.#unpause();
     return new Promise((resolve, reject) => {
       this.#reader = { resolve: () => resolve(this.#join()), reject };
@@ -113,10 +122,8 @@ export class BodyBuffer {
 
   /** Lets the rest go. */
   cancel(reason: unknown): void {
-    if (this.settled) {
-      this.#chunks = [];
-      this.#bytes = 0;
-    } else this.#source.cancel(reason);
+    if (this.settled) this.#clear();
+    else this.#source.cancel(reason);
   }
 
   #serve(): void {
@@ -139,19 +146,29 @@ export class BodyBuffer {
   }
 
   #join(): Uint8Array {
-    const chunks = this.#chunks;
-    const bytes = this.#bytes;
-    this.#chunks = [];
-    this.#bytes = 0;
-    const [first] = chunks;
-    if (!first) return EMPTY;
-    if (chunks.length === 1) return first;
-    const joined = new Uint8Array(bytes);
+    const [first] = this.#chunks;
+    const joined = this.#gathered
+      ?? (this.#chunks.length === 1 ? first! : this.#copyTo(this.#bytes));
+    this.#clear();
+    return joined;
+  }
+
+  /** Copies what is there to the beginning of new memory. */
+  #copyTo(length: number): Uint8Array {
+    if (length === 0) return EMPTY;
+    const joined = new Uint8Array(length);
     let at = 0;
-    for (const chunk of chunks) {
+    for (const chunk of this.#chunks) {
       joined.set(chunk, at);
       at += chunk.length;
     }
+    this.#chunks = [];
     return joined;
+  }
+
+  #clear(): void {
+    this.#chunks = [];
+    this.#bytes = 0;
+    this.#gathered = undefined;
   }
 }

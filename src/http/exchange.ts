@@ -223,6 +223,7 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
     // Where all of the response is there, its end was noted a moment ago.
     this.#headAt = this.#over ? lease.connection.lastUsedAt : this.#host.now();
     if (!this.#over) {
+      this.buffer.expectedBytes = this.#session?.contentLength;
       this.untouchedSince = this.#headAt;
       this.#host.watch(this);
     }

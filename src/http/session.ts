@@ -61,6 +61,11 @@ export class Http1Session implements SocketSink, ResponseSink {
     return this.#parser.started;
   }
 
+  /** How long the body of the response will be, in bytes, where its head says so. */
+  get contentLength(): number | undefined {
+    return this.#parser.contentLength;
+  }
+
   /** Expects the response to a request, for an exchange that holds the lease. */
   begin(method: string, user: SessionUser): void {
     this.#parser.reset(method);
