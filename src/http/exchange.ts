@@ -269,6 +269,8 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
     const silent = !this.#session?.responding;
     this.#dropLease(cause);
     if (silent && !this.#answered && this.#mayRepeat(lease)) {
+      // After so many dead ones the last attempt must not be spent on one more of them.
+      if (this.#attempts === MAX_ATTEMPTS - 1) this.#host.doubt(lease);
       this.#host.dispatch(this);
       return;
     }
