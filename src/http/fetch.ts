@@ -10,7 +10,7 @@ import type { RequestBody, RequestOptions } from "./request.ts";
 import type { PooledResponse, ResponseConnection } from "./response.ts";
 
 /** Makes one request: what a pool does. */
-export type Requester = (url: URL, options: RequestOptions) => Promise<PooledResponse>;
+export type Requester = (url: string, options: RequestOptions) => Promise<PooledResponse>;
 
 const MAX_REDIRECTS = 20;
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
@@ -27,6 +27,30 @@ const BODY_HEADERS = [
 
 /** What is for one origin's eyes only. */
 const SECRET_HEADERS = ["authorization", "cookie", "host", "proxy-authorization"];
+
+/** A response that says where it is from. */
+class FetchedResponse extends Response {
+  readonly #url: string;
+  readonly #redirected: boolean;
+
+  constructor(body: BodyInit | null, init: ResponseInit, url: string, redirected: boolean) {
+    super(body, init);
+    this.#url = url;
+    this.#redirected = redirected;
+  }
+
+  override get url(): string {
+    return this.#url;
+  }
+
+  override get redirected(): boolean {
+    return this.#redirected;
+  }
+
+  override get type(): ResponseType {
+    return "basic";
+  }
+}
 
 const connections = new WeakMap<Response, PooledResponse>();
 
@@ -62,7 +86,7 @@ async function follow(requester: Requester, request: FetchRequest): Promise<Resp
   let { body, method, url } = request;
   for (let redirects = 0;; redirects++) {
     const options: RequestOptions = { method, headers, body, signal };
-    const answer = await requester(url, options);
+    const answer = await requester(url.href, options);
     const location = REDIRECTS.has(answer.status) ? answer.headers.get("location") : null;
     if (location === null || redirect === "manual") {
       return toResponse(answer, url, method, redirects > 0, signal);
@@ -122,16 +146,13 @@ function toResponse(
     void answer.dump();
     throw new TypeError(`The status ${status} is not one of HTTP`);
   }
-  const response = new Response(toBody(answer, method, signal), {
-    status,
-    statusText,
-    headers: [...answer.headers],
-  });
-  Object.defineProperties(response, {
-    url: { value: url.href },
-    redirected: { value: redirected },
-    type: { value: "basic" },
-  });
+  const init = { status, statusText, headers: [...answer.headers] };
+  const response = new FetchedResponse(
+    toBody(answer, method, signal),
+    init,
+    url.href,
+    redirected,
+  );
   connections.set(response, answer);
   return response;
 }
