@@ -14,6 +14,8 @@ import type { WarmUp } from "./warm_up.ts";
 
 /** A dial on its way. It belongs to no waiter. */
 export interface Dial {
+  /** Counts the dials of a pool, from 1. */
+  readonly number: number;
   readonly queue: HostQueue;
   readonly address: Address;
   readonly startedAt: number;

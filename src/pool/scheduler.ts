@@ -324,6 +324,7 @@ export class DialScheduler {
     const host = queue.host.text;
     manager.accountant.add(host, address.text);
     const dial: Dial = {
+      number: ++this.dialCount,
       queue,
       address,
       startedAt: this.#clock.now(),
@@ -333,7 +334,6 @@ export class DialScheduler {
     };
     queue.dials.add(dial);
     this.#dials.add(dial);
-    this.dialCount++;
     if (events.wants("dial")) events.emit("dial", { host, address: address.text });
     using _guard = gate.tryShared();
     const { connectTimeoutMs, dialStaggerMs } = options;
@@ -428,7 +428,8 @@ export class DialScheduler {
     for (const warmUp of queue.warmUps) warmUp.failed(address.text, error);
     const known = directory.known(queue.host) ?? [];
     for (const waiter of queue.waiters) {
-      if (waiter.accepts(address.text)) this.#failedFor(waiter, queue, address, error, known);
+      if (!waiter.accepts(address.text) || dial.number <= waiter.lastDialBefore) continue;
+      this.#failedFor(waiter, queue, address, error, known);
     }
   }
 
@@ -442,6 +443,7 @@ export class DialScheduler {
     waiter.failures.set(address.text, error);
     const candidates = waiter.candidates(known);
     if (candidates.some(({ text }) => !waiter.failures.has(text))) return;
+    waiter.lastDialBefore = this.dialCount;
     if (this.#mayComeBack(queue, waiter)) {
       waiter.rounds++;
       waiter.failures.clear();

@@ -23,6 +23,8 @@ export class Waiter extends Wait<Lease> {
   readonly failures: Map<string, unknown> = new Map();
   /** How many rounds of all its addresses have failed. */
   rounds = 0;
+  /** The last dial that was begun before this round: what becomes of it tells nothing new. */
+  lastDialBefore = 0;
 
   /** Begins to wait. */
   constructor(

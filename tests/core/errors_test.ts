@@ -25,6 +25,11 @@ const all: { readonly [name: string]: errors.HotconnError } = {
   ResolveError: new errors.ResolveError("a.example", "no such name", { cause }),
   LeaseReleasedError: new errors.LeaseReleasedError("a.example"),
   LockTimeoutError: new errors.LockTimeoutError("shared", 5),
+  RequestError: new errors.RequestError(
+    { host: "a.example", address: "192.0.2.1", failure: "protocol", maybeActedOn: true },
+    "no status line",
+    { cause },
+  ),
 };
 
 test("every error of hotconn has its class's name and a code of its own", () => {
@@ -57,7 +62,15 @@ test("an error's message is a sentence without a full stop that names what it is
 });
 
 test("an error keeps its cause, and has none where there is none", () => {
-  for (const name of ["DialError", "SocketError", "AcquireTimeoutError", "ResolveError"]) {
+  for (
+    const name of [
+      "DialError",
+      "SocketError",
+      "AcquireTimeoutError",
+      "ResolveError",
+      "RequestError",
+    ]
+  ) {
     assertStrictEquals(all[name]?.cause, cause, name);
   }
   assertEquals("cause" in new errors.AcquireTimeoutError("a.example", 5, "all busy"), false);

@@ -6,6 +6,7 @@ import { Accountant } from "../../src/map/accountant.ts";
 import { Connection, type ConnectionOwner } from "../../src/map/connection.ts";
 import { DualMap } from "../../src/map/dual_map.ts";
 import { Entry, type Lane } from "../../src/map/lane.ts";
+import { MapWorld } from "../support/map_world.ts";
 
 const owner: ConnectionOwner = { onUnsolicited() {}, onClosed() {} };
 
@@ -191,4 +192,17 @@ test("checkInvariants() finds a limit that is broken", () => {
     Object.assign(mutable, change);
     assertThrows(() => map.checkInvariants(accountant), Error, message);
   }
+});
+
+test("ConnectionManager.checkInvariants() looks into its own maps", async () => {
+  await using it = new MapWorld();
+  const { clock, manager } = it;
+  const connection = it.add("a.example", "192.0.2.1");
+  connection.beginLease(clock.now());
+  assertThrows(() => manager.checkInvariants(), Error, "is wrongly idle");
+  connection.endLease(clock.now(), clock.wallNow());
+  manager.checkInvariants();
+  manager.accountant.remove("a.example", "192.0.2.1");
+  assertThrows(() => manager.checkInvariants(), Error, "192.0.2.1 is uncounted");
+  manager.accountant.add("a.example", "192.0.2.1");
 });

@@ -120,6 +120,20 @@ test("With maxRetries every machine is tried as many times more, after a pause",
   (await acquired).release();
 });
 
+test("Dials that were begun together and fail together are one try of their machine", async () => {
+  let broken = true;
+  await using it = memoryPool({
+    hosts: { "a.test": ["192.0.2.1"] },
+    script: () => broken ? { failure: "refused", delayMs: 5 } : {},
+  });
+  const acquired = Array.from({ length: 3 }, () => it.pool.acquire("a.test"));
+  await pass(it, 20, 10);
+  assertEquals(it.dialer.dials.length, 3);
+  broken = false;
+  await pass(it, 2_000, 100);
+  for (const lease of await Promise.all(acquired)) lease.release();
+});
+
 test("An option that the dialer cannot honour is the caller's error, by name", async () => {
   await using it = memoryPool({ hosts: { "a.test": ["192.0.2.1"] }, maxRetries: 0 });
   (it.dialer.capabilities as Set<string>).delete("pins");

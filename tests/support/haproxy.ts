@@ -25,7 +25,7 @@ async function start(settings: PartySettings): Promise<Party> {
     files: (folder) => ({ "haproxy.cfg": config(folder), "site.pem": `${cert}\n${key}\n` }),
     port,
   });
-  const { child, folder } = service;
+  const { folder } = service;
   const loads = () => service.said("Loading success");
   return {
     port,
@@ -35,7 +35,7 @@ async function start(settings: PartySettings): Promise<Party> {
       const before = loads();
       // The master misses a signal that comes while it still settles after its start.
       for (let tries = 0; tries < 200 && loads() === before; tries++) {
-        if (tries % 40 === 0) child.kill("SIGUSR2");
+        if (tries % 40 === 0) service.signal("SIGUSR2");
         await pause(25);
       }
       return generation;

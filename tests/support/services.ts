@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type ChildProcess, spawn, type SpawnOptions } from "node:child_process";
+import { spawn, type SpawnOptions } from "node:child_process";
 import { once } from "node:events";
 import { accessSync, constants, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
@@ -28,8 +28,8 @@ export function findProgram(name: string): string | undefined {
 export interface Service extends AsyncDisposable {
   /** Its folder, which goes with it. */
   readonly folder: string;
-  /** Its process, which does not change. */
-  readonly child: ChildProcess;
+  /** Sends it a signal. */
+  signal(name: NodeJS.Signals): void;
   /** How many times it has said something on its standard error. */
   said(text: string): number;
 }
@@ -64,16 +64,20 @@ export async function startService(start: ServiceStart): Promise<Service> {
   let ended = false;
   const exit = once(child, "exit").finally(() => ended = true);
   exit.catch(() => {});
-  const kill = () => void child.kill("SIGKILL");
-  process.on("exit", kill);
+  const signal = (name: NodeJS.Signals) => {
+    // Deno's `child.kill()` does nothing from the second time on.
+    if (!ended) process.kill(child.pid!, name);
+  };
+  const end = () => signal("SIGTERM");
+  process.on("exit", end);
   const service: Service = {
     folder,
-    child,
+    signal,
     said: (text) => output.split(text).length - 1,
     async [Symbol.asyncDispose]() {
-      if (!ended) child.kill("SIGTERM");
+      end();
       await exit.catch(() => {});
-      process.off("exit", kill);
+      process.off("exit", end);
       rmSync(folder, { recursive: true, force: true });
     },
   };
