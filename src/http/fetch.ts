@@ -4,17 +4,25 @@
  * @module
  */
 
+import type { HeaderField } from "./codec/field_check.ts";
 import { ACCEPT_ENCODING, codingsOf, decode } from "./content_coding.ts";
 import { type FetchRequest, readFetch } from "./fetch_request.ts";
 import type { RequestBody, RequestOptions } from "./request.ts";
 import type { PooledResponse, ResponseConnection } from "./response.ts";
 
 /** Makes one request: what a pool does. */
-export type Requester = (url: URL, options: RequestOptions) => Promise<PooledResponse>;
+export type Requester = (url: string, options: RequestOptions) => Promise<PooledResponse>;
 
 const MAX_REDIRECTS = 20;
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 const NO_BODY: ReadonlySet<number> = new Set([101, 103, 204, 205, 304]);
+
+/** What is said where the caller says nothing else. */
+const DEFAULTS: readonly HeaderField[] = [
+  ["accept", "*/*"],
+  ["accept-encoding", ACCEPT_ENCODING],
+  ["user-agent", "hotconn"],
+];
 
 /** What describes a body, and goes with it. */
 const BODY_HEADERS = [
@@ -27,6 +35,30 @@ const BODY_HEADERS = [
 
 /** What is for one origin's eyes only. */
 const SECRET_HEADERS = ["authorization", "cookie", "host", "proxy-authorization"];
+
+/** A response that says where it is from. */
+class FetchedResponse extends Response {
+  readonly #url: string;
+  readonly #redirected: boolean;
+
+  constructor(body: BodyInit | null, init: ResponseInit, url: string, redirected: boolean) {
+    super(body, init);
+    this.#url = url;
+    this.#redirected = redirected;
+  }
+
+  override get url(): string {
+    return this.#url;
+  }
+
+  override get redirected(): boolean {
+    return this.#redirected;
+  }
+
+  override get type(): ResponseType {
+    return "basic";
+  }
+}
 
 const connections = new WeakMap<Response, PooledResponse>();
 
@@ -42,14 +74,8 @@ export async function fetchOver(
   init?: RequestInit,
 ): Promise<Response> {
   const request = readFetch(input, init);
-  const { headers } = request;
   request.signal?.throwIfAborted();
-  if (!headers.has("accept")) headers.set("accept", "*/*");
-  if (!headers.has("user-agent")) headers.set("user-agent", "hotconn");
-  if (!headers.has("accept-encoding")) {
-    // A part of a coded body cannot be decoded by itself.
-    headers.set("accept-encoding", headers.has("range") ? "identity" : ACCEPT_ENCODING);
-  }
+  if (request.headers) setDefaults(request.headers);
   try {
     return await follow(requester, request);
   } catch (error) {
@@ -57,12 +83,21 @@ export async function fetchOver(
   }
 }
 
+function setDefaults(headers: Headers): void {
+  for (const [name, value] of DEFAULTS) {
+    if (headers.has(name)) continue;
+    // A part of a coded body cannot be decoded by itself.
+    const isPart = name === "accept-encoding" && headers.has("range");
+    headers.set(name, isPart ? "identity" : value);
+  }
+}
+
 async function follow(requester: Requester, request: FetchRequest): Promise<Response> {
   const { headers, redirect, signal } = request;
   let { body, method, url } = request;
   for (let redirects = 0;; redirects++) {
-    const options: RequestOptions = { method, headers, body, signal };
-    const answer = await requester(url, options);
+    const options: RequestOptions = { method, headers: headers ?? DEFAULTS, body, signal };
+    const answer = await requester(url.href, options);
     const location = REDIRECTS.has(answer.status) ? answer.headers.get("location") : null;
     if (location === null || redirect === "manual") {
       return toResponse(answer, url, method, redirects > 0, signal);
@@ -86,9 +121,9 @@ async function follow(requester: Requester, request: FetchRequest): Promise<Resp
     if (toGet) {
       method = "GET";
       body = null;
-      for (const name of BODY_HEADERS) headers.delete(name);
+      for (const name of BODY_HEADERS) headers?.delete(name);
     }
-    if (next.origin !== url.origin) { for (const name of SECRET_HEADERS) headers.delete(name); }
+    if (next.origin !== url.origin) { for (const name of SECRET_HEADERS) headers?.delete(name); }
     url = next;
   }
 }
@@ -122,16 +157,13 @@ function toResponse(
     void answer.dump();
     throw new TypeError(`The status ${status} is not one of HTTP`);
   }
-  const response = new Response(toBody(answer, method, signal), {
-    status,
-    statusText,
-    headers: [...answer.headers],
-  });
-  Object.defineProperties(response, {
-    url: { value: url.href },
-    redirected: { value: redirected },
-    type: { value: "basic" },
-  });
+  const init = { status, statusText, headers: [...answer.headers] };
+  const response = new FetchedResponse(
+    toBody(answer, method, signal),
+    init,
+    url.href,
+    redirected,
+  );
   connections.set(response, answer);
   return response;
 }

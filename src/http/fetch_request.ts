@@ -11,7 +11,8 @@ import type { RequestBody } from "./request.ts";
 export interface FetchRequest {
   readonly url: URL;
   readonly method: string;
-  readonly headers: Headers;
+  /** Undefined where none were given. */
+  readonly headers: Headers | undefined;
   readonly body: RequestBody | null;
   readonly redirect: RequestRedirect;
   readonly signal: AbortSignal | undefined;
@@ -54,7 +55,7 @@ export function readFetch(input: RequestInfo | URL, init: RequestInit = NO_INIT)
   return {
     url: readUrl(input),
     method,
-    headers: new Headers(headers),
+    headers: headers === undefined ? undefined : new Headers(headers),
     body: readBody(body),
     redirect,
     signal: signal ?? undefined,
