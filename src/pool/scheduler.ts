@@ -6,7 +6,7 @@
 
 import type { Address } from "../core/address.ts";
 import type { Clock, Timer } from "../core/clock.ts";
-import { DialError, HostUnavailableError } from "../core/errors.ts";
+import { DialError, HostUnavailableError, UnsupportedOptionError } from "../core/errors.ts";
 import type { Events } from "../core/events.ts";
 import type { RwLock } from "../core/lock.ts";
 import type { HostDirectory } from "../hosts/directory.ts";
@@ -188,7 +188,7 @@ export class DialScheduler {
     // A failed address is tried again at once only by those who have nothing else to hope for.
     const desperate = waiter.rounds === 0 && !this.#mayComeBack(queue, waiter);
     const bad = untried.filter((address) => retryAt(address) > now && !slow(address));
-    const usable = desperate ? [...this.#shuffle(good), ...bad] : this.#shuffle(good);
+    const usable = desperate ? [...this.#rotate(good), ...bad] : this.#rotate(good);
     if (usable.length === 0) {
       const due = this.#nextRetryAt(queue, bad);
       if (due < Infinity) this.#recheckAt(queue, due);
@@ -220,7 +220,7 @@ export class DialScheduler {
     return false;
   }
 
-  #shuffle(addresses: readonly Address[]): readonly Address[] {
+  #rotate(addresses: readonly Address[]): readonly Address[] {
     if (addresses.length < 2) return addresses;
     const start = Math.floor(this.#clock.random() * addresses.length);
     return [...addresses.slice(start), ...addresses.slice(0, start)];
@@ -421,9 +421,17 @@ export class DialScheduler {
     const { address, queue } = dial;
     const host = queue.host.text;
     this.dialErrorCount++;
-    health.failed(host, address.text, error, this.#clock.now());
+    // The options are at fault: nothing was dialled, and no other address would do better.
+    const isOptions = error instanceof UnsupportedOptionError || error instanceof TypeError;
+    if (!isOptions) health.failed(host, address.text, error, this.#clock.now());
     if (events.wants("dialError")) {
       events.emit("dialError", { host, address: address.text, error });
+    }
+    if (isOptions) {
+      for (const waiter of queue.waiters) this.#parts.refuse(queue, waiter, error);
+      for (const warmUp of queue.warmUps) warmUp.fail(error);
+      queue.warmUps.clear();
+      return;
     }
     for (const warmUp of queue.warmUps) warmUp.failed(address.text, error);
     const known = directory.known(queue.host) ?? [];
