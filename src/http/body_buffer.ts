@@ -147,7 +147,7 @@ export class BodyBuffer {
 
   #join(): Uint8Array {
     const [first] = this.#chunks;
-    const joined = this.#gathered
+    const joined = this.#gathered?.subarray(0, this.#bytes)
       ?? (this.#chunks.length === 1 ? first! : this.#copyTo(this.#bytes));
     this.#clear();
     return joined;
