@@ -35,8 +35,11 @@ export interface ExchangeHost {
   doubt(lease: Lease): void;
 }
 
-/** How often a request is sent at the most. */
-const MAX_ATTEMPTS = 5;
+/** How often a request is sent at the most: far more often than connections die in a row. */
+const MAX_ATTEMPTS = 100;
+
+/** After how many attempts other connections that stood as long are given up unseen. */
+const DOUBT_AFTER = 3;
 
 /** A connection that stood idle for less is taken to be alive, in milliseconds. */
 const FRESH_ENOUGH_MS = 5_000;
@@ -66,6 +69,7 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
   #buffer: BodyBuffer | undefined;
   #trailers: ResponseHeaders | null = null;
   #attempts = 0;
+  #freshFailures = 0;
   /** When it began, or NaN: when it first has a connection, which it then need not wait for. */
   #startedAt = NaN;
   #sentAt = 0;
@@ -269,6 +273,8 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
     const silent = !this.#session?.responding;
     this.#dropLease(cause);
     if (silent && !this.#answered && this.#mayRepeat(lease)) {
+      // So many dead that never served would use up the budget: their like are let go unseen.
+      if (!lease.reused && this.#attempts >= DOUBT_AFTER) this.#host.doubt(lease);
       this.#host.dispatch(this);
       return;
     }
@@ -330,10 +336,16 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
     this.#drained = () => this.#uploading = false;
   }
 
+  /**
+   * Whether the request may be sent once more. A connection that had served dies only once, so no
+   * more retries come of it than there were connections: they cost nothing. Where another one dies
+   * the server may be dying: the budget says whether to try again, and a fresh one dies only once.
+   */
   #mayRepeat(lease: Lease): boolean {
-    return this.request.replayable && this.#attempts < MAX_ATTEMPTS
-      && (this.#attempts === 1 || lease.reused || lease.connection.idleBeforeMs >= STOOD_MS)
-      && this.#host.mayRetry();
+    if (!this.request.replayable) return false;
+    if (lease.reused) return this.#attempts < MAX_ATTEMPTS;
+    const stood = lease.connection.idleBeforeMs >= STOOD_MS;
+    return (stood || this.#freshFailures++ === 0) && this.#host.mayRetry();
   }
 
   #explain(cause: unknown, silent: boolean, lease: Lease): unknown {

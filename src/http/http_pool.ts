@@ -22,7 +22,8 @@ export interface HttpPoolOptions extends PoolOptions {
   /** How much a server may make the pool hold or look at. */
   readonly responseLimits?: ResponseLimits;
   /**
-   * How many requests may be sent again, for each that is made.
+   * How many requests may be sent again, for each that is made, because a fresh connection died.
+   * Where one that had served before dies, the request is sent again for nothing.
    *
    * @default {0.2}
    */
@@ -30,7 +31,7 @@ export interface HttpPoolOptions extends PoolOptions {
   /**
    * After how many milliseconds a response whose body nobody has touched loses its connection.
    *
-   * @default {30_000}
+   * @default {20_000}
    */
   readonly leakTimeoutMs?: number;
 }
@@ -57,7 +58,7 @@ export class HttpPool extends ConnectionPool {
    * @throws {TypeError | RangeError} An option is unknown, or not valid
    */
   constructor(options: HttpPoolOptions) {
-    const { leakTimeoutMs = 30_000, responseLimits, retryShare = 0.2, ...rest } = options;
+    const { leakTimeoutMs = 20_000, responseLimits, retryShare = 0.2, ...rest } = options;
     // First of all: a pool that is made has a timer, and nobody to close it if this throws.
     checkNumber("retryShare", retryShare, { min: 0, max: 1 });
     checkNumber("leakTimeoutMs", leakTimeoutMs, { min: 1 });

@@ -10,7 +10,7 @@ import { test } from "node:test";
 import { HotconnError } from "../../src/core/errors.ts";
 import type { RequestOptions } from "../../src/http/request.ts";
 import type { PooledResponse } from "../../src/http/response.ts";
-import { type Scene, withScene } from "../support/http_scene.ts";
+import { busy, type Scene, withScene } from "../support/http_scene.ts";
 import { mismatch, pattern } from "../support/pattern.ts";
 import { Random, withSeed } from "../support/random.ts";
 
@@ -111,7 +111,7 @@ test("Whatever becomes of a request, every other one gets its own answer, and no
         }
       };
       await Promise.all([...Array(WORKERS)].map(worker));
-      while (pool.stats().leased > 0) await new Promise((resolve) => setTimeout(resolve, 10));
+      while (busy(pool) > 0) await new Promise((resolve) => setTimeout(resolve, 10));
       const { acquired, connections, dials, idle, released, waiting } = pool.stats();
       assertEquals([acquired - released, connections - idle, waiting], [0, 0, 0]);
       assert(dials < REQUESTS, `${dials} dials`);

@@ -20,8 +20,8 @@ test("A request with bad input rejects clearly, and nothing is dialled or sent",
   locked.getReader();
   const cases: [url: unknown, options: unknown, error: typeof Error, text: string][] = [
     ["nonsense", {}, TypeError, "cannot be read"],
+    ["http://a.test/", {}, TypeError, "plainDialer"],
     ["ftp://a.test/", {}, TypeError, "must be https: (or http:), got ftp:"],
-    ["http://a.test/", {}, TypeError, "without TLS, as for http:"],
     ["https://%zz:b@a.test/", {}, TypeError, "credentials"],
     [URL_A, null, TypeError, "must be an object, got null"],
     [URL_A, 5, TypeError, "must be an object, got 5"],

@@ -391,7 +391,9 @@ class Round {
   }
 }
 
-test(`${ACTORS} actors at random break no invariant of the dual map in ${STEPS} steps`, async () => {
+const NAME = `${ACTORS} actors at random break no invariant of the dual map in ${STEPS} steps`;
+
+test(NAME, { timeout: 60_000 }, async () => {
   await withSeed(async (seed) => {
     const tally: Tally = { counts: new Map() };
     for (let round = 0; round < ROUNDS; round++) {

@@ -271,6 +271,18 @@ test("a connection of more than one lease is shared: the busy one before an idle
   assertEquals(takeAll(it).length, 4);
 });
 
+test("of two shared connections in use, the one that was used last is taken first", async () => {
+  await using it = new MapWorld();
+  const { manager } = it;
+  const first = it.add(HOST, "192.0.2.1", { capacity: 2 });
+  assertEquals([manager.take(HOST), manager.take(HOST)], [first, first]);
+  const second = it.add(HOST, "192.0.2.1", { capacity: 2 });
+  assertStrictEquals(manager.take(HOST), second);
+  manager.give(first);
+  assertStrictEquals(manager.take(HOST), first);
+  assertStrictEquals(manager.take(HOST), second);
+});
+
 test("a shared connection in use is neither idle nor closed under anybody, however long its leases", async () => {
   await using it = new MapWorld({ idleTimeoutMs: 1_000 });
   const { clock, manager } = it;

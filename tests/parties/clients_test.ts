@@ -119,7 +119,7 @@ testClient("Hono's client gets over a pool", async (pool) => {
   for (const name of ["lamp", "table"]) {
     const response = await client.things[":name"].$get({ param: { name } });
     assertEquals(await response.json(), { name });
-    assertEquals(connectionOf(response as Response)?.ip, "127.0.0.1");
+    assertEquals(connectionOf(response as unknown as Response)?.ip, "127.0.0.1");
   }
   assertEquals(pool.stats().dials, 1);
 });

@@ -140,10 +140,11 @@ test("An option that the dialer cannot honour is the caller's error, by name", a
   const pins = [`sha256/${"A".repeat(43)}=`];
   const error = await assertRejects(
     () => it.pool.acquire("a.test", { tls: { pins } }),
-    HostUnavailableError,
+    UnsupportedOptionError,
     "The memory dialer cannot honour the TLS option \"pins\"",
   );
-  assertInstanceOf(error.cause, UnsupportedOptionError);
+  assertEquals([error.option, error.dialer], ["pins", "memory"]);
+  assertEquals(it.pool.stats().hosts["a.test"]?.addresses["192.0.2.1"]?.retryAt, null);
 });
 
 test("A dial that takes longer than connectTimeoutMs fails, and the dialer hears of it", async () => {

@@ -54,16 +54,22 @@ export async function withScene(
   await body({ origin, pool, url });
   await settle(pool);
   pool.manager.checkInvariants();
-  const { leased } = pool.stats();
-  if (leased > 0) throw new Error(`${leased} leases were left`);
+  const left = busy(pool);
+  if (left > 0) throw new Error(`${left} leases were left`);
   await pool.close({ graceMs: 0 });
 }
 
 /** Waits until no connection is leased, for a second at the most. */
 async function settle(pool: HttpPool): Promise<void> {
-  for (let tries = 0; tries < 100 && pool.stats().leased > 0; tries++) {
+  for (let tries = 0; tries < 100 && busy(pool) > 0; tries++) {
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
+}
+
+/** How many connections are leased, be it for the last time. */
+export function busy(pool: HttpPool): number {
+  const { draining, leased } = pool.stats();
+  return leased + draining;
 }
 
 /** Makes the bytes of a response with a body of known length, each character a byte. */
