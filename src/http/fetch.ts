@@ -7,7 +7,7 @@
 import type { HeaderField } from "./codec/field_check.ts";
 import { ACCEPT_ENCODING, codingsOf, decode } from "./content_coding.ts";
 import { type FetchRequest, readFetch } from "./fetch_request.ts";
-import type { RequestBody, RequestOptions } from "./request.ts";
+import { asConstant, type RequestBody, type RequestOptions } from "./request.ts";
 import type { PooledResponse, ResponseConnection } from "./response.ts";
 
 /** Makes one request: what a pool does. */
@@ -23,6 +23,9 @@ const DEFAULTS: readonly HeaderField[] = [
   ["accept-encoding", ACCEPT_ENCODING],
   ["user-agent", "hotconn"],
 ];
+
+/** A GET that says nothing else: most are like it, and it is prepared once for each URL. */
+const PLAIN_GET = asConstant({ method: "GET", headers: DEFAULTS });
 
 /** What describes a body, and goes with it. */
 const BODY_HEADERS = [
@@ -96,7 +99,10 @@ async function follow(requester: Requester, request: FetchRequest): Promise<Resp
   const { headers, redirect, signal } = request;
   let { body, method, url } = request;
   for (let redirects = 0;; redirects++) {
-    const options: RequestOptions = { method, headers: headers ?? DEFAULTS, body, signal };
+    const isPlain = method === "GET" && !headers && !signal;
+    const options: RequestOptions = isPlain
+      ? PLAIN_GET
+      : { method, headers: headers ?? DEFAULTS, body, signal };
     const answer = await requester(url.href, options);
     const location = REDIRECTS.has(answer.status) ? answer.headers.get("location") : null;
     if (location === null || redirect === "manual") {

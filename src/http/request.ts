@@ -90,8 +90,8 @@ export interface Target {
   readonly path: string;
   /** The credentials as a header field, where the URL has them. */
   readonly authorization: string | undefined;
-  /** A GET of it without options, once there was one: they are all the same. */
-  get?: PreparedRequest;
+  /** Requests of it by options that never change, once there was one: they are all the same. */
+  readonly prepared: Map<RequestOptions, PreparedRequest>;
 }
 
 /** A body that is sent. */
@@ -120,6 +120,7 @@ export interface PreparedRequest {
 }
 
 const NO_OPTIONS: RequestOptions = {};
+const constants = new WeakSet<RequestOptions>([NO_OPTIONS]);
 const NO_FIELDS: readonly HeaderField[] = [];
 const NO_PAYLOAD: Payload = { bytes: null, stream: null, contentType: null };
 const IDEMPOTENT: ReadonlySet<string> = new Set([
@@ -172,12 +173,19 @@ export function readTarget(text: string | URL): Target {
     isPlain,
     path: url.pathname + url.search,
     authorization,
+    prepared: new Map(),
   };
   if (typeof text === "string" && text.length <= MAX_TARGET_LENGTH) {
     if (targets.size >= MAX_TARGETS) targets.clear();
     targets.set(text, target);
   }
   return target;
+}
+
+/** Says that options never change, so that what is made of them may be kept. */
+export function asConstant(options: RequestOptions): RequestOptions {
+  constants.add(options);
+  return options;
 }
 
 /**
@@ -190,9 +198,19 @@ export function prepareRequest(
   given: RequestOptions = NO_OPTIONS,
 ): PreparedRequest | Promise<PreparedRequest> {
   const target = readTarget(url);
-  if (given === NO_OPTIONS) {
-    return target.get ??= prepared(target, "GET", NO_FIELDS, NO_PAYLOAD, given);
+  if (constants.has(given)) {
+    const known = target.prepared.get(given);
+    if (known) return known;
   }
+  const request = prepareAfresh(target, given);
+  if (constants.has(given) && !(request instanceof Promise)) target.prepared.set(given, request);
+  return request;
+}
+
+function prepareAfresh(
+  target: Target,
+  given: RequestOptions,
+): PreparedRequest | Promise<PreparedRequest> {
   const options = checkOptions(given);
   const { body, method = "GET" } = options;
   const headers = readHeaders(options.headers);
