@@ -128,13 +128,13 @@ export class HttpPool extends ConnectionPool {
 
   #dispatch(exchange: Exchange): void {
     const { options, target } = exchange.request;
-    const { exclude, ip, signal, tls } = options;
+    const { exclude, ip, signal, sticky, tls } = options;
     const { isPlain: plain } = target;
     try {
-      const choice = ip === undefined && exclude === undefined && tls === undefined && !plain
-        ? undefined
-        : { ip, exclude, tls, plain };
-      const lease = this.tryAcquire(target.host, choice);
+      const isFree = ip === undefined && exclude === undefined && sticky === undefined
+        && tls === undefined && !plain;
+      const choice = isFree ? undefined : { ip, exclude, sticky, tls, plain };
+      const lease = sticky === undefined ? this.tryAcquire(target.host, choice) : undefined;
       if (lease) {
         exchange.start(lease);
         return;

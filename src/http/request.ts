@@ -54,6 +54,8 @@ export interface RequestOptions {
   readonly ip?: string | undefined;
   /** None of these machines. */
   readonly exclude?: Iterable<string> | undefined;
+  /** The same machine for the same text, as long as it answers. */
+  readonly sticky?: string | undefined;
   /** Other TLS parameters than the pool's. */
   readonly tls?: TlsOptions | undefined;
   /**
@@ -72,6 +74,7 @@ const OPTIONS = [
   "firstByteTimeoutMs",
   "ip",
   "exclude",
+  "sticky",
   "tls",
   "idempotent",
 ];

@@ -4,16 +4,23 @@
  * @module
  */
 
-import { type Host, parseHost } from "../core/address.ts";
+import { type Address, type Host, parseHost } from "../core/address.ts";
 import { checkNames, checkNumber, describe } from "../core/check.ts";
 import type { Clock, Timer } from "../core/clock.ts";
 import type { TlsOptions } from "../core/dialer.ts";
-import { AcquireTimeoutError, ClosedError, WaiterLimitError } from "../core/errors.ts";
+import {
+  AcquireTimeoutError,
+  type AddressFailure,
+  ClosedError,
+  HostUnavailableError,
+  WaiterLimitError,
+} from "../core/errors.ts";
 import { Events, type ListenOptions } from "../core/events.ts";
 import { RwLock } from "../core/lock.ts";
 import { Wait } from "../core/wait.ts";
 import { HostDirectory } from "../hosts/directory.ts";
 import { AddressHealth } from "../hosts/health.ts";
+import { rankForKey } from "../hosts/rendezvous.ts";
 import type { Connection } from "../map/connection.ts";
 import { ConnectionManager, type EvictReason } from "../map/manager.ts";
 import { type AddressChoice, AddressFilter } from "./address_filter.ts";
@@ -35,6 +42,11 @@ export interface AcquireOptions extends AddressChoice {
   readonly timeoutMs?: number | undefined;
   /** Other TLS parameters than the pool's. */
   readonly tls?: TlsOptions | undefined;
+  /**
+   * The same machine for the same text, as long as it is known and answers; another one where it
+   * fails. When machines come or go, only what was theirs moves.
+   */
+  readonly sticky?: string | undefined;
   /** Without TLS, over the pool's `plainDialer`. */
   readonly plain?: boolean | undefined;
 }
@@ -57,7 +69,7 @@ export interface CloseOptions {
   readonly graceMs?: number;
 }
 
-const ACQUIRE_OPTIONS = ["signal", "timeoutMs", "ip", "exclude", "tls", "plain"];
+const ACQUIRE_OPTIONS = ["signal", "timeoutMs", "ip", "exclude", "sticky", "tls", "plain"];
 
 /** How many spellings of hosts are remembered, so that none is parsed twice. */
 const MAX_SPELLINGS = 10_000;
@@ -153,6 +165,7 @@ export class ConnectionPool implements AsyncDisposable {
       const queue = this.#queueFor(host, options);
       if (options === undefined) return this.#acquire(queue, undefined, {});
       options.signal?.throwIfAborted();
+      if (options.sticky !== undefined) return this.#acquireSticky(queue, options);
       return this.#acquire(queue, this.#filter(queue, options), options);
     } catch (error) {
       return Promise.reject(error);
@@ -168,7 +181,7 @@ export class ConnectionPool implements AsyncDisposable {
    */
   tryAcquire(
     host: string,
-    options?: Omit<AcquireOptions, "signal" | "timeoutMs">,
+    options?: Omit<AcquireOptions, "signal" | "timeoutMs" | "sticky">,
   ): Lease | undefined {
     const queue = this.#queueFor(host, options);
     const connection = this.manager.take(queue.host.text, {
@@ -350,6 +363,38 @@ export class ConnectionPool implements AsyncDisposable {
     });
     if (connection) return Promise.resolve(this.#lease(queue, connection, 0));
     return this.#wait(queue, filter, options);
+  }
+
+  /** Goes through a host's machines in the key's own order, those that failed of late at the end. */
+  async #acquireSticky(queue: HostQueue, options: AcquireOptions): Promise<Lease> {
+    const { ip, sticky, timeoutMs = this.#options.acquireTimeoutMs } = options;
+    if (typeof sticky !== "string") {
+      throw new TypeError(`sticky must be a text, got ${describe(sticky)}`);
+    }
+    if (ip !== undefined) throw new TypeError("Only one of ip and sticky can choose the machine");
+    const filter = this.#filter(queue, options);
+    const { host } = queue;
+    const known = this.#directory.known(host) ?? await this.#directory.lookUp(host);
+    const now = this.#clock.now();
+    const isDown = ({ text }: Address) => this.#health.retryAt(host.text, text) > now;
+    const ranked = rankForKey(sticky, filter?.candidates(known) ?? known);
+    ranked.sort((a, b) => Number(isDown(a)) - Number(isDown(b)));
+    const failures: AddressFailure[] = [];
+    for (const { family, ip, port } of ranked) {
+      // Either may have happened while the last machine, or the resolver, was waited for.
+      if (this.#closing) throw new ClosedError("pool");
+      options.signal?.throwIfAborted();
+      const address = family === 6 ? `[${ip}]:${port}` : `${ip}:${port}`;
+      const only = new AddressFilter(host, { ip: address });
+      const left = timeoutMs - (this.#clock.now() - now);
+      try {
+        return await this.#acquire(queue, only, { ...options, timeoutMs: Math.max(left, 0) });
+      } catch (error) {
+        if (!(error instanceof HostUnavailableError)) throw error;
+        failures.push(...error.failures);
+      }
+    }
+    throw new HostUnavailableError(host.text, failures);
   }
 
   #wait(

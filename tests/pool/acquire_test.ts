@@ -307,3 +307,35 @@ test("Pool.acquire() rejects its waiters when the pool closes, and later callers
   await assertRejects(() => it.pool.acquire("a.test"), ClosedError);
   await assertRejects(() => it.pool.warm("a.test", { connections: 1 }), ClosedError);
 });
+
+test("Pool.acquire() with sticky gives the same machine for the same text, and another where it fails", async () => {
+  let down = "";
+  const hosts = { "a.test": ["192.0.2.1", "192.0.2.2", "192.0.2.3"] };
+  await using it = memoryPool({
+    hosts,
+    maxRetries: 0,
+    script: ({ address }) => address === down ? { failure: "refused" } : {},
+  });
+  const where = async (sticky: string, exclude: string[] = []) => {
+    const lease = await it.pool.acquire("a.test", { sticky, exclude });
+    lease.release({ reuse: false });
+    return lease.connection.address;
+  };
+  const seen = new Map<string, string>();
+  for (let i = 0; i < 40; i++) seen.set(`user-${i}`, await where(`user-${i}`));
+  assertEquals([...new Set(seen.values())].sort(), hosts["a.test"]);
+  for (const [key, address] of seen) assertEquals(await where(key), address);
+  down = "192.0.2.2";
+  const moved = new Set<string>();
+  for (const [key, address] of seen) {
+    const now = await where(key);
+    if (address === down) moved.add(now);
+    else assertEquals(now, address);
+  }
+  assertEquals([...moved].sort(), ["192.0.2.1", "192.0.2.3"]);
+  assert(await where("user-0", [seen.get("user-0") ?? ""]) !== seen.get("user-0"));
+  const acquire = (options: Record<string, unknown>) => () => it.pool.acquire("a.test", options);
+  await assertRejects(acquire({ sticky: 5 }), TypeError, "sticky must be a text");
+  await assertRejects(acquire({ sticky: "x", ip: "192.0.2.1" }), TypeError, "Only one of");
+  await assertRejects(acquire({ sticky: "x", exclude: hosts["a.test"] }), HostUnavailableError);
+});
