@@ -43,11 +43,24 @@ export const systemClock: Clock = {
   wallNow: () => Date.now(),
   random: () => Math.random(),
   setTimer(callback, delayMs, holds = false) {
-    const id: unknown = setTimeout(callback, Math.min(Math.max(delayMs, 0), MAX_DELAY_MS));
+    if (delayMs > MAX_DELAY_MS) return longTimer(callback, delayMs, holds);
+    const id: unknown = setTimeout(callback, Math.max(delayMs, 0));
     if (!holds) (id as { unref?: () => void }).unref?.();
     return { cancel: () => clearTimeout(id as number) };
   },
 };
+
+/** A delay longer than a timer can have: one timer after another. */
+function longTimer(callback: () => void, delayMs: number, holds: boolean): Timer {
+  let timer: Timer;
+  const go = (leftMs: number) => {
+    timer = leftMs > MAX_DELAY_MS
+      ? systemClock.setTimer(() => go(leftMs - MAX_DELAY_MS), MAX_DELAY_MS, holds)
+      : systemClock.setTimer(callback, leftMs, holds);
+  };
+  go(delayMs);
+  return { cancel: () => timer.cancel() };
+}
 
 interface ManualTimer extends Timer {
   readonly at: number;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { test } from "node:test";
 import { systemClock } from "../../src/core/clock.ts";
 import { RequestError } from "../../src/core/errors.ts";
@@ -166,3 +166,21 @@ test("Trap 8: what may not be repeated waits on over a half-open connection", ()
     assertEquals(await (await slow).text(), "fine");
   });
 });
+
+test("sticky keeps a text's requests on one machine, and moves them when it stops", () =>
+  withScene({
+    scripts: { "*": ANSWER },
+    origin: { addresses: ["127.0.0.1", "127.0.0.2", "127.0.0.3"] },
+  }, async ({ pool, url }) => {
+    const where = async (sticky: string, exclude: string[] = []) => {
+      const response = await pool.request(url("/who"), { sticky, exclude });
+      await response.dump();
+      return response.connection.ip;
+    };
+    const first = await where("user-1");
+    for (let i = 0; i < 10; i++) assertEquals(await where("user-1"), first);
+    const machines = new Set<string>();
+    for (let i = 0; i < 30; i++) machines.add(await where(`user-${i}`));
+    assertEquals(machines.size, 3);
+    assert(await where("user-1", [first]) !== first);
+  }));
