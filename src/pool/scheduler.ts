@@ -18,6 +18,7 @@ import type { ResolvedPoolOptions } from "./options.ts";
 import type { Dial, HostQueue } from "./queue.ts";
 import { PLAIN } from "./tls_profiles.ts";
 import type { Waiter } from "./waiter.ts";
+import { dialToWarm } from "./warm_plan.ts";
 
 /** What the scheduler works with, all of it the pool's. */
 export interface SchedulerParts {
@@ -67,9 +68,10 @@ export class DialScheduler {
     return this.#dials.size;
   }
 
-  /** The queue that has waited longest for room, if any. */
+  /** The queue that has waited longest for room while somebody waits in it, if any. */
   get firstStarved(): HostQueue | undefined {
-    return this.#starved.values().next().value;
+    for (const queue of this.#starved) if (queue.waiters.size > 0) return queue;
+    return undefined;
   }
 
   /** Has a queue looked at soon. */
@@ -252,55 +254,36 @@ export class DialScheduler {
     }
   }
 
-  /** Dials what is missing of a warm target: each address its share, the healthy ones the rest. */
   #dialToWarm(queue: HostQueue, known: readonly Address[]): void {
-    const lane = this.#parts.manager.lane(queue.host.text, queue.tls.name);
-    const counts = new Map(known.map((address) => [address, 0]));
+    const { health, manager } = this.#parts;
+    const host = queue.host.text;
+    const now = this.#clock.now();
+    const cells = manager.lane(host, queue.tls.name)?.cells;
+    const counts = new Map(
+      known.map((address) => [address, cells?.get(address.text)?.connections.size ?? 0]),
+    );
     let open = 0;
-    for (const address of known) {
-      const count = lane?.cells.get(address.text)?.connections.size ?? 0;
-      counts.set(address, count);
-      open += count;
+    for (const count of counts.values()) open += count;
+    for (const { address } of queue.promisingDials()) {
+      counts.set(address, (counts.get(address) ?? 0) + 1);
     }
-    const promising = queue.promisingDials();
-    for (const { address } of promising) counts.set(address, (counts.get(address) ?? 0) + 1);
-    const share = Math.floor(queue.warmTarget / known.length);
-    let missing = queue.warmTarget - open - promising.length;
-    for (;;) {
-      const next = this.#coldest(queue, counts, missing > 0 ? Infinity : share);
-      if (!next) break;
-      missing--;
-      counts.set(next, (counts.get(next) ?? 0) + 1);
-      void this.#dial(queue, next);
-    }
-    const isShort = missing > 0 || [...counts.values()].some((count) => count < share);
-    const due = isShort ? this.#nextRetryAt(queue, known) : Infinity;
+    const mayDial = (address: Address) =>
+      this.#mayDial(queue) && !queue.isSlow(address.text)
+      && health.retryAt(host, address.text) <= now
+      && manager.accountant.blockedBy(host, address.text) === undefined;
+    const warmth = { target: queue.warmTarget, counts, mayDial };
+    const short = dialToWarm(warmth, (address) => void this.#dial(queue, address));
+    const due = short > 0 ? this.#nextRetryAt(queue, known) : Infinity;
     if (due < Infinity) this.#recheckAt(queue, due);
+    // Too many dials are under way: it goes on when one of them has ended.
+    const crowded = short > 0 && !this.#mayDial(queue);
+    if (crowded) this.#starve(queue);
     for (const warmUp of queue.warmUps) {
-      const goesOn = queue.dials.size > 0 || (due < Infinity && warmUp.retry());
+      const goesOn = crowded || queue.dials.size > 0 || (due < Infinity && warmUp.retry());
       if (open < warmUp.target && goesOn) continue;
       queue.warmUps.delete(warmUp);
       warmUp.settle(open);
     }
-  }
-
-  /** The address with the fewest connections, below a number, that may be dialled now. */
-  #coldest(
-    queue: HostQueue,
-    counts: ReadonlyMap<Address, number>,
-    below: number,
-  ): Address | undefined {
-    const now = this.#clock.now();
-    let coldest: Address | undefined;
-    let fewest = below;
-    for (const [address, count] of counts) {
-      if (count >= fewest || queue.isSlow(address.text)) continue;
-      if (this.#parts.health.retryAt(queue.host.text, address.text) > now) continue;
-      if (!this.#mayWarm(queue, address)) continue;
-      coldest = address;
-      fewest = count;
-    }
-    return coldest;
   }
 
   /** When the first of the failed addresses is due again; Infinity where none has failed. */
@@ -312,11 +295,6 @@ export class DialScheduler {
       if (retryAt > now) next = Math.min(next, retryAt);
     }
     return next;
-  }
-
-  #mayWarm(queue: HostQueue, address: Address): boolean {
-    const { accountant } = this.#parts.manager;
-    return this.#mayDial(queue) && !accountant.blockedBy(queue.host.text, address.text);
   }
 
   async #dial(queue: HostQueue, address: Address): Promise<void> {

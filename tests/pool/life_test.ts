@@ -73,6 +73,17 @@ test("Pool.warm() opens what the limits allow, and says how many", async () => {
   assertEquals(connections, 6);
 });
 
+test("Pool.warm() of many hosts at once waits its turn where dials are limited", async () => {
+  await using it = memoryPool({ maxConcurrentDials: 1, script: () => ({ delayMs: 10 }) });
+  const warming = Promise.all(
+    ["a.test", "b.test", "a.test:8443", "b.test:8443"].map((host) =>
+      it.pool.warm(host, { connections: 3 })
+    ),
+  );
+  await pass(it, 200);
+  assertEquals((await warming).map(({ connections }) => connections), [3, 3, 3, 3]);
+});
+
 test("Pool.warm() ends its wait with the signal's reason, and the dials go on", async () => {
   await using it = memoryPool({ script: () => ({ delayMs: 100 }) });
   const stop = new AbortController();
