@@ -100,6 +100,6 @@ export class Observer {
 }
 
 function describeFailure(retryAt: number): string {
-  const seconds = (retryAt - systemClock.now()) / 1_000;
-  return seconds > 0 ? `failed, due again in ${seconds.toFixed(1)} s` : "failed, due again";
+  const seconds = Math.max(0, retryAt - systemClock.now()) / 1_000;
+  return `failed, ${seconds.toFixed(1)} s`;
 }

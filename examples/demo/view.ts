@@ -25,13 +25,18 @@ export interface Scene {
 const FRAME_MS = 200;
 const LINE_MS = 1_000;
 const NOTES = 5;
-const MIN_COLUMNS = 96;
+const MIN_COLUMNS = 80;
+const MIN_ROWS = 24;
+
+/** Hides the cursor and lets the terminal clip long lines, and the other way round. */
+const BEGIN = "\x1b[?25l\x1b[?7l";
+const END = "\x1b[?25h\x1b[?7h";
 
 /** Opens the view that suits where the output goes. */
 export function openView(scene: Scene): View {
-  const { columns = 0, isTTY } = process.stdout;
-  const still = process.env["TERM"] === "dumb" || columns < MIN_COLUMNS;
-  return isTTY && !still ? openPicture(scene) : openLines(scene);
+  const { columns = 0, isTTY, rows = 0 } = process.stdout;
+  const roomy = columns >= MIN_COLUMNS && rows >= MIN_ROWS && process.env["TERM"] !== "dumb";
+  return isTTY && roomy ? openPicture(scene) : openLines(scene);
 }
 
 function openPicture(scene: Scene): View {
@@ -43,17 +48,17 @@ function openPicture(scene: Scene): View {
     process.stdout.write(`${up}${lines.map((line) => `\x1b[2K${line}\n`).join("")}\x1b[J`);
     height = lines.length;
   };
-  const showCursor = () => process.stdout.write("\x1b[?25h");
-  process.stdout.write("\x1b[?25l\n");
-  process.once("exit", showCursor);
+  const restore = () => process.stdout.write(END);
+  process.stdout.write(`${BEGIN}\n`);
+  process.once("exit", restore);
   draw();
   const timer = setInterval(draw, FRAME_MS);
   return {
     end() {
       clearInterval(timer);
       draw();
-      showCursor();
-      process.off("exit", showCursor);
+      restore();
+      process.off("exit", restore);
     },
   };
 }
@@ -110,8 +115,8 @@ const ansi: Colours = {
 function picture({ observer, seconds, tally, title }: Scene, colours: Colours): string[] {
   const { bad, faint, good, strong } = colours;
   const { handshakes, hosts, machines, repeated, waiting }: Snapshot = observer.look();
-  const names = Math.max(12, ...machines.map(({ name }) => name.length)) + 2;
-  const widths = hosts.map(({ name }) => Math.max(name.length, 20) + 2);
+  const names = Math.max(...machines.map(({ name }) => name.length)) + 2;
+  const widths = hosts.map(({ name }) => Math.max(name.length, 17) + 1);
   const clock = `${(Math.min(tally.elapsedMs / 1_000, seconds)).toFixed(1)} s of ${seconds} s`;
   const lines = [
     `  ${strong(title)}  ${faint(clock)}`,
@@ -141,7 +146,9 @@ function picture({ observer, seconds, tally, title }: Scene, colours: Colours): 
   const notes = tally.notes.slice(-NOTES);
   for (const { atMs, text } of notes) lines.push(`  ${faint(time(atMs))}  ${text}`);
   for (let i = notes.length; i < NOTES; i++) lines.push("");
-  lines.push(faint("  ● leased  ○ idle  ◌ being dialled"));
+  lines.push(
+    faint("  ● leased  ○ idle  ◌ being dialled   failed: and due again in so many seconds"),
+  );
   return lines;
 }
 

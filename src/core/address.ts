@@ -153,11 +153,8 @@ function withoutDots(text: string): string | undefined {
 // deno-lint-ignore no-control-regex
 const NOT_IN_A_NAME = /[\x00-\x20\x7f/?#@\\%<>^|`{}"[\]:]/;
 
-/**
- * One label of a host name. The URL standard lets `*`, `,`, `;` and the like pass, and Node 24 also
- * `xn--`, which encodes nothing.
- */
-const LABEL = /^(?!xn--$)[a-z0-9_-]{1,63}$/;
+/** One label of a host name. The URL standard lets `*`, `,`, `;` and the like pass. */
+const LABEL = /^[a-z0-9_-]{1,63}$/;
 
 /** IDNA, lower case and the numeric forms of IPv4, by the URL standard; and no dot at the end. */
 function canonicalName(text: string, name: string): string {
