@@ -59,7 +59,7 @@ export interface ConnectionStats {
   readonly createdAt: number;
   /** When a lease on it last began or ended. */
   readonly lastUsedAt: number;
-  /** When it was last checked; null where it never was. */
+  /** When its manager last looked whether it is fit for a lease; null where it never did. */
   readonly lastCheckedAt: number | null;
   /** How many leases it has carried. */
   readonly requestCount: number;
@@ -113,7 +113,7 @@ export class Connection {
   readonly jitter: number;
   /** When a lease on it last began or ended. */
   lastUsedAt: number;
-  /** When it was last checked, if ever. */
+  /** When its manager last looked whether it is fit for a lease, if ever. */
   lastCheckedAt: number | null = null;
   /** Whether it may be leased. What says no once ends with its last lease. */
   healthy = true;

@@ -483,6 +483,7 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
 
   /** Why a connection may not be leased any more, if so. */
   #unfit(connection: Connection, now: number, wallNow: number): EvictReason | undefined {
+    connection.lastCheckedAt = now;
     if (!connection.healthy) return "unhealthy";
     if (this.#expired(connection, now, this.#maxLifetimeMs)) return "lifetime";
     if (connection.leases > 0) return undefined;

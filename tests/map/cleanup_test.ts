@@ -177,3 +177,17 @@ test("connections that were made together do not all expire together", async () 
     assertLess(share, 140);
   }
 });
+
+test("A manager notes on each connection when it last looked whether it is fit", async () => {
+  await using it = new MapWorld({ idleTimeoutMs: 1_000 });
+  const { clock, manager } = it;
+  const connection = it.add("a.example", "192.0.2.1");
+  assertEquals(connection.lastCheckedAt, null);
+  clock.advance(100);
+  manager.cleanupIdleConnections();
+  assertEquals(connection.lastCheckedAt, clock.now());
+  clock.advance(100);
+  manager.take("a.example");
+  assertEquals(connection.stats().lastCheckedAt, clock.now());
+  manager.give(connection);
+});
