@@ -344,7 +344,8 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
   #mayRepeat(lease: Lease): boolean {
     if (!this.request.replayable) return false;
     if (lease.reused) return this.#attempts < MAX_ATTEMPTS;
-    const stood = lease.connection.idleBeforeMs >= STOOD_MS;
+    // Whoever waited for it had it from its dial, however long a busy program took to hand it over.
+    const stood = lease.waitedMs === 0 && lease.connection.idleBeforeMs >= STOOD_MS;
     return (stood || this.#freshFailures++ === 0) && this.#host.mayRetry();
   }
 
