@@ -20,6 +20,8 @@ export class AddressFilter {
   readonly #excluded: ReadonlySet<string>;
   /** Says whether an address in canonical text will do. */
   readonly accepts: (address: string) => boolean;
+  /** Whether it will have one address with its port, whatever else is known of the host. */
+  readonly exact: boolean;
 
   /**
    * Reads the choice.
@@ -47,9 +49,6 @@ export class AddressFilter {
   get pinned(): boolean {
     return this.#pin !== undefined;
   }
-
-  /** Whether what is known could not change which address that is: it came with its port. */
-  readonly exact: boolean;
 
   /** The addresses that will do, of those known; a pinned one also where it is not. */
   candidates(known: readonly Address[]): readonly Address[] {

@@ -227,11 +227,11 @@ export class ConnectionPool implements AsyncDisposable {
 
   /**
    * Ends every connection of a host, or at an address, that there is now: the idle ones at once,
-   * a leased one with its lease. New ones may be dialled meanwhile; the host is no longer kept
-   * warm.
+   * a leased one with its lease. New ones may be dialled meanwhile. A host that is drained is no
+   * longer kept warm; the hosts of a machine that is drained are, there too.
    *
    * @param hostOrIp A host name, an IP address (whichever its port), or one with a port
-   * @returns Resolves when the last of them has left the maps, with how many there were
+   * @returns Resolves when the last of their sockets is done, with how many there were
    */
   async drain(hostOrIp: string): Promise<number> {
     const host = parseHost(hostOrIp);
@@ -388,7 +388,9 @@ export class ConnectionPool implements AsyncDisposable {
       const only = new AddressFilter(host, { ip: address });
       const left = timeoutMs - (this.#clock.now() - now);
       try {
-        return await this.#acquire(queue, only, { ...options, timeoutMs: Math.max(left, 0) });
+        // Looked up anew: a queue that nobody stood in may have been cleared away meanwhile.
+        const lane = this.#queue(host, queue.tls);
+        return await this.#acquire(lane, only, { ...options, timeoutMs: Math.max(left, 0) });
       } catch (error) {
         if (!(error instanceof HostUnavailableError)) throw error;
         failures.push(...error.failures);
@@ -490,7 +492,8 @@ export class ConnectionPool implements AsyncDisposable {
     }
     queue.noteReturn(connection.lastUsedAt, heldMs);
     if (!kept) return;
-    if (this.#scheduler.firstStarved) this.#shareRoom(queue, connection);
+    const starved = this.#scheduler.firstStarved;
+    if (starved) this.#shareRoom(queue, connection, starved);
     if (queue.waiters.size > 0) this.#serve(queue);
     if (this.manager.idleCount > this.#options.maxIdleConnections) {
       const coldest = this.manager.coldestIdle();
@@ -502,10 +505,9 @@ export class ConnectionPool implements AsyncDisposable {
    * Lets a connection go for those who wait for room on another host, where they came first and
    * have fewer connections. Without it a busy host would keep its connections for ever.
    */
-  #shareRoom(queue: HostQueue, connection: Connection): void {
-    const starved = this.#scheduler.firstStarved;
-    const first = starved?.waiters.front?.value;
-    if (!starved || !first || starved === queue) return;
+  #shareRoom(queue: HostQueue, connection: Connection, starved: HostQueue): void {
+    const first = starved.waiters.front?.value;
+    if (!first || starved === queue) return;
     const { accountant } = this.manager;
     const own = queue.waiters.front?.value;
     if (!own) {

@@ -114,6 +114,7 @@ export class HostQueue {
     const served = connections * this.#dialMs / Math.max(this.#holdMs, Number.MIN_VALUE);
     return Math.max(0, Math.ceil(waiters - served));
   }
+
   /**
    * Whether connections have stopped coming back. A program that was busy sees a stall that is none:
    * what has arrived meanwhile is not read yet. So it takes two looks, and time between them.

@@ -70,6 +70,8 @@ export class DialScheduler {
 
   /** The queue that has waited longest for room while somebody waits in it, if any. */
   get firstStarved(): HostQueue | undefined {
+    // Asked at each release, and hardly ever is there any.
+    if (this.#starved.size === 0) return undefined;
     for (const queue of this.#starved) if (queue.waiters.size > 0) return queue;
     return undefined;
   }
@@ -254,6 +256,7 @@ export class DialScheduler {
     }
   }
 
+  /** Dials what is missing of a warm target, and ends the waits for it that need not go on. */
   #dialToWarm(queue: HostQueue, known: readonly Address[]): void {
     const { health, manager } = this.#parts;
     const host = queue.host.text;
