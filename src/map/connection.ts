@@ -7,6 +7,7 @@
 import { type Address, parseAddress, parseHost } from "../core/address.ts";
 import { type Clock, systemClock } from "../core/clock.ts";
 import type { SocketSink, TlsInfo, TlsSocket } from "../core/dialer.ts";
+import type { Endpoint } from "./endpoint.ts";
 
 /**
  * Where a connection stands: ready, in use, in use for the last time, or done.
@@ -119,6 +120,8 @@ export class Connection {
   healthy = true;
   /** How long its server is known to keep it while unused, in milliseconds. */
   serverIdleMs: number = Infinity;
+  /** The endpoint that it belongs to, once it is in the maps. The maps' to set. */
+  endpoint: Endpoint | undefined = undefined;
   /** What the protocol that is spoken on it keeps with it. */
   session: unknown = undefined;
   /** How many leases it has carried. */
@@ -243,6 +246,11 @@ export class Connection {
     }
     this.requestCount++;
     this.lastUsedAt = now;
+    const { endpoint } = this;
+    if (endpoint) {
+      endpoint.leased++;
+      endpoint.picks++;
+    }
   }
 
   /** Ends a lease; a draining connection stays so. Its manager's to call. */
@@ -250,6 +258,7 @@ export class Connection {
     if (this.#leases === 0) throw new Error(`Connection ${this.id} has no lease to end`);
     this.lastUsedAt = now;
     this.#lastUsedOnTheWall = wallNow;
+    if (this.endpoint) this.endpoint.leased--;
     if (--this.#leases > 0) return;
     this.#sink = undefined;
     if (this.#state === "leased") this.#state = "idle";

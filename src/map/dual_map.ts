@@ -7,8 +7,10 @@
 import { LinkedList } from "../core/list.ts";
 import type { Accountant } from "./accountant.ts";
 import type { Connection } from "./connection.ts";
+import { type Endpoint, Entry } from "./endpoint.ts";
 import { assertInvariants } from "./invariants.ts";
-import { Entry, Lane } from "./lane.ts";
+import { Lane } from "./lane.ts";
+import type { MakePicker } from "./picker.ts";
 
 /**
  * Holds every connection by address and by host, and changes both in one step. Every operation on
@@ -45,16 +47,36 @@ export class DualMap {
   ofHost(host: string): Connection[] {
     const found: Connection[] = [];
     for (const lane of this.#hosts.get(host)?.values() ?? []) {
-      for (const cell of lane.cells.values()) {
-        for (const connection of cell.connections) found.push(connection);
-      }
+      for (const { connections } of lane.endpoints.values()) found.push(...connections);
     }
     return found;
   }
 
-  /** A host's lane; undefined where it has no connection with that TLS profile. */
+  /** A host's lane; undefined where it has no connection with that TLS profile, and none is kept. */
   lane(host: string, tlsProfile: string): Lane | undefined {
     return this.#hosts.get(host)?.get(tlsProfile);
+  }
+
+  /** A host's lane, which stays until `closeLane`. */
+  openLane(host: string, tlsProfile: string, makePicker?: MakePicker): Lane {
+    let lanes = this.#hosts.get(host);
+    if (!lanes) this.#hosts.set(host, lanes = new Map());
+    let lane = lanes.get(tlsProfile);
+    if (!lane?.kept) {
+      const earlier = lane;
+      lanes.set(tlsProfile, lane = new Lane(host, tlsProfile, makePicker));
+      lane.kept = true;
+      for (const { connections } of earlier?.endpoints.values() ?? []) {
+        for (const connection of connections) this.#place(connection, lane);
+      }
+    }
+    return lane;
+  }
+
+  /** Lets a lane go as soon as it has no connections. */
+  closeLane(lane: Lane): void {
+    lane.kept = false;
+    for (const endpoint of lane.endpoints.values()) this.#tidy(endpoint);
   }
 
   /** Each host with its addresses in order of arrival: a copy. */
@@ -63,9 +85,11 @@ export class DualMap {
     for (const [host, lanes] of this.#hosts) {
       const addresses = new Set<string>();
       for (const lane of lanes.values()) {
-        for (const address of lane.cells.keys()) addresses.add(address);
+        for (const [address, { connections }] of lane.endpoints) {
+          if (connections.size > 0) addresses.add(address);
+        }
       }
-      mapping.set(host, [...addresses]);
+      if (addresses.size > 0) mapping.set(host, [...addresses]);
     }
     return mapping;
   }
@@ -80,52 +104,69 @@ export class DualMap {
     if (!lanes) this.#hosts.set(host, lanes = new Map());
     let lane = lanes.get(tlsProfile);
     if (!lane) lanes.set(tlsProfile, lane = new Lane(host, tlsProfile));
-    const entry = new Entry(connection, lane.cell(address));
-    entry.cell.connections.add(connection);
-    this.#entries.set(connection, entry);
-    this.restack(entry);
+    this.#place(connection, lane);
   }
 
   /** Takes a connection out; what is left empty goes with it. False where it was not held. */
   remove(connection: Connection): boolean {
     const entry = this.#entries.get(connection);
     if (!entry) return false;
-    const { address, host, tlsProfile } = connection;
-    const { cell } = entry;
+    const { address } = connection;
+    const { endpoint } = entry;
     this.unstack(entry);
     this.#entries.delete(connection);
-    cell.connections.delete(connection);
-    if (cell.connections.size === 0) cell.lane.cells.delete(address);
-    if (cell.lane.cells.size === 0) {
-      const lanes = this.#hosts.get(host);
-      lanes?.delete(tlsProfile);
-      if (lanes?.size === 0) this.#hosts.delete(host);
-    }
+    endpoint.connections.delete(connection);
+    endpoint.lane.connectionCount--;
+    this.#tidy(endpoint);
     const bucket = this.#addresses.get(address);
     bucket?.delete(connection);
     if (bucket?.size === 0) this.#addresses.delete(address);
     return true;
   }
 
+  /** Forgets an endpoint, its lane and its host, where nothing is left of them. */
+  #tidy(endpoint: Endpoint): void {
+    const { lane } = endpoint;
+    if (lane.kept) return;
+    if (endpoint.connections.size === 0) lane.forget(endpoint);
+    if (lane.endpoints.size > 0) return;
+    const lanes = this.#hosts.get(lane.host);
+    if (lanes?.get(lane.tlsProfile) === lane) lanes.delete(lane.tlsProfile);
+    if (lanes?.size === 0) this.#hosts.delete(lane.host);
+  }
+
+  #place(connection: Connection, lane: Lane): void {
+    const earlier = this.#entries.get(connection);
+    const endpoint = lane.endpoint(connection.address);
+    const entry = new Entry(connection, endpoint);
+    if (earlier) this.unstack(earlier);
+    endpoint.connections.add(connection);
+    endpoint.leased += connection.leases;
+    lane.connectionCount++;
+    connection.endpoint = endpoint;
+    this.#entries.set(connection, entry);
+    this.restack(entry);
+  }
+
   /** Takes a connection off every stack: none may lease it. */
   unstack(entry: Entry): void {
     entry.stackNode.list?.remove(entry.stackNode);
     this.idle.remove(entry.idleNode);
-    entry.cell.lane.noteReady(entry.cell);
+    entry.endpoint.lane.noteReady(entry.endpoint);
   }
 
   /** Puts a connection on top of the stack where it belongs by now, or on none. */
   restack(entry: Entry): void {
-    const { cell, connection, idleNode, stackNode } = entry;
+    const { connection, endpoint, idleNode, stackNode } = entry;
     stackNode.list?.remove(stackNode);
     this.idle.remove(idleNode);
     if (connection.available) {
       if (connection.leases === 0) {
-        cell.idle.pushFront(stackNode);
+        endpoint.idle.pushFront(stackNode);
         this.idle.pushFront(idleNode);
-      } else cell.partial.pushFront(stackNode);
+      } else endpoint.partial.pushFront(stackNode);
     }
-    cell.lane.noteReady(cell);
+    endpoint.lane.noteReady(endpoint);
   }
 
   /**

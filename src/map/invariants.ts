@@ -7,7 +7,8 @@
 import type { LinkedList } from "../core/list.ts";
 import type { Accountant } from "./accountant.ts";
 import type { Connection } from "./connection.ts";
-import type { Entry, Lane } from "./lane.ts";
+import type { Entry } from "./endpoint.ts";
+import type { Lane } from "./lane.ts";
 
 /** The inside of the maps. */
 export interface Maps {
@@ -33,7 +34,7 @@ export function assertInvariants(maps: Maps): void {
   checkHosts(maps);
   for (const [connection, entry] of maps.entries) {
     const { capacity, leases, state } = connection;
-    const { cell, idleNode, stackNode } = entry;
+    const { endpoint, idleNode, stackNode } = entry;
     insist(state !== "closed", () => `${name(connection)} is held but closed`);
     insist(connection.held, () => `${name(connection)} is held, but would tell nobody its end`);
     const isIdle = state === "idle";
@@ -41,7 +42,7 @@ export function assertInvariants(maps: Maps): void {
     // One that was marked unhealthy stands where it stood until somebody looks.
     insist(isIdle === (idleNode.list === maps.idle), () => `${name(connection)} is wrongly idle`);
     const hasRoom = state === "leased" && leases < capacity;
-    const stack = isIdle ? cell.idle : hasRoom ? cell.partial : undefined;
+    const stack = isIdle ? endpoint.idle : hasRoom ? endpoint.partial : undefined;
     insist(stackNode.list === stack, () => `${name(connection)} is on a wrong stack`);
   }
   for (const { connection } of maps.idle) {
@@ -77,30 +78,8 @@ function checkHosts({ accountant, entries, hosts }: Maps): void {
     insist(lanes.size > 0, () => `host ${host} is empty`);
     let ofHost = 0;
     for (const lane of lanes.values()) {
-      insist(lane.cells.size > 0, () => `a lane of host ${host} is empty`);
-      for (const [address, cell] of lane.cells) {
-        insist(cell.connections.size > 0, () => `host ${host} has nothing at ${address}`);
-        let stacked = 0;
-        for (const connection of cell.connections) {
-          const entry = entries.get(connection);
-          insist(entry?.cell === cell, () => `${name(connection)} is misplaced`);
-          if (entry?.stackNode.list) stacked++;
-          insist(
-            connection.host === host && connection.address === address
-              && connection.tlsProfile === lane.tlsProfile,
-            () => `${name(connection)} stands in host ${host} at ${address}`,
-          );
-        }
-        insist(
-          cell.idle.size + cell.partial.size === stacked,
-          () => `host ${host} at ${address} has a stranger on a stack`,
-        );
-        insist(
-          cell.readyIndex >= 0 === stacked > 0,
-          () => `host ${host} at ${address} is not rightly ready`,
-        );
-        ofHost += cell.connections.size;
-      }
+      checkLane(lane, entries);
+      ofHost += lane.connectionCount;
     }
     insist(ofHost <= accountant.ofHost(host), () => `host ${host} is uncounted`);
     insist(
@@ -110,6 +89,39 @@ function checkHosts({ accountant, entries, hosts }: Maps): void {
     placed += ofHost;
   }
   insist(placed === entries.size, () => `${entries.size} are held, ${placed} have a host`);
+}
+
+function checkLane(lane: Lane, entries: Maps["entries"]): void {
+  const { host, kept, tlsProfile } = lane;
+  insist(kept || lane.endpoints.size > 0, () => `a lane of host ${host} is empty`);
+  let ofLane = 0;
+  for (const [address, endpoint] of lane.endpoints) {
+    const { connections, idle, member, partial, places, standing } = endpoint;
+    insist(kept || connections.size > 0, () => `host ${host} has nothing at ${address}`);
+    let stacked = 0;
+    let leased = 0;
+    for (const connection of connections) {
+      const entry = entries.get(connection);
+      insist(entry?.endpoint === endpoint, () => `${name(connection)} is misplaced`);
+      if (entry?.stackNode.list) stacked++;
+      leased += connection.leases;
+      insist(
+        connection.host === host && connection.address === address
+          && connection.tlsProfile === tlsProfile,
+        () => `${name(connection)} stands in host ${host} at ${address}`,
+      );
+    }
+    const where = () => `host ${host} at ${address}`;
+    insist(idle.size + partial.size === stacked, () => `${where()} has a stranger on a stack`);
+    const isReady = stacked > 0 && standing !== "gone";
+    insist(places[0] >= 0 === isReady, () => `${where()} is not rightly ready`);
+    const isGood = member && standing === "good";
+    insist(places[1] >= 0 === isGood, () => `${where()} is not rightly good`);
+    // What has left the maps may be leased still.
+    insist(endpoint.leased >= leased, () => `${where()} has wrong leases`);
+    ofLane += connections.size;
+  }
+  insist(ofLane === lane.connectionCount, () => `host ${host} miscounts its connections`);
 }
 
 function insist(holds: boolean, message: () => string): void {

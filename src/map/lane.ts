@@ -1,108 +1,221 @@
 /**
- * Where a host's connections stand ready: a lane for each host and TLS profile, in it a cell for
- * each address, in the cell the idle stack.
+ * Where a host's connections stand ready: a lane for each host and TLS profile, in it an endpoint
+ * for each address, in the endpoint the idle stack.
  *
  * @module
  */
 
-import type { Clock } from "../core/clock.ts";
-import { LinkedList, ListNode } from "../core/list.ts";
-import type { Connection } from "./connection.ts";
+import type { Address } from "../core/address.ts";
+import { Endpoint, type Standing } from "./endpoint.ts";
+import { type MakePicker, type Picker, RandomPicker } from "./picker.ts";
 
-/** A connection's place in the maps. */
-export class Entry {
-  /** The connection. */
-  readonly connection: Connection;
-  /** The cell it belongs to. */
-  readonly cell: Cell;
-  /** Its place on a stack of its cell, or on none. */
-  readonly stackNode: ListNode<Entry> = new ListNode<Entry>(this);
-  /** Its place among all idle connections, or in none. */
-  readonly idleNode: ListNode<Entry> = new ListNode<Entry>(this);
-
-  /** Made by the maps. */
-  constructor(connection: Connection, cell: Cell) {
-    this.connection = connection;
-    this.cell = cell;
-  }
+/** Which endpoints of a lane will do. */
+export interface Choice {
+  /** This one alone, however it stands. */
+  readonly only?: string | undefined;
+  /** Says whether an address, in canonical text, will do. */
+  readonly accepts?: ((address: string) => boolean) | undefined;
+  /** Whether those are taken too that failed of late, although there are good ones. */
+  readonly desperate?: boolean | undefined;
 }
 
-/** The connections of one host with one TLS profile at one address. */
-export class Cell {
-  /** The lane it belongs to. */
-  readonly lane: Lane;
-  /** The address. */
-  readonly address: string;
-  /** Every one of them, in order of arrival. */
-  readonly connections: Set<Connection> = new Set();
-  /** The idle ones: the one used last at the front. */
-  readonly idle: LinkedList<Entry> = new LinkedList();
-  /** Those in use that carry more leases at once (none of capacity 1 ever stands here). */
-  readonly partial: LinkedList<Entry> = new LinkedList();
-  /** Its place among the lane's ready cells, or -1. */
-  readyIndex = -1;
+const ANY: Choice = {};
+const RANDOM: MakePicker = (place) => new RandomPicker(place);
 
-  /** Made by its lane. */
-  constructor(lane: Lane, address: string) {
-    this.lane = lane;
-    this.address = address;
-  }
-
-  /** The connection to lease next: a shared one before an idle one, the hottest idle one first. */
-  get next(): Entry | undefined {
-    return (this.partial.front ?? this.idle.front)?.value;
-  }
-}
-
-/** One host's connections with one TLS profile. */
+/** One host's endpoints with one TLS profile. */
 export class Lane {
   /** The host. */
   readonly host: string;
   /** The name of the TLS profile. */
   readonly tlsProfile: string;
-  /** Its cells by address, in order of arrival. */
-  readonly cells: Map<string, Cell> = new Map();
-  /** The cells that have a connection to lease, in no order. */
-  readonly #ready: Cell[] = [];
+  /** Its endpoints by address, in order of arrival: those with connections, and those kept. */
+  readonly endpoints: Map<string, Endpoint> = new Map();
+  /** How many connections it has. */
+  connectionCount = 0;
+  /** Whether it is kept although it has no connections. */
+  kept = false;
+  /** How often an endpoint was chosen. */
+  choices = 0;
+  /** The good endpoints that the host has: where to dial. */
+  readonly good: Picker;
+  /** The good endpoints that have a connection to lease. */
+  readonly #ready: Picker;
+  /** The others that have one, by how they stand. */
+  readonly #doubtful: Picker = new RandomPicker(0);
+  readonly #ejected: Picker = new RandomPicker(0);
+  /** When the next endpoint is due for a trial; never before. */
+  #trialAt = Infinity;
+  #members = 0;
+  #ejections = 0;
 
-  /** Makes a lane without connections. */
-  constructor(host: string, tlsProfile: string) {
+  /** Makes a lane without endpoints. */
+  constructor(host: string, tlsProfile: string, makePicker: MakePicker = RANDOM) {
     this.host = host;
     this.tlsProfile = tlsProfile;
+    this.good = makePicker(1);
+    this.#ready = makePicker(0);
   }
 
-  /** The cell of an address, made where there is none. */
-  cell(address: string): Cell {
-    let cell = this.cells.get(address);
-    if (!cell) this.cells.set(address, cell = new Cell(this, address));
-    return cell;
+  /** How many addresses the host has. */
+  get memberCount(): number {
+    return this.#members;
   }
 
-  /** Notes whether a cell has a connection to lease, after its stacks have changed. */
-  noteReady(cell: Cell): void {
-    const ready = cell.idle.size > 0 || cell.partial.size > 0;
-    if (ready === cell.readyIndex >= 0) return;
-    if (ready) {
-      cell.readyIndex = this.#ready.push(cell) - 1;
-      return;
+  /** Whether fewer than half of the host's addresses are good: then none is left alone. */
+  get panic(): boolean {
+    return this.good.size * 2 < this.#members;
+  }
+
+  /** Whether one more endpoint may be ejected: never more than half are. */
+  get mayEject(): boolean {
+    return (this.#ejections + 1) * 2 <= this.#members;
+  }
+
+  /** The endpoint of an address, made where there is none. */
+  endpoint(address: Address | string): Endpoint {
+    const text = typeof address === "string" ? address : address.text;
+    let endpoint = this.endpoints.get(text);
+    if (!endpoint) this.endpoints.set(text, endpoint = new Endpoint(this, address));
+    return endpoint;
+  }
+
+  /** Forgets an endpoint that has no connections. */
+  forget(endpoint: Endpoint): void {
+    this.setMember(endpoint, false);
+    this.endpoints.delete(endpoint.address.text);
+  }
+
+  /** Notes whether the host has an endpoint's address. */
+  setMember(endpoint: Endpoint, member: boolean): void {
+    if (endpoint.member === member) return;
+    if (endpoint.member && endpoint.standing === "good") this.good.remove(endpoint);
+    if (endpoint.standing === "ejected") this.#ejections += member ? 1 : -1;
+    endpoint.member = member;
+    this.#members += member ? 1 : -1;
+    if (member && endpoint.standing === "good") this.good.add(endpoint);
+  }
+
+  /** Notes how an endpoint stands from now on, and when it is due for a trial. */
+  setStanding(endpoint: Endpoint, standing: Standing, dueAt = 0): void {
+    endpoint.dueAt = dueAt;
+    const was = endpoint.standing;
+    if (was !== standing) {
+      const { ready } = endpoint;
+      if (ready && endpoint.places[0] >= 0) this.#readySet(was)?.remove(endpoint);
+      if (endpoint.member) {
+        if (was === "good") this.good.remove(endpoint);
+        if (was === "ejected") this.#ejections--;
+        if (standing === "good") this.good.add(endpoint);
+        if (standing === "ejected") this.#ejections++;
+      }
+      endpoint.standing = standing;
+      if (ready) this.#readySet(standing)?.add(endpoint);
     }
-    const last = this.#ready.pop();
-    if (last && last !== cell) {
-      this.#ready[cell.readyIndex] = last;
-      last.readyIndex = cell.readyIndex;
+    endpoint.onTrial = false;
+    this.#findTrial();
+  }
+
+  /** Notes that an endpoint was chosen, for a lease or a dial. */
+  noteChoice(endpoint: Endpoint): void {
+    endpoint.lastChoice = ++this.choices;
+    this.noteLoad(endpoint);
+  }
+
+  /** Notes that an endpoint's load has changed. */
+  noteLoad(endpoint: Endpoint): void {
+    if (endpoint.standing !== "good") return;
+    if (endpoint.places[0] >= 0) this.#ready.update(endpoint);
+    if (endpoint.places[1] >= 0) this.good.update(endpoint);
+  }
+
+  /** Notes whether an endpoint has a connection to lease, after its stacks have changed. */
+  noteReady(endpoint: Endpoint): void {
+    const { ready } = endpoint;
+    if (ready === endpoint.places[0] >= 0) return;
+    const set = this.#readySet(endpoint.standing);
+    if (ready) set?.add(endpoint);
+    else set?.remove(endpoint);
+    if (endpoint.dueAt > 0) this.#findTrial();
+  }
+
+  /**
+   * Chooses an endpoint with a connection to lease: what is due for a trial, else a good one; where
+   * the host has no good one, one that failed of late.
+   */
+  pick(now: number, random: () => number, choice: Choice = ANY): Endpoint | undefined {
+    const { accepts, desperate, only } = choice;
+    if (only !== undefined) {
+      const endpoint = this.endpoints.get(only);
+      return endpoint?.ready ? endpoint : undefined;
     }
-    cell.readyIndex = -1;
+    if (accepts) return this.#pickAccepted(now, random, accepts, desperate === true);
+    if (this.#trialAt <= now) {
+      const trial = this.#dueForTrial(now);
+      if (trial) return trial;
+    }
+    const endpoint = this.#ready.pick(now, random);
+    if (endpoint || (this.good.size > 0 && !desperate)) return endpoint;
+    return this.#doubtful.pick(now, random) ?? this.#ejected.pick(now, random);
   }
 
-  /** A cell with a connection to lease, any of them with the same chance: O(1). */
-  anyReady(clock: Clock): Cell | undefined {
-    const { length } = this.#ready;
-    return length > 1 ? this.#ready[Math.floor(clock.random() * length)] : this.#ready[0];
+  /** The same among those that are accepted: O(endpoints) where few are. */
+  #pickAccepted(
+    now: number,
+    random: () => number,
+    accepts: (address: string) => boolean,
+    desperate: boolean,
+  ): Endpoint | undefined {
+    const pick = (set: Picker) => pickFrom(set, now, random, accepts);
+    const endpoint = pick(this.#ready);
+    if (endpoint) return endpoint;
+    if (!desperate) {
+      for (const { address } of this.good) if (accepts(address.text)) return undefined;
+    }
+    return pick(this.#doubtful) ?? pick(this.#ejected);
   }
 
-  /** The same among the cells whose address is accepted: O(addresses). */
-  anyReadyOf(clock: Clock, accepts: (address: string) => boolean): Cell | undefined {
-    const accepted = this.#ready.filter((cell) => accepts(cell.address));
-    return accepted[Math.floor(clock.random() * accepted.length)];
+  #readySet(standing: Standing): Picker | undefined {
+    if (standing === "good") return this.#ready;
+    if (standing === "doubtful") return this.#doubtful;
+    return standing === "ejected" ? this.#ejected : undefined;
   }
+
+  #dueForTrial(now: number): Endpoint | undefined {
+    for (const set of [this.#doubtful, this.#ejected]) {
+      for (const endpoint of set) {
+        if (endpoint.dueAt > now || endpoint.onTrial) continue;
+        endpoint.onTrial = true;
+        this.#findTrial();
+        return endpoint;
+      }
+    }
+    return undefined;
+  }
+
+  #findTrial(): void {
+    this.#trialAt = Infinity;
+    for (const set of [this.#doubtful, this.#ejected]) {
+      for (const { dueAt, onTrial } of set) {
+        if (!onTrial) this.#trialAt = Math.min(this.#trialAt, dueAt);
+      }
+    }
+  }
+}
+
+/** How often a picker is asked before all of its endpoints are looked at. */
+const TRIES = 8;
+
+/** An endpoint of a picker that is accepted, by the picker's own rule as far as it goes. */
+export function pickFrom(
+  set: Picker,
+  now: number,
+  random: () => number,
+  accepts: (address: string) => boolean,
+): Endpoint | undefined {
+  for (let tries = Math.min(TRIES, set.size); tries > 0; tries--) {
+    const endpoint = set.pick(now, random);
+    if (endpoint && accepts(endpoint.address.text)) return endpoint;
+  }
+  const accepted = [...set].filter(({ address }) => accepts(address.text));
+  return accepted[Math.floor(random() * accepted.length)];
 }

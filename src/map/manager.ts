@@ -11,7 +11,8 @@ import { ClosedError, SocketError } from "../core/errors.ts";
 import { Accountant, type ConnectionLimits } from "./accountant.ts";
 import type { Connection, ConnectionOwner, ConnectionStats } from "./connection.ts";
 import { DualMap } from "./dual_map.ts";
-import type { Lane } from "./lane.ts";
+import type { Choice, Lane } from "./lane.ts";
+import type { MakePicker } from "./picker.ts";
 
 /**
  * Why a connection left the maps. A closed set.
@@ -124,6 +125,7 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
   /** Counts connections, and dials on their way, against the limits. */
   readonly accountant: Accountant;
   readonly #clock: Clock;
+  readonly #random = () => this.#clock.random();
   readonly #idleTimeoutMs: number;
   readonly #maxLifetimeMs: number;
   readonly #onEvict: ConnectionManagerOptions["onEvict"];
@@ -240,6 +242,24 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
   }
 
   /**
+   * A host's lane, which stays until `closeLane`, whatever connections come and go.
+   *
+   * @internal
+   */
+  openLane(host: string, tlsProfile: string, makePicker?: MakePicker): Lane {
+    return this.#maps.openLane(host, tlsProfile, makePicker);
+  }
+
+  /**
+   * Lets a lane go that is no longer used.
+   *
+   * @internal
+   */
+  closeLane(lane: Lane): void {
+    this.#maps.closeLane(lane);
+  }
+
+  /**
    * Takes a ready connection of a host out for a lease: the hottest one of a ready address, which
    * is any with the same chance. Undefined where none is ready. What has outlived its time is
    * closed on the way.
@@ -248,21 +268,31 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
    */
   take(host: string, options: TakeOptions = {}): Connection | undefined {
     const lane = this.#maps.lane(host, options.tlsProfile ?? "default");
-    if (!lane || this.#closing) return undefined;
-    const { accepts } = options;
+    return lane && this.takeFrom(lane, options);
+  }
+
+  /**
+   * Takes a ready connection of a lane out for a lease, from the endpoint that the lane chooses.
+   *
+   * @internal
+   */
+  takeFrom(lane: Lane, choice?: Choice): Connection | undefined {
+    if (this.#closing) return undefined;
     const now = this.#clock.now();
     const wallNow = this.#clock.wallNow();
     for (;;) {
-      const cell = accepts ? lane.anyReadyOf(this.#clock, accepts) : lane.anyReady(this.#clock);
-      const entry = cell?.next;
+      const endpoint = lane.pick(now, this.#random, choice);
+      const entry = endpoint?.next;
       if (!entry) return undefined;
       const { connection } = entry;
       const reason = this.#unfit(connection, now, wallNow);
       if (!reason) {
         connection.beginLease(now);
         this.#maps.restack(entry);
+        lane.noteChoice(endpoint);
         return connection;
       }
+      endpoint.onTrial = false;
       // One that is in use as well ends with its last lease.
       this.drain(connection, reason);
     }
@@ -277,6 +307,8 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
   give(connection: Connection, reuse = true): boolean {
     const now = this.#clock.now();
     connection.endLease(now, this.#clock.wallNow());
+    const { endpoint } = connection;
+    endpoint?.lane.noteLoad(endpoint);
     const entry = this.#maps.entry(connection);
     if (!entry) return false;
     const reason = this.#whyNotKept(connection, reuse, now);

@@ -157,9 +157,7 @@ export class DialScheduler {
   #dialForWaiters(queue: HostQueue, known: readonly Address[] | undefined): void {
     const { manager } = this.#parts;
     const lane = manager.lane(queue.host.text, queue.tls.name);
-    let connections = 0;
-    for (const cell of lane?.cells.values() ?? []) connections += cell.connections.size;
-    let wanted = queue.wantedDials(connections, this.#clock.now());
+    let wanted = queue.wantedDials(lane?.connectionCount ?? 0, this.#clock.now());
     const promised = queue.promisingDials();
     for (const waiter of queue.waiters) {
       // A caller who will not have every address cannot rely on what comes back for all.
@@ -210,7 +208,9 @@ export class DialScheduler {
   /** Whether a connection that a waiter would take is in use, and may be given back. */
   #mayComeBack(queue: HostQueue, waiter: Waiter): boolean {
     const lane = this.#parts.manager.lane(queue.host.text, queue.tls.name);
-    for (const cell of lane?.cells.values() ?? []) if (waiter.accepts(cell.address)) return true;
+    for (const { address, connections } of lane?.endpoints.values() ?? []) {
+      if (connections.size > 0 && waiter.accepts(address.text)) return true;
+    }
     return false;
   }
 
@@ -261,9 +261,9 @@ export class DialScheduler {
     const { health, manager } = this.#parts;
     const host = queue.host.text;
     const now = this.#clock.now();
-    const cells = manager.lane(host, queue.tls.name)?.cells;
+    const endpoints = manager.lane(host, queue.tls.name)?.endpoints;
     const counts = new Map(
-      known.map((address) => [address, cells?.get(address.text)?.connections.size ?? 0]),
+      known.map((address) => [address, endpoints?.get(address.text)?.connections.size ?? 0]),
     );
     let open = 0;
     for (const count of counts.values()) open += count;

@@ -5,7 +5,8 @@ import { ManualClock } from "../../src/core/clock.ts";
 import { Accountant } from "../../src/map/accountant.ts";
 import { Connection, type ConnectionOwner } from "../../src/map/connection.ts";
 import { DualMap } from "../../src/map/dual_map.ts";
-import { Entry, type Lane } from "../../src/map/lane.ts";
+import { Entry } from "../../src/map/endpoint.ts";
+import type { Lane } from "../../src/map/lane.ts";
 import { MapWorld } from "../support/map_world.ts";
 
 const owner: ConnectionOwner = { onUnsolicited() {}, onClosed() {} };
@@ -112,32 +113,34 @@ test("checkInvariants() finds whatever is wrong, and says of which connection, h
     [({ leased }) => leased.setOwner(undefined), "would tell nobody its end"],
     [(it) => it.map.idle.remove(it.entry(it.idle).idleNode), "is wrongly idle"],
     [(it) => {
-      const { cell, stackNode } = it.entry(it.idle);
-      cell.idle.remove(stackNode);
-      it.lane("a.example").noteReady(cell);
+      const { endpoint, stackNode } = it.entry(it.idle);
+      endpoint.idle.remove(stackNode);
+      it.lane("a.example").noteReady(endpoint);
     }, "is on a wrong stack"],
     [(it) => it.map.unstack(it.entry(it.shared)), "is on a wrong stack"],
     [(it) => {
-      const { cell, stackNode } = it.entry(it.shared);
-      cell.partial.remove(stackNode);
-      cell.idle.pushFront(stackNode);
+      const { endpoint, stackNode } = it.entry(it.shared);
+      endpoint.partial.remove(stackNode);
+      endpoint.idle.pushFront(stackNode);
     }, "is on a wrong stack"],
     [(it) => {
       const stranger = new Entry(
         it.connect("a.example", "192.0.2.1"),
-        it.lane("a.example").cell("192.0.2.1"),
+        it.lane("a.example").endpoint("192.0.2.1"),
       );
       it.map.idle.pushFront(stranger.idleNode);
     }, "is idle but not held"],
     [(it) => {
-      const { cell } = it.entry(it.idle);
-      cell.idle.pushFront(new Entry(it.connect("a.example", "192.0.2.1"), cell).stackNode);
+      const { endpoint } = it.entry(it.idle);
+      endpoint.idle.pushFront(
+        new Entry(it.connect("a.example", "192.0.2.1"), endpoint).stackNode,
+      );
     }, "a.example at 192.0.2.1 has a stranger on a stack"],
     [(it) => {
-      it.entry(it.idle).cell.readyIndex = -1;
+      it.entry(it.idle).endpoint.places[0] = -1;
     }, "a.example at 192.0.2.1 is not rightly ready"],
     [(it) => {
-      it.entry(it.leased).cell.readyIndex = 0;
+      it.entry(it.leased).endpoint.places[0] = 0;
     }, "b.example at 192.0.2.1 is not rightly ready"],
     // Addresses.
     [(it) => it.bucket("192.0.2.1").delete(it.idle), "4 are held, 3 have an address"],
@@ -151,11 +154,20 @@ test("checkInvariants() finds whatever is wrong, and says of which connection, h
       it.bucket("192.0.2.1").add(it.connect("a.example", "192.0.2.1"));
     }, "has an address only"],
     // Hosts.
-    [(it) => it.lane("a.example").cell("192.0.2.7"), "a.example has nothing at 192.0.2.7"],
-    [(it) => it.lane("c.example").cells.clear(), "a lane of host c.example is empty"],
-    [(it) => it.lane("a.example").cells.delete("192.0.2.1"), "4 are held, 3 have a host"],
-    [(it) => it.entry(it.idle).cell.connections.add(it.other), "is misplaced"],
-    [(it) => it.entry(it.idle).cell.connections.delete(it.idle), "has nothing at 192.0.2.1"],
+    [(it) => it.lane("a.example").endpoint("192.0.2.7"), "a.example has nothing at 192.0.2.7"],
+    [(it) => it.lane("c.example").endpoints.clear(), "a lane of host c.example is empty"],
+    [
+      (it) => it.lane("a.example").endpoints.delete("192.0.2.1"),
+      "host a.example miscounts its connections",
+    ],
+    [
+      (it) => it.lane("a.example").connectionCount--,
+      "host a.example miscounts its connections",
+    ],
+    [(it) => it.entry(it.idle).endpoint.places[1] = 0, "at 192.0.2.1 is not rightly good"],
+    [(it) => it.entry(it.shared).endpoint.leased--, "c.example at 192.0.2.3 has wrong leases"],
+    [(it) => it.entry(it.idle).endpoint.connections.add(it.other), "is misplaced"],
+    [(it) => it.entry(it.idle).endpoint.connections.delete(it.idle), "has nothing at 192.0.2.1"],
     // Counts.
     [(it) => it.accountant.remove("d.example", "192.0.2.1"), "address 192.0.2.1 is uncounted"],
     [(it) => it.accountant.remove("a.example", "192.0.2.9"), "4 are held, 3 accounted for"],

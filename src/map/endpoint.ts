@@ -1,0 +1,143 @@
+/**
+ * One host at one address with one TLS profile: its connections, and what is known of it that helps
+ * to choose.
+ *
+ * @module
+ */
+
+import { type Address, parseAddress } from "../core/address.ts";
+import { LinkedList, ListNode } from "../core/list.ts";
+import type { Connection } from "./connection.ts";
+import type { Lane } from "./lane.ts";
+
+/** A connection's place in the maps. */
+export class Entry {
+  /** The connection. */
+  readonly connection: Connection;
+  /** The endpoint it belongs to. */
+  readonly endpoint: Endpoint;
+  /** Its place on a stack of its endpoint, or on none. */
+  readonly stackNode: ListNode<Entry> = new ListNode<Entry>(this);
+  /** Its place among all idle connections, or in none. */
+  readonly idleNode: ListNode<Entry> = new ListNode<Entry>(this);
+
+  /** Made by the maps. */
+  constructor(connection: Connection, endpoint: Endpoint) {
+    this.connection = connection;
+    this.endpoint = endpoint;
+  }
+}
+
+/**
+ * How an endpoint stands with those who choose. A closed set.
+ *
+ * - `good`: the balancer chooses among these
+ * - `doubtful`: it failed of late; taken where there is no good one, and for a trial
+ * - `ejected`: it failed too often; left alone, unless too few are good
+ * - `gone`: the host has it no more, or it may not be used: for nobody but who names it
+ */
+export type Standing = "good" | "doubtful" | "ejected" | "gone";
+
+/** How fast a latency that was seen is forgotten, in milliseconds: by two thirds in this time. */
+const LATENCY_DECAY_MS = 10_000;
+
+/** With what share of its load an address starts that is new, or back. */
+const FIRST_SHARE = 0.1;
+
+/** The connections of one host with one TLS profile at one address, and the figures of these. */
+export class Endpoint {
+  /** The lane it belongs to. */
+  readonly lane: Lane;
+  /** The address. */
+  readonly address: Address;
+  /** Every connection, in order of arrival. */
+  readonly connections: Set<Connection> = new Set();
+  /** The idle ones: the one used last at the front. */
+  readonly idle: LinkedList<Entry> = new LinkedList();
+  /** Those in use that carry more leases at once (none of capacity 1 ever stands here). */
+  readonly partial: LinkedList<Entry> = new LinkedList();
+  /** Whether the host is known to have the address now. */
+  member = false;
+  /** How it stands. Changed by its lane. */
+  standing: Standing = "good";
+  /** Whether it has failures that its next success forgives. */
+  failing = false;
+  /** From when on it may be tried again after failures, in the clock's milliseconds. */
+  dueAt = 0;
+  /** Whether a lease is under way that decides whether it is back. */
+  onTrial = false;
+  /** How much it is to bear, beside the others of its host. */
+  weight = 1;
+  /** Leases under way. */
+  leased = 0;
+  /** Dials under way. */
+  dialing = 0;
+  /** Leases that began, ever. */
+  picks = 0;
+  /** The number, among its lane's choices, of the last one that fell on it. */
+  lastChoice = 0;
+  /** How long its server was seen to keep an unused connection, in milliseconds. */
+  learnedIdleMs: number = Infinity;
+  /** Its places in the pickers: among the ready ones, and among the good ones; or -1. */
+  readonly places: [ready: number, good: number] = [-1, -1];
+  #latencyMs = 0;
+  #latencyAt = 0;
+  #slowStartAt = 0;
+  #slowStartMs = 0;
+
+  /** Made by its lane. */
+  constructor(lane: Lane, address: Address | string) {
+    this.lane = lane;
+    this.address = typeof address === "string" ? parseAddress(address) : address;
+  }
+
+  /** Whether it has a connection to lease. */
+  get ready(): boolean {
+    return this.idle.size > 0 || this.partial.size > 0;
+  }
+
+  /** The connection to lease next: a shared one before an idle one, the hottest idle one first. */
+  get next(): Entry | undefined {
+    return (this.partial.front ?? this.idle.front)?.value;
+  }
+
+  /** How much it bears now: leases, and dials that are to become some. */
+  get load(): number {
+    return this.leased + this.dialing;
+  }
+
+  /**
+   * Notes how long its server took, in milliseconds. A slower answer than expected counts at once,
+   * faster ones little by little (after the "peak EWMA" of Twitter's Finagle).
+   */
+  noteLatency(ms: number, now: number): void {
+    const expected = this.latencyMs(now);
+    const elapsed = Math.max(0, now - this.#latencyAt);
+    // What comes faster than the clock ticks still counts for something.
+    const kept = Math.min(Math.exp(-elapsed / LATENCY_DECAY_MS), 0.95);
+    this.#latencyMs = ms > expected ? ms : expected * kept + ms * (1 - kept);
+    this.#latencyAt = now;
+  }
+
+  /** How long its server is expected to take, in milliseconds; 0 where nothing is known. */
+  latencyMs(now: number): number {
+    if (this.#latencyMs === 0) return 0;
+    const elapsed = now - this.#latencyAt;
+    return elapsed > 0 ? this.#latencyMs * Math.exp(-elapsed / LATENCY_DECAY_MS) : this.#latencyMs;
+  }
+
+  /** Lets its load grow from a tenth to all of its share, over a time in milliseconds. */
+  startSlowly(now: number, ms: number): void {
+    this.#slowStartAt = now;
+    this.#slowStartMs = ms;
+  }
+
+  /** How much of its share it is to bear now, from a tenth to 1. */
+  share(now: number): number {
+    if (this.#slowStartMs === 0) return 1;
+    const passed = (now - this.#slowStartAt) / this.#slowStartMs;
+    if (passed < 1) return FIRST_SHARE + (1 - FIRST_SHARE) * Math.max(0, passed);
+    this.#slowStartMs = 0;
+    return 1;
+  }
+}

@@ -1,0 +1,95 @@
+/**
+ * What chooses one endpoint among several: the structure that a balancer is made of.
+ *
+ * @module
+ */
+
+import type { Endpoint } from "./endpoint.ts";
+
+/** Which of its two places of an endpoint a picker keeps: that among the ready, or the good. */
+export type Place = 0 | 1;
+
+/** A set of endpoints that chooses among them. */
+export interface Picker {
+  /** How many there are. */
+  readonly size: number;
+  /** Takes one in that is not in it. */
+  add(endpoint: Endpoint): void;
+  /** Takes one out that is in it. */
+  remove(endpoint: Endpoint): void;
+  /** Notes that the load of one that is in it has changed, or its last choice. */
+  update(endpoint: Endpoint): void;
+  /**
+   * Chooses one; undefined where there is none.
+   *
+   * @param now The clock's time, in milliseconds
+   * @param random Gives a number from 0 to 1, 1 not included
+   */
+  pick(now: number, random: () => number): Endpoint | undefined;
+  /** Goes over all of them, in no order. */
+  [Symbol.iterator](): Iterator<Endpoint>;
+}
+
+/** Makes pickers of one kind. */
+export type MakePicker = (place: Place) => Picker;
+
+/** A set of endpoints in no order, with O(1) for everything. */
+export abstract class EndpointList implements Picker {
+  /** The endpoints. */
+  protected readonly list: Endpoint[] = [];
+  readonly #place: Place;
+
+  /** Makes an empty set. */
+  constructor(place: Place) {
+    this.#place = place;
+  }
+
+  /** How many there are. */
+  get size(): number {
+    return this.list.length;
+  }
+
+  /** Takes one in. */
+  add(endpoint: Endpoint): void {
+    endpoint.places[this.#place] = this.list.push(endpoint) - 1;
+  }
+
+  /** Takes one out; the last one takes its place. */
+  remove(endpoint: Endpoint): void {
+    const index = endpoint.places[this.#place];
+    const last = this.list.pop();
+    if (last && last !== endpoint) {
+      this.list[index] = last;
+      last.places[this.#place] = index;
+    }
+    endpoint.places[this.#place] = -1;
+  }
+
+  /** Nothing to note: the order means nothing. */
+  update(_endpoint: Endpoint): void {}
+
+  /** Chooses one. */
+  abstract pick(now: number, random: () => number): Endpoint | undefined;
+
+  /** Goes over all of them. */
+  [Symbol.iterator](): Iterator<Endpoint> {
+    return this.list.values();
+  }
+}
+
+/** How often one that has just come, or come back, may be passed over in a choice. */
+const MAX_PASSES = 8;
+
+/** Any of them with the same chance; one that starts slowly with less. */
+export class RandomPicker extends EndpointList {
+  /** Chooses one: O(1). */
+  override pick(now: number, random: () => number): Endpoint | undefined {
+    const { length } = this.list;
+    if (length < 2) return this.list[0];
+    for (let passes = 0;; passes++) {
+      const endpoint = this.list[Math.floor(random() * length)]!;
+      const share = endpoint.share(now);
+      if (share === 1 || passes === MAX_PASSES || random() < share) return endpoint;
+    }
+  }
+}
