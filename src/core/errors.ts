@@ -180,6 +180,8 @@ export interface AddressFailure {
   readonly address: string;
   /** Its last failure. */
   readonly error: unknown;
+  /** When it will be tried again, in milliseconds since 1970; null where at any time. */
+  readonly retryAt: number | null;
 }
 
 /** Every address of a host has failed. */

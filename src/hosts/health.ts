@@ -1,14 +1,112 @@
 /**
- * Which addresses have failed of late, so that the others go first.
+ * Which endpoints have failed of late: the others go first, and what fails too often is left alone.
  *
  * @module
  */
 
-import { DialError } from "../core/errors.ts";
+import type { Clock } from "../core/clock.ts";
+import { DialError, type DialFailure } from "../core/errors.ts";
+import type { Endpoint } from "../map/endpoint.ts";
 
-interface Record {
-  failures: number;
-  retryAt: number;
+/**
+ * What failed. A closed set: the ways in which a dial fails, and
+ *
+ * - `status`: an answer that counts as a failure
+ * - `response`: no answer, or not all of it
+ * - `lease`: a lease that ended with an error
+ */
+export type FailureKind = DialFailure | "status" | "response" | "lease";
+
+/** When endpoints are ejected, and for how long. */
+export interface HealthOptions {
+  /** After how many failures in a row. */
+  readonly ejectAfterFailures: number;
+  /** Above what share of failures, of ten leases or more in ten seconds. */
+  readonly ejectAboveFailureRate: number;
+  /** For how long at first, in milliseconds; twice as long the second time, and so on. */
+  readonly ejectionMs: number;
+  /** For how long at the most, in milliseconds. */
+  readonly maxEjectionMs: number;
+  /** Over what time the load of one that is new, or back, grows to its share, in milliseconds. */
+  readonly slowStartMs: number;
+}
+
+/** What a health record hears about its endpoints. */
+export interface HealthEvents {
+  /** An endpoint was ejected. */
+  onEject(endpoint: Endpoint, reason: string, forMs: number): void;
+  /** An ejected endpoint is back. */
+  onReadmit(endpoint: Endpoint): void;
+}
+
+/** The last look at an endpoint. */
+export interface Verdict {
+  /** Whether it did well. */
+  readonly ok: boolean;
+  /** What it did. */
+  readonly reason: string;
+  /** When, in milliseconds since 1970. */
+  readonly at: number;
+}
+
+/** What is known of an endpoint's failures. */
+export interface EndpointHealth {
+  /** The last verdict, if any. */
+  readonly verdict: Verdict | null;
+  /** How often it failed, by what failed. */
+  readonly failures: { readonly [Kind in FailureKind]?: number };
+  /** How many failures there were in a row, the address's own among them. */
+  readonly consecutiveFailures: number;
+  /** How often it was ejected lately. */
+  readonly ejections: number;
+  /** Why it is ejected, if it is. */
+  readonly ejectedFor: string | null;
+}
+
+/** Failures in a row, and when there may be another one. */
+class Streak {
+  failures = 0;
+  dueAt = 0;
+
+  /**
+   * Notes a failure. One that comes while the pause after another goes on tells nothing new: ten
+   * dials begun together and refused together are one failure.
+   */
+  note(now: number): void {
+    if (now < this.dueAt) return;
+    this.failures++;
+    this.dueAt = now + Math.min(FIRST_PAUSE_MS * 2 ** (this.failures - 1), MAX_PAUSE_MS);
+  }
+
+  clear(): void {
+    this.failures = this.dueAt = 0;
+  }
+}
+
+/** An address: what fails below TLS counts for every host there. */
+interface Machine {
+  readonly streak: Streak;
+  readonly endpoints: Set<Endpoint>;
+}
+
+class HealthRecord {
+  readonly machine: Machine;
+  readonly streak = new Streak();
+  readonly failures: { [Kind in FailureKind]?: number } = {};
+  verdict: Verdict | null = null;
+  lastFailedAt = 0;
+  /** Whether it takes an answer to show that it is well: a handshake is not enough. */
+  wantsAnswer = false;
+  ejections = 0;
+  ejectedUntil = 0;
+  ejectedFor: string | null = null;
+  windowFrom = 0;
+  windowPicks = 0;
+  windowFailures = 0;
+
+  constructor(machine: Machine) {
+    this.machine = machine;
+  }
 }
 
 /** The pause after a first failure, in milliseconds; it doubles with each further one. */
@@ -17,49 +115,196 @@ const FIRST_PAUSE_MS = 250;
 /** The longest pause, in milliseconds. */
 const MAX_PAUSE_MS = 30_000;
 
+/** The time over which a rate of failures is taken, in milliseconds, and how many leases it needs. */
+const WINDOW = { ms: 10_000, leases: 10 };
+
 /**
- * Remembers failed dials. A failure below TLS counts against the address for every host; one of
- * TLS, or above, only against that host there.
+ * Remembers failures, and says how endpoints stand. A failure below TLS counts against the address
+ * for every host; one of TLS, or above, only against that host there.
  */
 export class AddressHealth {
-  readonly #records = new Map<string, Record>();
+  readonly #clock: Clock;
+  readonly #options: HealthOptions;
+  readonly #events: HealthEvents;
+  readonly #records = new Map<Endpoint, HealthRecord>();
+  readonly #machines = new Map<string, Machine>();
+
+  /** Makes a record of no failures. */
+  constructor(clock: Clock, options: HealthOptions, events: HealthEvents) {
+    this.#clock = clock;
+    this.#options = options;
+    this.#events = events;
+  }
+
+  /** Begins to keep an endpoint's record. It stands as its address does. */
+  enter(endpoint: Endpoint): void {
+    this.#record(endpoint);
+    this.#settle(endpoint);
+  }
+
+  /** Forgets an endpoint; what is known of its address stays while it is of any use. */
+  leave(endpoint: Endpoint): void {
+    const record = this.#records.get(endpoint);
+    if (!record) return;
+    this.#records.delete(endpoint);
+    const { endpoints, streak } = record.machine;
+    endpoints.delete(endpoint);
+    if (endpoints.size === 0 && streak.failures === 0) {
+      this.#machines.delete(endpoint.address.text);
+    }
+  }
+
+  /** Notes a failure. */
+  failed(endpoint: Endpoint, kind: FailureKind, error: unknown): void {
+    const now = this.#clock.now();
+    const record = this.#record(endpoint);
+    const { machine } = record;
+    record.failures[kind] = (record.failures[kind] ?? 0) + 1;
+    record.verdict = { ok: false, reason: reasonOf(kind, error), at: now };
+    record.lastFailedAt = now;
+    endpoint.onTrial = false;
+    if (error instanceof DialError && error.phase === "tcp") {
+      machine.streak.note(now);
+      for (const endpoint of machine.endpoints) this.#judge(endpoint);
+      return;
+    }
+    record.wantsAnswer = !(error instanceof DialError);
+    record.streak.note(now);
+    this.#judge(endpoint, this.#failsTooOften(endpoint, record, now));
+  }
+
+  /** Notes that a dial reached the endpoint, its handshake included. */
+  reached(endpoint: Endpoint): void {
+    const record = this.#record(endpoint);
+    record.verdict = { ok: true, reason: "handshake", at: this.#clock.now() };
+    if (!endpoint.failing) return;
+    if (!record.wantsAnswer) record.streak.clear();
+    this.#forgive(record);
+  }
 
   /**
-   * Notes a failed dial. One that fails while the pause after another goes on tells nothing new:
-   * ten dials begun together and refused together are one failure.
+   * Notes that an exchange went well. One that began before the last failure tells nothing of what
+   * is now.
    */
-  failed(host: string, address: string, error: unknown, now: number): void {
-    const key = error instanceof DialError && error.phase === "tls" ? at(host, address) : address;
-    const earlier = this.#records.get(key);
-    if (earlier && now < earlier.retryAt) return;
-    const failures = (earlier?.failures ?? 0) + 1;
-    const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** (failures - 1), MAX_PAUSE_MS);
-    this.#records.set(key, { failures, retryAt: now + pauseMs });
+  succeeded(endpoint: Endpoint, startedAt: number): void {
+    const record = this.#record(endpoint);
+    endpoint.onTrial = false;
+    if (startedAt < record.lastFailedAt) return;
+    record.verdict = { ok: true, reason: "answer", at: this.#clock.now() };
+    record.streak.clear();
+    record.wantsAnswer = false;
+    this.#forgive(record);
   }
 
-  /** Notes a dial that succeeded: all is forgiven. */
-  succeeded(host: string, address: string): void {
-    this.#records.delete(address);
-    this.#records.delete(at(host, address));
+  /** What is known of an endpoint. */
+  describe(endpoint: Endpoint): EndpointHealth {
+    const record = this.#records.get(endpoint);
+    const { answeredAt } = endpoint;
+    const verdict = record?.verdict ?? null;
+    return {
+      // Most answers are noted by their time alone.
+      verdict: answeredAt > (verdict?.at ?? 0)
+        ? { ok: true, reason: "answer", at: answeredAt }
+        : verdict,
+      failures: { ...record?.failures },
+      consecutiveFailures: record ? failuresOf(record) : 0,
+      ejections: record?.ejections ?? 0,
+      ejectedFor: record?.ejectedFor ?? null,
+    };
   }
 
-  /** When an address is due again for a host after its failures; 0 where it has none. */
-  retryAt(host: string, address: string): number {
-    if (this.#records.size === 0) return 0;
-    return Math.max(
-      this.#records.get(address)?.retryAt ?? 0,
-      this.#records.get(at(host, address))?.retryAt ?? 0,
-    );
-  }
-
-  /** Forgets what is long past, so that it does not grow with every address ever seen. */
-  forgetOld(now: number): void {
-    for (const [key, { retryAt }] of this.#records) {
-      if (now > retryAt + MAX_PAUSE_MS) this.#records.delete(key);
+  /** Forgets addresses that nobody has had for long, so that they do not heap up. */
+  forgetOld(): void {
+    const now = this.#clock.now();
+    for (const [address, { endpoints, streak }] of this.#machines) {
+      if (endpoints.size === 0 && now > streak.dueAt + MAX_PAUSE_MS) this.#machines.delete(address);
     }
+  }
+
+  #record(endpoint: Endpoint): HealthRecord {
+    let record = this.#records.get(endpoint);
+    if (record) return record;
+    const { text } = endpoint.address;
+    let machine = this.#machines.get(text);
+    if (!machine) {
+      this.#machines.set(text, machine = { streak: new Streak(), endpoints: new Set() });
+    }
+    machine.endpoints.add(endpoint);
+    this.#records.set(endpoint, record = new HealthRecord(machine));
+    return record;
+  }
+
+  #forgive({ machine }: HealthRecord): void {
+    machine.streak.clear();
+    for (const endpoint of machine.endpoints) this.#settle(endpoint);
+  }
+
+  /** Says how an endpoint stands after something has gone well, or was forgiven. */
+  #settle(endpoint: Endpoint): void {
+    const { lane } = endpoint;
+    const record = this.#record(endpoint);
+    endpoint.failing = failuresOf(record) > 0;
+    if (endpoint.standing === "gone") return;
+    if (endpoint.failing) {
+      if (record.ejectedFor === null) lane.setStanding(endpoint, "doubtful", dueAtOf(record));
+      return;
+    }
+    const wasEjected = record.ejectedFor !== null;
+    record.ejectedFor = null;
+    if (wasEjected) endpoint.startSlowly(this.#clock.now(), this.#options.slowStartMs);
+    lane.setStanding(endpoint, "good");
+    if (wasEjected) this.#events.onReadmit(endpoint);
+  }
+
+  /** Says how an endpoint stands after a failure. */
+  #judge(endpoint: Endpoint, failsTooOften = false): void {
+    const { lane } = endpoint;
+    const record = this.#record(endpoint);
+    const now = this.#clock.now();
+    const wasEjected = record.ejectedFor !== null;
+    const failures = failuresOf(record);
+    endpoint.failing = true;
+    if (endpoint.standing === "gone" || (wasEjected && now < record.ejectedUntil)) return;
+    const { ejectAfterFailures, ejectionMs, maxEjectionMs } = this.#options;
+    const isDue = failsTooOften || failures >= ejectAfterFailures;
+    if (!isDue || !(lane.mayEject || wasEjected)) {
+      record.ejectedFor = null;
+      lane.setStanding(endpoint, "doubtful", dueAtOf(record));
+      return;
+    }
+    // What went well for as long as it can be ejected begins anew.
+    if (now - record.ejectedUntil > maxEjectionMs) record.ejections = 0;
+    const forMs = Math.min(ejectionMs * ++record.ejections, maxEjectionMs);
+    record.ejectedUntil = now + forMs;
+    record.ejectedFor = failsTooOften
+      ? `${record.windowFailures} failures within ${WINDOW.ms / 1_000} s`
+      : `${failures} failures in a row, the last: ${record.verdict?.reason ?? "for another host"}`;
+    lane.setStanding(endpoint, "ejected", record.ejectedUntil);
+    this.#events.onEject(endpoint, record.ejectedFor, forMs);
+  }
+
+  #failsTooOften({ picks }: Endpoint, record: HealthRecord, now: number): boolean {
+    if (now - record.windowFrom > WINDOW.ms) {
+      record.windowFrom = now;
+      // The lease that has just failed is among them.
+      record.windowPicks = picks - 1;
+      record.windowFailures = 0;
+    }
+    record.windowFailures++;
+    const leases = Math.max(picks - record.windowPicks, record.windowFailures);
+    return leases >= WINDOW.leases
+      && record.windowFailures / leases > this.#options.ejectAboveFailureRate;
   }
 }
 
-function at(host: string, address: string): string {
-  return `${host} ${address}`;
+function failuresOf({ machine, streak }: HealthRecord): number {
+  return Math.max(streak.failures, machine.streak.failures);
+}
+
+function dueAtOf({ machine, streak }: HealthRecord): number {
+  return Math.max(streak.dueAt, machine.streak.dueAt);
+}
+
+function reasonOf(kind: FailureKind, error: unknown): string {
+  return error instanceof Error ? `${kind}: ${error.message}` : kind;
 }

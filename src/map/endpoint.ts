@@ -68,6 +68,8 @@ export class Endpoint {
   onTrial = false;
   /** How much it is to bear, beside the others of its host. */
   weight = 1;
+  /** When it last answered as it should, in the clock's milliseconds; 0 where it never did. */
+  answeredAt = 0;
   /** Leases under way. */
   leased = 0;
   /** Dials under way. */

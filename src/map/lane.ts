@@ -7,7 +7,7 @@
 
 import type { Address } from "../core/address.ts";
 import { Endpoint, type Standing } from "./endpoint.ts";
-import { type MakePicker, type Picker, RandomPicker } from "./picker.ts";
+import { type MakePicker, type Picker, pickFrom, RandomPicker } from "./picker.ts";
 
 /** Which endpoints of a lane will do. */
 export interface Choice {
@@ -165,11 +165,12 @@ export class Lane {
     accepts: (address: string) => boolean,
     desperate: boolean,
   ): Endpoint | undefined {
-    const pick = (set: Picker) => pickFrom(set, now, random, accepts);
+    const fits = ({ address }: Endpoint) => accepts(address.text);
+    const pick = (set: Picker) => pickFrom(set, now, random, fits);
     const endpoint = pick(this.#ready);
     if (endpoint) return endpoint;
     if (!desperate) {
-      for (const { address } of this.good) if (accepts(address.text)) return undefined;
+      for (const endpoint of this.good) if (fits(endpoint)) return undefined;
     }
     return pick(this.#doubtful) ?? pick(this.#ejected);
   }
@@ -200,22 +201,4 @@ export class Lane {
       }
     }
   }
-}
-
-/** How often a picker is asked before all of its endpoints are looked at. */
-const TRIES = 8;
-
-/** An endpoint of a picker that is accepted, by the picker's own rule as far as it goes. */
-export function pickFrom(
-  set: Picker,
-  now: number,
-  random: () => number,
-  accepts: (address: string) => boolean,
-): Endpoint | undefined {
-  for (let tries = Math.min(TRIES, set.size); tries > 0; tries--) {
-    const endpoint = set.pick(now, random);
-    if (endpoint && accepts(endpoint.address.text)) return endpoint;
-  }
-  const accepted = [...set].filter(({ address }) => accepts(address.text));
-  return accepted[Math.floor(random() * accepted.length)];
 }

@@ -27,6 +27,7 @@ import type { MakePicker } from "./picker.ts";
  * - `surplus`: more were idle than `maxIdleConnections`
  * - `room`: another host, or another address, needed its place
  * - `drain`: its host or address was drained
+ * - `gone`: its host has its address no more, or it may not be used any more
  * - `removed`: its removal was asked for
  * - `close`: everything is being closed
  */
@@ -41,6 +42,7 @@ export type EvictReason =
   | "surplus"
   | "room"
   | "drain"
+  | "gone"
   | "removed"
   | "close";
 

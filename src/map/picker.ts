@@ -93,3 +93,24 @@ export class RandomPicker extends EndpointList {
     }
   }
 }
+
+/** Says whether an endpoint will do. */
+export type Accepts = (endpoint: Endpoint) => boolean;
+
+/** How often a picker is asked before all of its endpoints are looked at. */
+const TRIES = 8;
+
+/** An endpoint of a picker that is accepted, by the picker's own rule as far as it goes. */
+export function pickFrom(
+  set: Picker,
+  now: number,
+  random: () => number,
+  accepts: Accepts,
+): Endpoint | undefined {
+  for (let tries = Math.min(TRIES, set.size); tries > 0; tries--) {
+    const endpoint = set.pick(now, random);
+    if (endpoint && accepts(endpoint)) return endpoint;
+  }
+  const accepted = [...set].filter(accepts);
+  return accepted[Math.floor(random() * accepted.length)];
+}

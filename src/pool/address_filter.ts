@@ -5,6 +5,9 @@
  */
 
 import { type Address, type Host, ipOf, isIp, parseAddress } from "../core/address.ts";
+import { rankForKey } from "../hosts/rendezvous.ts";
+import type { Endpoint } from "../map/endpoint.ts";
+import type { Choice, Lane } from "../map/lane.ts";
 
 /** Which of a host's addresses a caller will have. */
 export interface AddressChoice {
@@ -15,13 +18,13 @@ export interface AddressChoice {
 }
 
 /** A parsed {@linkcode AddressChoice}. */
-export class AddressFilter {
+export class AddressFilter implements Choice {
+  /** The one address that it will have, with its port, whatever else is known of the host. */
+  readonly only: string | undefined;
   readonly #pin: Address | undefined;
   readonly #excluded: ReadonlySet<string>;
   /** Says whether an address in canonical text will do. */
-  readonly accepts: (address: string) => boolean;
-  /** Whether it will have one address with its port, whatever else is known of the host. */
-  readonly exact: boolean;
+  accepts: (address: string) => boolean;
 
   /**
    * Reads the choice.
@@ -37,23 +40,83 @@ export class AddressFilter {
     // Without a port, the machine is meant, whichever port it is known by.
     const wanted = ip === undefined || !isIp(ip) ? this.#pin?.text : undefined;
     const wantedIp = wanted === undefined ? this.#pin?.ip : undefined;
-    this.exact = wanted !== undefined;
     this.accepts = (address) =>
       (wanted === undefined || address === wanted)
       && (wantedIp === undefined || ipOf(address) === wantedIp)
       && (this.#excluded.size === 0
         || !(this.#excluded.has(address) || this.#excluded.has(ipOf(address))));
+    this.only = wanted !== undefined && this.accepts(wanted) ? wanted : undefined;
   }
 
-  /** Whether it will have one address only, which need not be known. */
+  /** Whether it will have one machine only, which need not be known. */
   get pinned(): boolean {
     return this.#pin !== undefined;
   }
 
-  /** The addresses that will do, of those known; a pinned one also where it is not. */
-  candidates(known: readonly Address[]): readonly Address[] {
-    const accepted = known.filter(({ text }) => this.accepts(text));
+  /** The endpoints that will do, of those that the host has; a pinned one also where it has not. */
+  candidates(lane: Lane): Endpoint[] {
+    const accepted = [...lane.endpoints.values()].filter(({ address, member }) =>
+      member && this.accepts(address.text)
+    );
     if (accepted.length > 0 || !this.#pin || !this.accepts(this.#pin.text)) return accepted;
-    return [this.#pin];
+    return [lane.endpoint(this.#pin)];
+  }
+
+  /** Lets one more address do, where that was held back; false where there is none. */
+  widen(_lane: Lane): boolean {
+    return false;
+  }
+}
+
+/** Goes through a host's addresses in a key's own order, those that failed of late at the end. */
+export class StickyFilter extends AddressFilter {
+  readonly #key: string;
+  readonly #among: (address: string) => boolean;
+  readonly #allowed: Set<string>;
+  #ranked: Endpoint[] | undefined;
+
+  /**
+   * Reads the choice; nothing is allowed before `widen`.
+   *
+   * @throws {TypeError | RangeError} An address is not valid
+   */
+  constructor(host: Host, key: string, exclude: Iterable<string> | undefined) {
+    super(host, { exclude });
+    this.#key = key;
+    this.#among = this.accepts;
+    const allowed = this.#allowed = new Set();
+    this.accepts = (address) => allowed.has(address);
+  }
+
+  /** The addresses tried so far, and the next one. */
+  override candidates(lane: Lane): Endpoint[] {
+    if (this.#allowed.size === 0) this.widen(lane);
+    return super.candidates(lane);
+  }
+
+  /** Lets the next address of the order do as well. */
+  override widen(lane: Lane): boolean {
+    const next = this.#rank(lane)[this.#allowed.size];
+    if (!next) return false;
+    this.#allowed.add(next.address.text);
+    return true;
+  }
+
+  #rank(lane: Lane): Endpoint[] {
+    if (this.#ranked) return this.#ranked;
+    const known = [...lane.endpoints.values()].filter(({ address, member }) =>
+      member && this.#among(address.text)
+    );
+    const ranked = rankForKey(
+      this.#key,
+      known.map((endpoint) => ({
+        text: endpoint.address.text,
+        endpoint,
+      })),
+    ).map(({ endpoint }) => endpoint);
+    const isDown = ({ standing }: Endpoint) => Number(standing !== "good");
+    ranked.sort((a, b) => isDown(a) - isDown(b));
+    if (ranked.length > 0) this.#ranked = ranked;
+    return ranked;
   }
 }

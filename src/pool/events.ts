@@ -32,6 +32,15 @@ export interface PoolEvents {
   release: ConnectionEvent & { readonly heldMs: number; readonly kept: boolean };
   /** A connection has left the maps. */
   evict: ConnectionEvent & { readonly reason: EvictReason; readonly error?: Error };
+  /** An address of a host has failed too often: it is left alone for a while. */
+  eject: {
+    readonly host: string;
+    readonly address: string;
+    readonly reason: string;
+    readonly forMs: number;
+  };
+  /** An address that was ejected has done well: it is back, with little load at first. */
+  readmit: { readonly host: string; readonly address: string };
   /** A response whose body nobody read, dumped or cancelled loses its connection. */
   leak: ConnectionEvent & { readonly url: string };
   /** The pool is closed, and everything in it. */

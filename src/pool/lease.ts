@@ -6,6 +6,7 @@
 
 import type { SocketSink } from "../core/dialer.ts";
 import { LeaseReleasedError } from "../core/errors.ts";
+import type { FailureKind } from "../hosts/health.ts";
 import type { Connection } from "../map/connection.ts";
 
 /** How a lease ends. */
@@ -21,7 +22,7 @@ export interface ReleaseOptions {
 }
 
 /** Takes a lease back. */
-export type TakeBack = (lease: Lease, reuse: boolean) => void;
+export type TakeBack = (lease: Lease, reuse: boolean, error: unknown) => void;
 
 /**
  * The exclusive right to use a connection, or one stream of it.
@@ -39,6 +40,15 @@ export class Lease implements Disposable {
   readonly waitedMs: number;
   /** Whether the connection had a lease before. */
   readonly reused: boolean;
+  /** How long the server took to answer, in milliseconds; the lease's length where nobody says. */
+  latencyMs: number | undefined = undefined;
+  /**
+   * What its end says of the machine: a failure, or `null`, nothing. Where nobody says, an error is
+   * a failure and anything else a success.
+   *
+   * @internal
+   */
+  failure: FailureKind | null | undefined = undefined;
   #takeBack: TakeBack | undefined;
   #touched = false;
 
@@ -89,7 +99,7 @@ export class Lease implements Disposable {
       this.connection.errorCount++;
       this.connection.healthy = false;
     }
-    takeBack(this, reuse && error === undefined);
+    takeBack(this, reuse && error === undefined, error);
   }
 
   /** Ends the lease, and the connection with it where it was used and not released. */

@@ -112,6 +112,39 @@ export interface PoolOptions {
    * @default {1}
    */
   readonly maxRetries?: number;
+  /**
+   * After how many failures in a row an address is left alone for a while.
+   *
+   * @default {5}
+   */
+  readonly ejectAfterFailures?: number;
+  /**
+   * Above what share of failures, from 0 to 1, an address is left alone for a while: of the leases
+   * of ten seconds, where there were ten or more.
+   *
+   * @default {0.5}
+   */
+  readonly ejectAboveFailureRate?: number;
+  /**
+   * How long an address is left alone at first, in milliseconds; twice as long the second time,
+   * three times the third.
+   *
+   * @default {30_000}
+   */
+  readonly ejectionMs?: number;
+  /**
+   * How long an address is left alone at the most, in milliseconds.
+   *
+   * @default {300_000}
+   */
+  readonly maxEjectionMs?: number;
+  /**
+   * Over what time the load of an address that is new, or back, grows from a tenth to its full
+   * share, in milliseconds.
+   *
+   * @default {30_000}
+   */
+  readonly slowStartMs?: number;
 }
 
 /** Every option, with its default where it was left out. */
@@ -122,6 +155,7 @@ export type ResolvedPoolOptions =
 interface NumberOption {
   readonly fallback: number;
   readonly min: number;
+  readonly max?: number;
   readonly whole?: boolean;
 }
 
@@ -141,6 +175,11 @@ const NUMBERS: { readonly [name: string]: NumberOption } = {
   cleanupIntervalMs: { fallback: 10_000, min: 1 },
   dnsRefreshIntervalMs: { fallback: 60_000, min: 1 },
   maxRetries: { fallback: 1, min: 0, whole: true },
+  ejectAfterFailures: { fallback: 5, min: 1, whole: true },
+  ejectAboveFailureRate: { fallback: 0.5, min: 0, max: 1 },
+  ejectionMs: { fallback: 30_000, min: 1 },
+  maxEjectionMs: { fallback: 300_000, min: 1 },
+  slowStartMs: { fallback: 30_000, min: 0 },
 };
 
 const OBJECTS = ["dialer", "plainDialer", "resolver", "tls", "clock"];

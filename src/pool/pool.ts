@@ -4,13 +4,12 @@
  * @module
  */
 
-import { type Address, type Host, parseHost } from "../core/address.ts";
+import { type Host, parseHost } from "../core/address.ts";
 import { checkNames, checkNumber, describe } from "../core/check.ts";
 import type { Clock, Timer } from "../core/clock.ts";
 import type { TlsOptions } from "../core/dialer.ts";
 import {
   AcquireTimeoutError,
-  type AddressFailure,
   ClosedError,
   HostUnavailableError,
   WaiterLimitError,
@@ -20,15 +19,14 @@ import { RwLock } from "../core/lock.ts";
 import { Wait } from "../core/wait.ts";
 import { HostDirectory } from "../hosts/directory.ts";
 import { AddressHealth } from "../hosts/health.ts";
-import { rankForKey } from "../hosts/rendezvous.ts";
 import type { Connection } from "../map/connection.ts";
 import { ConnectionManager, type EvictReason } from "../map/manager.ts";
-import { type AddressChoice, AddressFilter } from "./address_filter.ts";
+import { type AddressChoice, AddressFilter, StickyFilter } from "./address_filter.ts";
 import type { PoolEvents } from "./events.ts";
 import { Lease } from "./lease.ts";
 import { type PoolOptions, type ResolvedPoolOptions, resolvePoolOptions } from "./options.ts";
 import { HostQueue } from "./queue.ts";
-import { DialScheduler } from "./scheduler.ts";
+import { DialScheduler, unavailable } from "./scheduler.ts";
 import { hostStats, type PoolStats } from "./stats.ts";
 import { PLAIN, type TlsProfile, TlsProfiles } from "./tls_profiles.ts";
 import { Waiter } from "./waiter.ts";
@@ -87,7 +85,7 @@ export class ConnectionPool implements AsyncDisposable {
   readonly #clock: Clock;
   readonly #events = new Events<PoolEvents>();
   readonly #directory: HostDirectory;
-  readonly #health = new AddressHealth();
+  readonly #health: AddressHealth;
   readonly #profiles: TlsProfiles;
   readonly #scheduler: DialScheduler;
   /** Each dial holds it shared; closing takes it alone. */
@@ -95,8 +93,8 @@ export class ConnectionPool implements AsyncDisposable {
   readonly #queues = new Map<string, HostQueue>();
   /** The queues of the pool's own TLS profile by whatever spelling they were asked for. */
   readonly #spellings = new Map<string, HostQueue>();
-  readonly #takeBack = (queue: HostQueue, lease: Lease, reuse: boolean) =>
-    this.#release(queue, lease, reuse);
+  readonly #takeBack = (queue: HostQueue, lease: Lease, reuse: boolean, error: unknown) =>
+    this.#release(queue, lease, reuse, error);
   readonly #evicted: { [Reason in EvictReason]?: number } = {};
   #waiting = 0;
   #acquired = 0;
@@ -132,6 +130,12 @@ export class ConnectionPool implements AsyncDisposable {
       refreshIntervalMs: this.#options.dnsRefreshIntervalMs,
       timeoutMs: this.#options.connectTimeoutMs,
     });
+    this.#health = new AddressHealth(this.#clock, this.#options, {
+      onEject: ({ address, lane }, reason, forMs) =>
+        this.#events.emit("eject", { host: lane.host, address: address.text, reason, forMs }),
+      onReadmit: ({ address, lane }) =>
+        this.#events.emit("readmit", { host: lane.host, address: address.text }),
+    });
     this.#scheduler = new DialScheduler({
       options: this.#options,
       manager: this.manager,
@@ -139,7 +143,9 @@ export class ConnectionPool implements AsyncDisposable {
       health: this.#health,
       events: this.#events,
       gate: this.#gate,
-      serve: (queue) => this.#serve(queue),
+      serve: (queue, desperate) => this.#serve(queue, desperate),
+      admit: (_host, addresses) => addresses,
+      explainNone: (host) => new HostUnavailableError(host.text, []),
       refuse: (queue, waiter, reason) => this.#refuse(queue, waiter, reason),
     });
     // A dialer that could not be loaded is each dial's error, not the program's.
@@ -165,7 +171,6 @@ export class ConnectionPool implements AsyncDisposable {
       const queue = this.#queueFor(host, options);
       if (options === undefined) return this.#acquire(queue, undefined, {});
       options.signal?.throwIfAborted();
-      if (options.sticky !== undefined) return this.#acquireSticky(queue, options);
       return this.#acquire(queue, this.#filter(queue, options), options);
     } catch (error) {
       return Promise.reject(error);
@@ -181,13 +186,11 @@ export class ConnectionPool implements AsyncDisposable {
    */
   tryAcquire(
     host: string,
-    options?: Omit<AcquireOptions, "signal" | "timeoutMs" | "sticky">,
+    options?: Omit<AcquireOptions, "signal" | "timeoutMs">,
   ): Lease | undefined {
     const queue = this.#queueFor(host, options);
-    const connection = this.manager.take(queue.host.text, {
-      tlsProfile: queue.tls.name,
-      accepts: options && this.#filter(queue, options)?.accepts,
-    });
+    const filter = options && this.#filter(queue, options);
+    const connection = this.manager.takeFrom(queue.lane, filter);
     return connection && this.#lease(queue, connection, 0);
   }
 
@@ -246,7 +249,7 @@ export class ConnectionPool implements AsyncDisposable {
       queue.warmTarget = 0;
       this.manager.setMinimum(host.text, 0);
     }
-    this.#scheduler.disown(({ address, queue }) =>
+    this.#scheduler.disown(({ endpoint: { address }, queue }) =>
       concerns({ host: queue.host.text, address: address.text, ip: address.ip })
     );
     for (const connection of drained) this.manager.drain(connection);
@@ -296,7 +299,7 @@ export class ConnectionPool implements AsyncDisposable {
       dials: this.#scheduler.dialCount,
       dialErrors: this.#scheduler.dialErrorCount,
       evicted: { ...this.#evicted },
-      hosts: hostStats(this.manager, this.#queues.values(), this.#directory, this.#health),
+      hosts: hostStats(this.manager, this.#queues.values(), this.#directory),
     };
   }
 
@@ -331,10 +334,21 @@ export class ConnectionPool implements AsyncDisposable {
     return this.#spellings.get(host) ?? this.#spell(host);
   }
 
-  #filter({ host }: HostQueue, options: AcquireOptions): AddressFilter | undefined {
+  #filter({ host, lane }: HostQueue, options: AcquireOptions): AddressFilter | undefined {
     checkNames("acquire()", options, ACQUIRE_OPTIONS);
-    const { exclude, ip } = options;
-    return ip === undefined && exclude === undefined ? undefined : new AddressFilter(host, options);
+    const { exclude, ip, sticky } = options;
+    if (sticky === undefined) {
+      return ip === undefined && exclude === undefined
+        ? undefined
+        : new AddressFilter(host, options);
+    }
+    if (typeof sticky !== "string") {
+      throw new TypeError(`sticky must be a text, got ${describe(sticky)}`);
+    }
+    if (ip !== undefined) throw new TypeError("Only one of ip and sticky can choose the machine");
+    const filter = new StickyFilter(host, sticky, exclude);
+    filter.widen(lane);
+    return filter;
   }
 
   /** Reads a host once for each spelling. */
@@ -348,7 +362,10 @@ export class ConnectionPool implements AsyncDisposable {
   #queue(host: Host, profile: TlsProfile = this.#profiles.default): HostQueue {
     const key = `${host.text} ${profile.name}`;
     let queue = this.#queues.get(key);
-    if (!queue) this.#queues.set(key, queue = new HostQueue(host, profile, this.#takeBack));
+    if (!queue) {
+      const lane = this.manager.openLane(host.text, profile.name);
+      this.#queues.set(key, queue = new HostQueue(host, profile, lane, this.#takeBack));
+    }
     return queue;
   }
 
@@ -357,46 +374,9 @@ export class ConnectionPool implements AsyncDisposable {
     filter: AddressFilter | undefined,
     options: AcquireOptions,
   ): Promise<Lease> {
-    const connection = this.manager.take(queue.host.text, {
-      tlsProfile: queue.tls.name,
-      accepts: filter?.accepts,
-    });
+    const connection = this.manager.takeFrom(queue.lane, filter);
     if (connection) return Promise.resolve(this.#lease(queue, connection, 0));
     return this.#wait(queue, filter, options);
-  }
-
-  /** Goes through a host's machines in the key's own order, those that failed of late at the end. */
-  async #acquireSticky(queue: HostQueue, options: AcquireOptions): Promise<Lease> {
-    const { ip, sticky, timeoutMs = this.#options.acquireTimeoutMs } = options;
-    if (typeof sticky !== "string") {
-      throw new TypeError(`sticky must be a text, got ${describe(sticky)}`);
-    }
-    if (ip !== undefined) throw new TypeError("Only one of ip and sticky can choose the machine");
-    const filter = this.#filter(queue, options);
-    const { host } = queue;
-    const known = this.#directory.known(host) ?? await this.#directory.lookUp(host);
-    const now = this.#clock.now();
-    const isDown = ({ text }: Address) => this.#health.retryAt(host.text, text) > now;
-    const ranked = rankForKey(sticky, filter?.candidates(known) ?? known);
-    ranked.sort((a, b) => Number(isDown(a)) - Number(isDown(b)));
-    const failures: AddressFailure[] = [];
-    for (const { family, ip, port } of ranked) {
-      // Either may have happened while the last machine, or the resolver, was waited for.
-      if (this.#closing) throw new ClosedError("pool");
-      options.signal?.throwIfAborted();
-      const address = family === 6 ? `[${ip}]:${port}` : `${ip}:${port}`;
-      const only = new AddressFilter(host, { ip: address });
-      const left = timeoutMs - (this.#clock.now() - now);
-      try {
-        // Looked up anew: a queue that nobody stood in may have been cleared away meanwhile.
-        const lane = this.#queue(host, queue.tls);
-        return await this.#acquire(lane, only, { ...options, timeoutMs: Math.max(left, 0) });
-      } catch (error) {
-        if (!(error instanceof HostUnavailableError)) throw error;
-        failures.push(...error.failures);
-      }
-    }
-    throw new HostUnavailableError(host.text, failures);
   }
 
   #wait(
@@ -436,6 +416,9 @@ export class ConnectionPool implements AsyncDisposable {
 
   #timeout(queue: HostQueue, waiter: Waiter): Error {
     this.#timedOut++;
+    const waitedMs = Math.round(this.#clock.now() - waiter.since);
+    const failures = this.#scheduler.allFailed(queue, waiter, waitedMs);
+    if (failures) return unavailable(queue, failures);
     const { accountant } = this.manager;
     const host = queue.host.text;
     const situation = `${accountant.ofHost(host)} connections open or being dialled, `
@@ -444,21 +427,23 @@ export class ConnectionPool implements AsyncDisposable {
     const cause = [...waiter.failures.values()].at(-1);
     return new AcquireTimeoutError(
       host,
-      Math.round(this.#clock.now() - waiter.since),
+      waitedMs,
       situation,
       cause === undefined ? undefined : { cause },
     );
   }
 
   /** Gives what is ready to those who wait, first come first served. */
-  #serve(queue: HostQueue): void {
+  #serve(queue: HostQueue, desperate = false): void {
     if (queue.waiters.size === 0) return;
-    const take = { tlsProfile: queue.tls.name };
     for (const waiter of queue.waiters) {
-      const accepts = waiter.filter?.accepts;
-      const connection = this.manager.take(queue.host.text, { ...take, accepts });
+      const { filter } = waiter;
+      const choice = desperate
+        ? { accepts: filter?.accepts, only: filter?.only, desperate }
+        : filter;
+      const connection = this.manager.takeFrom(queue.lane, choice);
       if (connection) this.#tryDeliver(queue, waiter, connection);
-      else if (!accepts) return;
+      else if (!filter) return;
     }
   }
 
@@ -474,6 +459,7 @@ export class ConnectionPool implements AsyncDisposable {
     const lease = new Lease(connection, connection.lastUsedAt, waitedMs, queue.takeBack);
     this.#acquired++;
     if (lease.reused) this.#reused++;
+    if (--queue.leasesUntilSpread <= 0) this.#scheduler.spread(queue);
     if (this.#events.wants("lease")) {
       const { address, host, id: connectionId } = connection;
       const { reused } = lease;
@@ -482,7 +468,8 @@ export class ConnectionPool implements AsyncDisposable {
     return lease;
   }
 
-  #release(queue: HostQueue, { connection, startedAt }: Lease, reuse: boolean): void {
+  #release(queue: HostQueue, lease: Lease, reuse: boolean, error: unknown): void {
+    const { connection, startedAt } = lease;
     this.#released++;
     const kept = this.manager.give(connection, reuse);
     const heldMs = connection.lastUsedAt - startedAt;
@@ -491,6 +478,7 @@ export class ConnectionPool implements AsyncDisposable {
       this.#events.emit("release", { host, address, connectionId, heldMs, kept });
     }
     queue.noteReturn(connection.lastUsedAt, heldMs);
+    this.#judge(lease, heldMs, error);
     if (!kept) return;
     const starved = this.#scheduler.firstStarved;
     if (starved) this.#shareRoom(queue, connection, starved);
@@ -498,6 +486,25 @@ export class ConnectionPool implements AsyncDisposable {
     if (this.manager.idleCount > this.#options.maxIdleConnections) {
       const coldest = this.manager.coldestIdle();
       if (coldest) this.manager.removeConnection(coldest, "surplus");
+    }
+  }
+
+  /** Notes what a lease that has ended tells of its machine. */
+  #judge(
+    { connection, failure, latencyMs, startedAt }: Lease,
+    heldMs: number,
+    error: unknown,
+  ): void {
+    const { endpoint } = connection;
+    if (!endpoint) return;
+    if (failure === null) {
+      endpoint.onTrial = false;
+    } else if (failure !== undefined || error !== undefined) {
+      this.#health.failed(endpoint, failure ?? "lease", error);
+    } else {
+      endpoint.answeredAt = connection.lastUsedAt;
+      endpoint.noteLatency(latencyMs ?? heldMs, connection.lastUsedAt);
+      if (endpoint.failing) this.#health.succeeded(endpoint, startedAt);
     }
   }
 
@@ -536,13 +543,15 @@ export class ConnectionPool implements AsyncDisposable {
     this.#maintenance = this.#clock.setTimer(() => {
       this.manager.cleanupIdleConnections();
       this.manager.cleanupExpiredConnections();
-      this.#health.forgetOld(this.#clock.now());
+      this.#health.forgetOld();
       for (const [key, queue] of this.#queues) {
         if (queue.warmTarget > 0) this.#scheduler.wake(queue);
         else if (this.#isUnused(queue)) {
           this.#queues.delete(key);
           this.#spellings.clear();
           this.#scheduler.forget(queue);
+          for (const endpoint of queue.lane.endpoints.values()) this.#health.leave(endpoint);
+          this.manager.closeLane(queue.lane);
           this.#directory.forget(queue.host.text);
         }
       }
@@ -550,8 +559,8 @@ export class ConnectionPool implements AsyncDisposable {
     }, this.#options.cleanupIntervalMs);
   }
 
-  #isUnused({ dials, host, tls, waiters }: HostQueue): boolean {
-    return waiters.size === 0 && dials.size === 0 && !this.manager.lane(host.text, tls.name);
+  #isUnused({ dials, lane, waiters }: HostQueue): boolean {
+    return waiters.size === 0 && dials.size === 0 && lane.connectionCount === 0;
   }
 
   async #close(graceMs: number): Promise<void> {

@@ -7,6 +7,8 @@
 
 import type { Address, Host } from "../core/address.ts";
 import { LinkedList } from "../core/list.ts";
+import type { Endpoint } from "../map/endpoint.ts";
+import type { Lane } from "../map/lane.ts";
 import type { Lease, TakeBack } from "./lease.ts";
 import type { TlsProfile } from "./tls_profiles.ts";
 import type { Waiter } from "./waiter.ts";
@@ -17,7 +19,7 @@ export interface Dial {
   /** Counts the dials of a pool, from 1. */
   readonly number: number;
   readonly queue: HostQueue;
-  readonly address: Address;
+  readonly endpoint: Endpoint;
   readonly startedAt: number;
   readonly stop: AbortController;
   /** Whether it has taken so long that nobody should count on it. */
@@ -41,18 +43,24 @@ export class HostQueue {
   readonly host: Host;
   /** The TLS profile. */
   readonly tls: TlsProfile;
+  /** Its endpoints. */
+  readonly lane: Lane;
   /** Takes leases on its connections back. */
   readonly takeBack: TakeBack;
   /** Who waits, first come first. */
   readonly waiters: LinkedList<Waiter> = new LinkedList();
   /** What is being dialled. */
   readonly dials: Set<Dial> = new Set();
+  /** The addresses that its lane has been told, as they came. */
+  toldAddresses: readonly Address[] | undefined = undefined;
   /** How many connections are to be kept open. */
   warmTarget = 0;
   /** Who waits for them to be open. */
   readonly warmUps: Set<WarmUp> = new Set();
   /** When a connection last came back from a lease, or the first waiter came after that. */
   lastReturnAt = 0;
+  /** How many leases more may begin before it is looked at whether all addresses have connections. */
+  leasesUntilSpread = 10;
   #holdMs: number | undefined;
   #dialMs: number | undefined;
   #stallSeenAt: number | undefined;
@@ -61,11 +69,13 @@ export class HostQueue {
   constructor(
     host: Host,
     tls: TlsProfile,
-    release: (queue: HostQueue, lease: Lease, reuse: boolean) => void,
+    lane: Lane,
+    release: (queue: HostQueue, lease: Lease, reuse: boolean, error: unknown) => void,
   ) {
     this.host = host;
     this.tls = tls;
-    this.takeBack = (lease, reuse) => release(this, lease, reuse);
+    this.lane = lane;
+    this.takeBack = (lease, reuse, error) => release(this, lease, reuse, error);
   }
 
   /** Notes that a lease ended, and how long it was held, in milliseconds. */
@@ -85,9 +95,9 @@ export class HostQueue {
     return this.#dialMs ?? 0;
   }
 
-  /** Whether a dial to an address has taken so long that nobody should count on it. */
-  isSlow(address: string): boolean {
-    for (const dial of this.dials) if (dial.address.text === address && dial.slow) return true;
+  /** Whether a dial to an endpoint has taken so long that nobody should count on it. */
+  isSlow(endpoint: Endpoint): boolean {
+    for (const dial of this.dials) if (dial.endpoint === endpoint && dial.slow) return true;
     return false;
   }
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Address } from "../core/address.ts";
+import type { Address, Host } from "../core/address.ts";
 import type { Clock, Timer } from "../core/clock.ts";
 import { DialError, HostUnavailableError, UnsupportedOptionError } from "../core/errors.ts";
 import type { Events } from "../core/events.ts";
@@ -12,7 +12,9 @@ import type { RwLock } from "../core/lock.ts";
 import type { HostDirectory } from "../hosts/directory.ts";
 import type { AddressHealth } from "../hosts/health.ts";
 import { Connection } from "../map/connection.ts";
+import type { Endpoint } from "../map/endpoint.ts";
 import type { ConnectionManager } from "../map/manager.ts";
+import { chooseDial } from "./dial_choice.ts";
 import type { PoolEvents } from "./events.ts";
 import type { ResolvedPoolOptions } from "./options.ts";
 import type { Dial, HostQueue } from "./queue.ts";
@@ -29,14 +31,21 @@ export interface SchedulerParts {
   readonly events: Events<PoolEvents>;
   /** Held shared by each dial, so that whoever has it alone knows that none is under way. */
   readonly gate: RwLock;
-  /** Gives what is ready to those who wait. */
-  readonly serve: (queue: HostQueue) => void;
+  /** Gives what is ready to those who wait; if they are desperate, of whatever endpoint. */
+  readonly serve: (queue: HostQueue, desperate?: boolean) => void;
+  /** The addresses among these that may be used. */
+  readonly admit: (host: Host, addresses: readonly Address[]) => readonly Address[];
+  /** Why a host has no address that may be used, for who would have one of these. */
+  readonly explainNone: (host: Host, addresses: readonly Address[]) => Error;
   /** Ends a caller's wait with a reason. */
   readonly refuse: (queue: HostQueue, waiter: Waiter, reason: unknown) => void;
 }
 
 /** The shortest and the longest pause before a queue is looked at again, in milliseconds. */
 const RECHECK_MS = { min: 5, max: 1_000 };
+
+/** How many leases of a host it takes before one more of its addresses gets a connection. */
+const SPREAD_LEASES = 10;
 
 /**
  * Dials on behalf of queues. A queue that something has happened to is woken, and looked at on the
@@ -99,6 +108,28 @@ export class DialScheduler {
     }
   }
 
+  /**
+   * Dials an address of a host in use that has no connection: load can only be spread over
+   * addresses that have one, and one that failed is tried again without any caller waiting for it.
+   * Called once in so many leases, so that it costs little.
+   */
+  spread(queue: HostQueue): void {
+    const { lane } = queue;
+    queue.leasesUntilSpread = Math.max(SPREAD_LEASES, Math.ceil(lane.memberCount / SPREAD_LEASES));
+    if (this.#closed || queue.waiters.size > 0 || !this.#mayDial(queue)) return;
+    const now = this.#clock.now();
+    let next: Endpoint | undefined;
+    for (const endpoint of lane.endpoints.values()) {
+      const { connections, dialing, dueAt, lastChoice, member } = endpoint;
+      if (!member || connections.size > 0 || dialing > 0 || dueAt > now) continue;
+      // What is due for a trial goes first, then what was chosen longest ago.
+      const isBefore = !next || (dueAt > 0 && next.dueAt === 0)
+        || (dueAt > 0 === next.dueAt > 0 && lastChoice < next.lastChoice);
+      if (isBefore && this.#hasRoom(queue, endpoint)) next = endpoint;
+    }
+    if (next) void this.#dial(queue, next);
+  }
+
   /** Forgets a queue that is no longer used. */
   forget(queue: HostQueue): void {
     this.#awake.delete(queue);
@@ -116,6 +147,27 @@ export class DialScheduler {
     for (const dial of this.#dials) dial.stop.abort(reason);
   }
 
+  /**
+   * How each address that a waiter would have has failed it, where each has, or has not answered
+   * for so long that nobody should count on it.
+   */
+  allFailed(
+    queue: HostQueue,
+    waiter: Waiter,
+    waitedMs: number,
+  ): ReadonlyMap<string, unknown> | undefined {
+    if (this.#mayComeBack(queue, waiter)) return undefined;
+    const failures = new Map<string, unknown>();
+    for (const endpoint of waiter.candidates(queue.lane)) {
+      const { text } = endpoint.address;
+      const failure = waiter.failures.get(text)
+        ?? (queue.isSlow(endpoint) ? silent(queue, text, waitedMs) : undefined);
+      if (failure === undefined) return undefined;
+      failures.set(text, failure);
+    }
+    return failures.size > 0 ? failures : undefined;
+  }
+
   #run(): void {
     this.#scheduled = false;
     // Whoever has waited longest is looked at first: room that has come free is his.
@@ -125,18 +177,48 @@ export class DialScheduler {
   }
 
   #look(queue: HostQueue): void {
-    this.#parts.serve(queue);
+    const { directory, serve } = this.#parts;
+    const known = directory.known(queue.host);
+    if (known) this.#tell(queue, known);
+    serve(queue);
     this.#starved.delete(queue);
     if (queue.waiters.size === 0 && queue.warmTarget === 0) return;
-    const known = this.#parts.directory.known(queue.host);
     if (!known) this.#lookUp(queue);
-    this.#dialForWaiters(queue, known);
-    if (known && queue.warmTarget > 0) this.#dialToWarm(queue, known);
-    if (queue.waiters.size > 0) {
-      // Nothing may come back and no dial may end: then only time tells that more is needed.
-      const pauseMs = Math.max(RECHECK_MS.min, Math.min(queue.dialMs, RECHECK_MS.max));
-      this.#recheckAt(queue, this.#clock.now() + pauseMs);
+    this.#dialForWaiters(queue);
+    if (known && queue.warmTarget > 0) this.#dialToWarm(queue);
+    if (queue.waiters.size === 0) return;
+    // Fewer than half are good, and those are as busy as can be: now any will do.
+    if (queue.lane.panic && queue.promisingDials().length === 0) serve(queue, true);
+    // Nothing may come back and no dial may end: then only time tells that more is needed.
+    const pauseMs = Math.max(RECHECK_MS.min, Math.min(queue.dialMs, RECHECK_MS.max));
+    this.#recheckAt(queue, this.#clock.now() + pauseMs);
+  }
+
+  /** Tells a queue's lane which addresses the host has, where they are others than before. */
+  #tell(queue: HostQueue, known: readonly Address[]): void {
+    if (known === queue.toldAddresses || (queue.host.isLiteral && queue.toldAddresses)) return;
+    const { admit, health, manager, options } = this.#parts;
+    const { lane } = queue;
+    const isFirst = queue.toldAddresses === undefined;
+    queue.toldAddresses = known;
+    const admitted = new Set<string>();
+    for (const address of admit(queue.host, known)) {
+      admitted.add(address.text);
+      const endpoint = lane.endpoint(address);
+      if (endpoint.member) continue;
+      if (!isFirst) endpoint.startSlowly(this.#clock.now(), options.slowStartMs);
+      lane.setMember(endpoint, true);
+      if (endpoint.standing === "gone") lane.setStanding(endpoint, "good");
+      health.enter(endpoint);
     }
+    for (const endpoint of [...lane.endpoints.values()]) {
+      if (!endpoint.member || admitted.has(endpoint.address.text)) continue;
+      lane.setMember(endpoint, false);
+      lane.setStanding(endpoint, "gone");
+      for (const connection of [...endpoint.connections]) manager.drain(connection, "gone");
+      this.disown((dial) => dial.endpoint === endpoint);
+    }
+    queue.leasesUntilSpread = Math.min(queue.leasesUntilSpread, SPREAD_LEASES);
   }
 
   #lookUp(queue: HostQueue): void {
@@ -147,68 +229,64 @@ export class DialScheduler {
           if (!waiter.filter?.pinned) this.#parts.refuse(queue, waiter, error);
         }
         // Those who named their machine can do without.
-        this.#dialForWaiters(queue, []);
+        queue.toldAddresses ??= [];
+        this.#dialForWaiters(queue);
         for (const warmUp of queue.warmUps) warmUp.fail(error);
         queue.warmUps.clear();
       },
     );
   }
 
-  #dialForWaiters(queue: HostQueue, known: readonly Address[] | undefined): void {
-    const { manager } = this.#parts;
-    const lane = manager.lane(queue.host.text, queue.tls.name);
-    let wanted = queue.wantedDials(lane?.connectionCount ?? 0, this.#clock.now());
+  #dialForWaiters(queue: HostQueue): void {
+    let wanted = queue.wantedDials(queue.lane.connectionCount, this.#clock.now());
     const promised = queue.promisingDials();
     for (const waiter of queue.waiters) {
       // A caller who will not have every address cannot rely on what comes back for all.
       if (wanted <= 0 && !waiter.filter) continue;
-      const covering = promised.findIndex(({ address }) => waiter.accepts(address.text));
+      const covering = promised.findIndex(({ endpoint }) => waiter.accepts(endpoint.address.text));
       wanted--;
       if (covering >= 0) {
         promised.splice(covering, 1);
         continue;
       }
-      if (!this.#dialFor(queue, waiter, known)) return;
+      if (!this.#dialFor(queue, waiter)) return;
     }
   }
 
   /** Begins a dial for a waiter, where one may help; false where there is no room for any. */
-  #dialFor(queue: HostQueue, waiter: Waiter, known: readonly Address[] | undefined): boolean {
+  #dialFor(queue: HostQueue, waiter: Waiter): boolean {
     if (!this.#mayDial(queue)) return this.#starve(queue);
-    const now = this.#clock.now();
-    const { health } = this.#parts;
-    if (!known && !waiter.filter?.exact) return true;
-    const candidates = waiter.candidates(known ?? []);
-    if (known && candidates.length === 0) {
-      this.#parts.refuse(queue, waiter, new HostUnavailableError(queue.host.text, []));
+    if (!queue.toldAddresses && waiter.filter?.only === undefined) return true;
+    const choice = chooseDial(queue, waiter, {
+      now: this.#clock.now(),
+      random: () => this.#clock.random(),
+      hasRoom: (endpoint) => this.#hasRoom(queue, endpoint),
+      mayComeBack: this.#mayComeBack(queue, waiter),
+    });
+    if ("waitUntil" in choice) {
+      if (choice.waitUntil < Infinity) this.#recheckAt(queue, choice.waitUntil);
+      else if (waiter.candidates(queue.lane).length === 0) {
+        const { explainNone, refuse } = this.#parts;
+        refuse(queue, waiter, explainNone(queue.host, queue.toldAddresses ?? []));
+      }
       return true;
     }
-    const untried = candidates.filter(({ text }) => !waiter.failures.has(text));
-    const retryAt = ({ text }: Address) => health.retryAt(queue.host.text, text);
-    const slow = ({ text }: Address) => queue.isSlow(text);
-    const good = untried.filter((address) => retryAt(address) <= now && !slow(address));
-    // A failed address is tried again at once only by those who have nothing else to hope for.
-    const desperate = waiter.rounds === 0 && !this.#mayComeBack(queue, waiter);
-    const bad = untried.filter((address) => retryAt(address) > now && !slow(address));
-    const usable = desperate ? [...this.#rotate(good), ...bad] : this.#rotate(good);
-    if (usable.length === 0) {
-      const due = this.#nextRetryAt(queue, bad);
-      if (due < Infinity) this.#recheckAt(queue, due);
-      return true;
-    }
-    const blocked = (address: Address) =>
-      this.#parts.manager.accountant.blockedBy(queue.host.text, address.text) !== undefined;
-    const address = usable.find((address) => !blocked(address))
-      ?? usable.find((address) => this.#makeRoom(queue, waiter, address));
-    if (!address) return this.#starve(queue);
-    void this.#dial(queue, address);
+    const endpoint = "dial" in choice
+      ? choice.dial
+      : choice.crowded.find((endpoint) => this.#makeRoom(queue, waiter, endpoint));
+    if (!endpoint) return this.#starve(queue);
+    void this.#dial(queue, endpoint);
     return true;
   }
 
+  #hasRoom({ host }: HostQueue, { address }: Endpoint): boolean {
+    return this.#parts.manager.accountant.blockedBy(host.text, address.text) === undefined;
+  }
+
   /** Whether a connection that a waiter would take is in use, and may be given back. */
-  #mayComeBack(queue: HostQueue, waiter: Waiter): boolean {
-    const lane = this.#parts.manager.lane(queue.host.text, queue.tls.name);
-    for (const { address, connections } of lane?.endpoints.values() ?? []) {
+  #mayComeBack({ lane }: HostQueue, waiter: Waiter): boolean {
+    if (!waiter.filter) return lane.connectionCount > 0;
+    for (const { address, connections } of lane.endpoints.values()) {
       if (connections.size > 0 && waiter.accepts(address.text)) return true;
     }
     return false;
@@ -224,14 +302,8 @@ export class DialScheduler {
     return false;
   }
 
-  #rotate(addresses: readonly Address[]): readonly Address[] {
-    if (addresses.length < 2) return addresses;
-    const start = Math.floor(this.#clock.random() * addresses.length);
-    return [...addresses.slice(start), ...addresses.slice(0, start)];
-  }
-
   /** Ends idle connections that stand in the way of one to an address, the coldest first. */
-  #makeRoom(queue: HostQueue, waiter: Waiter, address: Address): boolean {
+  #makeRoom(queue: HostQueue, waiter: Waiter, { address }: Endpoint): boolean {
     const { manager } = this.#parts;
     const { accountant } = manager;
     const host = queue.host.text;
@@ -257,26 +329,25 @@ export class DialScheduler {
   }
 
   /** Dials what is missing of a warm target, and ends the waits for it that need not go on. */
-  #dialToWarm(queue: HostQueue, known: readonly Address[]): void {
-    const { health, manager } = this.#parts;
-    const host = queue.host.text;
+  #dialToWarm(queue: HostQueue): void {
     const now = this.#clock.now();
-    const endpoints = manager.lane(host, queue.tls.name)?.endpoints;
-    const counts = new Map(
-      known.map((address) => [address, endpoints?.get(address.text)?.connections.size ?? 0]),
-    );
+    const counts = new Map<Endpoint, number>();
     let open = 0;
-    for (const count of counts.values()) open += count;
-    for (const { address } of queue.promisingDials()) {
-      counts.set(address, (counts.get(address) ?? 0) + 1);
+    for (const endpoint of queue.lane.endpoints.values()) {
+      if (!endpoint.member) continue;
+      counts.set(endpoint, endpoint.connections.size);
+      open += endpoint.connections.size;
     }
-    const mayDial = (address: Address) =>
-      this.#mayDial(queue) && !queue.isSlow(address.text)
-      && health.retryAt(host, address.text) <= now
-      && manager.accountant.blockedBy(host, address.text) === undefined;
+    for (const { endpoint } of queue.promisingDials()) {
+      const count = counts.get(endpoint);
+      if (count !== undefined) counts.set(endpoint, count + 1);
+    }
+    const mayDial = (endpoint: Endpoint) =>
+      this.#mayDial(queue) && !queue.isSlow(endpoint) && endpoint.dueAt <= now
+      && this.#hasRoom(queue, endpoint);
     const warmth = { target: queue.warmTarget, counts, mayDial };
-    const short = dialToWarm(warmth, (address) => void this.#dial(queue, address));
-    const due = short > 0 ? this.#nextRetryAt(queue, known) : Infinity;
+    const short = dialToWarm(warmth, (endpoint) => void this.#dial(queue, endpoint));
+    const due = short > 0 ? nextDue(counts.keys(), now) : Infinity;
     if (due < Infinity) this.#recheckAt(queue, due);
     // Too many dials are under way: it goes on when one of them has ended.
     const crowded = short > 0 && !this.#mayDial(queue);
@@ -289,25 +360,17 @@ export class DialScheduler {
     }
   }
 
-  /** When the first of the failed addresses is due again; Infinity where none has failed. */
-  #nextRetryAt(queue: HostQueue, addresses: readonly Address[]): number {
-    const now = this.#clock.now();
-    let next = Infinity;
-    for (const { text } of addresses) {
-      const retryAt = this.#parts.health.retryAt(queue.host.text, text);
-      if (retryAt > now) next = Math.min(next, retryAt);
-    }
-    return next;
-  }
-
-  async #dial(queue: HostQueue, address: Address): Promise<void> {
+  async #dial(queue: HostQueue, endpoint: Endpoint): Promise<void> {
     const { events, gate, manager, options } = this.#parts;
+    const { address } = endpoint;
     const host = queue.host.text;
     manager.accountant.add(host, address.text);
+    endpoint.dialing++;
+    queue.lane.noteChoice(endpoint);
     const dial: Dial = {
       number: ++this.dialCount,
       queue,
-      address,
+      endpoint,
       startedAt: this.#clock.now(),
       stop: new AbortController(),
       slow: false,
@@ -340,7 +403,8 @@ export class DialScheduler {
 
   async #open(dial: Dial): Promise<void> {
     const { events, health, manager, options } = this.#parts;
-    const { address, queue } = dial;
+    const { endpoint, queue } = dial;
+    const { address } = endpoint;
     const { host, tls } = queue;
     let counted = true;
     try {
@@ -361,8 +425,11 @@ export class DialScheduler {
         socket.close();
         return;
       }
-      queue.noteDial(this.#clock.now() - dial.startedAt);
-      health.succeeded(host.text, address.text);
+      const now = this.#clock.now();
+      queue.noteDial(now - dial.startedAt);
+      // Until there is an answer to go by, the way there tells how far away it is.
+      if (endpoint.picks === 0) endpoint.noteLatency(socket.info.tcpMs, now);
+      health.reached(endpoint);
       const connection = new Connection({
         host: host.text,
         address,
@@ -392,19 +459,25 @@ export class DialScheduler {
   }
 
   #ended(dial: Dial): void {
-    dial.queue.dials.delete(dial);
-    this.#dials.delete(dial);
+    if (!this.#dials.delete(dial)) return;
+    const { endpoint, queue } = dial;
+    queue.dials.delete(dial);
+    endpoint.dialing--;
+    queue.lane.noteLoad(endpoint);
   }
 
   #failed(dial: Dial, error: unknown): void {
     if (this.#closed) return;
-    const { directory, events, health } = this.#parts;
-    const { address, queue } = dial;
+    const { events, health } = this.#parts;
+    const { endpoint, queue } = dial;
+    const { address } = endpoint;
     const host = queue.host.text;
     this.dialErrorCount++;
     // The options are at fault: nothing was dialled, and no other address would do better.
     const isOptions = error instanceof UnsupportedOptionError || error instanceof TypeError;
-    if (!isOptions) health.failed(host, address.text, error, this.#clock.now());
+    if (!isOptions) {
+      health.failed(endpoint, error instanceof DialError ? error.failure : "other", error);
+    }
     if (events.wants("dialError")) {
       events.emit("dialError", { host, address: address.text, error });
     }
@@ -414,24 +487,20 @@ export class DialScheduler {
       queue.warmUps.clear();
       return;
     }
-    for (const warmUp of queue.warmUps) warmUp.failed(address.text, error);
-    const known = directory.known(queue.host) ?? [];
+    const retryAt = endpoint.dueAt || null;
+    for (const warmUp of queue.warmUps) warmUp.failed({ address: address.text, error, retryAt });
     for (const waiter of queue.waiters) {
       if (!waiter.accepts(address.text) || dial.number <= waiter.lastDialBefore) continue;
-      this.#failedFor(waiter, queue, address, error, known);
+      this.#failedFor(waiter, queue, endpoint, error);
     }
   }
 
-  #failedFor(
-    waiter: Waiter,
-    queue: HostQueue,
-    address: Address,
-    error: unknown,
-    known: readonly Address[],
-  ): void {
-    waiter.failures.set(address.text, error);
-    const candidates = waiter.candidates(known);
-    if (candidates.some(({ text }) => !waiter.failures.has(text))) return;
+  #failedFor(waiter: Waiter, queue: HostQueue, endpoint: Endpoint, error: unknown): void {
+    const { lane } = queue;
+    waiter.failures.set(endpoint.address.text, error);
+    const isFailed = ({ address }: Endpoint) => waiter.failures.has(address.text);
+    if (!waiter.filter && waiter.failures.size < lane.memberCount) return;
+    do if (!waiter.candidates(lane).every(isFailed)) return; while (waiter.filter?.widen(lane));
     waiter.lastDialBefore = this.dialCount;
     if (this.#mayComeBack(queue, waiter)) {
       waiter.rounds++;
@@ -442,8 +511,7 @@ export class DialScheduler {
       waiter.failures.clear();
       return;
     }
-    const failures = [...waiter.failures].map(([address, error]) => ({ address, error }));
-    this.#parts.refuse(queue, waiter, new HostUnavailableError(queue.host.text, failures));
+    this.#parts.refuse(queue, waiter, unavailable(queue, waiter.failures));
   }
 
   #recheckAt(queue: HostQueue, at: number): void {
@@ -462,10 +530,35 @@ function waitsSince({ waiters }: HostQueue): number {
   return waiters.front?.value.since ?? Number.MAX_VALUE;
 }
 
-function timedOut({ address, queue }: Dial, options: ResolvedPoolOptions): DialError {
-  const { connectTimeoutMs } = options;
+/** When the first of the failed endpoints is due again; Infinity where none has failed. */
+function nextDue(endpoints: Iterable<Endpoint>, now: number): number {
+  let next = Infinity;
+  for (const { dueAt } of endpoints) if (dueAt > now) next = Math.min(next, dueAt);
+  return next;
+}
+
+/** Says of each address how it failed, and when it is tried again. */
+export function unavailable(
+  { host, lane }: HostQueue,
+  failures: ReadonlyMap<string, unknown>,
+): HostUnavailableError {
+  return new HostUnavailableError(
+    host.text,
+    Array.from(failures, ([address, error]) => ({
+      address,
+      error,
+      retryAt: lane.endpoints.get(address)?.dueAt || null,
+    })),
+  );
+}
+
+function timedOut({ endpoint, queue }: Dial, { connectTimeoutMs }: ResolvedPoolOptions): DialError {
+  return silent(queue, endpoint.address.text, connectTimeoutMs, " (connectTimeoutMs)");
+}
+
+function silent({ host }: HostQueue, address: string, ms: number, why = ""): DialError {
   return new DialError(
-    { host: queue.host.text, address: address.text, phase: "tcp", failure: "timeout" },
-    `no connection within ${connectTimeoutMs} ms (connectTimeoutMs)`,
+    { host: host.text, address, phase: "tcp", failure: "timeout" },
+    `no connection within ${ms} ms${why}`,
   );
 }

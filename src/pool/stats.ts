@@ -5,7 +5,6 @@
  */
 
 import type { HostDirectory } from "../hosts/directory.ts";
-import type { AddressHealth } from "../hosts/health.ts";
 import type { Connection } from "../map/connection.ts";
 import type { ConnectionManager, EvictReason } from "../map/manager.ts";
 import type { HostQueue } from "./queue.ts";
@@ -87,21 +86,20 @@ export function hostStats(
   manager: ConnectionManager,
   queues: Iterable<HostQueue>,
   directory: HostDirectory,
-  health: AddressHealth,
 ): { [host: string]: HostStats } {
   const hosts: { [host: string]: Counts } = {};
   for (const connection of manager.connections()) countConnection(hosts, connection);
-  for (const { dials, host, waiters, warmTarget } of queues) {
+  for (const { dials, host, lane, waiters, warmTarget } of queues) {
     const counts = hosts[host.text] ??= emptyHost();
     counts.waiting += waiters.size;
     counts.warmTarget += warmTarget;
     for (const { text } of directory.known(host) ?? []) counts.addresses[text] ??= emptyAddress();
-    for (const { address } of dials) {
+    for (const { endpoint: { address } } of dials) {
       counts.dialing++;
       (counts.addresses[address.text] ??= emptyAddress()).dialing++;
     }
     for (const [address, stats] of Object.entries(counts.addresses)) {
-      stats.retryAt = health.retryAt(host.text, address) || null;
+      stats.retryAt = lane.endpoints.get(address)?.dueAt || null;
     }
   }
   return hosts;

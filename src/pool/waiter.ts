@@ -4,10 +4,11 @@
  * @module
  */
 
-import type { Address } from "../core/address.ts";
 import type { Clock } from "../core/clock.ts";
 import { ListNode } from "../core/list.ts";
 import { Wait, type WaitOptions } from "../core/wait.ts";
+import type { Endpoint } from "../map/endpoint.ts";
+import type { Lane } from "../map/lane.ts";
 import type { AddressFilter } from "./address_filter.ts";
 import type { Lease } from "./lease.ts";
 
@@ -43,8 +44,9 @@ export class Waiter extends Wait<Lease> {
     return this.filter?.accepts(address) ?? true;
   }
 
-  /** The addresses that would do. */
-  candidates(known: readonly Address[]): readonly Address[] {
-    return this.filter?.candidates(known) ?? known;
+  /** The endpoints that would do. */
+  candidates(lane: Lane): Endpoint[] {
+    if (this.filter) return this.filter.candidates(lane);
+    return [...lane.endpoints.values()].filter(({ member }) => member);
   }
 }

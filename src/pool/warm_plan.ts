@@ -4,27 +4,27 @@
  * @module
  */
 
-import type { Address } from "../core/address.ts";
+import type { Endpoint } from "../map/endpoint.ts";
 
 /** What is known of a host that is to be kept warm. */
 export interface Warmth {
   /** How many connections it is to have. */
   readonly target: number;
-  /** Its addresses, each with the connections there: those that are open, and promising dials. */
-  readonly counts: Map<Address, number>;
-  /** Whether an address may be dialled now, so far as limits and its failures go. */
-  readonly mayDial: (address: Address) => boolean;
+  /** Its endpoints, each with the connections there: those that are open, and promising dials. */
+  readonly counts: Map<Endpoint, number>;
+  /** Whether an endpoint may be dialled now, so far as limits and its failures go. */
+  readonly mayDial: (endpoint: Endpoint) => boolean;
 }
 
 /**
- * Chooses addresses to dial, one after another, and begins each dial: every address gets its share
+ * Chooses endpoints to dial, one after another, and begins each dial: every one gets its share
  * of the target, and those that may be dialled do the work of those that may not.
  *
  * @returns How many connections are missing still, in all or of an address's share
  */
 export function dialToWarm(
   { counts, mayDial, target }: Warmth,
-  dial: (address: Address) => void,
+  dial: (endpoint: Endpoint) => void,
 ): number {
   const share = Math.floor(target / counts.size);
   let missing = target;
@@ -41,17 +41,17 @@ export function dialToWarm(
   return short;
 }
 
-/** The address with the fewest connections, below a number, that may be dialled. */
+/** The endpoint with the fewest connections, below a number, that may be dialled. */
 function coldest(
-  counts: ReadonlyMap<Address, number>,
+  counts: ReadonlyMap<Endpoint, number>,
   below: number,
-  mayDial: (address: Address) => boolean,
-): Address | undefined {
-  let coldest: Address | undefined;
+  mayDial: (endpoint: Endpoint) => boolean,
+): Endpoint | undefined {
+  let coldest: Endpoint | undefined;
   let fewest = below;
-  for (const [address, count] of counts) {
-    if (count >= fewest || !mayDial(address)) continue;
-    coldest = address;
+  for (const [endpoint, count] of counts) {
+    if (count >= fewest || !mayDial(endpoint)) continue;
+    coldest = endpoint;
     fewest = count;
   }
   return coldest;

@@ -21,7 +21,7 @@ export class WarmUp {
   readonly target: number;
   readonly #host: string;
   readonly #wait: Wait<WarmResult>;
-  readonly #failures = new Map<string, unknown>();
+  readonly #failures = new Map<string, AddressFailure>();
   #retriesLeft: number;
 
   /** Begins to wait. */
@@ -33,8 +33,8 @@ export class WarmUp {
   }
 
   /** Notes a failed dial. */
-  failed(address: string, error: unknown): void {
-    this.#failures.set(address, error);
+  failed(failure: AddressFailure): void {
+    this.#failures.set(failure.address, failure);
   }
 
   /** Whether failed addresses are to be waited for once more. */
@@ -44,7 +44,7 @@ export class WarmUp {
 
   /** Ends the wait with as many connections as there are; with none, it has failed. */
   settle(connections: number): void {
-    const failures = [...this.#failures].map(([address, error]) => ({ address, error }));
+    const failures = [...this.#failures.values()];
     if (connections > 0 || this.target === 0) this.#wait.resolve({ connections, failures });
     else this.#wait.reject(new HostUnavailableError(this.#host, failures));
   }

@@ -19,8 +19,8 @@ const all: { readonly [name: string]: errors.HotconnError } = {
   AcquireTimeoutError: new errors.AcquireTimeoutError("a.example", 5, "all busy", { cause }),
   WaiterLimitError: new errors.WaiterLimitError("a.example", 5),
   HostUnavailableError: new errors.HostUnavailableError("a.example", [
-    { address: "192.0.2.1", error: new Error("the first") },
-    { address: "192.0.2.2", error: cause },
+    { address: "192.0.2.1", error: new Error("the first"), retryAt: null },
+    { address: "192.0.2.2", error: cause, retryAt: 5 },
   ]),
   ResolveError: new errors.ResolveError("a.example", "no such name", { cause }),
   LeaseReleasedError: new errors.LeaseReleasedError("a.example"),

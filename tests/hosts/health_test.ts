@@ -1,43 +1,195 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import test from "node:test";
+import { ManualClock } from "../../src/core/clock.ts";
 import { DialError, type DialPhase } from "../../src/core/errors.ts";
-import { AddressHealth } from "../../src/hosts/health.ts";
+import { AddressHealth, type HealthOptions } from "../../src/hosts/health.ts";
+import type { Endpoint } from "../../src/map/endpoint.ts";
+import { Lane } from "../../src/map/lane.ts";
 
-const host = "a.test";
-const address = "192.0.2.1";
+const OPTIONS: HealthOptions = {
+  ejectAfterFailures: 5,
+  ejectAboveFailureRate: 0.5,
+  ejectionMs: 30_000,
+  maxEjectionMs: 300_000,
+  slowStartMs: 10_000,
+};
 
 function refusal(phase: DialPhase = "tcp"): DialError {
-  return new DialError({ host, address, phase, failure: "refused" }, "as the test says");
+  const fields = { host: "a.test", address: "192.0.2.1", phase, failure: "refused" } as const;
+  return new DialError(fields, "as the test says");
+}
+
+/** A host with so many addresses, and what is heard of them. */
+class World {
+  readonly clock = new ManualClock();
+  readonly heard: string[] = [];
+  readonly health: AddressHealth;
+
+  constructor(options: Partial<HealthOptions> = {}) {
+    this.health = new AddressHealth(this.clock, { ...OPTIONS, ...options }, {
+      onEject: ({ address }, _reason, forMs) => this.heard.push(`eject ${address.ip} ${forMs}`),
+      onReadmit: ({ address }) => this.heard.push(`readmit ${address.ip}`),
+    });
+  }
+
+  host(name: string, addresses: number): Endpoint[] {
+    const lane = new Lane(name, "default");
+    return Array.from({ length: addresses }, (_, index) => {
+      const endpoint = lane.endpoint(`192.0.2.${index + 1}`);
+      lane.setMember(endpoint, true);
+      this.health.enter(endpoint);
+      return endpoint;
+    });
+  }
+
+  /** Fails an endpoint so many times, each time when it is due again. */
+  fail(endpoint: Endpoint, times: number, error: unknown = refusal("tls")): void {
+    for (let i = 0; i < times; i++) {
+      this.clock.advance(Math.max(0, endpoint.dueAt - this.clock.now()));
+      this.health.failed(endpoint, error instanceof DialError ? error.failure : "status", error);
+    }
+  }
+
+  /** For how long an endpoint is left alone from now on. */
+  pause({ dueAt }: Endpoint): number {
+    return dueAt - this.clock.now();
+  }
 }
 
 test("an address that fails time and again is left alone for longer each time", () => {
-  const health = new AddressHealth();
+  const world = new World({ ejectAfterFailures: Infinity });
+  const [endpoint] = world.host("a.test", 4) as [Endpoint];
   const pauses: number[] = [];
-  for (let now = 1_000, i = 0; i < 9; i++) {
-    health.failed(host, address, refusal(), now);
-    const retryAt = health.retryAt(host, address);
-    pauses.push(retryAt - now);
-    now = retryAt;
+  for (let i = 0; i < 9; i++) {
+    world.fail(endpoint, 1);
+    pauses.push(world.pause(endpoint));
   }
   assertEquals(pauses, [250, 500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]);
+  assertEquals(endpoint.standing, "doubtful");
+  assertEquals(world.heard, []);
 });
 
-test("dials that fail together count as one failure", () => {
-  const health = new AddressHealth();
-  for (let i = 0; i < 10; i++) health.failed(host, address, refusal(), 1_000 + i);
-  assertEquals(health.retryAt(host, address), 1_250);
-  health.failed(host, address, refusal(), 1_250);
-  assertEquals(health.retryAt(host, address), 1_750);
+test("failures that come together count as one", () => {
+  const world = new World();
+  const [endpoint] = world.host("a.test", 2) as [Endpoint];
+  for (let i = 0; i < 9; i++) world.health.failed(endpoint, "refused", refusal());
+  assertEquals(world.pause(endpoint), 250);
+  assertEquals(world.health.describe(endpoint).consecutiveFailures, 1);
+  assertEquals(world.health.describe(endpoint).failures, { refused: 9 });
 });
 
-test("a TCP failure counts for every host, a TLS failure for its own", () => {
-  const health = new AddressHealth();
-  health.failed(host, address, refusal("tls"), 1_000);
-  assertEquals(health.retryAt("b.test", address), 0);
-  assertEquals(health.retryAt(host, address), 1_250);
-  health.failed(host, address, refusal("tcp"), 2_000);
-  assertEquals(health.retryAt("b.test", address), 2_250);
-  health.succeeded("b.test", address);
-  assertEquals(health.retryAt("b.test", address), 0);
-  assertEquals(health.retryAt(host, address), 1_250);
+test("a TCP failure counts for every host at the address, a TLS failure for its own", () => {
+  const world = new World();
+  const [own] = world.host("a.test", 2) as [Endpoint];
+  const [other] = world.host("b.test", 2) as [Endpoint];
+  world.health.failed(own, "certificate", refusal("tls"));
+  assertEquals([own.standing, other.standing], ["doubtful", "good"]);
+  world.clock.advance(1_000);
+  world.health.failed(own, "refused", refusal("tcp"));
+  assertEquals([own.standing, other.standing], ["doubtful", "doubtful"]);
+  const [third] = world.host("c.test", 2) as [Endpoint];
+  assertEquals(third.standing, "doubtful");
+  world.health.reached(other);
+  assertEquals([own.standing, other.standing, third.standing], ["doubtful", "good", "good"]);
+  world.health.reached(own);
+  assertEquals(own.standing, "good");
+});
+
+test("five failures in a row eject for growing times, and a success brings back slowly", () => {
+  const world = new World();
+  const [endpoint] = world.host("a.test", 2) as [Endpoint];
+  world.fail(endpoint, 4);
+  assertEquals(endpoint.standing, "doubtful");
+  const times: number[] = [];
+  for (let i = 0; i < 12; i++) {
+    world.fail(endpoint, 1);
+    assertEquals(endpoint.standing, "ejected");
+    times.push(world.pause(endpoint));
+  }
+  const growing = Array.from({ length: 12 }, (_, index) => Math.min((index + 1) * 30_000, 300_000));
+  assertEquals(times, growing);
+  assert(world.health.describe(endpoint).ejectedFor?.startsWith("16 failures in a row"));
+  world.clock.advance(world.pause(endpoint));
+  world.health.reached(endpoint);
+  assertEquals(endpoint.standing, "good");
+  assertEquals(endpoint.share(world.clock.now()), 0.1);
+  world.clock.advance(5_000);
+  assertEquals(endpoint.share(world.clock.now()), 0.55);
+  world.clock.advance(5_000);
+  assertEquals(endpoint.share(world.clock.now()), 1);
+  assertEquals(world.heard.at(-1), "readmit 192.0.2.1");
+  world.fail(endpoint, 5);
+  assertEquals(world.pause(endpoint), 300_000);
+  world.clock.advance(world.pause(endpoint));
+  world.health.reached(endpoint);
+  world.clock.advance(300_001);
+  world.fail(endpoint, 5);
+  assertEquals(world.pause(endpoint), 30_000, "What did well for long begins anew");
+});
+
+test("never more than half of a host's addresses are ejected, and never its only one", () => {
+  for (const [addresses, most] of [[1, 0], [2, 1], [3, 1], [5, 2], [6, 3]] as const) {
+    const world = new World();
+    const endpoints = world.host("a.test", addresses);
+    for (const endpoint of endpoints) world.fail(endpoint, 9);
+    const ejected = endpoints.filter(({ standing }) => standing === "ejected").length;
+    assertEquals(ejected, most, `of ${addresses}`);
+    assert(endpoints[0]?.lane.panic);
+  }
+});
+
+test("a share of failures ejects, though they are not in a row", () => {
+  const world = new World();
+  const [endpoint] = world.host("a.test", 2) as [Endpoint];
+  for (let i = 0; i < 16; i++) {
+    assertEquals(endpoint.standing === "ejected", false, `after ${i} leases`);
+    endpoint.picks++;
+    const startedAt = world.clock.now();
+    world.clock.advance(300);
+    // Of every eight, five fail.
+    if ([0, 2, 3, 5, 6].includes(i % 8)) world.health.failed(endpoint, "status", undefined);
+    else world.health.succeeded(endpoint, startedAt);
+    if (endpoint.picks === 11) break;
+  }
+  assertEquals(endpoint.standing, "ejected");
+  assertEquals(world.health.describe(endpoint).ejectedFor, "7 failures within 10 s");
+});
+
+test("what failed with its answers is not back by a handshake: it wants an answer", () => {
+  const world = new World();
+  const [endpoint] = world.host("a.test", 2) as [Endpoint];
+  world.fail(endpoint, 5, new Error("503"));
+  world.clock.advance(world.pause(endpoint));
+  world.health.reached(endpoint);
+  assertEquals(endpoint.standing, "ejected");
+  const startedAt = world.clock.now();
+  world.clock.advance(5);
+  world.health.succeeded(endpoint, startedAt);
+  assertEquals(endpoint.standing, "good");
+});
+
+test("an answer to what was asked before the last failure forgives nothing", () => {
+  const world = new World();
+  const [endpoint] = world.host("a.test", 2) as [Endpoint];
+  const startedAt = world.clock.now();
+  world.clock.advance(5);
+  world.health.failed(endpoint, "refused", refusal());
+  world.health.succeeded(endpoint, startedAt);
+  assertEquals(endpoint.standing, "doubtful");
+});
+
+test("the last verdict says what went well or wrong, and when", () => {
+  const world = new World();
+  const [endpoint] = world.host("a.test", 2) as [Endpoint];
+  const verdict = () => world.health.describe(endpoint).verdict;
+  assertEquals(verdict(), null);
+  world.health.reached(endpoint);
+  assertEquals(verdict(), { ok: true, reason: "handshake", at: world.clock.now() });
+  world.clock.advance(5);
+  world.health.failed(endpoint, "status", new Error("503 Service Unavailable"));
+  const reason = "status: 503 Service Unavailable";
+  assertEquals(verdict(), { ok: false, reason, at: world.clock.now() });
+  world.clock.advance(5);
+  endpoint.answeredAt = world.clock.now();
+  assertEquals(verdict(), { ok: true, reason: "answer", at: world.clock.now() });
 });
