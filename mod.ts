@@ -47,9 +47,11 @@ export type {
   TlsVersion,
 } from "./src/core/dialer.ts";
 export {
+  AccessDeniedError,
   AcquireTimeoutError,
   type AddressFailure,
   ClosedError,
+  type DeniedAddress,
   DialError,
   type DialErrorFields,
   type DialFailure,
