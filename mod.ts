@@ -47,9 +47,11 @@ export type {
   TlsVersion,
 } from "./src/core/dialer.ts";
 export {
+  AccessDeniedError,
   AcquireTimeoutError,
   type AddressFailure,
   ClosedError,
+  type DeniedAddress,
   DialError,
   type DialErrorFields,
   type DialFailure,
@@ -72,6 +74,8 @@ export {
 export type { ListenOptions } from "./src/core/events.ts";
 export { LockGuard, type LockMode, RwLock } from "./src/core/lock.ts";
 export type { WaitOptions } from "./src/core/wait.ts";
+export type { AccessRules } from "./src/hosts/access.ts";
+export type { Block } from "./src/hosts/block_list.ts";
 export { type Resolver, staticResolver } from "./src/hosts/resolver.ts";
 export type { HeaderField } from "./src/http/codec/field_check.ts";
 export type { ResponseLimits } from "./src/http/codec/limits.ts";

@@ -61,7 +61,7 @@ export function parseAddress(text: string, defaultPort: number = DEFAULT_PORT): 
   if (name.includes("%")) {
     throw new TypeError(`Address ${quoted} has a zone id, which names a machine only on one link`);
   }
-  const ip = canonicalIp(name);
+  const ip = readIp(name);
   if (ip === undefined) {
     throw new TypeError(
       `Address ${quoted} is not an IP address: write 192.0.2.1, 192.0.2.1:8443, 2001:db8::1 or [2001:db8::1]:8443`,
@@ -89,9 +89,9 @@ export function parseAddress(text: string, defaultPort: number = DEFAULT_PORT): 
 export function parseHost(text: string): Host {
   requireText("host", text);
   const { name, port = DEFAULT_PORT } = split("host", text);
-  const strict = canonicalIp(name);
+  const strict = readIp(name);
   const canonical = strict ? name : canonicalName(text, name);
-  const ip = strict ?? canonicalIp(canonical);
+  const ip = strict ?? readIp(canonical);
   if (ip !== undefined) {
     const address = makeAddress(ip, port);
     return { text: address.text, name: address.ip, port, isLiteral: true };
@@ -108,7 +108,7 @@ export function ipOf(address: string): string {
 
 /** Whether a text is an IP address without a port, in its usual form. */
 export function isIp(text: string): boolean {
-  return canonicalIp(text) !== undefined;
+  return readIp(text) !== undefined;
 }
 
 /** The text of a parsed IP address and a port, as both maps spell it. */
@@ -127,8 +127,11 @@ function join(name: string, port: number): string {
   return port === DEFAULT_PORT ? name : `${name}:${port}`;
 }
 
-/** Reads an IP address in its usual form only: no octal, hexadecimal or short IPv4, no zone id. */
-function canonicalIp(text: string): ipaddr.IPv4 | ipaddr.IPv6 | undefined {
+/**
+ * Reads an IP address without port or brackets, in its usual form only: no octal, hexadecimal or
+ * short IPv4, no zone id. An IPv4-mapped address is its IPv4 address.
+ */
+export function readIp(text: string): ipaddr.IPv4 | ipaddr.IPv6 | undefined {
   if (ipaddr.IPv4.isValidFourPartDecimal(text)) return ipaddr.IPv4.parse(text);
   const plain = withoutDots(text);
   if (plain === undefined || plain.includes("%") || !ipaddr.IPv6.isValid(plain)) return undefined;

@@ -210,6 +210,34 @@ export class HostUnavailableError extends HotconnError {
   }
 }
 
+/** An address that may not be dialled. */
+export interface DeniedAddress {
+  /** The address. */
+  readonly address: string;
+  /** The rule that denies it. */
+  readonly rule: string;
+}
+
+/** The access rules deny every address of a host. Nothing was dialled. */
+export class AccessDeniedError extends HotconnError {
+  /** The name of the class. */
+  override readonly name = "AccessDeniedError";
+  /** The stable text of the class. */
+  override readonly code = "HOTCONN_ACCESS_DENIED";
+  /** The host. */
+  readonly host: string;
+  /** Each address, one or more, with the rule that denies it. */
+  readonly addresses: readonly DeniedAddress[];
+
+  /** Makes the error. */
+  constructor(host: string, addresses: readonly DeniedAddress[]) {
+    const denials = addresses.map(({ address, rule }) => `${address} (${rule})`);
+    super(`No address of ${host} may be dialled: ${denials.join(", ")}`);
+    this.host = host;
+    this.addresses = addresses;
+  }
+}
+
 /** A host's addresses could not be found. */
 export class ResolveError extends HotconnError {
   /** The name of the class. */

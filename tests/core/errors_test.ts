@@ -22,6 +22,10 @@ const all: { readonly [name: string]: errors.HotconnError } = {
     { address: "192.0.2.1", error: new Error("the first"), retryAt: null },
     { address: "192.0.2.2", error: cause, retryAt: 5 },
   ]),
+  AccessDeniedError: new errors.AccessDeniedError("a.example", [
+    { address: "127.0.0.1", rule: "denyPrivate (loopback)" },
+    { address: "[2001:db8::1]:8443", rule: "deny 2001:db8::/32" },
+  ]),
   ResolveError: new errors.ResolveError("a.example", "no such name", { cause }),
   LeaseReleasedError: new errors.LeaseReleasedError("a.example"),
   LockTimeoutError: new errors.LockTimeoutError("shared", 5),
@@ -88,4 +92,20 @@ test("HostUnavailableError tells each address's failure, the last of them as its
   const without = new errors.HostUnavailableError("a.example", []);
   assertEquals(without.message, "Host a.example has no address to dial");
   assertEquals("cause" in without, false);
+});
+
+test("AccessDeniedError tells each address with the rule that denies it", () => {
+  const error = all["AccessDeniedError"];
+  assertInstanceOf(error, errors.AccessDeniedError);
+  assertEquals(error.code, "HOTCONN_ACCESS_DENIED");
+  assertEquals(error.host, "a.example");
+  assertEquals(error.addresses, [
+    { address: "127.0.0.1", rule: "denyPrivate (loopback)" },
+    { address: "[2001:db8::1]:8443", rule: "deny 2001:db8::/32" },
+  ]);
+  const one = new errors.AccessDeniedError("internal.test", error.addresses.slice(0, 1));
+  assertEquals(
+    one.message,
+    "No address of internal.test may be dialled: 127.0.0.1 (denyPrivate (loopback))",
+  );
 });

@@ -1,0 +1,133 @@
+/**
+ * Addresses that are not dialled for a while, by somebody's word.
+ *
+ * @module
+ */
+
+import { DEFAULT_PORT, parseAddress } from "../core/address.ts";
+import { checkNames, checkNumber, describe } from "../core/check.ts";
+import type { Clock } from "../core/clock.ts";
+
+/** An IP address, or one address, that is blocked. */
+export interface Block {
+  /** What is blocked: an IP address, `192.0.2.1`, or one port of it, `192.0.2.1:443`. */
+  readonly ip: string;
+  /** Why, as told by whoever blocked it. */
+  readonly reason: string | undefined;
+  /** Since when, in milliseconds since 1970 by the clock's `now()`. */
+  readonly since: number;
+  /** When it ends; Infinity: not before it is unblocked. */
+  readonly until: number;
+}
+
+/** How long something is blocked, and why. */
+export interface BlockOptions {
+  /** After how many milliseconds the block ends; at least 1. @default {Infinity} */
+  readonly forMs?: number | undefined;
+  /** Why. */
+  readonly reason?: string | undefined;
+}
+
+/**
+ * What is blocked, and until when. A block ends by the clock alone: what is over blocks nothing, and
+ * stays only until `expire()` has told of it.
+ */
+export class BlockList {
+  /** By IP address, or by address with its port, 443 included: oldest first. */
+  readonly #blocks = new Map<string, Block>();
+  readonly #clock: Clock;
+
+  /** Makes an empty list. */
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /**
+   * Blocks an IP address, with all its ports, or one address with its port. A second call for the
+   * same replaces the first.
+   *
+   * @param ip Such as `192.0.2.1`, `2001:db8::1`, or `192.0.2.1:443` for that port alone
+   * @throws {TypeError} It is not an IP address, or an option is of the wrong type or unknown
+   * @throws {RangeError} The port or `forMs` is out of its range
+   */
+  block(ip: string, options: BlockOptions = {}): Block {
+    if (typeof options !== "object" || options === null) {
+      throw new TypeError(`The options of block() must be an object, got ${describe(options)}`);
+    }
+    checkNames("block()", options, ["forMs", "reason"]);
+    const { forMs = Infinity, reason } = options;
+    if (reason !== undefined && typeof reason !== "string") {
+      throw new TypeError(`reason must be a text, got ${describe(reason)}`);
+    }
+    checkNumber("forMs", forMs, { min: 1 });
+    const key = keyOf(ip);
+    const since = this.#clock.now();
+    const block = Object.freeze({ ip: key, reason, since, until: since + forMs });
+    this.#blocks.delete(key);
+    this.#blocks.set(key, block);
+    return block;
+  }
+
+  /**
+   * Ends a block before its time. Blocks of an IP address and of its single ports are apart.
+   *
+   * @param ip What was given to {@linkcode block}, in any spelling
+   * @returns Whether it was blocked
+   * @throws {TypeError} It is not an IP address
+   * @throws {RangeError} The port is out of its range
+   */
+  unblock(ip: string): boolean {
+    const key = keyOf(ip);
+    return this.#now(key, this.#clock.now()) !== undefined && this.#blocks.delete(key);
+  }
+
+  /**
+   * What blocks an address now: the block of its IP address or of its port, whichever lasts longer.
+   *
+   * @param address Its canonical text, and its IP address alone
+   */
+  blocking({ text, ip }: { readonly text: string; readonly ip: string }): Block | undefined {
+    if (this.#blocks.size === 0) return undefined;
+    const now = this.#clock.now();
+    const whole = this.#now(ip, now);
+    const one = this.#now(text === ip ? withPort(ip, DEFAULT_PORT) : text, now);
+    return whole && one ? (one.until > whole.until ? one : whole) : whole ?? one;
+  }
+
+  /** When the next block ends, which has passed where `expire()` is due; Infinity where none does. */
+  get nextExpiry(): number {
+    let next = Infinity;
+    for (const { until } of this.#blocks.values()) next = Math.min(next, until);
+    return next;
+  }
+
+  /** Takes out the blocks whose time is over, and gives them: each once, the oldest first. */
+  expire(): Block[] {
+    const now = this.#clock.now();
+    const over = [...this.#blocks.values()].filter(({ until }) => until <= now);
+    for (const { ip } of over) this.#blocks.delete(ip);
+    return over;
+  }
+
+  /** What is blocked now, oldest first. */
+  list(): Block[] {
+    const now = this.#clock.now();
+    return [...this.#blocks.values()].filter(({ until }) => until > now);
+  }
+
+  #now(key: string, now: number): Block | undefined {
+    const block = this.#blocks.get(key);
+    return block && block.until > now ? block : undefined;
+  }
+}
+
+/** An IP address as it is, an address with its port: the canonical text leaves 443 out. */
+function keyOf(text: string): string {
+  const { ip, port } = parseAddress(text, 1);
+  const isIp = port === 1 && parseAddress(text, 2).port === 2;
+  return isIp ? ip : withPort(ip, port);
+}
+
+function withPort(ip: string, port: number): string {
+  return ip.includes(":") ? `[${ip}]:${port}` : `${ip}:${port}`;
+}
