@@ -53,6 +53,11 @@ export class AddressFilter implements Choice {
     return this.#pin !== undefined;
   }
 
+  /** Whether an address is among those that it would have, now or later. */
+  wants(address: string): boolean {
+    return this.accepts(address);
+  }
+
   /** The endpoints that will do, of those that the host has; a pinned one also where it has not. */
   candidates(lane: Lane): Endpoint[] {
     const accepted = [...lane.endpoints.values()].filter(({ address, member }) =>
@@ -86,6 +91,11 @@ export class StickyFilter extends AddressFilter {
     this.#among = this.accepts;
     const allowed = this.#allowed = new Set();
     this.accepts = (address) => allowed.has(address);
+  }
+
+  /** Whether an address is among all those of the order. */
+  override wants(address: string): boolean {
+    return this.#among(address);
   }
 
   /** The addresses tried so far, and the next one. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Block } from "../hosts/block_list.ts";
 import type { EvictReason } from "../map/manager.ts";
 
 /** Which connection an event is about. */
@@ -41,6 +42,10 @@ export interface PoolEvents {
   };
   /** An address that was ejected has done well: it is back, with little load at first. */
   readmit: { readonly host: string; readonly address: string };
+  /** An IP address, or one port of it, is blocked. */
+  block: Block;
+  /** A block has ended. */
+  unblock: { readonly ip: string };
   /** A response whose body nobody read, dumped or cancelled loses its connection. */
   leak: ConnectionEvent & { readonly url: string };
   /** The pool is closed, and everything in it. */

@@ -7,6 +7,7 @@
 import { checkNames, checkNumber, describe } from "../core/check.ts";
 import { type Clock, systemClock } from "../core/clock.ts";
 import type { Dialer, TlsOptions } from "../core/dialer.ts";
+import { AccessList, type AccessRules } from "../hosts/access.ts";
 import type { Resolver } from "../hosts/resolver.ts";
 
 /** Options of a pool. A bad value is a `TypeError` or `RangeError` when the pool is made. */
@@ -19,6 +20,8 @@ export interface PoolOptions {
   readonly resolver: Resolver;
   /** The TLS parameters of every connection, unless a lease asks for others. */
   readonly tls?: TlsOptions;
+  /** Which addresses may be used, whatever host or caller they are for; all of them by default. */
+  readonly access?: AccessRules;
   /** Where time and chance come from. */
   readonly clock?: Clock;
   /**
@@ -182,7 +185,7 @@ const NUMBERS: { readonly [name: string]: NumberOption } = {
   slowStartMs: { fallback: 30_000, min: 0 },
 };
 
-const OBJECTS = ["dialer", "plainDialer", "resolver", "tls", "clock"];
+const OBJECTS = ["access", "dialer", "plainDialer", "resolver", "tls", "clock"];
 
 /**
  * Checks a pool's options, and fills in the defaults.
@@ -191,7 +194,7 @@ const OBJECTS = ["dialer", "plainDialer", "resolver", "tls", "clock"];
  */
 export function resolvePoolOptions(options: PoolOptions): ResolvedPoolOptions {
   checkNames("createPool()", options, [...OBJECTS, ...Object.keys(NUMBERS)]);
-  const { clock = systemClock, dialer, plainDialer, resolver, tls = {} } = options;
+  const { access = {}, clock = systemClock, dialer, plainDialer, resolver, tls = {} } = options;
   if (typeof dialer !== "object" || dialer === null || !("dial" in dialer || "then" in dialer)) {
     throw new TypeError(`dialer must be a Dialer, got ${describe(dialer)}`);
   }
@@ -201,10 +204,12 @@ export function resolvePoolOptions(options: PoolOptions): ResolvedPoolOptions {
   if (typeof resolver?.resolve !== "function") {
     throw new TypeError(`resolver must be a Resolver, got ${describe(resolver)}`);
   }
+  // Thrown here, before anything is begun.
+  new AccessList(access);
   const numbers: { [name: string]: number } = {};
   for (const [name, { fallback, ...bounds }] of Object.entries(NUMBERS)) {
     const given = options[name as keyof PoolOptions];
     numbers[name] = given === undefined ? fallback : checkNumber(name, given, bounds);
   }
-  return { dialer, plainDialer, resolver, tls, clock, ...numbers } as ResolvedPoolOptions;
+  return { access, dialer, plainDialer, resolver, tls, clock, ...numbers } as ResolvedPoolOptions;
 }

@@ -11,12 +11,14 @@ import type { TlsOptions } from "../core/dialer.ts";
 import {
   AcquireTimeoutError,
   ClosedError,
-  HostUnavailableError,
   WaiterLimitError,
 } from "../core/errors.ts";
 import { Events, type ListenOptions } from "../core/events.ts";
 import { RwLock } from "../core/lock.ts";
 import { Wait } from "../core/wait.ts";
+import type { AccessRules } from "../hosts/access.ts";
+import { Admission } from "../hosts/admission.ts";
+import type { Block, BlockOptions } from "../hosts/block_list.ts";
 import { HostDirectory } from "../hosts/directory.ts";
 import { AddressHealth } from "../hosts/health.ts";
 import type { Connection } from "../map/connection.ts";
@@ -86,6 +88,7 @@ export class ConnectionPool implements AsyncDisposable {
   readonly #events = new Events<PoolEvents>();
   readonly #directory: HostDirectory;
   readonly #health: AddressHealth;
+  readonly #admission: Admission;
   readonly #profiles: TlsProfiles;
   readonly #scheduler: DialScheduler;
   /** Each dial holds it shared; closing takes it alone. */
@@ -136,6 +139,10 @@ export class ConnectionPool implements AsyncDisposable {
       onReadmit: ({ address, lane }) =>
         this.#events.emit("readmit", { host: lane.host, address: address.text }),
     });
+    this.#admission = new Admission(this.#clock, this.#options.access, {
+      onChange: () => this.#onAdmission(),
+      onUnblock: (ip) => this.#events.emit("unblock", { ip }),
+    });
     this.#scheduler = new DialScheduler({
       options: this.#options,
       manager: this.manager,
@@ -144,8 +151,7 @@ export class ConnectionPool implements AsyncDisposable {
       events: this.#events,
       gate: this.#gate,
       serve: (queue, desperate) => this.#serve(queue, desperate),
-      admit: (_host, addresses) => addresses,
-      explainNone: (host) => new HostUnavailableError(host.text, []),
+      admission: this.#admission,
       refuse: (queue, waiter, reason) => this.#refuse(queue, waiter, reason),
     });
     // A dialer that could not be loaded is each dial's error, not the program's.
@@ -160,6 +166,7 @@ export class ConnectionPool implements AsyncDisposable {
    * @param host A host name or an address literal, with a port where it is not 443
    * @throws {AcquireTimeoutError} None was ready in time
    * @throws {HostUnavailableError} Every address of the host has failed
+   * @throws {AccessDeniedError} None of its addresses may be used
    * @throws {ResolveError} The host's addresses could not be found
    * @throws {WaiterLimitError} As many callers wait as may
    * @throws {ClosedError} The pool is closing, or closed
@@ -255,6 +262,43 @@ export class ConnectionPool implements AsyncDisposable {
     for (const connection of drained) this.manager.drain(connection);
     await Promise.all(drained.map(({ closed }) => closed));
     return drained.length;
+  }
+
+  /** The access rules that hold. */
+  get access(): AccessRules {
+    return this.#admission.rules;
+  }
+
+  /**
+   * Puts other access rules in place of those that hold. Connections to what is denied by them end
+   * at once, those in use with their lease.
+   *
+   * @throws {TypeError} A rule is not valid; the old ones hold
+   */
+  setAccess(rules: AccessRules): void {
+    this.#admission.setRules(rules);
+  }
+
+  /**
+   * Lets an IP address alone, or one port of it, for every host: connections there end at once,
+   * those in use with their lease, and none is dialled. When the block ends the address comes back
+   * with little load at first. A second block of the same address replaces the first.
+   *
+   * @throws {TypeError | RangeError} The address or an option is not valid
+   */
+  block(ip: string, options?: BlockOptions): Block {
+    const block = this.#admission.block(ip, options);
+    this.#events.emit("block", block);
+    return block;
+  }
+
+  /**
+   * Ends a block before its time; false where there is none.
+   *
+   * @throws {TypeError | RangeError} It is not an address
+   */
+  unblock(ip: string): boolean {
+    return this.#admission.unblock(ip);
   }
 
   /** Calls `listener` with each event of a type, until the returned function is called. */
@@ -538,6 +582,18 @@ export class ConnectionPool implements AsyncDisposable {
     this.#scheduler.roomCame();
   }
 
+  /** Uses what may be used from now on, and nothing else. */
+  #onAdmission(): void {
+    if (this.#closing) return;
+    this.#scheduler.retell(this.#queues.values());
+    for (const connection of [...this.manager.connections()]) {
+      const { endpoint } = connection;
+      if (endpoint && this.#admission.deniedBy(endpoint.address) !== undefined) {
+        this.manager.drain(connection, "gone");
+      }
+    }
+  }
+
   /** Looks for what is idle or old, time and again. */
   #maintain(): void {
     this.#maintenance = this.#clock.setTimer(() => {
@@ -573,6 +629,7 @@ export class ConnectionPool implements AsyncDisposable {
     }
     this.#scheduler.close(reason);
     this.#directory.close();
+    this.#admission.close();
     // The promise must be in place before anybody hears of the first connection's end.
     await null;
     const closed = this.manager.close({ graceMs });

@@ -4,11 +4,17 @@
  * @module
  */
 
-import type { Address, Host } from "../core/address.ts";
+import type { Address } from "../core/address.ts";
 import type { Clock, Timer } from "../core/clock.ts";
-import { DialError, HostUnavailableError, UnsupportedOptionError } from "../core/errors.ts";
+import {
+  AccessDeniedError,
+  DialError,
+  HostUnavailableError,
+  UnsupportedOptionError,
+} from "../core/errors.ts";
 import type { Events } from "../core/events.ts";
 import type { RwLock } from "../core/lock.ts";
+import type { Admission } from "../hosts/admission.ts";
 import type { HostDirectory } from "../hosts/directory.ts";
 import type { AddressHealth } from "../hosts/health.ts";
 import { Connection } from "../map/connection.ts";
@@ -33,10 +39,8 @@ export interface SchedulerParts {
   readonly gate: RwLock;
   /** Gives what is ready to those who wait; if they are desperate, of whatever endpoint. */
   readonly serve: (queue: HostQueue, desperate?: boolean) => void;
-  /** The addresses among these that may be used. */
-  readonly admit: (host: Host, addresses: readonly Address[]) => readonly Address[];
-  /** Why a host has no address that may be used, for who would have one of these. */
-  readonly explainNone: (host: Host, addresses: readonly Address[]) => Error;
+  /** Says which addresses may be used. */
+  readonly admission: Admission;
   /** Ends a caller's wait with a reason. */
   readonly refuse: (queue: HostQueue, waiter: Waiter, reason: unknown) => void;
 }
@@ -194,15 +198,29 @@ export class DialScheduler {
     this.#recheckAt(queue, this.#clock.now() + pauseMs);
   }
 
+  /** Tells every queue's lane again which of its host's addresses it may use. */
+  retell(queues: Iterable<HostQueue>): void {
+    for (const queue of queues) {
+      const known = queue.toldAddresses;
+      if (!known) continue;
+      queue.toldAddresses = [];
+      this.#tell(queue, known);
+      this.wake(queue);
+    }
+  }
+
   /** Tells a queue's lane which addresses the host has, where they are others than before. */
   #tell(queue: HostQueue, known: readonly Address[]): void {
-    if (known === queue.toldAddresses || (queue.host.isLiteral && queue.toldAddresses)) return;
-    const { admit, health, manager, options } = this.#parts;
+    const told = queue.toldAddresses;
+    // An address literal has one address, for ever.
+    if (known === told || (queue.host.isLiteral && told && told.length > 0)) return;
+    const { admission, health, manager, options } = this.#parts;
     const { lane } = queue;
-    const isFirst = queue.toldAddresses === undefined;
+    const isFirst = told === undefined;
     queue.toldAddresses = known;
     const admitted = new Set<string>();
-    for (const address of admit(queue.host, known)) {
+    for (const address of known) {
+      if (admission.deniedBy(address) !== undefined) continue;
       admitted.add(address.text);
       const endpoint = lane.endpoint(address);
       if (endpoint.member) continue;
@@ -257,6 +275,12 @@ export class DialScheduler {
   #dialFor(queue: HostQueue, waiter: Waiter): boolean {
     if (!this.#mayDial(queue)) return this.#starve(queue);
     if (!queue.toldAddresses && waiter.filter?.only === undefined) return true;
+    const candidates = waiter.filter?.pinned ? waiter.candidates(queue.lane) : [];
+    const denied = candidates.filter(({ address }) => this.#isDenied(address));
+    if (denied.length > 0 && denied.length === candidates.length) {
+      this.#refuseNone(queue, waiter, denied.map(({ address }) => address));
+      return true;
+    }
     const choice = chooseDial(queue, waiter, {
       now: this.#clock.now(),
       random: () => this.#clock.random(),
@@ -266,8 +290,8 @@ export class DialScheduler {
     if ("waitUntil" in choice) {
       if (choice.waitUntil < Infinity) this.#recheckAt(queue, choice.waitUntil);
       else if (waiter.candidates(queue.lane).length === 0) {
-        const { explainNone, refuse } = this.#parts;
-        refuse(queue, waiter, explainNone(queue.host, queue.toldAddresses ?? []));
+        const known = queue.toldAddresses ?? [];
+        this.#refuseNone(queue, waiter, known.filter(({ text }) => waiter.wants(text)));
       }
       return true;
     }
@@ -277,6 +301,24 @@ export class DialScheduler {
     if (!endpoint) return this.#starve(queue);
     void this.#dial(queue, endpoint);
     return true;
+  }
+
+  #isDenied(address: Address): boolean {
+    return this.#parts.admission.deniedBy(address) !== undefined;
+  }
+
+  /** Ends the wait of a caller for whom there is no address, none of these being admitted. */
+  #refuseNone(queue: HostQueue, waiter: Waiter, addresses: readonly Address[]): void {
+    const { admission, refuse } = this.#parts;
+    const { text } = queue.host;
+    const denied = addresses.map((address) => ({
+      address: address.text,
+      rule: admission.deniedBy(address) ?? "",
+    }));
+    const error = denied.length > 0
+      ? new AccessDeniedError(text, denied)
+      : new HostUnavailableError(text, []);
+    refuse(queue, waiter, error);
   }
 
   #hasRoom({ host }: HostQueue, { address }: Endpoint): boolean {
@@ -410,6 +452,11 @@ export class DialScheduler {
     try {
       const dialer = await (tls === PLAIN ? options.plainDialer : options.dialer);
       if (!dialer) throw new TypeError("The pool has no plainDialer");
+      // Asked once more: the rules may have changed since the address was chosen.
+      const rule = this.#parts.admission.deniedBy(address);
+      if (rule !== undefined) {
+        throw new AccessDeniedError(host.text, [{ address: address.text, rule }]);
+      }
       const socket = await dialer.dial(
         {
           host: host.text,
@@ -421,7 +468,7 @@ export class DialScheduler {
         },
         dial.stop.signal,
       );
-      if (dial.unwanted || this.#closed) {
+      if (dial.unwanted || this.#closed || this.#isDenied(address)) {
         socket.close();
         return;
       }
@@ -475,7 +522,7 @@ export class DialScheduler {
     this.dialErrorCount++;
     // The options are at fault: nothing was dialled, and no other address would do better.
     const isOptions = error instanceof UnsupportedOptionError || error instanceof TypeError;
-    if (!isOptions) {
+    if (!isOptions && !(error instanceof AccessDeniedError)) {
       health.failed(endpoint, error instanceof DialError ? error.failure : "other", error);
     }
     if (events.wants("dialError")) {

@@ -44,6 +44,11 @@ export class Waiter extends Wait<Lease> {
     return this.filter?.accepts(address) ?? true;
   }
 
+  /** Whether an address is among those that would do, now or later. */
+  wants(address: string): boolean {
+    return this.filter?.wants(address) ?? true;
+  }
+
   /** The endpoints that would do. */
   candidates(lane: Lane): Endpoint[] {
     if (this.filter) return this.filter.candidates(lane);

@@ -1,0 +1,109 @@
+/**
+ * Which addresses may be used now: the access rules, and what is blocked for a while.
+ *
+ * @module
+ */
+
+import type { Address } from "../core/address.ts";
+import type { Clock, Timer } from "../core/clock.ts";
+import { AccessList, type AccessRules } from "./access.ts";
+import { type Block, BlockList, type BlockOptions } from "./block_list.ts";
+
+/** Who hears of changes. */
+export interface AdmissionEvents {
+  /** Other addresses may be used than before. */
+  onChange(): void;
+  /** A block has ended, by its time or by somebody's word. */
+  onUnblock(ip: string): void;
+}
+
+/** Holds access rules and blocks, and says at once when either changes. */
+export class Admission {
+  readonly #clock: Clock;
+  readonly #events: AdmissionEvents;
+  readonly #blocks: BlockList;
+  #rules: AccessList;
+  #expiry: Timer | undefined;
+
+  /**
+   * Begins with rules, and with nothing blocked.
+   *
+   * @throws {TypeError} A rule is not valid
+   */
+  constructor(clock: Clock, rules: AccessRules, events: AdmissionEvents) {
+    this.#clock = clock;
+    this.#events = events;
+    this.#blocks = new BlockList(clock);
+    this.#rules = new AccessList(rules);
+  }
+
+  /** What keeps an address from being used: a rule or a block; undefined where nothing does. */
+  deniedBy(address: Address): string | undefined {
+    const denied = this.#rules.deniedBy(address.ip);
+    if (denied !== undefined) return denied;
+    const block = this.#blocks.blocking(address);
+    if (!block) return undefined;
+    return block.reason === undefined ? "blocked" : `blocked: ${block.reason}`;
+  }
+
+  /** The access rules. */
+  get rules(): AccessRules {
+    return this.#rules.rules;
+  }
+
+  /**
+   * Puts other access rules in place of those that hold.
+   *
+   * @throws {TypeError} A rule is not valid; the old ones hold
+   */
+  setRules(rules: AccessRules): void {
+    this.#rules = new AccessList(rules);
+    this.#events.onChange();
+  }
+
+  /** What is blocked now, oldest first. */
+  get blocks(): Block[] {
+    return this.#blocks.list();
+  }
+
+  /**
+   * Blocks an IP address, or one port of it: see `BlockList.block`.
+   *
+   * @throws {TypeError | RangeError} The address or an option is not valid
+   */
+  block(ip: string, options?: BlockOptions): Block {
+    const block = this.#blocks.block(ip, options);
+    this.#watch();
+    this.#events.onChange();
+    return block;
+  }
+
+  /**
+   * Ends a block before its time: see `BlockList.unblock`.
+   *
+   * @throws {TypeError | RangeError} It is not an address
+   */
+  unblock(ip: string): boolean {
+    if (!this.#blocks.unblock(ip)) return false;
+    this.#watch();
+    this.#events.onUnblock(ip);
+    this.#events.onChange();
+    return true;
+  }
+
+  /** Watches no block any more. */
+  close(): void {
+    this.#expiry?.cancel();
+  }
+
+  #watch(): void {
+    this.#expiry?.cancel();
+    const next = this.#blocks.nextExpiry;
+    if (next === Infinity) return;
+    this.#expiry = this.#clock.setTimer(() => {
+      for (const { ip } of this.#blocks.expire()) this.#events.onUnblock(ip);
+      this.#watch();
+      this.#events.onChange();
+    }, next - this.#clock.now());
+  }
+}
