@@ -281,7 +281,13 @@ export class LockTimeoutError extends HotconnError {
 }
 
 /** Why a request failed. A closed set. */
-export type RequestFailure = "connection" | "protocol" | "timeout" | "body" | "cancelled";
+export type RequestFailure =
+  | "connection"
+  | "protocol"
+  | "status"
+  | "timeout"
+  | "body"
+  | "cancelled";
 
 /** What a {@linkcode RequestError} tells besides its message. */
 export interface RequestErrorFields {

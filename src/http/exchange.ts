@@ -14,6 +14,7 @@ import type { CheckedLimits } from "./codec/limits.ts";
 import { HttpParseError } from "./codec/parse_error.ts";
 import { encodeChunk, encodeLastChunk } from "./codec/request_body.ts";
 import type { ResponseHeaders } from "./codec/response_headers.ts";
+import { Failover } from "./failover.ts";
 import type { PreparedRequest } from "./request.ts";
 import { PooledResponse, type ResponseOrigin } from "./response.ts";
 import { Http1Session, type SessionUser } from "./session.ts";
@@ -21,12 +22,16 @@ import { Http1Session, type SessionUser } from "./session.ts";
 /** What an exchange needs of the pool that it runs in. */
 export interface ExchangeHost {
   readonly limits: CheckedLimits;
+  /** The answers that count as failures of their machine. */
+  readonly failoverStatuses: readonly number[];
   /** The time, in milliseconds. */
   now(): number;
   /** Gives the exchange a connection, by `start`, or its failure. */
   dispatch(exchange: Exchange): void;
   /** Takes a retry out of the budget; false where there is none left. */
   mayRetry(): boolean;
+  /** Whether there is another machine to turn to, the ones to avoid left out. */
+  mayTurnElsewhere(exchange: Exchange): boolean;
   /** Looks at the exchange's deadlines from now on. */
   watch(exchange: Exchange): void;
   /** The exchange is over: it needs no looking after. */
@@ -61,6 +66,8 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
   firstByteBy: number = Infinity;
   /** When the head was handed to somebody who has not touched the body, or `Infinity`. */
   untouchedSince: number = Infinity;
+  /** Which machines it has been to in vain, if any. */
+  failover: Failover | undefined;
   readonly #host: ExchangeHost;
   readonly #resolve: (response: PooledResponse) => void;
   readonly #reject: (reason: unknown) => void;
@@ -80,6 +87,8 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
   #uploading = false;
   #drained: (() => void) | undefined;
   #answered = false;
+  /** Whether the answer that has begun is not the caller's: the request goes to another machine. */
+  #turnedAway = false;
   #paused = false;
   #over = false;
   /** The lease that has ended: it tells still who answered. */
@@ -148,13 +157,15 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
   /** Ends it before a connection was there for it. */
   refuse(reason: unknown): void {
     if (this.#over) return;
-    this.#finish(reason);
-    this.#reject(reason);
+    const explained = this.failover?.explain(reason) ?? reason;
+    this.#finish(explained);
+    this.#reject(explained);
   }
 
   /** Ends it because its time is over. */
   timeOut(): void {
     const { timeoutMs } = this.request.options;
+    this.#blame(this.#lease, "it took too long");
     this.#abandon(this.#error("timeout", `it took longer than ${timeoutMs} ms (timeoutMs)`));
   }
 
@@ -167,9 +178,12 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
     const lease = this.#lease;
     if (!lease || this.#session?.responding || !this.#mayRepeat(lease)) return;
     this.#host.doubt(lease);
-    this.#dropLease(
-      this.#error("timeout", "no byte came in time over a connection that had stood idle"),
+    const error = this.#error(
+      "timeout",
+      "no byte came in time over a connection that had stood idle",
     );
+    lease.failure = { kind: "response", error };
+    this.#dropLease(error);
     this.#host.dispatch(this);
   }
 
@@ -220,15 +234,20 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
 
   /** Hands the response to the caller. */
   onHead(status: number, statusText: string, headers: ResponseHeaders): void {
-    this.#answered = true;
-    this.firstByteBy = Infinity;
     const lease = this.#lease ?? this.#ended;
     if (!lease) return;
+    if (this.#turnedAway || (this.#lease && this.#turnsAway(status, lease))) {
+      this.#turnElsewhere();
+      return;
+    }
+    this.#answered = true;
+    this.firstByteBy = Infinity;
     // Where all of the response is there, its end was noted a moment ago.
     this.#headAt = this.#over ? lease.connection.lastUsedAt : this.#host.now();
     if (!this.#over) {
       this.buffer.expectedBytes = this.#session?.contentLength;
       this.untouchedSince = this.#headAt;
+      lease.latencyMs = this.firstByteMs;
       this.#host.watch(this);
     }
     this.#resolve(new PooledResponse(status, statusText, headers, this));
@@ -253,7 +272,10 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
     if (this.#paused) lease.connection.socket.resume();
     // A response that came before the request was out leaves the rest of it in the way.
     if (this.#uploading) lease.connection.healthy = false;
+    // What came in one piece is judged here, before its head is handed on.
+    if (!this.#answered) this.#turnedAway = this.#turnsAway(this.#session?.status, lease);
     lease.release(reusable ? undefined : NO_REUSE);
+    if (this.#turnedAway) return;
     this.#finish();
     this.onDrain();
     this.buffer.end();
@@ -271,6 +293,10 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
     const lease = this.#lease;
     if (this.#over || !lease) return;
     const silent = !this.#session?.responding;
+    // A connection that had served may have been closed before the request came there.
+    if (!silent || !(lease.reused || hasStood(lease))) {
+      lease.failure = { kind: "response", error: cause };
+    }
     this.#dropLease(cause);
     if (silent && !this.#answered && this.#mayRepeat(lease)) {
       // So many dead that never served would use up the budget: their like are let go unseen.
@@ -344,9 +370,44 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
   #mayRepeat(lease: Lease): boolean {
     if (!this.request.replayable) return false;
     if (lease.reused) return this.#attempts < MAX_ATTEMPTS;
-    // Whoever waited for it had it from its dial, however long a busy program took to hand it over.
-    const stood = lease.waitedMs === 0 && lease.connection.idleBeforeMs >= STOOD_MS;
+    const stood = hasStood(lease);
+    if (!stood && this.#avoid(lease, lease.failure?.error)) return true;
     return (stood || this.#freshFailures++ === 0) && this.#host.mayRetry();
+  }
+
+  /** Notes that a machine has failed, and says whether there is another one to turn to. */
+  #avoid({ connection }: Lease, error: unknown): boolean {
+    if (this.#attempts >= MAX_ATTEMPTS) return false;
+    this.failover ??= new Failover();
+    this.failover.avoid(connection.address, error);
+    if (this.#host.mayTurnElsewhere(this)) return true;
+    // It has been everywhere: where it may go on, it begins anew.
+    this.failover = undefined;
+    return false;
+  }
+
+  /** Whether an answer counts as a failure of its machine, and another one may be asked. */
+  #turnsAway(status: number | undefined, lease: Lease): boolean {
+    const { failoverStatuses = this.#host.failoverStatuses } = this.request.options;
+    if (status === undefined || !failoverStatuses.includes(status)) return false;
+    const error = this.#error("status", `the answer was ${status} (failoverStatuses)`);
+    lease.failure = { kind: "status", error };
+    return this.request.replayable && this.#avoid(lease, error);
+  }
+
+  /** Sends the request to another machine; what is left of the answer is let go. */
+  #turnElsewhere(): void {
+    this.#turnedAway = false;
+    this.#dropLease(this.#lease?.failure?.error);
+    this.#buffer = undefined;
+    this.#trailers = null;
+    this.#host.dispatch(this);
+  }
+
+  /** Lets a machine answer for what did not come from it. */
+  #blame(lease: Lease | undefined, detail: string): void {
+    if (!lease || this.#answered || this.#session?.responding) return;
+    lease.failure = { kind: "response", error: this.#error("timeout", detail) };
   }
 
   #explain(cause: unknown, silent: boolean, lease: Lease): unknown {
@@ -389,6 +450,8 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
     this.#session?.end();
     this.#ended = lease;
     this.#lease = undefined;
+    // Nobody has said that the machine is at fault.
+    if (lease.failure === undefined) lease.failure = null;
     lease.release({ error: reason ?? true });
     this.onDrain();
   }
@@ -407,4 +470,10 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
     this.#host.over(this);
     this.#body?.cancel(reason);
   }
+}
+
+/** Whether a connection stood ready for a while before a lease that is its first. */
+function hasStood({ connection, waitedMs }: Lease): boolean {
+  // Whoever waited for it had it from its dial, however long a busy program took to hand it over.
+  return waitedMs === 0 && connection.idleBeforeMs >= STOOD_MS;
 }

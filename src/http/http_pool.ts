@@ -13,7 +13,12 @@ import { type AcquireOptions, type CloseOptions, ConnectionPool } from "../pool/
 import { checkLimits, type ResponseLimits } from "./codec/limits.ts";
 import { Exchange, type ExchangeHost } from "./exchange.ts";
 import { fetchOver, type Requester } from "./fetch.ts";
-import { type PreparedRequest, prepareRequest, type RequestOptions } from "./request.ts";
+import {
+  checkStatuses,
+  type PreparedRequest,
+  prepareRequest,
+  type RequestOptions,
+} from "./request.ts";
 import type { PooledResponse } from "./response.ts";
 import { RetryBudget } from "./retry_budget.ts";
 
@@ -34,6 +39,13 @@ export interface HttpPoolOptions extends PoolOptions {
    * @default {20_000}
    */
   readonly leakTimeoutMs?: number;
+  /**
+   * Answers that count as failures of their machine, such as `[502, 503]`: a request that may be
+   * repeated goes to another machine then, where there is one.
+   *
+   * @default {[]}
+   */
+  readonly failoverStatuses?: readonly number[];
 }
 
 /** How often deadlines are looked at, in milliseconds. */
@@ -58,20 +70,29 @@ export class HttpPool extends ConnectionPool {
    * @throws {TypeError | RangeError} An option is unknown, or not valid
    */
   constructor(options: HttpPoolOptions) {
-    const { leakTimeoutMs = 20_000, responseLimits, retryShare = 0.2, ...rest } = options;
+    const {
+      failoverStatuses = [],
+      leakTimeoutMs = 20_000,
+      responseLimits,
+      retryShare = 0.2,
+      ...rest
+    } = options;
     // First of all: a pool that is made has a timer, and nobody to close it if this throws.
     checkNumber("retryShare", retryShare, { min: 0, max: 1 });
     checkNumber("leakTimeoutMs", leakTimeoutMs, { min: 1 });
     const limits = checkLimits(responseLimits);
+    checkStatuses(failoverStatuses);
     super(rest);
     this.#clock = options.clock ?? systemClock;
     this.#budget = new RetryBudget(retryShare);
     this.#leakTimeoutMs = leakTimeoutMs;
     this.#host = {
       limits,
+      failoverStatuses,
       now: () => this.#clock.now(),
       dispatch: (exchange) => this.#dispatch(exchange),
       mayRetry: () => this.#budget.spend(),
+      mayTurnElsewhere: (exchange) => this.#mayTurnElsewhere(exchange),
       watch: (exchange) => this.#watch(exchange),
       over: (exchange) => void this.#watched.delete(exchange),
       doubt: (lease) => this.#doubt(lease),
@@ -127,14 +148,15 @@ export class HttpPool extends ConnectionPool {
   }
 
   #dispatch(exchange: Exchange): void {
-    const { options, target } = exchange.request;
-    const { exclude, ip, signal, sticky, tls } = options;
+    const { request: { options, target }, failover } = exchange;
+    const { ip, signal, sticky, tls } = options;
     const { isPlain: plain } = target;
+    const exclude = failover ? failover.exclude(options.exclude) : options.exclude;
     try {
       const isFree = ip === undefined && exclude === undefined && sticky === undefined
         && tls === undefined && !plain;
       const choice = isFree ? undefined : { ip, exclude, sticky, tls, plain };
-      const lease = sticky === undefined ? this.tryAcquire(target.host, choice) : undefined;
+      const lease = this.tryAcquire(target.host, choice);
       if (lease) {
         exchange.start(lease);
         return;
@@ -150,6 +172,19 @@ export class HttpPool extends ConnectionPool {
     } catch (error) {
       exchange.refuse(error);
     }
+  }
+
+  /**
+   * Whether an exchange has another machine to turn to. A good one costs nothing, since a request
+   * goes to each but once; where all have failed of late the budget says whether to go on.
+   */
+  #mayTurnElsewhere({ failover, request: { options, target } }: Exchange): boolean {
+    if (!failover) return false;
+    const { ip, sticky, tls } = options;
+    const exclude = failover.exclude(options.exclude);
+    const plain = target.isPlain;
+    const found = this.alternatives(target.host, { ip, exclude, sticky, tls, plain });
+    return found === "good" || (found === "doubtful" && this.#budget.spend());
   }
 
   #watch(exchange: Exchange): void {

@@ -63,6 +63,11 @@ export interface RequestOptions {
    * (RFC 9110 section 9.2.2), or an `Idempotency-Key` among the headers.
    */
   readonly idempotent?: boolean | undefined;
+  /**
+   * Answers that count as failures of their machine, such as `[503]`: a request that may be repeated
+   * goes to another machine then, where there is one. The pool's own where it is left out.
+   */
+  readonly failoverStatuses?: readonly number[] | undefined;
 }
 
 const OPTIONS = [
@@ -77,6 +82,7 @@ const OPTIONS = [
   "sticky",
   "tls",
   "idempotent",
+  "failoverStatuses",
 ];
 
 /** Where a URL leads. */
@@ -234,7 +240,8 @@ function checkOptions(options: RequestOptions): RequestOptions {
     throw new TypeError(`The options must be an object, got ${describe(options)}`);
   }
   checkNames("request()", options, OPTIONS);
-  const { exclude, firstByteTimeoutMs, idempotent, method, signal, timeoutMs } = options;
+  const { exclude, failoverStatuses, firstByteTimeoutMs, idempotent, method, signal, timeoutMs } =
+    options;
   if (method !== undefined && typeof method !== "string") {
     throw new TypeError(`method must be a text, got ${describe(method)}`);
   }
@@ -248,12 +255,30 @@ function checkOptions(options: RequestOptions): RequestOptions {
   if (firstByteTimeoutMs !== undefined) {
     checkNumber("firstByteTimeoutMs", firstByteTimeoutMs, { min: 0 });
   }
+  if (failoverStatuses !== undefined) checkStatuses(failoverStatuses);
   if (exclude === undefined || Array.isArray(exclude)) return options;
   if (typeof exclude !== "object" || exclude === null || !(Symbol.iterator in exclude)) {
     throw new TypeError(`exclude must be a list of addresses, got ${describe(exclude)}`);
   }
   // It is gone over for each attempt, and some can be gone over only once.
   return { ...options, exclude: [...exclude] };
+}
+
+/**
+ * Checks a list of statuses.
+ *
+ * @throws {TypeError | RangeError} It is none, or holds something else
+ */
+export function checkStatuses(statuses: readonly number[]): readonly number[] {
+  if (!Array.isArray(statuses)) {
+    throw new TypeError(
+      `failoverStatuses must be a list of statuses such as [503], got ${describe(statuses)}`,
+    );
+  }
+  for (const status of statuses) {
+    checkNumber("failoverStatuses", status, { min: 200, max: 599, whole: true });
+  }
+  return statuses;
 }
 
 function prepared(

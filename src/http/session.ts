@@ -61,6 +61,11 @@ export class Http1Session implements SocketSink, ResponseSink {
     return this.#parser.started;
   }
 
+  /** The status of the response, once its head has arrived. */
+  get status(): number {
+    return this.#status;
+  }
+
   /** How long the body of the response will be, in bytes, where its head says so. */
   get contentLength(): number | undefined {
     return this.#parser.contentLength;

@@ -21,6 +21,12 @@ export interface ReleaseOptions {
   readonly error?: unknown;
 }
 
+/** What a lease that failed tells of its machine. */
+export interface LeaseFailure {
+  readonly kind: FailureKind;
+  readonly error: unknown;
+}
+
 /** Takes a lease back. */
 export type TakeBack = (lease: Lease, reuse: boolean, error: unknown) => void;
 
@@ -48,7 +54,7 @@ export class Lease implements Disposable {
    *
    * @internal
    */
-  failure: FailureKind | null | undefined = undefined;
+  failure: LeaseFailure | null | undefined = undefined;
   #takeBack: TakeBack | undefined;
   #touched = false;
 

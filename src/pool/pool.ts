@@ -8,11 +8,7 @@ import { type Host, parseHost } from "../core/address.ts";
 import { checkNames, checkNumber, describe } from "../core/check.ts";
 import type { Clock, Timer } from "../core/clock.ts";
 import type { TlsOptions } from "../core/dialer.ts";
-import {
-  AcquireTimeoutError,
-  ClosedError,
-  WaiterLimitError,
-} from "../core/errors.ts";
+import { AcquireTimeoutError, ClosedError, WaiterLimitError } from "../core/errors.ts";
 import { Events, type ListenOptions } from "../core/events.ts";
 import { RwLock } from "../core/lock.ts";
 import { Wait } from "../core/wait.ts";
@@ -22,6 +18,7 @@ import type { Block, BlockOptions } from "../hosts/block_list.ts";
 import { HostDirectory } from "../hosts/directory.ts";
 import { AddressHealth } from "../hosts/health.ts";
 import type { Connection } from "../map/connection.ts";
+import type { Endpoint } from "../map/endpoint.ts";
 import { ConnectionManager, type EvictReason } from "../map/manager.ts";
 import { type AddressChoice, AddressFilter, StickyFilter } from "./address_filter.ts";
 import type { PoolEvents } from "./events.ts";
@@ -315,6 +312,19 @@ export class ConnectionPool implements AsyncDisposable {
     return this.#events.on(type, listener, options);
   }
 
+  /** Whether a caller has a good address to turn to, or at least any. */
+  protected alternatives(host: string, options: AcquireOptions): "good" | "doubtful" | "none" {
+    if (this.#closing) return "none";
+    const queue = this.#queueFor(host, options);
+    const filter = this.#filter(queue, options);
+    const fits = ({ address }: Endpoint) => filter?.wants(address.text) ?? true;
+    for (const endpoint of queue.lane.good) if (fits(endpoint)) return "good";
+    for (const endpoint of queue.lane.endpoints.values()) {
+      if (endpoint.member && fits(endpoint)) return "doubtful";
+    }
+    return "none";
+  }
+
   /** Tells an event to whoever listens. */
   protected tell<Type extends keyof PoolEvents>(type: Type, event: PoolEvents[Type]): void {
     this.#events.emit(type, event);
@@ -544,7 +554,8 @@ export class ConnectionPool implements AsyncDisposable {
     if (failure === null) {
       endpoint.onTrial = false;
     } else if (failure !== undefined || error !== undefined) {
-      this.#health.failed(endpoint, failure ?? "lease", error);
+      const { kind, error: cause } = failure ?? { kind: "lease", error };
+      this.#health.failed(endpoint, kind, cause);
     } else {
       endpoint.answeredAt = connection.lastUsedAt;
       endpoint.noteLatency(latencyMs ?? heldMs, connection.lastUsedAt);

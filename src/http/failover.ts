@@ -1,0 +1,28 @@
+/**
+ * Which machines have failed one request, so that it goes to others.
+ *
+ * @module
+ */
+
+import { type AddressFailure, HostUnavailableError } from "../core/errors.ts";
+
+/** The machines that a request has been to in vain. */
+export class Failover {
+  readonly #failures = new Map<string, AddressFailure>();
+
+  /** Notes that a machine has failed the request. */
+  avoid(address: string, error: unknown): void {
+    this.#failures.set(address, { address, error, retryAt: null });
+  }
+
+  /** The addresses that it is not to go to: those that it was not to have, and those that failed. */
+  exclude(given: Iterable<string> = []): string[] {
+    return [...given, ...this.#failures.keys()];
+  }
+
+  /** What to say where no other machine was to be had: the failures of all of them. */
+  explain(reason: unknown): unknown {
+    if (!(reason instanceof HostUnavailableError)) return reason;
+    return new HostUnavailableError(reason.host, [...this.#failures.values(), ...reason.failures]);
+  }
+}
