@@ -72,7 +72,7 @@ export {
 export type { ListenOptions } from "./src/core/events.ts";
 export { LockGuard, type LockMode, RwLock } from "./src/core/lock.ts";
 export type { WaitOptions } from "./src/core/wait.ts";
-export { type Resolver, staticResolver } from "./src/hosts/resolver.ts";
+export { type Resolution, type Resolver, staticResolver } from "./src/hosts/resolver.ts";
 export type { HeaderField } from "./src/http/codec/field_check.ts";
 export type { ResponseLimits } from "./src/http/codec/limits.ts";
 export { HttpParseError, type HttpParseReason } from "./src/http/codec/parse_error.ts";

@@ -129,8 +129,11 @@ export class ConnectionPool implements AsyncDisposable {
     this.#directory = new HostDirectory({
       resolver: this.#options.resolver,
       clock: this.#clock,
-      refreshIntervalMs: this.#options.dnsRefreshIntervalMs,
-      timeoutMs: this.#options.connectTimeoutMs,
+      minTtlMs: this.#options.dnsMinTtlMs,
+      maxTtlMs: this.#options.dnsMaxTtlMs,
+      defaultTtlMs: this.#options.dnsRefreshIntervalMs,
+      staleMs: this.#options.dnsStaleMs,
+      timeoutMs: this.#options.dnsTimeoutMs,
     });
     this.#scheduler = new DialScheduler({
       options: this.#options,
@@ -348,7 +351,10 @@ export class ConnectionPool implements AsyncDisposable {
   #queue(host: Host, profile: TlsProfile = this.#profiles.default): HostQueue {
     const key = `${host.text} ${profile.name}`;
     let queue = this.#queues.get(key);
-    if (!queue) this.#queues.set(key, queue = new HostQueue(host, profile, this.#takeBack));
+    if (!queue) {
+      this.#queues.set(key, queue = new HostQueue(host, profile, this.#takeBack));
+      this.#directory.use(host);
+    }
     return queue;
   }
 

@@ -334,7 +334,10 @@ test("A listener may call the pool, and what it throws harms nobody", async () =
 test("A pool refuses bad options with an error that names option, value and what would do", () => {
   const make = (options: unknown) => () => new ConnectionPool(options as never);
   const { dialer } = memoryPool();
-  const resolver: Resolver = { resolve: () => Promise.resolve([]) };
+  const resolver: Resolver = {
+    name: "none",
+    resolve: () => Promise.resolve({ addresses: [] }),
+  };
   assertThrows(make({ resolver }), TypeError, "dialer must be a Dialer");
   assertThrows(make({ dialer }), TypeError, "resolver must be a Resolver");
   assertThrows(make({ dialer, resolver, maxConn: 5 }), TypeError, "Unknown option \"maxConn\"");
@@ -342,6 +345,11 @@ test("A pool refuses bad options with an error that names option, value and what
   assertThrows(make({ dialer, resolver, maxConnections: 1.5 }), RangeError, "whole number");
   assertThrows(make({ dialer, resolver, idleTimeoutMs: "1s" }), TypeError, "idleTimeoutMs");
   assertThrows(make({ dialer, resolver, maxLifetimeMs: NaN }), TypeError, "maxLifetimeMs");
+  const short = { dnsMaxTtlMs: 5_000 };
+  assertThrows(make({ dialer, resolver, ...short }), RangeError, "dnsMinTtlMs must be at most");
+  new ConnectionPool({ dialer, resolver, ...short, dnsMinTtlMs: 5_000 }).close();
+  assertThrows(make({ dialer, resolver, dnsStaleMs: -1 }), RangeError, "dnsStaleMs");
+  assertThrows(make({ dialer, resolver, dnsTimeoutMs: 0 }), RangeError, "dnsTimeoutMs");
   assertThrows(make({ dialer, resolver, tls: { pins: ["x"] } }), TypeError, "tls.pins");
   assertThrows(make({ dialer, resolver, tls: { sni: "x" } }), TypeError, "Unknown option \"sni\"");
 });
@@ -350,9 +358,12 @@ test("A resolver's last good answer serves while it fails, and a vanished host i
   let answer: readonly string[] | Error = ["192.0.2.1"];
   let asked = 0;
   const resolver: Resolver = {
+    name: "moody",
     resolve: () => {
       asked++;
-      return answer instanceof Error ? Promise.reject(answer) : Promise.resolve(answer);
+      return answer instanceof Error
+        ? Promise.reject(answer)
+        : Promise.resolve({ addresses: answer });
     },
   };
   await using it = memoryPool({ resolver, dnsRefreshIntervalMs: 5_000, idleTimeoutMs: 1_000 });
