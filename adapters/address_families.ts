@@ -27,10 +27,8 @@ export function checkFamilies(families: readonly Family[]): readonly Family[] {
     && new Set(families).size === families.length
     && families.every((family) => BOTH_FAMILIES.includes(family));
   if (isList) return [...families];
-  const got = Array.isArray(families) ? `[${families.map(describe).join(", ")}]` : families;
-  throw new TypeError(
-    `families must be a list of 4, 6 or both, got ${typeof got === "string" ? got : describe(got)}`,
-  );
+  const got = Array.isArray(families) ? `[${families.join(", ")}]` : describe(families);
+  throw new TypeError(`families must be a list of 4, 6 or both, got ${got}`);
 }
 
 /**

@@ -39,8 +39,11 @@ export interface DnsResolverOptions {
 /** After how long a silent server is given up for the next, so that a caller still waits then. */
 const TRY_MS = 1_500;
 
-/** How often each server is asked. */
-const TRIES = 2;
+/** How often the servers are gone through. */
+const ROUNDS = 2;
+
+/** What a server knows, and no other would know better: there is no such name, or no address. */
+const DENIALS = ["ENOTFOUND", "ENODATA"];
 
 /**
  * Makes a resolver that asks DNS servers itself, and so learns for how long an answer holds. It
@@ -62,28 +65,67 @@ export function dnsResolver(options: DnsResolverOptions = {}): Resolver {
   return {
     name: "dns",
     async resolve(name, signal) {
-      signal.throwIfAborted();
-      // One for each question, because to cancel one ends whatever it was asked.
-      const dns = new promises.Resolver({ timeout: TRY_MS, tries: TRIES });
-      if (servers) dns.setServers(servers);
+      const question = new Question(name, servers);
       try {
-        return await askFamilies(name, families, signal, (family) => ask(dns, name, family));
+        return await askFamilies(name, families, signal, (family) => question.ask(family));
       } finally {
-        dns.cancel();
+        question.end();
       }
     },
   };
 }
 
-async function ask(dns: promises.Resolver, name: string, family: Family): Promise<Resolution> {
-  const records = family === 4
-    ? await dns.resolve4(name, { ttl: true })
-    : await dns.resolve6(name, { ttl: true });
-  if (records.length === 0) throw new Error("no address");
-  return {
-    addresses: records.map(({ address }) => address),
-    ttlMs: 1_000 * Math.min(...records.map(({ ttl }) => ttl)),
-  };
+/** One question, to one server after the other. Not every runtime goes on to the next by itself. */
+class Question {
+  readonly #name: string;
+  readonly #servers: readonly string[] | undefined;
+  readonly #asked = new Set<promises.Resolver>();
+  #ended = false;
+
+  constructor(name: string, servers: readonly string[] | undefined) {
+    this.#name = name;
+    this.#servers = servers;
+  }
+
+  async ask(family: Family): Promise<Resolution> {
+    let failure: unknown = new Error("there is no server to ask");
+    const servers = new Set(this.#servers ?? new promises.Resolver().getServers());
+    for (let round = 0; round < ROUNDS; round++) {
+      for (const server of servers) {
+        try {
+          return await this.#askOne(server, family);
+        } catch (error) {
+          failure = error;
+          const { code } = error as { code?: string };
+          if (this.#ended || DENIALS.includes(code ?? "")) throw error;
+        }
+      }
+    }
+    throw failure;
+  }
+
+  end(): void {
+    this.#ended = true;
+    for (const dns of this.#asked) dns.cancel();
+  }
+
+  async #askOne(server: string, family: Family): Promise<Resolution> {
+    const dns = new promises.Resolver({ timeout: TRY_MS, tries: 1 });
+    dns.setServers([server]);
+    this.#asked.add(dns);
+    try {
+      const records = family === 4
+        ? await dns.resolve4(this.#name, { ttl: true })
+        : await dns.resolve6(this.#name, { ttl: true });
+      if (records.length === 0) throw new Error("no address");
+      return {
+        addresses: records.map(({ address }) => address),
+        ttlMs: 1_000 * Math.min(...records.map(({ ttl }) => ttl)),
+      };
+    } finally {
+      this.#asked.delete(dns);
+    }
+  }
 }
 
 function readServers(servers: readonly string[]): string[] {

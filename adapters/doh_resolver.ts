@@ -103,8 +103,9 @@ function readUrl(given: string | URL): string {
       `url must be an https: URL, such as https://192.0.2.53/dns-query, got ${got}`,
     );
   }
-  url.hash = "";
-  return `${url.href}${url.search === "" ? "?" : "&"}dns=`;
+  const query = url.search === "" ? "?" : `${url.search}&`;
+  url.hash = url.search = "";
+  return `${url.href}${query}dns=`;
 }
 
 function encodeQuestion(name: string, type: "A" | "AAAA"): string {
@@ -117,7 +118,7 @@ function encodeQuestion(name: string, type: "A" | "AAAA"): string {
 }
 
 /** Reads a response's body, if it is a DNS message and not too long. */
-async function readMessage(response: PooledResponse): Promise<Uint8Array> {
+async function readMessage(response: PooledResponse): Promise<Buffer> {
   const type = response.headers.get("content-type")?.split(";")[0]?.trim().toLowerCase();
   if (!response.ok || type !== MEDIA_TYPE) {
     await response.dump();
@@ -127,22 +128,22 @@ async function readMessage(response: PooledResponse): Promise<Uint8Array> {
         : `the server answered with status ${response.status}`,
     );
   }
-  const bytes = new Uint8Array(MAX_BYTES);
+  const chunks: Uint8Array[] = [];
   let length = 0;
   // Leaving the loop early cancels the body.
   for await (const chunk of response.body) {
-    if (length + chunk.length > MAX_BYTES) {
+    length += chunk.length;
+    if (length > MAX_BYTES) {
       throw new Error(`the server answered with more than ${MAX_BYTES} bytes`);
     }
-    bytes.set(chunk, length);
-    length += chunk.length;
+    chunks.push(chunk);
   }
-  return bytes.subarray(0, length);
+  return Buffer.concat(chunks);
 }
 
 /** What a message says of a name: the addresses at the end of its aliases. */
 function readAnswer(
-  bytes: Uint8Array,
+  bytes: Buffer,
   name: string,
   type: "A" | "AAAA",
 ): Resolution & { readonly ttlMs: number } {
@@ -172,10 +173,10 @@ function readAnswer(
   throw new Error(`more than ${MAX_ALIASES} aliases, or a loop of them`);
 }
 
-function readPacket(bytes: Uint8Array, name: string, type: string): DecodedPacket {
+function readPacket(bytes: Buffer, name: string, type: string): DecodedPacket {
   let packet: DecodedPacket & { readonly rcode?: string };
   try {
-    packet = decode(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length));
+    packet = decode(bytes);
   } catch (error) {
     const detail = error instanceof Error ? error.message : String(error);
     throw new Error(`the message is malformed: ${detail}`, { cause: error });
