@@ -53,8 +53,9 @@ const DENIALS = ["ENOTFOUND", "ENODATA"];
  * Both IP versions are asked for at once; when one has come, the other is waited for no longer than
  * 50 ms (RFC 8305 section 3), and where it is late, the answer is soon asked for again.
  *
- * On Deno the time is that of the addresses alone: where an alias (CNAME) holds for less, it is not
- * told.
+ * A server that is silent or ill (SERVFAIL, REFUSED) is given up for the next. What Deno tells is
+ * less: the time is that of the addresses alone, even where an alias (CNAME) holds for less; and a
+ * server that is ill looks like one that knows of no such name, so that no other is asked.
  *
  * @throws {TypeError | RangeError} An option is unknown, or not valid
  */

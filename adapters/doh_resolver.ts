@@ -24,7 +24,7 @@ import type { Resolution, Resolver } from "../src/hosts/resolver.ts";
 import type { ResponseHeaders } from "../src/http/codec/response_headers.ts";
 import type { HttpPool } from "../src/http/http_pool.ts";
 import type { PooledResponse } from "../src/http/response.ts";
-import { askFamilies, BOTH_FAMILIES, checkFamilies, type Family } from "./address_families.ts";
+import { askFamilies, BOTH_FAMILIES, checkFamilies } from "./address_families.ts";
 
 /** Options of {@linkcode dohResolver}. */
 export interface DohResolverOptions {

@@ -212,7 +212,11 @@ export class HostDirectory {
     if (entry.query) return entry.query;
     if (this.#closed) return Promise.reject(closedError(entry.host));
     this.#due.remove(entry);
-    return entry.query = this.#query(entry);
+    // The query is in place before the resolver is called, which may look the same host up here.
+    let begin = (_: Promise<readonly Address[]>) => {};
+    entry.query = new Promise((resolve) => begin = resolve);
+    begin(this.#query(entry));
+    return entry.query;
   }
 
   async #query(entry: Entry): Promise<readonly Address[]> {

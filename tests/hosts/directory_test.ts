@@ -410,6 +410,7 @@ test("HostDirectory forgets a host that is being asked for when it has its answe
     const looked = world.directory.lookUp(host);
     world.directory.forget("a.test");
     const again = wanted ? world.directory.lookUp(host) : looked;
+    await turns();
     settle(one);
     assertEquals((await looked).length, 1);
     assertEquals(await again, await looked);
@@ -442,4 +443,15 @@ test("HostDirectory.close() ends what is under way and every timer, and keeps wh
   assertEquals(world.known(), ["192.0.2.1"]);
   await turns();
   assertEquals([world.asked.length, world.clock.timers], [2, 0]);
+});
+
+test("HostDirectory does not go round where its resolver looks the same host up in it", async () => {
+  const world: World = new World((_, signal) => {
+    signal.throwIfAborted();
+    return world.directory.lookUp(host).then(() => one);
+  });
+  const looked = assertRejects(() => world.directory.lookUp(host), ResolveError, "no answer");
+  await world.pass(5_000);
+  await looked;
+  assertEquals(world.asked, ["a.test"]);
 });

@@ -383,3 +383,31 @@ test("A resolver's last good answer serves while it fails, and a vanished host i
   using lease = await it.pool.acquire("a.test", { exclude: ["192.0.2.1"] });
   assertEquals(lease.connection.address, "192.0.2.9");
 });
+
+test("A pool asks for a host's addresses again as long as any of its connections is in use", async () => {
+  let asked = 0;
+  const resolver: Resolver = {
+    name: "counting",
+    resolve: () => {
+      asked++;
+      return Promise.resolve({ addresses: ["192.0.2.1"], ttlMs: 30_000 });
+    },
+  };
+  await using it = memoryPool({ resolver });
+  const pass = async (ms: number) => {
+    for (; ms > 0; ms -= 1_000) {
+      it.clock.advance(1_000);
+      await turns();
+    }
+  };
+  const lease = await it.pool.acquire("a.test");
+  (await it.pool.acquire("a.test", { tls: { alpn: ["other"] } })).release({ reuse: false });
+  // The second one's TLS profile is let go of meanwhile, and the first one's is not.
+  await pass(90_000);
+  assert(asked >= 4 && asked <= 5, `It was asked ${asked} times`);
+  lease.release({ reuse: false });
+  await pass(20_000);
+  const before = asked;
+  await pass(120_000);
+  assertEquals(asked, before);
+});
