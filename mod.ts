@@ -76,7 +76,7 @@ export { LockGuard, type LockMode, RwLock } from "./src/core/lock.ts";
 export type { WaitOptions } from "./src/core/wait.ts";
 export type { AccessRules } from "./src/hosts/access.ts";
 export type { Block } from "./src/hosts/block_list.ts";
-export { type Resolver, staticResolver } from "./src/hosts/resolver.ts";
+export { type Resolution, type Resolver, staticResolver } from "./src/hosts/resolver.ts";
 export type { HeaderField } from "./src/http/codec/field_check.ts";
 export type { ResponseLimits } from "./src/http/codec/limits.ts";
 export { HttpParseError, type HttpParseReason } from "./src/http/codec/parse_error.ts";

@@ -9,21 +9,24 @@ import { ResolveError } from "../src/core/errors.ts";
 import type { Resolver } from "../src/hosts/resolver.ts";
 
 /**
- * Makes a resolver over the system's own: its hosts file, its DNS, its order.
+ * Makes a resolver over the system's own: its hosts file, its DNS, its order. It does not tell for
+ * how long an answer holds.
  *
  * @example
  * ```ts
  * import { systemResolver } from "@hotconn/hotconn";
  *
- * const addresses = await systemResolver().resolve("localhost", AbortSignal.timeout(5_000));
+ * const signal = AbortSignal.timeout(5_000);
+ * const { addresses } = await systemResolver().resolve("localhost", signal);
  * if (!addresses.some((address) => address === "127.0.0.1" || address === "::1")) throw new Error();
  * ```
  */
 export function systemResolver(): Resolver {
   return {
+    name: "system",
     async resolve(name) {
       try {
-        return (await lookup(name, { all: true })).map(({ address }) => address);
+        return { addresses: (await lookup(name, { all: true })).map(({ address }) => address) };
       } catch (error) {
         const detail = error instanceof Error ? error.message : String(error);
         throw new ResolveError(name, detail, { cause: error });

@@ -5,39 +5,110 @@
  */
 
 import { type Address, type Host, parseAddress } from "../core/address.ts";
-import type { Clock } from "../core/clock.ts";
+import { describe } from "../core/check.ts";
+import type { Clock, Timer } from "../core/clock.ts";
+import { type Due, DueList } from "../core/due_list.ts";
 import { ResolveError } from "../core/errors.ts";
-import type { Resolver } from "./resolver.ts";
+import type { Resolution, Resolver } from "./resolver.ts";
 
-/** How long a failing resolver is left alone, in milliseconds. */
-const RETRY_MS = 1_000;
+/** How soon after a failure the resolver is asked again, and how long that grows, in milliseconds. */
+const RETRY_MS = { first: 1_000, max: 30_000 };
 
-interface Entry {
-  addresses: readonly Address[] | undefined;
-  resolvedAt: number;
-  query: Promise<readonly Address[]> | undefined;
-  failure: ResolveError | undefined;
+/** Up to which share of its time an answer is asked for ahead, so that hosts do not ask together. */
+const JITTER = 0.1;
+
+/** How the addresses of a host have changed. */
+export interface AddressChange {
+  /** The addresses that are new: all of them, where none was known. */
+  readonly added: readonly Address[];
+  /** The addresses that are gone: all of them, where the last good answer has grown too old. */
+  readonly removed: readonly Address[];
 }
 
 /** Options of a {@linkcode HostDirectory}. */
 export interface HostDirectoryOptions {
+  /** Who is asked. */
   readonly resolver: Resolver;
+  /** Where time and chance come from. */
   readonly clock: Clock;
-  /** How old an answer may grow before it is asked for again, in milliseconds. */
-  readonly refreshIntervalMs: number;
+  /** For how long an answer holds at the least, in milliseconds. */
+  readonly minTtlMs: number;
+  /** For how long an answer holds at the most, in milliseconds. */
+  readonly maxTtlMs: number;
+  /** For how long an answer holds that does not tell, in milliseconds. */
+  readonly defaultTtlMs: number;
+  /** How long a last good answer serves while the resolver fails, in milliseconds. */
+  readonly staleMs: number;
   /** How long one query may take, in milliseconds. */
   readonly timeoutMs: number;
+  /** The hosts, by their text, whose addresses are configured: they are never asked for. */
+  readonly fixed?: ReadonlyMap<string, readonly Address[]> | undefined;
+  /**
+   * Told of each change of a host's addresses, on a microtask of its own; the first answer is one
+   * where all are added. A host that is forgotten is no change. What it throws is passed over.
+   */
+  readonly onChange?: ((host: Host, change: AddressChange) => void) | undefined;
+}
+
+/** What is known of a host, and since when: plain data. Times are the clock's `now()`. */
+export interface HostInfo {
+  /** Who told: the resolver's name, or `fixed`. */
+  readonly source: string;
+  /** The addresses in canonical text; none where nobody has told any. */
+  readonly addresses: readonly string[];
+  /** When the last good answer came; null without one. */
+  readonly resolvedAt: number | null;
+  /** Until when it holds; null without one. */
+  readonly expiresAt: number | null;
+  /** For how long it was to hold, in milliseconds; null without one. */
+  readonly ttlMs: number | null;
+  /** Whether it serves beyond that. */
+  readonly stale: boolean;
+  /** Why the last query failed; null where it did not. */
+  readonly error: string | null;
+}
+
+/** What a good answer said. */
+interface Answer {
+  readonly addresses: readonly Address[];
+  readonly resolvedAt: number;
+  readonly ttlMs: number;
+}
+
+interface Entry extends Due {
+  readonly host: Host;
+  /** The last good answer, until it is dropped. */
+  answer: Answer | undefined;
+  /** When it may be asked for again. */
+  askAt: number;
+  query: Promise<readonly Address[]> | undefined;
+  /** Ends the query. */
+  stop: ((reason: ResolveError) => void) | undefined;
+  failure: ResolveError | undefined;
+  /** Failures in a row. */
+  failures: number;
+  /** Whether it goes when its query ends. */
+  forgotten: boolean;
 }
 
 /**
- * Asks the resolver, one query in flight a host, and remembers its answers. An old answer serves
- * while it is asked for again, and for as long as the resolver fails; a failure without one is
- * remembered for a second.
+ * Asks the resolver, one query in flight a host, and remembers its answers. Every host that was
+ * looked up is asked for again in the background, a little before its answer runs out, until it is
+ * forgotten. While the resolver fails it is asked again after one second, then two, up to thirty,
+ * and the last good answer serves until it is `staleMs` old, and never less than its own time. A
+ * failure where there is no answer is remembered for a second, and asked again when somebody asks.
+ *
+ * No timer of it keeps a program alive.
  */
 export class HostDirectory {
   readonly #options: HostDirectoryOptions;
   readonly #entries = new Map<string, Entry>();
-  readonly #stop = new AbortController();
+  readonly #uses = new Map<string, number>();
+  readonly #literals = new WeakMap<Host, readonly Address[]>();
+  readonly #due = new DueList<Entry>();
+  #timer: Timer | undefined;
+  #timerAt = Infinity;
+  #closed = false;
 
   /** Makes a directory that knows nothing yet. */
   constructor(options: HostDirectoryOptions) {
@@ -46,86 +117,276 @@ export class HostDirectory {
 
   /** The addresses that are known of a host. An old answer is asked for again meanwhile. */
   known(host: Host): readonly Address[] | undefined {
-    if (host.isLiteral) return [parseAddress(host.text)];
+    if (host.isLiteral) return this.#literal(host);
+    const fixed = this.#options.fixed?.get(host.text);
+    if (fixed) return fixed;
     const entry = this.#entries.get(host.text);
-    if (!entry?.addresses) return undefined;
-    const { clock, refreshIntervalMs } = this.#options;
-    if (clock.now() - entry.resolvedAt >= refreshIntervalMs) {
-      // The old answer goes on serving; the next look asks once more.
-      this.lookUp(host).catch(() => {});
-    }
-    return entry.addresses;
+    if (!entry?.answer) return undefined;
+    const now = this.#options.clock.now();
+    // Its timer may be late, where the program was busy.
+    if (this.#isTooOld(entry, now)) this.#drop(entry);
+    else if (now >= entry.askAt) this.#ask(entry).catch(() => {});
+    return entry.answer?.addresses;
   }
 
   /**
-   * Asks the resolver, or waits for the query that is under way.
+   * The addresses of a host: those that are known, or what the resolver says, which may be what a
+   * query that is under way brings.
    *
    * @throws {ResolveError} No address could be found
    */
   lookUp(host: Host): Promise<readonly Address[]> {
+    const known = this.known(host);
+    if (known) return Promise.resolve(known);
+    if (this.#closed) return Promise.reject(closedError(host));
     let entry = this.#entries.get(host.text);
-    if (!entry) {
-      entry = { addresses: undefined, resolvedAt: -Infinity, query: undefined, failure: undefined };
-      this.#entries.set(host.text, entry);
-    }
-    const { clock } = this.#options;
-    if (entry.failure && !entry.addresses && clock.now() - entry.resolvedAt < RETRY_MS) {
+    if (!entry) this.#entries.set(host.text, entry = newEntry(host));
+    entry.forgotten = false;
+    if (entry.failure && this.#options.clock.now() < entry.askAt) {
       return Promise.reject(entry.failure);
     }
-    entry.query ??= this.#query(host, entry);
+    return this.#ask(entry);
+  }
+
+  /** Notes that somebody uses a host, who will call `forget` once. */
+  use({ text }: Host): void {
+    this.#uses.set(text, (this.#uses.get(text) ?? 0) + 1);
+    const entry = this.#entries.get(text);
+    if (entry) entry.forgotten = false;
+  }
+
+  /** Notes that one of its users needs a host no more, and forgets it after the last of them. */
+  forget(host: string): void {
+    const uses = (this.#uses.get(host) ?? 1) - 1;
+    if (uses > 0) {
+      this.#uses.set(host, uses);
+      return;
+    }
+    this.#uses.delete(host);
+    const entry = this.#entries.get(host);
+    if (!entry) return;
+    // Whoever looks it up again before its query ends gets the same query.
+    if (entry.query) entry.forgotten = true;
+    else this.#remove(entry);
+  }
+
+  /** What is known of a host, for figures; undefined where it was never looked up. */
+  info(host: Host): HostInfo | undefined {
+    const { clock, fixed, resolver } = this.#options;
+    const configured = fixed?.get(host.text);
+    if (configured) {
+      const addresses = configured.map(({ text }) => text);
+      const never = { resolvedAt: null, expiresAt: null, ttlMs: null };
+      return { source: "fixed", addresses, ...never, stale: false, error: null };
+    }
+    const entry = this.#entries.get(host.text);
+    if (!entry) return undefined;
+    const { answer, failure } = entry;
+    const expiresAt = answer ? expiryOf(answer) : null;
+    return {
+      source: resolver.name,
+      addresses: answer?.addresses.map(({ text }) => text) ?? [],
+      resolvedAt: answer?.resolvedAt ?? null,
+      expiresAt,
+      ttlMs: answer?.ttlMs ?? null,
+      stale: expiresAt !== null && clock.now() >= expiresAt,
+      error: failure?.message ?? null,
+    };
+  }
+
+  /** Ends every query, and asks no more. What is known stays known. */
+  close(): void {
+    this.#closed = true;
+    this.#timer?.cancel();
+    this.#due.clear();
+    for (const { host, stop } of this.#entries.values()) stop?.(closedError(host));
+  }
+
+  #literal(host: Host): readonly Address[] {
+    let addresses = this.#literals.get(host);
+    if (!addresses) this.#literals.set(host, addresses = [parseAddress(host.text)]);
+    return addresses;
+  }
+
+  #ask(entry: Entry): Promise<readonly Address[]> {
+    if (entry.query) return entry.query;
+    if (this.#closed) return Promise.reject(closedError(entry.host));
+    this.#due.remove(entry);
+    // The query is in place before the resolver is called, which may look the same host up here.
+    let begin = (_: Promise<readonly Address[]>) => {};
+    entry.query = new Promise((resolve) => begin = resolve);
+    begin(this.#query(entry));
     return entry.query;
   }
 
-  /** Forgets hosts that nobody uses. */
-  forget(host: string): void {
-    if (!this.#entries.get(host)?.query) this.#entries.delete(host);
+  async #query(entry: Entry): Promise<readonly Address[]> {
+    const { host } = entry;
+    try {
+      const resolution = await this.#resolve(entry);
+      this.#learn(entry, readAddresses(resolution, host), resolution.ttlMs);
+    } catch (error) {
+      this.#fail(entry, error);
+    }
+    entry.query = undefined;
+    if (entry.forgotten) this.#remove(entry);
+    else this.#plan(entry);
+    if (entry.answer) return entry.answer.addresses;
+    throw entry.failure;
   }
 
-  /** Ends every query. */
-  close(): void {
-    this.#stop.abort(new ResolveError("every host", "the pool is closed"));
-  }
-
-  async #query(host: Host, entry: Entry): Promise<readonly Address[]> {
-    const { clock, refreshIntervalMs, resolver, timeoutMs } = this.#options;
+  /** Asks the resolver, and waits no longer than may be, whatever it does. */
+  async #resolve(entry: Entry): Promise<Resolution> {
+    const { clock, resolver, timeoutMs } = this.#options;
+    const { host } = entry;
     const ending = new AbortController();
-    const stop = () => ending.abort(this.#stop.signal.reason);
+    const ended = new Promise<never>((_, reject) => {
+      entry.stop = (reason) => {
+        timer.cancel();
+        reject(reason);
+        ending.abort(reason);
+      };
+    });
     const timer = clock.setTimer(
-      () => ending.abort(new ResolveError(host.name, `no answer within ${timeoutMs} ms`)),
+      () => entry.stop?.(new ResolveError(host.name, `no answer within ${timeoutMs} ms`)),
       timeoutMs,
     );
-    this.#stop.signal.addEventListener("abort", stop, { once: true });
     try {
-      this.#stop.signal.throwIfAborted();
-      const ended = new Promise<never>((_, reject) => {
-        ending.signal.addEventListener("abort", () => reject(ending.signal.reason));
-      });
-      const texts = await Promise.race([resolver.resolve(host.name, ending.signal), ended]);
-      const addresses = new Map<string, Address>();
-      for (const text of texts) {
-        const address = parseAddress(text, host.port);
-        addresses.set(address.text, address);
-      }
-      if (addresses.size === 0) throw new ResolveError(host.name, "the resolver gave none");
-      entry.addresses = [...addresses.values()];
-      entry.resolvedAt = clock.now();
-      entry.failure = undefined;
-      return entry.addresses;
-    } catch (error) {
-      if (entry.addresses) {
-        entry.resolvedAt = clock.now() - refreshIntervalMs + RETRY_MS;
-        return entry.addresses;
-      }
-      const detail = error instanceof Error ? error.message : String(error);
-      entry.failure = error instanceof ResolveError
-        ? error
-        : new ResolveError(host.name, detail, { cause: error });
-      entry.resolvedAt = clock.now();
-      throw entry.failure;
+      return await Promise.race([resolver.resolve(host.name, ending.signal), ended]);
     } finally {
-      entry.query = undefined;
       timer.cancel();
-      this.#stop.signal.removeEventListener("abort", stop);
+      entry.stop = undefined;
     }
   }
+
+  #learn(entry: Entry, found: readonly Address[], ttl: number | undefined): void {
+    const { clock, defaultTtlMs, maxTtlMs, minTtlMs } = this.#options;
+    const ttlMs = typeof ttl === "number" && !Number.isNaN(ttl)
+      ? Math.min(Math.max(ttl, minTtlMs), maxTtlMs)
+      : defaultTtlMs;
+    const before = entry.answer?.addresses ?? [];
+    const change = { added: without(found, before), removed: without(before, found) };
+    const isSame = change.added.length === 0 && change.removed.length === 0;
+    const resolvedAt = clock.now();
+    // Servers turn the order of their answers round: that alone must move nobody.
+    entry.answer = { addresses: isSame ? before : found, resolvedAt, ttlMs };
+    entry.askAt = resolvedAt + ttlMs * (1 - JITTER * clock.random());
+    entry.failure = undefined;
+    entry.failures = 0;
+    if (!isSame && !entry.forgotten) this.#tell(entry.host, change);
+  }
+
+  #fail(entry: Entry, error: unknown): void {
+    const { clock } = this.#options;
+    const detail = error instanceof Error ? error.message : String(error);
+    entry.failure = error instanceof ResolveError
+      ? error
+      : new ResolveError(entry.host.name, detail, { cause: error });
+    const now = clock.now();
+    if (this.#isTooOld(entry, now)) this.#drop(entry);
+    const pauseMs = entry.answer
+      ? Math.min(RETRY_MS.first * 2 ** entry.failures++, RETRY_MS.max)
+      : RETRY_MS.first;
+    entry.askAt = now + pauseMs;
+  }
+
+  /** Whether the last good answer has served as long as it may. */
+  #isTooOld({ answer, failure }: Entry, now: number): boolean {
+    return answer !== undefined && failure !== undefined && now >= this.#dropAt(answer);
+  }
+
+  #dropAt(answer: Answer): number {
+    return Math.max(answer.resolvedAt + this.#options.staleMs, expiryOf(answer));
+  }
+
+  #drop(entry: Entry): void {
+    const removed = entry.answer?.addresses ?? [];
+    entry.answer = undefined;
+    entry.failures = 0;
+    entry.askAt = -Infinity;
+    this.#due.remove(entry);
+    if (!entry.forgotten) this.#tell(entry.host, { added: [], removed });
+  }
+
+  #remove(entry: Entry): void {
+    this.#due.remove(entry);
+    this.#entries.delete(entry.host.text);
+  }
+
+  #tell(host: Host, change: AddressChange): void {
+    const { onChange } = this.#options;
+    if (!onChange) return;
+    Promise.resolve().then(() => onChange(host, change)).catch(() => {
+      // It has nothing to say in how addresses are found.
+    });
+  }
+
+  /** Sees to it that a host is asked for again, or its answer dropped, in time. */
+  #plan(entry: Entry): void {
+    if (this.#closed || !entry.answer) return;
+    const dropAt = entry.failure ? this.#dropAt(entry.answer) : Infinity;
+    this.#due.put(entry, Math.min(entry.askAt, dropAt));
+    this.#arm();
+  }
+
+  #arm(): void {
+    const at = this.#due.next?.dueAt ?? Infinity;
+    // One that comes too early does no harm.
+    if (this.#timerAt <= at) return;
+    this.#timer?.cancel();
+    this.#timerAt = at;
+    const { clock } = this.#options;
+    this.#timer = clock.setTimer(() => this.#wake(), at - clock.now());
+  }
+
+  #wake(): void {
+    this.#timerAt = Infinity;
+    const now = this.#options.clock.now();
+    for (let entry = this.#due.next; entry && entry.dueAt <= now; entry = this.#due.next) {
+      if (this.#isTooOld(entry, now)) this.#drop(entry);
+      else this.#ask(entry).catch(() => {});
+    }
+    this.#arm();
+  }
+}
+
+function newEntry(host: Host): Entry {
+  return {
+    host,
+    answer: undefined,
+    askAt: -Infinity,
+    query: undefined,
+    stop: undefined,
+    failure: undefined,
+    failures: 0,
+    forgotten: false,
+    dueAt: Infinity,
+    place: -1,
+  };
+}
+
+function expiryOf({ resolvedAt, ttlMs }: Answer): number {
+  return resolvedAt + ttlMs;
+}
+
+function closedError({ name }: Host): ResolveError {
+  return new ResolveError(name, "the pool is closed");
+}
+
+/** Reads what a resolver gave, which may be anything; each address once. */
+function readAddresses({ addresses: texts }: Resolution, { name, port }: Host): Address[] {
+  if (!Array.isArray(texts)) {
+    throw new ResolveError(name, `the resolver gave ${describe(texts)} for a list of addresses`);
+  }
+  const addresses = new Map<string, Address>();
+  for (const text of texts) {
+    const address = parseAddress(text, port);
+    addresses.set(address.text, address);
+  }
+  if (addresses.size === 0) throw new ResolveError(name, "the resolver gave none");
+  return [...addresses.values()];
+}
+
+function without(addresses: readonly Address[], others: readonly Address[]): Address[] {
+  const texts = new Set(others.map(({ text }) => text));
+  return addresses.filter(({ text }) => !texts.has(text));
 }

@@ -8,16 +8,26 @@ import { parseAddress, parseHost } from "../core/address.ts";
 import { describe } from "../core/check.ts";
 import { ResolveError } from "../core/errors.ts";
 
+/** What a resolver found. */
+export interface Resolution {
+  /** At least one address; one without a port gets that of the host. */
+  readonly addresses: readonly string[];
+  /** For how long it holds, in milliseconds, where the source tells. */
+  readonly ttlMs?: number | undefined;
+}
+
 /** Finds the addresses of host names. */
 export interface Resolver {
+  /** Who is asked, for figures: such as `system`, `static`, `dns` or `doh`. */
+  readonly name: string;
   /**
    * Finds the addresses of a host name.
    *
    * @param name A host name in canonical text, without a port; never an address literal
-   * @returns At least one address; one without a port gets that of the host
+   * @param signal Ends the search; nobody waits for it any more
    * @throws {ResolveError} There is none, or it could not be found out
    */
-  resolve(name: string, signal: AbortSignal): Promise<readonly string[]>;
+  resolve(name: string, signal: AbortSignal): Promise<Resolution>;
 }
 
 /**
@@ -33,7 +43,7 @@ export interface Resolver {
  * import { assertEquals } from "@std/assert";
  *
  * const resolver = staticResolver({ "example.test": ["127.0.0.2", "127.0.0.3:8443"] });
- * const addresses = await resolver.resolve("example.test", AbortSignal.timeout(1_000));
+ * const { addresses } = await resolver.resolve("example.test", AbortSignal.timeout(1_000));
  * assertEquals(addresses, ["127.0.0.2", "127.0.0.3:8443"]);
  * ```
  */
@@ -49,12 +59,13 @@ export function staticResolver(hosts: { readonly [host: string]: readonly string
     known.set(parseHost(text).name, [...addresses]);
   }
   return {
+    name: "static",
     async resolve(name) {
       const addresses = known.get(name);
       if (!addresses) {
         throw new ResolveError(name, `only ${[...known.keys()].join(", ")} are known`);
       }
-      return await Promise.resolve(addresses);
+      return await Promise.resolve({ addresses });
     },
   };
 }

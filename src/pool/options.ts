@@ -103,11 +103,39 @@ export interface PoolOptions {
    */
   readonly cleanupIntervalMs?: number;
   /**
-   * How old the addresses of a host may grow before they are asked for again, in milliseconds.
+   * How old the addresses of a host may grow before they are asked for again, in milliseconds,
+   * where the resolver does not tell for how long they hold.
    *
    * @default {60_000}
    */
   readonly dnsRefreshIntervalMs?: number;
+  /**
+   * For how long addresses hold at the least, in milliseconds, whatever the resolver tells.
+   *
+   * @default {30_000}
+   */
+  readonly dnsMinTtlMs?: number;
+  /**
+   * For how long addresses hold at the most, in milliseconds, whatever the resolver tells.
+   *
+   * @default {1_800_000}
+   */
+  readonly dnsMaxTtlMs?: number;
+  /**
+   * How long after a host's last good answer its addresses go on serving while the resolver fails,
+   * in milliseconds; `Infinity` is for ever. A day by default, the least of what RFC 8767 section 5
+   * suggests: machines outlive an outage of their DNS, and an address is not dialled long after
+   * it may have become somebody else's.
+   *
+   * @default {86_400_000}
+   */
+  readonly dnsStaleMs?: number;
+  /**
+   * How long one question to the resolver may take, in milliseconds.
+   *
+   * @default {5_000}
+   */
+  readonly dnsTimeoutMs?: number;
   /**
    * How many more times all addresses of a host are tried, after a pause, before its callers are
    * told that it is unavailable.
@@ -177,6 +205,10 @@ const NUMBERS: { readonly [name: string]: NumberOption } = {
   maxLifetimeMs: { fallback: 1_800_000, min: 1 },
   cleanupIntervalMs: { fallback: 10_000, min: 1 },
   dnsRefreshIntervalMs: { fallback: 60_000, min: 1 },
+  dnsMinTtlMs: { fallback: 30_000, min: 1 },
+  dnsMaxTtlMs: { fallback: 1_800_000, min: 1 },
+  dnsStaleMs: { fallback: 86_400_000, min: 0 },
+  dnsTimeoutMs: { fallback: 5_000, min: 1 },
   maxRetries: { fallback: 1, min: 0, whole: true },
   ejectAfterFailures: { fallback: 5, min: 1, whole: true },
   ejectAboveFailureRate: { fallback: 0.5, min: 0, max: 1 },
@@ -210,6 +242,12 @@ export function resolvePoolOptions(options: PoolOptions): ResolvedPoolOptions {
   for (const [name, { fallback, ...bounds }] of Object.entries(NUMBERS)) {
     const given = options[name as keyof PoolOptions];
     numbers[name] = given === undefined ? fallback : checkNumber(name, given, bounds);
+  }
+  const { dnsMaxTtlMs = 0, dnsMinTtlMs = 0 } = numbers;
+  if (dnsMinTtlMs > dnsMaxTtlMs) {
+    throw new RangeError(
+      `dnsMinTtlMs must be at most dnsMaxTtlMs, which is ${dnsMaxTtlMs}, got ${dnsMinTtlMs}`,
+    );
   }
   return { access, dialer, plainDialer, resolver, tls, clock, ...numbers } as ResolvedPoolOptions;
 }

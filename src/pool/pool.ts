@@ -127,8 +127,11 @@ export class ConnectionPool implements AsyncDisposable {
     this.#directory = new HostDirectory({
       resolver: this.#options.resolver,
       clock: this.#clock,
-      refreshIntervalMs: this.#options.dnsRefreshIntervalMs,
-      timeoutMs: this.#options.connectTimeoutMs,
+      minTtlMs: this.#options.dnsMinTtlMs,
+      maxTtlMs: this.#options.dnsMaxTtlMs,
+      defaultTtlMs: this.#options.dnsRefreshIntervalMs,
+      staleMs: this.#options.dnsStaleMs,
+      timeoutMs: this.#options.dnsTimeoutMs,
     });
     this.#health = new AddressHealth(this.#clock, this.#options, {
       onEject: ({ address, lane }, reason, forMs) =>
@@ -419,6 +422,7 @@ export class ConnectionPool implements AsyncDisposable {
     if (!queue) {
       const lane = this.manager.openLane(host.text, profile.name);
       this.#queues.set(key, queue = new HostQueue(host, profile, lane, this.#takeBack));
+      this.#directory.use(host);
     }
     return queue;
   }

@@ -6,6 +6,7 @@
 
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { test } from "node:test";
+import { staticResolver } from "../../src/hosts/resolver.ts";
 import type { RequestOptions } from "../../src/http/request.ts";
 import { answer, memoryHttp, type ServedRequest } from "../support/memory_http.ts";
 
@@ -132,7 +133,7 @@ test("exclude may be anything that can be gone over, even only once", async () =
   await using pool = memoryHttp(({ path }, socket) => {
     if (path === "/die") socket.end();
     return path === "/die" ? null : answer("200 OK");
-  }, { resolver: { resolve: () => Promise.resolve(["192.0.2.1", "192.0.2.2"]) } });
+  }, { resolver: staticResolver({ "a.test": ["192.0.2.1", "192.0.2.2"] }) });
   const exclude = new Set(["192.0.2.1"]);
   await pool.warm("a.test", { connections: 2 });
   for (let i = 0; i < 10; i++) {

@@ -334,7 +334,10 @@ test("A listener may call the pool, and what it throws harms nobody", async () =
 test("A pool refuses bad options with an error that names option, value and what would do", () => {
   const make = (options: unknown) => () => new ConnectionPool(options as never);
   const { dialer } = memoryPool();
-  const resolver: Resolver = { resolve: () => Promise.resolve([]) };
+  const resolver: Resolver = {
+    name: "none",
+    resolve: () => Promise.resolve({ addresses: [] }),
+  };
   assertThrows(make({ resolver }), TypeError, "dialer must be a Dialer");
   assertThrows(make({ dialer }), TypeError, "resolver must be a Resolver");
   assertThrows(make({ dialer, resolver, maxConn: 5 }), TypeError, "Unknown option \"maxConn\"");
@@ -342,6 +345,11 @@ test("A pool refuses bad options with an error that names option, value and what
   assertThrows(make({ dialer, resolver, maxConnections: 1.5 }), RangeError, "whole number");
   assertThrows(make({ dialer, resolver, idleTimeoutMs: "1s" }), TypeError, "idleTimeoutMs");
   assertThrows(make({ dialer, resolver, maxLifetimeMs: NaN }), TypeError, "maxLifetimeMs");
+  const short = { dnsMaxTtlMs: 5_000 };
+  assertThrows(make({ dialer, resolver, ...short }), RangeError, "dnsMinTtlMs must be at most");
+  new ConnectionPool({ dialer, resolver, ...short, dnsMinTtlMs: 5_000 }).close();
+  assertThrows(make({ dialer, resolver, dnsStaleMs: -1 }), RangeError, "dnsStaleMs");
+  assertThrows(make({ dialer, resolver, dnsTimeoutMs: 0 }), RangeError, "dnsTimeoutMs");
   assertThrows(make({ dialer, resolver, tls: { pins: ["x"] } }), TypeError, "tls.pins");
   assertThrows(make({ dialer, resolver, tls: { sni: "x" } }), TypeError, "Unknown option \"sni\"");
 });
@@ -350,9 +358,12 @@ test("A resolver's last good answer serves while it fails, and a vanished host i
   let answer: readonly string[] | Error = ["192.0.2.1"];
   let asked = 0;
   const resolver: Resolver = {
+    name: "moody",
     resolve: () => {
       asked++;
-      return answer instanceof Error ? Promise.reject(answer) : Promise.resolve(answer);
+      return answer instanceof Error
+        ? Promise.reject(answer)
+        : Promise.resolve({ addresses: answer });
     },
   };
   await using it = memoryPool({ resolver, dnsRefreshIntervalMs: 5_000, idleTimeoutMs: 1_000 });
@@ -371,4 +382,32 @@ test("A resolver's last good answer serves while it fails, and a vanished host i
   await turns();
   using lease = await it.pool.acquire("a.test", { exclude: ["192.0.2.1"] });
   assertEquals(lease.connection.address, "192.0.2.9");
+});
+
+test("A pool asks for a host's addresses again as long as any of its connections is in use", async () => {
+  let asked = 0;
+  const resolver: Resolver = {
+    name: "counting",
+    resolve: () => {
+      asked++;
+      return Promise.resolve({ addresses: ["192.0.2.1"], ttlMs: 30_000 });
+    },
+  };
+  await using it = memoryPool({ resolver });
+  const pass = async (ms: number) => {
+    for (; ms > 0; ms -= 1_000) {
+      it.clock.advance(1_000);
+      await turns();
+    }
+  };
+  const lease = await it.pool.acquire("a.test");
+  (await it.pool.acquire("a.test", { tls: { alpn: ["other"] } })).release({ reuse: false });
+  // The second one's TLS profile is let go of meanwhile, and the first one's is not.
+  await pass(90_000);
+  assert(asked >= 4 && asked <= 5, `It was asked ${asked} times`);
+  lease.release({ reuse: false });
+  await pass(20_000);
+  const before = asked;
+  await pass(120_000);
+  assertEquals(asked, before);
 });

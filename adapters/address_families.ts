@@ -1,0 +1,105 @@
+/**
+ * IPv4 and IPv6 addresses, each asked for by itself, as one answer.
+ *
+ * @module
+ */
+
+import { describe } from "../src/core/check.ts";
+import { ResolveError } from "../src/core/errors.ts";
+import type { Resolution } from "../src/hosts/resolver.ts";
+
+/** An IP version. */
+export type Family = 4 | 6;
+
+/** Both IP versions. */
+export const BOTH_FAMILIES: readonly Family[] = [4, 6];
+
+/** How long the second answer is waited for: RFC 8305 section 3, "Resolution Delay". */
+const RESOLUTION_DELAY_MS = 50;
+
+/**
+ * Checks a list of IP versions.
+ *
+ * @throws {TypeError} It is no list, has nothing in it or something twice, or what is no IP version
+ */
+export function checkFamilies(families: readonly Family[]): readonly Family[] {
+  const isList = Array.isArray(families) && families.length > 0
+    && new Set(families).size === families.length
+    && families.every((family) => BOTH_FAMILIES.includes(family));
+  if (isList) return [...families];
+  const got = Array.isArray(families) ? `[${families.join(", ")}]` : describe(families);
+  throw new TypeError(`families must be a list of 4, 6 or both, got ${got}`);
+}
+
+/**
+ * Asks for the addresses of each family at once, and gives them in the order of the families, with
+ * the shortest of their times. Where one has come and another has not after 50 ms, it goes without,
+ * and says that the answer holds for no time, so that it is soon asked for again. One family that
+ * fails is passed over where another one has addresses.
+ *
+ * @param ask Gives at least one address, or throws; its error's message says why
+ * @throws {ResolveError} There is no address of any family
+ * @throws The signal's reason, when it aborts first
+ */
+export async function askFamilies(
+  host: string,
+  families: readonly Family[],
+  signal: AbortSignal,
+  ask: (family: Family) => Promise<Resolution>,
+): Promise<Resolution> {
+  signal.throwIfAborted();
+  const answers = new Map<Family, Resolution>();
+  const failures = new Map<Family, unknown>();
+  const asked = families.map(async (family) => {
+    try {
+      answers.set(family, await ask(family));
+    } catch (error) {
+      failures.set(family, error);
+      throw error;
+    }
+  });
+  const all = Promise.allSettled(asked);
+  let end = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    const abort = () => reject(signal.reason);
+    signal.addEventListener("abort", abort, { once: true });
+    end = () => signal.removeEventListener("abort", abort);
+  });
+  const pause = pauseFor(RESOLUTION_DELAY_MS);
+  try {
+    await Promise.race([all, Promise.any(asked).then(pause.begin, () => all), aborted]);
+  } finally {
+    pause.end();
+    end();
+  }
+  // Where all has failed because of the abort, the abort is what is told.
+  signal.throwIfAborted();
+  const got = families.flatMap((family) => answers.get(family) ?? []);
+  if (got.length === 0) {
+    const reasons = families.map((family) => `IPv${family}: ${messageOf(failures.get(family))}`);
+    throw new ResolveError(host, reasons.join("; "), { cause: failures.get(families[0]!) });
+  }
+  const isLate = answers.size + failures.size < families.length;
+  const ttls = got.flatMap(({ ttlMs }) => ttlMs ?? []);
+  return {
+    addresses: got.flatMap(({ addresses }) => addresses),
+    ttlMs: isLate ? 0 : ttls.length > 0 ? Math.min(...ttls) : undefined,
+  };
+}
+
+/** A pause that keeps no program alive, and can be ended before it has begun. */
+function pauseFor(ms: number): { begin(): Promise<void>; end(): void } {
+  let timer: unknown;
+  return {
+    begin: () =>
+      new Promise((resolve) => {
+        timer = setTimeout(resolve, ms);
+        (timer as { unref?: () => void }).unref?.();
+      }),
+    end: () => clearTimeout(timer as number),
+  };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,142 @@
+/**
+ * The addresses of hosts as DNS servers tell them, with the time for which they hold.
+ *
+ * @example
+ * ```ts
+ * import { createPool } from "@hotconn/hotconn";
+ * import { dnsResolver } from "@hotconn/hotconn/dns";
+ *
+ * await using pool = createPool({
+ *   resolver: dnsResolver({ servers: ["192.0.2.53", "[2001:db8::53]:5353"] }),
+ * });
+ * console.log(pool.stats().connections);
+ * ```
+ *
+ * @module
+ */
+
+import { promises } from "node:dns";
+import { parseAddress } from "../src/core/address.ts";
+import { checkNames, describe } from "../src/core/check.ts";
+import type { Resolution, Resolver } from "../src/hosts/resolver.ts";
+import { askFamilies, BOTH_FAMILIES, checkFamilies, type Family } from "./address_families.ts";
+
+/** Options of {@linkcode dnsResolver}. */
+export interface DnsResolverOptions {
+  /**
+   * The servers to ask, by their IP addresses, with a port where it is not 53. Those that the
+   * system is set to ask, where it is left out.
+   */
+  readonly servers?: readonly string[];
+  /**
+   * The IP versions to ask for, in the order in which their addresses are given.
+   *
+   * @default {[4, 6]}
+   */
+  readonly families?: readonly (4 | 6)[];
+}
+
+/** After how long a silent server is given up for the next, so that a caller still waits then. */
+const TRY_MS = 1_500;
+
+/** How often the servers are gone through. */
+const ROUNDS = 2;
+
+/** What a server knows, and no other would know better: there is no such name, or no address. */
+const DENIALS = ["ENOTFOUND", "ENODATA"];
+
+/**
+ * Makes a resolver that asks DNS servers itself, and so learns for how long an answer holds. It
+ * knows neither the system's hosts file nor its search order: `localhost` and short names are for
+ * `systemResolver()`.
+ *
+ * Both IP versions are asked for at once; when one has come, the other is waited for no longer than
+ * 50 ms (RFC 8305 section 3), and where it is late, the answer is soon asked for again.
+ *
+ * A server that is silent or ill (SERVFAIL, REFUSED) is given up for the next. What Deno tells is
+ * less: the time is that of the addresses alone, even where an alias (CNAME) holds for less; and a
+ * server that is ill looks like one that knows of no such name, so that no other is asked.
+ *
+ * @throws {TypeError | RangeError} An option is unknown, or not valid
+ */
+export function dnsResolver(options: DnsResolverOptions = {}): Resolver {
+  checkNames("dnsResolver()", options, ["servers", "families"]);
+  const servers = options.servers && readServers(options.servers);
+  const families = checkFamilies(options.families ?? BOTH_FAMILIES);
+  return {
+    name: "dns",
+    async resolve(name, signal) {
+      const question = new Question(name, servers);
+      try {
+        return await askFamilies(name, families, signal, (family) => question.ask(family));
+      } finally {
+        question.end();
+      }
+    },
+  };
+}
+
+/** One question, to one server after the other. Not every runtime goes on to the next by itself. */
+class Question {
+  readonly #name: string;
+  readonly #servers: readonly string[] | undefined;
+  readonly #asked = new Set<promises.Resolver>();
+  #ended = false;
+
+  constructor(name: string, servers: readonly string[] | undefined) {
+    this.#name = name;
+    this.#servers = servers;
+  }
+
+  async ask(family: Family): Promise<Resolution> {
+    let failure: unknown = new Error("there is no server to ask");
+    const servers = new Set(this.#servers ?? new promises.Resolver().getServers());
+    for (let round = 0; round < ROUNDS; round++) {
+      for (const server of servers) {
+        try {
+          return await this.#askOne(server, family);
+        } catch (error) {
+          failure = error;
+          const { code } = error as { code?: string };
+          if (this.#ended || DENIALS.includes(code ?? "")) throw error;
+        }
+      }
+    }
+    throw failure;
+  }
+
+  end(): void {
+    this.#ended = true;
+    for (const dns of this.#asked) dns.cancel();
+  }
+
+  async #askOne(server: string, family: Family): Promise<Resolution> {
+    const dns = new promises.Resolver({ timeout: TRY_MS, tries: 1 });
+    dns.setServers([server]);
+    this.#asked.add(dns);
+    try {
+      const records = family === 4
+        ? await dns.resolve4(this.#name, { ttl: true })
+        : await dns.resolve6(this.#name, { ttl: true });
+      if (records.length === 0) throw new Error("no address");
+      return {
+        addresses: records.map(({ address }) => address),
+        ttlMs: 1_000 * Math.min(...records.map(({ ttl }) => ttl)),
+      };
+    } finally {
+      this.#asked.delete(dns);
+    }
+  }
+}
+
+function readServers(servers: readonly string[]): string[] {
+  if (!Array.isArray(servers) || servers.length === 0) {
+    throw new TypeError(
+      `servers must be a list of at least one IP address, got ${describe(servers)}`,
+    );
+  }
+  return servers.map((text) => {
+    const { family, ip, port } = parseAddress(text, 53);
+    return family === 4 ? `${ip}:${port}` : `[${ip}]:${port}`;
+  });
+}

@@ -1,0 +1,138 @@
+/**
+ * A DNS server on 127.0.0.1, over UDP and TCP, that answers as its zone says.
+ *
+ * @module
+ */
+
+import {
+  type Answer,
+  decode,
+  encode,
+  RECURSION_AVAILABLE,
+  type StringAnswer,
+  TRUNCATED_RESPONSE,
+} from "dns-packet";
+import { Buffer } from "node:buffer";
+import dgram from "node:dgram";
+import { once } from "node:events";
+import net from "node:net";
+
+/** How a question is answered. */
+export interface DnsReply {
+  /** Addresses of the type that was asked for. */
+  readonly addresses?: readonly string[];
+  /** The names that lead to them, one from another. */
+  readonly aliases?: readonly { readonly name: string; readonly ttl: number }[];
+  /** For how long the addresses hold, in seconds. @default {60} */
+  readonly ttl?: number;
+  /** @default {"NOERROR"} */
+  readonly rcode?: "NOERROR" | "SERVFAIL" | "NXDOMAIN" | "REFUSED";
+  /** No answer at all. */
+  readonly silent?: boolean;
+  /** How long the answer takes, in milliseconds. */
+  readonly delayMs?: number;
+  /** Over UDP the answer is cut short. */
+  readonly truncated?: boolean;
+}
+
+/** The replies by name and type; a name that is not there does not exist. */
+export interface DnsZone {
+  readonly [name: string]: { readonly A?: DnsReply; readonly AAAA?: DnsReply };
+}
+
+/** A running server. */
+export interface DnsServer extends AsyncDisposable {
+  /** Its address, as a resolver takes it. */
+  readonly address: string;
+  /** What was asked, such as `a.test A` or, over TCP, `a.test A tcp`. */
+  readonly asked: readonly string[];
+}
+
+const RCODES = { NOERROR: 0, SERVFAIL: 2, NXDOMAIN: 3, REFUSED: 5 };
+
+/** The records of a reply. */
+export function answersOf(name: string, type: "A" | "AAAA", reply: DnsReply): Answer[] {
+  const { addresses = [], aliases = [], ttl = 60 } = reply;
+  const answers: StringAnswer[] = [];
+  let owner = name;
+  for (const alias of aliases) {
+    answers.push({ type: "CNAME", name: owner, ttl: alias.ttl, data: alias.name });
+    owner = alias.name;
+  }
+  return [...answers, ...addresses.map((data) => ({ type, name: owner, ttl, data }))];
+}
+
+/** Makes the message that answers a question. */
+export function encodeReply(id: number, name: string, type: "A" | "AAAA", reply: DnsReply): Buffer {
+  return encode({
+    type: "response",
+    id,
+    flags: RECURSION_AVAILABLE | RCODES[reply.rcode ?? "NOERROR"]
+      | (reply.truncated ? TRUNCATED_RESPONSE : 0),
+    questions: [{ type, name }],
+    answers: answersOf(name, type, reply),
+  });
+}
+
+/** Starts a server. */
+export async function startDnsServer(zone: DnsZone): Promise<DnsServer> {
+  const asked: string[] = [];
+  const timers = new Set<ReturnType<typeof setTimeout>>();
+  const sockets = new Set<net.Socket>();
+
+  function serve(message: Uint8Array, over: "udp" | "tcp", send: (bytes: Buffer) => void): void {
+    const { id = 0, questions: [question] = [] } = decode(Buffer.from(message));
+    if (!question || (question.type !== "A" && question.type !== "AAAA")) return;
+    const { name, type } = question;
+    asked.push(`${name} ${type}${over === "tcp" ? " tcp" : ""}`);
+    const records = zone[name.toLowerCase()];
+    const reply: DnsReply = records ? records[type] ?? {} : { rcode: "NXDOMAIN" };
+    if (reply.silent) return;
+    const truncated = over === "udp" && reply.truncated === true;
+    const timer = setTimeout(() => {
+      timers.delete(timer);
+      send(encodeReply(id, name, type, { ...reply, ...truncated && { addresses: [] }, truncated }));
+    }, reply.delayMs ?? 0);
+    timers.add(timer);
+  }
+
+  const udp = dgram.createSocket("udp4");
+  udp.on("message", (message, { address, port }) => {
+    serve(message, "udp", (bytes) => udp.send(bytes, port, address));
+  });
+  udp.bind(0, "127.0.0.1");
+  await once(udp, "listening");
+  const { port } = udp.address();
+  const tcp = net.createServer((socket) => {
+    sockets.add(socket);
+    let received = Buffer.alloc(0);
+    socket.on("error", () => {});
+    socket.on("close", () => sockets.delete(socket));
+    socket.on("data", (bytes) => {
+      received = Buffer.concat([received, Buffer.from(bytes)]);
+      const length = received.length < 2 ? Infinity : received.readUInt16BE(0);
+      if (received.length < length + 2) return;
+      const message = received.subarray(2, length + 2);
+      received = received.subarray(length + 2);
+      serve(message, "tcp", (answer) => {
+        const size = Buffer.alloc(2);
+        size.writeUInt16BE(answer.length);
+        socket.write(Buffer.concat([size, answer]));
+      });
+    });
+  });
+  tcp.listen(port, "127.0.0.1");
+  await once(tcp, "listening");
+  return {
+    address: `127.0.0.1:${port}`,
+    asked,
+    async [Symbol.asyncDispose]() {
+      for (const timer of timers) clearTimeout(timer);
+      for (const socket of sockets) socket.destroy();
+      const closed = [once(udp, "close"), once(tcp, "close")];
+      udp.close();
+      tcp.close();
+      await Promise.all(closed);
+    },
+  };
+}
