@@ -7,7 +7,7 @@
 
 import type { Address } from "../core/address.ts";
 import { Endpoint, type Standing } from "./endpoint.ts";
-import { type MakePicker, type Picker, RandomPicker } from "./picker.ts";
+import { type MakePicker, type Picker, RandomPicker, tryPick } from "./picker.ts";
 
 /** Which endpoints of a lane will do. */
 export interface Choice {
@@ -202,9 +202,6 @@ export class Lane {
   }
 }
 
-/** How often a picker is asked before all of its endpoints are looked at. */
-const TRIES = 8;
-
 /** An endpoint of a picker that is accepted, by the picker's own rule as far as it goes. */
 export function pickFrom(
   set: Picker,
@@ -212,10 +209,9 @@ export function pickFrom(
   random: () => number,
   accepts: (address: string) => boolean,
 ): Endpoint | undefined {
-  for (let tries = Math.min(TRIES, set.size); tries > 0; tries--) {
-    const endpoint = set.pick(now, random);
-    if (endpoint && accepts(endpoint.address.text)) return endpoint;
-  }
+  if (set.pickAccepted) return set.pickAccepted(now, random, accepts);
+  const drawn = tryPick(set, now, random, accepts);
+  if (drawn) return drawn;
   const accepted = [...set].filter(({ address }) => accepts(address.text));
   return accepted[Math.floor(random() * accepted.length)];
 }
