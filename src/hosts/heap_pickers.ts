@@ -36,7 +36,8 @@ abstract class EndpointHeap implements Picker {
     const index = this.#endpoints.push(endpoint) - 1;
     this.#costs.push(0);
     this.#turns.push(0);
-    this.#settle(index, endpoint, this.cost(endpoint), this.turn(endpoint, 0));
+    const turn = this.turn(endpoint, 0);
+    this.#settle(index, endpoint, this.cost(endpoint, turn), turn);
   }
 
   /** Takes one out; the last one takes its place, and then its own. */
@@ -52,7 +53,8 @@ abstract class EndpointHeap implements Picker {
   /** Puts one where it belongs by now. */
   update(endpoint: Endpoint): void {
     const index = endpoint.places[this.#place];
-    this.#settle(index, endpoint, this.cost(endpoint), this.turn(endpoint, this.#turns[index]!));
+    const turn = this.turn(endpoint, this.#turns[index]!);
+    this.#settle(index, endpoint, this.cost(endpoint, turn), turn);
   }
 
   /** Chooses one. */
@@ -71,9 +73,9 @@ abstract class EndpointHeap implements Picker {
   }
 
   /** What one costs: the lowest is the first. */
-  protected abstract cost(endpoint: Endpoint): number;
+  protected abstract cost(endpoint: Endpoint, turn: number): number;
 
-  /** Whose turn it is among those of the same cost: the lowest. */
+  /** Whose turn it is among those of the same cost: the lowest. At first, the earlier one is 0. */
   protected abstract turn(endpoint: Endpoint, earlier: number): number;
 
   /** The first one, or the first one that is accepted. */
@@ -252,11 +254,11 @@ export class StickyPicker extends EndpointHeap {
     return this.first(accepts);
   }
 
-  protected override cost(endpoint: Endpoint): number {
-    return -keyScore(-this.turn(endpoint), endpoint.weight);
+  protected override cost({ weight }: Endpoint, turn: number): number {
+    return -keyScore(-turn, weight);
   }
 
-  protected override turn({ address: { text } }: Endpoint): number {
-    return -mixHashes(KEY_HIGH, KEY_LOW, highHash(text), lowHash(text));
+  protected override turn({ address: { text } }: Endpoint, earlier: number): number {
+    return earlier || -mixHashes(KEY_HIGH, KEY_LOW, highHash(text), lowHash(text));
   }
 }

@@ -59,9 +59,8 @@ export class WeightedPicker extends EndpointList {
     random: () => number,
     accepts: (address: string) => boolean,
   ): Endpoint | undefined {
-    // Without a sum, nothing but what weighs 0 is there.
     const drawn = tryPick(this, now, random, accepts);
-    if (drawn && drawn.weight > 0) return drawn;
+    if (drawn) return drawn;
     let chosen: Endpoint | undefined;
     let sum = 0;
     let weightless = 0;
