@@ -128,7 +128,9 @@ for (const balancer of BALANCERS) {
 }
 
 /** Which of the endpoints may be the next one: a search through all, by the rule as it is told. */
-const RULES: { readonly [Name in BalancerName]?: (among: readonly Endpoint[]) => Endpoint[] } = {
+type Rule = (among: readonly Endpoint[]) => Endpoint[];
+
+const RULES: { readonly [Name in BalancerName]?: Rule } = {
   roundRobin: (among) => least(among, ({ lastChoice }) => lastChoice),
   leastLeased: (among) =>
     least(
@@ -150,7 +152,7 @@ function least(among: readonly Endpoint[], of: (endpoint: Endpoint) => number): 
   return among.filter((endpoint) => of(endpoint) === lowest);
 }
 
-for (const [name, rule] of Object.entries(RULES) as [BalancerName, typeof RULES.sticky & {}][]) {
+for (const [name, rule] of Object.entries(RULES) as [BalancerName, Rule][]) {
   test(`${name} chooses what a search through all of them finds`, () => {
     fc.assert(fc.property(
       fc.array(fc.oneof({ weight: 6, arbitrary: plain }, weigh), LENGTH),
