@@ -33,6 +33,12 @@ export interface PoolEvents {
   release: ConnectionEvent & { readonly heldMs: number; readonly kept: boolean };
   /** A connection has left the maps. */
   evict: ConnectionEvent & { readonly reason: EvictReason; readonly error?: Error };
+  /** The resolver gives a host other addresses than before. */
+  addresses: {
+    readonly host: string;
+    readonly added: readonly string[];
+    readonly removed: readonly string[];
+  };
   /** An address of a host has failed too often: it is left alone for a while. */
   eject: {
     readonly host: string;

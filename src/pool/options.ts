@@ -8,7 +8,9 @@ import { checkNames, checkNumber, describe } from "../core/check.ts";
 import { type Clock, systemClock } from "../core/clock.ts";
 import type { Dialer, TlsOptions } from "../core/dialer.ts";
 import { AccessList, type AccessRules } from "../hosts/access.ts";
+import { type Balancer, checkBalancer } from "../hosts/balancer.ts";
 import type { Resolver } from "../hosts/resolver.ts";
+import { type CheckedHostOptions, type HostOptions, readHosts } from "./host_options.ts";
 
 /** Options of a pool. A bad value is a `TypeError` or `RangeError` when the pool is made. */
 export interface PoolOptions {
@@ -22,6 +24,15 @@ export interface PoolOptions {
   readonly tls?: TlsOptions;
   /** Which addresses may be used, whatever host or caller they are for; all of them by default. */
   readonly access?: AccessRules;
+  /**
+   * How one of a host's addresses is chosen, for a lease and for a dial: one of the balancers by
+   * name, or a function of one's own.
+   *
+   * @default {"p2cEwma"}
+   */
+  readonly balancer?: Balancer;
+  /** What holds for single hosts. */
+  readonly hosts?: { readonly [host: string]: HostOptions };
   /** Where time and chance come from. */
   readonly clock?: Clock;
   /**
@@ -180,8 +191,9 @@ export interface PoolOptions {
 
 /** Every option, with its default where it was left out. */
 export type ResolvedPoolOptions =
-  & Required<Omit<PoolOptions, "plainDialer">>
-  & Pick<PoolOptions, "plainDialer">;
+  & Required<Omit<PoolOptions, "plainDialer" | "hosts">>
+  & { readonly plainDialer: Dialer | undefined }
+  & { readonly hosts: ReadonlyMap<string, CheckedHostOptions> };
 
 interface NumberOption {
   readonly fallback: number;
@@ -190,7 +202,7 @@ interface NumberOption {
   readonly whole?: boolean;
 }
 
-const NUMBERS: { readonly [name: string]: NumberOption } = {
+const NUMBERS = {
   maxConnections: { fallback: 256, min: 1, whole: true },
   maxConnectionsPerHost: { fallback: 64, min: 1, whole: true },
   maxConnectionsPerIp: { fallback: 10, min: 1, whole: true },
@@ -215,9 +227,20 @@ const NUMBERS: { readonly [name: string]: NumberOption } = {
   ejectionMs: { fallback: 30_000, min: 1 },
   maxEjectionMs: { fallback: 300_000, min: 1 },
   slowStartMs: { fallback: 30_000, min: 0 },
-};
+} satisfies { readonly [name: string]: NumberOption };
 
-const OBJECTS = ["access", "dialer", "plainDialer", "resolver", "tls", "clock"];
+type Numbers = { [Name in keyof typeof NUMBERS]: number };
+
+const OBJECTS = [
+  "access",
+  "balancer",
+  "hosts",
+  "dialer",
+  "plainDialer",
+  "resolver",
+  "tls",
+  "clock",
+];
 
 /**
  * Checks a pool's options, and fills in the defaults.
@@ -238,16 +261,32 @@ export function resolvePoolOptions(options: PoolOptions): ResolvedPoolOptions {
   }
   // Thrown here, before anything is begun.
   new AccessList(access);
-  const numbers: { [name: string]: number } = {};
-  for (const [name, { fallback, ...bounds }] of Object.entries(NUMBERS)) {
-    const given = options[name as keyof PoolOptions];
-    numbers[name] = given === undefined ? fallback : checkNumber(name, given, bounds);
-  }
-  const { dnsMaxTtlMs = 0, dnsMinTtlMs = 0 } = numbers;
+  const numbers = readNumbers(options);
+  const { dnsMaxTtlMs, dnsMinTtlMs } = numbers;
   if (dnsMinTtlMs > dnsMaxTtlMs) {
     throw new RangeError(
       `dnsMinTtlMs must be at most dnsMaxTtlMs, which is ${dnsMaxTtlMs}, got ${dnsMinTtlMs}`,
     );
   }
-  return { access, dialer, plainDialer, resolver, tls, clock, ...numbers } as ResolvedPoolOptions;
+  const balancer = checkBalancer("balancer", options.balancer ?? "p2cEwma");
+  const hosts = readHosts(options.hosts ?? {}, numbers.maxConnectionsPerHost);
+  return {
+    access,
+    balancer,
+    hosts,
+    dialer,
+    plainDialer,
+    resolver,
+    tls,
+    clock,
+    ...numbers,
+  };
+}
+
+function readNumbers(options: PoolOptions): Numbers {
+  const numbers = Object.entries<NumberOption>(NUMBERS).map(([name, { fallback, ...bounds }]) => {
+    const given = options[name as keyof Numbers];
+    return [name, given === undefined ? fallback : checkNumber(name, given, bounds)];
+  });
+  return Object.fromEntries(numbers) as Numbers;
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Host, parseHost } from "../core/address.ts";
+import { type Address, type Host, parseHost } from "../core/address.ts";
 import { checkNames, checkNumber, describe } from "../core/check.ts";
 import type { Clock, Timer } from "../core/clock.ts";
 import type { TlsOptions } from "../core/dialer.ts";
@@ -14,14 +14,16 @@ import { RwLock } from "../core/lock.ts";
 import { Wait } from "../core/wait.ts";
 import type { AccessRules } from "../hosts/access.ts";
 import { Admission } from "../hosts/admission.ts";
+import { pickerFor } from "../hosts/balancer.ts";
 import type { Block, BlockOptions } from "../hosts/block_list.ts";
-import { HostDirectory } from "../hosts/directory.ts";
+import { type AddressChange, HostDirectory } from "../hosts/directory.ts";
 import { AddressHealth } from "../hosts/health.ts";
 import type { Connection } from "../map/connection.ts";
 import type { Endpoint } from "../map/endpoint.ts";
 import { ConnectionManager, type EvictReason } from "../map/manager.ts";
 import { type AddressChoice, AddressFilter, StickyFilter } from "./address_filter.ts";
 import type { PoolEvents } from "./events.ts";
+import type { CheckedHostOptions } from "./host_options.ts";
 import { Lease } from "./lease.ts";
 import { type PoolOptions, type ResolvedPoolOptions, resolvePoolOptions } from "./options.ts";
 import { HostQueue } from "./queue.ts";
@@ -132,6 +134,8 @@ export class ConnectionPool implements AsyncDisposable {
       defaultTtlMs: this.#options.dnsRefreshIntervalMs,
       staleMs: this.#options.dnsStaleMs,
       timeoutMs: this.#options.dnsTimeoutMs,
+      fixed: fixedAddresses(this.#options.hosts),
+      onChange: (host, change) => this.#onAddresses(host, change),
     });
     this.#health = new AddressHealth(this.#clock, this.#options, {
       onEject: ({ address, lane }, reason, forMs) =>
@@ -391,21 +395,19 @@ export class ConnectionPool implements AsyncDisposable {
     return this.#spellings.get(host) ?? this.#spell(host);
   }
 
-  #filter({ host, lane }: HostQueue, options: AcquireOptions): AddressFilter | undefined {
+  #filter(queue: HostQueue, options: AcquireOptions): AddressFilter | undefined {
     checkNames("acquire()", options, ACQUIRE_OPTIONS);
     const { exclude, ip, sticky } = options;
     if (sticky === undefined) {
       return ip === undefined && exclude === undefined
         ? undefined
-        : new AddressFilter(host, options);
+        : new AddressFilter(queue.host, options);
     }
     if (typeof sticky !== "string") {
       throw new TypeError(`sticky must be a text, got ${describe(sticky)}`);
     }
     if (ip !== undefined) throw new TypeError("Only one of ip and sticky can choose the machine");
-    const filter = new StickyFilter(host, sticky, exclude);
-    filter.widen(lane);
-    return filter;
+    return new StickyFilter(queue, sticky, exclude);
   }
 
   /** Reads a host once for each spelling. */
@@ -416,15 +418,22 @@ export class ConnectionPool implements AsyncDisposable {
     return queue;
   }
 
-  #queue(host: Host, profile: TlsProfile = this.#profiles.default): HostQueue {
+  #queue(host: Host, profile: TlsProfile = this.#profileOf(host)): HostQueue {
     const key = `${host.text} ${profile.name}`;
     let queue = this.#queues.get(key);
     if (!queue) {
-      const lane = this.manager.openLane(host.text, profile.name);
+      const balancer = this.#options.hosts.get(host.text)?.balancer ?? this.#options.balancer;
+      const lane = this.manager.openLane(host.text, profile.name, pickerFor(balancer));
       this.#queues.set(key, queue = new HostQueue(host, profile, lane, this.#takeBack));
       this.#directory.use(host);
     }
     return queue;
+  }
+
+  /** The TLS profile of a host where a caller asks for none. */
+  #profileOf(host: Host): TlsProfile {
+    const tls = this.#options.hosts.get(host.text)?.tls;
+    return tls ? this.#profiles.of(tls) : this.#profiles.default;
   }
 
   #acquire(
@@ -481,7 +490,7 @@ export class ConnectionPool implements AsyncDisposable {
     const host = queue.host.text;
     const situation = `${accountant.ofHost(host)} connections open or being dialled, `
       + `${queue.waiters.size} more callers waiting; limits: `
-      + `${accountant.limits.maxConnectionsPerHost} a host, ${accountant.limits.maxConnections} in all`;
+      + `${accountant.limitOf(host)} a host, ${accountant.limits.maxConnections} in all`;
     const cause = [...waiter.failures.values()].at(-1);
     return new AcquireTimeoutError(
       host,
@@ -597,6 +606,20 @@ export class ConnectionPool implements AsyncDisposable {
     this.#scheduler.roomCame();
   }
 
+  #onAddresses(host: Host, { added, removed }: AddressChange): void {
+    if (this.#closing) return;
+    for (const queue of this.#queues.values()) {
+      if (queue.host.text === host.text) this.#scheduler.addressesChanged(queue);
+    }
+    if (!this.#events.wants("addresses")) return;
+    const texts = (addresses: readonly Address[]) => addresses.map(({ text }) => text);
+    this.#events.emit("addresses", {
+      host: host.text,
+      added: texts(added),
+      removed: texts(removed),
+    });
+  }
+
   /** Uses what may be used from now on, and nothing else. */
   #onAdmission(): void {
     if (this.#closing) return;
@@ -652,4 +675,12 @@ export class ConnectionPool implements AsyncDisposable {
     await closed;
     this.#events.emit("closed", { graceMs });
   }
+}
+
+function fixedAddresses(
+  hosts: ReadonlyMap<string, CheckedHostOptions>,
+): Map<string, readonly Address[]> {
+  const fixed = new Map<string, readonly Address[]>();
+  for (const [host, { addresses }] of hosts) if (addresses) fixed.set(host, addresses);
+  return fixed;
 }

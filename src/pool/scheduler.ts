@@ -22,6 +22,7 @@ import type { Endpoint } from "../map/endpoint.ts";
 import type { ConnectionManager } from "../map/manager.ts";
 import { chooseDial } from "./dial_choice.ts";
 import type { PoolEvents } from "./events.ts";
+import { weightOf } from "./host_options.ts";
 import type { ResolvedPoolOptions } from "./options.ts";
 import type { Dial, HostQueue } from "./queue.ts";
 import { PLAIN } from "./tls_profiles.ts";
@@ -198,6 +199,15 @@ export class DialScheduler {
     this.#recheckAt(queue, this.#clock.now() + pauseMs);
   }
 
+  /** Tells a queue's lane which addresses its host has now, the resolver having given others. */
+  addressesChanged(queue: HostQueue): void {
+    const known = this.#parts.directory.known(queue.host);
+    this.#tell(queue, known ?? []);
+    // The last good answer has grown too old: nothing is known any more.
+    if (!known) queue.toldAddresses = undefined;
+    this.wake(queue);
+  }
+
   /** Tells every queue's lane again which of its host's addresses it may use. */
   retell(queues: Iterable<HostQueue>): void {
     for (const queue of queues) {
@@ -216,6 +226,7 @@ export class DialScheduler {
     if (known === told || (queue.host.isLiteral && told && told.length > 0)) return;
     const { admission, health, manager, options } = this.#parts;
     const { lane } = queue;
+    const configured = options.hosts.get(queue.host.text);
     const isFirst = told === undefined;
     queue.toldAddresses = known;
     const admitted = new Set<string>();
@@ -225,6 +236,7 @@ export class DialScheduler {
       const endpoint = lane.endpoint(address);
       if (endpoint.member) continue;
       if (!isFirst) endpoint.startSlowly(this.#clock.now(), options.slowStartMs);
+      if (configured) endpoint.weight = weightOf(configured, address);
       lane.setMember(endpoint, true);
       if (endpoint.standing === "gone") lane.setStanding(endpoint, "good");
       health.enter(endpoint);
@@ -547,7 +559,7 @@ export class DialScheduler {
     waiter.failures.set(endpoint.address.text, error);
     const isFailed = ({ address }: Endpoint) => waiter.failures.has(address.text);
     if (!waiter.filter && waiter.failures.size < lane.memberCount) return;
-    do if (!waiter.candidates(lane).every(isFailed)) return; while (waiter.filter?.widen(lane));
+    do if (!waiter.candidates(lane).every(isFailed)) return; while (waiter.filter?.widen());
     waiter.lastDialBefore = this.dialCount;
     if (this.#mayComeBack(queue, waiter)) {
       waiter.rounds++;

@@ -164,7 +164,11 @@ for (const [name, rule] of Object.entries(RULES) as [BalancerName, Rule][]) {
           if (step.kind === "pick" && expected.length > 0) {
             const accepted = [...model.members].filter((_, index) => index % 3 === 0);
             const texts = new Set(accepted.map(({ address }) => address.text));
-            const among = picker.pickAccepted?.(clock.now(), random, ({ address }) => texts.has(address.text));
+            const among = picker.pickAccepted?.(
+              clock.now(),
+              random,
+              ({ address }) => texts.has(address.text),
+            );
             assert(rule(accepted).includes(among!), `${among?.address.text} among the accepted`);
           }
           const picked = model.step(step);
