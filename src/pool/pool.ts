@@ -52,9 +52,12 @@ export interface AcquireOptions extends AddressChoice {
 
 /** How a host is warmed. */
 export interface WarmOptions {
-  /** How many connections to keep open, spread over the host's addresses; 0 lets them go again. */
-  readonly connections: number;
-  /** Ends the wait; the dials go on. */
+  /**
+   * How many connections to keep open, spread over the host's addresses; 0 lets them go again. The
+   * host's `minIdle` where it is left out.
+   */
+  readonly connections?: number | undefined;
+  /** Ends the warm-up: the host is kept as warm as before. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -107,7 +110,7 @@ export class ConnectionPool implements AsyncDisposable {
   #closing: Promise<void> | undefined;
 
   /**
-   * Makes a pool. It dials nothing until it is asked to.
+   * Makes a pool. It dials nothing until it is asked to, but for hosts that have a `minIdle`.
    *
    * @throws {TypeError | RangeError} An option is unknown, or not valid
    */
@@ -160,6 +163,10 @@ export class ConnectionPool implements AsyncDisposable {
     });
     // A dialer that could not be loaded is each dial's error, not the program's.
     if ("then" in this.#options.dialer) this.#options.dialer.catch(() => {});
+    for (const { host, maxConnections, minIdle } of this.#options.hosts.values()) {
+      if (maxConnections) this.manager.accountant.setLimit(host.text, maxConnections);
+      if (minIdle > 0) this.#keepWarm(this.#queue(host), minIdle);
+    }
     this.#maintain();
   }
 
@@ -205,38 +212,58 @@ export class ConnectionPool implements AsyncDisposable {
     return connection && this.#lease(queue, connection, 0);
   }
 
+  /** Waits until every host that has a `minIdle` has as many connections. */
+  warm(): Promise<WarmResult[]>;
   /**
    * Opens connections to a host ahead of need, spread over its addresses, and keeps as many open
-   * from then on: what is lost is dialled again, and idle cleanup leaves them.
+   * from then on: what is lost is dialled again, what grows old is replaced before it ends, and
+   * idle cleanup leaves them. The event `warm` tells how far it has come.
    *
    * @returns How many are open, and what failed: fewer than asked for where a limit or a failing
    * address stands in the way
    * @throws {HostUnavailableError} None could be opened
    * @throws {ResolveError} The host's addresses could not be found
    * @throws {ClosedError} The pool is closing, or closed
-   * @throws The signal's reason, when it aborts first
+   * @throws The signal's reason, when it aborts first: the host is kept as warm as before
    */
-  async warm(host: string, options: WarmOptions): Promise<WarmResult> {
+  warm(host: string, options?: WarmOptions): Promise<WarmResult>;
+  async warm(host?: string, options: WarmOptions = {}): Promise<WarmResult | WarmResult[]> {
     if (this.#closing) throw new ClosedError("pool");
+    if (host === undefined) {
+      const kept = [...this.#options.hosts.values()].filter(({ minIdle }) => minIdle > 0);
+      return await Promise.all(kept.map(({ host }) => this.#warm(this.#queue(host), {})));
+    }
+    return await this.#warm(this.#queue(parseHost(host)), options);
+  }
+
+  async #warm(queue: HostQueue, options: WarmOptions): Promise<WarmResult> {
     checkNames("warm()", options, ["connections", "signal"]);
-    const { maxConnectionsPerHost } = this.#options;
-    const bounds = { min: 0, max: maxConnectionsPerHost, whole: true };
-    const connections = checkNumber("connections", options.connections, bounds);
+    const host = queue.host.text;
+    const { connections = this.#options.hosts.get(host)?.minIdle } = options;
+    const bounds = { min: 0, max: this.manager.accountant.limitOf(host), whole: true };
+    const target = checkNumber("connections", connections, bounds);
     options.signal?.throwIfAborted();
-    const queue = this.#queue(parseHost(host));
-    queue.warmTarget = connections;
-    this.manager.setMinimum(queue.host.text, connections);
+    const before = queue.warmTarget;
+    this.#keepWarm(queue, target);
     const wait: Wait<WarmResult> = new Wait(
       this.#clock,
       { signal: options.signal },
-      () => queue.warmUps.delete(warmUp),
+      () => {
+        queue.warmUps.delete(warmUp);
+        if (queue.warmTarget === target) this.#keepWarm(queue, before);
+      },
       () => new ClosedError("pool"),
     );
-    const warmUp = new WarmUp(queue.host.text, connections, this.#options.maxRetries, wait);
-    if (connections === 0) warmUp.settle(this.manager.getConnectionsForHost(host).length);
+    const warmUp = new WarmUp(host, target, this.#options.maxRetries, wait);
+    if (target === 0) warmUp.settle(this.manager.getConnectionsForHost(host).length);
     else queue.warmUps.add(warmUp);
-    this.#scheduler.wake(queue);
     return await wait.promise;
+  }
+
+  #keepWarm(queue: HostQueue, connections: number): void {
+    queue.warmTarget = connections;
+    this.manager.setMinimum(queue.host.text, connections);
+    this.#scheduler.wake(queue);
   }
 
   /**
@@ -257,8 +284,7 @@ export class ConnectionPool implements AsyncDisposable {
     const drained = [...this.manager.connections()].filter(concerns);
     for (const queue of this.#queues.values()) {
       if (queue.host.text !== host.text) continue;
-      queue.warmTarget = 0;
-      this.manager.setMinimum(host.text, 0);
+      this.#keepWarm(queue, 0);
     }
     this.#scheduler.disown(({ endpoint: { address }, queue }) =>
       concerns({ host: queue.host.text, address: address.text, ip: address.ip })
@@ -360,7 +386,15 @@ export class ConnectionPool implements AsyncDisposable {
       dials: this.#scheduler.dialCount,
       dialErrors: this.#scheduler.dialErrorCount,
       evicted: { ...this.#evicted },
-      hosts: hostStats(this.manager, this.#queues.values(), this.#directory),
+      blocks: this.#admission.blocks,
+      hosts: hostStats({
+        manager: this.manager,
+        directory: this.#directory,
+        health: this.#health,
+        admission: this.#admission,
+        queues: this.#queues.values(),
+        now: this.#clock.now(),
+      }),
     };
   }
 

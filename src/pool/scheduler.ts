@@ -27,7 +27,7 @@ import type { ResolvedPoolOptions } from "./options.ts";
 import type { Dial, HostQueue } from "./queue.ts";
 import { PLAIN } from "./tls_profiles.ts";
 import type { Waiter } from "./waiter.ts";
-import { dialToWarm } from "./warm_plan.ts";
+import { countFresh, dialToWarm } from "./warm_plan.ts";
 
 /** What the scheduler works with, all of it the pool's. */
 export interface SchedulerParts {
@@ -384,31 +384,29 @@ export class DialScheduler {
 
   /** Dials what is missing of a warm target, and ends the waits for it that need not go on. */
   #dialToWarm(queue: HostQueue): void {
+    const { events, manager } = this.#parts;
     const now = this.#clock.now();
-    const counts = new Map<Endpoint, number>();
-    let open = 0;
-    for (const endpoint of queue.lane.endpoints.values()) {
-      if (!endpoint.member) continue;
-      counts.set(endpoint, endpoint.connections.size);
-      open += endpoint.connections.size;
-    }
-    for (const { endpoint } of queue.promisingDials()) {
-      const count = counts.get(endpoint);
-      if (count !== undefined) counts.set(endpoint, count + 1);
-    }
+    const census = countFresh(queue, now, (connection) => manager.endsAt(connection));
+    const { counts, open } = census;
     const mayDial = (endpoint: Endpoint) =>
       this.#mayDial(queue) && !queue.isSlow(endpoint) && endpoint.dueAt <= now
       && this.#hasRoom(queue, endpoint);
     const warmth = { target: queue.warmTarget, counts, mayDial };
     const short = dialToWarm(warmth, (endpoint) => void this.#dial(queue, endpoint));
     const due = short > 0 ? nextDue(counts.keys(), now) : Infinity;
-    if (due < Infinity) this.#recheckAt(queue, due);
+    const next = Math.min(due, census.freshUntil);
+    if (next < Infinity) this.#recheckAt(queue, next);
     // Too many dials are under way: it goes on when one of them has ended.
     const crowded = short > 0 && !this.#mayDial(queue);
     if (crowded) this.#starve(queue);
     for (const warmUp of queue.warmUps) {
+      const { target } = warmUp;
+      const done = Math.min(open, target);
+      if (warmUp.progress(done) && events.wants("warm")) {
+        events.emit("warm", { host: queue.host.text, done, total: target });
+      }
       const goesOn = crowded || queue.dials.size > 0 || (due < Infinity && warmUp.retry());
-      if (open < warmUp.target && goesOn) continue;
+      if (open < target && goesOn) continue;
       queue.warmUps.delete(warmUp);
       warmUp.settle(open);
     }
