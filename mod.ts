@@ -75,7 +75,15 @@ export type { ListenOptions } from "./src/core/events.ts";
 export { LockGuard, type LockMode, RwLock } from "./src/core/lock.ts";
 export type { WaitOptions } from "./src/core/wait.ts";
 export type { AccessRules } from "./src/hosts/access.ts";
-export type { Block } from "./src/hosts/block_list.ts";
+export type {
+  Balancer,
+  BalancerCandidate,
+  BalancerFunction,
+  BalancerName,
+} from "./src/hosts/balancer.ts";
+export type { Block, BlockOptions } from "./src/hosts/block_list.ts";
+export type { HostInfo } from "./src/hosts/directory.ts";
+export type { EndpointHealth, FailureKind, Verdict } from "./src/hosts/health.ts";
 export { type Resolution, type Resolver, staticResolver } from "./src/hosts/resolver.ts";
 export type { HeaderField } from "./src/http/codec/field_check.ts";
 export type { ResponseLimits } from "./src/http/codec/limits.ts";
@@ -97,6 +105,7 @@ export {
   type ConnectionState,
   type ConnectionStats,
 } from "./src/map/connection.ts";
+export type { Standing } from "./src/map/endpoint.ts";
 export {
   ConnectionManager,
   type ConnectionManagerOptions,
@@ -106,6 +115,7 @@ export {
 } from "./src/map/manager.ts";
 export type { AddressChoice } from "./src/pool/address_filter.ts";
 export type { ConnectionEvent, PoolEvents } from "./src/pool/events.ts";
+export type { HostOptions } from "./src/pool/host_options.ts";
 export { Lease, type ReleaseOptions } from "./src/pool/lease.ts";
 export type { PoolOptions } from "./src/pool/options.ts";
 export {

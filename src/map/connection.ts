@@ -120,7 +120,11 @@ export class Connection {
   healthy = true;
   /** How long its server is known to keep it while unused, in milliseconds. */
   serverIdleMs: number = Infinity;
-  /** The endpoint that it belongs to, once it is in the maps. The maps' to set. */
+  /**
+   * The endpoint that it belongs to, once it is in the maps. The maps' to set.
+   *
+   * @internal
+   */
   endpoint: Endpoint | undefined = undefined;
   /** What the protocol that is spoken on it keeps with it. */
   session: unknown = undefined;

@@ -109,22 +109,20 @@ export class Endpoint {
   }
 
   /**
-   * Notes how long its server took, in milliseconds. A slower answer than expected counts at once,
+   * Notes how long its server took, in milliseconds. A slower answer than before counts at once,
    * faster ones little by little (after the "peak EWMA" of Twitter's Finagle).
    */
   noteLatency(ms: number, now: number): void {
-    const expected = this.latencyMs(now);
-    const elapsed = Math.max(0, now - this.#latencyAt);
-    const kept = Math.exp(-elapsed / LATENCY_DECAY_MS);
-    this.#latencyMs = ms > expected ? ms : expected * kept + ms * (1 - kept);
+    if (ms < this.#latencyMs) {
+      const kept = decay(now - this.#latencyAt);
+      this.#latencyMs = this.#latencyMs * kept + ms * (1 - kept);
+    } else this.#latencyMs = ms;
     this.#latencyAt = now;
   }
 
   /** How long its server is expected to take, in milliseconds; 0 where nothing is known. */
   latencyMs(now: number): number {
-    if (this.#latencyMs === 0) return 0;
-    const elapsed = now - this.#latencyAt;
-    return elapsed > 0 ? this.#latencyMs * Math.exp(-elapsed / LATENCY_DECAY_MS) : this.#latencyMs;
+    return this.#latencyMs * decay(now - this.#latencyAt);
   }
 
   /** Lets its load grow from a tenth to all of its share, over a time in milliseconds. */
@@ -141,4 +139,13 @@ export class Endpoint {
     this.#slowStartMs = 0;
     return 1;
   }
+}
+
+/** How much of what was seen so many milliseconds ago counts still. */
+function decay(elapsedMs: number): number {
+  if (elapsedMs <= 0) return 1;
+  // For so short a time a straight line does, and costs less.
+  return elapsedMs < LATENCY_DECAY_MS / 100
+    ? 1 - elapsedMs / LATENCY_DECAY_MS
+    : Math.exp(-elapsedMs / LATENCY_DECAY_MS);
 }
