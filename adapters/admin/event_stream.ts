@@ -48,6 +48,7 @@ class EventStream implements Follower {
   #leave: () => void = () => {};
   #heartbeat: Timer | undefined;
   #pending: string[] = [];
+  /** How much waits, what was kept for the client from before not counted. */
   #pendingLength = 0;
   /** The latest figures, where they have not been sent: none but the latest is of use. */
   #stats = "";
@@ -63,10 +64,8 @@ class EventStream implements Follower {
 
   readonly onEvent = (message: string): void => {
     if (this.#ending) return;
-    if (this.#pendingLength + message.length <= MAX_PENDING) {
-      this.#push(message);
-      return;
-    }
+    this.#pendingLength += message.length;
+    if (this.#pendingLength <= MAX_PENDING) return this.#push(message);
     // What was kept for it stays in the log: it may come back for that.
     this.#drop(": This client reads too slowly, and is let go\n\n");
     this.#end();
@@ -130,7 +129,6 @@ class EventStream implements Follower {
 
   #push(message: string): void {
     this.#pending.push(message);
-    this.#pendingLength += message.length;
     this.#wake?.();
   }
 
