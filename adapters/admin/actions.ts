@@ -93,7 +93,11 @@ export const ACTIONS: readonly Action[] = [
     body: body(
       {
         ip: IP,
-        forMs: whole("For how many milliseconds; until it is unblocked, if left out", 1, CENTURY_MS),
+        forMs: whole(
+          "For how many milliseconds; until it is unblocked, if left out",
+          1,
+          CENTURY_MS,
+        ),
         reason: text("Why", 500),
       },
       ["ip"],
@@ -129,10 +133,9 @@ export const ACTIONS: readonly Action[] = [
       minProperties: 1,
     },
     answer: { limits: ref("Limits") },
-    target: (limits) =>
-      Object.entries(limits).map(([name, value]) => `${name}=${value}`).join(" "),
+    target: (limits) => Object.entries(limits).map(([name, value]) => `${name}=${value}`).join(" "),
     run(pool, limits) {
-      const limited: LimitedPool = pool;
+      const limited: ConnectionPool & LimitedPool = pool;
       if (!limited.setLimits) throw new Refusal(409, "The limits of this pool cannot be changed");
       limited.setLimits(limits as Partial<ConnectionLimits>);
       return { limits: { ...pool.manager.accountant.limits } };

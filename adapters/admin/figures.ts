@@ -7,6 +7,7 @@
 import { parseAddress } from "../../src/core/address.ts";
 import { type Block, withItsPort } from "../../src/hosts/block_list.ts";
 import type { Connection } from "../../src/map/connection.ts";
+import type { ConnectionManager } from "../../src/map/manager.ts";
 import type { ConnectionPool } from "../../src/pool/pool.ts";
 import type { AddressStats, PoolStats } from "../../src/pool/stats.ts";
 
@@ -44,7 +45,7 @@ export function byAddress({ blocks, hosts }: PoolStats): MachineStats[] {
 
 /** A connection by its number. */
 export function connectionById(pool: ConnectionPool, id: number): Connection | undefined {
-  const manager: NumberedConnections = pool.manager;
+  const manager: ConnectionManager & NumberedConnections = pool.manager;
   if (manager.getConnectionById) return manager.getConnectionById(id);
   for (const connection of pool.manager.connections()) {
     if (connection.id === id) return connection;
@@ -61,4 +62,3 @@ export function isAvailable({ hosts }: PoolStats, host: string): boolean {
   const stats = Object.hasOwn(hosts, host) ? hosts[host] : undefined;
   return Object.values(stats?.addresses ?? {}).some(({ standing }) => standing === "good");
 }
-

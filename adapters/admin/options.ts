@@ -101,7 +101,9 @@ export function readPools(pools: ConnectionPool | NamedPools): Map<string, Conne
   for (const [name, pool] of named) {
     if (!/^\w[\w.-]{0,63}$/.test(name)) {
       throw new TypeError(
-        `The pool's name ${JSON.stringify(name)} must be of letters, digits and _.-, 64 at the most`,
+        `The pool's name ${
+          JSON.stringify(name)
+        } must be of letters, digits and _.-, 64 at the most`,
       );
     }
     if (!isPool(pool)) throw new TypeError(`The pool "${name}" must be one, got ${describe(pool)}`);
@@ -170,7 +172,9 @@ function readRequired(
   const byPool = Array.isArray(given) ? [[only, given]] as const : Object.entries(given);
   return new Map(byPool.map(([name, hosts]) => {
     if (!pools.has(name)) {
-      throw new TypeError(`requiredHosts names the pool ${JSON.stringify(name)}, which is not there`);
+      throw new TypeError(
+        `requiredHosts names the pool ${JSON.stringify(name)}, which is not there`,
+      );
     }
     if (!Array.isArray(hosts)) {
       throw new TypeError(`requiredHosts must be a list of hosts, got ${describe(hosts)}`);

@@ -46,7 +46,7 @@ export function replyRefusal({ code, headers, message, status }: Refusal): Respo
 /** Makes the answer that an error gets. One that brings its own answer, as Hono's do, gets that. */
 export function replyError(error: unknown): Response {
   return error instanceof Error && "getResponse" in error && typeof error.getResponse === "function"
-    ? error.getResponse()
+    ? strict(error.getResponse())
     : replyRefusal(refusalOf(error));
 }
 
