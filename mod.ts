@@ -75,7 +75,7 @@ export type { ListenOptions } from "./src/core/events.ts";
 export { LockGuard, type LockMode, RwLock } from "./src/core/lock.ts";
 export type { WaitOptions } from "./src/core/wait.ts";
 export type { AccessRules } from "./src/hosts/access.ts";
-export type { Block } from "./src/hosts/block_list.ts";
+export type { Block, BlockOptions } from "./src/hosts/block_list.ts";
 export { type Resolution, type Resolver, staticResolver } from "./src/hosts/resolver.ts";
 export type { HeaderField } from "./src/http/codec/field_check.ts";
 export type { ResponseLimits } from "./src/http/codec/limits.ts";
@@ -106,6 +106,7 @@ export {
 } from "./src/map/manager.ts";
 export type { AddressChoice } from "./src/pool/address_filter.ts";
 export type { ConnectionEvent, PoolEvents } from "./src/pool/events.ts";
+export type { CheckAnswer, CheckKind, HealthCheck, HttpCheck } from "./src/pool/health_check.ts";
 export { Lease, type ReleaseOptions } from "./src/pool/lease.ts";
 export type { PoolOptions } from "./src/pool/options.ts";
 export {

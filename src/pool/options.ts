@@ -9,6 +9,7 @@ import { type Clock, systemClock } from "../core/clock.ts";
 import type { Dialer, TlsOptions } from "../core/dialer.ts";
 import { AccessList, type AccessRules } from "../hosts/access.ts";
 import type { Resolver } from "../hosts/resolver.ts";
+import { type HealthCheck, readHealthCheck } from "./health_check.ts";
 
 /** Options of a pool. A bad value is a `TypeError` or `RangeError` when the pool is made. */
 export interface PoolOptions {
@@ -176,12 +177,48 @@ export interface PoolOptions {
    * @default {30_000}
    */
   readonly slowStartMs?: number;
+  /**
+   * How the addresses of hosts in use are checked, so that no caller finds out first how they are:
+   * `"connect"`, `"tls"`, or a request such as `{ path: "/healthz" }`; none by default. In use is
+   * a host that is kept warm, or was used within `idleTimeoutMs`, or the interval where that is more.
+   */
+  readonly healthCheck?: HealthCheck | undefined;
+  /**
+   * How often each address is checked that has not answered a request meanwhile, in milliseconds,
+   * less up to a quarter at random.
+   *
+   * @default {30_000}
+   */
+  readonly healthCheckIntervalMs?: number;
+  /**
+   * How often an address is tested that is blocked until it does well, in milliseconds, less up to
+   * a quarter at random: as `healthCheck` says, or else by a handshake.
+   *
+   * @default {60_000}
+   */
+  readonly blocklistCheckIntervalMs?: number;
+  /**
+   * How long one check may take, in milliseconds.
+   *
+   * @default {5_000}
+   */
+  readonly testTimeoutMs?: number;
+  /**
+   * How many checks may be under way in all.
+   *
+   * @default {8}
+   */
+  readonly maxConcurrentChecks?: number;
+  /** Opens TCP without TLS for checks of kind `"connect"`, which need it, and for nothing else. */
+  readonly connectDialer?: Dialer | Promise<Dialer> | undefined;
 }
+
+type Optional = "connectDialer" | "healthCheck" | "plainDialer";
 
 /** Every option, with its default where it was left out. */
 export type ResolvedPoolOptions =
-  & Required<Omit<PoolOptions, "plainDialer">>
-  & Pick<PoolOptions, "plainDialer">;
+  & Required<Omit<PoolOptions, Optional>>
+  & Pick<PoolOptions, Optional>;
 
 interface NumberOption {
   readonly fallback: number;
@@ -215,9 +252,22 @@ const NUMBERS: { readonly [name: string]: NumberOption } = {
   ejectionMs: { fallback: 30_000, min: 1 },
   maxEjectionMs: { fallback: 300_000, min: 1 },
   slowStartMs: { fallback: 30_000, min: 0 },
+  healthCheckIntervalMs: { fallback: 30_000, min: 1 },
+  blocklistCheckIntervalMs: { fallback: 60_000, min: 1 },
+  testTimeoutMs: { fallback: 5_000, min: 1 },
+  maxConcurrentChecks: { fallback: 8, min: 1, whole: true },
 };
 
-const OBJECTS = ["access", "dialer", "plainDialer", "resolver", "tls", "clock"];
+const OBJECTS = [
+  "access",
+  "dialer",
+  "plainDialer",
+  "connectDialer",
+  "resolver",
+  "tls",
+  "clock",
+  "healthCheck",
+];
 
 /**
  * Checks a pool's options, and fills in the defaults.
@@ -227,8 +277,16 @@ const OBJECTS = ["access", "dialer", "plainDialer", "resolver", "tls", "clock"];
 export function resolvePoolOptions(options: PoolOptions): ResolvedPoolOptions {
   checkNames("createPool()", options, [...OBJECTS, ...Object.keys(NUMBERS)]);
   const { access = {}, clock = systemClock, dialer, plainDialer, resolver, tls = {} } = options;
-  if (typeof dialer !== "object" || dialer === null || !("dial" in dialer || "then" in dialer)) {
-    throw new TypeError(`dialer must be a Dialer, got ${describe(dialer)}`);
+  const { connectDialer } = options;
+  if (!isDialer(dialer)) throw new TypeError(`dialer must be a Dialer, got ${describe(dialer)}`);
+  if (connectDialer !== undefined && !isDialer(connectDialer)) {
+    throw new TypeError(`connectDialer must be a Dialer, got ${describe(connectDialer)}`);
+  }
+  const healthCheck = readHealthCheck(options.healthCheck);
+  if (healthCheck === "connect" && connectDialer === undefined) {
+    throw new TypeError(
+      "healthCheck \"connect\" needs a connectDialer, which opens TCP without TLS, got none",
+    );
   }
   if (plainDialer !== undefined && typeof plainDialer?.dial !== "function") {
     throw new TypeError(`plainDialer must be a Dialer, got ${describe(plainDialer)}`);
@@ -249,5 +307,19 @@ export function resolvePoolOptions(options: PoolOptions): ResolvedPoolOptions {
       `dnsMinTtlMs must be at most dnsMaxTtlMs, which is ${dnsMaxTtlMs}, got ${dnsMinTtlMs}`,
     );
   }
-  return { access, dialer, plainDialer, resolver, tls, clock, ...numbers } as ResolvedPoolOptions;
+  const objects = {
+    access,
+    dialer,
+    plainDialer,
+    connectDialer,
+    resolver,
+    tls,
+    clock,
+    healthCheck,
+  };
+  return { ...objects, ...numbers } as ResolvedPoolOptions;
+}
+
+function isDialer(value: unknown): boolean {
+  return typeof value === "object" && value !== null && ("dial" in value || "then" in value);
 }
