@@ -259,9 +259,11 @@ export class Prober {
       const kind = kindOf(check);
       events.emit("check", { host: queue.host.text, address: address.text, kind, ok, reason, ms });
     }
-    if (ok && !("lane" in subject) && admission.mayTest(address, subject)) {
-      admission.unblock(subject.ip);
-    }
+    if (!ok || "lane" in subject || !admission.mayTest(address, subject)) return;
+    // What it failed by before it was blocked is forgiven, as where it was not.
+    const endpoint = queue.lane.endpoints.get(address.text);
+    if (endpoint) this.#note(endpoint, probe, check, undefined);
+    admission.unblock(subject.ip);
   }
 
   #note(endpoint: Endpoint, { startedAt }: Probe, check: HealthCheck, error: unknown): void {

@@ -127,8 +127,8 @@ export class DialScheduler {
     const now = this.#clock.now();
     let next: Endpoint | undefined;
     for (const endpoint of lane.endpoints.values()) {
-      const { connections, dialing, dueAt, lastChoice, member } = endpoint;
-      if (!member || connections.size > 0 || dialing > 0 || dueAt > now) continue;
+      const { connections, dialing, dueAt, lastChoice, member, trialAt } = endpoint;
+      if (!member || connections.size > 0 || dialing > 0 || trialAt > now) continue;
       // What is due for a trial goes first, then what was chosen longest ago.
       const isBefore = !next || (dueAt > 0 && next.dueAt === 0)
         || (dueAt > 0 === next.dueAt > 0 && lastChoice < next.lastChoice);

@@ -66,7 +66,10 @@ function world(options: WorldOptions = {}): World {
           const { address } = target;
           asked.push({ address, at: clock.now(), head: new TextDecoder().decode(bytes) });
           const text = answer(address, socket);
-          if (text !== null) socket.receive(new TextEncoder().encode(text));
+          if (text === null) return;
+          const isHead = asked.at(-1)!.head.startsWith("HEAD ");
+          const end = isHead ? text.indexOf("\r\n\r\n") + 4 : text.length;
+          socket.receive(new TextEncoder().encode(text.slice(0, end)));
         },
       },
     }),
@@ -201,7 +204,7 @@ test("A check that takes too long is a failure, and leaves nothing behind", asyn
   hangs = true;
   await it.pass(EVERY + 2_000);
   const [check] = of(it, ONE);
-  assertEquals([check?.ok, check?.ms], [false, 2_000]);
+  assertEquals([check?.ok, Math.floor(check!.ms / 100)], [false, 20]);
   assert(check?.reason.includes("testTimeoutMs"), check?.reason);
   assertEquals(it.endpoint(ONE).standing, "doubtful");
   assertEquals(it.endpoint(TWO).standing, "good");
@@ -273,10 +276,10 @@ test("connect tells of TCP alone: it forgives the machine, and no failure of TLS
   const used: number[] = [];
   await it.pool.warm("a.test", { connections: 2 });
   for (const { lastUsedAt } of it.pool.manager.connections()) used.push(lastUsedAt);
-  assertEquals(it.endpoint(ONE).standing, "doubtful");
+  assert(it.endpoint(ONE).failing);
   await it.pass(2 * EVERY);
   assert(of(it, ONE).every(({ kind, ok, reason }) => kind === "connect" && ok && reason === kind));
-  assertEquals(it.endpoint(ONE).standing, "doubtful");
+  assert(it.endpoint(ONE).failing);
   failure = {};
   connects = { failure: "refused" };
   await it.pool.acquire("a.test", { ip: ONE }).then((lease) => lease.release());
@@ -344,7 +347,8 @@ test("An idle connection that had died unnoticed is no failure of its address", 
     for (const socket of it.dialer.sockets) dead.add(socket);
     while (it.checks.length === 0) await it.pass(50);
     assertEquals(it.checks.map(({ ok }) => ok), [true]);
-    assertEquals(it.checks[0]!.ms, kind === "ends" ? 0 : 2_500);
+    // Half of what it may take goes by before it is given up for another one.
+    assertEquals(Math.floor(it.checks[0]!.ms / 100), kind === "ends" ? 0 : 25);
     assertEquals(it.endpoint(ONE).standing, "good");
   }
 });
@@ -423,6 +427,7 @@ test("A block until the address is well ends with a test that goes well, and slo
     script: ({ address }) => down && address === ONE ? { failure: "refused", phase: "tls" } : {},
   });
   await use(it);
+  await it.pass(1_000);
   const { timers } = it.clock;
   const heard: string[] = [];
   it.pool.on("unblock", ({ ip }) => heard.push(ip));
@@ -463,7 +468,7 @@ test("A host whose every address is blocked until well is remembered, and served
 
 test("Rules, and a block without a test, keep an address from being tested", async () => {
   await using it = world({ idleTimeoutMs: 1_000_000 });
-  await use(it);
+  (await it.pool.acquire("a.test", { ip: TWO })).release();
   const before = it.dialer.dials.length;
   it.pool.block(ONE, { untilWell: true });
   it.pool.block(`${ONE}:443`);
