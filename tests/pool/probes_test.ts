@@ -482,6 +482,64 @@ test("Rules, and a block without a test, keep an address from being tested", asy
   assertEquals(it.checks.map(({ address, ok }) => [address, ok]), [[ONE, true]]);
 });
 
+test("A blocked address is asked over HTTP too, and only a good answer frees it", async () => {
+  let bad = true;
+  await using it = world({
+    healthCheck: { path: "/up" },
+    blocklistCheckIntervalMs: 20_000,
+    idleTimeoutMs: 1_000_000,
+    answer: (address) => bad && address === ONE ? BAD : OK,
+  });
+  (await it.pool.acquire("a.test", { ip: TWO })).release();
+  it.pool.block(ONE, { untilWell: true });
+  await it.pass(45_000);
+  assert(of(it, ONE).length >= 2);
+  assert(of(it, ONE).every(({ kind, ok }) => kind === "http" && !ok));
+  const sockets = Array.from(it.pool.manager.connections(), ({ address }) => address);
+  assertEquals([sockets.includes(ONE!), it.dialer.sockets.size], [false, sockets.length]);
+  bad = false;
+  await it.pass(20_050);
+  (await it.pool.acquire("a.test", { ip: ONE })).release();
+});
+
+test("A host without TLS is checked without TLS, by its own name", async () => {
+  const clock = new ManualClock();
+  const heads: string[] = [];
+  const plainDialer = memoryDialer({
+    clock,
+    capabilities: [],
+    script: () => ({
+      socket: {
+        onWrite: (socket, bytes) => {
+          heads.push(new TextDecoder().decode(bytes));
+          socket.receive(new TextEncoder().encode(OK));
+        },
+      },
+    }),
+  });
+  const dialer = memoryDialer({ clock });
+  const pool = new HttpPool({
+    resolver: staticResolver({ "a.test": [ONE!] }),
+    tls: { alpn: ["http/1.1"] },
+    healthCheck: { path: "/up" },
+    healthCheckIntervalMs: EVERY,
+    plainDialer,
+    dialer,
+    clock,
+  });
+  await (await pool.request("http://a.test/")).dump();
+  for (let i = 0; i < 500; i++) {
+    clock.advance(50);
+    await turns(30);
+  }
+  assert(heads.length > 1);
+  for (const head of heads) assert(/\r\nhost: a\.test\r\n/i.test(head), head);
+  assertEquals(heads.at(-1)!.split("\r\n")[0], "GET /up HTTP/1.1");
+  assertEquals(dialer.dials, []);
+  await pool.close();
+  assertEquals(plainDialer.sockets.size, 0);
+});
+
 test("Pool.close() ends checks at once, whatever they wait for", async () => {
   for (const healthCheck of ["tls", { path: "/" }] as const) {
     for (const spare of [0, 2]) {
