@@ -387,14 +387,21 @@ test("A check is skipped while callers wait, and where limits leave no room", as
   const lease = await it.pool.acquire("a.test");
   await it.pass(3 * EVERY);
   assertEquals([it.checks.length, it.dialer.dials.length], [0, 1]);
-  await using waiting = world({ healthCheck: "tls", maxConnectionsPerHost: 1 });
-  const held = await waiting.pool.acquire("a.test");
-  const next = waiting.pool.acquire("a.test");
-  await waiting.pass(2 * EVERY);
-  assertEquals([waiting.checks.length, waiting.dialer.dials.length], [0, 1]);
-  held.release();
-  (await next).release();
   lease.release();
+  // There is room here, but somebody waits for a machine that does not answer.
+  await using waiting = world({
+    healthCheck: "tls",
+    connectTimeoutMs: 1_000_000,
+    acquireTimeoutMs: 3 * EVERY,
+    script: ({ address }) => ({ delayMs: address === TWO ? Infinity : 0 }),
+  });
+  (await waiting.pool.acquire("a.test", { ip: ONE })).release();
+  const next = waiting.pool.acquire("a.test", { ip: TWO }).catch(() => "too late");
+  await waiting.pass(3 * EVERY - 50);
+  assertEquals([waiting.checks.length, waiting.dialer.dials.length], [0, 2]);
+  await waiting.pass(EVERY + 50);
+  assertEquals(await next, "too late");
+  assert(waiting.checks.some(({ address, ok }) => address === ONE && ok));
 });
 
 test("A check gives up the last room to a caller, without a verdict", async () => {
