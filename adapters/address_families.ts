@@ -34,7 +34,7 @@ export function checkFamilies(families: readonly Family[]): readonly Family[] {
 /**
  * Asks for the addresses of each family at once, and gives them in the order of the families, with
  * the shortest of their times. Where one has come and another has not after 50 ms, it goes without,
- * and says that the answer holds for no time, so that it is soon asked for again. One family that
+ * and says that the answer is a part and holds for no time, so that it is soon asked for again. One family that
  * fails is passed over where another one has addresses.
  *
  * @param ask Gives at least one address, or throws; its error's message says why
@@ -79,12 +79,11 @@ export async function askFamilies(
     const reasons = families.map((family) => `IPv${family}: ${messageOf(failures.get(family))}`);
     throw new ResolveError(host, reasons.join("; "), { cause: failures.get(families[0]!) });
   }
+  const addresses = got.flatMap(({ addresses }) => addresses);
   const isLate = answers.size + failures.size < families.length;
+  if (isLate) return { addresses, ttlMs: 0, partial: true };
   const ttls = got.flatMap(({ ttlMs }) => ttlMs ?? []);
-  return {
-    addresses: got.flatMap(({ addresses }) => addresses),
-    ttlMs: isLate ? 0 : ttls.length > 0 ? Math.min(...ttls) : undefined,
-  };
+  return { addresses, ttlMs: ttls.length > 0 ? Math.min(...ttls) : undefined };
 }
 
 /** A pause that keeps no program alive, and can be ended before it has begun. */

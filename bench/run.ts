@@ -13,7 +13,7 @@ const RUNTIMES: { readonly [name: string]: readonly string[] } = {
   deno: ["node_modules/.bin/deno", "run", "--allow-all"],
   bun: ["node_modules/.bin/bun", "run"],
 };
-const BENCHES = ["pool", "codec", "http"];
+const BENCHES = ["pool", "codec", "balancers", "http"];
 
 const names = process.argv.slice(2).filter((argument) => !argument.startsWith("--"));
 const options = process.argv.slice(2).filter((argument) => argument.startsWith("--"));

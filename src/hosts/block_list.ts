@@ -107,7 +107,7 @@ export class BlockList {
   of({ text, ip }: { readonly text: string; readonly ip: string }): Block[] {
     if (this.#blocks.size === 0) return [];
     const now = this.#clock.now();
-    const keys = [ip, text === ip ? withPort(ip, DEFAULT_PORT) : text];
+    const keys = [ip, withItsPort(text, ip)];
     return keys.map((key) => this.#now(key, now)).filter((block) => block !== undefined);
   }
 
@@ -138,11 +138,21 @@ export class BlockList {
   }
 }
 
-/** An IP address as it is, an address with its port: the canonical text leaves 443 out. */
-function keyOf(text: string): string {
+/**
+ * What a text names: an IP address as it is, or an address with its port, 443 included, which the
+ * canonical text leaves out.
+ *
+ * @throws {TypeError | RangeError} It is not an address
+ */
+export function keyOf(text: string): string {
   const { ip, port } = parseAddress(text, 1);
   const isIp = port === 1 && parseAddress(text, 2).port === 2;
   return isIp ? ip : withPort(ip, port);
+}
+
+/** An address's canonical text, with its port even where that is 443. */
+export function withItsPort(text: string, ip: string): string {
+  return text === ip ? withPort(ip, DEFAULT_PORT) : text;
 }
 
 function withPort(ip: string, port: number): string {

@@ -223,7 +223,7 @@ export class HostDirectory {
     const { host } = entry;
     try {
       const resolution = await this.#resolve(entry);
-      this.#learn(entry, readAddresses(resolution, host), resolution.ttlMs);
+      this.#learn(entry, readAddresses(resolution, host), resolution);
     } catch (error) {
       this.#fail(entry, error);
     }
@@ -258,12 +258,13 @@ export class HostDirectory {
     }
   }
 
-  #learn(entry: Entry, found: readonly Address[], ttl: number | undefined): void {
+  #learn(entry: Entry, told: readonly Address[], { partial, ttlMs: ttl }: Resolution): void {
     const { clock, defaultTtlMs, maxTtlMs, minTtlMs } = this.#options;
     const ttlMs = typeof ttl === "number" && !Number.isNaN(ttl)
       ? Math.min(Math.max(ttl, minTtlMs), maxTtlMs)
       : defaultTtlMs;
     const before = entry.answer?.addresses ?? [];
+    const found = partial === true ? [...told, ...without(before, told)] : told;
     const change = { added: without(found, before), removed: without(before, found) };
     const isSame = change.added.length === 0 && change.removed.length === 0;
     const resolvedAt = clock.now();

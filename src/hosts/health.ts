@@ -66,6 +66,16 @@ export interface EndpointHealth {
   readonly ejectedFor: string | null;
 }
 
+/** The health of an endpoint of which nothing is known. */
+export const NO_HEALTH: EndpointHealth = {
+  verdict: null,
+  lastCheckedAt: null,
+  failures: {},
+  consecutiveFailures: 0,
+  ejections: 0,
+  ejectedFor: null,
+};
+
 /** Failures in a row, and when there may be another one. */
 class Streak {
   failures = 0;
@@ -222,18 +232,19 @@ export class AddressHealth {
   /** What is known of an endpoint. */
   describe(endpoint: Endpoint): EndpointHealth {
     const record = this.#records.get(endpoint);
+    if (!record) return NO_HEALTH;
+    const { ejectedFor, ejections, failures, verdict } = record;
     const { answeredAt } = endpoint;
-    const verdict = record?.verdict ?? null;
     return {
       // Most answers are noted by their time alone.
       verdict: answeredAt > (verdict?.at ?? 0)
         ? { ok: true, reason: "answer", at: answeredAt }
         : verdict,
-      lastCheckedAt: record?.lastCheckedAt ?? null,
-      failures: { ...record?.failures },
-      consecutiveFailures: record ? failuresOf(record) : 0,
-      ejections: record?.ejections ?? 0,
-      ejectedFor: record?.ejectedFor ?? null,
+      lastCheckedAt: record.lastCheckedAt,
+      failures: { ...failures },
+      consecutiveFailures: failuresOf(record),
+      ejections,
+      ejectedFor,
     };
   }
 

@@ -2,7 +2,8 @@
  * Rendezvous hashing: the same key goes to the same address, whoever asks and in whatever order the
  * addresses are known; where one comes or goes, only its own keys move.
  *
- * Thaler and Ravishankar, "Using name-based mappings to increase hit rates", 1998.
+ * Thaler and Ravishankar, "Using name-based mappings to increase hit rates", 1998; the weights
+ * after Schindelhauer and Schomaker, "Weighted distributed hash tables", 2005.
  *
  * @module
  */
@@ -11,25 +12,77 @@
  * Ranks addresses for a key: the one to use first, then the one to use when that fails, and so on.
  *
  * @param addresses Anything that has an address's canonical text
+ * @param weightOf How much of all keys an address is to have; 1 where it is left out. Those of
+ * weight 0 come last
  */
 export function rankForKey<T extends { readonly text: string }>(
   key: string,
   addresses: readonly T[],
+  weightOf: (address: T) => number = () => 1,
 ): T[] {
-  const seed = hash(key, 0x811c9dc5);
+  const high = highHash(key);
+  const low = lowHash(key);
   return addresses
-    .map((address) => ({ address, weight: scramble(hash(address.text, seed)) }))
-    // Equal weights are told apart by the text, so that the order they came in never counts.
-    .sort((a, b) => b.weight - a.weight || (a.address.text < b.address.text ? -1 : 1))
+    .map((address) => {
+      const { text } = address;
+      const bits = mixHashes(high, low, highHash(text), lowHash(text));
+      return { address, text, bits, score: keyScore(bits, weightOf(address)) };
+    })
+    .sort(compareRanks)
     .map(({ address }) => address);
 }
 
-/** FNV-1a over a text's UTF-16 units, from a state. */
-function hash(text: string, state: number): number {
-  for (let i = 0; i < text.length; i++) {
-    state = Math.imul(state ^ text.charCodeAt(i), 0x01000193);
-  }
-  return state >>> 0;
+/** What the order of an address for a key comes from. */
+export interface KeyRank {
+  /** Its canonical text. */
+  readonly text: string;
+  /** What `mixHashes` made of it. */
+  readonly bits: number;
+  /** What `keyScore` made of that. */
+  readonly score: number;
+}
+
+/** Which of two comes first for a key: a negative number where it is the first of them. */
+export function compareRanks(a: KeyRank, b: KeyRank): number {
+  // Equal ones are told apart by the text, so that the order they came in never counts.
+  return b.score - a.score || b.bits - a.bits || (a.text < b.text ? -1 : 1);
+}
+
+/** Half of a text's hash, which takes both to make an address collide with another one. */
+export function highHash(text: string): number {
+  return scramble(hash(text, 0x811c9dc5, 0x01000193));
+}
+
+/** The other half. */
+export function lowHash(text: string): number {
+  return scramble(hash(text, 0x3c6ef372, 0x2c1b3c6d));
+}
+
+/** What a key's and an address's hashes come to together: 32 bits, as chance would have them. */
+export function mixHashes(
+  keyHigh: number,
+  keyLow: number,
+  addressHigh: number,
+  addressLow: number,
+): number {
+  const bits = Math.imul(keyHigh ^ addressHigh, 0x9e3779b1);
+  return scramble(((bits ^ (bits >>> 15)) + (keyLow ^ addressLow)) | 0);
+}
+
+/** How well an address of a weight does for a key: the highest is the first. 0 where it weighs 0. */
+export function keyScore(bits: number, weight: number): number {
+  return weight === 0 ? 0 : -weight / Math.log(keyChance(bits));
+}
+
+/** Mixed bits as a number between 0 and 1, neither included. */
+export function keyChance(bits: number): number {
+  return (bits + 0.5) / 2 ** 32;
+}
+
+/** The scheme of FNV-1a over a text's UTF-16 units. */
+function hash(text: string, state: number, prime: number): number {
+  for (let i = 0; i < text.length; i++) state = Math.imul(state ^ text.charCodeAt(i), prime);
+  return state;
 }
 
 /** Spreads what differs in the last characters alone over all bits. */

@@ -14,6 +14,13 @@ export interface Resolution {
   readonly addresses: readonly string[];
   /** For how long it holds, in milliseconds, where the source tells. */
   readonly ttlMs?: number | undefined;
+  /**
+   * Whether there may be more addresses, which were not told in time: then none that was known is
+   * taken to be gone.
+   *
+   * @default {false}
+   */
+  readonly partial?: boolean | undefined;
 }
 
 /** Finds the addresses of host names. */

@@ -21,6 +21,7 @@ export interface ConnectionLimits {
 export class Accountant {
   /** The limits it holds. */
   readonly limits: ConnectionLimits;
+  readonly #hostLimits = new Map<string, number>();
   readonly #hosts = new Map<string, number>();
   readonly #addresses = new Map<string, number>();
   #total = 0;
@@ -45,11 +46,21 @@ export class Accountant {
     return this.#addresses.get(address) ?? 0;
   }
 
+  /** How many connections a host may have. */
+  limitOf(host: string): number {
+    return this.#hostLimits.get(host) ?? this.limits.maxConnectionsPerHost;
+  }
+
+  /** Lets a host have another number of connections than others may. */
+  setLimit(host: string, connections: number): void {
+    this.#hostLimits.set(host, connections);
+  }
+
   /** Which limit one more would break: the narrowest one first. */
   blockedBy(host: string, address: string): LimitScope | undefined {
-    const { maxConnections, maxConnectionsPerHost, maxConnectionsPerIp } = this.limits;
+    const { maxConnections, maxConnectionsPerIp } = this.limits;
     if (this.ofAddress(address) >= maxConnectionsPerIp) return "ip";
-    if (this.ofHost(host) >= maxConnectionsPerHost) return "host";
+    if (this.ofHost(host) >= this.limitOf(host)) return "host";
     if (this.#total >= maxConnections) return "total";
     return undefined;
   }
@@ -75,9 +86,9 @@ export class Accountant {
   }
 
   #refusal(scope: LimitScope, host: string, address: string): LimitError {
-    const { maxConnections, maxConnectionsPerHost, maxConnectionsPerIp } = this.limits;
+    const { maxConnections, maxConnectionsPerIp } = this.limits;
     if (scope === "ip") return new LimitError("ip", maxConnectionsPerIp, address);
-    if (scope === "host") return new LimitError("host", maxConnectionsPerHost, host);
+    if (scope === "host") return new LimitError("host", this.limitOf(host), host);
     return new LimitError("total", maxConnections, "");
   }
 }

@@ -138,8 +138,7 @@ export class Endpoint {
   noteLatency(ms: number, now: number): void {
     const expected = this.latencyMs(now);
     const elapsed = Math.max(0, now - this.#latencyAt);
-    // What comes faster than the clock ticks still counts for something.
-    const kept = Math.min(Math.exp(-elapsed / LATENCY_DECAY_MS), 0.95);
+    const kept = Math.exp(-elapsed / LATENCY_DECAY_MS);
     this.#latencyMs = ms > expected ? ms : expected * kept + ms * (1 - kept);
     this.#latencyAt = now;
   }

@@ -83,7 +83,7 @@ function checkHosts({ accountant, entries, hosts }: Maps): void {
     }
     insist(ofHost <= accountant.ofHost(host), () => `host ${host} is uncounted`);
     insist(
-      accountant.ofHost(host) <= accountant.limits.maxConnectionsPerHost,
+      accountant.ofHost(host) <= accountant.limitOf(host),
       () => `host ${host} is over its limit`,
     );
     placed += ofHost;

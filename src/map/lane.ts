@@ -34,6 +34,8 @@ export class Lane {
   connectionCount = 0;
   /** Whether it is kept although it has no connections. */
   kept = false;
+  /** Changes whenever the good endpoints do. */
+  version = 0;
   /** How often an endpoint was chosen. */
   choices = 0;
   /** The good endpoints that the host has: where to dial. */
@@ -88,6 +90,7 @@ export class Lane {
   /** Notes whether the host has an endpoint's address. */
   setMember(endpoint: Endpoint, member: boolean): void {
     if (endpoint.member === member) return;
+    this.version++;
     if (endpoint.member && endpoint.standing === "good") this.good.remove(endpoint);
     if (endpoint.standing === "ejected") this.#ejections += member ? 1 : -1;
     endpoint.member = member;
@@ -100,6 +103,7 @@ export class Lane {
     endpoint.dueAt = dueAt;
     const was = endpoint.standing;
     if (was !== standing) {
+      this.version++;
       const { ready } = endpoint;
       if (ready && endpoint.places[0] >= 0) this.#readySet(was)?.remove(endpoint);
       if (endpoint.member) {

@@ -562,6 +562,16 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
     return slept || this.accountant.ofHost(connection.host) > minimum ? "idle" : undefined;
   }
 
+  /**
+   * When a connection that stands idle from now on may not be leased any more, in the clock's
+   * milliseconds: the end of its lifetime, or of its server's patience.
+   *
+   * @internal
+   */
+  endsAt({ createdAt, jitter, lastUsedAt, serverIdleMs }: Connection): number {
+    return Math.min(createdAt + this.#maxLifetimeMs * (1 - jitter / 4), lastUsedAt + serverIdleMs);
+  }
+
   #expired(connection: Connection, now: number, maxLifetimeMs: number): boolean {
     return now - connection.createdAt >= maxLifetimeMs * (1 - connection.jitter / 4);
   }

@@ -9,6 +9,9 @@ import type { Endpoint } from "./endpoint.ts";
 /** Which of its two places of an endpoint a picker keeps: that among the ready, or the good. */
 export type Place = 0 | 1;
 
+/** Says whether an endpoint will do. */
+export type Accepts = (endpoint: Endpoint) => boolean;
+
 /** A set of endpoints that chooses among them. */
 export interface Picker {
   /** How many there are. */
@@ -17,7 +20,7 @@ export interface Picker {
   add(endpoint: Endpoint): void;
   /** Takes one out that is in it. */
   remove(endpoint: Endpoint): void;
-  /** Notes that the load of one that is in it has changed, or its last choice. */
+  /** Notes that the load of one that is in it has changed, or its last choice, or its weight. */
   update(endpoint: Endpoint): void;
   /**
    * Chooses one; undefined where there is none.
@@ -26,6 +29,15 @@ export interface Picker {
    * @param random Gives a number from 0 to 1, 1 not included
    */
   pick(now: number, random: () => number): Endpoint | undefined;
+  /**
+   * Chooses one of those that are accepted. Where it is left out, `pick` is asked several times: for
+   * those that would give the same one each time, it must not be.
+   */
+  pickAccepted?(
+    now: number,
+    random: () => number,
+    accepts: Accepts,
+  ): Endpoint | undefined;
   /** Goes over all of them, in no order. */
   [Symbol.iterator](): Iterator<Endpoint>;
 }
@@ -33,15 +45,33 @@ export interface Picker {
 /** Makes pickers of one kind. */
 export type MakePicker = (place: Place) => Picker;
 
+/** How often a picker is asked before all of its endpoints are looked at. */
+const TRIES = 8;
+
+/** An endpoint that a picker chooses by chance and that is accepted, if a few tries find one. */
+export function tryPick(
+  set: Picker,
+  now: number,
+  random: () => number,
+  accepts: Accepts,
+): Endpoint | undefined {
+  for (let tries = Math.min(TRIES, set.size); tries > 0; tries--) {
+    const endpoint = set.pick(now, random);
+    if (endpoint && accepts(endpoint)) return endpoint;
+  }
+  return undefined;
+}
+
 /** A set of endpoints in no order, with O(1) for everything. */
 export abstract class EndpointList implements Picker {
   /** The endpoints. */
   protected readonly list: Endpoint[] = [];
-  readonly #place: Place;
+  /** Which of an endpoint's places is the index in the list. */
+  protected readonly place: Place;
 
   /** Makes an empty set. */
   constructor(place: Place) {
-    this.#place = place;
+    this.place = place;
   }
 
   /** How many there are. */
@@ -51,18 +81,18 @@ export abstract class EndpointList implements Picker {
 
   /** Takes one in. */
   add(endpoint: Endpoint): void {
-    endpoint.places[this.#place] = this.list.push(endpoint) - 1;
+    endpoint.places[this.place] = this.list.push(endpoint) - 1;
   }
 
   /** Takes one out; the last one takes its place. */
   remove(endpoint: Endpoint): void {
-    const index = endpoint.places[this.#place];
+    const index = endpoint.places[this.place];
     const last = this.list.pop();
     if (last && last !== endpoint) {
       this.list[index] = last;
-      last.places[this.#place] = index;
+      last.places[this.place] = index;
     }
-    endpoint.places[this.#place] = -1;
+    endpoint.places[this.place] = -1;
   }
 
   /** Nothing to note: the order means nothing. */
@@ -78,7 +108,7 @@ export abstract class EndpointList implements Picker {
 }
 
 /** How often one that has just come, or come back, may be passed over in a choice. */
-const MAX_PASSES = 8;
+export const MAX_PASSES = 8;
 
 /** Any of them with the same chance; one that starts slowly with less. */
 export class RandomPicker extends EndpointList {
@@ -94,12 +124,6 @@ export class RandomPicker extends EndpointList {
   }
 }
 
-/** Says whether an endpoint will do. */
-export type Accepts = (endpoint: Endpoint) => boolean;
-
-/** How often a picker is asked before all of its endpoints are looked at. */
-const TRIES = 8;
-
 /** An endpoint of a picker that is accepted, by the picker's own rule as far as it goes. */
 export function pickFrom(
   set: Picker,
@@ -107,10 +131,9 @@ export function pickFrom(
   random: () => number,
   accepts: Accepts,
 ): Endpoint | undefined {
-  for (let tries = Math.min(TRIES, set.size); tries > 0; tries--) {
-    const endpoint = set.pick(now, random);
-    if (endpoint && accepts(endpoint)) return endpoint;
-  }
+  if (set.pickAccepted) return set.pickAccepted(now, random, accepts);
+  const drawn = tryPick(set, now, random, accepts);
+  if (drawn) return drawn;
   const accepted = [...set].filter(accepts);
   return accepted[Math.floor(random() * accepted.length)];
 }

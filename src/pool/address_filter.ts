@@ -8,6 +8,7 @@ import { type Address, type Host, ipOf, isIp, parseAddress } from "../core/addre
 import { rankForKey } from "../hosts/rendezvous.ts";
 import type { Endpoint } from "../map/endpoint.ts";
 import type { Choice, Lane } from "../map/lane.ts";
+import type { HostQueue } from "./queue.ts";
 
 /** Which of a host's addresses a caller will have. */
 export interface AddressChoice {
@@ -20,7 +21,7 @@ export interface AddressChoice {
 /** A parsed {@linkcode AddressChoice}. */
 export class AddressFilter implements Choice {
   /** The one address that it will have, with its port, whatever else is known of the host. */
-  readonly only: string | undefined;
+  only: string | undefined;
   readonly #pin: Address | undefined;
   readonly #excluded: ReadonlySet<string>;
   /** Says whether an address in canonical text will do. */
@@ -68,7 +69,7 @@ export class AddressFilter implements Choice {
   }
 
   /** Lets one more address do, where that was held back; false where there is none. */
-  widen(_lane: Lane): boolean {
+  widen(): boolean {
     return false;
   }
 }
@@ -76,21 +77,22 @@ export class AddressFilter implements Choice {
 /** Goes through a host's addresses in a key's own order, those that failed of late at the end. */
 export class StickyFilter extends AddressFilter {
   readonly #key: string;
+  readonly #queue: HostQueue;
   readonly #among: (address: string) => boolean;
-  readonly #allowed: Set<string>;
-  #ranked: Endpoint[] | undefined;
+  readonly #allowed = new Set<string>();
 
   /**
-   * Reads the choice; nothing is allowed before `widen`.
+   * Reads the choice. The first address of the order does, as soon as the host has any.
    *
    * @throws {TypeError | RangeError} An address is not valid
    */
-  constructor(host: Host, key: string, exclude: Iterable<string> | undefined) {
-    super(host, { exclude });
+  constructor(queue: HostQueue, key: string, exclude: Iterable<string> | undefined) {
+    super(queue.host, { exclude });
     this.#key = key;
+    this.#queue = queue;
     this.#among = this.accepts;
-    const allowed = this.#allowed = new Set();
-    this.accepts = (address) => allowed.has(address);
+    this.accepts = (address) => this.#allowed.has(address);
+    this.widen();
   }
 
   /** Whether an address is among all those of the order. */
@@ -98,35 +100,32 @@ export class StickyFilter extends AddressFilter {
     return this.#among(address);
   }
 
-  /** The addresses tried so far, and the next one. */
+  /** The addresses tried so far; at least the first one. */
   override candidates(lane: Lane): Endpoint[] {
-    if (this.#allowed.size === 0) this.widen(lane);
+    if (this.#allowed.size === 0) this.widen();
     return super.candidates(lane);
   }
 
   /** Lets the next address of the order do as well. */
-  override widen(lane: Lane): boolean {
-    const next = this.#rank(lane)[this.#allowed.size];
+  override widen(): boolean {
+    const { chooser, lane } = this.#queue;
+    const isNext = (address: string) => this.#among(address) && !this.#allowed.has(address);
+    const next = chooser.pick(this.#key, isNext) ?? this.#firstOfTheOthers(lane, isNext);
     if (!next) return false;
-    this.#allowed.add(next.address.text);
+    const { text } = next.address;
+    this.only = this.#allowed.size === 0 ? text : undefined;
+    this.#allowed.add(text);
     return true;
   }
 
-  #rank(lane: Lane): Endpoint[] {
-    if (this.#ranked) return this.#ranked;
-    const known = [...lane.endpoints.values()].filter(({ address, member }) =>
-      member && this.#among(address.text)
+  #firstOfTheOthers(
+    lane: Lane,
+    isNext: (address: string) => boolean,
+  ): Endpoint | undefined {
+    const others = [...lane.endpoints.values()].filter(({ address, member }) =>
+      member && isNext(address.text)
     );
-    const ranked = rankForKey(
-      this.#key,
-      known.map((endpoint) => ({
-        text: endpoint.address.text,
-        endpoint,
-      })),
-    ).map(({ endpoint }) => endpoint);
-    const isDown = ({ standing }: Endpoint) => Number(standing !== "good");
-    ranked.sort((a, b) => isDown(a) - isDown(b));
-    if (ranked.length > 0) this.#ranked = ranked;
-    return ranked;
+    const [first] = rankForKey(this.#key, others.map(({ address }) => address));
+    return first && lane.endpoints.get(first.text);
   }
 }

@@ -41,7 +41,7 @@ export function chooseDial(queue: HostQueue, waiter: Waiter, scene: DialScene): 
       ? chooseAmong(filter.candidates(queue.lane), queue, waiter, scene)
       : chooseFreely(queue, waiter, scene);
     const isStuck = "waitUntil" in choice && queue.lane.memberCount > 0;
-    if (!isStuck || !filter?.widen(queue.lane)) return choice;
+    if (!isStuck || !filter?.widen()) return choice;
   }
 }
 

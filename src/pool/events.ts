@@ -28,12 +28,20 @@ export interface PoolEvents {
   dialError: { readonly host: string; readonly address: string; readonly error: unknown };
   /** A caller has to wait. */
   waiting: { readonly host: string; readonly waiters: number };
+  /** A host that is being warmed has so many connections by now, of so many that are wanted. */
+  warm: { readonly host: string; readonly done: number; readonly total: number };
   /** A lease begins. `reused` tells whether the connection had one before. */
   lease: ConnectionEvent & { readonly waitedMs: number; readonly reused: boolean };
   /** A lease ends. `kept` tells whether the connection may have another one. */
   release: ConnectionEvent & { readonly heldMs: number; readonly kept: boolean };
   /** A connection has left the maps. */
   evict: ConnectionEvent & { readonly reason: EvictReason; readonly error?: Error };
+  /** The resolver gives a host other addresses than before. */
+  addresses: {
+    readonly host: string;
+    readonly added: readonly string[];
+    readonly removed: readonly string[];
+  };
   /** An address of a host has failed too often: it is left alone for a while. */
   eject: {
     readonly host: string;

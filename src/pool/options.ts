@@ -8,8 +8,10 @@ import { checkNames, checkNumber, describe } from "../core/check.ts";
 import { type Clock, systemClock } from "../core/clock.ts";
 import type { Dialer, TlsOptions } from "../core/dialer.ts";
 import { AccessList, type AccessRules } from "../hosts/access.ts";
+import { type Balancer, checkBalancer } from "../hosts/balancer.ts";
 import type { Resolver } from "../hosts/resolver.ts";
 import { type HealthCheck, readHealthCheck } from "./health_check.ts";
+import { type CheckedHostOptions, type HostOptions, readHosts } from "./host_options.ts";
 
 /** Options of a pool. A bad value is a `TypeError` or `RangeError` when the pool is made. */
 export interface PoolOptions {
@@ -23,6 +25,15 @@ export interface PoolOptions {
   readonly tls?: TlsOptions;
   /** Which addresses may be used, whatever host or caller they are for; all of them by default. */
   readonly access?: AccessRules;
+  /**
+   * How one of a host's addresses is chosen, for a lease and for a dial: one of the balancers by
+   * name, or a function of one's own.
+   *
+   * @default {"p2cEwma"}
+   */
+  readonly balancer?: Balancer;
+  /** What holds for single hosts. */
+  readonly hosts?: { readonly [host: string]: HostOptions };
   /** Where time and chance come from. */
   readonly clock?: Clock;
   /**
@@ -217,8 +228,9 @@ type Optional = "connectDialer" | "healthCheck" | "plainDialer";
 
 /** Every option, with its default where it was left out. */
 export type ResolvedPoolOptions =
-  & Required<Omit<PoolOptions, Optional>>
-  & Pick<PoolOptions, Optional>;
+  & Required<Omit<PoolOptions, Optional | "hosts">>
+  & { readonly [Name in Optional]: PoolOptions[Name] }
+  & { readonly hosts: ReadonlyMap<string, CheckedHostOptions> };
 
 interface NumberOption {
   readonly fallback: number;
@@ -227,7 +239,7 @@ interface NumberOption {
   readonly whole?: boolean;
 }
 
-const NUMBERS: { readonly [name: string]: NumberOption } = {
+const NUMBERS = {
   maxConnections: { fallback: 256, min: 1, whole: true },
   maxConnectionsPerHost: { fallback: 64, min: 1, whole: true },
   maxConnectionsPerIp: { fallback: 10, min: 1, whole: true },
@@ -256,10 +268,14 @@ const NUMBERS: { readonly [name: string]: NumberOption } = {
   blocklistCheckIntervalMs: { fallback: 60_000, min: 1 },
   testTimeoutMs: { fallback: 5_000, min: 1 },
   maxConcurrentChecks: { fallback: 8, min: 1, whole: true },
-};
+} satisfies { readonly [name: string]: NumberOption };
+
+type Numbers = { [Name in keyof typeof NUMBERS]: number };
 
 const OBJECTS = [
   "access",
+  "balancer",
+  "hosts",
   "dialer",
   "plainDialer",
   "connectDialer",
@@ -296,19 +312,19 @@ export function resolvePoolOptions(options: PoolOptions): ResolvedPoolOptions {
   }
   // Thrown here, before anything is begun.
   new AccessList(access);
-  const numbers: { [name: string]: number } = {};
-  for (const [name, { fallback, ...bounds }] of Object.entries(NUMBERS)) {
-    const given = options[name as keyof PoolOptions];
-    numbers[name] = given === undefined ? fallback : checkNumber(name, given, bounds);
-  }
-  const { dnsMaxTtlMs = 0, dnsMinTtlMs = 0 } = numbers;
+  const numbers = readNumbers(options);
+  const { dnsMaxTtlMs, dnsMinTtlMs } = numbers;
   if (dnsMinTtlMs > dnsMaxTtlMs) {
     throw new RangeError(
       `dnsMinTtlMs must be at most dnsMaxTtlMs, which is ${dnsMaxTtlMs}, got ${dnsMinTtlMs}`,
     );
   }
-  const objects = {
+  const balancer = checkBalancer("balancer", options.balancer ?? "p2cEwma");
+  const hosts = readHosts(options.hosts ?? {}, numbers.maxConnectionsPerHost);
+  return {
     access,
+    balancer,
+    hosts,
     dialer,
     plainDialer,
     connectDialer,
@@ -316,8 +332,16 @@ export function resolvePoolOptions(options: PoolOptions): ResolvedPoolOptions {
     tls,
     clock,
     healthCheck,
+    ...numbers,
   };
-  return { ...objects, ...numbers } as ResolvedPoolOptions;
+}
+
+function readNumbers(options: PoolOptions): Numbers {
+  const numbers = Object.entries<NumberOption>(NUMBERS).map(([name, { fallback, ...bounds }]) => {
+    const given = options[name as keyof Numbers];
+    return [name, given === undefined ? fallback : checkNumber(name, given, bounds)];
+  });
+  return Object.fromEntries(numbers) as Numbers;
 }
 
 function isDialer(value: unknown): boolean {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Host, parseHost } from "../core/address.ts";
+import { type Address, type Host, parseHost } from "../core/address.ts";
 import { checkNames, checkNumber, describe } from "../core/check.ts";
 import type { Clock, Timer } from "../core/clock.ts";
 import type { TlsOptions } from "../core/dialer.ts";
@@ -14,8 +14,9 @@ import { RwLock } from "../core/lock.ts";
 import { Wait } from "../core/wait.ts";
 import type { AccessRules } from "../hosts/access.ts";
 import { Admission } from "../hosts/admission.ts";
+import { pickerFor } from "../hosts/balancer.ts";
 import type { Block, BlockOptions } from "../hosts/block_list.ts";
-import { HostDirectory } from "../hosts/directory.ts";
+import { type AddressChange, HostDirectory } from "../hosts/directory.ts";
 import { AddressHealth } from "../hosts/health.ts";
 import type { Connection } from "../map/connection.ts";
 import type { Endpoint } from "../map/endpoint.ts";
@@ -23,6 +24,7 @@ import { ConnectionManager, type EvictReason } from "../map/manager.ts";
 import { type AddressChoice, AddressFilter, StickyFilter } from "./address_filter.ts";
 import type { PoolEvents } from "./events.ts";
 import type { CheckAnswer, HttpCheck } from "./health_check.ts";
+import type { CheckedHostOptions } from "./host_options.ts";
 import { Lease } from "./lease.ts";
 import { type PoolOptions, type ResolvedPoolOptions, resolvePoolOptions } from "./options.ts";
 import { Prober } from "./prober.ts";
@@ -52,9 +54,12 @@ export interface AcquireOptions extends AddressChoice {
 
 /** How a host is warmed. */
 export interface WarmOptions {
-  /** How many connections to keep open, spread over the host's addresses; 0 lets them go again. */
-  readonly connections: number;
-  /** Ends the wait; the dials go on. */
+  /**
+   * How many connections to keep open, spread over the host's addresses; 0 lets them go again. The
+   * host's `minIdle` where it is left out.
+   */
+  readonly connections?: number | undefined;
+  /** Ends the warm-up: the host is kept as warm as before. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -108,7 +113,7 @@ export class ConnectionPool implements AsyncDisposable {
   #closing: Promise<void> | undefined;
 
   /**
-   * Makes a pool. It dials nothing until it is asked to.
+   * Makes a pool. It dials nothing until it is asked to, but for hosts that have a `minIdle`.
    *
    * @throws {TypeError | RangeError} An option is unknown, or not valid
    */
@@ -141,6 +146,8 @@ export class ConnectionPool implements AsyncDisposable {
       defaultTtlMs: this.#options.dnsRefreshIntervalMs,
       staleMs: this.#options.dnsStaleMs,
       timeoutMs: this.#options.dnsTimeoutMs,
+      fixed: fixedAddresses(this.#options.hosts),
+      onChange: (host, change) => this.#onAddresses(host, change),
     });
     this.#health = new AddressHealth(this.#clock, this.#options, {
       onEject: ({ address, lane }, reason, forMs) =>
@@ -183,6 +190,10 @@ export class ConnectionPool implements AsyncDisposable {
       if (dialer && "then" in dialer) dialer.catch(() => {});
     }
     this.#prober.look();
+    for (const { host, maxConnections, minIdle } of this.#options.hosts.values()) {
+      if (maxConnections) this.manager.accountant.setLimit(host.text, maxConnections);
+      if (minIdle > 0) this.#keepWarm(this.#queue(host), minIdle);
+    }
     this.#maintain();
   }
 
@@ -228,38 +239,58 @@ export class ConnectionPool implements AsyncDisposable {
     return connection && this.#lease(queue, connection, 0);
   }
 
+  /** Waits until every host that has a `minIdle` has as many connections. */
+  warm(): Promise<WarmResult[]>;
   /**
    * Opens connections to a host ahead of need, spread over its addresses, and keeps as many open
-   * from then on: what is lost is dialled again, and idle cleanup leaves them.
+   * from then on: what is lost is dialled again, what grows old is replaced before it ends, and
+   * idle cleanup leaves them. The event `warm` tells how far it has come.
    *
    * @returns How many are open, and what failed: fewer than asked for where a limit or a failing
    * address stands in the way
    * @throws {HostUnavailableError} None could be opened
    * @throws {ResolveError} The host's addresses could not be found
    * @throws {ClosedError} The pool is closing, or closed
-   * @throws The signal's reason, when it aborts first
+   * @throws The signal's reason, when it aborts first: the host is kept as warm as before
    */
-  async warm(host: string, options: WarmOptions): Promise<WarmResult> {
+  warm(host: string, options?: WarmOptions): Promise<WarmResult>;
+  async warm(host?: string, options: WarmOptions = {}): Promise<WarmResult | WarmResult[]> {
     if (this.#closing) throw new ClosedError("pool");
+    if (host === undefined) {
+      const kept = [...this.#options.hosts.values()].filter(({ minIdle }) => minIdle > 0);
+      return await Promise.all(kept.map(({ host }) => this.#warm(this.#queue(host), {})));
+    }
+    return await this.#warm(this.#queue(parseHost(host)), options);
+  }
+
+  async #warm(queue: HostQueue, options: WarmOptions): Promise<WarmResult> {
     checkNames("warm()", options, ["connections", "signal"]);
-    const { maxConnectionsPerHost } = this.#options;
-    const bounds = { min: 0, max: maxConnectionsPerHost, whole: true };
-    const connections = checkNumber("connections", options.connections, bounds);
+    const host = queue.host.text;
+    const { connections = this.#options.hosts.get(host)?.minIdle } = options;
+    const bounds = { min: 0, max: this.manager.accountant.limitOf(host), whole: true };
+    const target = checkNumber("connections", connections, bounds);
     options.signal?.throwIfAborted();
-    const queue = this.#queue(parseHost(host));
-    queue.warmTarget = connections;
-    this.manager.setMinimum(queue.host.text, connections);
+    const before = queue.warmTarget;
+    this.#keepWarm(queue, target);
     const wait: Wait<WarmResult> = new Wait(
       this.#clock,
       { signal: options.signal },
-      () => queue.warmUps.delete(warmUp),
+      () => {
+        queue.warmUps.delete(warmUp);
+        if (queue.warmTarget === target) this.#keepWarm(queue, before);
+      },
       () => new ClosedError("pool"),
     );
-    const warmUp = new WarmUp(queue.host.text, connections, this.#options.maxRetries, wait);
-    if (connections === 0) warmUp.settle(this.manager.getConnectionsForHost(host).length);
+    const warmUp = new WarmUp(host, target, this.#options.maxRetries, wait);
+    if (target === 0) warmUp.settle(this.manager.getConnectionsForHost(host).length);
     else queue.warmUps.add(warmUp);
-    this.#scheduler.wake(queue);
     return await wait.promise;
+  }
+
+  #keepWarm(queue: HostQueue, connections: number): void {
+    queue.warmTarget = connections;
+    this.manager.setMinimum(queue.host.text, connections);
+    this.#scheduler.wake(queue);
   }
 
   /**
@@ -280,8 +311,7 @@ export class ConnectionPool implements AsyncDisposable {
     const drained = [...this.manager.connections()].filter(concerns);
     for (const queue of this.#queues.values()) {
       if (queue.host.text !== host.text) continue;
-      queue.warmTarget = 0;
-      this.manager.setMinimum(host.text, 0);
+      this.#keepWarm(queue, 0);
     }
     this.#scheduler.disown(({ endpoint: { address }, queue }) =>
       concerns({ host: queue.host.text, address: address.text, ip: address.ip })
@@ -393,7 +423,15 @@ export class ConnectionPool implements AsyncDisposable {
       dials: this.#scheduler.dialCount,
       dialErrors: this.#scheduler.dialErrorCount,
       evicted: { ...this.#evicted },
-      hosts: hostStats(this.manager, this.#queues.values(), this.#directory),
+      blocks: this.#admission.blocks,
+      hosts: hostStats({
+        manager: this.manager,
+        directory: this.#directory,
+        health: this.#health,
+        admission: this.#admission,
+        queues: this.#queues.values(),
+        now: this.#clock.now(),
+      }),
     };
   }
 
@@ -428,21 +466,19 @@ export class ConnectionPool implements AsyncDisposable {
     return this.#spellings.get(host) ?? this.#spell(host);
   }
 
-  #filter({ host, lane }: HostQueue, options: AcquireOptions): AddressFilter | undefined {
+  #filter(queue: HostQueue, options: AcquireOptions): AddressFilter | undefined {
     checkNames("acquire()", options, ACQUIRE_OPTIONS);
     const { exclude, ip, sticky } = options;
     if (sticky === undefined) {
       return ip === undefined && exclude === undefined
         ? undefined
-        : new AddressFilter(host, options);
+        : new AddressFilter(queue.host, options);
     }
     if (typeof sticky !== "string") {
       throw new TypeError(`sticky must be a text, got ${describe(sticky)}`);
     }
     if (ip !== undefined) throw new TypeError("Only one of ip and sticky can choose the machine");
-    const filter = new StickyFilter(host, sticky, exclude);
-    filter.widen(lane);
-    return filter;
+    return new StickyFilter(queue, sticky, exclude);
   }
 
   /** Reads a host once for each spelling. */
@@ -453,15 +489,22 @@ export class ConnectionPool implements AsyncDisposable {
     return queue;
   }
 
-  #queue(host: Host, profile: TlsProfile = this.#profiles.default): HostQueue {
+  #queue(host: Host, profile: TlsProfile = this.#profileOf(host)): HostQueue {
     const key = `${host.text} ${profile.name}`;
     let queue = this.#queues.get(key);
     if (!queue) {
-      const lane = this.manager.openLane(host.text, profile.name);
+      const balancer = this.#options.hosts.get(host.text)?.balancer ?? this.#options.balancer;
+      const lane = this.manager.openLane(host.text, profile.name, pickerFor(balancer));
       this.#queues.set(key, queue = new HostQueue(host, profile, lane, this.#takeBack));
       this.#directory.use(host);
     }
     return queue;
+  }
+
+  /** The TLS profile of a host where a caller asks for none. */
+  #profileOf(host: Host): TlsProfile {
+    const tls = this.#options.hosts.get(host.text)?.tls;
+    return tls ? this.#profiles.of(tls) : this.#profiles.default;
   }
 
   #acquire(
@@ -518,7 +561,7 @@ export class ConnectionPool implements AsyncDisposable {
     const host = queue.host.text;
     const situation = `${accountant.ofHost(host)} connections open or being dialled, `
       + `${queue.waiters.size} more callers waiting; limits: `
-      + `${accountant.limits.maxConnectionsPerHost} a host, ${accountant.limits.maxConnections} in all`;
+      + `${accountant.limitOf(host)} a host, ${accountant.limits.maxConnections} in all`;
     const cause = [...waiter.failures.values()].at(-1);
     return new AcquireTimeoutError(
       host,
@@ -634,6 +677,20 @@ export class ConnectionPool implements AsyncDisposable {
     this.#scheduler.roomCame();
   }
 
+  #onAddresses(host: Host, { added, removed }: AddressChange): void {
+    if (this.#closing) return;
+    for (const queue of this.#queues.values()) {
+      if (queue.host.text === host.text) this.#scheduler.addressesChanged(queue);
+    }
+    if (!this.#events.wants("addresses")) return;
+    const texts = (addresses: readonly Address[]) => addresses.map(({ text }) => text);
+    this.#events.emit("addresses", {
+      host: host.text,
+      added: texts(added),
+      removed: texts(removed),
+    });
+  }
+
   /** Uses what may be used from now on, and nothing else. */
   #onAdmission(): void {
     if (this.#closing) return;
@@ -691,4 +748,12 @@ export class ConnectionPool implements AsyncDisposable {
     await closed;
     this.#events.emit("closed", { graceMs });
   }
+}
+
+function fixedAddresses(
+  hosts: ReadonlyMap<string, CheckedHostOptions>,
+): Map<string, readonly Address[]> {
+  const fixed = new Map<string, readonly Address[]>();
+  for (const [host, { addresses }] of hosts) if (addresses) fixed.set(host, addresses);
+  return fixed;
 }

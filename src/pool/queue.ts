@@ -7,6 +7,7 @@
 
 import type { Address, Host } from "../core/address.ts";
 import { LinkedList } from "../core/list.ts";
+import { StickyChooser } from "../hosts/sticky.ts";
 import type { Endpoint } from "../map/endpoint.ts";
 import type { Lane } from "../map/lane.ts";
 import type { Lease, TakeBack } from "./lease.ts";
@@ -61,6 +62,8 @@ export class HostQueue {
   lastReturnAt = 0;
   /** How many leases more may begin before it is looked at whether all addresses have connections. */
   leasesUntilSpread = 10;
+  #chooser: StickyChooser | undefined;
+  #chooserVersion = -1;
   #holdMs: number | undefined;
   #dialMs: number | undefined;
   #stallSeenAt: number | undefined;
@@ -76,6 +79,15 @@ export class HostQueue {
     this.tls = tls;
     this.lane = lane;
     this.takeBack = (lease, reuse, error) => release(this, lease, reuse, error);
+  }
+
+  /** Chooses among the good endpoints by keys. */
+  get chooser(): StickyChooser {
+    if (!this.#chooser || this.#chooserVersion !== this.lane.version) {
+      this.#chooser = new StickyChooser(this.lane.good);
+      this.#chooserVersion = this.lane.version;
+    }
+    return this.#chooser;
   }
 
   /** Notes that a lease ended, and how long it was held, in milliseconds. */

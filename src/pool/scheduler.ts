@@ -23,11 +23,12 @@ import type { ConnectionManager } from "../map/manager.ts";
 import { chooseDial } from "./dial_choice.ts";
 import { dialTarget } from "./dial_target.ts";
 import type { PoolEvents } from "./events.ts";
+import { weightOf } from "./host_options.ts";
 import type { ResolvedPoolOptions } from "./options.ts";
 import type { Dial, HostQueue } from "./queue.ts";
 import { PLAIN } from "./tls_profiles.ts";
 import type { Waiter } from "./waiter.ts";
-import { dialToWarm } from "./warm_plan.ts";
+import { countFresh, dialToWarm } from "./warm_plan.ts";
 
 /** What the scheduler works with, all of it the pool's. */
 export interface SchedulerParts {
@@ -201,6 +202,15 @@ export class DialScheduler {
     this.#recheckAt(queue, this.#clock.now() + pauseMs);
   }
 
+  /** Tells a queue's lane which addresses its host has now, the resolver having given others. */
+  addressesChanged(queue: HostQueue): void {
+    const known = this.#parts.directory.known(queue.host);
+    this.#tell(queue, known ?? []);
+    // The last good answer has grown too old: nothing is known any more.
+    if (!known) queue.toldAddresses = undefined;
+    this.wake(queue);
+  }
+
   /** Tells every queue's lane again which of its host's addresses it may use. */
   retell(queues: Iterable<HostQueue>): void {
     for (const queue of queues) {
@@ -219,6 +229,7 @@ export class DialScheduler {
     if (known === told || (queue.host.isLiteral && told && told.length > 0)) return;
     const { admission, health, manager, options } = this.#parts;
     const { lane } = queue;
+    const configured = options.hosts.get(queue.host.text);
     const isFirst = told === undefined;
     queue.toldAddresses = known;
     const admitted = new Set<string>();
@@ -228,6 +239,7 @@ export class DialScheduler {
       const endpoint = lane.endpoint(address);
       if (endpoint.member) continue;
       if (!isFirst) endpoint.startSlowly(this.#clock.now(), options.slowStartMs);
+      if (configured) endpoint.weight = weightOf(configured, address);
       lane.setMember(endpoint, true);
       if (endpoint.standing === "gone") lane.setStanding(endpoint, "good");
       health.enter(endpoint);
@@ -376,31 +388,29 @@ export class DialScheduler {
 
   /** Dials what is missing of a warm target, and ends the waits for it that need not go on. */
   #dialToWarm(queue: HostQueue): void {
+    const { events, manager } = this.#parts;
     const now = this.#clock.now();
-    const counts = new Map<Endpoint, number>();
-    let open = 0;
-    for (const endpoint of queue.lane.endpoints.values()) {
-      if (!endpoint.member) continue;
-      counts.set(endpoint, endpoint.connections.size);
-      open += endpoint.connections.size;
-    }
-    for (const { endpoint } of queue.promisingDials()) {
-      const count = counts.get(endpoint);
-      if (count !== undefined) counts.set(endpoint, count + 1);
-    }
+    const census = countFresh(queue, now, (connection) => manager.endsAt(connection));
+    const { counts, open } = census;
     const mayDial = (endpoint: Endpoint) =>
       this.#mayDial(queue) && !queue.isSlow(endpoint) && endpoint.dueAt <= now
       && this.#hasRoom(queue, endpoint);
     const warmth = { target: queue.warmTarget, counts, mayDial };
     const short = dialToWarm(warmth, (endpoint) => void this.#dial(queue, endpoint));
     const due = short > 0 ? nextDue(counts.keys(), now) : Infinity;
-    if (due < Infinity) this.#recheckAt(queue, due);
+    const next = Math.min(due, census.freshUntil);
+    if (next < Infinity) this.#recheckAt(queue, next);
     // Too many dials are under way: it goes on when one of them has ended.
     const crowded = short > 0 && !this.#mayDial(queue);
     if (crowded) this.#starve(queue);
     for (const warmUp of queue.warmUps) {
+      const { target } = warmUp;
+      const done = Math.min(open, target);
+      if (warmUp.progress(done) && events.wants("warm")) {
+        events.emit("warm", { host: queue.host.text, done, total: target });
+      }
       const goesOn = crowded || queue.dials.size > 0 || (due < Infinity && warmUp.retry());
-      if (open < warmUp.target && goesOn) continue;
+      if (open < target && goesOn) continue;
       queue.warmUps.delete(warmUp);
       warmUp.settle(open);
     }
@@ -541,7 +551,7 @@ export class DialScheduler {
     waiter.failures.set(endpoint.address.text, error);
     const isFailed = ({ address }: Endpoint) => waiter.failures.has(address.text);
     if (!waiter.filter && waiter.failures.size < lane.memberCount) return;
-    do if (!waiter.candidates(lane).every(isFailed)) return; while (waiter.filter?.widen(lane));
+    do if (!waiter.candidates(lane).every(isFailed)) return; while (waiter.filter?.widen());
     waiter.lastDialBefore = this.dialCount;
     if (this.#mayComeBack(queue, waiter)) {
       waiter.rounds++;

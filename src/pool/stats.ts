@@ -4,8 +4,12 @@
  * @module
  */
 
-import type { HostDirectory } from "../hosts/directory.ts";
+import type { Admission } from "../hosts/admission.ts";
+import type { Block } from "../hosts/block_list.ts";
+import type { HostDirectory, HostInfo } from "../hosts/directory.ts";
+import { type AddressHealth, type EndpointHealth, NO_HEALTH } from "../hosts/health.ts";
 import type { Connection } from "../map/connection.ts";
+import type { Endpoint, Standing } from "../map/endpoint.ts";
 import type { ConnectionManager, EvictReason } from "../map/manager.ts";
 import type { HostQueue } from "./queue.ts";
 
@@ -19,8 +23,22 @@ export interface AddressStats {
   readonly leased: number;
   /** Dials on their way. */
   readonly dialing: number;
+  /** How it stands with those who choose. */
+  readonly standing: Standing;
+  /** The rule or block that keeps it from being used; null where none does. */
+  readonly deniedBy: string | null;
   /** When it is due again after failures, in milliseconds since 1970; null where it has none. */
   readonly retryAt: number | null;
+  /** How much it is to bear, beside the others of its host. */
+  readonly weight: number;
+  /** How much of that it bears by now: from a tenth to 1 while it starts slowly. */
+  readonly share: number;
+  /** Leases that began. */
+  readonly picks: number;
+  /** How long it is expected to take for an answer, in milliseconds; null where nobody knows. */
+  readonly latencyMs: number | null;
+  /** What is known of its failures. */
+  readonly health: EndpointHealth;
 }
 
 /** The figures of one host. */
@@ -37,6 +55,10 @@ export interface HostStats {
   readonly waiting: number;
   /** How many connections are to be kept open. */
   readonly warmTarget: number;
+  /** Whether fewer than half of its addresses are good, so that none is left alone. */
+  readonly panic: boolean;
+  /** Where its addresses come from, and for how long they hold; null where nobody has asked. */
+  readonly resolution: HostInfo | null;
   /** The figures by address. */
   readonly addresses: { readonly [address: string]: AddressStats };
 }
@@ -71,6 +93,8 @@ export interface PoolStats {
   readonly dialErrors: number;
   /** Connections that left the maps, by reason. */
   readonly evicted: { readonly [Reason in EvictReason]?: number };
+  /** What is blocked now. */
+  readonly blocks: readonly Block[];
   /** The figures by host. */
   readonly hosts: { readonly [host: string]: HostStats };
 }
@@ -81,28 +105,60 @@ type Counts = Mutable<Omit<HostStats, "addresses">> & {
   readonly addresses: { [address: string]: Mutable<AddressStats> };
 };
 
+/** What the figures are taken from, all of it the pool's. */
+export interface StatsParts {
+  readonly manager: ConnectionManager;
+  readonly directory: HostDirectory;
+  readonly health: AddressHealth;
+  readonly admission: Admission;
+  readonly queues: Iterable<HostQueue>;
+  /** The clock's time, in milliseconds. */
+  readonly now: number;
+}
+
 /** The figures of every host that has connections, or is asked for. */
-export function hostStats(
-  manager: ConnectionManager,
-  queues: Iterable<HostQueue>,
-  directory: HostDirectory,
-): { [host: string]: HostStats } {
+export function hostStats(parts: StatsParts): { [host: string]: HostStats } {
   const hosts: { [host: string]: Counts } = {};
-  for (const connection of manager.connections()) countConnection(hosts, connection);
-  for (const { dials, host, lane, waiters, warmTarget } of queues) {
+  for (const queue of parts.queues) {
+    const { dials, host, lane, toldAddresses = [], waiters, warmTarget } = queue;
     const counts = hosts[host.text] ??= emptyHost();
     counts.waiting += waiters.size;
     counts.warmTarget += warmTarget;
-    for (const { text } of directory.known(host) ?? []) counts.addresses[text] ??= emptyAddress();
-    for (const { endpoint: { address } } of dials) {
-      counts.dialing++;
-      (counts.addresses[address.text] ??= emptyAddress()).dialing++;
-    }
-    for (const [address, stats] of Object.entries(counts.addresses)) {
-      stats.retryAt = lane.endpoints.get(address)?.dueAt || null;
+    counts.dialing += dials.size;
+    counts.panic ||= lane.panic;
+    counts.resolution ??= parts.directory.info(host) ?? null;
+    // Those that are denied have no endpoint, and are shown all the same.
+    for (const { text } of toldAddresses) counts.addresses[text] ??= emptyAddress();
+    for (const endpoint of lane.endpoints.values()) countEndpoint(counts, endpoint, parts);
+    for (const address of toldAddresses) {
+      const stats = counts.addresses[address.text];
+      const rule = parts.admission.deniedBy(address);
+      if (stats && rule !== undefined) Object.assign(stats, { deniedBy: rule, standing: "gone" });
     }
   }
+  for (const connection of parts.manager.connections()) countConnection(hosts, connection);
   return hosts;
+}
+
+/** Adds an endpoint's figures: an address has one for each TLS profile of its host. */
+function countEndpoint(
+  counts: Counts,
+  endpoint: Endpoint,
+  { admission, health, now }: StatsParts,
+): void {
+  const { address, dialing, dueAt, picks, standing, weight } = endpoint;
+  const stats = counts.addresses[address.text] ??= emptyAddress();
+  stats.dialing += dialing;
+  stats.picks += picks;
+  // The worst of them tells most.
+  if (stats.standing !== "good" && standing === "good") return;
+  stats.standing = standing;
+  stats.deniedBy = admission.deniedBy(address) ?? null;
+  stats.retryAt = dueAt || null;
+  stats.weight = weight;
+  stats.share = endpoint.share(now);
+  stats.latencyMs = endpoint.latencyMs(now) || null;
+  stats.health = health.describe(endpoint);
 }
 
 function countConnection(
@@ -126,10 +182,25 @@ function emptyHost(): Counts {
     dialing: 0,
     waiting: 0,
     warmTarget: 0,
+    panic: false,
+    resolution: null,
     addresses: {},
   };
 }
 
 function emptyAddress(): Mutable<AddressStats> {
-  return { connections: 0, idle: 0, leased: 0, dialing: 0, retryAt: null };
+  return {
+    connections: 0,
+    idle: 0,
+    leased: 0,
+    dialing: 0,
+    standing: "good",
+    deniedBy: null,
+    retryAt: null,
+    weight: 1,
+    share: 1,
+    picks: 0,
+    latencyMs: null,
+    health: NO_HEALTH,
+  };
 }

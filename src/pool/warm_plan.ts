@@ -4,7 +4,9 @@
  * @module
  */
 
+import type { Connection } from "../map/connection.ts";
 import type { Endpoint } from "../map/endpoint.ts";
+import type { HostQueue } from "./queue.ts";
 
 /** What is known of a host that is to be kept warm. */
 export interface Warmth {
@@ -55,4 +57,54 @@ function coldest(
     fewest = count;
   }
   return coldest;
+}
+
+/** What a host has that is warm. */
+export interface WarmCensus {
+  /** Each endpoint with its connections that stay for a while, and promising dials. */
+  readonly counts: Map<Endpoint, number>;
+  /** How many connections are open, those that will not stay among them. */
+  readonly open: number;
+  /** When the first of them will not stay for a while any more, in the clock's milliseconds. */
+  readonly freshUntil: number;
+}
+
+/**
+ * How long ahead of its end a connection is replaced: several times what a dial takes, in
+ * milliseconds at least, and at the most a share of its time.
+ */
+const AHEAD = { dials: 3, ms: 1_000, share: 0.25 };
+
+/**
+ * Counts what is warm. What is about to end does not count any more, so that it is replaced while
+ * it still serves.
+ */
+export function countFresh(
+  queue: HostQueue,
+  now: number,
+  endsAt: (connection: Connection) => number,
+): WarmCensus {
+  const counts = new Map<Endpoint, number>();
+  const aheadMs = Math.max(AHEAD.ms, AHEAD.dials * queue.dialMs);
+  let open = 0;
+  let freshUntil = Infinity;
+  for (const endpoint of queue.lane.endpoints.values()) {
+    if (!endpoint.member) continue;
+    open += endpoint.connections.size;
+    let fresh = 0;
+    for (const connection of endpoint.connections) {
+      if (connection.state === "draining") continue;
+      const end = endsAt(connection);
+      const staleAt = end - Math.min(aheadMs, (end - connection.createdAt) * AHEAD.share);
+      if (staleAt <= now) continue;
+      fresh++;
+      freshUntil = Math.min(freshUntil, staleAt);
+    }
+    counts.set(endpoint, fresh);
+  }
+  for (const { endpoint } of queue.promisingDials()) {
+    const count = counts.get(endpoint);
+    if (count !== undefined) counts.set(endpoint, count + 1);
+  }
+  return { counts, open, freshUntil };
 }

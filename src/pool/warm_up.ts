@@ -9,6 +9,8 @@ import type { Wait } from "../core/wait.ts";
 
 /** What became of a warm-up. */
 export interface WarmResult {
+  /** The host, in canonical text. */
+  readonly host: string;
   /** How many connections to the host are open. */
   readonly connections: number;
   /** The addresses that failed on the way, each with its last failure. */
@@ -23,6 +25,7 @@ export class WarmUp {
   readonly #wait: Wait<WarmResult>;
   readonly #failures = new Map<string, AddressFailure>();
   #retriesLeft: number;
+  #done = -1;
 
   /** Begins to wait. */
   constructor(host: string, target: number, maxRetries: number, wait: Wait<WarmResult>) {
@@ -30,6 +33,13 @@ export class WarmUp {
     this.target = target;
     this.#retriesLeft = maxRetries;
     this.#wait = wait;
+  }
+
+  /** Notes how many are open; false where that is as many as before. */
+  progress(done: number): boolean {
+    const hasChanged = done !== this.#done;
+    this.#done = done;
+    return hasChanged;
   }
 
   /** Notes a failed dial. */
@@ -45,8 +55,9 @@ export class WarmUp {
   /** Ends the wait with as many connections as there are; with none, it has failed. */
   settle(connections: number): void {
     const failures = [...this.#failures.values()];
-    if (connections > 0 || this.target === 0) this.#wait.resolve({ connections, failures });
-    else this.#wait.reject(new HostUnavailableError(this.#host, failures));
+    if (connections > 0 || this.target === 0) {
+      this.#wait.resolve({ host: this.#host, connections, failures });
+    } else this.#wait.reject(new HostUnavailableError(this.#host, failures));
   }
 
   /** Ends the wait with a reason. */

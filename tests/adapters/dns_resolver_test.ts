@@ -64,8 +64,16 @@ test("dnsResolver() waits only shortly for the second family, and wants it asked
   });
   const resolver = dnsResolver({ servers: [server.address] });
   const begun = performance.now();
-  assertEquals(await resolver.resolve("a.test", never), { addresses: ["192.0.2.1"], ttlMs: 0 });
-  assertEquals(await resolver.resolve("b.test", never), { addresses: ["2001:db8::1"], ttlMs: 0 });
+  assertEquals(await resolver.resolve("a.test", never), {
+    addresses: ["192.0.2.1"],
+    ttlMs: 0,
+    partial: true,
+  });
+  assertEquals(await resolver.resolve("b.test", never), {
+    addresses: ["2001:db8::1"],
+    ttlMs: 0,
+    partial: true,
+  });
   const tookMs = performance.now() - begun;
   assert(tookMs >= 90 && tookMs < 1_400, `It took ${tookMs} ms`);
 });

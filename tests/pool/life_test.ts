@@ -35,7 +35,11 @@ const at = (it: MemoryPool, address: string) => it.pool.manager.getConnections(a
 
 test("Pool.warm() spreads its connections over all addresses", async () => {
   await using it = memoryPool({ hosts: { "a.test": ["192.0.2.1", "192.0.2.2", "192.0.2.3"] } });
-  assertEquals(await it.pool.warm("a.test", { connections: 7 }), { connections: 7, failures: [] });
+  assertEquals(await it.pool.warm("a.test", { connections: 7 }), {
+    host: "a.test",
+    connections: 7,
+    failures: [],
+  });
   const counts = ["192.0.2.1", "192.0.2.2", "192.0.2.3"].map((address) => at(it, address));
   assertEquals(counts.sort(), [2, 2, 3]);
   assertEquals(it.pool.stats().hosts["a.test"]?.warmTarget, 7);

@@ -19,9 +19,13 @@ export interface MemoryPool extends AsyncDisposable {
 }
 
 /** What `memoryPool` takes beside a pool's own options. */
-export interface MemoryPoolOptions extends Omit<Partial<PoolOptions>, "dialer" | "clock"> {
+export interface MemoryPoolOptions
+  extends Omit<Partial<PoolOptions>, "dialer" | "clock" | "hosts">
+{
   /** Each host with its addresses. */
   readonly hosts?: { readonly [host: string]: readonly string[] };
+  /** The pool's own options of single hosts. */
+  readonly hostOptions?: NonNullable<PoolOptions["hosts"]>;
   /** Says how each dial goes. */
   readonly script?: (target: DialTarget) => MemoryDial;
   /** Where the chance starts. */
@@ -34,11 +38,18 @@ export function memoryPool(options: MemoryPoolOptions = {}): MemoryPool {
     hosts = { "a.test": ["192.0.2.1", "192.0.2.2"], "b.test": ["192.0.2.1"] },
     script = () => ({}),
     seed = 1,
+    hostOptions = {},
     ...rest
   } = options;
   const clock = new ManualClock(seed);
   const dialer = memoryDialer({ clock, script });
-  const pool = new ConnectionPool({ resolver: staticResolver(hosts), ...rest, dialer, clock });
+  const pool = new ConnectionPool({
+    resolver: staticResolver(hosts),
+    ...rest,
+    hosts: hostOptions,
+    dialer,
+    clock,
+  });
   return {
     pool,
     clock,

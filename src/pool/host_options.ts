@@ -1,0 +1,132 @@
+/**
+ * What a pool can be told of single hosts.
+ *
+ * @module
+ */
+
+import { type Address, type Host, parseAddress, parseHost } from "../core/address.ts";
+import { checkNames, checkNumber, describe } from "../core/check.ts";
+import type { TlsOptions } from "../core/dialer.ts";
+import { type Balancer, checkBalancer } from "../hosts/balancer.ts";
+import { keyOf, withItsPort } from "../hosts/block_list.ts";
+
+/** What a pool is told of one host, beside what holds for all. */
+export interface HostOptions {
+  /**
+   * How many connections are kept open from the start, used or not, spread over the host's
+   * addresses: what is lost is dialled again, what grows old is replaced before it ends.
+   *
+   * @default {0}
+   */
+  readonly minIdle?: number;
+  /** How many connections there may be; the pool's `maxConnectionsPerHost` where it is left out. */
+  readonly maxConnections?: number;
+  /** Its addresses; no resolver is asked. One without a port has the host's. */
+  readonly addresses?: readonly string[];
+  /** How addresses are chosen; the pool's `balancer` where it is left out. */
+  readonly balancer?: Balancer;
+  /** How much addresses are to bear beside the others, by IP address or address; else 1. */
+  readonly weights?: { readonly [address: string]: number };
+  /** The TLS parameters of its connections; the pool's `tls` where it is left out. */
+  readonly tls?: TlsOptions;
+}
+
+/** {@linkcode HostOptions}, read. */
+export interface CheckedHostOptions {
+  readonly host: Host;
+  readonly minIdle: number;
+  readonly maxConnections: number | undefined;
+  readonly addresses: readonly Address[] | undefined;
+  readonly balancer: Balancer | undefined;
+  /** By IP address, and by canonical text. */
+  readonly weights: ReadonlyMap<string, number>;
+  readonly tls: TlsOptions | undefined;
+}
+
+const NAMES = ["minIdle", "maxConnections", "addresses", "balancer", "weights", "tls"];
+
+/**
+ * Reads what is said of hosts, by the hosts' canonical text.
+ *
+ * @throws {TypeError | RangeError} Names the host, the option, its value, and what would be valid
+ */
+export function readHosts(
+  hosts: { readonly [host: string]: HostOptions },
+  maxConnectionsPerHost: number,
+): Map<string, CheckedHostOptions> {
+  if (typeof hosts !== "object" || hosts === null) {
+    throw new TypeError(
+      `hosts must be an object of hosts and their options, got ${describe(hosts)}`,
+    );
+  }
+  const read = new Map<string, CheckedHostOptions>();
+  for (const [text, options] of Object.entries(hosts)) {
+    const host = parseHost(text);
+    if (read.has(host.text)) throw new TypeError(`hosts has ${host.text} twice: once as ${text}`);
+    read.set(host.text, readHost(host, options, maxConnectionsPerHost));
+  }
+  return read;
+}
+
+function readHost(
+  host: Host,
+  options: HostOptions,
+  maxConnectionsPerHost: number,
+): CheckedHostOptions {
+  const name = `hosts["${host.text}"]`;
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(`${name} must be an object of options, got ${describe(options)}`);
+  }
+  checkNames(name, options, NAMES);
+  const { addresses, balancer, maxConnections, minIdle = 0, tls, weights = {} } = options;
+  if (maxConnections !== undefined) {
+    checkNumber(`${name}.maxConnections`, maxConnections, { min: 1, whole: true });
+  }
+  const max = maxConnections ?? maxConnectionsPerHost;
+  return {
+    host,
+    minIdle: checkNumber(`${name}.minIdle`, minIdle, { min: 0, max, whole: true }),
+    maxConnections,
+    addresses: addresses && readAddresses(name, host, addresses),
+    balancer: balancer === undefined ? undefined : checkBalancer(`${name}.balancer`, balancer),
+    weights: readWeights(name, weights),
+    tls,
+  };
+}
+
+function readAddresses(name: string, host: Host, addresses: readonly string[]): Address[] {
+  if (host.isLiteral) {
+    throw new TypeError(`${name} is an address itself: it takes no addresses`);
+  }
+  if (!Array.isArray(addresses) || addresses.length === 0) {
+    throw new TypeError(
+      `${name}.addresses must be a list of at least one address, got ${describe(addresses)}`,
+    );
+  }
+  const read = new Map<string, Address>();
+  for (const text of addresses) {
+    const address = parseAddress(text, host.port);
+    read.set(address.text, address);
+  }
+  return [...read.values()];
+}
+
+function readWeights(
+  name: string,
+  weights: { readonly [address: string]: number },
+): Map<string, number> {
+  if (typeof weights !== "object" || weights === null) {
+    throw new TypeError(`${name}.weights must be weights by address, got ${describe(weights)}`);
+  }
+  const read = new Map<string, number>();
+  for (const [text, weight] of Object.entries(weights)) {
+    checkNumber(`${name}.weights["${text}"]`, weight, { min: 0, max: 1_000_000 });
+    read.set(keyOf(text), weight);
+  }
+  return read;
+}
+
+/** How much an address is to bear beside the others. */
+export function weightOf({ weights }: CheckedHostOptions, { ip, text }: Address): number {
+  return weights.get(withItsPort(text, ip)) ?? weights.get(ip) ?? 1;
+}
