@@ -119,6 +119,13 @@ export class Lane {
     this.#findTrial();
   }
 
+  /** Lets no caller's lease be an endpoint's trial before a time, in the clock's milliseconds. */
+  hold(endpoint: Endpoint, until: number): void {
+    if (endpoint.heldUntil === until) return;
+    endpoint.heldUntil = until;
+    this.#findTrial();
+  }
+
   /** Notes that an endpoint was chosen, for a lease or a dial. */
   noteChoice(endpoint: Endpoint): void {
     endpoint.lastChoice = ++this.choices;
@@ -188,7 +195,7 @@ export class Lane {
   #dueForTrial(now: number): Endpoint | undefined {
     for (const set of [this.#doubtful, this.#ejected]) {
       for (const endpoint of set) {
-        if (endpoint.dueAt > now || endpoint.onTrial) continue;
+        if (endpoint.trialAt > now || endpoint.onTrial) continue;
         endpoint.onTrial = true;
         this.#findTrial();
         return endpoint;
@@ -200,8 +207,8 @@ export class Lane {
   #findTrial(): void {
     this.#trialAt = Infinity;
     for (const set of [this.#doubtful, this.#ejected]) {
-      for (const { dueAt, onTrial } of set) {
-        if (!onTrial) this.#trialAt = Math.min(this.#trialAt, dueAt);
+      for (const { onTrial, trialAt } of set) {
+        if (!onTrial) this.#trialAt = Math.min(this.#trialAt, trialAt);
       }
     }
   }

@@ -21,6 +21,7 @@ import { Connection } from "../map/connection.ts";
 import type { Endpoint } from "../map/endpoint.ts";
 import type { ConnectionManager } from "../map/manager.ts";
 import { chooseDial } from "./dial_choice.ts";
+import { dialTarget } from "./dial_target.ts";
 import type { PoolEvents } from "./events.ts";
 import { weightOf } from "./host_options.ts";
 import type { ResolvedPoolOptions } from "./options.ts";
@@ -44,6 +45,8 @@ export interface SchedulerParts {
   readonly admission: Admission;
   /** Ends a caller's wait with a reason. */
   readonly refuse: (queue: HostQueue, waiter: Waiter, reason: unknown) => void;
+  /** Has checks give up the room in which a queue's callers could have a connection. */
+  readonly giveWay: (queue: HostQueue) => void;
 }
 
 /** The shortest and the longest pause before a queue is looked at again, in milliseconds. */
@@ -125,8 +128,8 @@ export class DialScheduler {
     const now = this.#clock.now();
     let next: Endpoint | undefined;
     for (const endpoint of lane.endpoints.values()) {
-      const { connections, dialing, dueAt, lastChoice, member } = endpoint;
-      if (!member || connections.size > 0 || dialing > 0 || dueAt > now) continue;
+      const { connections, dialing, dueAt, lastChoice, member, trialAt } = endpoint;
+      if (!member || connections.size > 0 || dialing > 0 || trialAt > now) continue;
       // What is due for a trial goes first, then what was chosen longest ago.
       const isBefore = !next || (dueAt > 0 && next.dueAt === 0)
         || (dueAt > 0 === next.dueAt > 0 && lastChoice < next.lastChoice);
@@ -353,6 +356,7 @@ export class DialScheduler {
 
   #starve(queue: HostQueue): false {
     this.#starved.add(queue);
+    if (queue.waiters.size > 0) this.#parts.giveWay(queue);
     return false;
   }
 
@@ -467,17 +471,7 @@ export class DialScheduler {
       if (rule !== undefined) {
         throw new AccessDeniedError(host.text, [{ address: address.text, rule }]);
       }
-      const socket = await dialer.dial(
-        {
-          host: host.text,
-          serverName: tls.options.serverName ?? host.name,
-          address: address.text,
-          ip: address.ip,
-          port: address.port,
-          tls: tls.options,
-        },
-        dial.stop.signal,
-      );
+      const socket = await dialer.dial(dialTarget(queue, address), dial.stop.signal);
       if (dial.unwanted || this.#closed || this.#isDenied(address)) {
         socket.close();
         return;
