@@ -192,7 +192,7 @@ export class DialScheduler {
     if (known && queue.warmTarget > 0) this.#dialToWarm(queue);
     if (queue.waiters.size === 0) return;
     // Fewer than half are good, and those are as busy as can be: now any will do.
-    if (queue.lane.panic && queue.promisingDials().length === 0) serve(queue, true);
+    if (queue.lane.panic && this.#isOverrun(queue)) serve(queue, true);
     // Nothing may come back and no dial may end: then only time tells that more is needed.
     const pauseMs = Math.max(RECHECK_MS.min, Math.min(queue.dialMs, RECHECK_MS.max));
     this.#recheckAt(queue, this.#clock.now() + pauseMs);
@@ -255,8 +255,19 @@ export class DialScheduler {
     );
   }
 
+  /** Whether a host's good machines neither serve those who wait soon, nor can be dialled. */
+  #isOverrun(queue: HostQueue): boolean {
+    const { lane } = queue;
+    if (queue.promisingDials().length > 0) return false;
+    if (queue.wantedDials(lane.servingCount, this.#clock.now()) <= 0) return false;
+    for (const endpoint of lane.good) {
+      if (!queue.isSlow(endpoint) && this.#hasRoom(queue, endpoint)) return false;
+    }
+    return true;
+  }
+
   #dialForWaiters(queue: HostQueue): void {
-    let wanted = queue.wantedDials(queue.lane.connectionCount, this.#clock.now());
+    let wanted = queue.wantedDials(queue.lane.servingCount, this.#clock.now());
     const promised = queue.promisingDials();
     for (const waiter of queue.waiters) {
       // A caller who will not have every address cannot rely on what comes back for all.
