@@ -255,11 +255,15 @@ export class DialScheduler {
     );
   }
 
-  /** Whether a host's good machines neither serve those who wait soon, nor can be dialled. */
+  /**
+   * Whether a host's good machines neither serve those who wait soon, nor can be dialled. To wait
+   * for one of them for a moment costs less than to be failed by another one.
+   */
   #isOverrun(queue: HostQueue): boolean {
     const { lane } = queue;
     if (queue.promisingDials().length > 0) return false;
-    if (queue.wantedDials(lane.servingCount, this.#clock.now()) <= 0) return false;
+    const waitMs = queue.expectedWaitMs(lane.servingCount, this.#clock.now());
+    if (waitMs <= this.#parts.options.dialStaggerMs) return false;
     for (const endpoint of lane.good) {
       if (!queue.isSlow(endpoint) && this.#hasRoom(queue, endpoint)) return false;
     }
