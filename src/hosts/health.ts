@@ -162,13 +162,18 @@ export class AddressHealth {
     record.failures[kind] = (record.failures[kind] ?? 0) + 1;
     record.verdict = { ok: false, reason: reasonOf(kind, error), at: now };
     record.lastFailedAt = now;
+    endpoint.lastError = error;
     endpoint.onTrial = false;
     if (error instanceof DialError && error.phase === "tcp") {
       machine.streak.note(now);
-      for (const endpoint of machine.endpoints) this.#judge(endpoint);
+      for (const endpoint of machine.endpoints) {
+        endpoint.dialFailedAt = now;
+        this.#judge(endpoint);
+      }
       return;
     }
     record.wantsAnswer = !(error instanceof DialError);
+    if (!record.wantsAnswer) endpoint.dialFailedAt = now;
     record.streak.note(now);
     this.#judge(endpoint, this.#failsTooOften(endpoint, record, now));
   }
@@ -177,6 +182,7 @@ export class AddressHealth {
   reached(endpoint: Endpoint): void {
     const record = this.#record(endpoint);
     record.verdict = { ok: true, reason: "handshake", at: this.#clock.now() };
+    endpoint.dialFailedAt = 0;
     if (!endpoint.failing) return;
     if (!record.wantsAnswer) record.streak.clear();
     this.#forgive(record);
@@ -249,6 +255,7 @@ export class AddressHealth {
       if (record.ejectedFor === null) lane.setStanding(endpoint, "doubtful", dueAtOf(record));
       return;
     }
+    endpoint.lastError = undefined;
     const wasEjected = record.ejectedFor !== null;
     record.ejectedFor = null;
     if (wasEjected) endpoint.startSlowly(this.#clock.now(), this.#options.slowStartMs);

@@ -152,8 +152,8 @@ export class DialScheduler {
   }
 
   /**
-   * How each address that a waiter would have has failed it, where each has, or has not answered
-   * for so long that nobody should count on it.
+   * How each address that a waiter would have has failed, where each has, or has not answered for
+   * so long that nobody should count on it.
    */
   allFailed(
     queue: HostQueue,
@@ -164,7 +164,7 @@ export class DialScheduler {
     const failures = new Map<string, unknown>();
     for (const endpoint of waiter.candidates(queue.lane)) {
       const { text } = endpoint.address;
-      const failure = waiter.failures.get(text)
+      const failure = waiter.failures.get(text) ?? endpoint.lastError
         ?? (queue.isSlow(endpoint) ? silent(queue, text, waitedMs) : undefined);
       if (failure === undefined) return undefined;
       failures.set(text, failure);
