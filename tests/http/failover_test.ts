@@ -5,10 +5,10 @@
  * @module
  */
 
-import { assert, assertEquals, assertInstanceOf } from "@std/assert";
+import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import { test } from "node:test";
 import { createPool, type CreatePoolOptions } from "../../adapters/detect.ts";
-import { RequestError } from "../../src/core/errors.ts";
+import { type DialError, HostUnavailableError, RequestError } from "../../src/core/errors.ts";
 import { staticResolver } from "../../src/hosts/resolver.ts";
 import type { HttpPool } from "../../src/http/http_pool.ts";
 import { authority } from "../support/http_scene.ts";
@@ -144,5 +144,74 @@ test("No POST is sent twice, whatever its machine does, and few go where others 
       assertEquals((statuses[200] ?? 0) + unlucky, count);
       assert(unlucky > 0, "none went where it failed");
       assert(unlucky <= 40, `${unlucky} went where it failed`);
+    },
+  ));
+
+test("When every machine fails, callers hear within their time of each why and when it is tried again", () =>
+  withMachines(
+    {
+      good: 0,
+      bad: ["refuses", "is a black hole", "never answers TLS", "has a wrong certificate"],
+    },
+    {},
+    async ({ bad, pool }) => {
+      const attempts = [
+        () => pool.request("https://a.test/", { timeoutMs: 1_500 }),
+        () => pool.acquire("a.test", { timeoutMs: 1_500 }),
+        () => pool.request("https://a.test/", { timeoutMs: 400 }),
+        () => pool.acquire("a.test", { timeoutMs: 100 }),
+      ];
+      const reasons = ["refused", "timeout", "timeout", "certificate"];
+      const wanted = bad.map(({ address }, index) => [address, reasons[index]]).sort();
+      for (const attempt of attempts) {
+        const since = performance.now();
+        const error = await assertRejects(attempt, HostUnavailableError);
+        assert(performance.now() - since < 2_500);
+        assertEquals(
+          error.failures.map(({ address, error }) => [address, (error as DialError).failure])
+            .sort(),
+          wanted,
+        );
+        for (const { address, retryAt } of error.failures) {
+          const isSilent = wanted.some(([at, why]) => at === address && why === "timeout");
+          assertEquals(retryAt === null, isSilent, address);
+        }
+      }
+      // The fetch of the web knows only one kind of failure: the cause says more.
+      const error = await assertRejects(
+        () => pool.fetch("https://a.test/", { signal: AbortSignal.timeout(300) }),
+      );
+      assert(error instanceof DOMException && error.name === "TimeoutError", String(error));
+    },
+  ));
+
+test("When every machine answers 503 the last answer is the caller's, and none is asked twice", () =>
+  withMachines(
+    {
+      good: 0,
+      bad: ["answers 503", "answers 503", "answers 503"],
+    },
+    {},
+    async ({ bad, pool }) => {
+      const response = await pool.request("https://a.test/");
+      assertEquals([response.status, await response.text()], [503, "down"]);
+      for (const { origin } of bad) assertEquals((await origin!.report()).requests, 1);
+    },
+  ));
+
+test("When every machine ends the connection, the request fails with the cause of each", () =>
+  withMachines(
+    {
+      good: 0,
+      bad: ["resets after the request", "closes after the request"],
+    },
+    {},
+    async ({ bad, pool }) => {
+      const error = await assertRejects(() => pool.request("https://a.test/"), RequestError);
+      assertEquals([error.failure, error.maybeActedOn], ["connection", true]);
+      for (const { origin } of bad) {
+        const { requests } = await origin!.report();
+        assert(requests >= 1 && requests <= 2, `${requests} requests`);
+      }
     },
   ));
