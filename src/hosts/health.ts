@@ -252,7 +252,13 @@ export class AddressHealth {
     endpoint.failing = failuresOf(record) > 0;
     if (endpoint.standing === "gone") return;
     if (endpoint.failing) {
-      if (record.ejectedFor === null) lane.setStanding(endpoint, "doubtful", dueAtOf(record));
+      // One that was gone for a while comes back as it left.
+      const isBack = record.ejectedFor !== null && endpoint.standing !== "ejected";
+      if (isBack && lane.mayEject) lane.setStanding(endpoint, "ejected", record.ejectedUntil);
+      else if (isBack || record.ejectedFor === null) {
+        record.ejectedFor = null;
+        lane.setStanding(endpoint, "doubtful", dueAtOf(record));
+      }
       return;
     }
     endpoint.lastError = undefined;

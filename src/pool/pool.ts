@@ -601,6 +601,7 @@ export class ConnectionPool implements AsyncDisposable {
   #onAdmission(): void {
     if (this.#closing) return;
     this.#scheduler.retell(this.#queues.values());
+    this.#scheduler.giveUpDenied();
     for (const connection of [...this.manager.connections()]) {
       const { endpoint } = connection;
       if (endpoint && this.#admission.deniedBy(endpoint.address) !== undefined) {

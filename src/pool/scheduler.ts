@@ -112,6 +112,16 @@ export class DialScheduler {
     }
   }
 
+  /** Gives up the dials under way to what may not be used any more. */
+  giveUpDenied(): void {
+    const { admission } = this.#parts;
+    for (const { endpoint: { address }, queue, stop } of this.#dials) {
+      const rule = admission.deniedBy(address);
+      if (rule === undefined) continue;
+      stop.abort(new AccessDeniedError(queue.host.text, [{ address: address.text, rule }]));
+    }
+  }
+
   /**
    * Dials an address of a host in use that has no connection: load can only be spread over
    * addresses that have one, and one that failed is tried again without any caller waiting for it.
@@ -551,6 +561,8 @@ export class DialScheduler {
     }
     const retryAt = endpoint.dueAt || null;
     for (const warmUp of queue.warmUps) warmUp.failed({ address: address.text, error, retryAt });
+    // It was not tried: who waits goes elsewhere, or is told when there is nowhere to go.
+    if (error instanceof AccessDeniedError) return;
     for (const waiter of queue.waiters) {
       if (!waiter.accepts(address.text) || dial.number <= waiter.lastDialBefore) continue;
       this.#failedFor(waiter, queue, endpoint, error);

@@ -290,3 +290,21 @@ test("When every machine fails, the error says of each why, and when it is tried
     }
   }
 });
+
+test("An address that is ejected, blocked and unblocked is still ejected", async () => {
+  const down = new Set(["192.0.2.1"]);
+  await using it = memoryPool({ script: failing(down), maxRetries: 0, ejectAfterFailures: 1 });
+  const events: string[] = [];
+  for (const type of ["eject", "readmit", "block", "unblock"] as const) {
+    it.pool.on(type, () => events.push(type));
+  }
+  await assertRejects(() => it.pool.acquire("a.test", { ip: "192.0.2.1" }), HostUnavailableError);
+  assertEquals(pauseOf(it, "a.test", "192.0.2.1"), 30_000);
+  it.pool.block("192.0.2.1");
+  await turns();
+  it.pool.unblock("192.0.2.1");
+  await turns();
+  assertEquals(pauseOf(it, "a.test", "192.0.2.1"), 30_000);
+  for (let lease = 0; lease < 50; lease++) assertEquals(await leaseOnce(it), "192.0.2.2");
+  assertEquals(events, ["eject", "block", "unblock"]);
+});
