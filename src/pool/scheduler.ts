@@ -19,6 +19,7 @@ import type { HostDirectory } from "../hosts/directory.ts";
 import type { AddressHealth } from "../hosts/health.ts";
 import { Connection } from "../map/connection.ts";
 import type { Endpoint } from "../map/endpoint.ts";
+import type { Lane } from "../map/lane.ts";
 import type { ConnectionManager } from "../map/manager.ts";
 import { chooseDial } from "./dial_choice.ts";
 import type { PoolEvents } from "./events.ts";
@@ -123,19 +124,23 @@ export class DialScheduler {
   }
 
   /**
-   * Dials an address of a host in use that has no connection: load can only be spread over
-   * addresses that have one, and one that failed is tried again without any caller waiting for it.
-   * Called once in so many leases, so that it costs little.
+   * Dials an address of a host in use that has no connection, or fewer than its share while all of
+   * them are in use: load can only be spread over connections that there are, and an address that
+   * failed is tried again without any caller waiting for it. Called once in so many leases, so that
+   * it costs little.
    */
   spread(queue: HostQueue): void {
     const { lane } = queue;
     queue.leasesUntilSpread = Math.max(SPREAD_LEASES, Math.ceil(lane.memberCount / SPREAD_LEASES));
-    if (this.#closed || queue.waiters.size > 0 || !this.#mayDial(queue)) return;
+    if (this.#closed || !this.#mayDial(queue)) return;
     const now = this.#clock.now();
+    const fairCount = fairCounts(lane, now);
     let next: Endpoint | undefined;
     for (const endpoint of lane.endpoints.values()) {
-      const { connections, dialing, dueAt, lastChoice, member } = endpoint;
-      if (!member || connections.size > 0 || dialing > 0 || dueAt > now) continue;
+      const { connections, dialing, dueAt, lastChoice, member, ready, standing } = endpoint;
+      if (!member || dialing > 0 || dueAt > now) continue;
+      const isShort = standing === "good" && !ready && connections.size < fairCount(endpoint);
+      if (connections.size > 0 && !isShort) continue;
       // What is due for a trial goes first, then what was chosen longest ago.
       const isBefore = !next || (dueAt > 0 && next.dueAt === 0)
         || (dueAt > 0 === next.dueAt > 0 && lastChoice < next.lastChoice);
@@ -198,11 +203,12 @@ export class DialScheduler {
     this.#starved.delete(queue);
     if (queue.waiters.size === 0 && queue.warmTarget === 0) return;
     if (!known) this.#lookUp(queue);
+    // Fewer than half are good, or serve at all, and those are as busy as can be: any will do.
+    const { panic, servingCount } = queue.lane;
+    if ((panic || servingCount === 0) && this.#isOverrun(queue)) serve(queue, true);
     this.#dialForWaiters(queue);
     if (known && queue.warmTarget > 0) this.#dialToWarm(queue);
     if (queue.waiters.size === 0) return;
-    // Fewer than half are good, and those are as busy as can be: now any will do.
-    if (queue.lane.panic && this.#isOverrun(queue)) serve(queue, true);
     // Nothing may come back and no dial may end: then only time tells that more is needed.
     const pauseMs = Math.max(RECHECK_MS.min, Math.min(queue.dialMs, RECHECK_MS.max));
     this.#recheckAt(queue, this.#clock.now() + pauseMs);
@@ -352,7 +358,7 @@ export class DialScheduler {
 
   /** Whether a connection that a waiter would take is in use, and may be given back. */
   #mayComeBack({ lane }: HostQueue, waiter: Waiter): boolean {
-    if (!waiter.filter) return lane.connectionCount > 0;
+    if (!waiter.filter) return lane.servingCount > 0;
     for (const { address, connections } of lane.endpoints.values()) {
       if (connections.size > 0 && waiter.accepts(address.text)) return true;
     }
@@ -598,6 +604,17 @@ export class DialScheduler {
     }, at - this.#clock.now());
     this.#rechecks.set(queue, { timer, at });
   }
+}
+
+/** How many of a host's connections each of its good endpoints would have by its weight. */
+function fairCounts(lane: Lane, now: number): (endpoint: Endpoint) => number {
+  let connectionCount = 0;
+  let weights = 0;
+  for (const { connections, weight } of lane.good) {
+    connectionCount += connections.size;
+    weights += weight;
+  }
+  return (endpoint) => connectionCount * endpoint.weight * endpoint.share(now) / weights;
 }
 
 function waitsSince({ waiters }: HostQueue): number {

@@ -117,6 +117,20 @@ test("Of a host's eleven machines ten fail, each in its own way: of 1,000 reques
 test("The first failure of each machine pays: what comes one by one later goes where it is well", () =>
   withMachines({ good: 1, bad: BAD_KINDS }, {}, (scene) => bear(scene, ONE_BY_ONE)));
 
+test("A warmed machine that ends its connections at the first request is found out without retries", () =>
+  withMachines(
+    {
+      good: 1,
+      bad: ["resets after the request", "closes after the request"],
+    },
+    { retryShare: 0 },
+    async (scene) => {
+      await scene.pool.warm("a.test", { connections: 12 });
+      await bear(scene, { concurrency: 4, mostVisits: 30, requests: 500 });
+      await scene.pool.warm("a.test", { connections: 0 });
+    },
+  ));
+
 test("No POST is sent twice, whatever its machine does, and few go where others have failed", () =>
   withMachines(
     {

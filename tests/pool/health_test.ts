@@ -308,3 +308,65 @@ test("An address that is ejected, blocked and unblocked is still ejected", async
   for (let lease = 0; lease < 50; lease++) assertEquals(await leaseOnce(it), "192.0.2.2");
   assertEquals(events, ["eject", "block", "unblock"]);
 });
+
+test("A machine that is back gets as many connections as the others, though callers keep these busy", async () => {
+  const down = new Set(["192.0.2.1"]);
+  await using it = memoryPool({
+    hosts: { "a.test": FIVE.slice(0, 3) },
+    script: (target) => ({ ...failing(down)(target), delayMs: 20 }),
+    maxConnectionsPerIp: 10,
+  });
+  for (const concurrency of [6, 30]) {
+    let stop = false;
+    const counts = new Map<string, number>();
+    const worker = async () => {
+      while (!stop) {
+        const lease = await it.pool.acquire("a.test");
+        const { address } = lease.connection;
+        counts.set(address, (counts.get(address) ?? 0) + 1);
+        await new Promise<void>((resolve) => it.clock.setTimer(resolve, 5));
+        lease.release();
+      }
+    };
+    const all = Promise.all(Array.from({ length: concurrency }, worker));
+    await pass(it, 2_000);
+    assertEquals([...counts.keys()].sort(), FIVE.slice(1, 3));
+    down.clear();
+    await pass(it, 8_000);
+    counts.clear();
+    await pass(it, 1_000);
+    stop = true;
+    await pass(it, 200);
+    await all;
+    const total = [...counts.values()].reduce((sum, count) => sum + count, 0);
+    for (const ip of FIVE.slice(0, 3)) {
+      const share = (counts.get(ip) ?? 0) / total;
+      assert(share > 0.25 && share < 0.42, `${ip} bears ${share} of ${concurrency} at a time`);
+    }
+    down.add("192.0.2.1");
+    await it.pool.drain("192.0.2.1");
+  }
+});
+
+test("Where every good machine hangs, one that failed of late serves, by a connection or a dial", async () => {
+  for (const keepsOne of [true, false]) {
+    await using it = memoryPool({
+      script: ({ ip }) => ip === "192.0.2.1" ? { delayMs: Infinity } : { delayMs: 5 },
+      ejectAfterFailures: 1,
+    });
+    const ip = "192.0.2.2";
+    const acquiring = [it.pool.acquire("a.test", { ip })];
+    if (keepsOne) acquiring.push(it.pool.acquire("a.test", { ip }));
+    await pass(it, 10);
+    const [failed, kept] = await Promise.all(acquiring);
+    kept?.release();
+    failed!.release({ error: new Error("no answer") });
+    assertEquals(pauseOf(it, "a.test", ip), 30_000);
+    const acquired = it.pool.acquire("a.test", { timeoutMs: 1_000 });
+    await pass(it, 300);
+    assertEquals(it.pool.stats().hosts["a.test"]!.addresses[ip]!.leased, 1);
+    const lease = await acquired;
+    assertEquals([lease.connection.address, lease.reused], [ip, keepsOne]);
+    lease.release();
+  }
+});
