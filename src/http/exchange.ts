@@ -164,6 +164,8 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
 
   /** Ends it because its time is over. */
   timeOut(): void {
+    // While it waits for a connection the pool says why there is none, at the same time.
+    if (!this.#lease) return;
     const { timeoutMs } = this.request.options;
     this.#blame(this.#lease, "it took too long");
     this.#abandon(this.#error("timeout", `it took longer than ${timeoutMs} ms (timeoutMs)`));

@@ -8,6 +8,8 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import { test } from "node:test";
 import { createPool, type CreatePoolOptions } from "../../adapters/detect.ts";
+import { memoryDialer } from "../../adapters/memory.ts";
+import { ManualClock } from "../../src/core/clock.ts";
 import { type DialError, HostUnavailableError, RequestError } from "../../src/core/errors.ts";
 import { staticResolver } from "../../src/hosts/resolver.ts";
 import type { HttpPool } from "../../src/http/http_pool.ts";
@@ -20,6 +22,7 @@ import {
   startMachines,
   whyNot,
 } from "../support/machines.ts";
+import { turns } from "../support/turns.ts";
 
 const CONNECT_TIMEOUT_MS = 10_000;
 
@@ -198,6 +201,26 @@ test("When every machine fails, callers hear within their time of each why and w
       assert(error instanceof DOMException && error.name === "TimeoutError", String(error));
     },
   ));
+
+test("A request whose time runs out while it waits for a connection hears from the pool why", async () => {
+  const clock = new ManualClock();
+  const dialer = memoryDialer({ clock, script: () => ({ failure: "refused" }) });
+  await using pool = createPool({
+    clock,
+    dialer,
+    resolver: staticResolver({ "a.test": ["192.0.2.1"] }),
+  });
+  // Deadlines are looked at every 50 ms: here at the very moment when the wait is over.
+  const failed = assertRejects(
+    () => pool.request("https://a.test/", { timeoutMs: 50 }),
+    HostUnavailableError,
+    "refused",
+  );
+  await turns();
+  clock.advance(50);
+  const { failures } = await failed;
+  assertEquals(failures[0]?.retryAt, clock.now() + 200);
+});
 
 test("When every machine answers 503 the last answer is the caller's, and none is asked twice", () =>
   withMachines(

@@ -9,7 +9,7 @@ import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/asse
 import { test } from "node:test";
 import type { MemoryDial } from "../../adapters/memory.ts";
 import type { DialTarget } from "../../src/core/dialer.ts";
-import { DialError, HostUnavailableError } from "../../src/core/errors.ts";
+import { type DialError, HostUnavailableError } from "../../src/core/errors.ts";
 import type { Lease } from "../../src/pool/lease.ts";
 import { type MemoryPool, memoryPool } from "../support/memory_pool.ts";
 import { turns } from "../support/turns.ts";
