@@ -180,17 +180,20 @@ export class AddressHealth {
     record.failures[kind] = (record.failures[kind] ?? 0) + 1;
     record.verdict = { ok: false, reason: reasonOf(kind, error), at: now };
     record.lastFailedAt = now;
+    endpoint.lastError = error;
     endpoint.onTrial = false;
     if (error instanceof DialError && error.phase === "tcp") {
       machine.streak.note(now);
       for (const endpoint of machine.endpoints) {
         if (heldMs > 0) endpoint.lane.hold(endpoint, now + heldMs);
+        endpoint.dialFailedAt = now;
         this.#judge(endpoint);
       }
       return;
     }
     if (heldMs > 0) endpoint.lane.hold(endpoint, now + heldMs);
     record.wantsAnswer = !(error instanceof DialError);
+    if (!record.wantsAnswer) endpoint.dialFailedAt = now;
     record.streak.note(now);
     this.#judge(endpoint, this.#failsTooOften(endpoint, record, now));
   }
@@ -202,6 +205,7 @@ export class AddressHealth {
   reached(endpoint: Endpoint, reason: "handshake" | "connect" = "handshake"): void {
     const record = this.#record(endpoint);
     record.verdict = { ok: true, reason, at: this.#clock.now() };
+    endpoint.dialFailedAt = 0;
     if (!endpoint.failing) return;
     if (!record.wantsAnswer) {
       if (reason === "handshake") record.streak.clear();
@@ -281,9 +285,16 @@ export class AddressHealth {
     endpoint.failing = failuresOf(record) > 0;
     if (endpoint.standing === "gone") return;
     if (endpoint.failing) {
-      if (record.ejectedFor === null) lane.setStanding(endpoint, "doubtful", dueAtOf(record));
+      // One that was gone for a while comes back as it left.
+      const isBack = record.ejectedFor !== null && endpoint.standing !== "ejected";
+      if (isBack && lane.mayEject) lane.setStanding(endpoint, "ejected", record.ejectedUntil);
+      else if (isBack || record.ejectedFor === null) {
+        record.ejectedFor = null;
+        lane.setStanding(endpoint, "doubtful", dueAtOf(record));
+      }
       return;
     }
+    endpoint.lastError = undefined;
     const wasEjected = record.ejectedFor !== null;
     record.ejectedFor = null;
     lane.hold(endpoint, 0);

@@ -77,6 +77,10 @@ export class Endpoint {
   standing: Standing = "good";
   /** Whether it has failures that its next success forgives. */
   failing = false;
+  /** Its last failure, while it has failures. */
+  lastError: unknown = undefined;
+  /** When a dial there last failed, for whichever host, in the clock's milliseconds; 0: never. */
+  dialFailedAt = 0;
   /** From when on it may be tried again after failures, in the clock's milliseconds. */
   dueAt = 0;
   /** Whether a lease is under way that decides whether it is back. */

@@ -63,6 +63,15 @@ export class Lane {
     return this.#members;
   }
 
+  /** How many of its connections are to be had: where any address is good, those of good ones. */
+  get servingCount(): number {
+    const { size } = this.good;
+    if (size === 0 || size === this.endpoints.size) return this.connectionCount;
+    let count = 0;
+    for (const { connections } of this.good) count += connections.size;
+    return count;
+  }
+
   /** Whether fewer than half of the host's addresses are good: then none is left alone. */
   get panic(): boolean {
     return this.good.size * 2 < this.#members;

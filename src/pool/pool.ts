@@ -695,6 +695,7 @@ export class ConnectionPool implements AsyncDisposable {
   #onAdmission(): void {
     if (this.#closing) return;
     this.#scheduler.retell(this.#queues.values());
+    this.#scheduler.giveUpDenied();
     this.#prober.look();
     for (const connection of [...this.manager.connections()]) {
       const { endpoint } = connection;
