@@ -19,6 +19,7 @@ const POOL_EVENTS: { readonly [Type in keyof PoolEvents]: "usual" | "frequent" }
   warm: "usual",
   lease: "frequent",
   release: "frequent",
+  check: "frequent",
   evict: "usual",
   addresses: "usual",
   eject: "usual",

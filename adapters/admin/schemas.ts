@@ -129,6 +129,7 @@ export const SCHEMAS: { readonly [name: string]: Schema } = {
     consecutiveFailures: count,
     ejections: count,
     ejectedFor: nullable(string),
+    lastCheckedAt: nullable(time),
   }),
   Block: object({
     ip: string,
