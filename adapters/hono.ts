@@ -45,19 +45,21 @@
  * @module
  */
 
-import type { Hono } from "hono";
 import type { ConnectionPool } from "../src/pool/pool.ts";
 import { type AdminOptions, type NamedPools, readOptions, readPools } from "./admin/options.ts";
-import { routerOf } from "./admin/router.ts";
+import { type AdminRouter, routerOf } from "./admin/router.ts";
 import { AdminState } from "./admin/state.ts";
 
 export {
   type AdminAccess,
+  type AdminContext,
+  type AdminMiddleware,
   type AdminToken,
   type AdminTokens,
   grantAccess,
 } from "./admin/access.ts";
 export type { AdminOptions, AuditEntry, NamedPools } from "./admin/options.ts";
+export type { AdminRouter } from "./admin/router.ts";
 
 /**
  * Makes a router to be mounted anywhere: `app.route("/admin", adminRouter(pool, { auth }))`. It
@@ -68,7 +70,10 @@ export type { AdminOptions, AuditEntry, NamedPools } from "./admin/options.ts";
  * of the wrong type
  * @throws {RangeError} A token is shorter than 16 characters, or an option is out of its range
  */
-export function adminRouter(pools: ConnectionPool | NamedPools, options: AdminOptions): Hono {
+export function adminRouter(
+  pools: ConnectionPool | NamedPools,
+  options: AdminOptions,
+): AdminRouter {
   const named = readPools(pools);
   return routerOf(new AdminState(named, readOptions(options, named)));
 }

@@ -9,6 +9,12 @@ import { checkNames, describe } from "../../src/core/check.ts";
 import { Refusal } from "./refusal.ts";
 import { strict } from "./replies.ts";
 
+/** A request at Hono, and what its answer will have. */
+export type AdminContext = Context;
+
+/** A middleware of Hono. */
+export type AdminMiddleware = MiddlewareHandler;
+
 /** What somebody may do. */
 export interface AdminAccess {
   /** Whether they may look. */
@@ -46,7 +52,7 @@ const granted = new WeakMap<Context, AdminAccess>();
  *
  * @throws {TypeError} `who` is no text, or empty
  */
-export function grantAccess(c: Context, access: AdminAccess): void {
+export function grantAccess(c: AdminContext, access: AdminAccess): void {
   const { act, read, who } = access;
   if (typeof who !== "string" || who === "") {
     throw new TypeError(`who must be a text that is not empty, got ${describe(who)}`);
@@ -58,7 +64,7 @@ export function grantAccess(c: Context, access: AdminAccess): void {
 export const openGate: Gate = (_, serve) => serve({ read: true, act: true, who: "anyone" });
 
 /** Lets in whom a middleware has granted access. */
-export function middlewareGate(middleware: MiddlewareHandler): Gate {
+export function middlewareGate(middleware: AdminMiddleware): Gate {
   return async (c, serve) => {
     let served = false;
     const answer = await middleware(c, async () => {
@@ -107,7 +113,9 @@ function readTokens(tokens: AdminTokens): KnownToken[] {
     return list.map((one, index) => {
       const { name = `${right} ${index + 1}`, token } = typeof one === "string"
         ? { token: one }
-        : one ?? {};
+        : typeof one === "object" && one !== null
+        ? one
+        : { token: one };
       checkToken(`auth.${right}`, token);
       if (typeof name !== "string" || name === "") {
         throw new TypeError(`The name of a token of auth.${right} must be a text, not empty`);

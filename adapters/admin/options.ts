@@ -4,12 +4,18 @@
  * @module
  */
 
-import type { MiddlewareHandler } from "hono";
 import { parseHost } from "../../src/core/address.ts";
 import { checkNames, checkNumber, describe } from "../../src/core/check.ts";
 import { type Clock, systemClock } from "../../src/core/clock.ts";
 import type { ConnectionPool } from "../../src/pool/pool.ts";
-import { type AdminTokens, type Gate, middlewareGate, openGate, tokenGate } from "./access.ts";
+import {
+  type AdminMiddleware,
+  type AdminTokens,
+  type Gate,
+  middlewareGate,
+  openGate,
+  tokenGate,
+} from "./access.ts";
 
 /** What somebody did, or tried to do, with a pool. */
 export interface AuditEntry {
@@ -38,7 +44,7 @@ export interface AdminOptions {
    * Who may look and act: tokens, or a middleware that calls `grantAccess()` for whom it knows.
    * Nothing is served without it, unless `insecure` says so.
    */
-  readonly auth?: AdminTokens | MiddlewareHandler;
+  readonly auth?: AdminTokens | AdminMiddleware;
   /**
    * Lets everybody look and act who can reach the router.
    *
@@ -69,6 +75,7 @@ export interface AdminOptions {
 
 /** Pools by their names. */
 export interface NamedPools {
+  /** The pool of this name: letters, digits and `_.-`, 64 at the most. */
   readonly [name: string]: ConnectionPool;
 }
 

@@ -12,8 +12,11 @@ import { replyError } from "./replies.ts";
 import { type AdminRequest, readRoutes, type Route } from "./routes.ts";
 import type { AdminState } from "./state.ts";
 
+/** A Hono app that `app.route()` mounts. */
+export type AdminRouter = Hono;
+
 /** Makes the app. */
-export function routerOf(state: AdminState): Hono {
+export function routerOf(state: AdminState): AdminRouter {
   const routes: Route[] = [
     ...readRoutes(() => openApi(routes, state.options.hasTokens)),
     ...actRoutes(),
