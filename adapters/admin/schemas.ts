@@ -136,6 +136,7 @@ export const SCHEMAS: { readonly [name: string]: Schema } = {
     reason: string,
     since: time,
     until: nullable({ ...time, description: "Null: not before it is unblocked" }),
+    untilWell: boolean,
   }, ["reason"]),
   Connection: object({
     id: { type: "integer", minimum: 1 },
