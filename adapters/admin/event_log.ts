@@ -96,12 +96,16 @@ export class EventLog {
     this.#size = size;
     // A program that is started again goes on above its earlier numbers.
     this.#firstId = this.#nextId = Math.max(1, Math.floor(clock.wallNow()));
-    for (const [type, kind] of Object.entries(POOL_EVENTS)) {
-      if (kind === "frequent") continue;
-      pool.on(type as keyof PoolEvents, (event) => this.record(type, event), signal && { signal });
-    }
-    const end = () => this.#end();
-    pool.on("closed", end, signal && { signal });
+    const offs = Object.entries(POOL_EVENTS)
+      .filter(([, kind]) => kind === "usual")
+      .map(([type]) => pool.on(type as keyof PoolEvents, (event) => this.record(type, event)));
+    const end = () => {
+      signal?.removeEventListener("abort", end);
+      for (const off of offs) off();
+      this.#end();
+    };
+    // After the event itself was told.
+    offs.push(pool.on("closed", end));
     if (signal?.aborted) end();
     else signal?.addEventListener("abort", end, { once: true });
   }
