@@ -24,11 +24,12 @@ export interface EventStreamOptions {
   readonly types: ReadonlySet<string>;
   /** The last event that the client has had; undefined where it wants none of the past. */
   readonly after: number | undefined;
-  /** Aborts when the client has gone. */
-  readonly signal: AbortSignal;
 }
 
-/** Opens a stream. It ends with its client, with its pool, or when the client reads too slowly. */
+/**
+ * Opens a stream. It ends with its client, whose server cancels it then; with its pool; or when the
+ * client reads too slowly.
+ */
 export function eventStream(options: EventStreamOptions): ReadableStream<Uint8Array> {
   const stream = new EventStream(options);
   return new ReadableStream<Uint8Array>({
@@ -43,7 +44,6 @@ class EventStream implements Follower {
   readonly types: ReadonlySet<string>;
   readonly #options: EventStreamOptions;
   readonly #encoder = new TextEncoder();
-  readonly #abort = () => this.#end();
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   #leave: () => void = () => {};
   #heartbeat: Timer | undefined;
@@ -80,11 +80,9 @@ class EventStream implements Follower {
   readonly onEnd = (): void => this.#end();
 
   start(controller: ReadableStreamDefaultController<Uint8Array>): void {
-    const { after, log, signal } = this.#options;
+    const { after, log } = this.#options;
     this.#controller = controller;
     this.#push(`retry: ${RETRY_MS}\n\n`);
-    if (signal.aborted) return this.#end();
-    signal.addEventListener("abort", this.#abort, { once: true });
     if (after !== undefined) {
       const { complete, messages } = log.since(after, this.types);
       if (!complete) this.#push(": Events before these are no longer kept\n\n");
@@ -150,7 +148,6 @@ class EventStream implements Follower {
   #end(): void {
     if (this.#ending) return;
     this.#ending = true;
-    this.#options.signal.removeEventListener("abort", this.#abort);
     this.#heartbeat?.cancel();
     this.#leave();
     this.#wake?.();

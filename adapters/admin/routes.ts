@@ -261,7 +261,7 @@ function serveEvents({ c, state }: AdminRequest): Response {
   // Nobody would read it, nor end it.
   const body = c.req.raw.method === "HEAD"
     ? null
-    : eventStream({ log, clock, types, after, signal: c.req.raw.signal });
+    : eventStream({ log, clock, types, after });
   const headers = { "content-type": "text/event-stream; charset=utf-8", "x-accel-buffering": "no" };
   return reply(body, headers["content-type"], headers);
 }

@@ -55,6 +55,7 @@ export function exampleApp(): ExampleApp {
       const end = async () => {
         ending.abort();
         await Promise.all([stop(), pool.close()]);
+        console.log("Stopped, with nothing left open");
         process.exit();
       };
       process.once("SIGINT", end);

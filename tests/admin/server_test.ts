@@ -58,7 +58,8 @@ test("the example of this runtime serves the router, and ends with its streams o
   assertStringIncludes(text, "\"who\":\"act 1\"");
   const ended = child.end();
   while (!(await reader.read()).done);
-  assertEquals(await ended, 0);
+  assertEquals(await child.line(), "Stopped, with nothing left open");
+  await ended;
 });
 
 test("on this runtime's own server a client that goes takes its listeners with it", async () => {

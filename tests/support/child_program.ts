@@ -14,8 +14,8 @@ import { root } from "./programs.ts";
 export interface ChildProgram extends AsyncDisposable {
   /** The next line that it prints. */
   line(): Promise<string>;
-  /** Asks it to end; gives its exit code. */
-  end(signal?: "SIGTERM" | "SIGINT"): Promise<number | null>;
+  /** Asks it to end; resolves when it has. Deno's own parent tells no exit code after that. */
+  end(signal?: "SIGTERM" | "SIGINT"): Promise<unknown>;
 }
 
 const COMMANDS = { deno: ["run", "--allow-all"], bun: ["run"], node: ["--import", "tsx"] };
