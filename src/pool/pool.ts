@@ -243,24 +243,43 @@ export class ConnectionPool implements AsyncDisposable {
     const bounds = { min: 0, max: this.manager.accountant.limitOf(host), whole: true };
     const target = checkNumber("connections", connections, bounds);
     options.signal?.throwIfAborted();
-    const before = queue.warmTarget;
-    this.#keepWarm(queue, target);
+    this.#aimAt(queue, target);
+    let isGivenUp = false;
     const wait: Wait<WarmResult> = new Wait(
       this.#clock,
       { signal: options.signal },
       () => {
+        isGivenUp = true;
         queue.warmUps.delete(warmUp);
-        if (queue.warmTarget === target) this.#keepWarm(queue, before);
+        // The last of the others that are under way is the word that holds, if there is one.
+        if (queue.warmTarget === target) {
+          this.#aimAt(queue, [...queue.warmUps].at(-1)?.target ?? queue.keptTarget);
+        }
       },
       () => new ClosedError("pool"),
     );
     const warmUp = new WarmUp(host, target, this.#options.maxRetries, wait);
-    if (target === 0) warmUp.settle(this.manager.getConnectionsForHost(host).length);
-    else queue.warmUps.add(warmUp);
-    return await wait.promise;
+    if (target === 0) {
+      queue.keptTarget = 0;
+      warmUp.settle(this.manager.getConnectionsForHost(host).length);
+      return await wait.promise;
+    }
+    queue.warmUps.add(warmUp);
+    try {
+      return await wait.promise;
+    } finally {
+      // Where another one has overtaken it, that one's word holds.
+      if (queue.warmTarget === target && !isGivenUp) queue.keptTarget = target;
+    }
   }
 
+  /** Keeps so many connections of a host open from now on, whatever becomes of warm-ups. */
   #keepWarm(queue: HostQueue, connections: number): void {
+    queue.keptTarget = connections;
+    this.#aimAt(queue, connections);
+  }
+
+  #aimAt(queue: HostQueue, connections: number): void {
     queue.warmTarget = connections;
     this.manager.setMinimum(queue.host.text, connections);
     this.#scheduler.wake(queue);
@@ -581,6 +600,9 @@ export class ConnectionPool implements AsyncDisposable {
     queue.noteReturn(connection.lastUsedAt, heldMs);
     this.#judge(lease, heldMs, error);
     if (!kept) return;
+    if (queue.warmTarget > 0 && connection.serverIdleMs < Infinity) {
+      this.#scheduler.watchEnd(queue, connection);
+    }
     const starved = this.#scheduler.firstStarved;
     if (starved) this.#shareRoom(queue, connection, starved);
     if (queue.waiters.size > 0) this.#serve(queue);

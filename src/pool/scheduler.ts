@@ -27,7 +27,7 @@ import type { ResolvedPoolOptions } from "./options.ts";
 import type { Dial, HostQueue } from "./queue.ts";
 import { PLAIN } from "./tls_profiles.ts";
 import type { Waiter } from "./waiter.ts";
-import { countFresh, dialToWarm } from "./warm_plan.ts";
+import { countFresh, dialToWarm, freshUntil } from "./warm_plan.ts";
 
 /** What the scheduler works with, all of it the pool's. */
 export interface SchedulerParts {
@@ -135,6 +135,16 @@ export class DialScheduler {
     if (next) void this.#dial(queue, next);
   }
 
+  /**
+   * Sees to it that a connection of a host that is kept warm is replaced before its server ends it,
+   * now that it has come back from a lease: what its server told may be new.
+   */
+  watchEnd(queue: HostQueue, connection: Connection): void {
+    if (this.#closed) return;
+    const endsAt = this.#parts.manager.endsAt(connection);
+    this.#recheckAt(queue, freshUntil(queue, connection, endsAt));
+  }
+
   /** Forgets a queue that is no longer used. */
   forget(queue: HostQueue): void {
     this.#awake.delete(queue);
@@ -187,10 +197,12 @@ export class DialScheduler {
     if (known) this.#tell(queue, known);
     serve(queue);
     this.#starved.delete(queue);
-    if (queue.waiters.size === 0 && queue.warmTarget === 0) return;
+    // A host that is let go may have warm-ups still, whose callers must hear of it.
+    const isWarmed = queue.warmTarget > 0 || queue.warmUps.size > 0;
+    if (queue.waiters.size === 0 && !isWarmed) return;
     if (!known) this.#lookUp(queue);
     this.#dialForWaiters(queue);
-    if (known && queue.warmTarget > 0) this.#dialToWarm(queue);
+    if (known && isWarmed) this.#dialToWarm(queue);
     if (queue.waiters.size === 0) return;
     // Fewer than half are good, and those are as busy as can be: now any will do.
     if (queue.lane.panic && queue.promisingDials().length === 0) serve(queue, true);
