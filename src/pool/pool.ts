@@ -561,7 +561,14 @@ export class ConnectionPool implements AsyncDisposable {
       const choice = desperate
         ? { accepts: filter?.accepts, only: filter?.only, desperate }
         : filter;
-      const connection = this.manager.takeFrom(queue.lane, choice);
+      let connection: Connection | undefined;
+      try {
+        connection = this.manager.takeFrom(queue.lane, choice);
+      } catch (error) {
+        // The user's balancer threw: that is for who asked, not for whoever gave a connection back.
+        this.#refuse(queue, waiter, error);
+        continue;
+      }
       if (connection) this.#tryDeliver(queue, waiter, connection);
       else if (!filter) return;
     }

@@ -20,7 +20,7 @@ import type { AddressHealth } from "../hosts/health.ts";
 import { Connection } from "../map/connection.ts";
 import type { Endpoint } from "../map/endpoint.ts";
 import type { ConnectionManager } from "../map/manager.ts";
-import { chooseDial } from "./dial_choice.ts";
+import { chooseDial, type DialChoice } from "./dial_choice.ts";
 import type { PoolEvents } from "./events.ts";
 import { weightOf } from "./host_options.ts";
 import type { ResolvedPoolOptions } from "./options.ts";
@@ -305,12 +305,19 @@ export class DialScheduler {
       this.#refuseNone(queue, waiter, denied.map(({ address }) => address));
       return true;
     }
-    const choice = chooseDial(queue, waiter, {
-      now: this.#clock.now(),
-      random: () => this.#clock.random(),
-      hasRoom: (endpoint) => this.#hasRoom(queue, endpoint),
-      mayComeBack: this.#mayComeBack(queue, waiter),
-    });
+    let choice: DialChoice;
+    try {
+      choice = chooseDial(queue, waiter, {
+        now: this.#clock.now(),
+        random: () => this.#clock.random(),
+        hasRoom: (endpoint) => this.#hasRoom(queue, endpoint),
+        mayComeBack: this.#mayComeBack(queue, waiter),
+      });
+    } catch (error) {
+      // The user's balancer threw: nobody but this waiter hears of it.
+      this.#parts.refuse(queue, waiter, error);
+      return true;
+    }
     if ("waitUntil" in choice) {
       if (choice.waitUntil < Infinity) this.#recheckAt(queue, choice.waitUntil);
       else if (waiter.candidates(queue.lane).length === 0) {
