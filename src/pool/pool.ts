@@ -702,6 +702,7 @@ export class ConnectionPool implements AsyncDisposable {
       this.manager.cleanupExpiredConnections();
       this.#health.forgetOld();
       for (const [key, queue] of this.#queues) {
+        this.#forgetGone(queue);
         if (queue.warmTarget > 0) this.#scheduler.wake(queue);
         else if (this.#isUnused(queue)) {
           this.#queues.delete(key);
@@ -714,6 +715,17 @@ export class ConnectionPool implements AsyncDisposable {
       }
       this.#maintain();
     }, this.#options.cleanupIntervalMs);
+  }
+
+  /** Forgets the addresses that a host has no more, and nobody uses: else they would heap up. */
+  #forgetGone({ lane }: HostQueue): void {
+    const now = this.#clock.now();
+    for (const endpoint of lane.endpoints.values()) {
+      const { connections, dialing, dueAt, member } = endpoint;
+      if (member || connections.size > 0 || dialing > 0 || dueAt > now) continue;
+      this.#health.leave(endpoint);
+      lane.forget(endpoint);
+    }
   }
 
   #isUnused({ dials, lane, waiters }: HostQueue): boolean {

@@ -270,9 +270,11 @@ export class DialScheduler {
         for (const waiter of queue.waiters) {
           if (!waiter.filter?.pinned) this.#parts.refuse(queue, waiter, error);
         }
-        // Those who named their machine can do without.
+        // Those who named their machine can do without. Who comes later waits for what is told then.
+        const told = queue.toldAddresses;
         queue.toldAddresses ??= [];
         this.#dialForWaiters(queue);
+        queue.toldAddresses = told;
         for (const warmUp of queue.warmUps) warmUp.fail(error);
         queue.warmUps.clear();
       },
