@@ -466,9 +466,13 @@ export class ConnectionPool implements AsyncDisposable {
   /** Reads a host once for each spelling. */
   #spell(text: string): HostQueue {
     const queue = this.#queue(parseHost(text));
+    this.#remember(text, queue);
+    return queue;
+  }
+
+  #remember(text: string, queue: HostQueue): void {
     if (this.#spellings.size >= MAX_SPELLINGS) this.#spellings.clear();
     this.#spellings.set(text, queue);
-    return queue;
   }
 
   #queue(host: Host, profile: TlsProfile = this.#profileOf(host)): HostQueue {
@@ -479,6 +483,8 @@ export class ConnectionPool implements AsyncDisposable {
       const lane = this.manager.openLane(host.text, profile.name, pickerFor(balancer));
       this.#queues.set(key, queue = new HostQueue(host, profile, lane, this.#takeBack));
       this.#directory.use(host);
+      // What is warmed is not read anew by its first caller.
+      if (profile === this.#profileOf(host)) this.#remember(host.text, queue);
     }
     return queue;
   }
