@@ -426,7 +426,7 @@ export class DialScheduler {
       if (warmUp.progress(done) && events.wants("warm")) {
         events.emit("warm", { host: queue.host.text, done, total: target });
       }
-      const goesOn = crowded || queue.dials.size > 0 || (due < Infinity && warmUp.retry());
+      const goesOn = crowded || queue.dials.size > 0 || (due < Infinity && warmUp.retry(due));
       if (open < target && goesOn) continue;
       queue.warmUps.delete(warmUp);
       warmUp.settle(open);

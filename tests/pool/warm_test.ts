@@ -136,6 +136,25 @@ test("warm() without a host waits for all that have a minIdle, and fails where o
   assertEquals(failing.pool.stats().hosts["a.test"]?.warmTarget, 1);
 });
 
+test("Whatever else happens meanwhile, a warm-up waits as often for failed addresses as maxRetries says", async () => {
+  let down = true;
+  await using it = memoryPool({
+    hosts: { "a.test": ["192.0.2.1"] },
+    maxRetries: 1,
+    script: () => down ? { failure: "refused" } : {},
+  });
+  const warming = it.pool.warm("a.test", { connections: 2 });
+  await pass(it, 100);
+  // Every host is looked at anew.
+  for (const ip of ["203.0.113.1", "203.0.113.2"]) {
+    it.pool.block(ip);
+    await turns();
+  }
+  down = false;
+  await pass(it, 200);
+  assertEquals((await warming).connections, 2);
+});
+
 test("A thousand connections over twenty addresses: as many dials at once as may be, no more", async () => {
   const addresses = Array.from({ length: 20 }, (_, index) => `192.0.2.${index + 1}`);
   let most = 0;
