@@ -12,7 +12,6 @@
 
 import { execFileSync } from "node:child_process";
 import os from "node:os";
-import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { startNginx } from "./http/nginx.ts";

@@ -74,17 +74,17 @@ test("A key whose machine refuses is served by the next one at once, and goes ba
 });
 
 test("A key whose machine swallows dials goes to the next after dialStaggerMs", async () => {
-  let down: string | undefined;
+  const down = new Set<string>();
   await using it = memoryPool({
     hosts: HOSTS,
-    script: ({ address }) => address === down ? { delayMs: Infinity } : { delayMs: 5 },
+    script: ({ address }) => down.has(address) ? { delayMs: Infinity } : { delayMs: 5 },
     dialStaggerMs: 200,
     connectTimeoutMs: 10_000,
   });
   const first = it.pool.acquire("a.test", { sticky: "key" });
   await pass(it, 10);
   const lease = await first;
-  down = lease.connection.address;
+  down.add(lease.connection.address);
   lease.release({ reuse: false });
   const since = it.clock.now();
   let waitedMs: number | undefined;
