@@ -145,6 +145,7 @@ interface DenoTls {
   connectTls(options: object): Promise<DenoConn>;
 }
 interface DenoConn {
+  handshake(): Promise<unknown>;
   read(buffer: Uint8Array): Promise<number | null>;
   write(bytes: Uint8Array): Promise<number>;
   close(): void;
@@ -154,6 +155,7 @@ const openDeno: OpenLane = async (target, request, index, lanes) => {
   const { Deno } = globalThis as unknown as { Deno: DenoTls };
   const { ca, host, port } = target;
   const conn = await Deno.connectTls({ hostname: host, port, caCerts: [ca] });
+  await conn.handshake();
   let ended = false;
   async function read(): Promise<void> {
     const buffer = new Uint8Array(65_536);
