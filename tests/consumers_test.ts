@@ -1,4 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
+import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import process from "node:process";
 import test, { after, before } from "node:test";
@@ -11,10 +12,14 @@ import {
 } from "./support/consumers.ts";
 import { type Origin, startRemoteOrigin } from "./support/origin_process.ts";
 import { createAuthority } from "./support/pki.ts";
-import { run } from "./support/programs.ts";
+import { root, run } from "./support/programs.ts";
 
 const skip = detectRuntime() !== "node"
   && "The projects start their runtimes themselves, and npm, which installs them, is Node's";
+
+const { exports }: { readonly exports: object } = JSON.parse(
+  readFileSync(path.join(root, "package.json"), "utf8"),
+);
 
 let workshop: Workshop;
 let origin: Origin;
@@ -40,6 +45,19 @@ test("a project on Node in plain JavaScript uses the installed package", { skip 
   const project = workshop.copy("node_javascript");
   await installWithNpm(project, workshop.archive);
   assertEquals(await project.run(process.execPath, "main.js", ...args), project.expected);
+  // An archive from npm is for all runtimes.
+  const onDeno = await project.run("deno", "run", "--allow-net", "main.js", ...args);
+  assertEquals(onDeno, project.expected);
+  const required = "console.log(typeof require('hotconn').createPool)";
+  assertEquals(await project.run(process.execPath, "--eval", required), "function\n");
+});
+
+test("a project has what the package stands on, and nothing else", { skip }, async () => {
+  const project = workshop.copy("node_javascript");
+  await installWithNpm(project, workshop.archive);
+  const names = readdirSync(path.join(project.folder, "node_modules"))
+    .filter((name) => !name.startsWith("."));
+  assertEquals(names.sort(), ["@leichtgewicht", "dns-packet", "hotconn", "ipaddr.js"]);
 });
 
 test("a project compiled under nodenext, with Node's types alone, uses it", { skip }, async () => {
@@ -56,6 +74,15 @@ test("a project compiled for a bundler, with the DOM's types, uses it", { skip }
   const bundle = ["--bundle", "--minify", "--platform=node", "--format=esm"];
   await project.run("esbuild", "built/main.js", ...bundle, "--outfile=built/bundle.mjs");
   assertEquals(await project.run(process.execPath, "built/bundle.mjs", ...args), project.expected);
+});
+
+test("an app on Hono mounts the router of the installed package", {
+  skip: skip || !("./hono" in exports) && "The package has no router for Hono yet",
+}, async () => {
+  const project = workshop.copy("hono");
+  await installWithNpm(project, workshop.archive);
+  await project.run(path.join(project.folder, "node_modules/.bin/tsc"));
+  assertEquals(await project.run(process.execPath, "built/main.js", ...args), project.expected);
 });
 
 test("a project on Bun uses the installed package", { skip }, async () => {

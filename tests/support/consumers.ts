@@ -38,7 +38,7 @@ export async function openWorkshop(): Promise<Workshop> {
   const { filename } = await packPackage(built, folder);
   return {
     archive: path.join(folder, filename),
-    copy: (name) => copyProject(name, path.join(folder, name)),
+    copy: (name) => copyProject(name, mkdtempSync(path.join(folder, `${name}-`))),
     [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
   };
 }
@@ -71,11 +71,8 @@ interface Wanted {
 export async function installWithNpm(project: Project, archive: string): Promise<void> {
   const file = path.join(project.folder, "package.json");
   const manifest: { devDependencies?: Wanted; dependencies?: Wanted } = readJson(file);
-  const wanted = manifest.devDependencies ?? {};
-  for (const name of Object.keys(wanted)) {
-    wanted[name] = readJson<{ version: string }>(
-      path.join(root, "node_modules", name, "package.json"),
-    ).version;
+  for (const wanted of [manifest.dependencies ?? {}, manifest.devDependencies ?? {}]) {
+    for (const name of Object.keys(wanted)) wanted[name] = versionHere(name);
   }
   manifest.dependencies = { ...manifest.dependencies, hotconn: `file:${archive}` };
   writeFileSync(file, JSON.stringify(manifest));
@@ -87,6 +84,11 @@ export async function installWithNpm(project: Project, archive: string): Promise
     "--no-audit",
     "--no-fund",
   );
+}
+
+function versionHere(name: string): string {
+  const manifest = path.join(root, "node_modules", name, "package.json");
+  return readJson<{ readonly version: string }>(manifest).version;
 }
 
 /** What of `deno.json` says how the package is published. */

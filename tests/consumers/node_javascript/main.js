@@ -16,5 +16,5 @@ const first = await pool.fetch(url);
 const { sni } = await first.json();
 const second = await pool.fetch(url);
 console.log(`${second.status} for ${sni}, reused: ${connectionOf(second).reused}`);
-console.log(await second.text() !== "", nodeDialer().name, memoryDialer().name);
+console.log(await second.text() !== "", typeof nodeDialer, memoryDialer().name);
 await pool.close();
