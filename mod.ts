@@ -115,6 +115,7 @@ export {
 } from "./src/map/manager.ts";
 export type { AddressChoice } from "./src/pool/address_filter.ts";
 export type { ConnectionEvent, PoolEvents } from "./src/pool/events.ts";
+export type { CheckAnswer, CheckKind, HealthCheck, HttpCheck } from "./src/pool/health_check.ts";
 export type { HostOptions } from "./src/pool/host_options.ts";
 export { Lease, type ReleaseOptions } from "./src/pool/lease.ts";
 export type { PoolOptions } from "./src/pool/options.ts";

@@ -40,6 +40,11 @@ export async function detectDialer(): Promise<Dialer> {
   }
 }
 
+/** Loads what opens TCP without TLS, for checks alone: it allows no `http:` URL. */
+async function loadConnectDialer(): Promise<Dialer> {
+  return (await import("./plain.ts")).plainDialer();
+}
+
 /** Options of {@linkcode createPool}: those of a pool, with a dialer and a resolver by default. */
 export type CreatePoolOptions =
   & Omit<HttpPoolOptions, "dialer" | "resolver">
@@ -65,5 +70,7 @@ export function createPool(options: CreatePoolOptions = {}): HttpPool {
     ...options,
     dialer: options.dialer ?? detectDialer(),
     resolver: options.resolver ?? systemResolver(),
+    connectDialer: options.connectDialer
+      ?? (options.healthCheck === "connect" ? loadConnectDialer() : undefined),
   });
 }

@@ -46,6 +46,13 @@ export class Admission {
     return block.reason === undefined ? "blocked" : `blocked: ${block.reason}`;
   }
 
+  /** Whether nothing but blocks that a test may end, among them this one, denies an address. */
+  mayTest(address: Address, block: Block): boolean {
+    if (this.#rules.deniedBy(address.ip) !== undefined) return false;
+    const blocks = this.#blocks.of(address);
+    return blocks.includes(block) && blocks.every(({ untilWell }) => untilWell);
+  }
+
   /** The access rules. */
   get rules(): AccessRules {
     return this.#rules.rules;

@@ -18,6 +18,8 @@ export interface Block {
   readonly since: number;
   /** When it ends; Infinity: not before it is unblocked. */
   readonly until: number;
+  /** Whether it ends as soon as a test of the address goes well. */
+  readonly untilWell: boolean;
 }
 
 /** How long something is blocked, and why. */
@@ -26,6 +28,13 @@ export interface BlockOptions {
   readonly forMs?: number | undefined;
   /** Why. */
   readonly reason?: string | undefined;
+  /**
+   * Whether the address is tested meanwhile, every `blocklistCheckIntervalMs` for each host in use
+   * that has it, and the block ends when it does well. With `forMs`, whichever is first ends it.
+   *
+   * @default {false}
+   */
+  readonly untilWell?: boolean | undefined;
 }
 
 /**
@@ -54,15 +63,18 @@ export class BlockList {
     if (typeof options !== "object" || options === null) {
       throw new TypeError(`The options of block() must be an object, got ${describe(options)}`);
     }
-    checkNames("block()", options, ["forMs", "reason"]);
-    const { forMs = Infinity, reason } = options;
+    checkNames("block()", options, ["forMs", "reason", "untilWell"]);
+    const { forMs = Infinity, reason, untilWell = false } = options;
     if (reason !== undefined && typeof reason !== "string") {
       throw new TypeError(`reason must be a text, got ${describe(reason)}`);
+    }
+    if (typeof untilWell !== "boolean") {
+      throw new TypeError(`untilWell must be true or false, got ${describe(untilWell)}`);
     }
     checkNumber("forMs", forMs, { min: 1 });
     const key = keyOf(ip);
     const since = this.#clock.now();
-    const block = Object.freeze({ ip: key, reason, since, until: since + forMs });
+    const block = Object.freeze({ ip: key, reason, since, until: since + forMs, untilWell });
     this.#blocks.delete(key);
     this.#blocks.set(key, block);
     return block;
@@ -87,11 +99,16 @@ export class BlockList {
    * @param address Its canonical text, and its IP address alone
    */
   blocking({ text, ip }: { readonly text: string; readonly ip: string }): Block | undefined {
-    if (this.#blocks.size === 0) return undefined;
+    const [whole, one] = this.of({ text, ip });
+    return whole && one && one.until > whole.until ? one : whole;
+  }
+
+  /** The blocks of an address now: that of its IP address, and that of its port. */
+  of({ text, ip }: { readonly text: string; readonly ip: string }): Block[] {
+    if (this.#blocks.size === 0) return [];
     const now = this.#clock.now();
-    const whole = this.#now(ip, now);
-    const one = this.#now(withItsPort(text, ip), now);
-    return whole && one ? (one.until > whole.until ? one : whole) : whole ?? one;
+    const keys = [ip, withItsPort(text, ip)];
+    return keys.map((key) => this.#now(key, now)).filter((block) => block !== undefined);
   }
 
   /** When the next block ends, which has passed where `expire()` is due; Infinity where none does. */

@@ -14,8 +14,9 @@ import type { Endpoint } from "../map/endpoint.ts";
  * - `status`: an answer that counts as a failure
  * - `response`: no answer, or not all of it
  * - `lease`: a lease that ended with an error
+ * - `probe`: a check that got a connection, and not the answer that it asks for
  */
-export type FailureKind = DialFailure | "status" | "response" | "lease";
+export type FailureKind = DialFailure | "status" | "response" | "lease" | "probe";
 
 /** When endpoints are ejected, and for how long. */
 export interface HealthOptions {
@@ -53,6 +54,8 @@ export interface Verdict {
 export interface EndpointHealth {
   /** The last verdict, if any. */
   readonly verdict: Verdict | null;
+  /** When it was last checked, in milliseconds since 1970; null where it never was. */
+  readonly lastCheckedAt: number | null;
   /** How often it failed, by what failed. */
   readonly failures: { readonly [Kind in FailureKind]?: number };
   /** How many failures there were in a row, the address's own among them. */
@@ -66,6 +69,7 @@ export interface EndpointHealth {
 /** The health of an endpoint of which nothing is known. */
 export const NO_HEALTH: EndpointHealth = {
   verdict: null,
+  lastCheckedAt: null,
   failures: {},
   consecutiveFailures: 0,
   ejections: 0,
@@ -103,6 +107,7 @@ class HealthRecord {
   readonly streak = new Streak();
   readonly failures: { [Kind in FailureKind]?: number } = {};
   verdict: Verdict | null = null;
+  lastCheckedAt: number | null = null;
   lastFailedAt = 0;
   /** Whether it takes an answer to show that it is well: a handshake is not enough. */
   wantsAnswer = false;
@@ -163,32 +168,55 @@ export class AddressHealth {
     }
   }
 
-  /** Notes a failure. */
-  failed(endpoint: Endpoint, kind: FailureKind, error: unknown): void {
+  /**
+   * Notes a failure.
+   *
+   * @param heldMs For how long no caller's lease may be the trial: where checks see to it
+   */
+  failed(endpoint: Endpoint, kind: FailureKind, error: unknown, heldMs = 0): void {
     const now = this.#clock.now();
     const record = this.#record(endpoint);
     const { machine } = record;
     record.failures[kind] = (record.failures[kind] ?? 0) + 1;
     record.verdict = { ok: false, reason: reasonOf(kind, error), at: now };
     record.lastFailedAt = now;
+    endpoint.lastError = error;
     endpoint.onTrial = false;
     if (error instanceof DialError && error.phase === "tcp") {
       machine.streak.note(now);
-      for (const endpoint of machine.endpoints) this.#judge(endpoint);
+      for (const endpoint of machine.endpoints) {
+        if (heldMs > 0) endpoint.lane.hold(endpoint, now + heldMs);
+        endpoint.dialFailedAt = now;
+        this.#judge(endpoint);
+      }
       return;
     }
+    if (heldMs > 0) endpoint.lane.hold(endpoint, now + heldMs);
     record.wantsAnswer = !(error instanceof DialError);
+    if (!record.wantsAnswer) endpoint.dialFailedAt = now;
     record.streak.note(now);
     this.#judge(endpoint, this.#failsTooOften(endpoint, record, now));
   }
 
-  /** Notes that a dial reached the endpoint, its handshake included. */
-  reached(endpoint: Endpoint): void {
+  /**
+   * Notes that a dial reached the endpoint, its handshake included; or TCP alone, which tells of the
+   * machine, and nothing of TLS on it.
+   */
+  reached(endpoint: Endpoint, reason: "handshake" | "connect" = "handshake"): void {
     const record = this.#record(endpoint);
-    record.verdict = { ok: true, reason: "handshake", at: this.#clock.now() };
+    record.verdict = { ok: true, reason, at: this.#clock.now() };
+    endpoint.dialFailedAt = 0;
     if (!endpoint.failing) return;
-    if (!record.wantsAnswer) record.streak.clear();
+    if (!record.wantsAnswer) {
+      if (reason === "handshake") record.streak.clear();
+      endpoint.lane.hold(endpoint, 0);
+    }
     this.#forgive(record);
+  }
+
+  /** Notes that a check of an endpoint has a verdict, which is told besides. */
+  checked(endpoint: Endpoint): void {
+    this.#record(endpoint).lastCheckedAt = this.#clock.now();
   }
 
   /**
@@ -216,6 +244,7 @@ export class AddressHealth {
       verdict: answeredAt > (verdict?.at ?? 0)
         ? { ok: true, reason: "answer", at: answeredAt }
         : verdict,
+      lastCheckedAt: record.lastCheckedAt,
       failures: { ...failures },
       consecutiveFailures: failuresOf(record),
       ejections,
@@ -256,11 +285,19 @@ export class AddressHealth {
     endpoint.failing = failuresOf(record) > 0;
     if (endpoint.standing === "gone") return;
     if (endpoint.failing) {
-      if (record.ejectedFor === null) lane.setStanding(endpoint, "doubtful", dueAtOf(record));
+      // One that was gone for a while comes back as it left.
+      const isBack = record.ejectedFor !== null && endpoint.standing !== "ejected";
+      if (isBack && lane.mayEject) lane.setStanding(endpoint, "ejected", record.ejectedUntil);
+      else if (isBack || record.ejectedFor === null) {
+        record.ejectedFor = null;
+        lane.setStanding(endpoint, "doubtful", dueAtOf(record));
+      }
       return;
     }
+    endpoint.lastError = undefined;
     const wasEjected = record.ejectedFor !== null;
     record.ejectedFor = null;
+    lane.hold(endpoint, 0);
     if (wasEjected) endpoint.startSlowly(this.#clock.now(), this.#options.slowStartMs);
     lane.setStanding(endpoint, "good");
     if (wasEjected) this.#events.onReadmit(endpoint);

@@ -164,6 +164,8 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
 
   /** Ends it because its time is over. */
   timeOut(): void {
+    // While it waits for a connection the pool says why there is none, at the same time.
+    if (!this.#lease) return;
     const { timeoutMs } = this.request.options;
     this.#blame(this.#lease, "it took too long");
     this.#abandon(this.#error("timeout", `it took longer than ${timeoutMs} ms (timeoutMs)`));
@@ -293,8 +295,7 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
     const lease = this.#lease;
     if (this.#over || !lease) return;
     const silent = !this.#session?.responding;
-    // A connection that had served may have been closed before the request came there.
-    if (!silent || !(lease.reused || hasStood(lease))) {
+    if (!silent || !isStale(lease)) {
       lease.failure = { kind: "response", error: cause };
     }
     this.#dropLease(cause);
@@ -370,9 +371,8 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
   #mayRepeat(lease: Lease): boolean {
     if (!this.request.replayable) return false;
     if (lease.reused) return this.#attempts < MAX_ATTEMPTS;
-    const stood = hasStood(lease);
-    if (!stood && this.#avoid(lease, lease.failure?.error)) return true;
-    return (stood || this.#freshFailures++ === 0) && this.#host.mayRetry();
+    if (!isStale(lease) && this.#avoid(lease, lease.failure?.error)) return true;
+    return (hasStood(lease) || this.#freshFailures++ === 0) && this.#host.mayRetry();
   }
 
   /** Notes that a machine has failed, and says whether there is another one to turn to. */
@@ -470,6 +470,15 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
     this.#host.over(this);
     this.#body?.cancel(reason);
   }
+}
+
+/**
+ * Whether a connection may have been closed before the request came there, so that its end tells
+ * nothing of the machine. One that never served and has hardly stood was alive; and a machine that
+ * fails is not to be excused by connections that were dialled to try it.
+ */
+function isStale({ connection, reused }: Lease): boolean {
+  return reused || (connection.idleBeforeMs >= FRESH_ENOUGH_MS && !connection.endpoint?.failing);
 }
 
 /** Whether a connection stood ready for a while before a lease that is its first. */

@@ -7,9 +7,12 @@
 import { checkNumber } from "../core/check.ts";
 import type { Clock, Timer } from "../core/clock.ts";
 import { systemClock } from "../core/clock.ts";
+import type { Connection } from "../map/connection.ts";
+import type { CheckAnswer, HttpCheck } from "../pool/health_check.ts";
 import type { Lease } from "../pool/lease.ts";
 import type { PoolOptions } from "../pool/options.ts";
 import { type AcquireOptions, type CloseOptions, ConnectionPool } from "../pool/pool.ts";
+import { checkOver } from "./check.ts";
 import { checkLimits, type ResponseLimits } from "./codec/limits.ts";
 import { Exchange, type ExchangeHost } from "./exchange.ts";
 import { fetchOver, type Requester } from "./fetch.ts";
@@ -135,6 +138,15 @@ export class HttpPool extends ConnectionPool {
     const closing = super.close(options);
     closing.then(() => this.#tick?.cancel());
     return closing;
+  }
+
+  /** Makes an HTTP check: see `healthCheck`. */
+  protected override checkOver(
+    connection: Connection,
+    check: HttpCheck,
+    signal: AbortSignal,
+  ): Promise<CheckAnswer> {
+    return checkOver(connection, check, this.#host.limits, signal);
   }
 
   #request(request: PreparedRequest): Promise<PooledResponse> {

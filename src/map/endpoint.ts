@@ -44,6 +44,21 @@ const LATENCY_DECAY_MS = 10_000;
 /** With what share of its load an address starts that is new, or back. */
 const FIRST_SHARE = 0.1;
 
+/** The shortest idle time at whose end a hang-up tells something of the server, in milliseconds. */
+const LEAST_IDLE_MS = 1_000;
+
+/** How far apart two idle times are that still agree: a share of the longer, or milliseconds. */
+const AGREEMENT = { share: 0.1, ms: 250 };
+
+/** How far apart two hang-ups must be to be two: a share of the idle time, and milliseconds. */
+const APART = { share: 0.25, ms: 250 };
+
+/** A connection is trusted for less than its server keeps it by this, in milliseconds. */
+const IDLE_MARGIN_MS = 2_000;
+
+/** For how long it holds what was learned of a server, in milliseconds. */
+const LEARNED_FOR_MS = 600_000;
+
 /** The connections of one host with one TLS profile at one address, and the figures of these. */
 export class Endpoint {
   /** The lane it belongs to. */
@@ -62,6 +77,10 @@ export class Endpoint {
   standing: Standing = "good";
   /** Whether it has failures that its next success forgives. */
   failing = false;
+  /** Its last failure, while it has failures. */
+  lastError: unknown = undefined;
+  /** When a dial there last failed, for whichever host, in the clock's milliseconds; 0: never. */
+  dialFailedAt = 0;
   /** From when on it may be tried again after failures, in the clock's milliseconds. */
   dueAt = 0;
   /** Whether a lease is under way that decides whether it is back. */
@@ -78,14 +97,17 @@ export class Endpoint {
   picks = 0;
   /** The number, among its lane's choices, of the last one that fell on it. */
   lastChoice = 0;
-  /** How long its server was seen to keep an unused connection, in milliseconds. */
-  learnedIdleMs: number = Infinity;
+  /** From when on a caller's lease may be its trial, whenever it is due; checks see to it before. */
+  heldUntil = 0;
   /** Its places in the pickers: among the ready ones, and among the good ones; or -1. */
   readonly places: [ready: number, good: number] = [-1, -1];
   #latencyMs = 0;
   #latencyAt = 0;
   #slowStartAt = 0;
   #slowStartMs = 0;
+  #hangUp: { readonly idleMs: number; readonly at: number } | undefined;
+  #learnedIdleMs = Infinity;
+  #learnedUntil = 0;
 
   /** Made by its lane. */
   constructor(lane: Lane, address: Address | string) {
@@ -96,6 +118,11 @@ export class Endpoint {
   /** Whether it has a connection to lease. */
   get ready(): boolean {
     return this.idle.size > 0 || this.partial.size > 0;
+  }
+
+  /** From when on a lease may be its trial, in the clock's milliseconds. */
+  get trialAt(): number {
+    return Math.max(this.dueAt, this.heldUntil);
   }
 
   /** The connection to lease next: a shared one before an idle one, the hottest idle one first. */
@@ -123,6 +150,30 @@ export class Endpoint {
   /** How long its server is expected to take, in milliseconds; 0 where nothing is known. */
   latencyMs(now: number): number {
     return this.#latencyMs * decay(now - this.#latencyAt);
+  }
+
+  /**
+   * Notes that its server hung up, in good order, on a connection that was idle for so long, in
+   * milliseconds. Two in a row that agree, and came at different moments, tell how long it keeps
+   * one: a server that restarts hangs up on all at once, whatever their idle times.
+   */
+  noteHangUp(idleMs: number, now: number): void {
+    if (idleMs < LEAST_IDLE_MS) return;
+    const last = this.#hangUp;
+    const agrees = last !== undefined && Math.abs(idleMs - last.idleMs)
+        <= Math.max(AGREEMENT.share * Math.max(idleMs, last.idleMs), AGREEMENT.ms);
+    // One of the same moment is no second one, and what comes after both is held against the first.
+    if (agrees && now - last.at < Math.max(APART.share * idleMs, APART.ms)) return;
+    this.#hangUp = { idleMs, at: now };
+    if (!agrees) return;
+    const keptMs = Math.min(idleMs, last.idleMs);
+    this.#learnedIdleMs = Math.max(keptMs - IDLE_MARGIN_MS, keptMs / 2);
+    this.#learnedUntil = now + LEARNED_FOR_MS;
+  }
+
+  /** How long an unused connection is to be trusted, by what its server was seen to do. */
+  trustedIdleMs(now: number): number {
+    return now < this.#learnedUntil ? this.#learnedIdleMs : Infinity;
   }
 
   /** Lets its load grow from a tenth to all of its share, over a time in milliseconds. */

@@ -63,6 +63,15 @@ export class Lane {
     return this.#members;
   }
 
+  /** How many of its connections are to be had: where any address is good, those of good ones. */
+  get servingCount(): number {
+    const { size } = this.good;
+    if (size === 0 || size === this.endpoints.size) return this.connectionCount;
+    let count = 0;
+    for (const { connections } of this.good) count += connections.size;
+    return count;
+  }
+
   /** Whether fewer than half of the host's addresses are good: then none is left alone. */
   get panic(): boolean {
     return this.good.size * 2 < this.#members;
@@ -116,6 +125,13 @@ export class Lane {
       if (ready) this.#readySet(standing)?.add(endpoint);
     }
     endpoint.onTrial = false;
+    this.#findTrial();
+  }
+
+  /** Lets no caller's lease be an endpoint's trial before a time, in the clock's milliseconds. */
+  hold(endpoint: Endpoint, until: number): void {
+    if (endpoint.heldUntil === until) return;
+    endpoint.heldUntil = until;
     this.#findTrial();
   }
 
@@ -188,7 +204,7 @@ export class Lane {
   #dueForTrial(now: number): Endpoint | undefined {
     for (const set of [this.#doubtful, this.#ejected]) {
       for (const endpoint of set) {
-        if (endpoint.dueAt > now || endpoint.onTrial) continue;
+        if (endpoint.trialAt > now || endpoint.onTrial) continue;
         endpoint.onTrial = true;
         this.#findTrial();
         return endpoint;
@@ -200,8 +216,8 @@ export class Lane {
   #findTrial(): void {
     this.#trialAt = Infinity;
     for (const set of [this.#doubtful, this.#ejected]) {
-      for (const { dueAt, onTrial } of set) {
-        if (!onTrial) this.#trialAt = Math.min(this.#trialAt, dueAt);
+      for (const { onTrial, trialAt } of set) {
+        if (!onTrial) this.#trialAt = Math.min(this.#trialAt, trialAt);
       }
     }
   }

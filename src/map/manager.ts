@@ -11,13 +11,14 @@ import { ClosedError, SocketError } from "../core/errors.ts";
 import { Accountant, type ConnectionLimits } from "./accountant.ts";
 import type { Connection, ConnectionOwner, ConnectionStats } from "./connection.ts";
 import { DualMap } from "./dual_map.ts";
+import type { Endpoint } from "./endpoint.ts";
 import type { Choice, Lane } from "./lane.ts";
 import type { MakePicker } from "./picker.ts";
 
 /**
  * Why a connection left the maps. A closed set.
  *
- * - `idle`: unused for longer than `idleTimeoutMs`
+ * - `idle`: unused for longer than `idleTimeoutMs`, or than its server is known to keep it
  * - `lifetime`: older than `maxLifetimeMs`
  * - `unsolicited`: the peer spoke out of turn
  * - `peer`: the peer hung up
@@ -319,6 +320,32 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
     return reason === undefined;
   }
 
+  /**
+   * Takes the idle connection of an endpoint that was used longest ago out for a lease, where it has
+   * so many. It chooses nothing for a caller, so it does not count as the lane's choice.
+   *
+   * @internal
+   */
+  takeColdest(endpoint: Endpoint, least: number): Connection | undefined {
+    if (this.#closing) return undefined;
+    const now = this.#clock.now();
+    const wallNow = this.#clock.wallNow();
+    for (;;) {
+      const entry = endpoint.idle.back?.value;
+      if (!entry || endpoint.idle.size < least) return undefined;
+      const { connection } = entry;
+      const reason = this.#unfit(connection, now, wallNow);
+      if (reason) {
+        this.drain(connection, reason);
+        continue;
+      }
+      connection.beginLease(now);
+      this.#maps.restack(entry);
+      endpoint.lane.noteLoad(endpoint);
+      return connection;
+    }
+  }
+
   /** Lets no further lease begin on a connection, and closes it when its last one has ended. */
   drain(connection: Connection, reason: EvictReason = "drain"): void {
     const entry = this.#maps.entry(connection);
@@ -452,6 +479,10 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
   /** A connection ended of itself, or was ended by who has it. */
   onClosed(connection: Connection, error: Error | undefined, here: boolean): void {
     if (!this.#unmap(connection)) return;
+    if (!here && !error && connection.leases === 0) {
+      const now = this.#clock.now();
+      connection.endpoint?.noteHangUp(now - connection.lastUsedAt, now);
+    }
     this.#watchEnd(connection);
     this.#onEvict?.(connection, here ? "removed" : error ? "error" : "peer", error);
   }
@@ -522,7 +553,8 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
     if (this.#expired(connection, now, this.#maxLifetimeMs)) return "lifetime";
     if (connection.leases > 0) return undefined;
     const unusedMs = connection.unusedMs(now, wallNow);
-    if (unusedMs >= connection.serverIdleMs) return "idle";
+    const trustedMs = connection.endpoint?.trustedIdleMs(now) ?? Infinity;
+    if (unusedMs >= Math.min(connection.serverIdleMs, trustedMs)) return "idle";
     if (unusedMs < this.#idleTimeoutMs) return undefined;
     // The machine slept: what the minimum would keep may be dead on the way, with nobody to say so.
     const slept = unusedMs - (now - connection.lastUsedAt) >= this.#idleTimeoutMs;
@@ -536,8 +568,12 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
    *
    * @internal
    */
-  endsAt({ createdAt, jitter, lastUsedAt, serverIdleMs }: Connection): number {
-    return Math.min(createdAt + this.#maxLifetimeMs * (1 - jitter / 4), lastUsedAt + serverIdleMs);
+  endsAt({ createdAt, endpoint, jitter, lastUsedAt, serverIdleMs }: Connection): number {
+    const trustedMs = endpoint?.trustedIdleMs(this.#clock.now()) ?? Infinity;
+    return Math.min(
+      createdAt + this.#maxLifetimeMs * (1 - jitter / 4),
+      lastUsedAt + Math.min(serverIdleMs, trustedMs),
+    );
   }
 
   #expired(connection: Connection, now: number, maxLifetimeMs: number): boolean {

@@ -29,10 +29,16 @@ export interface DialScene {
 }
 
 /**
+ * For how long a machine is left alone after a failed dial even by callers who have nothing else to
+ * hope for, in milliseconds: so a host that is down is not stormed, however many callers come.
+ */
+const REST_MS = 250;
+
+/**
  * Chooses for a waiter: a good endpoint that it has not seen fail, by the host's balancer, of the
  * other IP version than the last one that failed it (RFC 8305 section 4). Where there is none, one
  * that failed of late; the one that is due, or due next. Of such a one there is one dial at a time,
- * whose end all callers share: a host that is down is not stormed.
+ * whose end all callers share.
  */
 export function chooseDial(queue: HostQueue, waiter: Waiter, scene: DialScene): DialChoice {
   const { filter } = waiter;
@@ -75,17 +81,17 @@ function chooseAmong(
   const dial = good.find(hasRoom);
   if (dial) return { dial };
   if (good.length > 0 && !queue.lane.panic) return { crowded: good };
-  const others = untried.filter((endpoint) => !isGood(endpoint))
+  const others = untried.filter((endpoint) => !isGood(endpoint) && endpoint.dialing === 0)
     .sort((a, b) => a.dueAt - b.dueAt);
-  // What failed a moment ago is tried at once only by who has nothing else to hope for.
+  // What failed of late is tried before its time only by who has nothing else to hope for.
   const isDesperate = waiter.rounds === 0 && !mayComeBack;
-  const usable = others.filter(({ dialing, dueAt }) =>
-    dialing === 0 && (isDesperate || dueAt <= now)
-  );
+  const dueAt = (endpoint: Endpoint) =>
+    isDesperate ? Math.min(endpoint.dueAt, endpoint.dialFailedAt + REST_MS) : endpoint.dueAt;
+  const usable = others.filter((endpoint) => dueAt(endpoint) <= now);
   const last = usable.find(hasRoom);
   if (last) return { dial: last };
   if (good.length + usable.length > 0) return { crowded: [...good, ...usable] };
-  return { waitUntil: others.find(({ dialing }) => dialing === 0)?.dueAt ?? Infinity };
+  return { waitUntil: Math.min(Infinity, ...others.map(dueAt)) };
 }
 
 function isUntried(queue: HostQueue, waiter: Waiter, endpoint: Endpoint): boolean {

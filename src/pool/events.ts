@@ -6,6 +6,7 @@
 
 import type { Block } from "../hosts/block_list.ts";
 import type { EvictReason } from "../map/manager.ts";
+import type { CheckKind } from "./health_check.ts";
 
 /** Which connection an event is about. */
 export interface ConnectionEvent {
@@ -50,6 +51,15 @@ export interface PoolEvents {
   };
   /** An address that was ejected has done well: it is back, with little load at first. */
   readmit: { readonly host: string; readonly address: string };
+  /** A check has a verdict on an address of a host; see `healthCheck`. */
+  check: {
+    readonly host: string;
+    readonly address: string;
+    readonly kind: CheckKind;
+    readonly ok: boolean;
+    readonly reason: string;
+    readonly ms: number;
+  };
   /** An IP address, or one port of it, is blocked. */
   block: Block;
   /** A block has ended. */

@@ -10,6 +10,7 @@ import type { Dialer, TlsOptions } from "../core/dialer.ts";
 import { AccessList, type AccessRules } from "../hosts/access.ts";
 import { type Balancer, checkBalancer } from "../hosts/balancer.ts";
 import type { Resolver } from "../hosts/resolver.ts";
+import { type HealthCheck, readHealthCheck } from "./health_check.ts";
 import { type CheckedHostOptions, type HostOptions, readHosts } from "./host_options.ts";
 
 /** Options of a pool. A bad value is a `TypeError` or `RangeError` when the pool is made. */
@@ -187,12 +188,48 @@ export interface PoolOptions {
    * @default {30_000}
    */
   readonly slowStartMs?: number;
+  /**
+   * How the addresses of hosts in use are checked, so that no caller finds out first how they are:
+   * `"connect"`, `"tls"`, or a request such as `{ path: "/healthz" }`; none by default. In use is
+   * a host that is kept warm, or was used within `idleTimeoutMs`, or the interval where that is more.
+   */
+  readonly healthCheck?: HealthCheck | undefined;
+  /**
+   * How often each address is checked that has not answered a request meanwhile, in milliseconds,
+   * less up to a quarter at random.
+   *
+   * @default {30_000}
+   */
+  readonly healthCheckIntervalMs?: number;
+  /**
+   * How often an address is tested that is blocked until it does well, in milliseconds, less up to
+   * a quarter at random: as `healthCheck` says, or else by a handshake.
+   *
+   * @default {60_000}
+   */
+  readonly blocklistCheckIntervalMs?: number;
+  /**
+   * How long one check may take, in milliseconds.
+   *
+   * @default {5_000}
+   */
+  readonly testTimeoutMs?: number;
+  /**
+   * How many checks may be under way in all.
+   *
+   * @default {8}
+   */
+  readonly maxConcurrentChecks?: number;
+  /** Opens TCP without TLS for checks of kind `"connect"`, which need it, and for nothing else. */
+  readonly connectDialer?: Dialer | Promise<Dialer> | undefined;
 }
+
+type Optional = "connectDialer" | "healthCheck" | "plainDialer";
 
 /** Every option, with its default where it was left out. */
 export type ResolvedPoolOptions =
-  & Required<Omit<PoolOptions, "plainDialer" | "hosts">>
-  & { readonly plainDialer: Dialer | undefined }
+  & Required<Omit<PoolOptions, Optional | "hosts">>
+  & { readonly [Name in Optional]: PoolOptions[Name] }
   & { readonly hosts: ReadonlyMap<string, CheckedHostOptions> };
 
 interface NumberOption {
@@ -227,6 +264,10 @@ const NUMBERS = {
   ejectionMs: { fallback: 30_000, min: 1 },
   maxEjectionMs: { fallback: 300_000, min: 1 },
   slowStartMs: { fallback: 30_000, min: 0 },
+  healthCheckIntervalMs: { fallback: 30_000, min: 1 },
+  blocklistCheckIntervalMs: { fallback: 60_000, min: 1 },
+  testTimeoutMs: { fallback: 5_000, min: 1 },
+  maxConcurrentChecks: { fallback: 8, min: 1, whole: true },
 } satisfies { readonly [name: string]: NumberOption };
 
 type Numbers = { [Name in keyof typeof NUMBERS]: number };
@@ -237,9 +278,11 @@ const OBJECTS = [
   "hosts",
   "dialer",
   "plainDialer",
+  "connectDialer",
   "resolver",
   "tls",
   "clock",
+  "healthCheck",
 ];
 
 /**
@@ -250,8 +293,16 @@ const OBJECTS = [
 export function resolvePoolOptions(options: PoolOptions): ResolvedPoolOptions {
   checkNames("createPool()", options, [...OBJECTS, ...Object.keys(NUMBERS)]);
   const { access = {}, clock = systemClock, dialer, plainDialer, resolver, tls = {} } = options;
-  if (typeof dialer !== "object" || dialer === null || !("dial" in dialer || "then" in dialer)) {
-    throw new TypeError(`dialer must be a Dialer, got ${describe(dialer)}`);
+  const { connectDialer } = options;
+  if (!isDialer(dialer)) throw new TypeError(`dialer must be a Dialer, got ${describe(dialer)}`);
+  if (connectDialer !== undefined && !isDialer(connectDialer)) {
+    throw new TypeError(`connectDialer must be a Dialer, got ${describe(connectDialer)}`);
+  }
+  const healthCheck = readHealthCheck(options.healthCheck);
+  if (healthCheck === "connect" && connectDialer === undefined) {
+    throw new TypeError(
+      "healthCheck \"connect\" needs a connectDialer, which opens TCP without TLS, got none",
+    );
   }
   if (plainDialer !== undefined && typeof plainDialer?.dial !== "function") {
     throw new TypeError(`plainDialer must be a Dialer, got ${describe(plainDialer)}`);
@@ -276,9 +327,11 @@ export function resolvePoolOptions(options: PoolOptions): ResolvedPoolOptions {
     hosts,
     dialer,
     plainDialer,
+    connectDialer,
     resolver,
     tls,
     clock,
+    healthCheck,
     ...numbers,
   };
 }
@@ -289,4 +342,8 @@ function readNumbers(options: PoolOptions): Numbers {
     return [name, given === undefined ? fallback : checkNumber(name, given, bounds)];
   });
   return Object.fromEntries(numbers) as Numbers;
+}
+
+function isDialer(value: unknown): boolean {
+  return typeof value === "object" && value !== null && ("dial" in value || "then" in value);
 }

@@ -23,9 +23,11 @@ import type { Endpoint } from "../map/endpoint.ts";
 import { ConnectionManager, type EvictReason } from "../map/manager.ts";
 import { type AddressChoice, AddressFilter, StickyFilter } from "./address_filter.ts";
 import type { PoolEvents } from "./events.ts";
+import type { CheckAnswer, HttpCheck } from "./health_check.ts";
 import type { CheckedHostOptions } from "./host_options.ts";
 import { Lease } from "./lease.ts";
 import { type PoolOptions, type ResolvedPoolOptions, resolvePoolOptions } from "./options.ts";
+import { Prober } from "./prober.ts";
 import { HostQueue } from "./queue.ts";
 import { DialScheduler, unavailable } from "./scheduler.ts";
 import { hostStats, type PoolStats } from "./stats.ts";
@@ -93,6 +95,7 @@ export class ConnectionPool implements AsyncDisposable {
   readonly #admission: Admission;
   readonly #profiles: TlsProfiles;
   readonly #scheduler: DialScheduler;
+  readonly #prober: Prober;
   /** Each dial holds it shared; closing takes it alone. */
   readonly #gate: RwLock;
   readonly #queues = new Map<string, HostQueue>();
@@ -116,6 +119,12 @@ export class ConnectionPool implements AsyncDisposable {
    */
   constructor(options: PoolOptions) {
     this.#options = resolvePoolOptions(options);
+    if (typeof this.#options.healthCheck === "object" && !this.checkOver) {
+      throw new TypeError(
+        "healthCheck must be \"connect\" or \"tls\" for a pool that does not speak HTTP, "
+          + "got { path }: an HttpPool makes such checks",
+      );
+    }
     this.#clock = this.#options.clock;
     this.#profiles = new TlsProfiles(this.#options.tls);
     this.#gate = new RwLock(this.#clock);
@@ -160,9 +169,27 @@ export class ConnectionPool implements AsyncDisposable {
       serve: (queue, desperate) => this.#serve(queue, desperate),
       admission: this.#admission,
       refuse: (queue, waiter, reason) => this.#refuse(queue, waiter, reason),
+      giveWay: (queue) => this.#prober.giveWay(queue),
+    });
+    this.#prober = new Prober({
+      options: this.#options,
+      manager: this.manager,
+      admission: this.#admission,
+      health: this.#health,
+      events: this.#events,
+      gate: this.#gate,
+      queues: () => this.#queues.values(),
+      wake: (queue) => {
+        this.#scheduler.wake(queue);
+        this.#scheduler.roomCame();
+      },
+      checkOver: this.checkOver?.bind(this),
     });
     // A dialer that could not be loaded is each dial's error, not the program's.
-    if ("then" in this.#options.dialer) this.#options.dialer.catch(() => {});
+    for (const dialer of [this.#options.dialer, this.#options.connectDialer]) {
+      if (dialer && "then" in dialer) dialer.catch(() => {});
+    }
+    this.#prober.look();
     for (const { host, maxConnections, minIdle } of this.#options.hosts.values()) {
       if (maxConnections) this.manager.accountant.setLimit(host.text, maxConnections);
       if (minIdle > 0) this.#keepWarm(this.#queue(host), minIdle);
@@ -344,6 +371,16 @@ export class ConnectionPool implements AsyncDisposable {
     }
     return this.#events.on(type, listener, options);
   }
+
+  /**
+   * Makes an HTTP check over a connection that nobody else uses; never rejects. A pool without it
+   * refuses such checks.
+   */
+  protected checkOver?(
+    connection: Connection,
+    check: HttpCheck,
+    signal: AbortSignal,
+  ): Promise<CheckAnswer>;
 
   /** Whether a caller has a good address to turn to, or at least any. */
   protected alternatives(host: string, options: AcquireOptions): "good" | "doubtful" | "none" {
@@ -658,6 +695,8 @@ export class ConnectionPool implements AsyncDisposable {
   #onAdmission(): void {
     if (this.#closing) return;
     this.#scheduler.retell(this.#queues.values());
+    this.#scheduler.giveUpDenied();
+    this.#prober.look();
     for (const connection of [...this.manager.connections()]) {
       const { endpoint } = connection;
       if (endpoint && this.#admission.deniedBy(endpoint.address) !== undefined) {
@@ -674,7 +713,7 @@ export class ConnectionPool implements AsyncDisposable {
       this.#health.forgetOld();
       for (const [key, queue] of this.#queues) {
         if (queue.warmTarget > 0) this.#scheduler.wake(queue);
-        else if (this.#isUnused(queue)) {
+        else if (this.#isUnused(queue) && !this.#prober.needs(queue)) {
           this.#queues.delete(key);
           this.#spellings.clear();
           this.#scheduler.forget(queue);
@@ -700,6 +739,7 @@ export class ConnectionPool implements AsyncDisposable {
       queue.warmUps.clear();
     }
     this.#scheduler.close(reason);
+    this.#prober.close();
     this.#directory.close();
     this.#admission.close();
     // The promise must be in place before anybody hears of the first connection's end.

@@ -137,6 +137,14 @@ export class HostQueue {
     return Math.max(0, Math.ceil(waiters - served));
   }
 
+  /** How long whoever came last has to wait, in milliseconds, at the pace of so many connections. */
+  expectedWaitMs(connections: number, now: number): number {
+    if (this.waiters.size === 0) return 0;
+    if (connections === 0) return Infinity;
+    const byPace = this.waiters.size / connections * (this.#holdMs ?? 0);
+    return Math.max(byPace, now - this.lastReturnAt);
+  }
+
   /**
    * Whether connections have stopped coming back. A program that was busy sees a stall that is none:
    * what has arrived meanwhile is not read yet. So it takes two looks, and time between them.

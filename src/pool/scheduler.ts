@@ -19,8 +19,10 @@ import type { HostDirectory } from "../hosts/directory.ts";
 import type { AddressHealth } from "../hosts/health.ts";
 import { Connection } from "../map/connection.ts";
 import type { Endpoint } from "../map/endpoint.ts";
+import type { Lane } from "../map/lane.ts";
 import type { ConnectionManager } from "../map/manager.ts";
 import { chooseDial } from "./dial_choice.ts";
+import { dialTarget } from "./dial_target.ts";
 import type { PoolEvents } from "./events.ts";
 import { weightOf } from "./host_options.ts";
 import type { ResolvedPoolOptions } from "./options.ts";
@@ -44,6 +46,8 @@ export interface SchedulerParts {
   readonly admission: Admission;
   /** Ends a caller's wait with a reason. */
   readonly refuse: (queue: HostQueue, waiter: Waiter, reason: unknown) => void;
+  /** Has checks give up the room in which a queue's callers could have a connection. */
+  readonly giveWay: (queue: HostQueue) => void;
 }
 
 /** The shortest and the longest pause before a queue is looked at again, in milliseconds. */
@@ -113,20 +117,35 @@ export class DialScheduler {
     }
   }
 
+  /** Gives up the dials under way to what may not be used any more. */
+  giveUpDenied(): void {
+    const { admission } = this.#parts;
+    for (const { endpoint: { address }, queue, stop } of this.#dials) {
+      const rule = admission.deniedBy(address);
+      if (rule === undefined) continue;
+      stop.abort(new AccessDeniedError(queue.host.text, [{ address: address.text, rule }]));
+    }
+  }
+
   /**
-   * Dials an address of a host in use that has no connection: load can only be spread over
-   * addresses that have one, and one that failed is tried again without any caller waiting for it.
-   * Called once in so many leases, so that it costs little.
+   * Dials an address of a host in use that has no connection, or fewer than its share while all of
+   * them are in use: load can only be spread over connections that there are, and an address that
+   * failed is tried again without any caller waiting for it. Called once in so many leases, so that
+   * it costs little.
    */
   spread(queue: HostQueue): void {
     const { lane } = queue;
     queue.leasesUntilSpread = Math.max(SPREAD_LEASES, Math.ceil(lane.memberCount / SPREAD_LEASES));
-    if (this.#closed || queue.waiters.size > 0 || !this.#mayDial(queue)) return;
+    if (this.#closed || !this.#mayDial(queue)) return;
     const now = this.#clock.now();
+    const fairCount = fairCounts(lane, now);
     let next: Endpoint | undefined;
     for (const endpoint of lane.endpoints.values()) {
-      const { connections, dialing, dueAt, lastChoice, member } = endpoint;
-      if (!member || connections.size > 0 || dialing > 0 || dueAt > now) continue;
+      const { connections, dialing, dueAt, lastChoice, member, ready, standing, trialAt } =
+        endpoint;
+      if (!member || dialing > 0 || trialAt > now) continue;
+      const isShort = standing === "good" && !ready && connections.size < fairCount(endpoint);
+      if (connections.size > 0 && !isShort) continue;
       // What is due for a trial goes first, then what was chosen longest ago.
       const isBefore = !next || (dueAt > 0 && next.dueAt === 0)
         || (dueAt > 0 === next.dueAt > 0 && lastChoice < next.lastChoice);
@@ -153,8 +172,8 @@ export class DialScheduler {
   }
 
   /**
-   * How each address that a waiter would have has failed it, where each has, or has not answered
-   * for so long that nobody should count on it.
+   * How each address that a waiter would have has failed, where each has, or has not answered for
+   * so long that nobody should count on it.
    */
   allFailed(
     queue: HostQueue,
@@ -165,7 +184,7 @@ export class DialScheduler {
     const failures = new Map<string, unknown>();
     for (const endpoint of waiter.candidates(queue.lane)) {
       const { text } = endpoint.address;
-      const failure = waiter.failures.get(text)
+      const failure = waiter.failures.get(text) ?? endpoint.lastError
         ?? (queue.isSlow(endpoint) ? silent(queue, text, waitedMs) : undefined);
       if (failure === undefined) return undefined;
       failures.set(text, failure);
@@ -189,11 +208,12 @@ export class DialScheduler {
     this.#starved.delete(queue);
     if (queue.waiters.size === 0 && queue.warmTarget === 0) return;
     if (!known) this.#lookUp(queue);
+    // Fewer than half are good, or serve at all, and those are as busy as can be: any will do.
+    const { panic, servingCount } = queue.lane;
+    if ((panic || servingCount === 0) && this.#isOverrun(queue)) serve(queue, true);
     this.#dialForWaiters(queue);
     if (known && queue.warmTarget > 0) this.#dialToWarm(queue);
     if (queue.waiters.size === 0) return;
-    // Fewer than half are good, and those are as busy as can be: now any will do.
-    if (queue.lane.panic && queue.promisingDials().length === 0) serve(queue, true);
     // Nothing may come back and no dial may end: then only time tells that more is needed.
     const pauseMs = Math.max(RECHECK_MS.min, Math.min(queue.dialMs, RECHECK_MS.max));
     this.#recheckAt(queue, this.#clock.now() + pauseMs);
@@ -267,8 +287,23 @@ export class DialScheduler {
     );
   }
 
+  /**
+   * Whether a host's good machines neither serve those who wait soon, nor can be dialled. To wait
+   * for one of them for a moment costs less than to be failed by another one.
+   */
+  #isOverrun(queue: HostQueue): boolean {
+    const { lane } = queue;
+    if (queue.promisingDials().length > 0) return false;
+    const waitMs = queue.expectedWaitMs(lane.servingCount, this.#clock.now());
+    if (waitMs <= this.#parts.options.dialStaggerMs) return false;
+    for (const endpoint of lane.good) {
+      if (!queue.isSlow(endpoint) && this.#hasRoom(queue, endpoint)) return false;
+    }
+    return true;
+  }
+
   #dialForWaiters(queue: HostQueue): void {
-    let wanted = queue.wantedDials(queue.lane.connectionCount, this.#clock.now());
+    let wanted = queue.wantedDials(queue.lane.servingCount, this.#clock.now());
     const promised = queue.promisingDials();
     for (const waiter of queue.waiters) {
       // A caller who will not have every address cannot rely on what comes back for all.
@@ -339,7 +374,7 @@ export class DialScheduler {
 
   /** Whether a connection that a waiter would take is in use, and may be given back. */
   #mayComeBack({ lane }: HostQueue, waiter: Waiter): boolean {
-    if (!waiter.filter) return lane.connectionCount > 0;
+    if (!waiter.filter) return lane.servingCount > 0;
     for (const { address, connections } of lane.endpoints.values()) {
       if (connections.size > 0 && waiter.accepts(address.text)) return true;
     }
@@ -353,6 +388,7 @@ export class DialScheduler {
 
   #starve(queue: HostQueue): false {
     this.#starved.add(queue);
+    if (queue.waiters.size > 0) this.#parts.giveWay(queue);
     return false;
   }
 
@@ -467,17 +503,7 @@ export class DialScheduler {
       if (rule !== undefined) {
         throw new AccessDeniedError(host.text, [{ address: address.text, rule }]);
       }
-      const socket = await dialer.dial(
-        {
-          host: host.text,
-          serverName: tls.options.serverName ?? host.name,
-          address: address.text,
-          ip: address.ip,
-          port: address.port,
-          tls: tls.options,
-        },
-        dial.stop.signal,
-      );
+      const socket = await dialer.dial(dialTarget(queue, address), dial.stop.signal);
       if (dial.unwanted || this.#closed || this.#isDenied(address)) {
         socket.close();
         return;
@@ -546,6 +572,8 @@ export class DialScheduler {
     }
     const retryAt = endpoint.dueAt || null;
     for (const warmUp of queue.warmUps) warmUp.failed({ address: address.text, error, retryAt });
+    // It was not tried: who waits goes elsewhere, or is told when there is nowhere to go.
+    if (error instanceof AccessDeniedError) return;
     for (const waiter of queue.waiters) {
       if (!waiter.accepts(address.text) || dial.number <= waiter.lastDialBefore) continue;
       this.#failedFor(waiter, queue, endpoint, error);
@@ -581,6 +609,17 @@ export class DialScheduler {
     }, at - this.#clock.now());
     this.#rechecks.set(queue, { timer, at });
   }
+}
+
+/** How many of a host's connections each of its good endpoints would have by its weight. */
+function fairCounts(lane: Lane, now: number): (endpoint: Endpoint) => number {
+  let connectionCount = 0;
+  let weights = 0;
+  for (const { connections, weight } of lane.good) {
+    connectionCount += connections.size;
+    weights += weight;
+  }
+  return (endpoint) => connectionCount * endpoint.weight * endpoint.share(now) / weights;
 }
 
 function waitsSince({ waiters }: HostQueue): number {

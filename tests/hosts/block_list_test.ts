@@ -23,7 +23,13 @@ test("BlockList.block() of an IP address blocks all its ports, and no other IP a
   const list = new BlockList(new ManualClock());
   for (const [given, ip] of [["192.0.2.1", "192.0.2.1"], ["[2001:DB8:0::1]", "2001:db8::1"]]) {
     const block = list.block(given!);
-    assertEquals(block, { ip: ip!, reason: undefined, since: START, until: Infinity });
+    assertEquals(block, {
+      ip: ip!,
+      reason: undefined,
+      since: START,
+      until: Infinity,
+      untilWell: false,
+    });
   }
   assertEquals(blocking(list, "192.0.2.1"), "192.0.2.1");
   assertEquals(blocking(list, "192.0.2.1:8443"), "192.0.2.1");
@@ -57,6 +63,7 @@ test("BlockList.block() ends at its time by the clock, and not before", () => {
     reason: "too many errors",
     since: START,
     until: START + 1_000,
+    untilWell: false,
   });
   clock.advance(999);
   assertStrictEquals(list.blocking(parseAddress("192.0.2.1")), block);
@@ -103,6 +110,7 @@ test("BlockList.block() replaces an earlier block of the same, shorter or longer
     reason: undefined,
     since: START + 10,
     until: START + 15,
+    untilWell: false,
   });
   assertEquals(list.list().map(({ ip }) => ip), ["192.0.2.2", "192.0.2.1"]);
   assertEquals(list.nextExpiry, START + 15);
@@ -151,12 +159,13 @@ test("BlockList.block() refuses what is no IP address, and options that are not 
   const bad: readonly (readonly [options: unknown, type: typeof TypeError, part: string])[] = [
     [null, TypeError, "The options of block() must be an object, got null"],
     [1_000, TypeError, "The options of block() must be an object, got 1000"],
-    [{ for: 1 }, TypeError, "Unknown option \"for\" of block(): it takes forMs, reason"],
+    [{ for: 1 }, TypeError, "Unknown option \"for\" of block(): it takes forMs, reason, untilWell"],
     [{ forMs: "1000" }, TypeError, "forMs must be a number of at least 1, got string"],
     [{ forMs: NaN }, TypeError, "forMs must be a number of at least 1, got NaN"],
     [{ forMs: 0 }, RangeError, "forMs must be a number of at least 1, got 0"],
     [{ forMs: -1 }, RangeError, "forMs must be a number of at least 1, got -1"],
     [{ reason: 5 }, TypeError, "reason must be a text, got 5"],
+    [{ untilWell: 1 }, TypeError, "untilWell must be true or false, got 1"],
   ];
   for (const [options, type, part] of bad) {
     assertThrows(() => list.block("192.0.2.1", options as BlockOptions), type, part);

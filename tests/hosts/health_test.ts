@@ -193,3 +193,48 @@ test("the last verdict says what went well or wrong, and when", () => {
   endpoint.answeredAt = world.clock.now();
   assertEquals(verdict(), { ok: true, reason: "answer", at: world.clock.now() });
 });
+
+test("AddressHealth.failed() of a check holds back every caller's trial at that machine", () => {
+  const world = new World();
+  const [a] = world.host("a.test", 2);
+  const [b] = world.host("b.test", 2);
+  world.health.failed(a!, "refused", refusal(), 45_000);
+  const until = world.clock.now() + 45_000;
+  assertEquals([a!.heldUntil, b!.heldUntil, a!.trialAt], [until, until, until]);
+  assert(a!.dueAt < until);
+  world.health.reached(b!, "connect");
+  assertEquals([a!.heldUntil, b!.heldUntil, a!.standing], [0, 0, "good"]);
+});
+
+test("AddressHealth.reached() by TCP alone forgives no failure of TLS, nor one of an answer", () => {
+  const world = new World();
+  const [a] = world.host("a.test", 2);
+  world.health.failed(a!, "handshake", refusal("tls"), 45_000);
+  world.health.reached(a!, "connect");
+  assertEquals([a!.standing, a!.heldUntil], ["doubtful", 0]);
+  world.health.reached(a!);
+  assertEquals(a!.standing, "good");
+  world.health.failed(a!, "probe", new Error("the answer was 500"), 45_000);
+  world.health.reached(a!);
+  assertEquals(a!.standing, "doubtful");
+  assert(a!.heldUntil > world.clock.now());
+  world.health.succeeded(a!, world.clock.now());
+  assertEquals([a!.standing, a!.heldUntil], ["good", 0]);
+});
+
+test("AddressHealth.describe() tells when an endpoint was last checked, and what came of it", () => {
+  const world = new World();
+  const [a] = world.host("a.test", 2);
+  assertEquals(world.health.describe(a!).lastCheckedAt, null);
+  world.clock.advance(5);
+  world.health.reached(a!);
+  assertEquals(world.health.describe(a!).lastCheckedAt, null);
+  world.health.failed(a!, "probe", new Error("the answer was 500"));
+  world.health.checked(a!);
+  world.clock.advance(5);
+  const { failures, lastCheckedAt, verdict } = world.health.describe(a!);
+  const at = world.clock.now() - 5;
+  assertEquals(lastCheckedAt, at);
+  assertEquals(verdict, { ok: false, reason: "probe: the answer was 500", at });
+  assertEquals(failures, { probe: 1 });
+});

@@ -9,11 +9,16 @@ import { staticResolver } from "../../src/hosts/resolver.ts";
 import type { HttpPool } from "../../src/http/http_pool.ts";
 import { type Origin, startRemoteOrigin } from "./origin_process.ts";
 import type { Scripts } from "./origin_script.ts";
-import type { OriginOptions } from "./origin_types.ts";
+import type { OriginCertificate, OriginOptions } from "./origin_types.ts";
 import { createAuthority } from "./pki.ts";
 
 const ca = await createAuthority();
-const leaf = { ...await ca.issue({ names: ["a.test", "b.test"] }), names: ["a.test", "b.test"] };
+
+/** A certificate that the pools of scenes trust, for both hosts. */
+export const leaf: OriginCertificate = {
+  ...await ca.issue({ names: ["a.test", "b.test"] }),
+  names: ["a.test", "b.test"],
+};
 
 /** What a test works with. */
 export interface Scene {

@@ -6,6 +6,7 @@
  */
 
 import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
@@ -56,11 +57,48 @@ export async function startRemoteOrigin(options: OriginOptions = {}): Promise<Or
   return await shared.open(options);
 }
 
+/** An origin with a process to itself, that can die and come back. */
+export interface OwnOrigin extends Origin {
+  /** Kills the process: the system closes its sockets. */
+  kill(): Promise<void>;
+  /** Starts another process, with the same addresses and port. */
+  restart(): Promise<void>;
+}
+
+/** Starts an origin in a child process of its own. The child ends with this process. */
+export async function startOwnOrigin(options: OriginOptions = {}): Promise<OwnOrigin> {
+  let child = new OriginProcess();
+  let origin = await child.open(options);
+  const { addresses, port } = origin;
+  return {
+    addresses,
+    port,
+    report: () => origin.report(),
+    until: (condition) => origin.until(condition),
+    act: (action, connectionId) => origin.act(action, connectionId),
+    stop: () => origin.stop(),
+    start: () => origin.start(),
+    kill: () => child.kill(),
+    restart: async () => {
+      child = new OriginProcess();
+      origin = await child.open({ ...options, port });
+    },
+    [Symbol.asyncDispose]: async () => {
+      try {
+        await origin[Symbol.asyncDispose]();
+      } finally {
+        await child.kill();
+      }
+    },
+  };
+}
+
 class OriginProcess {
   readonly #child: ChildProcess;
   readonly #calls = new Map<number, Settlers>();
   #lastCall = 0;
   #lastOrigin = 0;
+  readonly #exit: Promise<unknown>;
 
   constructor() {
     const main = fileURLToPath(new URL("origin_main.ts", import.meta.url));
@@ -69,6 +107,7 @@ class OriginProcess {
       stdio: ["pipe", "pipe", "inherit"],
     });
     createInterface({ input: child.stdout }).on("line", (line) => this.#settle(JSON.parse(line)));
+    this.#exit = once(child, "exit").catch(() => {});
     child.on("exit", (code) => this.#fail(new Error(`The origin process ended with ${code}`)));
     child.on("error", (error) => this.#fail(error));
     process.on("exit", () => child.kill());
@@ -100,6 +139,13 @@ class OriginProcess {
     };
   }
 
+  /** Kills it, and waits until it is gone. */
+  async kill(): Promise<void> {
+    this.#hold(true);
+    process.kill(this.#child.pid!, "SIGKILL");
+    await this.#exit;
+  }
+
   #call(origin: number, request: Request): Promise<unknown> {
     const id = ++this.#lastCall;
     this.#hold(true);
@@ -116,7 +162,7 @@ class OriginProcess {
   }
 
   #fail(error: Error): void {
-    shared = undefined;
+    if (shared === this) shared = undefined;
     for (const settlers of this.#calls.values()) settlers.reject(error);
     this.#calls.clear();
   }

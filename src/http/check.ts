@@ -1,0 +1,121 @@
+/**
+ * One HTTP/1.1 request that asks a server how it is, over a connection that is held for it.
+ *
+ * @module
+ */
+
+import { parseHost } from "../core/address.ts";
+import { RequestError, type RequestFailure } from "../core/errors.ts";
+import type { Connection } from "../map/connection.ts";
+import { type CheckAnswer, type HttpCheck, isWell } from "../pool/health_check.ts";
+import { PLAIN } from "../pool/tls_profiles.ts";
+import type { CheckedLimits } from "./codec/limits.ts";
+import { encodeRequest } from "./codec/request_head.ts";
+import { Http1Session, type SessionUser } from "./session.ts";
+
+/** How much of a body is read so that its connection can be kept, in bytes. */
+const MAX_BODY_BYTES = 65_536;
+
+/** Asks, and resolves with the answer; never rejects. */
+export function checkOver(
+  connection: Connection,
+  check: HttpCheck,
+  limits: CheckedLimits,
+  signal: AbortSignal,
+): Promise<CheckAnswer> {
+  return new Promise((resolve) => new Check(connection, check, limits, signal, resolve).begin());
+}
+
+class Check implements SessionUser {
+  readonly #connection: Connection;
+  readonly #check: HttpCheck;
+  readonly #session: Http1Session;
+  readonly #signal: AbortSignal;
+  readonly #resolve: (answer: CheckAnswer) => void;
+  readonly #onAbort = () => this.#fail("timeout", "no answer in time", this.#signal.reason);
+  #bodyBytes = 0;
+  #over = false;
+
+  constructor(
+    connection: Connection,
+    check: HttpCheck,
+    limits: CheckedLimits,
+    signal: AbortSignal,
+    resolve: (answer: CheckAnswer) => void,
+  ) {
+    this.#connection = connection;
+    this.#check = check;
+    this.#session = Http1Session.of(connection, limits);
+    this.#signal = signal;
+    this.#resolve = resolve;
+  }
+
+  begin(): void {
+    const { method = "GET", path } = this.#check;
+    this.#session.begin(method, this);
+    this.#signal.addEventListener("abort", this.#onAbort, { once: true });
+    if (this.#signal.aborted) return this.#onAbort();
+    if (this.#connection.state === "closed") return this.onFailure("it ended before the check");
+    const host = hostHeader(this.#connection);
+    this.#connection.socket.write(encodeRequest({ method, target: path, host }));
+  }
+
+  onHead(): void {}
+
+  onBody(bytes: Uint8Array): void {
+    this.#bodyBytes += bytes.length;
+    // The head has told what there is to know: the rest is not worth its bytes.
+    if (this.#bodyBytes > MAX_BODY_BYTES) this.#answered(false);
+  }
+
+  onTrailers(): void {}
+
+  onComplete(reusable: boolean): void {
+    this.#answered(reusable);
+  }
+
+  onDrain(): void {}
+
+  onFailure(cause: unknown): void {
+    this.#fail("connection", "the connection ended before an answer was there", cause);
+  }
+
+  #answered(reusable: boolean): void {
+    const { status } = this.#session;
+    const reason = `answered ${status}`;
+    if (isWell(this.#check, status)) this.#settle({ error: undefined, reason, reusable });
+    else {
+      const error = this.#error("status", `the answer to a check was ${status}`);
+      this.#settle({ error, reason, reusable });
+    }
+  }
+
+  #fail(failure: RequestFailure, detail: string, cause: unknown): void {
+    const error = this.#error(failure, `a check: ${detail}`, cause);
+    this.#settle({ error, reason: detail, reusable: false });
+  }
+
+  #settle(answer: Omit<CheckAnswer, "silent">): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#signal.removeEventListener("abort", this.#onAbort);
+    const silent = !this.#session.responding;
+    this.#session.end();
+    this.#resolve({ ...answer, silent });
+  }
+
+  #error(failure: RequestFailure, detail: string, cause?: unknown): RequestError {
+    const { address, host } = this.#connection;
+    return new RequestError(
+      { failure, host, address, maybeActedOn: true },
+      detail,
+      cause === undefined ? undefined : { cause },
+    );
+  }
+}
+
+/** What requests for a host say in their Host field: the scheme's own port is left out. */
+function hostHeader({ host, tlsProfile }: Connection): string {
+  const { port } = parseHost(host);
+  return tlsProfile === PLAIN.name && port === 80 ? host.slice(0, -":80".length) : host;
+}

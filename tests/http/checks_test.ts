@@ -1,0 +1,202 @@
+/**
+ * Checks of addresses over real sockets and real TLS, and what is learned of idle connections.
+ *
+ * @module
+ */
+
+import { assert, assertEquals } from "@std/assert";
+import { deadline } from "@std/async";
+import { test } from "node:test";
+import { createPool, type CreatePoolOptions } from "../../adapters/detect.ts";
+import { staticResolver } from "../../src/hosts/resolver.ts";
+import type { HttpPool } from "../../src/http/http_pool.ts";
+import type { EvictReason } from "../../src/map/manager.ts";
+import type { PoolEvents } from "../../src/pool/events.ts";
+import type { HealthCheck } from "../../src/pool/health_check.ts";
+import { authority, ok, withScene } from "../support/http_scene.ts";
+import type { Origin } from "../support/origin_process.ts";
+import type { Scripts } from "../support/origin_script.ts";
+
+const URL = "https://a.test/";
+const EVERY = 100;
+const BAD = "HTTP/1.1 500 Sorry\r\ncontent-length: 0\r\n\r\n";
+
+/** Two machines of a host, and a pool that has been to both. */
+interface Pair {
+  readonly pool: HttpPool;
+  /** The machine that has its troubles, and its address. */
+  readonly frail: Origin;
+  readonly frailAt: string;
+  readonly sound: Origin;
+  readonly soundAt: string;
+  readonly errors: unknown[];
+}
+
+async function withPair(
+  healthCheck: HealthCheck,
+  body: (pair: Pair) => Promise<void>,
+  frailScripts: Scripts = {},
+  options: CreatePoolOptions = {},
+): Promise<void> {
+  const scripts = { "*": [{ send: ok("fine") }] };
+  const origin = (ip: string) => ({ origin: { addresses: [ip] }, scripts });
+  await withScene(origin("127.0.0.3"), ({ origin: sound }) =>
+    withScene(
+      { ...origin("127.0.0.2"), scripts: { ...scripts, ...frailScripts } },
+      async ({ origin: frail }) => {
+        const [frailAt, soundAt] = [`127.0.0.2:${frail.port}`, `127.0.0.3:${sound.port}`];
+        await using pool = createPool({
+          resolver: staticResolver({ "a.test": [frailAt, soundAt] }),
+          tls: { ca: [authority] },
+          // By chance alone, whatever the machines' latencies were: it comes to each soon.
+          balancer: "random",
+          healthCheck,
+          healthCheckIntervalMs: EVERY,
+          testTimeoutMs: 2_000,
+          ...options,
+        });
+        const errors: unknown[] = [];
+        pool.on("dialError", ({ error }) => errors.push(error));
+        for (const ip of [frailAt, soundAt]) await ask(pool, ip);
+        await body({ pool, frail, frailAt, sound, soundAt, errors });
+      },
+    ));
+}
+
+interface Asked {
+  readonly address: string;
+  readonly queueMs: number;
+  readonly reused: boolean;
+}
+
+async function ask(pool: HttpPool, ip?: string): Promise<Asked> {
+  const response = await pool.request(URL, { ip, timeoutMs: 4_000 });
+  assertEquals(await response.text(), "fine");
+  const { address, reused, timings: { queueMs } } = response.connection;
+  return { address, queueMs, reused };
+}
+
+/** Waits for a verdict. The deadline also keeps the test alive: no check does. */
+function verdict(pool: HttpPool, address: string, isOk: boolean): Promise<PoolEvents["check"]> {
+  return deadline(
+    new Promise((resolve) => {
+      const off = pool.on("check", (check) => {
+        if (check.address !== address || check.ok !== isOk) return;
+        off();
+        resolve(check);
+      });
+    }),
+    5_000,
+  );
+}
+
+/** Makes requests until a machine has served one. */
+async function untilServedBy(pool: HttpPool, address: string): Promise<void> {
+  for (let i = 0; i < 300; i++) if ((await ask(pool)).address === address) return;
+  throw new Error(`${address} served none of 300 requests`);
+}
+
+for (const healthCheck of ["connect", "tls", { path: "/healthz" }] as const) {
+  const kind = typeof healthCheck === "string" ? healthCheck : "http";
+  test(`A machine that dies and comes back is seen by a check of kind ${kind}, and by no caller`, () =>
+    withPair(healthCheck, async ({ errors, frail, frailAt, pool, soundAt }) => {
+      const down = verdict(pool, frailAt, false);
+      await frail.stop();
+      assertEquals((await down).kind, kind);
+      for (let i = 0; i < 30; i++) assertEquals((await ask(pool)).address, soundAt);
+      const up = verdict(pool, frailAt, true);
+      await frail.start();
+      const { reason } = await up;
+      const reasons = { connect: "connect", tls: "handshake", http: "answered 200" };
+      assertEquals(reason, reasons[kind]);
+      await untilServedBy(pool, frailAt);
+      assertEquals(errors, []);
+    }));
+}
+
+test("An HTTP check with 500 takes a machine out, and 200 brings it back; requests see none of it", () => {
+  const healthz = [
+    [{ send: ok() }],
+    ...Array.from({ length: 6 }, () => [{ send: BAD }]),
+    [{ send: ok() }],
+  ];
+  return withPair({ path: "/healthz" }, async ({ frail, frailAt, pool, soundAt }) => {
+    const first = await verdict(pool, frailAt, false);
+    assertEquals(first.reason, "answered 500");
+    const before = count(await frail.report(), "/");
+    const up = verdict(pool, frailAt, true);
+    let isUp = false;
+    up.then(() => isUp = true);
+    let asked = 0;
+    while (!isUp) {
+      const { address } = await ask(pool);
+      if (isUp) break;
+      asked++;
+      assertEquals(address, soundAt);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    assert(asked > 5, `${asked} requests`);
+    await up;
+    assert(count(await frail.report(), "/") <= before + 1);
+    await untilServedBy(pool, frailAt);
+  }, { "/healthz": healthz });
+});
+
+test("No caller waits for a check, or dials because of one, however long it takes", () =>
+  withPair({ path: "/healthz" }, async ({ frail, frailAt, pool }) => {
+    const begun = performance.now();
+    let served = 0;
+    while (performance.now() - begun < 1_500) {
+      const { queueMs, reused } = await ask(pool, frailAt);
+      assert(reused, "the connection that it needed was a check's");
+      assert(queueMs < 300, `waited ${queueMs} ms`);
+      served++;
+      // Long enough for a check to come in between.
+      await new Promise((resolve) => setTimeout(resolve, 150));
+    }
+    const report = await frail.report();
+    assert(count(report, "/healthz") >= 1, "there was a check to wait for");
+    assertEquals(count(report, "/"), served + 1);
+  }, { "/healthz": [{ waitMs: 600 }, { send: ok() }] }));
+
+test("A check of kind connect lets no http: URL through", async () => {
+  await using pool = createPool({
+    healthCheck: "connect",
+    resolver: staticResolver({ "a.test": ["127.0.0.1:1"] }),
+  });
+  const error = await pool.request("http://a.test/").then(() => undefined, (error) => error);
+  assert(error instanceof TypeError && error.message.includes("plainDialer"), `${error}`);
+});
+
+test("For how long a server keeps idle connections is learned of two that it hung up on", () =>
+  withScene({
+    scripts: { "/": [{ send: ok("fine") }, { waitMs: 1_200 }, { do: "end" }] },
+  }, async ({ origin, pool, url }) => {
+    const evicted: EvictReason[] = [];
+    let heard = () => {};
+    pool.on("evict", ({ reason }) => {
+      evicted.push(reason);
+      heard();
+    });
+    const get = async () => {
+      const response = await pool.request(url("/"));
+      await response.dump();
+      return response.connection.reused;
+    };
+    for (let i = 0; i < 2; i++) {
+      const hungUp = new Promise<void>((resolve) => heard = resolve);
+      assertEquals(await get(), false);
+      await deadline(hungUp, 4_000);
+    }
+    assertEquals(evicted, ["peer", "peer"]);
+    assertEquals(await get(), false);
+    // The server would keep it still: what is near its end is not trusted.
+    await new Promise((resolve) => setTimeout(resolve, 850));
+    assertEquals(await get(), false);
+    assertEquals(evicted, ["peer", "peer", "idle"]);
+    assertEquals((await origin.report()).accepted, 4);
+  }));
+
+function count(report: Awaited<ReturnType<Origin["report"]>>, path: string): number {
+  return report.log.filter((record) => record.path === path).length;
+}

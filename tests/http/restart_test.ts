@@ -1,0 +1,100 @@
+/**
+ * Machines that are killed and come back at random under load. It takes 8 seconds; with
+ * `HOTCONN_LONG=1` in the environment, 30. `HOTCONN_FIGURES=1` prints what happened.
+ *
+ * @module
+ */
+
+import { assert, assertEquals } from "@std/assert";
+import process from "node:process";
+import { test } from "node:test";
+import { createPool } from "../../adapters/detect.ts";
+import { staticResolver } from "../../src/hosts/resolver.ts";
+import { authority, leaf } from "../support/http_scene.ts";
+import { load, percentile } from "../support/load.ts";
+import { type OwnOrigin, startOwnOrigin } from "../support/origin_process.ts";
+import { Random, withSeed } from "../support/random.ts";
+import { pause } from "../support/services.ts";
+
+const LOAD_MS = process.env["HOTCONN_LONG"] ? 30_000 : 8_000;
+const SHOWS_FIGURES = process.env["HOTCONN_FIGURES"] !== undefined;
+
+const EJECTION_MS = 1_000;
+const SLOW_START_MS = 2_000;
+
+/** How long after its start a machine is back at the latest: the pause, a trial, the slow start. */
+const BACK_MS = 2 * EJECTION_MS + SLOW_START_MS;
+
+const IPS = ["127.0.0.11", "127.0.0.12", "127.0.0.13"];
+
+/** Kills and restarts origins, one of them always up, until a time has come; then all are up. */
+async function stir(origins: readonly OwnOrigin[], random: Random, until: number): Promise<number> {
+  const down: OwnOrigin[] = [];
+  let kills = 0;
+  while (performance.now() < until) {
+    await pause(100 + random.below(600));
+    const kill = down.length < origins.length - 1 && (down.length === 0 || random.chance(0.5));
+    if (kill) {
+      const origin = random.pick(origins.filter((origin) => !down.includes(origin)));
+      down.push(origin);
+      kills++;
+      await origin.kill();
+    } else await down.shift()?.restart();
+  }
+  for (const origin of down) await origin.restart();
+  return kills;
+}
+
+test("Of a host's three machines some are killed and restarted at random: no request fails", () =>
+  withSeed(async (seed) => {
+    const origins: OwnOrigin[] = [];
+    try {
+      for (const ip of IPS) {
+        origins.push(await startOwnOrigin({ addresses: [ip], certificates: [leaf] }));
+      }
+      const addresses = origins.map(({ port }, index) => `${IPS[index]}:${port}`);
+      await using pool = createPool({
+        resolver: staticResolver({ "a.test": addresses }),
+        tls: { ca: [authority] },
+        ejectionMs: EJECTION_MS,
+        slowStartMs: SLOW_START_MS,
+      });
+      const leases = Object.fromEntries(addresses.map((address) => [address, 0]));
+      const counts = { eject: 0, readmit: 0, dialError: 0 };
+      pool.on("lease", ({ address }) => void leases[address]!++);
+      for (const type of ["eject", "readmit", "dialError"] as const) {
+        pool.on(type, () => void counts[type]++);
+      }
+      let goesOn = true;
+      const loading = load(pool, { url: "https://a.test/delay/5", goesOn: () => goesOn });
+      let kills = 0;
+      let shares: number[] = [];
+      try {
+        kills = await stir(origins, new Random(seed), performance.now() + LOAD_MS - BACK_MS);
+        await pause(BACK_MS);
+        const before = { ...leases };
+        await pause(1_000);
+        const now = addresses.map((address) => leases[address]! - before[address]!);
+        const all = now.reduce((sum, count) => sum + count, 0);
+        shares = now.map((count) => count / all);
+      } finally {
+        goesOn = false;
+      }
+      const result = await loading;
+      if (SHOWS_FIGURES) {
+        const times = [50, 99, 100].map((percent) => percentile(result, percent).toFixed(1));
+        const told = { made: result.times.length, errors: result.errors.length, kills, times };
+        console.log({ ...told, ...counts, shares: shares.map((share) => share.toFixed(2)).join() });
+      }
+      assertEquals(result.errors.map(String), []);
+      assertEquals(result.statuses, { 200: result.times.length });
+      assert(kills > 1, `only ${kills} were killed`);
+      for (const [index, share] of shares.entries()) {
+        assert(share > 0.2, `${IPS[index]} bears a share of ${share} again`);
+      }
+      await pool.close();
+      pool.manager.checkInvariants();
+    } finally {
+      for (const origin of origins) await origin[Symbol.asyncDispose]();
+    }
+  }));
