@@ -1,8 +1,7 @@
 /**
  * The first request of a pool, over TLS against nginx: after `warm()` it is to cost what any other
  * one costs. Beside it, that of a pool that has to dial; and that over a bare socket that is
- * connected, since server and TLS too have work of their own with the first one. (`Deno.connectTls`
- * leaves Nagle's algorithm on: its first request waits for the server to acknowledge the handshake.)
+ * connected, since server and TLS too have work of their own with the first one.
  *
  * Run it with `node --import tsx bench/warm.ts`. nginx has one core, the pools, thirty one after
  * another in a process of each runtime, have another.

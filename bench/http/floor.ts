@@ -142,7 +142,8 @@ const openNode: OpenLane = (target, request, index, lanes) =>
 
 /** What this file uses of Deno. */
 interface DenoTls {
-  connectTls(options: object): Promise<DenoConn>;
+  connect(options: object): Promise<{ setNoDelay(): void }>;
+  startTls(conn: unknown, options: object): Promise<DenoConn>;
 }
 interface DenoConn {
   handshake(): Promise<unknown>;
@@ -154,7 +155,10 @@ interface DenoConn {
 const openDeno: OpenLane = async (target, request, index, lanes) => {
   const { Deno } = globalThis as unknown as { Deno: DenoTls };
   const { ca, host, port } = target;
-  const conn = await Deno.connectTls({ hostname: host, port, caCerts: [ca] });
+  // Deno.connectTls would leave Nagle's algorithm on.
+  const tcp = await Deno.connect({ hostname: host, port });
+  tcp.setNoDelay();
+  const conn = await Deno.startTls(tcp, { hostname: host, caCerts: [ca] });
   await conn.handshake();
   let ended = false;
   async function read(): Promise<void> {
@@ -210,7 +214,7 @@ function floor(openLane: OpenLane): OpenClient {
 
 /** `node:tls`, read into one buffer. */
 export const nodeFloor: OpenClient = floor(openNode);
-/** `Deno.connectTls`. */
+/** `Deno.startTls`. */
 export const denoFloor: OpenClient = floor(openDeno);
 /** `Bun.connect`. */
 export const bunFloor: OpenClient = floor(openBun);

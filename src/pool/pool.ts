@@ -167,6 +167,7 @@ export class ConnectionPool implements AsyncDisposable {
       events: this.#events,
       gate: this.#gate,
       serve: (queue, desperate) => this.#serve(queue, desperate),
+      prepare: (connection) => this.prepare(connection),
       admission: this.#admission,
       refuse: (queue, waiter, reason) => this.#refuse(queue, waiter, reason),
       giveWay: (queue) => this.#prober.giveWay(queue),
@@ -400,6 +401,9 @@ export class ConnectionPool implements AsyncDisposable {
     check: HttpCheck,
     signal: AbortSignal,
   ): Promise<CheckAnswer>;
+
+  /** Gets a fresh connection ready for its first lease, as far as a protocol can. */
+  protected prepare(_connection: Connection): void {}
 
   /** Whether a caller has a good address to turn to, or at least any. */
   protected alternatives(host: string, options: AcquireOptions): "good" | "doubtful" | "none" {

@@ -44,6 +44,8 @@ export interface SchedulerParts {
   readonly serve: (queue: HostQueue, desperate?: boolean) => void;
   /** Says which addresses may be used. */
   readonly admission: Admission;
+  /** Gets a fresh connection ready for its first lease. */
+  readonly prepare: (connection: Connection) => void;
   /** Ends a caller's wait with a reason. */
   readonly refuse: (queue: HostQueue, waiter: Waiter, reason: unknown) => void;
   /** Has checks give up the room in which a queue's callers could have a connection. */
@@ -544,6 +546,7 @@ export class DialScheduler {
       counted = false;
       this.#ended(dial);
       manager.addConnection(connection, true);
+      this.#parts.prepare(connection);
       if (events.wants("ready")) {
         const { tcpMs, tlsMs } = socket.info;
         const { id: connectionId } = connection;
