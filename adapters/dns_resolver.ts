@@ -55,7 +55,9 @@ const DENIALS = ["ENOTFOUND", "ENODATA"];
  *
  * A server that is silent or ill (SERVFAIL, REFUSED) is given up for the next. What Deno tells is
  * less: the time is that of the addresses alone, even where an alias (CNAME) holds for less; and a
- * server that is ill looks like one that knows of no such name, so that no other is asked.
+ * server that is ill looks like one that knows of no such name, so that no other is asked. And it
+ * needs the permissions `--allow-net` and `--allow-sys=networkInterfaces`, even where `servers` says
+ * whom to ask.
  *
  * @throws {TypeError | RangeError} An option is unknown, or not valid
  */

@@ -10,7 +10,7 @@ import type { Resolver } from "../src/hosts/resolver.ts";
 
 /**
  * Makes a resolver over the system's own: its hosts file, its DNS, its order. It does not tell for
- * how long an answer holds.
+ * how long an answer holds. On Deno it needs the permission `--allow-net` for the names it looks up.
  *
  * @example
  * ```ts
@@ -28,9 +28,15 @@ export function systemResolver(): Resolver {
       try {
         return { addresses: (await lookup(name, { all: true })).map(({ address }) => address) };
       } catch (error) {
-        const detail = error instanceof Error ? error.message : String(error);
-        throw new ResolveError(name, detail, { cause: error });
+        throw new ResolveError(name, explain(error), { cause: error });
       }
     },
   };
+}
+
+/** Deno says EPERM, and no more, where a program lacks the permission. */
+function explain(error: unknown): string {
+  const detail = error instanceof Error ? error.message : String(error);
+  const isForbidden = "Deno" in globalThis && (error as { code?: unknown }).code === "EPERM";
+  return isForbidden ? `${detail}: it requires net access, run again with --allow-net` : detail;
 }

@@ -13,7 +13,9 @@ const RUNTIMES: { readonly [name: string]: readonly string[] } = {
   deno: ["node_modules/.bin/deno", "run", "--allow-all"],
   bun: ["node_modules/.bin/bun", "run"],
 };
-const BENCHES = ["pool", "codec", "balancers", "http"];
+const BENCHES = ["pool", "codec", "balancers", "http", "warm"];
+/** These start the runtimes themselves, to measure them side by side with one server. */
+const WITH_SERVER = ["http", "warm"];
 
 const names = process.argv.slice(2).filter((argument) => !argument.startsWith("--"));
 const options = process.argv.slice(2).filter((argument) => argument.startsWith("--"));
@@ -37,9 +39,8 @@ function run(what: string, [file, ...args]: readonly string[]): void {
 for (const bench of BENCHES) {
   if (!BENCHES.some((name) => names.includes(name)) || names.includes(bench)) {
     const file = `bench/${bench}.ts`;
-    // It starts the runtimes itself, to measure them side by side with one server.
-    if (bench === "http") {
-      run("http", [...RUNTIMES.node!, file, `--runtime=${runtimes.join()}`, ...options]);
+    if (WITH_SERVER.includes(bench)) {
+      run(bench, [...RUNTIMES.node!, file, `--runtime=${runtimes.join()}`, ...options]);
     } else {
       for (const name of runtimes) run(`${bench}, ${name}`, [...RUNTIMES[name]!, file, ...options]);
     }

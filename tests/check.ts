@@ -16,10 +16,12 @@ interface Step {
   readonly name: string;
   readonly program: string;
   readonly args: readonly string[];
+  /** Whether what it says is worth knowing when it has passed, too. */
+  readonly tells?: boolean;
 }
 
 const published = ["mod.ts", "src", "adapters"];
-const everything = [...published, "tests", "examples", "bench", "links"]
+const everything = [...published, "tests", "examples", "bench", "links", "tools"]
   .filter((place) => existsSync(path.join(root, place)));
 // What only Bun can run is run there, with the suite.
 const runnable = readdirSync(path.join(root, "adapters"))
@@ -42,16 +44,30 @@ const steps: readonly Step[] = [
     program: "deno",
     args: ["test", "--doc", "--allow-all", "mod.ts", "src", ...runnable],
   },
-  { name: "package", program: "deno", args: ["publish", "--dry-run", "--allow-dirty"] },
+  { name: "package for JSR", program: "deno", args: ["publish", "--dry-run", "--allow-dirty"] },
+  { name: "package for npm", program: "node", args: ["--import", "tsx", "tools/build.ts"] },
+  { name: "package for npm, by publint", program: "publint", args: ["dist", "--strict"] },
+  {
+    name: "package for npm, its types",
+    program: "attw",
+    args: ["--pack", "dist", "--profile", "esm-only"],
+  },
+  {
+    name: "package for npm, its size",
+    program: "node",
+    args: ["--import", "tsx", "tools/size.ts"],
+    tells: true,
+  },
 ];
 
-async function passes({ name, program, args }: Step): Promise<boolean> {
+async function passes({ name, program, args, tells = false }: Step): Promise<boolean> {
   const begun = performance.now();
   const { broken, code, output } = await run(program, args);
   const passed = code === 0 && broken === undefined;
   const seconds = ((performance.now() - begun) / 1_000).toFixed(1);
   if (!passed) console.log(`\n$ ${[program, ...args].join(" ")}\n${output}${broken ?? ""}`);
   console.log(`${passed ? "ok    " : "FAILED"} ${name} (${seconds} s)`);
+  if (passed && tells) console.log(output.trimEnd().replace(/^/gm, "       "));
   return passed;
 }
 

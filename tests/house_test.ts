@@ -20,6 +20,9 @@ const packages = [
   ...Object.keys(npm.peerDependencies ?? {}),
 ];
 
+/** What is installed and what is built. */
+const notOurs = ["node_modules", "dist"];
+
 /** An entry of npm's lock file. */
 interface Locked {
   readonly optionalDependencies?: { readonly [name: string]: string };
@@ -28,7 +31,7 @@ interface Locked {
 function* sources(folder = ""): Generator<SourceFile> {
   for (const entry of readdirSync(new URL(folder, root), { withFileTypes: true })) {
     const path = `${folder}${entry.name}`;
-    if (entry.name.startsWith(".") || entry.name === "node_modules") continue;
+    if (entry.name.startsWith(".") || notOurs.includes(path)) continue;
     if (entry.isDirectory()) yield* sources(`${path}/`);
     else if (path.endsWith(".ts")) yield { path, text: read(path) };
   }
@@ -118,6 +121,8 @@ test("manifests that disagree are found out", () => {
     version: "1.0.0",
     exports: { ".": "./mod.ts", "./a": "./a.ts" },
     dependencies: { same: "^1.0.0", "@other/range": "^1.2.0", missing: "^1.0.0" },
+    peerDependencies: { optional: "^1.0.0", needed: "^1.0.0" },
+    peerDependenciesMeta: { optional: { optional: true } },
   };
   const theirs = {
     version: "1.0.1",
@@ -126,6 +131,8 @@ test("manifests that disagree are found out", () => {
       same: "npm:same@^1.0.0",
       "@other/range": "npm:@other/range@^1.3.0",
       alias: "npm:real@^1.0.0",
+      optional: "npm:optional@^1.0.0",
+      needed: "npm:needed@^1.0.0",
       "@std/assert": "jsr:@std/assert@^1.0.0",
     },
   };
@@ -134,6 +141,7 @@ test("manifests that disagree are found out", () => {
     "export ./a: ./a.ts and undefined",
     "export ./b: undefined and ./b.ts",
     "import alias is real",
+    "peer needed is not optional",
     "dependency @other/range: ^1.2.0 and ^1.3.0",
     "dependency missing: ^1.0.0 and undefined",
     "dependency alias: undefined and ^1.0.0",

@@ -142,9 +142,11 @@ const openNode: OpenLane = (target, request, index, lanes) =>
 
 /** What this file uses of Deno. */
 interface DenoTls {
-  connectTls(options: object): Promise<DenoConn>;
+  connect(options: object): Promise<{ setNoDelay(): void }>;
+  startTls(conn: unknown, options: object): Promise<DenoConn>;
 }
 interface DenoConn {
+  handshake(): Promise<unknown>;
   read(buffer: Uint8Array): Promise<number | null>;
   write(bytes: Uint8Array): Promise<number>;
   close(): void;
@@ -153,7 +155,11 @@ interface DenoConn {
 const openDeno: OpenLane = async (target, request, index, lanes) => {
   const { Deno } = globalThis as unknown as { Deno: DenoTls };
   const { ca, host, port } = target;
-  const conn = await Deno.connectTls({ hostname: host, port, caCerts: [ca] });
+  // Deno.connectTls would leave Nagle's algorithm on.
+  const tcp = await Deno.connect({ hostname: host, port });
+  tcp.setNoDelay();
+  const conn = await Deno.startTls(tcp, { hostname: host, caCerts: [ca] });
+  await conn.handshake();
   let ended = false;
   async function read(): Promise<void> {
     const buffer = new Uint8Array(65_536);
@@ -208,7 +214,7 @@ function floor(openLane: OpenLane): OpenClient {
 
 /** `node:tls`, read into one buffer. */
 export const nodeFloor: OpenClient = floor(openNode);
-/** `Deno.connectTls`. */
+/** `Deno.startTls`. */
 export const denoFloor: OpenClient = floor(openDeno);
 /** `Bun.connect`. */
 export const bunFloor: OpenClient = floor(openBun);

@@ -73,7 +73,7 @@ export function connectionOf(response: Response): ResponseConnection | undefined
 /** Fetches over a pool: see `HttpPool.fetch`. */
 export async function fetchOver(
   requester: Requester,
-  input: RequestInfo | URL,
+  input: string | URL | Request,
   init?: RequestInit,
 ): Promise<Response> {
   const request = readFetch(input, init);

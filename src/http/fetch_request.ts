@@ -35,7 +35,10 @@ const NO_INIT: RequestInit = {};
  *
  * @throws {TypeError} Something is not valid
  */
-export function readFetch(input: RequestInfo | URL, init: RequestInit = NO_INIT): FetchRequest {
+export function readFetch(
+  input: string | URL | Request,
+  init: RequestInit = NO_INIT,
+): FetchRequest {
   if (init.integrity) throw new TypeError("The option integrity is not supported");
   if (input instanceof Request) return readRequest(new Request(input, init));
   const { body = null, headers, redirect = "follow", signal } = init;

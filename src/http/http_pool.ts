@@ -24,6 +24,7 @@ import {
 } from "./request.ts";
 import type { PooledResponse } from "./response.ts";
 import { RetryBudget } from "./retry_budget.ts";
+import { Http1Session } from "./session.ts";
 
 /** Options of a pool that speaks HTTP. */
 export interface HttpPoolOptions extends PoolOptions {
@@ -147,6 +148,11 @@ export class HttpPool extends ConnectionPool {
     signal: AbortSignal,
   ): Promise<CheckAnswer> {
     return checkOver(connection, check, this.#host.limits, signal);
+  }
+
+  /** Makes the parser ahead, so that the first request does not wait for it. */
+  protected override prepare(connection: Connection): void {
+    Http1Session.of(connection, this.#host.limits);
   }
 
   #request(request: PreparedRequest): Promise<PooledResponse> {

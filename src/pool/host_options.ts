@@ -9,6 +9,7 @@ import { checkNames, checkNumber, describe } from "../core/check.ts";
 import type { TlsOptions } from "../core/dialer.ts";
 import { type Balancer, checkBalancer } from "../hosts/balancer.ts";
 import { keyOf, withItsPort } from "../hosts/block_list.ts";
+import { checkTls } from "./tls_profiles.ts";
 
 /** What a pool is told of one host, beside what holds for all. */
 export interface HostOptions {
@@ -54,14 +55,14 @@ export function readHosts(
   hosts: { readonly [host: string]: HostOptions },
   maxConnectionsPerHost: number,
 ): Map<string, CheckedHostOptions> {
-  if (typeof hosts !== "object" || hosts === null) {
+  if (typeof hosts !== "object" || hosts === null || Array.isArray(hosts)) {
     throw new TypeError(
       `hosts must be an object of hosts and their options, got ${describe(hosts)}`,
     );
   }
   const read = new Map<string, CheckedHostOptions>();
   for (const [text, options] of Object.entries(hosts)) {
-    const host = parseHost(text);
+    const host = named(`hosts["${text}"]`, () => parseHost(text));
     if (read.has(host.text)) throw new TypeError(`hosts has ${host.text} twice: once as ${text}`);
     read.set(host.text, readHost(host, options, maxConnectionsPerHost));
   }
@@ -87,11 +88,21 @@ function readHost(
     host,
     minIdle: checkNumber(`${name}.minIdle`, minIdle, { min: 0, max, whole: true }),
     maxConnections,
-    addresses: addresses && readAddresses(name, host, addresses),
+    addresses: addresses === undefined ? undefined : readAddresses(name, host, addresses),
     balancer: balancer === undefined ? undefined : checkBalancer(`${name}.balancer`, balancer),
     weights: readWeights(name, weights),
-    tls,
+    tls: tls === undefined ? undefined : checkTls(`${name}.tls`, tls),
   };
+}
+
+/** Reads something; what is wrong with it is said with the option's name before it. */
+function named<T>(name: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof Error) error.message = `${name}: ${error.message}`;
+    throw error;
+  }
 }
 
 function readAddresses(name: string, host: Host, addresses: readonly string[]): Address[] {
@@ -105,7 +116,7 @@ function readAddresses(name: string, host: Host, addresses: readonly string[]): 
   }
   const read = new Map<string, Address>();
   for (const text of addresses) {
-    const address = parseAddress(text, host.port);
+    const address = named(`${name}.addresses`, () => parseAddress(text, host.port));
     read.set(address.text, address);
   }
   return [...read.values()];
@@ -115,13 +126,13 @@ function readWeights(
   name: string,
   weights: { readonly [address: string]: number },
 ): Map<string, number> {
-  if (typeof weights !== "object" || weights === null) {
+  if (typeof weights !== "object" || weights === null || Array.isArray(weights)) {
     throw new TypeError(`${name}.weights must be weights by address, got ${describe(weights)}`);
   }
   const read = new Map<string, number>();
   for (const [text, weight] of Object.entries(weights)) {
     checkNumber(`${name}.weights["${text}"]`, weight, { min: 0, max: 1_000_000 });
-    read.set(keyOf(text), weight);
+    read.set(named(`${name}.weights`, () => keyOf(text)), weight);
   }
   return read;
 }

@@ -167,6 +167,7 @@ export class ConnectionPool implements AsyncDisposable {
       events: this.#events,
       gate: this.#gate,
       serve: (queue, desperate) => this.#serve(queue, desperate),
+      prepare: (connection) => this.prepare(connection),
       admission: this.#admission,
       refuse: (queue, waiter, reason) => this.#refuse(queue, waiter, reason),
       giveWay: (queue) => this.#prober.giveWay(queue),
@@ -270,24 +271,43 @@ export class ConnectionPool implements AsyncDisposable {
     const bounds = { min: 0, max: this.manager.accountant.limitOf(host), whole: true };
     const target = checkNumber("connections", connections, bounds);
     options.signal?.throwIfAborted();
-    const before = queue.warmTarget;
-    this.#keepWarm(queue, target);
+    this.#aimAt(queue, target);
+    let isGivenUp = false;
     const wait: Wait<WarmResult> = new Wait(
       this.#clock,
       { signal: options.signal },
       () => {
+        isGivenUp = true;
         queue.warmUps.delete(warmUp);
-        if (queue.warmTarget === target) this.#keepWarm(queue, before);
+        // The last of the others that are under way is the word that holds, if there is one.
+        if (queue.warmTarget === target) {
+          this.#aimAt(queue, [...queue.warmUps].at(-1)?.target ?? queue.keptTarget);
+        }
       },
       () => new ClosedError("pool"),
     );
     const warmUp = new WarmUp(host, target, this.#options.maxRetries, wait);
-    if (target === 0) warmUp.settle(this.manager.getConnectionsForHost(host).length);
-    else queue.warmUps.add(warmUp);
-    return await wait.promise;
+    if (target === 0) {
+      queue.keptTarget = 0;
+      warmUp.settle(this.manager.getConnectionsForHost(host).length);
+      return await wait.promise;
+    }
+    queue.warmUps.add(warmUp);
+    try {
+      return await wait.promise;
+    } finally {
+      // Where another one has overtaken it, that one's word holds.
+      if (queue.warmTarget === target && !isGivenUp) queue.keptTarget = target;
+    }
   }
 
+  /** Keeps so many connections of a host open from now on, whatever becomes of warm-ups. */
   #keepWarm(queue: HostQueue, connections: number): void {
+    queue.keptTarget = connections;
+    this.#aimAt(queue, connections);
+  }
+
+  #aimAt(queue: HostQueue, connections: number): void {
     queue.warmTarget = connections;
     this.manager.setMinimum(queue.host.text, connections);
     this.#scheduler.wake(queue);
@@ -381,6 +401,9 @@ export class ConnectionPool implements AsyncDisposable {
     check: HttpCheck,
     signal: AbortSignal,
   ): Promise<CheckAnswer>;
+
+  /** Gets a fresh connection ready for its first lease, as far as a protocol can. */
+  protected prepare(_connection: Connection): void {}
 
   /** Whether a caller has a good address to turn to, or at least any. */
   protected alternatives(host: string, options: AcquireOptions): "good" | "doubtful" | "none" {
@@ -484,9 +507,13 @@ export class ConnectionPool implements AsyncDisposable {
   /** Reads a host once for each spelling. */
   #spell(text: string): HostQueue {
     const queue = this.#queue(parseHost(text));
+    this.#remember(text, queue);
+    return queue;
+  }
+
+  #remember(text: string, queue: HostQueue): void {
     if (this.#spellings.size >= MAX_SPELLINGS) this.#spellings.clear();
     this.#spellings.set(text, queue);
-    return queue;
   }
 
   #queue(host: Host, profile: TlsProfile = this.#profileOf(host)): HostQueue {
@@ -497,6 +524,8 @@ export class ConnectionPool implements AsyncDisposable {
       const lane = this.manager.openLane(host.text, profile.name, pickerFor(balancer));
       this.#queues.set(key, queue = new HostQueue(host, profile, lane, this.#takeBack));
       this.#directory.use(host);
+      // What is warmed is not read anew by its first caller.
+      if (profile === this.#profileOf(host)) this.#remember(host.text, queue);
     }
     return queue;
   }
@@ -579,7 +608,14 @@ export class ConnectionPool implements AsyncDisposable {
       const choice = desperate
         ? { accepts: filter?.accepts, only: filter?.only, desperate }
         : filter;
-      const connection = this.manager.takeFrom(queue.lane, choice);
+      let connection: Connection | undefined;
+      try {
+        connection = this.manager.takeFrom(queue.lane, choice);
+      } catch (error) {
+        // The user's balancer threw: that is for who asked, not for whoever gave a connection back.
+        this.#refuse(queue, waiter, error);
+        continue;
+      }
       if (connection) this.#tryDeliver(queue, waiter, connection);
       else if (!filter) return;
     }
@@ -618,6 +654,9 @@ export class ConnectionPool implements AsyncDisposable {
     queue.noteReturn(connection.lastUsedAt, heldMs);
     this.#judge(lease, heldMs, error);
     if (!kept) return;
+    if (queue.warmTarget > 0 && connection.serverIdleMs < Infinity) {
+      this.#scheduler.watchEnd(queue, connection);
+    }
     const starved = this.#scheduler.firstStarved;
     if (starved) this.#shareRoom(queue, connection, starved);
     if (queue.waiters.size > 0) this.#serve(queue);
@@ -712,6 +751,7 @@ export class ConnectionPool implements AsyncDisposable {
       this.manager.cleanupExpiredConnections();
       this.#health.forgetOld();
       for (const [key, queue] of this.#queues) {
+        this.#forgetGone(queue);
         if (queue.warmTarget > 0) this.#scheduler.wake(queue);
         else if (this.#isUnused(queue) && !this.#prober.needs(queue)) {
           this.#queues.delete(key);
@@ -724,6 +764,17 @@ export class ConnectionPool implements AsyncDisposable {
       }
       this.#maintain();
     }, this.#options.cleanupIntervalMs);
+  }
+
+  /** Forgets the addresses that a host has no more, and nobody uses: else they would heap up. */
+  #forgetGone({ lane }: HostQueue): void {
+    const now = this.#clock.now();
+    for (const endpoint of lane.endpoints.values()) {
+      const { connections, dialing, dueAt, member } = endpoint;
+      if (member || connections.size > 0 || dialing > 0 || dueAt > now) continue;
+      this.#health.leave(endpoint);
+      lane.forget(endpoint);
+    }
   }
 
   #isUnused({ dials, lane, waiters }: HostQueue): boolean {

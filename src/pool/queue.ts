@@ -56,7 +56,9 @@ export class HostQueue {
   toldAddresses: readonly Address[] | undefined = undefined;
   /** How many connections are to be kept open. */
   warmTarget = 0;
-  /** Who waits for them to be open. */
+  /** How many there are to be whatever becomes of the warm-ups under way. */
+  keptTarget = 0;
+  /** Who waits for them to be open, first come first. */
   readonly warmUps: Set<WarmUp> = new Set();
   /** When a connection last came back from a lease, or the first waiter came after that. */
   lastReturnAt = 0;

@@ -21,7 +21,7 @@ import { Connection } from "../map/connection.ts";
 import type { Endpoint } from "../map/endpoint.ts";
 import type { Lane } from "../map/lane.ts";
 import type { ConnectionManager } from "../map/manager.ts";
-import { chooseDial } from "./dial_choice.ts";
+import { chooseDial, type DialChoice } from "./dial_choice.ts";
 import { dialTarget } from "./dial_target.ts";
 import type { PoolEvents } from "./events.ts";
 import { weightOf } from "./host_options.ts";
@@ -29,7 +29,7 @@ import type { ResolvedPoolOptions } from "./options.ts";
 import type { Dial, HostQueue } from "./queue.ts";
 import { PLAIN } from "./tls_profiles.ts";
 import type { Waiter } from "./waiter.ts";
-import { countFresh, dialToWarm } from "./warm_plan.ts";
+import { countFresh, dialToWarm, freshUntil } from "./warm_plan.ts";
 
 /** What the scheduler works with, all of it the pool's. */
 export interface SchedulerParts {
@@ -44,6 +44,8 @@ export interface SchedulerParts {
   readonly serve: (queue: HostQueue, desperate?: boolean) => void;
   /** Says which addresses may be used. */
   readonly admission: Admission;
+  /** Gets a fresh connection ready for its first lease. */
+  readonly prepare: (connection: Connection) => void;
   /** Ends a caller's wait with a reason. */
   readonly refuse: (queue: HostQueue, waiter: Waiter, reason: unknown) => void;
   /** Has checks give up the room in which a queue's callers could have a connection. */
@@ -154,6 +156,16 @@ export class DialScheduler {
     if (next) void this.#dial(queue, next);
   }
 
+  /**
+   * Sees to it that a connection of a host that is kept warm is replaced before its server ends it,
+   * now that it has come back from a lease: what its server told may be new.
+   */
+  watchEnd(queue: HostQueue, connection: Connection): void {
+    if (this.#closed) return;
+    const endsAt = this.#parts.manager.endsAt(connection);
+    this.#recheckAt(queue, freshUntil(queue, connection, endsAt));
+  }
+
   /** Forgets a queue that is no longer used. */
   forget(queue: HostQueue): void {
     this.#awake.delete(queue);
@@ -206,13 +218,15 @@ export class DialScheduler {
     if (known) this.#tell(queue, known);
     serve(queue);
     this.#starved.delete(queue);
-    if (queue.waiters.size === 0 && queue.warmTarget === 0) return;
+    // A host that is let go may have warm-ups still, whose callers must hear of it.
+    const isWarmed = queue.warmTarget > 0 || queue.warmUps.size > 0;
+    if (queue.waiters.size === 0 && !isWarmed) return;
     if (!known) this.#lookUp(queue);
     // Fewer than half are good, or serve at all, and those are as busy as can be: any will do.
     const { panic, servingCount } = queue.lane;
     if ((panic || servingCount === 0) && this.#isOverrun(queue)) serve(queue, true);
     this.#dialForWaiters(queue);
-    if (known && queue.warmTarget > 0) this.#dialToWarm(queue);
+    if (known && isWarmed) this.#dialToWarm(queue);
     if (queue.waiters.size === 0) return;
     // Nothing may come back and no dial may end: then only time tells that more is needed.
     const pauseMs = Math.max(RECHECK_MS.min, Math.min(queue.dialMs, RECHECK_MS.max));
@@ -278,9 +292,11 @@ export class DialScheduler {
         for (const waiter of queue.waiters) {
           if (!waiter.filter?.pinned) this.#parts.refuse(queue, waiter, error);
         }
-        // Those who named their machine can do without.
+        // Those who named their machine can do without. Who comes later waits for what is told then.
+        const told = queue.toldAddresses;
         queue.toldAddresses ??= [];
         this.#dialForWaiters(queue);
+        queue.toldAddresses = told;
         for (const warmUp of queue.warmUps) warmUp.fail(error);
         queue.warmUps.clear();
       },
@@ -328,12 +344,19 @@ export class DialScheduler {
       this.#refuseNone(queue, waiter, denied.map(({ address }) => address));
       return true;
     }
-    const choice = chooseDial(queue, waiter, {
-      now: this.#clock.now(),
-      random: () => this.#clock.random(),
-      hasRoom: (endpoint) => this.#hasRoom(queue, endpoint),
-      mayComeBack: this.#mayComeBack(queue, waiter),
-    });
+    let choice: DialChoice;
+    try {
+      choice = chooseDial(queue, waiter, {
+        now: this.#clock.now(),
+        random: () => this.#clock.random(),
+        hasRoom: (endpoint) => this.#hasRoom(queue, endpoint),
+        mayComeBack: this.#mayComeBack(queue, waiter),
+      });
+    } catch (error) {
+      // The user's balancer threw: nobody but this waiter hears of it.
+      this.#parts.refuse(queue, waiter, error);
+      return true;
+    }
     if ("waitUntil" in choice) {
       if (choice.waitUntil < Infinity) this.#recheckAt(queue, choice.waitUntil);
       else if (waiter.candidates(queue.lane).length === 0) {
@@ -441,7 +464,7 @@ export class DialScheduler {
       if (warmUp.progress(done) && events.wants("warm")) {
         events.emit("warm", { host: queue.host.text, done, total: target });
       }
-      const goesOn = crowded || queue.dials.size > 0 || (due < Infinity && warmUp.retry());
+      const goesOn = crowded || queue.dials.size > 0 || (due < Infinity && warmUp.retry(due));
       if (open < target && goesOn) continue;
       queue.warmUps.delete(warmUp);
       warmUp.settle(open);
@@ -523,6 +546,7 @@ export class DialScheduler {
       counted = false;
       this.#ended(dial);
       manager.addConnection(connection, true);
+      this.#parts.prepare(connection);
       if (events.wants("ready")) {
         const { tcpMs, tlsMs } = socket.info;
         const { id: connectionId } = connection;

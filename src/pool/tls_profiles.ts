@@ -68,7 +68,7 @@ export class TlsProfiles {
    * @throws {TypeError} An option is unknown, or not of its form
    */
   of(options: TlsOptions): TlsProfile {
-    checkTls(options);
+    checkTls("tls", options);
     // A copy in one order of names: what the caller changes later changes no profile.
     const entries = Object.entries(structuredClone(options)).filter(([, value]) =>
       value !== undefined
@@ -87,19 +87,27 @@ export class TlsProfiles {
   }
 }
 
-function checkTls(options: TlsOptions): void {
+/**
+ * Checks TLS parameters, and gives them back.
+ *
+ * @param name What the option is called
+ * @throws {TypeError} An option is unknown, or not of its form
+ * @throws {RangeError} The versions leave none
+ */
+export function checkTls(name: string, options: TlsOptions): TlsOptions {
   if (typeof options !== "object" || options === null) {
-    throw new TypeError(`tls must be an object of TLS options, got ${describe(options)}`);
+    throw new TypeError(`${name} must be an object of TLS options, got ${describe(options)}`);
   }
-  checkNames("tls", options, Object.keys(FORMS));
-  for (const [name, [check, form]] of Object.entries(FORMS)) {
-    const value = options[name as TlsCapability];
+  checkNames(name, options, Object.keys(FORMS));
+  for (const [option, [check, form]] of Object.entries(FORMS)) {
+    const value = options[option as TlsCapability];
     if (value === undefined || check(value)) continue;
-    throw new TypeError(`tls.${name} must be ${form}, got ${describe(value)}`);
+    throw new TypeError(`${name}.${option} must be ${form}, got ${describe(value)}`);
   }
   if (options.minVersion === "TLSv1.3" && options.maxVersion === "TLSv1.2") {
     throw new RangeError(
-      "tls.minVersion must not be above tls.maxVersion, got TLSv1.3 and TLSv1.2",
+      `${name}.minVersion must not be above ${name}.maxVersion, got TLSv1.3 and TLSv1.2`,
     );
   }
+  return options;
 }

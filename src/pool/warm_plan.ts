@@ -71,9 +71,19 @@ export interface WarmCensus {
 
 /**
  * How long ahead of its end a connection is replaced: several times what a dial takes, in
- * milliseconds at least, and at the most a share of its time.
+ * milliseconds at least, and at the most a share of its time, or of its server's patience.
  */
 const AHEAD = { dials: 3, ms: 1_000, share: 0.25 };
+
+/** Until when a connection stays that ends at a time: then it is to be replaced. */
+export function freshUntil(
+  queue: HostQueue,
+  { createdAt, serverIdleMs }: Connection,
+  endsAt: number,
+): number {
+  const aheadMs = Math.max(AHEAD.ms, AHEAD.dials * queue.dialMs);
+  return endsAt - Math.min(aheadMs, Math.min(endsAt - createdAt, serverIdleMs) * AHEAD.share);
+}
 
 /**
  * Counts what is warm. What is about to end does not count any more, so that it is replaced while
@@ -85,20 +95,18 @@ export function countFresh(
   endsAt: (connection: Connection) => number,
 ): WarmCensus {
   const counts = new Map<Endpoint, number>();
-  const aheadMs = Math.max(AHEAD.ms, AHEAD.dials * queue.dialMs);
   let open = 0;
-  let freshUntil = Infinity;
+  let next = Infinity;
   for (const endpoint of queue.lane.endpoints.values()) {
     if (!endpoint.member) continue;
     open += endpoint.connections.size;
     let fresh = 0;
     for (const connection of endpoint.connections) {
       if (connection.state === "draining") continue;
-      const end = endsAt(connection);
-      const staleAt = end - Math.min(aheadMs, (end - connection.createdAt) * AHEAD.share);
+      const staleAt = freshUntil(queue, connection, endsAt(connection));
       if (staleAt <= now) continue;
       fresh++;
-      freshUntil = Math.min(freshUntil, staleAt);
+      next = Math.min(next, staleAt);
     }
     counts.set(endpoint, fresh);
   }
@@ -106,5 +114,5 @@ export function countFresh(
     const count = counts.get(endpoint);
     if (count !== undefined) counts.set(endpoint, count + 1);
   }
-  return { counts, open, freshUntil };
+  return { counts, open, freshUntil: next };
 }

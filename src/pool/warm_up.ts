@@ -26,6 +26,7 @@ export class WarmUp {
   readonly #failures = new Map<string, AddressFailure>();
   #retriesLeft: number;
   #done = -1;
+  #awaited = -1;
 
   /** Begins to wait. */
   constructor(host: string, target: number, maxRetries: number, wait: Wait<WarmResult>) {
@@ -47,8 +48,11 @@ export class WarmUp {
     this.#failures.set(failure.address, failure);
   }
 
-  /** Whether failed addresses are to be waited for once more. */
-  retry(): boolean {
+  /** Whether failed addresses are to be waited for once more, until the next one is due. */
+  retry(dueAt: number): boolean {
+    // Looked at for whatever other reason meanwhile, it is the same wait still.
+    if (dueAt === this.#awaited) return true;
+    this.#awaited = dueAt;
     return this.#retriesLeft-- > 0;
   }
 

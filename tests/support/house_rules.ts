@@ -16,6 +16,7 @@ export interface Manifest {
   readonly exports: { readonly [entry: string]: string };
   readonly dependencies?: { readonly [name: string]: string };
   readonly peerDependencies?: { readonly [name: string]: string };
+  readonly peerDependenciesMeta?: { readonly [name: string]: { readonly optional?: boolean } };
   readonly imports?: { readonly [name: string]: string };
 }
 
@@ -91,6 +92,12 @@ export function checkManifests(npm: Manifest, jsr: Manifest): string[] {
     const [, target = "", range = ""] = /^npm:(@?[^@]+)@(.+)$/.exec(specifier) ?? [];
     if (target !== "") imported[name] = range;
     if (target !== "" && target !== name) complaints.push(`import ${name} is ${target}`);
+  }
+  // An entry point may need a package that whoever does without the entry point does without too.
+  for (const name of Object.keys(npm.peerDependencies ?? {})) {
+    if (!npm.peerDependenciesMeta?.[name]?.optional) {
+      complaints.push(`peer ${name} is not optional`);
+    }
   }
   for (const name of new Set([...Object.keys(wanted), ...Object.keys(imported)])) {
     const [ours, theirs] = [wanted[name], imported[name]];

@@ -18,6 +18,8 @@ export interface RunOptions {
   readonly show?: boolean;
   /** After how many milliseconds it is ended, with all that it started. */
   readonly timeoutMs?: number;
+  /** The folder that it runs in. @default {the root} */
+  readonly folder?: string;
   /** Variables of its environment, besides this program's own. */
   readonly environment?: { readonly [name: string]: string };
 }
@@ -42,11 +44,11 @@ export function run(
   args: readonly string[],
   options: RunOptions = {},
 ): Promise<RunResult> {
-  const { environment = {}, show = false, timeoutMs = 600_000 } = options;
+  const { environment = {}, folder = root, show = false, timeoutMs = 600_000 } = options;
   return new Promise((resolve) => {
     // A group of its own: what it started can be ended with it.
     const child = spawn(program, args, {
-      cwd: root,
+      cwd: folder,
       env: { ...ownEnvironment(), ...environment },
       stdio: ["ignore", "pipe", "pipe"],
       detached: true,

@@ -1,0 +1,85 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import test, { after, before } from "node:test";
+import { buildPackage } from "../tools/build.ts";
+import { type BuiltManifest, builtManifest, publishingRepository } from "../tools/manifest.ts";
+import { bundleOf, overBudget } from "../tools/size.ts";
+import { root } from "./support/programs.ts";
+
+const source = JSON.parse(readFileSync(path.join(root, "package.json"), "utf8"));
+const folder = mkdtempSync(path.join(tmpdir(), "hotconn-package-"));
+const read = (name: string): string => readFileSync(path.join(folder, name), "utf8");
+
+before(() => buildPackage(folder));
+after(() => rmSync(folder, { recursive: true }));
+
+test("the package has code, types and maps for every entry point, and nothing of work on it", () => {
+  const manifest: BuiltManifest = JSON.parse(read("package.json"));
+  assertEquals([manifest.name, manifest.version], [source.name, source.version]);
+  assertEquals(Object.keys(manifest.exports), [...Object.keys(source.exports), "./package.json"]);
+  for (const target of Object.values(manifest.exports)) {
+    if (typeof target === "string") continue;
+    for (const file of [target.default, target.types, `${target.default}.map`]) {
+      assert(existsSync(path.join(folder, file)), file);
+    }
+  }
+  const unwanted = ["private", "scripts", "devDependencies", "bin", "files"];
+  assertEquals(Object.keys(manifest).filter((field) => unwanted.includes(field)), []);
+  assertEquals(manifest["dependencies"], source.dependencies);
+  assertEquals(manifest["sideEffects"], false);
+});
+
+test("no source file is left in the package, and none of its imports ends in .ts", () => {
+  const files = readdirSync(folder, { recursive: true, encoding: "utf8" });
+  assertEquals(files.filter((name) => /(?<!\.d)\.ts$/.test(name)), []);
+  const left = files.filter((name) => /\.(?:js|d\.ts)$/.test(name)).flatMap((name) =>
+    read(name).match(/^(?:import|export|\}).*\bfrom ".*\.ts";|\bimport\("\..*\.ts"\)/gm) ?? []
+  );
+  assertEquals(left, []);
+});
+
+test("a source map has its source in it, and tells nothing of this machine", () => {
+  const map = JSON.parse(read("src/core/list.js.map"));
+  assertEquals(map.sources, ["list.ts"]);
+  assertEquals(map.sourcesContent, [readFileSync(path.join(root, "src/core/list.ts"), "utf8")]);
+});
+
+test("declarations that name what is disposable ask for its types", () => {
+  const directive = "/// <reference lib=\"esnext.disposable\" />\n";
+  assert(read("src/pool/lease.d.ts").startsWith(directive));
+  assert(!read("src/core/list.d.ts").includes(directive));
+});
+
+test("a program that imports ConnectionManager alone has no HTTP and no adapter in it", async () => {
+  const { gzippedBytes, modules } = await bundleOf(folder, "{ ConnectionManager }");
+  assert(modules.includes("src/map/manager.js"), modules.join(" "));
+  assertEquals(modules.filter((name) => /^(?:src\/(?:http|pool)|adapters)\//.test(name)), []);
+  const whole = await bundleOf(folder, "*");
+  assert(whole.modules.includes("src/http/http_pool.js"));
+  assert(whole.modules.includes("adapters/node.js"));
+  assert(gzippedBytes < whole.gzippedBytes / 2);
+});
+
+test("what weighs more than its budget is told", () => {
+  const budget = { packed: 10, mainEntry: 10, connectionManagerAlone: 10 };
+  assertEquals(overBudget(budget, budget), []);
+  assertEquals(overBudget({ ...budget, mainEntry: 11 }, budget), [
+    "mainEntry is 11 bytes; the budget is 10",
+  ]);
+});
+
+test("the published manifest names the repository that publishes, and no other", () => {
+  const own = { name: "a", version: "1.0.0", exports: { ".": "./mod.ts" }, private: true };
+  const exports = {
+    ".": { types: "./mod.d.ts", default: "./mod.js" },
+    "./package.json": "./package.json",
+  };
+  assertEquals(builtManifest(own), { name: "a", version: "1.0.0", exports });
+  const url = publishingRepository({ GITHUB_REPOSITORY: "a/b" });
+  assertEquals(url, "git+https://github.com/a/b.git");
+  assertEquals(builtManifest(own, url)["repository"], { type: "git", url });
+  assertEquals(publishingRepository({}), undefined);
+  assertThrows(() => builtManifest({ ...own, exports: { ".": "./mod.js" } }), TypeError, "mod.js");
+});
