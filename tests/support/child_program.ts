@@ -14,6 +14,8 @@ import { root } from "./programs.ts";
 export interface ChildProgram extends AsyncDisposable {
   /** The next line that it prints. */
   line(): Promise<string>;
+  /** The next line that it prints on its standard error. */
+  errorLine(): Promise<string>;
   /** Asks it to end; resolves when it has. Deno's own parent tells no exit code after that. */
   end(signal?: "SIGTERM" | "SIGINT"): Promise<unknown>;
 }
@@ -34,13 +36,16 @@ export function startChild(
   let errors = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => errors += text);
   const ended = new Promise<number | null>((resolve) => child.once("close", resolve));
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const printed = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const complained = createInterface({ input: child.stderr })[Symbol.asyncIterator]();
+  const next = async (lines: AsyncIterator<string>) => {
+    const { done, value } = await lines.next();
+    if (!done) return value;
+    throw new Error(`${file} ended with ${await ended}: ${errors}`);
+  };
   return {
-    async line() {
-      const { done, value } = await lines.next();
-      if (!done) return value;
-      throw new Error(`${file} ended with ${await ended}: ${errors}`);
-    },
+    line: () => next(printed),
+    errorLine: () => next(complained),
     end(signal = "SIGTERM") {
       child.kill(signal);
       return ended;
