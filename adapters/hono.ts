@@ -32,7 +32,7 @@
  * import { adminRouter } from "@hotconn/hotconn/hono";
  * import { Hono } from "hono";
  *
- * declare const tokens: { readonly looks: string; readonly acts: string };
+ * const tokens = { looks: crypto.randomUUID(), acts: crypto.randomUUID() };
  *
  * const app = new Hono();
  * app.route("/admin", adminRouter(createPool(), {
