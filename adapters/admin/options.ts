@@ -46,7 +46,7 @@ export interface AdminOptions {
    */
   readonly auth?: AdminTokens | AdminMiddleware;
   /**
-   * Lets everybody look and act who can reach the router.
+   * Lets everybody look and act who can reach the router: for one that something else guards.
    *
    * @default {false}
    */
