@@ -49,7 +49,12 @@ export async function startOwnServer(fetch: Fetch): Promise<OwnServer> {
       const address = new Promise<AddressInfo>((resolve) => listening = resolve);
       const server = serve({ ...at, fetch }, (info) => listening(info));
       const { port } = await address;
-      return told(port, () => new Promise((resolve) => server.close(resolve)));
+      return told(port, () =>
+        new Promise((resolve) => {
+          server.close(resolve);
+          // Clients keep connections for a while that they may need again.
+          if ("closeAllConnections" in server) server.closeAllConnections();
+        }));
     }
   }
 }
