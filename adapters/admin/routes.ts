@@ -7,7 +7,6 @@
 import type { Context } from "hono";
 import { parseHost } from "../../src/core/address.ts";
 import type { ConnectionPool } from "../../src/pool/pool.ts";
-import { dashboardPage } from "../dashboard/page.ts";
 import type { AdminAccess } from "./access.ts";
 import {
   connectionPage,
@@ -16,15 +15,16 @@ import {
   SORT_KEYS,
   STATES,
 } from "./connection_page.ts";
-import { ALL_EVENTS, USUAL_EVENTS } from "./event_log.ts";
-import { eventStream } from "./event_stream.ts";
+import { ALL_EVENTS } from "./event_log.ts";
 import { byAddress, connectionById } from "./figures.ts";
 import { metricsText, OPEN_METRICS } from "./metrics.ts";
-import { readQuery, readWhole } from "./query.ts";
+import { readQuery } from "./query.ts";
 import { asked, Refusal, type RefusalStatus } from "./refusal.ts";
 import { reply, replyJson } from "./replies.ts";
 import type { BodySchema, Schema } from "./schema.ts";
 import { ref } from "./schemas.ts";
+import { serveEvents } from "./serve_events.ts";
+import { servePage } from "./serve_page.ts";
 import type { AdminState, ServedPool } from "./state.ts";
 
 /** A request that is let in. */
@@ -190,7 +190,7 @@ export function readRoutes(document: () => object): Route[] {
       ],
       answer: text("text/event-stream; charset=utf-8"),
       refusals: [404, 503],
-      serve: serveEvents,
+      serve: ({ c, state }) => serveEvents(c, state),
     },
     ofPool("/diagnose", "What is amiss, and what to do about it", ref("Findings"), ({ pool }) => ({
       findings: findingsOf(pool),
@@ -225,45 +225,6 @@ function ofPool(
 function ask(c: Context): true {
   readQuery(c.req.url, []);
   return true;
-}
-
-function servePage(c: Context): Response {
-  const { pathname } = new URL(c.req.url);
-  if (!pathname.endsWith("/")) {
-    // Relative, as what the page asks for: a proxy may know it by another path.
-    const location = `./${pathname.slice(pathname.lastIndexOf("/") + 1)}/`;
-    return reply(null, "", { location }, 308);
-  }
-  const nonce = btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(18))));
-  return reply(dashboardPage(nonce), "text/html; charset=utf-8", {
-    "content-security-policy":
-      `default-src 'none'; script-src 'nonce-${nonce}'; style-src 'nonce-${nonce}'; `
-      + "connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; "
-      + "frame-ancestors 'none'",
-  });
-}
-
-function serveEvents({ c, state }: AdminRequest): Response {
-  const { events: log } = state.pool(c.req.param("pool") ?? "");
-  const query = readQuery(c.req.url, ["events", "lastEventId"]);
-  const types = new Set(query["events"]?.split(",") ?? USUAL_EVENTS);
-  for (const type of types) {
-    if (ALL_EVENTS.includes(type)) continue;
-    throw new Refusal(400, `"events" must name some of ${ALL_EVENTS.join(", ")}`);
-  }
-  // The header is the later word: a client that comes back repeats the query of its first time.
-  const last = c.req.header("last-event-id") || query["lastEventId"];
-  const after = last === undefined || last === ""
-    ? undefined
-    : readWhole("lastEventId", last, { fallback: 0, max: Number.MAX_SAFE_INTEGER });
-  if (log.full) throw new Refusal(503, "As many follow this pool as may");
-  const { clock } = state.options;
-  // Nobody would read it, nor end it.
-  const body = c.req.raw.method === "HEAD"
-    ? null
-    : eventStream({ log, clock, types, after });
-  const headers = { "content-type": "text/event-stream; charset=utf-8", "x-accel-buffering": "no" };
-  return reply(body, headers["content-type"], headers);
 }
 
 interface DiagnosedPool {
