@@ -20,6 +20,7 @@ export class DualMap {
   /** Every idle connection, the one used last at the front. */
   readonly idle: LinkedList<Entry> = new LinkedList();
   readonly #entries = new Map<Connection, Entry>();
+  readonly #ids = new Map<number, Connection>();
   readonly #addresses = new Map<string, Set<Connection>>();
   readonly #hosts = new Map<string, Map<string, Lane>>();
 
@@ -36,6 +37,16 @@ export class DualMap {
   /** Every connection, in order of arrival. */
   connections(): MapIterator<Connection> {
     return this.#entries.keys();
+  }
+
+  /** The connection of a number; undefined where it is not held. */
+  byId(id: number): Connection | undefined {
+    return this.#ids.get(id);
+  }
+
+  /** The lanes of all hosts. */
+  *lanes(): Generator<Lane> {
+    for (const lanes of this.#hosts.values()) yield* lanes.values();
   }
 
   /** The connections at an address, in order of arrival. */
@@ -115,6 +126,8 @@ export class DualMap {
     const { endpoint } = entry;
     this.unstack(entry);
     this.#entries.delete(connection);
+    this.#ids.delete(connection.id);
+    if (!connection.healthy) endpoint.unhealthy--;
     endpoint.connections.delete(connection);
     endpoint.lane.connectionCount--;
     this.#tidy(endpoint);
@@ -142,9 +155,13 @@ export class DualMap {
     if (earlier) this.unstack(earlier);
     endpoint.connections.add(connection);
     endpoint.leased += connection.leases;
+    if (connection.state === "leased") endpoint.busy++;
+    else if (connection.state === "draining") endpoint.draining++;
+    if (!connection.healthy) endpoint.unhealthy++;
     lane.connectionCount++;
     connection.endpoint = endpoint;
     this.#entries.set(connection, entry);
+    this.#ids.set(connection.id, connection);
     this.restack(entry);
   }
 

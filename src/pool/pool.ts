@@ -18,17 +18,19 @@ import { pickerFor } from "../hosts/balancer.ts";
 import type { Block, BlockOptions } from "../hosts/block_list.ts";
 import { type AddressChange, HostDirectory } from "../hosts/directory.ts";
 import { AddressHealth } from "../hosts/health.ts";
+import type { ConnectionLimits } from "../map/accountant.ts";
 import type { Connection } from "../map/connection.ts";
 import type { Endpoint } from "../map/endpoint.ts";
 import { ConnectionManager, type EvictReason } from "../map/manager.ts";
 import { type AddressChoice, AddressFilter, StickyFilter } from "./address_filter.ts";
 import type { PoolEvents } from "./events.ts";
+import { PoolFigures } from "./figures.ts";
 import type { CheckedHostOptions } from "./host_options.ts";
 import { Lease } from "./lease.ts";
 import { type PoolOptions, type ResolvedPoolOptions, resolvePoolOptions } from "./options.ts";
 import { HostQueue } from "./queue.ts";
 import { DialScheduler, unavailable } from "./scheduler.ts";
-import { hostStats, type PoolStats } from "./stats.ts";
+import { endpointTotals, type PoolDebugInfo, type PoolStats } from "./stats.ts";
 import { PLAIN, type TlsProfile, TlsProfiles } from "./tls_profiles.ts";
 import { Waiter } from "./waiter.ts";
 import { type WarmResult, WarmUp } from "./warm_up.ts";
@@ -85,6 +87,8 @@ const MAX_SPELLINGS = 10_000;
 export class ConnectionPool implements AsyncDisposable {
   /** The two maps. Reading them is free; what is removed from them is closed. */
   readonly manager: ConnectionManager;
+  /** What it counts and times. */
+  protected readonly figures: PoolFigures;
   readonly #options: ResolvedPoolOptions;
   readonly #clock: Clock;
   readonly #events = new Events<PoolEvents>();
@@ -117,6 +121,7 @@ export class ConnectionPool implements AsyncDisposable {
   constructor(options: PoolOptions) {
     this.#options = resolvePoolOptions(options);
     this.#clock = this.#options.clock;
+    this.figures = new PoolFigures(this.#clock.now());
     this.#profiles = new TlsProfiles(this.#options.tls);
     this.#gate = new RwLock(this.#clock);
     const { maxConnections, maxConnectionsPerHost, maxConnectionsPerIp } = this.#options;
@@ -159,6 +164,7 @@ export class ConnectionPool implements AsyncDisposable {
       gate: this.#gate,
       serve: (queue, desperate) => this.#serve(queue, desperate),
       admission: this.#admission,
+      figures: this.figures,
       refuse: (queue, waiter, reason) => this.#refuse(queue, waiter, reason),
     });
     // A dialer that could not be loaded is each dial's error, not the program's.
@@ -363,39 +369,83 @@ export class ConnectionPool implements AsyncDisposable {
     this.#events.emit(type, event);
   }
 
-  /** The pool's figures now: plain data, a copy. */
+  /**
+   * The pool's figures now: plain data, a copy. It looks at each address of each host, and at no
+   * connection: with a hundred thousand of them it costs what it costs with ten.
+   *
+   * @example
+   * ```ts
+   * import { ConnectionPool, staticResolver } from "@hotconn/hotconn";
+   * import { memoryDialer } from "@hotconn/hotconn/memory";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using pool = new ConnectionPool({
+   *   dialer: memoryDialer(),
+   *   resolver: staticResolver({ "example.test": ["192.0.2.1"] }),
+   * });
+   * (await pool.acquire("example.test")).release();
+   * (await pool.acquire("example.test")).release();
+   * const { idle, reuseRate, times } = pool.stats();
+   * assertEquals([idle, reuseRate, times.queue.count], [1, 0.5, 2]);
+   * ```
+   */
   stats(): PoolStats {
-    let leased = 0;
-    let draining = 0;
-    for (const { state } of this.manager.connections()) {
-      if (state === "leased") leased++;
-      else if (state === "draining") draining++;
-    }
+    const now = this.#clock.now();
+    const { figures } = this;
+    figures.settleQueue(this.#acquired);
     return {
+      at: now,
+      since: figures.since,
       connections: this.manager.getConnectionCount(),
       idle: this.manager.idleCount,
-      leased,
-      draining,
       ending: this.manager.endingCount,
       dialing: this.#scheduler.dialing,
       waiting: this.#waiting,
       acquired: this.#acquired,
       reused: this.#reused,
+      reuseRate: this.#acquired > 0 ? this.#reused / this.#acquired : null,
       released: this.#released,
       timedOut: this.#timedOut,
       dials: this.#scheduler.dialCount,
       dialErrors: this.#scheduler.dialErrorCount,
+      opened: figures.opened,
+      resolved: figures.resolved,
       evicted: { ...this.#evicted },
+      requests: figures.requests.stats(),
+      times: figures.times(),
       blocks: this.#admission.blocks,
-      hosts: hostStats({
+      ...endpointTotals({
         manager: this.manager,
         directory: this.#directory,
         health: this.#health,
         admission: this.#admission,
         queues: this.#queues.values(),
-        now: this.#clock.now(),
+        figures,
+        now,
       }),
     };
+  }
+
+  /** The pool's figures and those of each of its connections: plain data, a copy. */
+  debugInfo(): PoolDebugInfo {
+    return { ...this.manager.debugInfo(), stats: this.stats() };
+  }
+
+  /**
+   * Holds other limits from now on; those that are left out stay as they are. Idle connections that
+   * are too many by them end at once, the coldest first, those in use with their lease; where there
+   * is room now, callers who wait get it. A host's own `maxConnections` stays what it is.
+   *
+   * @returns How many connections ended at once
+   * @throws {TypeError | RangeError} A limit is not valid; the old ones hold
+   */
+  setLimits(limits: Partial<ConnectionLimits>): number {
+    const ended = this.manager.setLimits(limits);
+    this.#scheduler.roomCame();
+    for (const queue of this.#queues.values()) {
+      if (queue.waiters.size > 0 || queue.warmTarget > 0) this.#scheduler.wake(queue);
+    }
+    return ended;
   }
 
   /**
@@ -551,8 +601,10 @@ export class ConnectionPool implements AsyncDisposable {
   /** The one place that decides between delivered and cancelled. */
   #tryDeliver(queue: HostQueue, waiter: Waiter, connection: Connection): void {
     const now = this.#clock.now();
+    const waitedMs = now - waiter.since;
     this.#leave(queue, waiter);
-    const lease = this.#lease(queue, connection, now - waiter.since);
+    this.figures.queue.record(waitedMs);
+    const lease = this.#lease(queue, connection, waitedMs);
     if (!waiter.resolve(lease)) lease.release();
   }
 
@@ -605,7 +657,7 @@ export class ConnectionPool implements AsyncDisposable {
       this.#health.failed(endpoint, kind, cause);
     } else {
       endpoint.answeredAt = connection.lastUsedAt;
-      endpoint.noteLatency(latencyMs ?? heldMs, connection.lastUsedAt);
+      endpoint.noteAnswer(latencyMs ?? heldMs, connection.lastUsedAt);
       if (endpoint.failing) this.#health.succeeded(endpoint, startedAt);
     }
   }
@@ -683,6 +735,7 @@ export class ConnectionPool implements AsyncDisposable {
           this.#directory.forget(queue.host.text);
         }
       }
+      this.figures.keepOnly(new Set(Array.from(this.#queues.values(), ({ host }) => host.text)));
       this.#maintain();
     }, this.#options.cleanupIntervalMs);
   }

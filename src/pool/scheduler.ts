@@ -22,6 +22,7 @@ import type { Endpoint } from "../map/endpoint.ts";
 import type { ConnectionManager } from "../map/manager.ts";
 import { chooseDial } from "./dial_choice.ts";
 import type { PoolEvents } from "./events.ts";
+import type { PoolFigures } from "./figures.ts";
 import { weightOf } from "./host_options.ts";
 import type { ResolvedPoolOptions } from "./options.ts";
 import type { Dial, HostQueue } from "./queue.ts";
@@ -44,6 +45,8 @@ export interface SchedulerParts {
   readonly admission: Admission;
   /** Ends a caller's wait with a reason. */
   readonly refuse: (queue: HostQueue, waiter: Waiter, reason: unknown) => void;
+  /** Notes how long dials took. */
+  readonly figures: PoolFigures;
 }
 
 /** The shortest and the longest pause before a queue is looked at again, in milliseconds. */
@@ -497,8 +500,12 @@ export class DialScheduler {
       counted = false;
       this.#ended(dial);
       manager.addConnection(connection, true);
+      const { tcpMs, tlsMs } = socket.info;
+      // An address of the host's that nobody has written down is a resolver's.
+      const resolved = endpoint.member && !host.isLiteral
+        && !options.hosts.get(host.text)?.addresses;
+      this.#parts.figures.noteDial(tcpMs, tlsMs, resolved);
       if (events.wants("ready")) {
-        const { tcpMs, tlsMs } = socket.info;
         const { id: connectionId } = connection;
         events.emit("ready", {
           host: host.text,
