@@ -4,20 +4,25 @@
  * @module
  */
 
+import { parseHost } from "../core/address.ts";
 import { checkNumber } from "../core/check.ts";
 import type { Clock, Timer } from "../core/clock.ts";
 import { systemClock } from "../core/clock.ts";
+import type { RequestOutcome } from "../pool/figures.ts";
 import type { Lease } from "../pool/lease.ts";
 import type { PoolOptions } from "../pool/options.ts";
 import { type AcquireOptions, type CloseOptions, ConnectionPool } from "../pool/pool.ts";
 import { checkLimits, type ResponseLimits } from "./codec/limits.ts";
 import { Exchange, type ExchangeHost } from "./exchange.ts";
 import { fetchOver, type Requester } from "./fetch.ts";
+import type { RequestObserver, RequestWatch } from "./observer.ts";
 import {
   checkStatuses,
   type PreparedRequest,
   prepareRequest,
+  readTarget,
   type RequestOptions,
+  withFields,
 } from "./request.ts";
 import type { PooledResponse } from "./response.ts";
 import { RetryBudget } from "./retry_budget.ts";
@@ -62,6 +67,7 @@ export class HttpPool extends ConnectionPool {
   readonly #watched = new Set<Exchange>();
   readonly #host: ExchangeHost;
   readonly #requester: Requester = (url, options) => this.request(url, options);
+  #observer: RequestObserver | undefined;
   #tick: Timer | undefined;
 
   /**
@@ -94,7 +100,7 @@ export class HttpPool extends ConnectionPool {
       mayRetry: () => this.#budget.spend(),
       mayTurnElsewhere: (exchange) => this.#mayTurnElsewhere(exchange),
       watch: (exchange) => this.#watch(exchange),
-      over: (exchange) => void this.#watched.delete(exchange),
+      over: (exchange, outcome) => this.#over(exchange, outcome),
       doubt: (lease) => this.#doubt(lease),
     };
   }
@@ -110,6 +116,7 @@ export class HttpPool extends ConnectionPool {
    */
   request(url: string | URL, options?: RequestOptions): Promise<PooledResponse> {
     try {
+      if (this.#observer !== undefined) return this.#observed(this.#observer, url, options);
       const request = prepareRequest(url, options);
       return request instanceof Promise
         ? request.then((request) => this.#request(request))
@@ -117,6 +124,20 @@ export class HttpPool extends ConnectionPool {
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  /**
+   * Has requests watched, from their beginning to their end, until the returned function is called.
+   * A pool whose requests nobody watches spends nothing on it.
+   *
+   * @throws {TypeError} Somebody watches them already
+   */
+  observe(observer: RequestObserver): () => void {
+    if (this.#observer) throw new TypeError("The pool's requests are watched already");
+    this.#observer = observer;
+    return () => {
+      if (this.#observer === observer) this.#observer = undefined;
+    };
   }
 
   /**
@@ -137,11 +158,43 @@ export class HttpPool extends ConnectionPool {
     return closing;
   }
 
-  #request(request: PreparedRequest): Promise<PooledResponse> {
+  async #observed(
+    observer: RequestObserver,
+    url: string | URL,
+    options: RequestOptions = {},
+  ): Promise<PooledResponse> {
+    const target = readTarget(url);
+    const { name: hostname, port } = parseHost(target.host);
+    const { method = "GET" } = options;
+    const watch = observer.begin({ method, url: target.url, hostname, port });
+    const headers = watch?.headers ? withFields(options.headers, watch.headers) : undefined;
+    let request: PreparedRequest;
+    try {
+      request = await prepareRequest(url, headers ? { ...options, headers } : options);
+      request.options.signal?.throwIfAborted();
+    } catch (error) {
+      watch?.ended?.({ outcome: "failures", status: 0, attempts: 0, error });
+      throw error;
+    }
+    return await this.#request(request, watch);
+  }
+
+  /** Counts what is over. */
+  #over(exchange: Exchange, outcome: RequestOutcome): void {
+    this.#watched.delete(exchange);
+    const { attempts, request, status } = exchange;
+    const { figures } = this;
+    figures.requests.note(outcome, status, attempts);
+    figures.ofHost(request.target.host).note(outcome, status, attempts);
+    if (outcome !== "cancelled") figures.total.record(exchange.totalMs);
+    if (status > 0) figures.firstByte.record(exchange.firstByteMs);
+  }
+
+  #request(request: PreparedRequest, watch?: RequestWatch): Promise<PooledResponse> {
     request.options.signal?.throwIfAborted();
     this.#budget.earn();
     return new Promise((resolve, reject) => {
-      const exchange = new Exchange(this.#host, request, resolve, reject);
+      const exchange = new Exchange(this.#host, request, resolve, reject, watch);
       if (exchange.deadline < Infinity) this.#watch(exchange);
       this.#dispatch(exchange);
     });
@@ -162,6 +215,7 @@ export class HttpPool extends ConnectionPool {
         return;
       }
       exchange.queue();
+      exchange.watch?.queued?.();
       const acquire: AcquireOptions = exchange.deadline === Infinity
         ? { ...choice, signal }
         : { ...choice, signal, timeoutMs: Math.max(0, exchange.deadline - this.#clock.now()) };

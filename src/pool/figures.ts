@@ -117,7 +117,9 @@ export class PoolFigures {
     let counts = this.#spellings.get(spelling);
     if (counts) return counts;
     if (this.#spellings.size >= MAX_HOSTS) this.keepOnly(new Set());
-    const { text } = parseHost(spelling);
+    const text = canonical(spelling);
+    // What is no host has no figures of its own.
+    if (text === undefined) return new RequestCounts();
     counts = this.#hosts.get(text);
     if (!counts) this.#hosts.set(text, counts = new RequestCounts());
     this.#spellings.set(spelling, counts);
@@ -160,5 +162,13 @@ export class PoolFigures {
       firstByte: this.firstByte.snapshot(),
       total: this.total.snapshot(),
     };
+  }
+}
+
+function canonical(host: string): string | undefined {
+  try {
+    return parseHost(host).text;
+  } catch {
+    return undefined;
   }
 }
