@@ -45,6 +45,12 @@ export interface HistogramOptions {
   readonly remember?: number;
 }
 
+/** A histogram that is only looked at. */
+export type HistogramView = Pick<
+  Histogram,
+  "count" | "sum" | "mean" | "min" | "max" | "percentile" | "countUpTo" | "snapshot"
+>;
+
 /** The bounds within which times are told apart, in milliseconds, as powers of two. */
 const EXPONENTS = { min: -10, max: 20 };
 

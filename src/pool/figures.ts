@@ -5,7 +5,7 @@
  */
 
 import { parseHost } from "../core/address.ts";
-import { Histogram, type HistogramSnapshot } from "../core/histogram.ts";
+import { Histogram, type HistogramSnapshot, type HistogramView } from "../core/histogram.ts";
 
 /** What became of requests. All of it stays 0 in a pool that speaks no protocol. */
 export interface RequestStats {
@@ -38,6 +38,9 @@ export interface PoolTimes {
   /** Requests from their beginning, waiting for a connection included, to their last byte. */
   readonly total: HistogramSnapshot;
 }
+
+/** How long things took: see {@linkcode PoolTimes}. They go on being counted while they are held. */
+export type PoolHistograms = { readonly [Name in keyof PoolTimes]: HistogramView };
 
 /** How a request ended. */
 export type RequestOutcome = "successes" | "failures" | "cancelled";

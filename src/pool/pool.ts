@@ -24,7 +24,7 @@ import type { Endpoint } from "../map/endpoint.ts";
 import { ConnectionManager, type EvictReason } from "../map/manager.ts";
 import { type AddressChoice, AddressFilter, StickyFilter } from "./address_filter.ts";
 import type { PoolEvents } from "./events.ts";
-import { PoolFigures } from "./figures.ts";
+import { PoolFigures, type PoolHistograms } from "./figures.ts";
 import type { CheckedHostOptions } from "./host_options.ts";
 import { Lease } from "./lease.ts";
 import { type PoolOptions, type ResolvedPoolOptions, resolvePoolOptions } from "./options.ts";
@@ -424,6 +424,13 @@ export class ConnectionPool implements AsyncDisposable {
         now,
       }),
     };
+  }
+
+  /** How long things took, to be asked for other percentiles than `stats()` tells. */
+  histograms(): PoolHistograms {
+    const { dial, firstByte, queue, tls, total } = this.figures;
+    this.figures.settleQueue(this.#acquired);
+    return { queue, dial, tls, firstByte, total };
   }
 
   /** The pool's figures and those of each of its connections: plain data, a copy. */
