@@ -88,6 +88,8 @@ export class DualMap {
   closeLane(lane: Lane): void {
     lane.kept = false;
     for (const endpoint of lane.endpoints.values()) this.#tidy(endpoint);
+    // One that never had any has nothing to be tidied with.
+    this.#tidyLane(lane);
   }
 
   /** Each host with its addresses in order of arrival: a copy. */
@@ -142,6 +144,10 @@ export class DualMap {
     const { lane } = endpoint;
     if (lane.kept) return;
     if (endpoint.connections.size === 0) lane.forget(endpoint);
+    this.#tidyLane(lane);
+  }
+
+  #tidyLane(lane: Lane): void {
     if (lane.endpoints.size > 0) return;
     const lanes = this.#hosts.get(lane.host);
     if (lanes?.get(lane.tlsProfile) === lane) lanes.delete(lane.tlsProfile);

@@ -187,6 +187,21 @@ export interface PoolOptions {
    * @default {30_000}
    */
   readonly slowStartMs?: number;
+  /**
+   * After how many milliseconds a lease that has not ended is told of: see
+   * `ConnectionPool.diagnose()`.
+   *
+   * @default {30_000}
+   */
+  readonly leaseWarningMs?: number;
+  /**
+   * Whether each lease remembers where it was acquired, for what is told of it when it does not
+   * end. It costs as much as an error for each lease; without it a host's leases remember that
+   * once one of them has not ended in time.
+   *
+   * @default {false}
+   */
+  readonly traceLeases?: boolean;
 }
 
 /** Every option, with its default where it was left out. */
@@ -227,6 +242,7 @@ const NUMBERS = {
   ejectionMs: { fallback: 30_000, min: 1 },
   maxEjectionMs: { fallback: 300_000, min: 1 },
   slowStartMs: { fallback: 30_000, min: 0 },
+  leaseWarningMs: { fallback: 30_000, min: 1 },
 } satisfies { readonly [name: string]: NumberOption };
 
 type Numbers = { [Name in keyof typeof NUMBERS]: number };
@@ -240,6 +256,7 @@ const OBJECTS = [
   "resolver",
   "tls",
   "clock",
+  "traceLeases",
 ];
 
 /**
@@ -258,6 +275,10 @@ export function resolvePoolOptions(options: PoolOptions): ResolvedPoolOptions {
   }
   if (typeof resolver?.resolve !== "function") {
     throw new TypeError(`resolver must be a Resolver, got ${describe(resolver)}`);
+  }
+  const { traceLeases = false } = options;
+  if (typeof traceLeases !== "boolean") {
+    throw new TypeError(`traceLeases must be true or false, got ${describe(traceLeases)}`);
   }
   // Thrown here, before anything is begun.
   new AccessList(access);
@@ -279,6 +300,7 @@ export function resolvePoolOptions(options: PoolOptions): ResolvedPoolOptions {
     resolver,
     tls,
     clock,
+    traceLeases,
     ...numbers,
   };
 }

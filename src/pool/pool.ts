@@ -23,8 +23,10 @@ import type { Connection } from "../map/connection.ts";
 import type { Endpoint } from "../map/endpoint.ts";
 import { ConnectionManager, type EvictReason } from "../map/manager.ts";
 import { type AddressChoice, AddressFilter, StickyFilter } from "./address_filter.ts";
+import { Diagnosis } from "./diagnosis.ts";
 import type { PoolEvents } from "./events.ts";
 import { PoolFigures, type PoolHistograms } from "./figures.ts";
+import type { Finding } from "./findings.ts";
 import type { CheckedHostOptions } from "./host_options.ts";
 import { Lease } from "./lease.ts";
 import { type PoolOptions, type ResolvedPoolOptions, resolvePoolOptions } from "./options.ts";
@@ -97,6 +99,7 @@ export class ConnectionPool implements AsyncDisposable {
   readonly #admission: Admission;
   readonly #profiles: TlsProfiles;
   readonly #scheduler: DialScheduler;
+  readonly #diagnosis: Diagnosis;
   /** Each dial holds it shared; closing takes it alone. */
   readonly #gate: RwLock;
   readonly #queues = new Map<string, HostQueue>();
@@ -146,8 +149,10 @@ export class ConnectionPool implements AsyncDisposable {
       onChange: (host, change) => this.#onAddresses(host, change),
     });
     this.#health = new AddressHealth(this.#clock, this.#options, {
-      onEject: ({ address, lane }, reason, forMs) =>
-        this.#events.emit("eject", { host: lane.host, address: address.text, reason, forMs }),
+      onEject: ({ address, lane }, reason, forMs) => {
+        this.#diagnosis.noteEjection(lane.host, address.text);
+        this.#events.emit("eject", { host: lane.host, address: address.text, reason, forMs });
+      },
       onReadmit: ({ address, lane }) =>
         this.#events.emit("readmit", { host: lane.host, address: address.text }),
     });
@@ -165,7 +170,18 @@ export class ConnectionPool implements AsyncDisposable {
       serve: (queue, desperate) => this.#serve(queue, desperate),
       admission: this.#admission,
       figures: this.figures,
+      onDial: ({ host }) => this.#diagnosis.noteDial(host.text),
       refuse: (queue, waiter, reason) => this.#refuse(queue, waiter, reason),
+    });
+    this.#diagnosis = new Diagnosis({
+      options: this.#options,
+      manager: this.manager,
+      directory: this.#directory,
+      admission: this.#admission,
+      gate: this.#gate,
+      queues: this.#queues,
+      dialing: () => this.#scheduler.dialing,
+      leases: () => this.#acquired,
     });
     // A dialer that could not be loaded is each dial's error, not the program's.
     if ("then" in this.#options.dialer) this.#options.dialer.catch(() => {});
@@ -193,9 +209,10 @@ export class ConnectionPool implements AsyncDisposable {
   acquire(host: string, options?: AcquireOptions): Promise<Lease> {
     try {
       const queue = this.#queueFor(host, options);
-      if (options === undefined) return this.#acquire(queue, undefined, {});
+      const trace = queue.traced ? new Error("Acquired here") : undefined;
+      if (options === undefined) return this.#acquire(queue, undefined, {}, trace);
       options.signal?.throwIfAborted();
-      return this.#acquire(queue, this.#filter(queue, options), options);
+      return this.#acquire(queue, this.#filter(queue, options), options, trace);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -215,7 +232,8 @@ export class ConnectionPool implements AsyncDisposable {
     const queue = this.#queueFor(host, options);
     const filter = options && this.#filter(queue, options);
     const connection = this.manager.takeFrom(queue.lane, filter);
-    return connection && this.#lease(queue, connection, 0);
+    const trace = queue.traced ? new Error("Acquired here") : undefined;
+    return connection && this.#lease(queue, connection, 0, trace);
   }
 
   /** Waits until every host that has a `minIdle` has as many connections. */
@@ -426,6 +444,35 @@ export class ConnectionPool implements AsyncDisposable {
     };
   }
 
+  /**
+   * What seems to be wrong now, the worst of it first, in plain sentences: leases and locks that are
+   * held for long, hosts that starve, storms of dials, addresses that come and go, resolvers that
+   * fail, hosts that nothing is left of. The pool itself looks as often as it cleans up, and tells
+   * what is new as an event of the finding's name.
+   *
+   * @example
+   * ```ts
+   * import { ConnectionPool, ManualClock, staticResolver } from "@hotconn/hotconn";
+   * import { memoryDialer } from "@hotconn/hotconn/memory";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const clock = new ManualClock();
+   * await using pool = new ConnectionPool({
+   *   dialer: memoryDialer({ clock }),
+   *   resolver: staticResolver({ "example.test": ["192.0.2.1"] }),
+   *   clock,
+   * });
+   * using lease = await pool.acquire("example.test");
+   * assertEquals(pool.diagnose(), []);
+   * clock.advance(30_000);
+   * assertEquals(pool.diagnose().map(({ what }) => what), ["leaseHeld"]);
+   * assertEquals(lease.released, false);
+   * ```
+   */
+  diagnose(): Finding[] {
+    return this.#diagnosis.look();
+  }
+
   /** How long things took, to be asked for other percentiles than `stats()` tells. */
   histograms(): PoolHistograms {
     const { dial, firstByte, queue, tls, total } = this.figures;
@@ -516,6 +563,7 @@ export class ConnectionPool implements AsyncDisposable {
       const balancer = this.#options.hosts.get(host.text)?.balancer ?? this.#options.balancer;
       const lane = this.manager.openLane(host.text, profile.name, pickerFor(balancer));
       this.#queues.set(key, queue = new HostQueue(host, profile, lane, this.#takeBack));
+      queue.traced = this.#options.traceLeases;
       this.#directory.use(host);
     }
     return queue;
@@ -531,16 +579,18 @@ export class ConnectionPool implements AsyncDisposable {
     queue: HostQueue,
     filter: AddressFilter | undefined,
     options: AcquireOptions,
+    trace: Error | undefined,
   ): Promise<Lease> {
     const connection = this.manager.takeFrom(queue.lane, filter);
-    if (connection) return Promise.resolve(this.#lease(queue, connection, 0));
-    return this.#wait(queue, filter, options);
+    if (connection) return Promise.resolve(this.#lease(queue, connection, 0, trace));
+    return this.#wait(queue, filter, options, trace);
   }
 
   #wait(
     queue: HostQueue,
     filter: AddressFilter | undefined,
     { signal, timeoutMs = this.#options.acquireTimeoutMs }: AcquireOptions,
+    trace: Error | undefined,
   ): Promise<Lease> {
     const host = queue.host.text;
     const { maxWaiters } = this.#options;
@@ -548,7 +598,7 @@ export class ConnectionPool implements AsyncDisposable {
     if (this.#waiting >= maxWaiters) throw new WaiterLimitError(host, maxWaiters);
     const waiter = new Waiter(
       this.#clock,
-      { signal, timeoutMs, filter },
+      { signal, timeoutMs, filter, trace },
       (waiter) => this.#leave(queue, waiter),
       (waiter) => this.#timeout(queue, waiter),
     );
@@ -611,11 +661,17 @@ export class ConnectionPool implements AsyncDisposable {
     const waitedMs = now - waiter.since;
     this.#leave(queue, waiter);
     this.figures.queue.record(waitedMs);
-    const lease = this.#lease(queue, connection, waitedMs);
+    const lease = this.#lease(queue, connection, waitedMs, waiter.trace);
     if (!waiter.resolve(lease)) lease.release();
   }
 
-  #lease(queue: HostQueue, connection: Connection, waitedMs: number): Lease {
+  #lease(
+    queue: HostQueue,
+    connection: Connection,
+    waitedMs: number,
+    trace: Error | undefined,
+  ): Lease {
+    if (trace) this.#diagnosis.noteTrace(connection, trace);
     const lease = new Lease(connection, connection.lastUsedAt, waitedMs, queue.takeBack);
     this.#acquired++;
     if (lease.reused) this.#reused++;
@@ -731,6 +787,7 @@ export class ConnectionPool implements AsyncDisposable {
       this.manager.cleanupIdleConnections();
       this.manager.cleanupExpiredConnections();
       this.#health.forgetOld();
+      for (const finding of this.#diagnosis.lookForNew()) this.#events.emit(finding.what, finding);
       for (const [key, queue] of this.#queues) {
         if (queue.warmTarget > 0) this.#scheduler.wake(queue);
         else if (this.#isUnused(queue)) {

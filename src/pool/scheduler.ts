@@ -47,6 +47,8 @@ export interface SchedulerParts {
   readonly refuse: (queue: HostQueue, waiter: Waiter, reason: unknown) => void;
   /** Notes how long dials took. */
   readonly figures: PoolFigures;
+  /** Hears of each dial that begins. */
+  readonly onDial: (queue: HostQueue) => void;
 }
 
 /** The shortest and the longest pause before a queue is looked at again, in milliseconds. */
@@ -434,7 +436,8 @@ export class DialScheduler {
     queue.dials.add(dial);
     this.#dials.add(dial);
     if (events.wants("dial")) events.emit("dial", { host, address: address.text });
-    using _guard = gate.tryShared();
+    this.#parts.onDial(queue);
+    using _guard = gate.tryShared(`the dial of ${host} at ${address.text}`);
     const { connectTimeoutMs, dialStaggerMs } = options;
     const timeout = this.#clock.setTimer(
       () => dial.stop.abort(timedOut(dial, options)),

@@ -1,6 +1,7 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import test from "node:test";
 import { memorySocket } from "../../adapters/memory.ts";
+import { ResolveError } from "../../src/core/errors.ts";
 import { Connection } from "../../src/map/connection.ts";
 import type { PoolStats } from "../../src/pool/stats.ts";
 import { memoryPool } from "../support/memory_pool.ts";
@@ -149,6 +150,15 @@ test("Pool.stats() counts each address once, by whether it may be used", async (
   assertEquals(counts(), [1, 1]);
   it.pool.unblock("192.0.2.1");
   assertEquals(counts(), [2, 0]);
+});
+
+test("a host that could not be resolved leaves nothing behind", async () => {
+  await using it = memoryPool();
+  await assertRejects(() => it.pool.acquire("unknown.test"), ResolveError);
+  assertEquals(Object.keys(it.pool.stats().hosts), ["unknown.test"]);
+  it.clock.advance(10_000);
+  assertEquals(it.pool.stats().hosts, {});
+  it.pool.manager.checkInvariants();
 });
 
 test("Pool.debugInfo() has the figures and every connection, each by its number too", async () => {
