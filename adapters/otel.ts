@@ -11,7 +11,6 @@ import {
   type Counter,
   type Histogram,
   type Meter,
-  type MeterProvider,
   metrics,
   type ObservableResult,
   type Span,
@@ -20,20 +19,32 @@ import {
   SpanStatusCode,
   trace,
   type Tracer,
-  type TracerProvider,
   type UpDownCounter,
 } from "@opentelemetry/api";
 import { parseHost } from "../src/core/address.ts";
+import { checkNames } from "../src/core/check.ts";
 import type { HttpPool } from "../src/http/http_pool.ts";
 import type { ObservedEnd, ObservedRequest, RequestWatch } from "../src/http/observer.ts";
 import type { Lease } from "../src/pool/lease.ts";
 
+/** Gives tracers: a `TracerProvider` of OpenTelemetry. */
+export interface TracerSource {
+  /** Gives a `Tracer`. */
+  getTracer(name: string): unknown;
+}
+
+/** Gives meters: a `MeterProvider` of OpenTelemetry. */
+export interface MeterSource {
+  /** Gives a `Meter`. */
+  getMeter(name: string): unknown;
+}
+
 /** How a pool is instrumented. */
 export interface InstrumentOptions {
   /** Where spans go; the global provider where it is left out. */
-  readonly tracerProvider?: TracerProvider;
+  readonly tracerProvider?: TracerSource;
   /** Where metrics go; the global provider where it is left out. */
-  readonly meterProvider?: MeterProvider;
+  readonly meterProvider?: MeterSource;
   /**
    * Whether requests carry the span on, in the header fields `traceparent` and `tracestate` (W3C
    * Trace Context). It tells every server that is asked that the request is part of a trace.
@@ -74,7 +85,7 @@ const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 
  * The span is a child of the one that is active when the request is made. Its events tell what the
  * pool did: `hotconn.queue`, `hotconn.dial` or `hotconn.reuse`, `hotconn.retry`.
  *
- * @throws {TypeError} The pool's requests are watched already
+ * @throws {TypeError} An option is unknown, or the pool's requests are watched already
  *
  * @example
  * ```ts
@@ -93,8 +104,9 @@ const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 
  */
 export function instrument(pool: HttpPool, options: InstrumentOptions = {}): () => void {
   const { meterProvider, propagate = false, tracerProvider } = options;
-  const tracer = (tracerProvider ?? trace).getTracer(NAME);
-  const meter = (meterProvider ?? metrics).getMeter(NAME);
+  checkNames("instrument()", options, ["meterProvider", "propagate", "tracerProvider"]);
+  const tracer = (tracerProvider ?? trace).getTracer(NAME) as Tracer;
+  const meter = (meterProvider ?? metrics).getMeter(NAME) as Meter;
   const meters = makeMeters(meter);
   const off = pool.observe({
     begin: (request) => new TracedRequest(tracer, meters, request, propagate),

@@ -89,7 +89,11 @@ const MAX_SPELLINGS = 10_000;
 export class ConnectionPool implements AsyncDisposable {
   /** The two maps. Reading them is free; what is removed from them is closed. */
   readonly manager: ConnectionManager;
-  /** What it counts and times. */
+  /**
+   * What it counts and times.
+   *
+   * @internal
+   */
   protected readonly figures: PoolFigures;
   readonly #options: ResolvedPoolOptions;
   readonly #clock: Clock;
@@ -462,6 +466,7 @@ export class ConnectionPool implements AsyncDisposable {
    *   resolver: staticResolver({ "example.test": ["192.0.2.1"] }),
    *   clock,
    * });
+   * await pool.warm("example.test", { connections: 1 });
    * using lease = await pool.acquire("example.test");
    * assertEquals(pool.diagnose(), []);
    * clock.advance(30_000);
