@@ -45,6 +45,9 @@ const LATENCY_DECAY_MS = 10_000;
 /** Two bytes for each of 120 buckets: there may be many endpoints. */
 const LATENCIES = { relativeError: 0.125, remember: 4_096 };
 
+/** The first answers are all of interest; of the others so few tell as much, and cost nothing. */
+const SAMPLE = { all: 512, oneIn: 17 };
+
 /** With what share of its load an address starts that is new, or back. */
 const FIRST_SHARE = 0.1;
 
@@ -92,12 +95,13 @@ export class Endpoint {
   learnedIdleMs: number = Infinity;
   /** Its places in the pickers: among the ready ones, and among the good ones; or -1. */
   readonly places: [ready: number, good: number] = [-1, -1];
-  /** How long its server took of late; undefined where it has not answered yet. */
+  /** How long a sample of its answers took of late; undefined where there was none yet. */
   latencies: Histogram | undefined = undefined;
   #latencyMs = 0;
   #latencyAt = 0;
   #slowStartAt = 0;
   #slowStartMs = 0;
+  #answers = 0;
 
   /** Made by its lane. */
   constructor(lane: Lane, address: Address | string) {
@@ -135,6 +139,11 @@ export class Endpoint {
   /** Notes how long an answer took, in milliseconds. */
   noteAnswer(ms: number, now: number): void {
     this.noteLatency(ms, now);
+    const answers = this.#answers++;
+    if (answers < SAMPLE.all || answers % SAMPLE.oneIn === 0) this.#sample(ms);
+  }
+
+  #sample(ms: number): void {
     (this.latencies ??= new Histogram(LATENCIES)).record(ms);
   }
 

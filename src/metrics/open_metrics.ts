@@ -318,7 +318,7 @@ function writeAddresses(writer: Writer): void {
   });
   writer.gauge(
     "address_latency_p99_seconds",
-    "What 99 in 100 of the last few thousand answers did not exceed.",
+    "What 99 in 100 of the answers of late did not exceed, by a sample.",
     (source, put) =>
       each(source, (labels, { p99Ms }) => {
         if (p99Ms !== null) put(labels, p99Ms / 1_000);

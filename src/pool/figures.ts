@@ -60,9 +60,11 @@ export class RequestCounts {
 
   /** Counts one that has ended, sent so many times; the status is 0 where there was no answer. */
   note(outcome: RequestOutcome, status: number, attempts: number): void {
-    this[outcome]++;
+    if (outcome === "successes") this.successes++;
+    else if (outcome === "failures") this.failures++;
+    else this.cancelled++;
     if (attempts > 1) this.retries += attempts - 1;
-    if (status > 0) this.statuses[Math.trunc(status / 100)]!++;
+    if (status > 0) this.statuses[(status / 100) | 0]!++;
   }
 
   /** Its figures now: plain data. */

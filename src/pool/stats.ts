@@ -41,9 +41,9 @@ export interface AddressStats {
   readonly picks: number;
   /** How long it is expected to take for an answer, in milliseconds; null where nobody knows. */
   readonly latencyMs: number | null;
-  /** What half of its last few thousand answers did not exceed, in milliseconds; null without any. */
+  /** What half of its answers of late did not exceed, in milliseconds; null without any. */
   readonly p50Ms: number | null;
-  /** What 99 in 100 of them did not exceed, in milliseconds; null without any. */
+  /** What 99 in 100 of them did not exceed, by a sample, in milliseconds; null without any. */
   readonly p99Ms: number | null;
   /** How often it failed, all failures together. */
   readonly failures: number;
