@@ -37,7 +37,7 @@ export interface ExchangeHost {
   /** Looks at the exchange's deadlines from now on. */
   watch(exchange: Exchange): void;
   /** The exchange is over: it needs no looking after, and counts. */
-  over(exchange: Exchange, outcome: RequestOutcome): void;
+  over(exchange: Exchange, outcome: RequestOutcome, endedAt: number): void;
   /** The connection of an exchange has not answered: others that stood as long are in doubt. */
   doubt(lease: Lease): void;
 }
@@ -85,7 +85,6 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
   #startedAt = NaN;
   #sentAt = 0;
   #headAt = 0;
-  #overAt = 0;
   /** The request's body, where it is read as it comes. */
   readonly #body: BodyReader | undefined;
   /** Whether a part of the request is not out yet. */
@@ -140,9 +139,9 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
     return this.#status;
   }
 
-  /** How long it took until it was over, in milliseconds. */
-  get totalMs(): number {
-    return Number.isNaN(this.#startedAt) ? 0 : this.#overAt - this.#startedAt;
+  /** When it began; NaN where it never had a connection, nor waited for one. */
+  get startedAt(): number {
+    return this.#startedAt;
   }
 
   /** Notes that it waits for a connection. Gives the time when it began. */
@@ -511,10 +510,10 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
     this.#over = true;
     // What has been answered gave its connection back this moment.
     const given = outcome === "successes" ? this.#ended : undefined;
-    this.#overAt = given ? given.connection.lastUsedAt : this.#host.now();
+    const endedAt = given ? given.connection.lastUsedAt : this.#host.now();
     this.untouchedSince = this.firstByteBy = Infinity;
     if (this.#onAbort) this.request.options.signal?.removeEventListener("abort", this.#onAbort);
-    this.#host.over(this, this.#givenUp ? "cancelled" : outcome);
+    this.#host.over(this, this.#givenUp ? "cancelled" : outcome, endedAt);
     this.watch?.ended?.({
       outcome: this.#givenUp ? "cancelled" : outcome,
       status: this.#status,

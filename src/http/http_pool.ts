@@ -100,7 +100,7 @@ export class HttpPool extends ConnectionPool {
       mayRetry: () => this.#budget.spend(),
       mayTurnElsewhere: (exchange) => this.#mayTurnElsewhere(exchange),
       watch: (exchange) => this.#watch(exchange),
-      over: (exchange, outcome) => this.#over(exchange, outcome),
+      over: (exchange, outcome, endedAt) => this.#over(exchange, outcome, endedAt),
       doubt: (lease) => this.#doubt(lease),
     };
   }
@@ -180,14 +180,13 @@ export class HttpPool extends ConnectionPool {
   }
 
   /** Counts what is over. */
-  #over(exchange: Exchange, outcome: RequestOutcome): void {
+  #over(exchange: Exchange, outcome: RequestOutcome, endedAt: number): void {
     this.#watched.delete(exchange);
     const { attempts, request, status } = exchange;
     const { figures } = this;
-    figures.requests.note(outcome, status, attempts);
-    figures.ofHost(request.target.host).note(outcome, status, attempts);
-    if (outcome !== "cancelled") figures.total.record(exchange.totalMs);
-    if (status > 0) figures.firstByte.record(exchange.firstByteMs);
+    const firstByteMs = status > 0 ? exchange.firstByteMs : NaN;
+    const totalMs = outcome === "cancelled" ? NaN : endedAt - exchange.startedAt;
+    figures.noteRequest(request.target.host, outcome, status, attempts, firstByteMs, totalMs);
   }
 
   #request(request: PreparedRequest, watch?: RequestWatch): Promise<PooledResponse> {

@@ -67,6 +67,15 @@ export class RequestCounts {
     if (status > 0) this.statuses[(status / 100) | 0]!++;
   }
 
+  /** Adds other counts to its own. */
+  add({ cancelled, failures, retries, statuses, successes }: RequestCounts): void {
+    this.successes += successes;
+    this.failures += failures;
+    this.cancelled += cancelled;
+    this.retries += retries;
+    statuses.forEach((count, digit) => this.statuses[digit]! += count);
+  }
+
   /** Its figures now: plain data. */
   stats(): RequestStats {
     const { cancelled, failures, retries, successes } = this;
@@ -89,11 +98,14 @@ export class RequestCounts {
 /** How many hosts' requests are counted one by one. */
 const MAX_HOSTS = 10_000;
 
+/** How many requests' times are gathered before they are put into histograms. */
+const BATCH = 128;
+
 /** The counts of a pool, and its times. */
 export class PoolFigures {
   /** When it began, in milliseconds since 1970. */
   readonly since: number;
-  /** How long callers waited; those who did not wait are told by `settleQueue`. */
+  /** How long callers waited; those who did not wait are told by `settle`. */
   readonly queue: Histogram = new Histogram();
   /** TCP handshakes. */
   readonly dial: Histogram = new Histogram();
@@ -103,28 +115,63 @@ export class PoolFigures {
   readonly firstByte: Histogram = new Histogram();
   /** Times of whole requests. */
   readonly total: Histogram = new Histogram();
-  /** The requests of all hosts. */
-  readonly requests: RequestCounts = new RequestCounts();
   /** Connections that were dialled. */
   opened = 0;
   /** Those among them to addresses that a resolver told. */
   resolved = 0;
   readonly #hosts = new Map<string, RequestCounts>();
   readonly #spellings = new Map<string, RequestCounts>();
+  /** Of hosts that are forgotten, and of what was no host. */
+  readonly #past = new RequestCounts();
+  /** Times that are not in the histograms yet, in pairs: a store is all that a request pays. */
+  readonly #times = new Float64Array(2 * BATCH);
+  #timeCount = 0;
+  #lastHost = "";
+  #lastCounts: RequestCounts = this.#past;
 
   /** Begins with nothing. */
   constructor(since: number) {
     this.since = since;
   }
 
+  /**
+   * Notes a request that is over, and how long it took, in milliseconds; NaN where that does not
+   * count.
+   */
+  noteRequest(
+    host: string,
+    outcome: RequestOutcome,
+    status: number,
+    attempts: number,
+    firstByteMs: number,
+    totalMs: number,
+  ): void {
+    if (host !== this.#lastHost) {
+      this.#lastCounts = this.#ofHost(host);
+      this.#lastHost = host;
+    }
+    this.#lastCounts.note(outcome, status, attempts);
+    this.#times[this.#timeCount++] = firstByteMs;
+    this.#times[this.#timeCount++] = totalMs;
+    if (this.#timeCount === 2 * BATCH) this.#settleTimes();
+  }
+
+  /** The requests of all hosts there ever were. */
+  requests(): RequestCounts {
+    const all = new RequestCounts();
+    all.add(this.#past);
+    for (const counts of this.#hosts.values()) all.add(counts);
+    return all;
+  }
+
   /** The counts of a host's requests, however it is spelled. */
-  ofHost(spelling: string): RequestCounts {
+  #ofHost(spelling: string): RequestCounts {
     let counts = this.#spellings.get(spelling);
     if (counts) return counts;
     if (this.#spellings.size >= MAX_HOSTS) this.keepOnly(new Set());
     const text = canonical(spelling);
     // What is no host has no figures of its own.
-    if (text === undefined) return new RequestCounts();
+    if (text === undefined) return this.#past;
     counts = this.#hosts.get(text);
     if (!counts) this.#hosts.set(text, counts = new RequestCounts());
     this.#spellings.set(spelling, counts);
@@ -138,8 +185,14 @@ export class PoolFigures {
 
   /** Forgets all hosts but those in use, in canonical text. */
   keepOnly(used: ReadonlySet<string>): void {
-    for (const host of this.#hosts.keys()) if (!used.has(host)) this.#hosts.delete(host);
+    for (const [host, counts] of this.#hosts) {
+      if (used.has(host)) continue;
+      this.#past.add(counts);
+      this.#hosts.delete(host);
+    }
     this.#spellings.clear();
+    this.#lastHost = "";
+    this.#lastCounts = this.#past;
   }
 
   /** Notes a dial that became a connection. */
@@ -151,11 +204,20 @@ export class PoolFigures {
   }
 
   /**
-   * Counts those callers who did not wait: all but those who did. So a lease that is ready at once
-   * has nothing to note.
+   * Brings the histograms up to date: counts those callers who did not wait, which are all but those
+   * who did, so that a lease that is ready at once has nothing to note.
    */
-  settleQueue(leases: number): void {
+  settle(leases: number): void {
     this.queue.recordZeros(leases - this.queue.count);
+    this.#settleTimes();
+  }
+
+  #settleTimes(): void {
+    for (let index = 0; index < this.#timeCount; index += 2) {
+      this.firstByte.record(this.#times[index]!);
+      this.total.record(this.#times[index + 1]!);
+    }
+    this.#timeCount = 0;
   }
 
   /** Its times now: plain data. */

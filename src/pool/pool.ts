@@ -414,7 +414,7 @@ export class ConnectionPool implements AsyncDisposable {
   stats(): PoolStats {
     const now = this.#clock.now();
     const { figures } = this;
-    figures.settleQueue(this.#acquired);
+    figures.settle(this.#acquired);
     return {
       at: now,
       since: figures.since,
@@ -433,7 +433,7 @@ export class ConnectionPool implements AsyncDisposable {
       opened: figures.opened,
       resolved: figures.resolved,
       evicted: { ...this.#evicted },
-      requests: figures.requests.stats(),
+      requests: figures.requests().stats(),
       times: figures.times(),
       blocks: this.#admission.blocks,
       ...endpointTotals({
@@ -481,7 +481,7 @@ export class ConnectionPool implements AsyncDisposable {
   /** How long things took, to be asked for other percentiles than `stats()` tells. */
   histograms(): PoolHistograms {
     const { dial, firstByte, queue, tls, total } = this.figures;
-    this.figures.settleQueue(this.#acquired);
+    this.figures.settle(this.#acquired);
     return { queue, dial, tls, firstByte, total };
   }
 
