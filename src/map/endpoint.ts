@@ -43,7 +43,7 @@ export type Standing = "good" | "doubtful" | "ejected" | "gone";
 const LATENCY_DECAY_MS = 10_000;
 
 /** Two bytes for each of 120 buckets: there may be many endpoints. */
-const LATENCIES = { relativeError: 0.125, remember: 4_096 };
+const LATENCIES = { relativeError: 0.125, remember: 1_024 };
 
 /** The first answers are all of interest; of the others so few tell as much, and cost nothing. */
 const SAMPLE = { all: 512, oneIn: 17 };

@@ -230,3 +230,20 @@ test("Pool.setLimits() refuses what is no limit, and keeps the old ones", async 
   );
   assertEquals(it.pool.manager.accountant.limits.maxConnections, 3);
 });
+
+test("Pool.stats() tells an address's latencies by a sample, and forgets the old ones", async () => {
+  await using it = memoryPool({ hosts: { "a.test": ["192.0.2.1"] } });
+  const rounds = async (count: number, ms: number) => {
+    for (let times = 0; times < count; times++) {
+      const lease = await it.pool.acquire("a.test");
+      it.clock.advance(ms);
+      lease.release();
+    }
+  };
+  const p99 = () => it.pool.stats().hosts["a.test"]!.addresses["192.0.2.1"]!.p99Ms!;
+  await rounds(600, 100);
+  assert(Math.abs(p99() - 100) < 12.5, `${p99()}`);
+  // The slow ones are forgotten: those that were sampled halve time and again.
+  await rounds(80_000, 0.5);
+  assert(Math.abs(p99() - 0.5) < 0.07, `${p99()}`);
+});
