@@ -1,0 +1,231 @@
+/**
+ * The dashboard's script: the map of hosts and addresses, in its three views.
+ *
+ * @module
+ */
+
+/** A matrix that shows both indexes at once, and a list by each of them. */
+export const CLIENT_MAP: string = String.raw`
+/** @typedef {{ view: string, filter: string, state: string, order: string }} Choice */
+
+/** @param {string} className */
+function makeMeter(className) {
+  const meter = make("span", "meter " + className);
+  meter.append(make("span", "busy"), make("span", "free"));
+  return meter;
+}
+
+/** @param {Element} meter @param {number} busy @param {number} free */
+function fillMeter(meter, busy, free) {
+  const [first, second] = /** @type {HTMLElement[]} */ ([...meter.children]);
+  const sum = Math.max(1, busy + free);
+  const wide = (/** @type {number} */ part) => Math.round((part / sum) * 100) + "%";
+  if (first.style.width !== wide(busy)) first.style.width = wide(busy);
+  if (second.style.width !== wide(free)) second.style.width = wide(free);
+}
+
+/** @param {string} className @param {string} [role] */
+function makePart(className, role) {
+  const part = make("div", className);
+  if (role) part.setAttribute("role", role);
+  return part;
+}
+
+/** @param {Line} line @param {string} others */
+function summaryOf(line, others) {
+  return others + " · " + fmtCount(line.leased) + " in use, " + fmtCount(line.idle) + " idle"
+    + (numberOr0(line.stats.waiting) > 0 ? " · " + fmtCount(line.stats.waiting) + " waiting" : "");
+}
+
+/** What of the model is to be seen. @param {Model} model @param {Choice} choice @param {boolean} byHost */
+function choose(model, { filter, state, order }, byHost) {
+  const words = filter.trim().toLowerCase();
+  const isWanted = (/** @type {Cell} */ cell) =>
+    (words === "" || cell.host.toLowerCase().includes(words) || cell.address.includes(words))
+    && (state === "" || cell.state === state || (state === "trouble" && TROUBLE.has(cell.state)));
+  const all = words === "" && state === "";
+  /** @type {{ line: Line, cells: Cell[] }[]} */
+  const chosen = [];
+  for (const line of byHost ? model.hosts : model.addresses) {
+    const cells = all ? line.cells : line.cells.filter(isWanted);
+    if (cells.length > 0 || all || (line.cells.length === 0 && state === "" && line.key.toLowerCase().includes(words))) chosen.push({ line, cells });
+  }
+  if (order === "trouble") chosen.sort((a, b) => STATES.indexOf(b.line.state) - STATES.indexOf(a.line.state) || b.line.trouble - a.line.trouble);
+  if (order === "load") chosen.sort((a, b) => b.line.leased - a.line.leased);
+  return chosen;
+}
+
+/** @param {Model} model @param {Choice} choice @param {boolean} isNarrow @returns {View} */
+function makeView(model, choice, isNarrow) {
+  return choice.view === "matrix" ? matrixView(model, choice, isNarrow) : listView(model, choice, isNarrow);
+}
+
+/** @param {Model} model @param {Choice} choice @param {boolean} isNarrow @returns {View} */
+function matrixView(model, choice, isNarrow) {
+  const chosen = choose(model, choice, true);
+  const shown = new Set(chosen.flatMap(({ cells }) => cells.map(({ address }) => address)));
+  const columns = model.addresses.filter(({ key }) => shown.has(key));
+  if (choice.order === "load") columns.sort((a, b) => b.leased - a.leased);
+  if (choice.order === "trouble") columns.sort((a, b) => STATES.indexOf(b.state) - STATES.indexOf(a.state) || b.trouble - a.trouble);
+  const height = 56;
+  return {
+    className: "matrix" + (isNarrow ? " narrow" : ""),
+    label: "Hosts in rows, addresses in columns",
+    columnCount: columns.length + 1,
+    headHeight: 48,
+    nameWidth: isNarrow ? 132 : 214,
+    columnWidth: 118,
+    columns,
+    rows: chosen.map(({ line }, index) => ({ key: line.key, line, cell: null, top: index * height, height })),
+    makeHead(head) {
+      const corner = makePart("corner", "columnheader");
+      corner.setAttribute("aria-colindex", "1");
+      corner.append(make("span", "", "Host ↓"), make("span", "", "Address →"));
+      head.append(corner);
+    },
+    makeColumn() {
+      const node = makePart("colname", "columnheader");
+      const line = make("span", "line");
+      line.append(makeIcon("good"), make("b", "mono clip"));
+      node.append(line, make("span", "sub clip"));
+      return node;
+    },
+    fillColumn(node, column) {
+      const [line, sub] = node.children;
+      setIcon(line.children[0], column.state, "st-" + column.state);
+      setText(line.children[1], column.key);
+      setText(sub, plural(column.cells.length, "host", "hosts") + " · " + fmtCount(column.connections));
+      setAttr(node, "title", column.key);
+      setAttr(node, "aria-label", "Address " + column.key + ", " + column.state + ", " + summaryOf(column, plural(column.cells.length, "host", "hosts")));
+    },
+    makeRow() {
+      const node = makePart("row", "row");
+      const name = makePart("rowname", "rowheader");
+      name.setAttribute("aria-colindex", "1");
+      const line = make("span", "line");
+      line.append(makeIcon("good"), make("b", "clip"));
+      name.append(line, make("span", "sub clip"));
+      node.append(name);
+      return { node, name };
+    },
+    fillRow(node, { line }) {
+      const [first, sub] = node.children[0].children;
+      setIcon(first.children[0], line.state, "st-" + line.state);
+      setText(first.children[1], line.key);
+      setText(sub, fmtCount(line.leased) + " of " + fmtCount(line.connections) + " in use" + (line.stats.waiting > 0 ? " · " + fmtCount(line.stats.waiting) + " wait" : ""));
+      setAttr(node.children[0], "title", line.key);
+      setAttr(node.children[0], "aria-label", "Host " + line.key + ", " + line.state + ", " + summaryOf(line, plural(line.cells.length, "address", "addresses")));
+    },
+    makeCell() {
+      const node = makePart("cell", "gridcell");
+      const box = make("div", "box");
+      const top = make("span", "line");
+      top.append(makeIcon("good"), make("span", "word"), make("span", "muted"));
+      const low = make("span", "line");
+      low.append(make("span", ""), make("span", "fails"));
+      box.append(top, makeMeter(""), low);
+      node.append(box);
+      return node;
+    },
+    fillCell(node, row, column) {
+      const cell = row.line.byOther.get(column.key);
+      setAttr(node, "class", cell ? "cell" : "cell none");
+      setAttr(node, "data-state", cell ? cell.state : "");
+      setAttr(node, "aria-label", cell ? sentenceOf(cell, model.at) : row.key + " does not live at " + column.key);
+      if (!cell) return;
+      const [top, meter, low] = node.children[0].children;
+      const leased = numberOr0(cell.stats.leased);
+      setIcon(top.children[0], cell.state, "st-" + cell.state);
+      setAttr(top, "class", "line st-" + cell.state);
+      setText(top.children[1], cell.state === "good" ? "" : cell.state);
+      setText(top.children[2], cell.latency === null || TROUBLE.has(cell.state) ? "" : fmtMs(cell.latency));
+      fillMeter(meter, leased, numberOr0(cell.stats.idle));
+      setText(low.children[0], fmtCount(leased) + " of " + fmtCount(numberOr0(cell.stats.connections)));
+      setText(low.children[1], cell.fails > 0 ? fmtCount(cell.fails) + " failed" : "");
+    },
+  };
+}
+
+/** @param {Model} model @param {Choice} choice @param {boolean} isNarrow @returns {View} */
+function listView(model, choice, isNarrow) {
+  const byHost = choice.view === "hosts";
+  /** @type {Row[]} */
+  const rows = [];
+  let top = 0;
+  const add = (/** @type {string} */ key, /** @type {Line} */ line, /** @type {Cell | null} */ cell) => {
+    const height = cell && isNarrow ? 52 : 36;
+    rows.push({ key, line, cell, top, height });
+    top += height;
+  };
+  for (const { line, cells } of choose(model, choice, byHost)) {
+    add(line.key, line, null);
+    for (const cell of cells) add(line.key + " / " + cell.key, line, cell);
+  }
+  const heads = [byHost ? "Address" : "Host", "State", "In use of all", "Dialing", "Latency", "Failures", "Share"];
+  return {
+    className: "list " + choice.view + (isNarrow ? " narrow" : ""),
+    label: byHost ? "Hosts, each with its addresses" : "Addresses, each with its hosts",
+    columnCount: heads.length,
+    headHeight: isNarrow ? 0 : 34,
+    nameWidth: 0,
+    columnWidth: 1,
+    columns: [],
+    rows,
+    makeHead(head) {
+      heads.forEach((text, index) => {
+        const node = makePart(index > 2 ? "num" : "", "columnheader");
+        node.textContent = text;
+        head.append(node);
+      });
+    },
+    makeRow({ cell }) {
+      const node = makePart(cell ? "row" : "row group", "row");
+      const name = makePart("name", "rowheader");
+      name.append(makeIcon("good"), make("span", "clip"));
+      node.append(name);
+      if (!cell) {
+        name.setAttribute("aria-colspan", "4");
+        const sub = makePart("sub clip", "gridcell");
+        sub.setAttribute("aria-colspan", "3");
+        node.append(sub);
+        return { node, name };
+      }
+      const load = makePart("load", "gridcell");
+      load.append(makeMeter(""), make("span", ""));
+      node.append(makePart("stword clip", "gridcell"), load);
+      for (const part of ["dials", "lat", "failn", "share"]) node.append(makePart("num " + part, "gridcell"));
+      return { node, name };
+    },
+    fillRow(node, { cell, line }) {
+      const [name, ...parts] = node.children;
+      const state = cell ? cell.state : line.state;
+      const isAddress = byHost === (cell !== null);
+      const text = cell ? (byHost ? cell.address : cell.host) : line.key;
+      setIcon(name.children[0], state, "st-" + state);
+      setText(name.children[1], text);
+      setAttr(name.children[1], "class", isAddress ? "clip mono" : "clip");
+      setAttr(name, "title", text);
+      if (!cell) {
+        const others = byHost ? plural(line.cells.length, "address", "addresses") : plural(line.cells.length, "host", "hosts");
+        setText(parts[0], summaryOf(line, others));
+        return;
+      }
+      const { stats } = cell;
+      const leased = numberOr0(stats.leased);
+      setText(parts[0], wordOf(cell, model.at));
+      setAttr(parts[0], "class", "stword clip st-" + state);
+      fillMeter(parts[1].children[0], leased, numberOr0(stats.idle));
+      setText(parts[1].children[1], fmtCount(leased) + " of " + fmtCount(numberOr0(stats.connections)));
+      setText(parts[2], numberOr0(stats.dialing) > 0 ? fmtCount(stats.dialing) : "–");
+      setText(parts[3], fmtMs(cell.latency));
+      setText(parts[4], cell.fails > 0 ? fmtCount(cell.fails) + (isNarrow ? " failed" : "") : isNarrow ? "" : "–");
+      setAttr(parts[4], "class", cell.fails > 0 ? "num failn fails" : "num failn");
+      setText(parts[5], fmtShare(stats.share));
+    },
+    makeColumn: () => make("div"),
+    fillColumn: () => {},
+    makeCell: () => make("div"),
+    fillCell: () => {},
+  };
+}
+`;
