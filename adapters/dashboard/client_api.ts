@@ -28,7 +28,8 @@ class Api {
   async open(path, init = {}) {
     let headers;
     try {
-      headers = new Headers({ ...init.headers, authorization: "Bearer " + this.token });
+      headers = new Headers(init.headers);
+      if (this.token) headers.set("authorization", "Bearer " + this.token);
     } catch {
       throw new ApiError(401, "The token has characters that no token has");
     }

@@ -141,7 +141,9 @@ function fmtSpan(ms) {
 
 /** @param {unknown} share */
 function fmtShare(share) {
-  return isNumber(share) ? Math.round(share * 100) + " %" : "–";
+  if (!isNumber(share)) return "–";
+  // Not quite all is not all.
+  return share > 0.99 && share < 1 ? Math.floor(share * 1000) / 10 + " %" : Math.round(share * 100) + " %";
 }
 
 /** @param {number} count @param {string} one @param {string} many */

@@ -203,7 +203,8 @@ class Drawer {
     const reading = ++this.reading;
     const query = new URLSearchParams({ sort: "id", order: "asc", offset: String(this.offset), limit: String(PAGE) });
     if (target.host) query.set("host", target.host);
-    if (target.address) query.set("address", target.address);
+    // Without a port, all ports of an IP address would be meant.
+    if (target.address) query.set("address", withPort(target.address));
     const state = selectOf("conns-state").value;
     if (state) query.set("state", state);
     try {
@@ -265,7 +266,7 @@ function factsOfLine(line, model, isHost) {
   const { stats } = line;
   /** @type {Fact[]} */
   const facts = [
-    [isHost ? "Worst address" : "Worst host", line.state], ["In use", fmtCount(line.leased)], ["Idle", fmtCount(line.idle)],
+    ["State", lineWord(line)], ["In use", fmtCount(line.leased)], ["Idle", fmtCount(line.idle)],
     ["Dialing", fmtCount(isHost ? numberOr0(stats.dialing) : line.dialing)], ["Failures so far", fmtCount(line.fails)],
   ];
   if (!isHost) {
@@ -311,8 +312,9 @@ function extraFacts(stats) {
     const value = percentile(stats, name);
     if (value !== null) facts.push([name, fmtMs(value)]);
   }
-  if (isNumber(stats.requests)) facts.push(["Requests", fmtCount(stats.requests)]);
-  if (isNumber(stats.successRate)) facts.push(["Well answered", fmtShare(stats.successRate)]);
+  const { count, successRate } = requestsOf(stats);
+  if (count !== null) facts.push(["Requests so far", fmtCount(count)]);
+  if (successRate !== null) facts.push(["Answered", (successRate * 100).toFixed(1) + " %"]);
   return facts;
 }
 `;

@@ -10,16 +10,20 @@ const KEPT_EVENTS = 1000;
 const SHOWN_EVENTS = 150;
 
 /** What happens with every lease: it tells little by itself, and there is much of it. */
-const TRAFFIC = new Set(["lease", "release", "dial", "ready", "stats"]);
+const TRAFFIC = new Set(["waiting", "lease", "release", "check", "dial", "ready", "stats"]);
 const FAILURES = new Set(["dialError", "eject", "leak", "closed"]);
-const KINDS = ["dial", "ready", "dialError", "waiting", "warm", "lease", "release", "evict", "addresses", "eject", "readmit", "block", "unblock", "leak", "closed", "audit"];
+const USUAL = ["dial", "ready", "dialError", "warm", "evict", "addresses", "eject", "readmit", "block", "unblock", "leak", "closed", "audit"];
+/** Told only to who asks for them, and not kept. */
+const FREQUENT = ["waiting", "lease", "release"];
+const KINDS = [...USUAL, ...FREQUENT, "check"];
 
 /** @typedef {StreamEvent & { at: number, key: number }} KeptEvent */
 
 class EventLog {
-  /** @param {() => number} now */
-  constructor(now) {
+  /** @param {() => number} now @param {() => void} onWanted Other events are wanted than before */
+  constructor(now, onWanted) {
     this.now = now;
+    this.wanted = "";
     /** @type {KeptEvent[]} */
     this.kept = [];
     this.count = 0;
@@ -33,7 +37,15 @@ class EventLog {
       kind.append(new Option(text, value));
     }
     const again = () => this.draw();
-    kind.addEventListener("change", again);
+    kind.addEventListener("change", () => {
+      const more = kind.value === "all" ? FREQUENT : [...FREQUENT, "check"].filter((name) => name === kind.value);
+      const wanted = more.length > 0 ? [...USUAL, "stats", ...more].join(",") : "";
+      if (wanted !== this.wanted) {
+        this.wanted = wanted;
+        onWanted();
+      }
+      again();
+    });
     inputOf("events-filter").addEventListener("input", again);
     byId("events-pause").addEventListener("click", () => this.pause(!this.paused));
     byId("events-clear").addEventListener("click", () => {
@@ -145,7 +157,7 @@ function describeEvent(name, data) {
     case "unblock": return String(data.ip ?? "");
     case "leak": return where + ": " + (data.url ?? "");
     case "closed": return "with a grace of " + fmtMs(data.graceMs);
-    case "audit": return [data.who ?? data.actor, data.action, data.target ?? data.ip ?? data.host, data.outcome ?? data.result].filter((part) => typeof part === "string").join(" · ") || JSON.stringify(data).slice(0, 200);
+    case "audit": return [data.who, data.action, data.target, data.outcome, data.message].filter((part) => typeof part === "string" && part !== "").join(" · ");
     default: return where || JSON.stringify(data).slice(0, 200);
   }
 }

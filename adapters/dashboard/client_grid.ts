@@ -83,6 +83,7 @@ class Grid {
     this.node.className = "grid " + view.className;
     this.node.style.setProperty("--head", view.headHeight + "px");
     this.node.style.setProperty("--name", view.nameWidth + "px");
+    this.node.style.setProperty("--col", view.columnWidth + "px");
     this.rowNodes.clear();
     this.columnNodes.clear();
     this.body.replaceChildren();

@@ -34,7 +34,7 @@ function showGate(message) {
     setText(error, words);
     show(error, true);
     input.setAttribute("aria-invalid", "true");
-    input.setAttribute("aria-describedby", "gate-error");
+    input.setAttribute("aria-describedby", "gate-error token-hint");
     go.disabled = false;
     input.select();
   };
@@ -42,7 +42,7 @@ function showGate(message) {
   byId("gate").addEventListener("submit", async (event) => {
     event.preventDefault();
     const token = input.value.trim();
-    if (!token || go.disabled) return;
+    if (go.disabled) return;
     go.disabled = true;
     show(error, false);
     const failure = await enter(token);
@@ -58,6 +58,7 @@ async function enter(token) {
   try {
     const { pools, rights } = await api.get("api/pools");
     keep.write("session", "token", token);
+    keep.write("session", "signed", "in");
     const session = new Session(api, ended, pools || [], rights || []);
     api.onRefused = () => session.leave("The token is not accepted any more");
     return undefined;
@@ -79,7 +80,7 @@ class Session {
     this.model = undefined;
     /** @type {Finding[]} */
     this.findings = [];
-    this.history = new History();
+    this.history = new Trail();
     this.closed = false;
     this.statsSeen = 0;
     this.paintDue = false;
@@ -89,7 +90,9 @@ class Session {
     /** @type {Choice} */
     this.choice = { view: keep.read("session", "view"), filter: "", state: "", order: "name" };
     this.narrow = matchMedia("(max-width: 640px)");
-    this.events = new EventLog(() => this.now());
+    this.reopen = () => {};
+    this.events = new EventLog(() => this.now(), () => this.reopen());
+    this.ticks = 0;
     this.grid = new Grid(byId("grid-slot"), (row, column) => this.openPlace(row, column));
     this.drawer = new Drawer({
       api, path: () => this.path, canAct: () => this.canAct, model: () => this.model,
@@ -154,6 +157,7 @@ class Session {
   leave(message) {
     if (this.ended.signal.aborted) return;
     keep.write("session", "token", "");
+    keep.write("session", "signed", "");
     this.poolEnded.abort();
     this.ended.abort();
     showGate(message);
@@ -168,7 +172,7 @@ class Session {
     keep.write("session", "pool", pool);
     this.model = undefined;
     this.findings = [];
-    this.history = new History();
+    this.history = new Trail();
     this.closed = false;
     this.statsSeen = 0;
     this.drawer.close();
@@ -184,18 +188,26 @@ class Session {
     let lastId = "0";
     let pauseMs = 500;
     while (!signal.aborted) {
+      const opened = new AbortController();
+      this.reopen = () => opened.abort();
+      const { wanted } = this.events;
       try {
-        await this.api.stream(this.path + "/events", lastId, signal, () => {
-          pauseMs = 500;
-          this.tellLive("live", "Live");
-        }, (event) => {
-          if (event.id) lastId = event.id;
-          if (!signal.aborted) this.onEvent(event);
-        });
-      } catch {
-        // It is opened again either way, and what fails is told.
+        await this.api.stream(
+          this.path + "/events" + (wanted ? "?events=" + wanted : ""), lastId, AbortSignal.any([signal, opened.signal]),
+          () => this.tellLive("live", "Live"),
+          (event) => {
+            pauseMs = 500;
+            if (event.id) lastId = event.id;
+            if (!signal.aborted) this.onEvent(event);
+          },
+        );
+      } catch (error) {
+        // It is opened again either way; a server that does not know an event is asked for the usual.
+        if (error instanceof ApiError && error.status === 400) this.events.wanted = "";
       }
       if (signal.aborted) return;
+      if (opened.signal.aborted) continue;
+      if (this.closed) return this.tellLive("lost", "Closed");
       this.tellLive("lost", "Connection lost");
       await new Promise((resolve) => setTimeout(resolve, pauseMs));
       pauseMs = Math.min(pauseMs * 2, 10000);
@@ -252,7 +264,7 @@ class Session {
   }
 
   onTick() {
-    this.ticks = (this.ticks ?? 0) + 1;
+    this.ticks++;
     if (!this.path) return;
     if (performance.now() - this.statsSeen > STALE_MS) this.readStats();
     if (this.ticks % 15 === 0 && !document.hidden) this.diagnose();
@@ -359,7 +371,6 @@ class Session {
 }
 
 setTheme(keep.read("local", "theme"));
-const keptToken = keep.read("session", "token");
-if (keptToken) enter(keptToken).then((failure) => failure && showGate(failure));
+if (keep.read("session", "signed")) enter(keep.read("session", "token")).then((failure) => failure && showGate(failure));
 else showGate();
 `;

@@ -31,6 +31,11 @@ function makePart(className, role) {
   return part;
 }
 
+/** @param {Line} line */
+function lineWord({ state, trouble, cells }) {
+  return trouble > 0 && trouble < cells.length ? fmtCount(trouble) + " in trouble" : state;
+}
+
 /** @param {Line} line @param {string} others */
 function summaryOf(line, others) {
   return others + " · " + fmtCount(line.leased) + " in use, " + fmtCount(line.idle) + " idle"
@@ -96,7 +101,7 @@ function matrixView(model, choice, isNarrow) {
       setText(line.children[1], column.key);
       setText(sub, plural(column.cells.length, "host", "hosts") + " · " + fmtCount(column.connections));
       setAttr(node, "title", column.key);
-      setAttr(node, "aria-label", "Address " + column.key + ", " + column.state + ", " + summaryOf(column, plural(column.cells.length, "host", "hosts")));
+      setAttr(node, "aria-label", "Address " + column.key + ", " + lineWord(column) + ", " + summaryOf(column, plural(column.cells.length, "host", "hosts")));
     },
     makeRow() {
       const node = makePart("row", "row");
@@ -114,7 +119,7 @@ function matrixView(model, choice, isNarrow) {
       setText(first.children[1], line.key);
       setText(sub, fmtCount(line.leased) + " of " + fmtCount(line.connections) + " in use" + (line.stats.waiting > 0 ? " · " + fmtCount(line.stats.waiting) + " wait" : ""));
       setAttr(node.children[0], "title", line.key);
-      setAttr(node.children[0], "aria-label", "Host " + line.key + ", " + line.state + ", " + summaryOf(line, plural(line.cells.length, "address", "addresses")));
+      setAttr(node.children[0], "aria-label", "Host " + line.key + ", " + lineWord(line) + ", " + summaryOf(line, plural(line.cells.length, "address", "addresses")));
     },
     makeCell() {
       const node = makePart("cell", "gridcell");
@@ -138,7 +143,7 @@ function matrixView(model, choice, isNarrow) {
       setIcon(top.children[0], cell.state, "st-" + cell.state);
       setAttr(top, "class", "line st-" + cell.state);
       setText(top.children[1], cell.state === "good" ? "" : cell.state);
-      setText(top.children[2], cell.latency === null || TROUBLE.has(cell.state) ? "" : fmtMs(cell.latency));
+      setText(top.children[2], cell.latency === null || (cell.state !== "good" && cell.state !== "starting") ? "" : fmtMs(cell.latency));
       fillMeter(meter, leased, numberOr0(cell.stats.idle));
       setText(low.children[0], fmtCount(leased) + " of " + fmtCount(numberOr0(cell.stats.connections)));
       setText(low.children[1], cell.fails > 0 ? fmtCount(cell.fails) + " failed" : "");
@@ -207,7 +212,7 @@ function listView(model, choice, isNarrow) {
       setAttr(name, "title", text);
       if (!cell) {
         const others = byHost ? plural(line.cells.length, "address", "addresses") : plural(line.cells.length, "host", "hosts");
-        setText(parts[0], summaryOf(line, others));
+        setText(parts[0], (line.trouble > 0 ? lineWord(line) + " · " : "") + summaryOf(line, others));
         return;
       }
       const { stats } = cell;

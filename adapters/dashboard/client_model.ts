@@ -8,7 +8,7 @@
 export const CLIENT_MODEL: string = String.raw`
 /** @typedef {"good" | "starting" | "doubtful" | "ejected" | "blocked" | "denied" | "gone"} State */
 /** @typedef {{ key: string, host: string, address: string, stats: Data, state: State, fails: number, latency: number | null }} Cell */
-/** @typedef {{ key: string, stats: Data, cells: Cell[], byOther: Map<string, Cell>, state: State, block: Data, leased: number, idle: number, connections: number, dialing: number, fails: number, trouble: number }} Line */
+/** @typedef {{ key: string, stats: Data, cells: Cell[], byOther: Map<string, Cell>, state: State, worst: State, block: Data, leased: number, idle: number, connections: number, dialing: number, fails: number, trouble: number }} Line */
 /** @typedef {{ severity: "critical" | "warning", text: string, state?: string, host?: string }} Problem */
 /** @typedef {{ stats: Data, at: number, hosts: Line[], addresses: Line[], hostOf: Map<string, Line>, addressOf: Map<string, Line>, cellCount: number, problems: Problem[] }} Model */
 
@@ -25,9 +25,20 @@ function ipOf(address) {
   return colon >= 0 && colon === address.lastIndexOf(":") ? address.slice(0, colon) : address;
 }
 
+/** An address with its port, the usual one included. @param {string} address */
+function withPort(address) {
+  const ip = ipOf(address);
+  return ip !== address ? address : ip.includes(":") ? "[" + ip + "]:443" : ip + ":443";
+}
+
+/** @param {string} address @param {Map<string, Data>} blocks @returns {Data} */
+function blockOf(address, blocks) {
+  return blocks.size === 0 ? null : blocks.get(ipOf(address)) ?? blocks.get(address) ?? blocks.get(withPort(address)) ?? null;
+}
+
 /** @param {string} address @param {Data} stats @param {Map<string, Data>} blocks @returns {State} */
 function stateOf(address, stats, blocks) {
-  if (blocks.has(address) || blocks.has(ipOf(address))) return "blocked";
+  if (blockOf(address, blocks)) return "blocked";
   if (stats.deniedBy) return "denied";
   if (stats.standing === "ejected" || stats.standing === "doubtful" || stats.standing === "gone") return stats.standing;
   return isNumber(stats.share) && stats.share < 1 ? "starting" : "good";
@@ -44,17 +55,26 @@ function failsOf(stats) {
 
 /** A percentile, wherever the figures have it; null where they have none. @param {Data} stats @param {string} name */
 function percentile(stats, name) {
-  for (const place of [stats && stats.latency, stats && stats.percentiles, stats && stats.timings, stats]) {
-    if (!place) continue;
+  const times = stats && stats.times;
+  for (const place of [times && times.total, times && times.firstByte, stats && stats.latency, stats]) {
+    if (!place || typeof place !== "object") continue;
     const value = isNumber(place[name]) ? place[name] : place[name + "Ms"];
     if (isNumber(value)) return value;
   }
   return null;
 }
 
+/** What became of requests, where they are counted. @param {Data} stats @returns {{ count: number | null, successRate: number | null }} */
+function requestsOf(stats) {
+  const { requests } = stats;
+  const count = isNumber(requests) ? requests : requests && isNumber(requests.count) ? requests.count : null;
+  const rate = requests && isNumber(requests.successRate) ? requests.successRate : stats.successRate;
+  return { count: count || null, successRate: isNumber(rate) ? rate : null };
+}
+
 /** @param {string} key @param {Data} stats @returns {Line} */
 function newLine(key, stats) {
-  return { key, stats, cells: [], byOther: new Map(), state: "good", block: null, leased: 0, idle: 0, connections: 0, dialing: 0, fails: 0, trouble: 0 };
+  return { key, stats, cells: [], byOther: new Map(), state: "good", worst: "good", block: null, leased: 0, idle: 0, connections: 0, dialing: 0, fails: 0, trouble: 0 };
 }
 
 /** @param {Line} line @param {string} other @param {Cell} cell */
@@ -68,7 +88,15 @@ function addCell(line, other, cell) {
   line.dialing += numberOr0(stats.dialing);
   line.fails += cell.fails;
   if (TROUBLE.has(state)) line.trouble++;
-  if (STATES.indexOf(state) > STATES.indexOf(line.state)) line.state = state;
+  if (STATES.indexOf(state) > STATES.indexOf(line.worst)) line.worst = state;
+}
+
+/** How a line stands as a whole: as well as its best, and doubtful while another is in trouble. @param {Line} line */
+function settle(line) {
+  const { cells, trouble, worst } = line;
+  if (!cells.some(({ state }) => USABLE.has(state))) line.state = worst;
+  else if (trouble > 0) line.state = "doubtful";
+  else line.state = cells.some(({ state }) => state === "good") ? "good" : "starting";
 }
 
 /** @param {Data} stats @returns {Model} */
@@ -95,7 +123,7 @@ function buildModel(stats) {
       let other = addressOf.get(address);
       if (!other) {
         addressOf.set(address, other = newLine(address, {}));
-        other.block = blocks.get(address) || blocks.get(ipOf(address)) || null;
+        other.block = blockOf(address, blocks);
       }
       addCell(other, host, cell);
     }
@@ -103,6 +131,8 @@ function buildModel(stats) {
   const addresses = [...addressOf.values()].sort((a, b) => names.compare(a.key, b.key));
   const order = new Map(addresses.map((line, index) => [line.key, index]));
   const hosts = [...hostOf.values()];
+  for (const line of hosts) settle(line);
+  for (const line of addresses) settle(line);
   for (const line of hosts) line.cells.sort((a, b) => numberOr0(order.get(a.address)) - numberOr0(order.get(b.address)));
   const at = isNumber(stats.at) ? stats.at : Date.now();
   return { stats, at, hosts, addresses, hostOf, addressOf, cellCount, problems: problemsOf(stats, hosts, addresses) };
@@ -154,7 +184,7 @@ function sentenceOf(cell, now) {
 const POINTS = 150;
 
 /** The last five minutes of the figures that the tiles show. */
-class History {
+class Trail {
   constructor() {
     /** @type {Data} */
     this.last = null;
@@ -170,9 +200,9 @@ class History {
     // Counts that go back are another pool's: it was made anew.
     if (!before || seconds <= 0.2 || numberOr0(stats.acquired) < numberOr0(before.acquired)) return;
     const more = (/** @type {string} */ name) => Math.max(0, numberOr0(stats[name]) - numberOr0(before[name]));
-    const counted = isNumber(stats.requests) ? "requests" : "acquired";
     const leases = more("acquired");
-    this.push("leases", more(counted) / seconds);
+    const requests = requestsOf(stats).count;
+    this.push("leases", (requests === null ? leases : Math.max(0, requests - numberOr0(requestsOf(before).count))) / seconds);
     this.push("handshakes", more("dials") / seconds);
     this.push("reuse", leases > 0 ? Math.min(1, more("reused") / leases) : null);
     this.push("latency", percentile(stats, "p99") ?? this.last.seen);

@@ -6,19 +6,22 @@
 
 /** What an operator sees at a glance, and what stands beside the map. */
 export const CLIENT_PANELS: string = String.raw`
-/** @typedef {{ id: string, label: string, unit: string, top?: number, format: (value: number | null) => string, more: (model: Model, history: History) => string }} Tile */
+/** @typedef {{ id: string, label: (model: Model) => string, unit: string, top?: number, format: (value: number | null) => string, more: (model: Model) => string }} Tile */
 
 /** @type {readonly Tile[]} */
 const TILES = [
   {
-    id: "leases", label: "Leases", unit: "a second", format: fmtRate,
-    more: ({ stats }) => (isNumber(stats.requests) ? fmtCount(stats.requests) + " requests" : fmtCount(numberOr0(stats.acquired)) + " so far")
-      + (isNumber(stats.successRate) ? " · " + fmtShare(stats.successRate) + " well" : ""),
+    id: "leases", unit: "a second", format: fmtRate,
+    label: ({ stats }) => (requestsOf(stats).count === null ? "Leases" : "Requests"),
+    more: ({ stats }) => {
+      const { count, successRate } = requestsOf(stats);
+      return fmtCount(count ?? numberOr0(stats.acquired)) + " so far" + (successRate === null ? "" : " · " + (successRate * 100).toFixed(1) + " % well");
+    },
   },
   {
-    id: "latency", label: "Latency", unit: "", format: fmtMs,
+    id: "latency", label: ({ stats }) => (percentile(stats, "p99") === null ? "Latency" : "Latency, p99"), unit: "", format: fmtMs,
     more: ({ stats }) => {
-      const told = ["p50", "p95", "p99"].flatMap((name) => {
+      const told = ["p50", "p90", "p95"].flatMap((name) => {
         const value = percentile(stats, name);
         return value === null ? [] : [name + " " + fmtMs(value)];
       });
@@ -26,19 +29,19 @@ const TILES = [
     },
   },
   {
-    id: "handshakes", label: "Handshakes", unit: "a second", format: fmtRate,
+    id: "handshakes", label: () => "Handshakes", unit: "a second", format: fmtRate,
     more: ({ stats }) => fmtCount(numberOr0(stats.dialing)) + " under way · " + fmtCount(numberOr0(stats.dialErrors)) + " failed so far",
   },
   {
-    id: "reuse", label: "Reuse", unit: "of leases", top: 1, format: fmtShare,
+    id: "reuse", label: () => "Reuse", unit: "of leases", top: 1, format: fmtShare,
     more: ({ stats }) => (numberOr0(stats.acquired) > 0 ? fmtShare(numberOr0(stats.reused) / stats.acquired) + " since the start" : "no lease so far"),
   },
   {
-    id: "busy", label: "In use", unit: "connections", format: fmtCount,
+    id: "busy", label: () => "In use", unit: "connections", format: fmtCount,
     more: ({ stats }) => fmtCount(numberOr0(stats.idle)) + " idle · " + fmtCount(numberOr0(stats.connections)) + " open",
   },
   {
-    id: "waiting", label: "Waiting", unit: "callers", format: fmtCount,
+    id: "waiting", label: () => "Waiting", unit: "callers", format: fmtCount,
     more: ({ stats }) => fmtCount(numberOr0(stats.timedOut)) + " timed out so far",
   },
 ];
@@ -66,7 +69,7 @@ function sparkPaths(values, top) {
   return { line, area: area + "L" + open + " " + SPARK.height + "Z" };
 }
 
-/** @param {Model} model @param {History} history */
+/** @param {Model} model @param {Trail} history */
 function drawTiles(model, history) {
   fillList(byId("tiles"), TILES, () => {
     const tile = make("div", "tile");
@@ -91,10 +94,10 @@ function drawTiles(model, history) {
     const values = history.lines[tile.id];
     const paths = sparkPaths(values, tile.top);
     const [area, line] = drawing.children[0].children;
-    setText(label, tile.label);
+    setText(label, tile.label(model));
     setText(number.children[0], tile.format(lastOf(values, tile.id, model)));
     setText(number.children[1], tile.unit);
-    setText(more, tile.more(model, history));
+    setText(more, tile.more(model));
     setAttr(more, "title", more.textContent ?? "");
     setAttr(area, "d", paths.area);
     setAttr(line, "d", paths.line);
@@ -128,7 +131,7 @@ function drawGlance(model, findings, closed, onProblem) {
     problems.push({ severity, text: message, ...(host ? { host } : {}) });
   }
   problems.sort((a, b) => a.severity.localeCompare(b.severity));
-  const worst = problems[0]?.severity ?? (findings.some(({ severity }) => severity === "warning") ? "warning" : "fine");
+  const worst = /** @type {keyof typeof HEADLINES} */ (problems[0]?.severity ?? (findings.some(({ severity }) => severity === "warning") ? "warning" : "fine"));
   setAttr(byId("glance"), "data-worst", worst);
   setAttr(byId("glance-icon"), "href", worst === "critical" ? "#i-ejected" : worst === "warning" ? "#i-doubtful" : "#i-well");
   setText(byId("headline"), HEADLINES[worst]);

@@ -27,9 +27,10 @@ const GATE = String.raw`
 <template id="gate-template">
 <main class="gate"><form id="gate" autocomplete="off">
   <h1 class="brand"><svg class="icon" aria-hidden="true"><use href="#i-brand"/></svg>hotconn</h1>
-  <p class="muted">Sign in with the token of the admin router.</p>
+  <p class="muted">Sign in with a token of the admin router.</p>
   <label for="token">Token</label>
-  <input class="field" id="token" type="password" autocomplete="off" autocapitalize="off" spellcheck="false" required>
+  <input class="field" id="token" type="password" autocomplete="off" autocapitalize="off" spellcheck="false" aria-describedby="token-hint">
+  <p class="muted hint" id="token-hint">Leave it empty where the server knows you without one.</p>
   <p class="error" id="gate-error" role="alert" hidden></p>
   <button class="btn main" id="gate-go">Sign in</button>
 </form></main>
@@ -95,14 +96,17 @@ const APP = String.raw`
   <div class="side">
     <section class="panel" aria-labelledby="findings-title"><header><h2 id="findings-title">Findings <span class="count" id="findings-count"></span></h2></header><ul class="items" id="findings" tabindex="0" aria-labelledby="findings-title"></ul></section>
     <section class="panel" aria-labelledby="waits-title"><header><h2 id="waits-title">Waiting and blocked <span class="count" id="waits-count"></span></h2></header><ul class="items" id="waits" tabindex="0" aria-labelledby="waits-title"></ul></section>
-    <section class="panel events" aria-labelledby="events-title">
-      <header><h2 id="events-title">Events <span class="count" id="events-count"></span></h2>
-        <button class="btn small quiet" id="events-clear">Clear</button><button class="btn small" id="events-pause" aria-pressed="false">Pause</button></header>
-      <div class="tools"><label class="sr" for="events-kind">Kind of event</label><select class="field" id="events-kind"></select>
-        <label class="sr" for="events-filter">Filter the events</label><input class="field" id="events-filter" type="search" placeholder="Filter" autocomplete="off" spellcheck="false"></div>
-      <ul class="log" id="log" tabindex="0" aria-labelledby="events-title"></ul>
-    </section>
   </div>
+  <section class="panel events" aria-labelledby="events-title">
+    <header><h2 id="events-title">Events <span class="count" id="events-count"></span></h2>
+      <div class="tools">
+        <label class="sr" for="events-kind">Kind of event</label><select class="field" id="events-kind"></select>
+        <label class="sr" for="events-filter">Filter the events</label><input class="field" id="events-filter" type="search" placeholder="Filter the events" autocomplete="off" spellcheck="false">
+        <button class="btn" id="events-pause" aria-pressed="false">Pause</button><button class="btn quiet" id="events-clear">Clear</button>
+      </div>
+    </header>
+    <ul class="log" id="log" tabindex="0" aria-labelledby="events-title"></ul>
+  </section>
 </main>
 <aside class="drawer" id="drawer" aria-labelledby="drawer-title" hidden></aside>
 <dialog class="ask" id="ask" aria-labelledby="ask-title"></dialog>

@@ -93,7 +93,9 @@ select.field { padding-right: var(--s1); text-overflow: ellipsis; }
 .menu .btn { width: 100%; justify-content: flex-start; }
 
 .page { max-width: 1920px; margin: 0 auto; padding: var(--s4) var(--s5) var(--s6); display: grid; gap: var(--s4);
-  grid-template-columns: minmax(0, 1fr) 360px; grid-template-rows: auto auto 1fr; align-items: start; }
+  grid-template-columns: minmax(0, 1fr) 360px; grid-template-rows: auto auto auto 1fr; align-items: start; }
+.page > .side { grid-column: 2; grid-row: 3 / span 2; }
+.page > .events { grid-column: 1; grid-row: 4; }
 .page > .wide { grid-column: 1 / -1; }
 .side { display: grid; gap: var(--s4); min-width: 0; }
 .panel { background: var(--surface); border: 1px solid var(--line); border-radius: 10px; min-width: 0; overflow: clip; }
@@ -107,6 +109,7 @@ select.field { padding-right: var(--s1); text-overflow: ellipsis; }
 .gate .brand { font-size: 18px; }
 .gate .brand svg { width: 28px; height: 28px; }
 .gate label { font-weight: 600; font-size: 13px; margin-bottom: calc(-1 * var(--s1)); }
+.gate .hint { font-size: 12px; }
 .gate .field, .gate .btn { min-height: 40px; }
 .error { padding: var(--s2) var(--s3); border: 1px solid var(--bad-line); border-radius: 6px; background: var(--bad-wash); color: var(--bad);
   font-size: 13px; overflow-wrap: anywhere; }
@@ -116,11 +119,14 @@ select.field { padding-right: var(--s1); text-overflow: ellipsis; }
 
 @media (max-width: 1100px) {
   .page { grid-template-columns: minmax(0, 1fr); grid-template-rows: none; }
+  .page > .side, .page > .events { grid-column: 1; grid-row: auto; }
   .side { grid-template-columns: repeat(2, minmax(0, 1fr)); align-items: start; }
-  .side > .events { grid-column: 1 / -1; }
 }
 @media (max-width: 640px) {
-  .bar { padding: var(--s2) var(--s3); gap: var(--s1); flex-wrap: wrap; }
+  .bar { padding: var(--s2) var(--s3); gap: var(--s2); }
+  .bar .btn.quiet { margin-left: calc(-1 * var(--s1)); }
+  .bar select { flex: 0 1 96px; }
+  .bar .live { flex: 0 1 auto; white-space: normal; line-height: 1.1; }
   .bar .long { display: none; }
   .page { padding: var(--s3); gap: var(--s3); }
   .side { grid-template-columns: minmax(0, 1fr); gap: var(--s3); }

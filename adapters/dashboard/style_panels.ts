@@ -15,6 +15,7 @@ export const STYLE_PANELS: string = String.raw`
 .glance[data-worst="critical"] { border-left-color: var(--bad); background: var(--bad-wash); }
 .glance[data-worst="critical"] > .icon, .tone-critical { color: var(--bad); }
 .glance[data-worst="critical"] .muted { color: var(--ink); }
+.chips:empty { display: none; }
 .chips { display: flex; flex-wrap: wrap; gap: 6px; margin-left: auto; justify-content: flex-end; min-width: 0; }
 .chip { display: inline-flex; align-items: center; gap: 6px; min-height: 28px; max-width: 100%; padding: 2px 10px; border: 1px solid var(--line); border-radius: 14px;
   background: var(--raised); font-size: 13px; text-align: left; }
@@ -29,7 +30,8 @@ export const STYLE_PANELS: string = String.raw`
 .tile dt { font-size: 12px; color: var(--muted); }
 .tile dd { font-size: 22px; line-height: 1.2; font-weight: 600; letter-spacing: -.02em; white-space: nowrap; }
 .tile dd small { font-size: 12px; font-weight: 500; color: var(--muted); letter-spacing: 0; margin-left: 4px; }
-.tile .more { font-size: 12px; color: var(--muted); min-height: 18px; }
+.tile dd.more { font-size: 12px; font-weight: 400; line-height: 18px; color: var(--muted); min-height: 18px; letter-spacing: 0; }
+.tile dd.draw { line-height: 0; }
 .spark { display: block; width: calc(100% + 2 * var(--s4)); margin: var(--s1) calc(-1 * var(--s4)) 0; height: 36px; overflow: visible; }
 .spark path { vector-effect: non-scaling-stroke; }
 .spark .area { fill: var(--accent-wash); }
@@ -52,9 +54,9 @@ export const STYLE_PANELS: string = String.raw`
 .rowname b { font-weight: 600; overflow-wrap: normal; }
 .rowname .sub, .colname .sub { font-size: 12px; color: var(--muted); }
 .rowname .line, .colname .line { display: flex; align-items: center; gap: 6px; min-width: 0; }
-.matrix .colname { position: absolute; top: 0; height: 100%; padding: var(--s1) var(--s2); display: flex; flex-direction: column;
+.matrix .colname { position: absolute; top: 0; height: 100%; width: var(--col); padding: var(--s1) var(--s2); display: flex; flex-direction: column;
   justify-content: center; cursor: pointer; border-right: 1px solid var(--line); }
-.matrix .cell { position: absolute; top: 0; bottom: 0; padding: 3px; cursor: pointer; }
+.matrix .cell { position: absolute; top: 0; bottom: 0; width: var(--col); padding: 3px; cursor: pointer; }
 .matrix .cell.none { cursor: default; }
 .matrix .cell.none::after { content: ""; position: absolute; inset: 50% auto auto 50%; width: 4px; height: 1px; background: var(--edge); opacity: .6; }
 .matrix .cell.none > * { visibility: hidden; }
@@ -97,15 +99,13 @@ export const STYLE_PANELS: string = String.raw`
 .items > li { padding: var(--s2) var(--s4); border-top: 1px solid var(--line); display: grid; grid-template-columns: auto minmax(0, 1fr) auto; gap: 2px var(--s2); align-items: center; font-size: 13px; overflow-wrap: anywhere; }
 .items > li > .body { grid-column: 2; }
 .items > li > .body:last-child { grid-column: 2 / -1; }
-.events .log { height: 340px; overflow: auto; overscroll-behavior: contain; border-top: 1px solid var(--line); font-size: 12px; contain: strict; }
-.log li { display: grid; grid-template-columns: 62px 96px minmax(0, 1fr); gap: var(--s2); padding: 3px var(--s4); border-bottom: 1px solid var(--line); }
+.events .log { height: 300px; overflow: auto; overscroll-behavior: contain; border-top: 1px solid var(--line); font-size: 12px; contain: strict; }
+.log li { display: grid; grid-template-columns: 62px 104px minmax(0, 1fr); gap: var(--s2); align-items: start; padding: 4px var(--s4); border-bottom: 1px solid var(--line); }
 .log time { color: var(--muted); }
 .log .kind { font-weight: 600; display: flex; align-items: center; gap: 5px; }
 .log li.warning .kind { color: var(--warn); }
 .log li.critical .kind { color: var(--bad); }
 .log .what { overflow-wrap: anywhere; }
-.events .tools { padding: 0 var(--s4) var(--s2); }
-.events .tools .field { flex: 1 1 120px; width: auto; }
 
 .drawer { position: fixed; inset: 0 0 0 auto; z-index: 5; width: min(560px, 100vw); background: var(--surface); border-left: 1px solid var(--line);
   box-shadow: -12px 0 40px var(--shadow); overflow: auto; overscroll-behavior: contain; display: flex; flex-direction: column; }
@@ -132,6 +132,7 @@ dialog.ask::backdrop { background: rgb(0 0 0 / .45); }
 .ask h2 { font-size: 16px; overflow-wrap: anywhere; }
 .ask .fields { display: grid; gap: var(--s3); }
 .ask .fields label { display: grid; gap: var(--s1); font-weight: 600; font-size: 13px; }
+.ask .fields .field { font-weight: 400; min-height: 36px; font-size: 14px; }
 .ask .fields small { font-weight: 400; color: var(--muted); }
 .ask .ends { display: flex; justify-content: flex-end; gap: var(--s2); }
 
@@ -151,8 +152,8 @@ dialog.ask::backdrop { background: rgb(0 0 0 / .45); }
   .list .row:not(.group) .name { padding-left: 0; }
   .list .row.group .sub { font-size: 11px; }
   .list .row .dials, .list .row .share { display: none; }
-  .list .row .stword { grid-area: 2 / 1; align-self: start; } .list .row .load { grid-area: 1 / 2; } .list .row .lat { grid-area: 2 / 2; align-self: start; }
-  .list .row .failn { grid-area: 2 / 1; align-self: start; text-align: right; }
+  .list .row .stword { grid-area: 2 / 1; align-self: start; padding-left: 22px; font-size: 12px; } .list .row .load { grid-area: 1 / 2; } .list .row .lat { grid-area: 2 / 2; align-self: start; font-size: 12px; color: var(--muted); }
+  .list .row .failn { grid-area: 2 / 1; align-self: start; text-align: right; font-size: 12px; }
   .list .load .meter { width: 44px; }
   .log li { grid-template-columns: 62px minmax(0, 1fr); padding: 4px var(--s3); } .log .what { grid-column: 1 / -1; }
   .legend, .items > li { padding-left: var(--s3); padding-right: var(--s3); }
