@@ -57,6 +57,8 @@ class Grid {
   /** Shows a view, or its new figures. @param {View} view */
   show(view) {
     if (this.view?.className !== view.className) this.reset(view);
+    this.node.style.setProperty("--name", view.nameWidth + "px");
+    this.node.style.setProperty("--col", view.columnWidth + "px");
     this.view = view;
     const { rows, columns } = view;
     this.rowAt = new Map(rows.map((row, index) => [row.key, index]));
@@ -82,8 +84,6 @@ class Grid {
   reset(view) {
     this.node.className = "grid " + view.className;
     this.node.style.setProperty("--head", view.headHeight + "px");
-    this.node.style.setProperty("--name", view.nameWidth + "px");
-    this.node.style.setProperty("--col", view.columnWidth + "px");
     this.rowNodes.clear();
     this.columnNodes.clear();
     this.body.replaceChildren();

@@ -88,7 +88,7 @@ class Session {
     this.statsChanged = false;
     this.said = { words: "", worst: "fine", at: 0 };
     /** @type {Choice} */
-    this.choice = { view: keep.read("session", "view"), filter: "", state: "", order: "name" };
+    this.choice = { view: keep.read("session", "view"), filter: "", state: "", order: "trouble" };
     this.narrow = matchMedia("(max-width: 640px)");
     this.reopen = () => {};
     this.events = new EventLog(() => this.now(), () => this.reopen());
@@ -319,7 +319,7 @@ class Session {
     for (const button of document.querySelectorAll("[data-view]")) {
       setAttr(button, "aria-pressed", String(button.getAttribute("data-view") === choice.view));
     }
-    const view = makeView(model, choice, narrow.matches);
+    const view = makeView(model, choice, narrow.matches, byId("map").clientWidth);
     const isEmpty = view.rows.length === 0;
     setText(byId("map-empty"), model.hosts.length === 0 ? "The pool has no host so far." : "No host and no address is as the filter wants it.");
     show(byId("map-empty"), isEmpty);

@@ -60,26 +60,39 @@ function choose(model, { filter, state, order }, byHost) {
   return chosen;
 }
 
-/** @param {Model} model @param {Choice} choice @param {boolean} isNarrow @returns {View} */
-function makeView(model, choice, isNarrow) {
-  return choice.view === "matrix" ? matrixView(model, choice, isNarrow) : listView(model, choice, isNarrow);
+/** @param {Model} model @param {Choice} choice @param {boolean} isNarrow @param {number} room How wide it may be @returns {View} */
+function makeView(model, choice, isNarrow, room) {
+  return choice.view === "matrix" ? matrixView(model, choice, isNarrow, room) : listView(model, choice, isNarrow);
 }
 
-/** @param {Model} model @param {Choice} choice @param {boolean} isNarrow @returns {View} */
-function matrixView(model, choice, isNarrow) {
+/** The longest of some texts, in characters. @param {readonly { line: Line }[]} lines */
+function longest(lines) {
+  return lines.reduce((most, { line }) => Math.max(most, line.key.length), 0);
+}
+
+/** @param {number} least @param {number} value @param {number} most */
+function clamp(least, value, most) {
+  return Math.round(Math.max(least, Math.min(value, most)));
+}
+
+/** @param {Model} model @param {Choice} choice @param {boolean} isNarrow @param {number} room @returns {View} */
+function matrixView(model, choice, isNarrow, room) {
   const chosen = choose(model, choice, true);
   const shown = new Set(chosen.flatMap(({ cells }) => cells.map(({ address }) => address)));
   const columns = model.addresses.filter(({ key }) => shown.has(key));
   if (choice.order === "load") columns.sort((a, b) => b.leased - a.leased);
   if (choice.order === "trouble") columns.sort((a, b) => STATES.indexOf(b.state) - STATES.indexOf(a.state) || b.trouble - a.trouble);
   const height = 56;
+  const nameWidth = isNarrow ? 132 : clamp(170, longest(chosen) * 8.6 + 52, 260);
+  const least = clamp(112, longest(columns.map((line) => ({ line }))) * 7.4 + 22, 190);
+  const columnWidth = clamp(least, (room - nameWidth) / Math.max(1, columns.length), 176);
   return {
     className: "matrix" + (isNarrow ? " narrow" : ""),
     label: "Hosts in rows, addresses in columns",
     columnCount: columns.length + 1,
     headHeight: 48,
-    nameWidth: isNarrow ? 132 : 214,
-    columnWidth: 118,
+    nameWidth,
+    columnWidth,
     columns,
     rows: chosen.map(({ line }, index) => ({ key: line.key, line, cell: null, top: index * height, height })),
     makeHead(head) {
@@ -91,15 +104,15 @@ function matrixView(model, choice, isNarrow) {
     makeColumn() {
       const node = makePart("colname", "columnheader");
       const line = make("span", "line");
-      line.append(makeIcon("good"), make("b", "mono clip"));
-      node.append(line, make("span", "sub clip"));
+      line.append(makeIcon("good"), make("span", "sub clip"));
+      node.append(make("b", "mono clip"), line);
       return node;
     },
     fillColumn(node, column) {
-      const [line, sub] = node.children;
+      const [title, line] = node.children;
       setIcon(line.children[0], column.state, "st-" + column.state);
-      setText(line.children[1], column.key);
-      setText(sub, plural(column.cells.length, "host", "hosts") + " · " + fmtCount(column.connections));
+      setText(title, column.key);
+      setText(line.children[1], plural(column.cells.length, "host", "hosts") + " · " + fmtCount(column.connections));
       setAttr(node, "title", column.key);
       setAttr(node, "aria-label", "Address " + column.key + ", " + lineWord(column) + ", " + summaryOf(column, plural(column.cells.length, "host", "hosts")));
     },
@@ -166,7 +179,7 @@ function listView(model, choice, isNarrow) {
     add(line.key, line, null);
     for (const cell of cells) add(line.key + " / " + cell.key, line, cell);
   }
-  const heads = [byHost ? "Address" : "Host", "State", "In use of all", "Dialing", "Latency", "Failures", "Share"];
+  const heads = [byHost ? "Address" : "Host", "State", "In use of all", "Dialing", percentile(model.stats, "p99") === null ? "Latency" : "p99", "Failures", "Share"];
   return {
     className: "list " + choice.view + (isNarrow ? " narrow" : ""),
     label: byHost ? "Hosts, each with its addresses" : "Addresses, each with its hosts",
@@ -212,7 +225,9 @@ function listView(model, choice, isNarrow) {
       setAttr(name, "title", text);
       if (!cell) {
         const others = byHost ? plural(line.cells.length, "address", "addresses") : plural(line.cells.length, "host", "hosts");
-        setText(parts[0], (line.trouble > 0 ? lineWord(line) + " · " : "") + summaryOf(line, others));
+        const share = fmtCount(line.leased) + " of " + fmtCount(line.connections) + " in use";
+        if (isNarrow) setText(parts[0], line.trouble > 0 ? lineWord(line) + " · " + share : share);
+        else setText(parts[0], (line.trouble > 0 ? lineWord(line) + " · " : "") + summaryOf(line, others));
         return;
       }
       const { stats } = cell;

@@ -74,7 +74,7 @@ function drawTiles(model, history) {
   fillList(byId("tiles"), TILES, () => {
     const tile = make("div", "tile");
     const number = make("dd");
-    number.append(make("span"), make("small"));
+    number.append(make("span"), " ", make("small"));
     const spark = document.createElementNS(SVG, "svg");
     spark.setAttribute("class", "spark");
     spark.setAttribute("viewBox", "0 0 " + SPARK.width + " " + SPARK.height);

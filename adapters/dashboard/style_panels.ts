@@ -29,7 +29,7 @@ export const STYLE_PANELS: string = String.raw`
 .tile:first-child { border-left: 0; }
 .tile dt { font-size: 12px; color: var(--muted); }
 .tile dd { font-size: 22px; line-height: 1.2; font-weight: 600; letter-spacing: -.02em; white-space: nowrap; }
-.tile dd small { font-size: 12px; font-weight: 500; color: var(--muted); letter-spacing: 0; margin-left: 4px; }
+.tile dd small { font-size: 12px; font-weight: 500; color: var(--muted); letter-spacing: 0; }
 .tile dd.more { font-size: 12px; font-weight: 400; line-height: 18px; color: var(--muted); min-height: 18px; letter-spacing: 0; }
 .tile dd.draw { line-height: 0; }
 .spark { display: block; width: calc(100% + 2 * var(--s4)); margin: var(--s1) calc(-1 * var(--s4)) 0; height: 36px; overflow: visible; }
@@ -54,6 +54,7 @@ export const STYLE_PANELS: string = String.raw`
 .rowname b { font-weight: 600; overflow-wrap: normal; }
 .rowname .sub, .colname .sub { font-size: 12px; color: var(--muted); }
 .rowname .line, .colname .line { display: flex; align-items: center; gap: 6px; min-width: 0; }
+.colname b { font-size: 12px; font-weight: 600; }
 .matrix .colname { position: absolute; top: 0; height: 100%; width: var(--col); padding: var(--s1) var(--s2); display: flex; flex-direction: column;
   justify-content: center; cursor: pointer; border-right: 1px solid var(--line); }
 .matrix .cell { position: absolute; top: 0; bottom: 0; width: var(--col); padding: 3px; cursor: pointer; }
@@ -95,11 +96,11 @@ export const STYLE_PANELS: string = String.raw`
 .legend .swatch { width: 12px; height: 6px; border-radius: 2px; background: var(--accent); }
 .legend .swatch.free { background: var(--accent-soft); }
 
-.items { max-height: 264px; overflow: auto; overscroll-behavior: contain; }
+.items { max-height: 340px; overflow: auto; overscroll-behavior: contain; }
 .items > li { padding: var(--s2) var(--s4); border-top: 1px solid var(--line); display: grid; grid-template-columns: auto minmax(0, 1fr) auto; gap: 2px var(--s2); align-items: center; font-size: 13px; overflow-wrap: anywhere; }
 .items > li > .body { grid-column: 2; }
 .items > li > .body:last-child { grid-column: 2 / -1; }
-.events .log { height: 300px; overflow: auto; overscroll-behavior: contain; border-top: 1px solid var(--line); font-size: 12px; contain: strict; }
+.events .log { min-height: 120px; max-height: 320px; overflow: auto; overscroll-behavior: contain; border-top: 1px solid var(--line); font-size: 12px; contain: content; }
 .log li { display: grid; grid-template-columns: 62px 104px minmax(0, 1fr); gap: var(--s2); align-items: start; padding: 4px var(--s4); border-bottom: 1px solid var(--line); }
 .log time { color: var(--muted); }
 .log .kind { font-weight: 600; display: flex; align-items: center; gap: 5px; }
@@ -145,12 +146,12 @@ dialog.ask::backdrop { background: rgb(0 0 0 / .45); }
   .tile:nth-child(2n + 1) { border-left: 0 !important; } .tile:nth-child(-n + 2) { border-top: 0; }
   .tile dd { font-size: 19px; }
   .panel > header { padding-left: var(--s3); }
-  .tools { width: 100%; } .tools input.field { flex: 1 1 130px; width: auto; } .views { width: 100%; } .views .btn { flex: 1; }
+  .tools { width: 100%; } .tools input.field { flex: 1 1 100%; width: auto; } .tools select.field { flex: 1 1 40%; } .views { width: 100%; } .views .btn { flex: 1; }
   .list .head { display: none; }
   .list .row { padding: 0 var(--s3); }
   .list .row:not(.group) { grid-template-columns: minmax(0, 1fr) auto; grid-template-rows: 1fr 1fr; row-gap: 0; }
   .list .row:not(.group) .name { padding-left: 0; }
-  .list .row.group .sub { font-size: 11px; }
+  .list .row.group .sub { flex: none; }
   .list .row .dials, .list .row .share { display: none; }
   .list .row .stword { grid-area: 2 / 1; align-self: start; padding-left: 22px; font-size: 12px; } .list .row .load { grid-area: 1 / 2; } .list .row .lat { grid-area: 2 / 2; align-self: start; font-size: 12px; color: var(--muted); }
   .list .row .failn { grid-area: 2 / 1; align-self: start; text-align: right; font-size: 12px; }

@@ -19,7 +19,10 @@ export interface StubRouter {
   /** Sends the figures to who follows, after a step of the scene. */
   tick(ms?: number): void;
   /** The actions that were asked for, oldest first. */
-  readonly actions: { readonly name: string; readonly body: { readonly [name: string]: unknown } }[];
+  readonly actions: {
+    readonly name: string;
+    readonly body: { readonly [name: string]: unknown };
+  }[];
   /** The paths that were asked for. */
   readonly paths: string[];
   /** Takes the tokens' rights away. */
