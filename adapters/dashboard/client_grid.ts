@@ -36,6 +36,7 @@ class Grid {
     this.view = undefined;
     /** @type {HTMLElement | undefined} */
     this.head = undefined;
+    this.above = make("div");
     /** @type {Map<string, RowNodes>} */
     this.rowNodes = new Map();
     /** @type {Map<string, HTMLElement>} */
@@ -91,7 +92,10 @@ class Grid {
     this.head.setAttribute("role", "row");
     this.head.setAttribute("aria-rowindex", "1");
     view.makeHead(this.head);
-    this.headGroup.replaceChildren(this.head);
+    // Of which host or address the rows at the top are, once its own row is out of sight.
+    this.above = make("div", "above clip");
+    this.above.setAttribute("aria-hidden", "true");
+    this.headGroup.replaceChildren(this.head, this.above);
     this.node.scrollTo(0, 0);
     this.active = { row: "", column: "" };
   }
@@ -130,6 +134,10 @@ class Grid {
       this.rowNodes.delete(key);
     }
     shownRows.forEach((row, index) => this.renderRow(view, row, firstRow + index, index, shownColumns, columnKeys, firstColumn, all));
+
+    const topmost = rows[this.findRow(top)];
+    show(this.above, Boolean(topmost?.cell));
+    if (topmost?.cell) setText(this.above, topmost.line.key);
 
     const active = this.activeNode();
     this.node.tabIndex = active ? -1 : 0;
@@ -268,7 +276,9 @@ class Grid {
   reveal(view, row, column) {
     const { node } = this;
     const at = view.rows[row];
-    if (at && at.top < node.scrollTop) node.scrollTop = at.top;
+    // What stands above the rows is not to hide the one.
+    const cover = at?.cell ? 32 : 0;
+    if (at && at.top - cover < node.scrollTop) node.scrollTop = at.top - cover;
     else if (at) node.scrollTop = Math.max(node.scrollTop, at.top + at.height + view.headHeight - node.clientHeight);
     if (column >= 0) {
       const left = column * view.columnWidth;

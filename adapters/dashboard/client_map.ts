@@ -83,8 +83,8 @@ function matrixView(model, choice, isNarrow, room) {
   if (choice.order === "load") columns.sort((a, b) => b.leased - a.leased);
   if (choice.order === "trouble") columns.sort((a, b) => STATES.indexOf(b.state) - STATES.indexOf(a.state) || b.trouble - a.trouble);
   const height = 56;
-  const nameWidth = isNarrow ? 132 : clamp(170, longest(chosen) * 8.6 + 52, 260);
-  const least = clamp(112, longest(columns.map((line) => ({ line }))) * 7.4 + 22, 190);
+  const nameWidth = isNarrow ? 132 : clamp(170, longest(chosen) * 9.2 + 52, 264);
+  const least = clamp(126, longest(columns.map((line) => ({ line }))) * 7.4 + 22, 190);
   const columnWidth = clamp(least, (room - nameWidth) / Math.max(1, columns.length), 176);
   return {
     className: "matrix" + (isNarrow ? " narrow" : ""),
@@ -105,34 +105,34 @@ function matrixView(model, choice, isNarrow, room) {
       const node = makePart("colname", "columnheader");
       const line = make("span", "line");
       line.append(makeIcon("good"), make("span", "sub clip"));
-      node.append(make("b", "mono clip"), line);
+      node.append(make("span", "sr", "Address "), make("b", "mono clip"), make("span", "sr"), line);
       return node;
     },
     fillColumn(node, column) {
-      const [title, line] = node.children;
+      const [, title, word, line] = node.children;
       setIcon(line.children[0], column.state, "st-" + column.state);
       setText(title, column.key);
+      setText(word, ", " + lineWord(column) + ", ");
       setText(line.children[1], plural(column.cells.length, "host", "hosts") + " · " + fmtCount(column.connections));
       setAttr(node, "title", column.key);
-      setAttr(node, "aria-label", "Address " + column.key + ", " + lineWord(column) + ", " + summaryOf(column, plural(column.cells.length, "host", "hosts")));
     },
     makeRow() {
       const node = makePart("row", "row");
       const name = makePart("rowname", "rowheader");
       name.setAttribute("aria-colindex", "1");
       const line = make("span", "line");
-      line.append(makeIcon("good"), make("b", "clip"));
-      name.append(line, make("span", "sub clip"));
+      line.append(make("span", "sr", "Host "), makeIcon("good"), make("b", "clip"));
+      name.append(line, make("span", "sr"), make("span", "sub clip"));
       node.append(name);
       return { node, name };
     },
     fillRow(node, { line }) {
-      const [first, sub] = node.children[0].children;
-      setIcon(first.children[0], line.state, "st-" + line.state);
-      setText(first.children[1], line.key);
+      const [first, word, sub] = node.children[0].children;
+      setIcon(first.children[1], line.state, "st-" + line.state);
+      setText(first.children[2], line.key);
+      setText(word, ", " + lineWord(line) + ", ");
       setText(sub, fmtCount(line.leased) + " of " + fmtCount(line.connections) + " in use" + (line.stats.waiting > 0 ? " · " + fmtCount(line.stats.waiting) + " wait" : ""));
       setAttr(node.children[0], "title", line.key);
-      setAttr(node.children[0], "aria-label", "Host " + line.key + ", " + lineWord(line) + ", " + summaryOf(line, plural(line.cells.length, "address", "addresses")));
     },
     makeCell() {
       const node = makePart("cell", "gridcell");
@@ -140,8 +140,8 @@ function matrixView(model, choice, isNarrow, room) {
       const top = make("span", "line");
       top.append(makeIcon("good"), make("span", "word"), make("span", "muted"));
       const low = make("span", "line");
-      low.append(make("span", ""), make("span", "fails"));
-      box.append(top, makeMeter(""), low);
+      low.append(make("span", ""), make("span", "sr", " in use "), make("span", "fails"));
+      box.append(make("span", "sr"), top, makeMeter(""), low);
       node.append(box);
       return node;
     },
@@ -149,9 +149,11 @@ function matrixView(model, choice, isNarrow, room) {
       const cell = row.line.byOther.get(column.key);
       setAttr(node, "class", cell ? "cell" : "cell none");
       setAttr(node, "data-state", cell ? cell.state : "");
-      setAttr(node, "aria-label", cell ? sentenceOf(cell, model.at) : row.key + " does not live at " + column.key);
-      if (!cell) return;
-      const [top, meter, low] = node.children[0].children;
+      // Where there is something to read, the name is what is read.
+      if (!cell) return setAttr(node, "aria-label", row.key + " does not live at " + column.key);
+      node.removeAttribute("aria-label");
+      const [where, top, meter, low] = node.children[0].children;
+      setText(where, cell.host + " at " + cell.address + ": " + (cell.state === "good" ? "good " : ""));
       const leased = numberOr0(cell.stats.leased);
       setIcon(top.children[0], cell.state, "st-" + cell.state);
       setAttr(top, "class", "line st-" + cell.state);
@@ -159,7 +161,7 @@ function matrixView(model, choice, isNarrow, room) {
       setText(top.children[2], cell.latency === null || (cell.state !== "good" && cell.state !== "starting") ? "" : fmtMs(cell.latency));
       fillMeter(meter, leased, numberOr0(cell.stats.idle));
       setText(low.children[0], fmtCount(leased) + " of " + fmtCount(numberOr0(cell.stats.connections)));
-      setText(low.children[1], cell.fails > 0 ? fmtCount(cell.fails) + " failed" : "");
+      setText(low.children[2], cell.fails > 0 ? fmtCount(cell.fails) + " failed" : "");
     },
   };
 }

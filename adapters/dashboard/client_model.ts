@@ -173,13 +173,6 @@ function wordOf(cell, now) {
   return state === "starting" ? "starting, " + fmtShare(stats.share) : state;
 }
 
-/** A cell in one sentence, for who hears the page. @param {Cell} cell @param {number} now */
-function sentenceOf(cell, now) {
-  const { stats, fails, latency } = cell;
-  return cell.host + " at " + cell.address + ": " + wordOf(cell, now) + ", " + fmtCount(numberOr0(stats.leased)) + " in use, "
-    + fmtCount(numberOr0(stats.idle)) + " idle" + (latency === null ? "" : ", " + fmtMs(latency)) + (fails ? ", " + plural(fails, "failure", "failures") : "");
-}
-
 /** How many points a line has: five minutes at one in two seconds. */
 const POINTS = 150;
 

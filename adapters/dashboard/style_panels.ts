@@ -46,6 +46,7 @@ export const STYLE_PANELS: string = String.raw`
 .grid .rows { position: relative; }
 .grid .head { position: sticky; top: 0; z-index: 2; background: var(--surface); border-bottom: 1px solid var(--line); height: var(--head); }
 .grid .row { position: absolute; left: 0; contain: layout style; }
+.matrix .head .row { width: 100%; height: 100%; border: 0; }
 .grid [tabindex]:focus-visible { outline-offset: -2px; border-radius: 6px; }
 .matrix .rowname, .matrix .corner { position: sticky; left: 0; z-index: 1; height: 100%; width: var(--name); background: var(--surface);
   border-right: 1px solid var(--line); padding: var(--s1) var(--s3); display: flex; flex-direction: column; justify-content: center; cursor: pointer; }
@@ -65,6 +66,7 @@ export const STYLE_PANELS: string = String.raw`
 .cell:hover .box { border-color: var(--edge); }
 .box .line { display: flex; align-items: center; gap: 5px; min-width: 0; white-space: nowrap; line-height: 16px; }
 .box .line > :last-child { margin-left: auto; }
+.box .sr { left: 0; top: 0; }
 .meter { height: 4px; border-radius: 2px; background: var(--sunk); overflow: hidden; display: flex; }
 .meter .busy { background: var(--accent); transform-origin: left; }
 .meter .free { background: var(--accent-soft); }
@@ -82,6 +84,7 @@ export const STYLE_PANELS: string = String.raw`
 .list { --cols: minmax(150px, 1.7fr) minmax(120px, 1.1fr) minmax(120px, 1.2fr) 64px 84px 84px 64px; }
 .list .row { width: 100%; display: grid; align-items: center; grid-template-columns: var(--cols); column-gap: var(--s3); padding: 0 var(--s4); border-bottom: 1px solid var(--line); }
 .list .head .row { position: static; height: 100%; border: 0; font-size: 12px; color: var(--muted); }
+.list .above { position: absolute; top: 100%; left: 0; right: 0; height: 30px; padding: 0 var(--s4); line-height: 29px; font-weight: 650; background: var(--sunk); border-bottom: 1px solid var(--line); }
 .list .row.group { display: flex; gap: var(--s3); background: var(--sunk); }
 .list .row.group .name { font-weight: 650; flex: 0 1 auto; min-width: 0; }
 .list .row.group .sub { margin-left: auto; color: var(--muted); font-size: 12px; flex: 0 1 auto; min-width: 0; }
