@@ -37,6 +37,8 @@ class Drawer {
     this.offset = 0;
     this.build(target);
     show(this.node, true);
+    // Where it covers the page, nothing behind it is to be reached.
+    this.cover(matchMedia("(max-width: 640px)").matches);
     this.draw();
     this.read();
     byId("drawer-close").focus();
@@ -45,11 +47,17 @@ class Drawer {
   close() {
     if (!this.target) return;
     this.target = undefined;
+    this.cover(false);
     this.reading++;
     show(this.node, false);
     this.node.replaceChildren();
     const back = /** @type {HTMLElement | null} */ (this.cameFrom);
     (back?.isConnected ? back : byId("map")).focus({ preventScroll: true });
+  }
+
+  /** @param {boolean} covered */
+  cover(covered) {
+    for (const node of document.querySelectorAll("main.page, header.bar")) node.toggleAttribute("inert", covered);
   }
 
   /** @param {Target} target */
@@ -59,7 +67,17 @@ class Drawer {
     const title = make("h2", "", host ?? address ?? "");
     title.id = "drawer-title";
     words.append(make("h3", "", host && address ? "Host at one address" : host ? "Host" : "Address"), title);
-    if (host && address) words.append(make("p", "mono", address));
+    if (host && address) {
+      words.append(make("p", "mono", address));
+      const links = make("p", "links");
+      for (const [text, target] of /** @type {[string, Target][]} */ ([["All of the host", { host }], ["All of the address", { address }]])) {
+        const link = make("button", "link", text);
+        link.type = "button";
+        link.addEventListener("click", () => this.open(target));
+        links.append(link);
+      }
+      words.append(links);
+    }
     const shut = makeButton("quiet square", "", () => this.close());
     shut.id = "drawer-close";
     shut.append(makeIcon("close"), make("span", "sr", "Close the details"));
@@ -100,9 +118,6 @@ class Drawer {
       acts.append(makeButton("danger", "Drain the address…", () => act("drain", { target: address })));
     }
     if (host) acts.append(makeButton("danger", "Drain the host…", () => act("drain", { target: host })));
-    if (host && address) {
-      acts.append(makeButton("quiet", "All of the host", () => this.open({ host })), makeButton("quiet", "All of the address", () => this.open({ address })));
-    }
     return section;
   }
 

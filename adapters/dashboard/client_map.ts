@@ -78,8 +78,10 @@ function clamp(least, value, most) {
 /** @param {Model} model @param {Choice} choice @param {boolean} isNarrow @param {number} room @returns {View} */
 function matrixView(model, choice, isNarrow, room) {
   const chosen = choose(model, choice, true);
-  const shown = new Set(chosen.flatMap(({ cells }) => cells.map(({ address }) => address)));
-  const columns = model.addresses.filter(({ key }) => shown.has(key));
+  const shown = new Set();
+  const isAll = choice.filter.trim() === "" && choice.state === "";
+  if (!isAll) for (const { cells } of chosen) for (const { address } of cells) shown.add(address);
+  const columns = model.addresses.filter(({ key }) => isAll || shown.has(key));
   if (choice.order === "load") columns.sort((a, b) => b.leased - a.leased);
   if (choice.order === "trouble") columns.sort((a, b) => STATES.indexOf(b.state) - STATES.indexOf(a.state) || b.trouble - a.trouble);
   const height = 56;

@@ -129,11 +129,12 @@ function buildModel(stats) {
     }
   }
   const addresses = [...addressOf.values()].sort((a, b) => names.compare(a.key, b.key));
-  const order = new Map(addresses.map((line, index) => [line.key, index]));
   const hosts = [...hostOf.values()];
+  // In the addresses' order, without sorting each host's own.
+  for (const line of hosts) line.cells = [];
+  for (const { cells } of addresses) for (const cell of cells) hostOf.get(cell.host)?.cells.push(cell);
   for (const line of hosts) settle(line);
   for (const line of addresses) settle(line);
-  for (const line of hosts) line.cells.sort((a, b) => numberOr0(order.get(a.address)) - numberOr0(order.get(b.address)));
   const at = isNumber(stats.at) ? stats.at : Date.now();
   return { stats, at, hosts, addresses, hostOf, addressOf, cellCount, problems: problemsOf(stats, hosts, addresses) };
 }

@@ -116,6 +116,7 @@ export const STYLE_PANELS: string = String.raw`
 .drawer > header { display: flex; align-items: flex-start; gap: var(--s3); padding: var(--s4); position: sticky; top: 0; background: var(--surface); border-bottom: 1px solid var(--line); z-index: 1; }
 .drawer > header > div { margin-right: auto; min-width: 0; }
 .drawer h2 { font-size: 16px; overflow-wrap: anywhere; }
+.drawer .links { display: flex; gap: var(--s4); font-size: 12px; color: var(--muted); margin-top: var(--s1); }
 .drawer section { padding: var(--s4); border-bottom: 1px solid var(--line); display: grid; gap: var(--s2); }
 .drawer .acts { display: flex; flex-wrap: wrap; gap: var(--s2); }
 .facts { display: grid; grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); gap: var(--s3); }
@@ -128,7 +129,7 @@ export const STYLE_PANELS: string = String.raw`
 .scroll { overflow-x: auto; }
 table { width: 100%; border-collapse: collapse; font-size: 12px; }
 th { text-align: left; font-weight: 500; color: var(--muted); padding: var(--s1) var(--s2) var(--s1) 0; white-space: nowrap; }
-td { padding: var(--s1) var(--s2) var(--s1) 0; border-top: 1px solid var(--line); vertical-align: top; }
+td { padding: var(--s1) var(--s2) var(--s1) 0; border-top: 1px solid var(--line); vertical-align: middle; white-space: nowrap; }
 th.num, td.num { text-align: right; }
 dialog.ask { width: min(440px, calc(100vw - 32px)); padding: 0; border: 1px solid var(--line); border-radius: 12px; background: var(--surface); color: var(--ink); box-shadow: 0 24px 64px var(--shadow); }
 dialog.ask::backdrop { background: rgb(0 0 0 / .45); }
@@ -162,5 +163,6 @@ dialog.ask::backdrop { background: rgb(0 0 0 / .45); }
   .log li { grid-template-columns: 62px minmax(0, 1fr); padding: 4px var(--s3); } .log .what { grid-column: 1 / -1; }
   .legend, .items > li { padding-left: var(--s3); padding-right: var(--s3); }
   .drawer { width: 100vw; border: 0; }
+  .drawer tr > :nth-child(5), .drawer tr > :nth-child(7) { display: none; }
 }
 `;
