@@ -6,15 +6,15 @@
 
 /** No action runs without a confirmation; closing a pool takes its name. */
 export const CLIENT_ACTIONS: string = String.raw`
-/** @typedef {{ name: string, label: string, type?: "text" | "number" | "span", hint?: string, optional?: boolean }} Field */
+/** @typedef {{ name: string, label: string, type?: "text" | "number" | "span", least?: number, hint?: string, optional?: boolean }} Field */
 /** @typedef {{ title: string, verb: string, danger?: boolean, text: (preset: Record<string, string>) => string, fields: Field[], done: string }} Action */
 
 /** @type {Record<string, Action>} */
 const ACTIONS = {
   warm: {
-    title: "Warm a host", verb: "Warm", done: "Warming has begun",
+    title: "Warm a host", verb: "Warm", done: "Warm",
     text: () => "Connections to the host are opened now, and kept ready.",
-    fields: [{ name: "host", label: "Host" }, { name: "connections", label: "Connections to keep open", type: "number" }],
+    fields: [{ name: "host", label: "Host" }, { name: "connections", label: "Connections to keep open", type: "number", least: 0, hint: "0 lets them go again" }],
   },
   drain: {
     title: "Drain", verb: "Drain", danger: true, done: "Drained",
@@ -28,7 +28,7 @@ const ACTIONS = {
   },
   block: {
     title: "Block an address", verb: "Block", danger: true, done: "Blocked",
-    text: () => "No host is dialled at the address while it is blocked, and its connections are drained.",
+    text: () => "While the address is blocked no host is dialled there. Its connections end: those in use with their lease, the others now.",
     fields: [
       { name: "ip", label: "Address", hint: "An IP address, or one port of it" },
       { name: "forMs", label: "For how long", type: "span" },
@@ -51,7 +51,7 @@ const ACTIONS = {
   },
   close: {
     title: "Close the pool", verb: "Close the pool", danger: true, done: "Closed",
-    text: ({ pool }) => "Every connection of the pool ends, and everybody who waits is refused. This cannot be undone. Write “" + pool + "” to confirm.",
+    text: ({ pool }) => "Every connection of the pool ends, and everybody who waits is refused. This cannot be undone. Write \u201c" + pool + "\u201d to confirm.",
     fields: [{ name: "confirm", label: "Name of the pool" }],
   },
 };
@@ -72,7 +72,7 @@ function makeField(field, value) {
     input.spellcheck = false;
     input.required = !field.optional;
     if (field.type === "number") {
-      input.min = "1";
+      input.min = String(field.least ?? 1);
       input.step = "1";
     }
   }
@@ -92,6 +92,14 @@ function bodyOf(name, preset, values) {
     body[key] = type === "number" || type === "span" ? Number(value) : value;
   }
   return body;
+}
+
+/** @param {Action} action @param {Data} result */
+function outcomeOf({ done, title }, result) {
+  const failures = result && Array.isArray(result.failures) ? result.failures.length : 0;
+  if (failures > 0) return title + ": " + plural(failures, "address failed", "addresses failed");
+  if (result && result.done === false) return title + ": it has begun, and goes on";
+  return done + (result && isNumber(result.connections) ? ": " + plural(result.connections, "connection", "connections") : "");
 }
 
 /**
@@ -125,9 +133,9 @@ function ask({ name, preset, pool, post, onDone }) {
     show(error, false);
     go.disabled = true;
     try {
-      await post(name, bodyOf(name, preset, values));
+      const result = await post(name, bodyOf(name, preset, values));
       if (asking) dialog.close();
-      toast(action.done);
+      toast(outcomeOf(action, result));
       onDone();
     } catch (cause) {
       go.disabled = false;

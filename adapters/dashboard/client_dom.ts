@@ -110,21 +110,21 @@ const wholeNumbers = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 
 /** @param {unknown} value */
 function fmtCount(value) {
-  if (!isNumber(value)) return "–";
+  if (!isNumber(value)) return "\u2013";
   if (value >= 1e6) return (value / 1e6).toFixed(value >= 1e7 ? 0 : 1) + " M";
   return wholeNumbers.format(value);
 }
 
 /** @param {unknown} value */
 function fmtRate(value) {
-  if (!isNumber(value)) return "–";
+  if (!isNumber(value)) return "\u2013";
   if (value === 0) return "0";
   return value < 10 ? value.toFixed(1) : fmtCount(Math.round(value));
 }
 
 /** @param {unknown} ms */
 function fmtMs(ms) {
-  if (!isNumber(ms)) return "–";
+  if (!isNumber(ms)) return "\u2013";
   if (ms < 9.95) return ms.toFixed(1) + " ms";
   if (ms < 9999) return wholeNumbers.format(Math.round(ms)) + " ms";
   return fmtSpan(ms);
@@ -141,7 +141,7 @@ function fmtSpan(ms) {
 
 /** @param {unknown} share */
 function fmtShare(share) {
-  if (!isNumber(share)) return "–";
+  if (!isNumber(share)) return "\u2013";
   // Not quite all is not all.
   return share > 0.99 && share < 1 ? Math.floor(share * 1000) / 10 + " %" : Math.round(share * 100) + " %";
 }

@@ -107,17 +107,17 @@ class Drawer {
     section.append(acts);
     section.hidden = !this.hooks.canAct();
     const { act } = this.hooks;
-    if (host && !address) acts.append(makeButton("", "Warm…", () => act("warm", { host })));
+    if (host && !address) acts.append(makeButton("", "Warm\u2026", () => act("warm", { host })));
     if (address) {
       const ip = ipOf(address);
-      const block = makeButton("danger", "Block…", () => act("block", { ip }));
+      const block = makeButton("danger", "Block\u2026", () => act("block", { ip }));
       block.id = "drawer-block";
-      const free = makeButton("", "Unblock…", () => act("unblock", { ip: String(this.hooks.model()?.addressOf.get(address)?.block?.ip ?? ip) }));
+      const free = makeButton("", "Unblock\u2026", () => act("unblock", { ip: String(this.hooks.model()?.addressOf.get(address)?.block?.ip ?? ip) }));
       free.id = "drawer-unblock";
       acts.append(block, free);
-      acts.append(makeButton("danger", "Drain the address…", () => act("drain", { target: address })));
+      acts.append(makeButton("danger", "Drain the address\u2026", () => act("drain", { target: address })));
     }
-    if (host) acts.append(makeButton("danger", "Drain the host…", () => act("drain", { target: host })));
+    if (host) acts.append(makeButton("danger", "Drain the host\u2026", () => act("drain", { target: host })));
     return section;
   }
 
@@ -202,7 +202,7 @@ class Drawer {
       const link = /** @type {HTMLButtonElement} */ (item.children[0]);
       setText(link, host ? related.address : related.host);
       link.onclick = () => this.open({ host: related.host, address: related.address });
-      setText(item.children[1], wordOf(related, model.at) + " · " + fmtCount(numberOr0(related.stats.leased)) + " of " + fmtCount(numberOr0(related.stats.connections)));
+      setText(item.children[1], wordOf(related, model.at) + " \u00b7 " + fmtCount(numberOr0(related.stats.leased)) + " of " + fmtCount(numberOr0(related.stats.connections)));
     });
   }
 
@@ -249,7 +249,7 @@ class Drawer {
       for (const name of ["mono", "", "", "num", "num", "", ""]) row.append(make("td", name));
       if (canAct) {
         const cell = make("td");
-        cell.append(makeButton("small danger", "Evict…", () => {}));
+        cell.append(makeButton("small danger", "Evict\u2026", () => {}));
         row.append(cell);
       }
       return row;
@@ -258,7 +258,7 @@ class Drawer {
       const texts = [
         String(connection.id), connection.state + (connection.healthy === false ? ", unfit" : ""), fmtSpan(now - numberOr0(connection.createdAt)),
         fmtCount(connection.requestCount), fmtCount(connection.errorCount), fmtSpan(now - numberOr0(connection.lastUsedAt)) + " ago",
-        [tls.version, tls.alpn, isNumber(tls.tlsMs) ? fmtMs(tls.tlsMs) : ""].filter(Boolean).join(" · "),
+        [tls.version, tls.alpn, isNumber(tls.tlsMs) ? fmtMs(tls.tlsMs) : ""].filter(Boolean).join(" \u00b7 "),
       ];
       texts.forEach((text, index) => setText(row.children[index], text));
       setAttr(row, "title", connection.host + " at " + connection.address + (tls.cipher ? ", " + tls.cipher : ""));
@@ -307,7 +307,7 @@ function factsOfCell(cell, model) {
   const facts = [
     ["State", wordOf(cell, model.at)], ["In use", fmtCount(numberOr0(stats.leased))], ["Idle", fmtCount(numberOr0(stats.idle))],
     ["Dialing", fmtCount(numberOr0(stats.dialing))], ["Latency expected", fmtMs(stats.latencyMs)], ["Leases so far", fmtCount(stats.picks)],
-    ["Weight", isNumber(stats.weight) ? String(stats.weight) : "–"], ["Share of its weight", fmtShare(stats.share)],
+    ["Weight", isNumber(stats.weight) ? String(stats.weight) : "\u2013"], ["Share of its weight", fmtShare(stats.share)],
     ["Failures in a row", fmtCount(numberOr0(health.consecutiveFailures))], ["Ejections lately", fmtCount(numberOr0(health.ejections))],
     ...extraFacts(stats),
   ];

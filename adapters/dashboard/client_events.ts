@@ -141,7 +141,7 @@ function errorText(error) {
 function describeEvent(name, data) {
   const where = [data.host, data.address ? "at " + data.address : ""].filter(Boolean).join(" ");
   const error = errorText(data.error);
-  const list = (/** @type {unknown} */ value) => (Array.isArray(value) && value.length > 0 ? value.slice(0, 6).join(", ") + (value.length > 6 ? ", …" : "") : "none");
+  const list = (/** @type {unknown} */ value) => (Array.isArray(value) && value.length > 0 ? value.slice(0, 6).join(", ") + (value.length > 6 ? ", \u2026" : "") : "none");
   switch (name) {
     case "ready": return where + ": connection " + data.connectionId + ", TCP " + fmtMs(data.tcpMs) + ", TLS " + fmtMs(data.tlsMs);
     case "dialError": return where + ": " + (error || "the dial failed");
@@ -157,7 +157,7 @@ function describeEvent(name, data) {
     case "unblock": return String(data.ip ?? "");
     case "leak": return where + ": " + (data.url ?? "");
     case "closed": return "with a grace of " + fmtMs(data.graceMs);
-    case "audit": return [data.who, data.action, data.target, data.outcome, data.message].filter((part) => typeof part === "string" && part !== "").join(" · ");
+    case "audit": return [data.who, data.action, data.target, data.outcome, data.message].filter((part) => typeof part === "string" && part !== "").join(" \u00b7 ");
     default: return where || JSON.stringify(data).slice(0, 200);
   }
 }

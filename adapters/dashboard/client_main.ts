@@ -324,7 +324,7 @@ class Session {
     setText(byId("map-empty"), model.hosts.length === 0 ? "The pool has no host so far." : "No host and no address is as the filter wants it.");
     show(byId("map-empty"), isEmpty);
     show(byId("grid-slot"), !isEmpty);
-    setText(byId("map-count"), fmtCount(model.hosts.length) + " × " + fmtCount(model.addresses.length));
+    setText(byId("map-count"), fmtCount(model.hosts.length) + " \u00d7 " + fmtCount(model.addresses.length));
     this.grid.show(view);
   }
 

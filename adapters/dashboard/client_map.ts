@@ -38,8 +38,8 @@ function lineWord({ state, trouble, cells }) {
 
 /** @param {Line} line @param {string} others */
 function summaryOf(line, others) {
-  return others + " · " + fmtCount(line.leased) + " in use, " + fmtCount(line.idle) + " idle"
-    + (numberOr0(line.stats.waiting) > 0 ? " · " + fmtCount(line.stats.waiting) + " waiting" : "");
+  return others + " \u00b7 " + fmtCount(line.leased) + " in use, " + fmtCount(line.idle) + " idle"
+    + (numberOr0(line.stats.waiting) > 0 ? " \u00b7 " + fmtCount(line.stats.waiting) + " waiting" : "");
 }
 
 /** What of the model is to be seen. @param {Model} model @param {Choice} choice @param {boolean} byHost */
@@ -100,7 +100,7 @@ function matrixView(model, choice, isNarrow, room) {
     makeHead(head) {
       const corner = makePart("corner", "columnheader");
       corner.setAttribute("aria-colindex", "1");
-      corner.append(make("span", "", "Host ↓"), make("span", "", "Address →"));
+      corner.append(make("span", "", "Host \u2193"), make("span", "", "Address \u2192"));
       head.append(corner);
     },
     makeColumn() {
@@ -115,7 +115,7 @@ function matrixView(model, choice, isNarrow, room) {
       setIcon(line.children[0], column.state, "st-" + column.state);
       setText(title, column.key);
       setText(word, ", " + lineWord(column) + ", ");
-      setText(line.children[1], plural(column.cells.length, "host", "hosts") + " · " + fmtCount(column.connections));
+      setText(line.children[1], plural(column.cells.length, "host", "hosts") + " \u00b7 " + fmtCount(column.connections));
       setAttr(node, "title", column.key);
     },
     makeRow() {
@@ -133,7 +133,7 @@ function matrixView(model, choice, isNarrow, room) {
       setIcon(first.children[1], line.state, "st-" + line.state);
       setText(first.children[2], line.key);
       setText(word, ", " + lineWord(line) + ", ");
-      setText(sub, fmtCount(line.leased) + " of " + fmtCount(line.connections) + " in use" + (line.stats.waiting > 0 ? " · " + fmtCount(line.stats.waiting) + " wait" : ""));
+      setText(sub, fmtCount(line.leased) + " of " + fmtCount(line.connections) + " in use" + (line.stats.waiting > 0 ? " \u00b7 " + fmtCount(line.stats.waiting) + " wait" : ""));
       setAttr(node.children[0], "title", line.key);
     },
     makeCell() {
@@ -230,8 +230,8 @@ function listView(model, choice, isNarrow) {
       if (!cell) {
         const others = byHost ? plural(line.cells.length, "address", "addresses") : plural(line.cells.length, "host", "hosts");
         const share = fmtCount(line.leased) + " of " + fmtCount(line.connections) + " in use";
-        if (isNarrow) setText(parts[0], line.trouble > 0 ? lineWord(line) + " · " + share : share);
-        else setText(parts[0], (line.trouble > 0 ? lineWord(line) + " · " : "") + summaryOf(line, others));
+        if (isNarrow) setText(parts[0], line.trouble > 0 ? lineWord(line) + " \u00b7 " + share : share);
+        else setText(parts[0], (line.trouble > 0 ? lineWord(line) + " \u00b7 " : "") + summaryOf(line, others));
         return;
       }
       const { stats } = cell;
@@ -240,9 +240,9 @@ function listView(model, choice, isNarrow) {
       setAttr(parts[0], "class", "stword clip st-" + state);
       fillMeter(parts[1].children[0], leased, numberOr0(stats.idle));
       setText(parts[1].children[1], fmtCount(leased) + " of " + fmtCount(numberOr0(stats.connections)));
-      setText(parts[2], numberOr0(stats.dialing) > 0 ? fmtCount(stats.dialing) : "–");
+      setText(parts[2], numberOr0(stats.dialing) > 0 ? fmtCount(stats.dialing) : "\u2013");
       setText(parts[3], fmtMs(cell.latency));
-      setText(parts[4], cell.fails > 0 ? fmtCount(cell.fails) + (isNarrow ? " failed" : "") : isNarrow ? "" : "–");
+      setText(parts[4], cell.fails > 0 ? fmtCount(cell.fails) + (isNarrow ? " failed" : "") : isNarrow ? "" : "\u2013");
       setAttr(parts[4], "class", cell.fails > 0 ? "num failn fails" : "num failn");
       setText(parts[5], fmtShare(stats.share));
     },

@@ -15,7 +15,7 @@ const TILES = [
     label: ({ stats }) => (requestsOf(stats).count === null ? "Leases" : "Requests"),
     more: ({ stats }) => {
       const { count, successRate } = requestsOf(stats);
-      return fmtCount(count ?? numberOr0(stats.acquired)) + " so far" + (successRate === null ? "" : " · " + (successRate * 100).toFixed(1) + " % well");
+      return fmtCount(count ?? numberOr0(stats.acquired)) + " so far" + (successRate === null ? "" : " \u00b7 " + (successRate * 100).toFixed(1) + " % well");
     },
   },
   {
@@ -25,12 +25,12 @@ const TILES = [
         const value = percentile(stats, name);
         return value === null ? [] : [name + " " + fmtMs(value)];
       });
-      return told.length > 0 ? told.join(" · ") : "mean by leases";
+      return told.length > 0 ? told.join(" \u00b7 ") : "mean by leases";
     },
   },
   {
     id: "handshakes", label: () => "Handshakes", unit: "a second", format: fmtRate,
-    more: ({ stats }) => fmtCount(numberOr0(stats.dialing)) + " under way · " + fmtCount(numberOr0(stats.dialErrors)) + " failed so far",
+    more: ({ stats }) => fmtCount(numberOr0(stats.dialing)) + " under way \u00b7 " + fmtCount(numberOr0(stats.dialErrors)) + " failed so far",
   },
   {
     id: "reuse", label: () => "Reuse", unit: "of leases", top: 1, format: fmtShare,
@@ -38,7 +38,7 @@ const TILES = [
   },
   {
     id: "busy", label: () => "In use", unit: "connections", format: fmtCount,
-    more: ({ stats }) => fmtCount(numberOr0(stats.idle)) + " idle · " + fmtCount(numberOr0(stats.connections)) + " open",
+    more: ({ stats }) => fmtCount(numberOr0(stats.idle)) + " idle \u00b7 " + fmtCount(numberOr0(stats.connections)) + " open",
   },
   {
     id: "waiting", label: () => "Waiting", unit: "callers", format: fmtCount,
@@ -156,7 +156,7 @@ function drawGlance(model, findings, closed, onProblem) {
   if (problems.length > shown.length) {
     chips.append(make("li", "chip", "and " + fmtCount(problems.length - shown.length) + " more"));
   }
-  document.title = (worst === "fine" ? "" : worst === "critical" ? "✕ " : "△ ") + "hotconn";
+  document.title = (worst === "fine" ? "" : worst === "critical" ? "\u2715 " : "\u25b3 ") + "hotconn";
   return { worst, words: HEADLINES[worst] + (worst === "fine" ? "" : ": " + shown.map(({ text }) => text).join("; ")) };
 }
 

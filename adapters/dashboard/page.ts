@@ -19,7 +19,8 @@ import { STYLE } from "./style.ts";
 import { STYLE_PANELS } from "./style_panels.ts";
 
 /**
- * The script of the page, as one text: plain JavaScript whose types stand in its comments.
+ * The script of the page, as one text: plain JavaScript whose types stand in its comments. All texts
+ * here are ASCII: Bun writes other characters of a `String.raw` as escapes, which HTML does not know.
  *
  * @internal
  */

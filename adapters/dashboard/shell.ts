@@ -49,11 +49,11 @@ const APP = String.raw`
   <button class="btn quiet square" id="out" title="Sign out"><svg class="icon" aria-hidden="true"><use href="#i-out"/></svg><span class="sr">Sign out</span></button>
 </header>
 <div class="menu" id="acts-menu" popover>
-  <button class="btn quiet" data-act="warm">Warm a host…</button>
-  <button class="btn quiet" data-act="drain">Drain a host or address…</button>
-  <button class="btn quiet" data-act="block">Block an address…</button>
-  <button class="btn quiet" data-act="limits">Change limits…</button>
-  <button class="btn quiet danger" data-act="close">Close the pool…</button>
+  <button class="btn quiet" data-act="warm">Warm a host&#x2026;</button>
+  <button class="btn quiet" data-act="drain">Drain a host or address&#x2026;</button>
+  <button class="btn quiet" data-act="block">Block an address&#x2026;</button>
+  <button class="btn quiet" data-act="limits">Change limits&#x2026;</button>
+  <button class="btn quiet danger" data-act="close">Close the pool&#x2026;</button>
 </div>
 <main class="page">
   <section class="panel glance wide" id="glance" aria-labelledby="headline">

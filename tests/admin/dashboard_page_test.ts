@@ -18,6 +18,10 @@ test("the page has its style and its script under the nonce, and nothing from el
   assertEquals(addresses.filter((address) => address !== "http://www.w3.org/2000/svg"), []);
 });
 
+test("the page is in ASCII: Bun would change other characters", () => {
+  assertEquals(dashboardPage("nonce").match(/[^\n -~].{0,20}/), null);
+});
+
 test("a nonce that would end its attribute is refused", () => {
   for (const nonce of ["", "a\"b", "a b", "a>", "=="]) {
     assertThrows(() => dashboardPage(nonce), TypeError, "nonce must be of letters");
