@@ -1,3 +1,5 @@
+/// <reference lib="dom" />
+
 import { assert, assertEquals } from "@std/assert";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";

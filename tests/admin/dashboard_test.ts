@@ -1,3 +1,5 @@
+/// <reference lib="dom" />
+
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { signIn, testVisit } from "../support/dashboard_browser.ts";
 import { quietScene, scene, troubledScene } from "../support/dashboard_scenes.ts";

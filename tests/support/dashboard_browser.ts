@@ -20,6 +20,10 @@ const program = PROGRAMS.find((path) => existsSync(path));
 export interface VisitOptions {
   /** The pools by name. @default {a quiet one named default} */
   readonly scenes?: { readonly [pool: string]: Scene };
+  /** Another router than the stub, below a path such as `/admin/`. */
+  readonly router?: { readonly fetch: (request: Request) => Response | Promise<Response> };
+  /** Where the page is. @default {"/"} */
+  readonly path?: string;
   /** The width of the window, in pixels. @default {1_280} */
   readonly width?: number;
   /** What the system prefers. @default {"light"} */
@@ -54,7 +58,7 @@ export function testVisit(
     const listening = new Promise<AddressInfo>((resolve) => {
       onListening = resolve;
     });
-    const { fetch } = router;
+    const { fetch } = options.router ?? router;
     const server = serve({ fetch, hostname: "127.0.0.1", port: 0 }, (at) => onListening(at));
     try {
       const origin = `http://127.0.0.1:${(await listening).port}`;
@@ -84,7 +88,7 @@ export function testVisit(
         const { origin: asked, protocol } = new URL(request.url());
         if (protocol !== "data:" && asked !== origin) strange.push(`It asks ${request.url()}`);
       });
-      await page.goto(`${origin}/`);
+      await page.goto(`${origin}${options.path ?? "/"}`);
       if (token !== null) await signIn(page, token);
       await body({ page, router, origin });
       assertEquals(strange, []);
@@ -101,5 +105,5 @@ export async function signIn(page: Page, token: string): Promise<void> {
   await page.fill("#token", token);
   await page.click("#gate-go");
   await page.locator("#live-text", { hasText: "Live" }).waitFor();
-  await page.locator(".grid [role=rowheader]").first().waitFor();
+  await page.locator("#subline:not(:empty)").waitFor();
 }
