@@ -294,7 +294,7 @@ function factsOfLine(line, model, isHost) {
   const { resolution } = stats;
   if (!resolution) return facts;
   const ends = isNumber(resolution.expiresAt) ? (resolution.stale ? ", out of date for " + fmtSpan(model.at - resolution.expiresAt) : ", for another " + fmtSpan(resolution.expiresAt - model.at)) : "";
-  facts.push(["Addresses from", String(resolution.source) + ends, true]);
+  facts.push(["Told by", String(resolution.source) + ends, true]);
   if (resolution.error) facts.push(["Last query failed", String(resolution.error), true]);
   return facts;
 }
