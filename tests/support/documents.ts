@@ -59,7 +59,7 @@ export function brokenLinks(path: string, text: string): string[] {
   return linksOf(text).filter((link) => {
     const url = new URL(link, new URL(path, root));
     const file = url.pathname.slice(root.pathname.length);
-    if (!url.href.startsWith(root.href) || !isThere(file)) return true;
+    if (!url.href.startsWith(root.href) || (file !== path && !isThere(file))) return true;
     const anchor = decodeURIComponent(url.hash.slice(1));
     if (anchor === "") return false;
     const target = file === path ? text : file.endsWith(".md") ? readDocument(file) : "";
@@ -80,4 +80,28 @@ export function tableOf(text: string, head: string): string[][] {
 function cells(line: string): string[] {
   // A bar within a cell is escaped.
   return line.split(/(?<!\\)\|/).slice(1, -1).map((cell) => cell.trim().replaceAll("\\|", "|"));
+}
+
+/** The files and folders that a document names, as code and by their paths from the root. */
+export function pathsOf(text: string): string[] {
+  const folders = "adapters|bench|docs|examples|links|src|tests|tools";
+  const path = new RegExp(`^(?:(?:${folders})/[\\w./-]*|[\\w-]+\\.(?:ts|md|json))$`);
+  return [...proseOf(text).matchAll(/`([^`\n]+)`/g)].map(([, code = ""]) => code)
+    .filter((code) => path.test(code));
+}
+
+/** The members of an interface with their defaults, where their comments tell them. */
+export function optionsOf(text: string, name: string): Map<string, string | undefined> {
+  const body = new RegExp(`^export interface ${name}\\b[^{]*\\{\\n([\\s\\S]*?)^\\}`, "m")
+    .exec(text)?.[1] ?? "";
+  const options = new Map<string, string | undefined>();
+  let fallback: string | undefined;
+  for (const line of body.split("\n")) {
+    fallback = /@default \{(.*)\}/.exec(line)?.[1] ?? fallback;
+    const member = /^ {2}readonly (\w+)\??:/.exec(line)?.[1];
+    if (member === undefined) continue;
+    options.set(member, fallback);
+    fallback = undefined;
+  }
+  return options;
 }
