@@ -34,8 +34,14 @@ const files = ["src", "adapters"].flatMap((folder) =>
 const examples = ["mod.ts", ...files.sort(), ...documents()]
   .flatMap((file) => examplesOf(file, read(file)));
 
-/** Where the package and its stand-ins stand. */
-const resolve = (specifier: string): string | undefined => targets.get(specifier);
+const { peerDependencies = {} }: {
+  readonly peerDependencies?: { readonly [name: string]: string };
+} = JSON.parse(read("package.json"));
+
+/** Where the package and its stand-ins stand, and what some of its entry points need. */
+const resolve = (specifier: string): string | undefined =>
+  targets.get(specifier)
+    ?? (specifier in peerDependencies ? import.meta.resolve(specifier) : undefined);
 
 /** What an example shows that is not there yet, if anything. */
 function missing({ needs }: Example): string | undefined {

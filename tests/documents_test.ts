@@ -23,6 +23,7 @@ const coming = new Set([
   "src/metrics/",
   "leaseWarningMs",
   "traceLeases",
+  "./otel",
 ]);
 
 const isDue = (name: string): boolean => !coming.has(name);
@@ -161,6 +162,16 @@ test("the events, errors and standings that documents tell of are those that the
   assertEquals(
     tableOf(health, "balancer").map(([name = ""]) => unquoted(name)).sort(),
     [...balancers, "a function"].sort(),
+  );
+});
+
+test("the entry points that are told of are those that there are", () => {
+  const { exports }: { readonly exports: object } = JSON.parse(readDocument("deno.json"));
+  const told = tableOf(readDocument("docs/getting-started.md"), "import")
+    .map(([name = ""]) => unquoted(name).replace("hotconn", "."));
+  assertEquals(
+    told.filter((entry) => entry in exports || isDue(entry)).sort(),
+    Object.keys(exports).sort(),
   );
 });
 
