@@ -24,6 +24,14 @@ const coming = new Set([
   "leaseWarningMs",
   "traceLeases",
   "./otel",
+  "leaseHeld",
+  "lockHeld",
+  "starving",
+  "dialStorm",
+  "flapping",
+  "panic",
+  "resolverFailing",
+  "allDenied",
 ]);
 
 const isDue = (name: string): boolean => !coming.has(name);
@@ -147,7 +155,19 @@ test("an option and its default are read from an interface", () => {
   ]);
 });
 
-test("the events, errors and standings that documents tell of are those that there are", () => {
+test("the TLS options and the events that documents tell of are those that there are", () => {
+  const tls = tableOf(readDocument("docs/tls-and-pins.md"), "option").flatMap(namesIn);
+  const options = optionsOf(readDocument("src/core/dialer.ts"), "TlsOptions");
+  assertEquals(tls.sort(), [...options.keys()].sort());
+  const told = tableOf(readDocument("docs/operating.md"), "event").flatMap(namesIn);
+  const events = optionsOf(readDocument("src/pool/events.ts"), "PoolEvents");
+  assertEquals(
+    told.filter((event) => events.has(event) || isDue(event)).sort(),
+    [...events.keys()].sort(),
+  );
+});
+
+test("the errors, standings and balancers that documents tell of are those that there are", () => {
   const health = readDocument("docs/failover-and-health.md");
   const standings = [...readDocument("src/map/endpoint.ts").matchAll(/^ \* - `(\w+)`/gm)]
     .map(([, standing]) => standing);
@@ -216,6 +236,11 @@ test(
     assertEquals(asked.filter((name) => !text.includes(`\n${name}{`)), []);
   },
 );
+
+/** The names in a row's first cell, of which there may be several. */
+function namesIn([cell = ""]: readonly string[]): string[] {
+  return unquoted(cell).split(", ");
+}
 
 function unquoted(cell: string): string {
   return cell.replaceAll("`", "");
