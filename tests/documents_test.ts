@@ -218,6 +218,21 @@ test("ARCHITECTURE.md and the README name every folder at the top", () => {
   }
 });
 
+test("the ratios that documents tell are those that were measured", () => {
+  const results = readDocument("bench/RESULTS.md");
+  const measured = tableOf(results, "goal").map(([, byCpu = ""]) => byCpu).sort();
+  assert(measured.length > 5);
+  for (const path of ["README.md", "docs/performance.md"]) {
+    const told = tableOf(readDocument(path), "against").flatMap(([, ...ratios]) => ratios);
+    assertEquals(told.filter((ratio) => ratio !== "").sort(), measured, path);
+  }
+  const ofLongBodies = /bodies of 1 MiB the ratios are (.*)/.exec(readDocument("README.md"))?.[1];
+  assertEquals(
+    ofLongBodies?.match(/\d\.\d+/g),
+    tableOf(results, "runtime").slice(0, 3).map(([, , ratio]) => ratio),
+  );
+});
+
 const openMetrics = (main as { openMetrics?: (pool: unknown, options: object) => string })
   .openMetrics;
 
