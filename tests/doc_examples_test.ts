@@ -2,7 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { readdirSync, readFileSync } from "node:fs";
 import test from "node:test";
 import { detectRuntime } from "../adapters/detect.ts";
-import { type Example, examplesOf, runCode, withResolved } from "./support/doc_examples.ts";
+import { examplesOf, runCode, withResolved } from "./support/doc_examples.ts";
 import { documents } from "./support/documents.ts";
 
 const root = new URL("../", import.meta.url);
@@ -43,21 +43,10 @@ const resolve = (specifier: string): string | undefined =>
   targets.get(specifier)
     ?? (specifier in peerDependencies ? import.meta.resolve(specifier) : undefined);
 
-/** What an example shows that is not there yet, if anything. */
-function missing({ needs }: Example): string | undefined {
-  const main = read("mod.ts");
-  return needs.find((name) =>
-    name.startsWith("./") ? !(name in exports) : !new RegExp(`\\b${name}\\b`).test(main)
-  );
-}
-
 for (const example of examples) {
   // An example of a runtime's own dialer is for that runtime.
   const only = /^adapters\/(deno|bun)\.ts/.exec(example.place)?.[1];
-  const lacks = missing(example);
-  const skip = lacks !== undefined
-    ? `It needs ${lacks}, which the package does not have yet`
-    : only !== undefined && only !== detectRuntime() && `It is for ${only} only`;
+  const skip = only !== undefined && only !== detectRuntime() && `It is for ${only} only`;
   test(`the example at ${example.place} runs`, { skip }, async () => {
     await runCode(withResolved(example.code, resolve));
   });
@@ -75,16 +64,11 @@ test("an example is taken out of its comment, and a failing one fails", async ()
     " * ```ts no-run",
     " * nothing",
     " * ```",
-    " *",
-    " * ```ts ignore needs later ./entry",
-    " * later();",
-    " * ```",
     " */",
   ].join("\n");
   const found = examplesOf("a.ts", text);
   assertEquals(found, [
-    { place: "a.ts:2", code: "const a = 1;\n\nthrow new Error(`not ${a}`);\n", needs: [] },
-    { place: "a.ts:12", code: "later();\n", needs: ["later", "./entry"] },
+    { place: "a.ts:2", code: "const a = 1;\n\nthrow new Error(`not ${a}`);\n" },
   ]);
   await assertRejects(() => runCode(found[0]!.code), Error, "not 1");
 });

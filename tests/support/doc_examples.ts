@@ -14,28 +14,19 @@ export interface Example {
   /** Such as `adapters/memory.ts:5`. */
   readonly place: string;
   readonly code: string;
-  /** What the package must have for it to run: an entry point, or what the main one exports. */
-  readonly needs: readonly string[];
 }
 
 /**
  * Finds the examples of a file that may be run: those fenced as `ts` and nothing else. What needs
- * another machine is fenced as `ts no-run`, which checks its types, or `ts ignore`. One that is
- * written ahead of what it shows is fenced as `ts ignore needs openMetrics`, or `needs ./hono`.
+ * another machine is fenced as `ts no-run`, which checks its types, or `ts ignore`.
  */
 export function examplesOf(file: string, text: string): Example[] {
   const examples: Example[] = [];
-  const blocks = text.matchAll(
-    /^( \* | {3}\* |)```ts(?: ignore needs ([^\n]+))?\n([\s\S]*?)^\1```$/gm,
-  );
-  for (const { 1: margin = "", 2: needs = "", 3: body = "", index } of blocks) {
+  const blocks = text.matchAll(/^( \* | {3}\* |)```ts\n([\s\S]*?)^\1```$/gm);
+  for (const { 0: block, 1: margin = "", 2: body = "", index } of blocks) {
     const line = text.slice(0, index).split("\n").length;
     const lines = body.split("\n").map((text) => text.slice(margin.length));
-    examples.push({
-      place: `${file}:${line}`,
-      code: lines.join("\n"),
-      needs: needs.split(" ").filter((name) => name !== ""),
-    });
+    if (block !== "") examples.push({ place: `${file}:${line}`, code: lines.join("\n") });
   }
   return examples;
 }
