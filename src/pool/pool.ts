@@ -8,7 +8,7 @@ import { type Address, type Host, parseHost } from "../core/address.ts";
 import { checkNames, checkNumber, describe } from "../core/check.ts";
 import type { Clock, Timer } from "../core/clock.ts";
 import type { TlsOptions } from "../core/dialer.ts";
-import { AcquireTimeoutError, ClosedError, WaiterLimitError } from "../core/errors.ts";
+import { ClosedError } from "../core/errors.ts";
 import { Events, type ListenOptions } from "../core/events.ts";
 import { RwLock } from "../core/lock.ts";
 import { Wait } from "../core/wait.ts";
@@ -24,20 +24,19 @@ import { ConnectionManager, type EvictReason } from "../map/manager.ts";
 import { type AddressChoice, AddressFilter, StickyFilter } from "./address_filter.ts";
 import { Diagnosis } from "./diagnosis.ts";
 import type { PoolEvents } from "./events.ts";
-import { unavailable } from "./explanations.ts";
 import { PoolFigures, type PoolHistograms } from "./figures.ts";
 import type { Finding } from "./findings.ts";
 import type { CheckAnswer, HttpCheck } from "./health_check.ts";
 import type { CheckedHostOptions } from "./host_options.ts";
 import { HostQueues } from "./host_queues.ts";
-import { Lease } from "./lease.ts";
+import type { Lease } from "./lease.ts";
+import { LeaseDesk } from "./lease_desk.ts";
 import { Membership } from "./membership.ts";
 import { type PoolOptions, type ResolvedPoolOptions, resolvePoolOptions } from "./options.ts";
 import { Prober } from "./prober.ts";
 import type { HostQueue } from "./queue.ts";
 import { DialScheduler } from "./scheduler.ts";
 import { endpointTotals, type PoolDebugInfo, type PoolStats } from "./stats.ts";
-import { Waiter } from "./waiter.ts";
 import { type WarmResult, WarmUp } from "./warm_up.ts";
 
 /** How a caller wants a connection. */
@@ -102,6 +101,7 @@ export class ConnectionPool implements AsyncDisposable {
   readonly #health: AddressHealth;
   readonly #admission: Admission;
   readonly #membership: Membership;
+  readonly #desk: LeaseDesk;
   readonly #scheduler: DialScheduler;
   readonly #prober: Prober;
   readonly #diagnosis: Diagnosis;
@@ -109,11 +109,6 @@ export class ConnectionPool implements AsyncDisposable {
   readonly #gate: RwLock;
   readonly #queues: HostQueues;
   readonly #evicted: { [Reason in EvictReason]?: number } = {};
-  #waiting = 0;
-  #acquired = 0;
-  #reused = 0;
-  #released = 0;
-  #timedOut = 0;
   #maintenance: Timer | undefined;
   #closing: Promise<void> | undefined;
 
@@ -158,7 +153,7 @@ export class ConnectionPool implements AsyncDisposable {
       options: this.#options,
       manager: this.manager,
       directory: this.#directory,
-      takeBack: (queue, lease, reuse, error) => this.#release(queue, lease, reuse, error),
+      takeBack: (queue, lease, reuse, error) => this.#desk.release(queue, lease, reuse, error),
     });
     this.#health = new AddressHealth(this.#clock, this.#options, {
       onEject: ({ address, lane }, reason, forMs) => {
@@ -179,6 +174,15 @@ export class ConnectionPool implements AsyncDisposable {
       health: this.#health,
       admission: this.#admission,
     });
+    this.#desk = new LeaseDesk({
+      options: this.#options,
+      manager: this.manager,
+      health: this.#health,
+      events: this.#events,
+      figures: this.figures,
+      scheduler: () => this.#scheduler,
+      noteTrace: (connection, trace) => this.#diagnosis.noteTrace(connection, trace),
+    });
     this.#scheduler = new DialScheduler({
       options: this.#options,
       manager: this.manager,
@@ -186,13 +190,13 @@ export class ConnectionPool implements AsyncDisposable {
       health: this.#health,
       events: this.#events,
       gate: this.#gate,
-      serve: (queue, desperate) => this.#serve(queue, desperate),
+      serve: (queue, desperate) => this.#desk.serve(queue, desperate),
       prepare: (connection) => this.prepare(connection),
       admission: this.#admission,
       membership: this.#membership,
       figures: this.figures,
       onDial: ({ host }) => this.#diagnosis.noteDial(host.text),
-      refuse: (queue, waiter, reason) => this.#refuse(queue, waiter, reason),
+      refuse: (queue, waiter, reason) => this.#desk.refuse(queue, waiter, reason),
       giveWay: (queue) => this.#prober.giveWay(queue),
     });
     this.#prober = new Prober({
@@ -217,7 +221,7 @@ export class ConnectionPool implements AsyncDisposable {
       gate: this.#gate,
       queues: this.#queues,
       dialing: () => this.#scheduler.dialing,
-      leases: () => this.#acquired,
+      leases: () => this.#desk.acquired,
     });
     // A dialer that could not be loaded is each dial's error, not the program's.
     for (const dialer of [this.#options.dialer, this.#options.connectDialer]) {
@@ -249,9 +253,9 @@ export class ConnectionPool implements AsyncDisposable {
     try {
       const queue = this.#queueFor(host, options);
       const trace = queue.traced ? new Error("Acquired here") : undefined;
-      if (options === undefined) return this.#acquire(queue, undefined, {}, trace);
+      if (options === undefined) return this.#desk.acquire(queue, undefined, {}, trace);
       options.signal?.throwIfAborted();
-      return this.#acquire(queue, this.#filter(queue, options), options, trace);
+      return this.#desk.acquire(queue, this.#filter(queue, options), options, trace);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -272,7 +276,7 @@ export class ConnectionPool implements AsyncDisposable {
     const filter = options && this.#filter(queue, options);
     const connection = this.manager.takeFrom(queue.lane, filter);
     const trace = queue.traced ? new Error("Acquired here") : undefined;
-    return connection && this.#lease(queue, connection, 0, trace);
+    return connection && this.#desk.lease(queue, connection, 0, trace);
   }
 
   /** Waits until every host that has a `minIdle` has as many connections. */
@@ -481,7 +485,7 @@ export class ConnectionPool implements AsyncDisposable {
   stats(): PoolStats {
     const now = this.#clock.now();
     const { figures } = this;
-    figures.settle(this.#acquired);
+    figures.settle(this.#desk.acquired);
     return {
       at: now,
       since: figures.since,
@@ -489,12 +493,12 @@ export class ConnectionPool implements AsyncDisposable {
       idle: this.manager.idleCount,
       ending: this.manager.endingCount,
       dialing: this.#scheduler.dialing,
-      waiting: this.#waiting,
-      acquired: this.#acquired,
-      reused: this.#reused,
-      reuseRate: this.#acquired > 0 ? this.#reused / this.#acquired : null,
-      released: this.#released,
-      timedOut: this.#timedOut,
+      waiting: this.#desk.waiting,
+      acquired: this.#desk.acquired,
+      reused: this.#desk.reused,
+      reuseRate: this.#desk.acquired > 0 ? this.#desk.reused / this.#desk.acquired : null,
+      released: this.#desk.released,
+      timedOut: this.#desk.timedOut,
       dials: this.#scheduler.dialCount,
       dialErrors: this.#scheduler.dialErrorCount,
       opened: figures.opened,
@@ -548,7 +552,7 @@ export class ConnectionPool implements AsyncDisposable {
   /** How long things took, to be asked for other percentiles than `stats()` tells. */
   histograms(): PoolHistograms {
     const { dial, firstByte, queue, tls, total } = this.figures;
-    this.figures.settle(this.#acquired);
+    this.figures.settle(this.#desk.acquired);
     return { queue, dial, tls, firstByte, total };
   }
 
@@ -609,184 +613,6 @@ export class ConnectionPool implements AsyncDisposable {
     }
     if (ip !== undefined) throw new TypeError("Only one of ip and sticky can choose the machine");
     return new StickyFilter(queue, sticky, exclude);
-  }
-
-  #acquire(
-    queue: HostQueue,
-    filter: AddressFilter | undefined,
-    options: AcquireOptions,
-    trace: Error | undefined,
-  ): Promise<Lease> {
-    const connection = this.manager.takeFrom(queue.lane, filter);
-    if (connection) return Promise.resolve(this.#lease(queue, connection, 0, trace));
-    return this.#wait(queue, filter, options, trace);
-  }
-
-  #wait(
-    queue: HostQueue,
-    filter: AddressFilter | undefined,
-    { signal, timeoutMs = this.#options.acquireTimeoutMs }: AcquireOptions,
-    trace: Error | undefined,
-  ): Promise<Lease> {
-    const host = queue.host.text;
-    const { maxWaiters } = this.#options;
-    checkNumber("timeoutMs", timeoutMs, { min: 0 });
-    if (this.#waiting >= maxWaiters) throw new WaiterLimitError(host, maxWaiters);
-    const waiter = new Waiter(
-      this.#clock,
-      { signal, timeoutMs, filter, trace },
-      (waiter) => this.#leave(queue, waiter),
-      (waiter) => this.#timeout(queue, waiter),
-    );
-    if (queue.waiters.size === 0) queue.lastReturnAt = waiter.since;
-    queue.waiters.pushBack(waiter.node);
-    this.#waiting++;
-    if (this.#events.wants("waiting")) {
-      this.#events.emit("waiting", { host, waiters: queue.waiters.size });
-    }
-    this.#scheduler.wake(queue);
-    return waiter.promise;
-  }
-
-  /** Takes a waiter out of its queue, if it stands there still. */
-  #leave(queue: HostQueue, waiter: Waiter): void {
-    if (queue.waiters.remove(waiter.node)) this.#waiting--;
-  }
-
-  #refuse(queue: HostQueue, waiter: Waiter, reason: unknown): void {
-    this.#leave(queue, waiter);
-    waiter.reject(reason);
-  }
-
-  #timeout(queue: HostQueue, waiter: Waiter): Error {
-    this.#timedOut++;
-    const waitedMs = Math.round(this.#clock.now() - waiter.since);
-    const failures = this.#scheduler.allFailed(queue, waiter, waitedMs);
-    if (failures) return unavailable(queue, failures);
-    const { accountant } = this.manager;
-    const host = queue.host.text;
-    const situation = `${accountant.ofHost(host)} connections open or being dialled, `
-      + `${queue.waiters.size} more callers waiting; limits: `
-      + `${accountant.limitOf(host)} a host, ${accountant.limits.maxConnections} in all`;
-    const cause = [...waiter.failures.values()].at(-1);
-    return new AcquireTimeoutError(
-      host,
-      waitedMs,
-      situation,
-      cause === undefined ? undefined : { cause },
-    );
-  }
-
-  /** Gives what is ready to those who wait, first come first served. */
-  #serve(queue: HostQueue, desperate = false): void {
-    if (queue.waiters.size === 0) return;
-    for (const waiter of queue.waiters) {
-      const { filter } = waiter;
-      const choice = desperate
-        ? { accepts: filter?.accepts, only: filter?.only, desperate }
-        : filter;
-      let connection: Connection | undefined;
-      try {
-        connection = this.manager.takeFrom(queue.lane, choice);
-      } catch (error) {
-        // The user's balancer threw: that is for who asked, not for whoever gave a connection back.
-        this.#refuse(queue, waiter, error);
-        continue;
-      }
-      if (connection) this.#tryDeliver(queue, waiter, connection);
-      else if (!filter) return;
-    }
-  }
-
-  /** The one place that decides between delivered and cancelled. */
-  #tryDeliver(queue: HostQueue, waiter: Waiter, connection: Connection): void {
-    const now = this.#clock.now();
-    const waitedMs = now - waiter.since;
-    this.#leave(queue, waiter);
-    this.figures.queue.record(waitedMs);
-    const lease = this.#lease(queue, connection, waitedMs, waiter.trace);
-    if (!waiter.resolve(lease)) lease.release();
-  }
-
-  #lease(
-    queue: HostQueue,
-    connection: Connection,
-    waitedMs: number,
-    trace: Error | undefined,
-  ): Lease {
-    if (trace) this.#diagnosis.noteTrace(connection, trace);
-    const lease = new Lease(connection, connection.lastUsedAt, waitedMs, queue.takeBack);
-    this.#acquired++;
-    if (lease.reused) this.#reused++;
-    if (--queue.leasesUntilSpread <= 0) this.#scheduler.spread(queue);
-    if (this.#events.wants("lease")) {
-      const { address, host, id: connectionId } = connection;
-      const { reused } = lease;
-      this.#events.emit("lease", { host, address, connectionId, waitedMs, reused });
-    }
-    return lease;
-  }
-
-  #release(queue: HostQueue, lease: Lease, reuse: boolean, error: unknown): void {
-    const { connection, startedAt } = lease;
-    this.#released++;
-    const kept = this.manager.give(connection, reuse);
-    const heldMs = connection.lastUsedAt - startedAt;
-    if (this.#events.wants("release")) {
-      const { address, host, id: connectionId } = connection;
-      this.#events.emit("release", { host, address, connectionId, heldMs, kept });
-    }
-    queue.noteReturn(connection.lastUsedAt, heldMs);
-    this.#judge(lease, heldMs, error);
-    if (!kept) return;
-    if (queue.warmTarget > 0 && connection.serverIdleMs < Infinity) {
-      this.#scheduler.watchEnd(queue, connection);
-    }
-    const starved = this.#scheduler.firstStarved;
-    if (starved) this.#shareRoom(queue, connection, starved);
-    if (queue.waiters.size > 0) this.#serve(queue);
-    if (this.manager.idleCount > this.#options.maxIdleConnections) {
-      const coldest = this.manager.coldestIdle();
-      if (coldest) this.manager.removeConnection(coldest, "surplus");
-    }
-  }
-
-  /** Notes what a lease that has ended tells of its machine. */
-  #judge(
-    { connection, failure, latencyMs, startedAt }: Lease,
-    heldMs: number,
-    error: unknown,
-  ): void {
-    const { endpoint } = connection;
-    if (!endpoint) return;
-    if (failure === null) {
-      endpoint.onTrial = false;
-    } else if (failure !== undefined || error !== undefined) {
-      const { kind, error: cause } = failure ?? { kind: "lease", error };
-      this.#health.failed(endpoint, kind, cause);
-    } else {
-      endpoint.answeredAt = connection.lastUsedAt;
-      endpoint.noteAnswer(latencyMs ?? heldMs, connection.lastUsedAt);
-      if (endpoint.failing) this.#health.succeeded(endpoint, startedAt);
-    }
-  }
-
-  /**
-   * Lets a connection go for those who wait for room on another host, where they came first and
-   * have fewer connections. Without it a busy host would keep its connections for ever.
-   */
-  #shareRoom(queue: HostQueue, connection: Connection, starved: HostQueue): void {
-    const first = starved.waiters.front?.value;
-    if (!first || starved === queue) return;
-    const { accountant } = this.manager;
-    const own = queue.waiters.front?.value;
-    if (!own) {
-      // It is idle now, and the scheduler takes what it needs of the coldest idle ones.
-      this.#scheduler.roomCame();
-      return;
-    }
-    const poorer = accountant.ofHost(starved.host.text) < accountant.ofHost(queue.host.text);
-    if (first.since < own.since && poorer) this.manager.removeConnection(connection, "room");
   }
 
   #onEvict(connection: Connection, reason: EvictReason, error: Error | undefined): void {
@@ -857,7 +683,7 @@ export class ConnectionPool implements AsyncDisposable {
     const reason = new ClosedError("pool");
     this.#maintenance?.cancel();
     for (const queue of this.#queues) {
-      for (const waiter of queue.waiters) this.#refuse(queue, waiter, reason);
+      for (const waiter of queue.waiters) this.#desk.refuse(queue, waiter, reason);
       for (const warmUp of queue.warmUps) warmUp.fail(reason);
       queue.warmUps.clear();
     }
