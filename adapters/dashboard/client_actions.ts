@@ -130,10 +130,12 @@ function ask({ name, preset, pool, post, onDone }) {
     event.preventDefault();
     const values = new FormData(form);
     if (name === "close" && values.get("confirm") !== pool) return fail("That is not the name of the pool");
+    const body = bodyOf(name, preset, values);
+    if (name === "limits" && Object.keys(body).length === 0) return fail("Fill in at least one of them");
     show(error, false);
     go.disabled = true;
     try {
-      const result = await post(name, bodyOf(name, preset, values));
+      const result = await post(name, body);
       if (asking) dialog.close();
       toast(outcomeOf(action, result));
       onDone();

@@ -10,6 +10,10 @@ export const CLIENT_MAIN: string = String.raw`
 const PAINT_MS = 250;
 /** After how long without figures they are asked for, in milliseconds. */
 const STALE_MS = 5000;
+/** How long the diagnosis is put off, so that many events ask for it once, in milliseconds. */
+const DIAGNOSE_MS = 1000;
+/** What the diagnosis may see otherwise after. */
+const TELLING = new Set([...FOUND, "addresses", "eject", "readmit", "block", "unblock"]);
 const THEMES = ["", "light", "dark"];
 
 /** @param {string} id */
@@ -83,6 +87,7 @@ class Session {
     this.history = new Trail();
     this.closed = false;
     this.statsSeen = 0;
+    this.diagnosisDue = false;
     this.paintDue = false;
     this.paintedAt = 0;
     this.statsChanged = false;
@@ -228,6 +233,7 @@ class Session {
       return;
     }
     if (event.name === "closed") this.closed = true;
+    if (TELLING.has(event.name)) this.diagnoseSoon();
     this.events.add(event);
     this.paintSoon(false);
   }
@@ -261,6 +267,15 @@ class Session {
     } catch {
       // The figures tell enough without it.
     }
+  }
+
+  diagnoseSoon() {
+    if (this.diagnosisDue) return;
+    this.diagnosisDue = true;
+    setTimeout(() => {
+      this.diagnosisDue = false;
+      if (!this.ended.signal.aborted) this.diagnose();
+    }, DIAGNOSE_MS);
   }
 
   onTick() {

@@ -150,7 +150,9 @@ function problemsOf(stats, hosts, addresses) {
     } else if (cells.length === 0 && resolution.error) {
       problems.push({ severity: "critical", host: key, text: key + " is not resolved" });
     } else if (figures.panic) {
-      problems.push({ severity: "critical", host: key, text: "Fewer than half of " + key + "\u2019s addresses are good" });
+      // As the diagnosis has it: callers fail where none is good.
+      const severity = cells.some(({ state }) => state === "good" || state === "starting") ? "warning" : "critical";
+      problems.push({ severity, host: key, text: "Fewer than half of " + key + "\u2019s addresses are good" });
     } else if (resolution.stale) {
       problems.push({ severity: "warning", host: key, text: "Addresses of " + key + " are out of date" });
     }

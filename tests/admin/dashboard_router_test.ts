@@ -28,7 +28,6 @@ testVisit(
       await pool.warm("b.test", { connections: 3 });
       await page.getByRole("gridcell", { name: "a.test at 192.0.2.1: good" }).waitFor();
       await page.getByRole("gridcell", { name: "b.test at 192.0.2.1: good" }).waitFor();
-      await page.screenshot({ path: "/tmp/dash_shots/real.png" });
       await page.getByRole("gridcell", { name: "a.test at 192.0.2.1" }).click();
       await page.locator("#conns tr").first().waitFor();
       assertMatch(await page.locator("#conns-count").innerText(), /of 2$/);
