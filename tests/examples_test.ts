@@ -2,6 +2,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import process from "node:process";
@@ -234,6 +235,15 @@ async function startGateway(upstream: string, setting: Setting): Promise<Gateway
   };
 }
 
+/** Asks for a path as it stands: not every runtime's fetch leaves its slashes alone. */
+async function askRaw(url: string, path: string): Promise<string> {
+  const socket = connect(Number(new URL(url).port), "127.0.0.1");
+  socket.write(`GET ${path} HTTP/1.1\r\nhost: gateway.test\r\nconnection: close\r\n\r\n`);
+  let answer = "";
+  for await (const bytes of socket) answer += bytes;
+  return answer;
+}
+
 test("the gateway hands requests and answers on, without what is for one hop", async () => {
   await using origin = await scripted({
     "/base/things?x=1": [
@@ -256,7 +266,7 @@ test("the gateway hands requests and answers on, without what is for one hop", a
   });
   assertEquals([made.status, await made.text()], [201, "made"]);
   assertEquals([made.headers.get("x-a"), made.headers.get("x-hop")], ["1", null]);
-  assertEquals(await (await fetch(`${gateway.url}//elsewhere.test/`)).text(), "still here");
+  assertStringIncludes(await askRaw(gateway.url, "//elsewhere.test/"), "still here");
   assertEquals((await fetch(`${gateway.url}/none`)).status, 204);
   assertEquals((await (await fetch(`${gateway.url}/big`)).arrayBuffer()).byteLength, 1_000_000);
   const health = await (await fetch(`${gateway.url}/gateway/health`)).json();
