@@ -224,7 +224,8 @@ function checkUrl(text: string): void {
     hold(!host?.isLiteral, "A machine where the URL has a name", text, target.host);
     return;
   }
-  hold(host?.isLiteral === true, "A name where the URL has a machine", text, target.host);
+  if (!host) return;
+  hold(host.isLiteral, "A name where the URL has a machine", text, target.host);
   hold(bitsOf(host.name) === bitsOf(ip), "Another machine", text, target.host);
   checkPrivate(text, host.name);
 }

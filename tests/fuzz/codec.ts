@@ -194,14 +194,14 @@ function kindOf({ body, complete, head, interim, keepAlive, refused, surplus, tr
   return [
     refused?.reason ?? "",
     size(refused?.offset ?? 0),
-    head?.status ?? 0,
-    head?.fields.length ?? 0,
-    interim.length,
+    Math.floor((head?.status ?? 0) / 100),
+    Math.min(4, head?.fields.length ?? 0),
+    Math.min(3, interim.length),
     size(body.length),
-    trailers?.length ?? "",
+    Math.min(2, trailers?.length ?? 0),
     complete,
     keepAlive,
-    size(surplus),
+    surplus > 0,
   ].join();
 }
 
