@@ -3,6 +3,7 @@ import process from "node:process";
 import test from "node:test";
 import { detectRuntime } from "../adapters/detect.ts";
 import { parseOptions, UsageError } from "../examples/demo/options.ts";
+import { startChild } from "./support/child_program.ts";
 import { run } from "./support/programs.ts";
 
 const runtime = detectRuntime();
@@ -16,8 +17,12 @@ const runDemo = (...words: string[]) =>
   run(process.execPath, [...command, "examples/demo/main.ts", ...words], { timeoutMs: 30_000 });
 
 test("the demo reads its arguments", () => {
-  assertEquals(parseOptions([]), { seconds: 15, json: false });
-  assertEquals(parseOptions(["--seconds", "2.5", "--json"]), { seconds: 2.5, json: true });
+  assertEquals(parseOptions([]), { seconds: 15, json: false, admin: false });
+  assertEquals(parseOptions(["--seconds", "2.5", "--json", "--admin"]), {
+    seconds: 2.5,
+    json: true,
+    admin: true,
+  });
   assertEquals(parseOptions(["--help"]), undefined);
   const { url } = parseOptions(["--url", "https://example.com/a"])!;
   assertEquals(url?.href, "https://example.com/a");
@@ -50,4 +55,28 @@ test("the demo loses no request when a machine stops, and leaves no socket open"
   const { failures, handshakes, openSockets, requests, ...rest } = JSON.parse(stdout);
   assertEquals([failures, openSockets, rest.runtime], [0, 0, runtime]);
   assert(requests > 0 && handshakes > 0, stdout);
+});
+
+test("the demo with --admin shows its pool to who has the token, and ends all the same", async () => {
+  await using child = startChild("examples/demo/main.ts", ["--seconds", "3", "--json", "--admin"]);
+  const said = await child.errorLine();
+  const [, url = "", token = ""] = /^The pool is shown at (\S+) to who has the token (\S+)$/
+    .exec(said) ?? [];
+  const page = await fetch(url);
+  assertStringIncludes(await page.text(), "<html");
+  const refused = await fetch(`${url}api/pools`);
+  assertEquals(refused.status, 401);
+  await refused.text();
+  const headers = { authorization: `Bearer ${token}` };
+  const events = await fetch(`${url}api/pools/default/events?lastEventId=0`, { headers });
+  const [pools, stream] = await Promise.all([
+    fetch(`${url}api/pools`, { headers }).then((response) => response.json()),
+    events.text(),
+  ]);
+  assertEquals(pools.rights, ["read", "act"]);
+  assertStringIncludes(stream, "event: ready");
+  assertStringIncludes(stream, "event: closed");
+  const { failures, openSockets, requests } = JSON.parse(await child.line());
+  assertEquals([failures, openSockets], [0, 0]);
+  assert(requests > 0);
 });

@@ -6,6 +6,7 @@
 
 import process from "node:process";
 import { createPool, type HttpPool, staticResolver } from "../../mod.ts";
+import { type AdminServer, serveAdmin } from "./admin.ts";
 import { drive, type LoadPlan } from "./load.ts";
 import type { DemoOptions } from "./options.ts";
 import { Observer } from "./snapshot.ts";
@@ -43,6 +44,7 @@ export async function runDemo(
   signal: AbortSignal,
 ): Promise<Outcome> {
   const { json, seconds, url } = options;
+  let admin: AdminServer | undefined;
   const pool = stage
     ? createPool({
       resolver: staticResolver(stage.hosts),
@@ -50,6 +52,11 @@ export async function runDemo(
     })
     : createPool({ tls: { alpn: ["http/1.1"] } });
   try {
+    if (options.admin) {
+      admin = await serveAdmin(pool);
+      // Beside the summary, which may be for a program to read.
+      console.error(`The pool is shown at ${admin.url} to who has the token ${admin.token}`);
+    }
     const tally = new Tally();
     const plan = url ? gentlePlan(url) : steadyPlan(stage!);
     await Promise.all(plan.hosts.map((host) => pool.warm(host, { connections: WARM, signal })));
@@ -75,6 +82,7 @@ export async function runDemo(
     return { tally, repeated, ...seen };
   } finally {
     await pool.close({ graceMs: 0 });
+    await admin?.close();
   }
 }
 

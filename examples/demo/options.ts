@@ -12,6 +12,8 @@ export interface DemoOptions {
   readonly seconds: number;
   /** Whether it prints its summary only, as one line of JSON. */
   readonly json: boolean;
+  /** Whether the admin router is served beside it. */
+  readonly admin: boolean;
   /** The real host to hold it against, instead of its own origins. */
   readonly url?: URL;
 }
@@ -27,6 +29,7 @@ export const help =
 
   --seconds N      how long it runs, 2 to 3600 (15)
   --url https://…  asks this host, gently, instead of origins of its own
+  --admin          serves a page that shows the pool, and says where, and with which token
   --json           prints the summary only, as one line of JSON
   --help           prints this
 
@@ -39,16 +42,18 @@ when its arguments make no sense.`;
  * @throws {UsageError} An argument makes no sense
  */
 export function parseOptions(words: readonly string[]): DemoOptions | undefined {
-  const { help: wantsHelp, json = false, seconds, url } = split(words);
+  const { admin = false, help: wantsHelp, json = false, seconds, url } = split(words);
   if (wantsHelp) return undefined;
   return {
     seconds: seconds === undefined ? 15 : parseSeconds(seconds),
     json,
+    admin,
     ...url !== undefined && { url: parseUrl(url) },
   };
 }
 
 function split(words: readonly string[]): {
+  readonly admin?: boolean | undefined;
   readonly help?: boolean | undefined;
   readonly json?: boolean | undefined;
   readonly seconds?: string | undefined;
@@ -58,6 +63,7 @@ function split(words: readonly string[]): {
     const { values } = parseArgs({
       args: [...words],
       options: {
+        admin: { type: "boolean" },
         help: { type: "boolean" },
         json: { type: "boolean" },
         seconds: { type: "string" },

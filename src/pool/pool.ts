@@ -23,13 +23,15 @@ import type { Endpoint } from "../map/endpoint.ts";
 import { ConnectionManager, type EvictReason } from "../map/manager.ts";
 import { type AddressChoice, AddressFilter, StickyFilter } from "./address_filter.ts";
 import type { PoolEvents } from "./events.ts";
+import { unavailable } from "./explanations.ts";
 import type { CheckAnswer, HttpCheck } from "./health_check.ts";
 import type { CheckedHostOptions } from "./host_options.ts";
 import { Lease } from "./lease.ts";
+import { Membership } from "./membership.ts";
 import { type PoolOptions, type ResolvedPoolOptions, resolvePoolOptions } from "./options.ts";
 import { Prober } from "./prober.ts";
 import { HostQueue } from "./queue.ts";
-import { DialScheduler, unavailable } from "./scheduler.ts";
+import { DialScheduler } from "./scheduler.ts";
 import { hostStats, type PoolStats } from "./stats.ts";
 import { PLAIN, type TlsProfile, TlsProfiles } from "./tls_profiles.ts";
 import { Waiter } from "./waiter.ts";
@@ -93,6 +95,7 @@ export class ConnectionPool implements AsyncDisposable {
   readonly #directory: HostDirectory;
   readonly #health: AddressHealth;
   readonly #admission: Admission;
+  readonly #membership: Membership;
   readonly #profiles: TlsProfiles;
   readonly #scheduler: DialScheduler;
   readonly #prober: Prober;
@@ -159,6 +162,13 @@ export class ConnectionPool implements AsyncDisposable {
       onChange: () => this.#onAdmission(),
       onUnblock: (ip) => this.#events.emit("unblock", { ip }),
     });
+    this.#membership = new Membership({
+      options: this.#options,
+      manager: this.manager,
+      directory: this.#directory,
+      health: this.#health,
+      admission: this.#admission,
+    });
     this.#scheduler = new DialScheduler({
       options: this.#options,
       manager: this.manager,
@@ -169,6 +179,7 @@ export class ConnectionPool implements AsyncDisposable {
       serve: (queue, desperate) => this.#serve(queue, desperate),
       prepare: (connection) => this.prepare(connection),
       admission: this.#admission,
+      membership: this.#membership,
       refuse: (queue, waiter, reason) => this.#refuse(queue, waiter, reason),
       giveWay: (queue) => this.#prober.giveWay(queue),
     });
@@ -733,8 +744,7 @@ export class ConnectionPool implements AsyncDisposable {
   /** Uses what may be used from now on, and nothing else. */
   #onAdmission(): void {
     if (this.#closing) return;
-    this.#scheduler.retell(this.#queues.values());
-    this.#scheduler.giveUpDenied();
+    this.#scheduler.admissionChanged(this.#queues.values());
     this.#prober.look();
     for (const connection of [...this.manager.connections()]) {
       const { endpoint } = connection;
@@ -751,7 +761,7 @@ export class ConnectionPool implements AsyncDisposable {
       this.manager.cleanupExpiredConnections();
       this.#health.forgetOld();
       for (const [key, queue] of this.#queues) {
-        this.#forgetGone(queue);
+        this.#membership.forgetGone(queue);
         if (queue.warmTarget > 0) this.#scheduler.wake(queue);
         else if (this.#isUnused(queue) && !this.#prober.needs(queue)) {
           this.#queues.delete(key);
@@ -764,17 +774,6 @@ export class ConnectionPool implements AsyncDisposable {
       }
       this.#maintain();
     }, this.#options.cleanupIntervalMs);
-  }
-
-  /** Forgets the addresses that a host has no more, and nobody uses: else they would heap up. */
-  #forgetGone({ lane }: HostQueue): void {
-    const now = this.#clock.now();
-    for (const endpoint of lane.endpoints.values()) {
-      const { connections, dialing, dueAt, member } = endpoint;
-      if (member || connections.size > 0 || dialing > 0 || dueAt > now) continue;
-      this.#health.leave(endpoint);
-      lane.forget(endpoint);
-    }
   }
 
   #isUnused({ dials, lane, waiters }: HostQueue): boolean {

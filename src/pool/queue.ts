@@ -29,6 +29,9 @@ export interface Dial {
   unwanted: boolean;
 }
 
+/** How many leases of a host it takes before one more of its addresses gets a connection. */
+const SPREAD_LEASES = 10;
+
 /** How much each new figure weighs in a moving average. */
 const WEIGHT = 0.2;
 
@@ -63,7 +66,7 @@ export class HostQueue {
   /** When a connection last came back from a lease, or the first waiter came after that. */
   lastReturnAt = 0;
   /** How many leases more may begin before it is looked at whether all addresses have connections. */
-  leasesUntilSpread = 10;
+  leasesUntilSpread: number = SPREAD_LEASES;
   #chooser: StickyChooser | undefined;
   #chooserVersion = -1;
   #holdMs: number | undefined;
@@ -90,6 +93,17 @@ export class HostQueue {
       this.#chooserVersion = this.lane.version;
     }
     return this.#chooser;
+  }
+
+  /** Lets so many leases go by before its addresses are looked at again that it costs little. */
+  putOffSpread(): void {
+    const { memberCount } = this.lane;
+    this.leasesUntilSpread = Math.max(SPREAD_LEASES, Math.ceil(memberCount / SPREAD_LEASES));
+  }
+
+  /** Has its addresses looked at soon, for they have changed. */
+  hurrySpread(): void {
+    this.leasesUntilSpread = Math.min(this.leasesUntilSpread, SPREAD_LEASES);
   }
 
   /** Notes that a lease ended, and how long it was held, in milliseconds. */

@@ -6,12 +6,7 @@
 
 import type { Address } from "../core/address.ts";
 import type { Clock, Timer } from "../core/clock.ts";
-import {
-  AccessDeniedError,
-  DialError,
-  HostUnavailableError,
-  UnsupportedOptionError,
-} from "../core/errors.ts";
+import { AccessDeniedError, DialError, UnsupportedOptionError } from "../core/errors.ts";
 import type { Events } from "../core/events.ts";
 import type { RwLock } from "../core/lock.ts";
 import type { Admission } from "../hosts/admission.ts";
@@ -19,14 +14,15 @@ import type { HostDirectory } from "../hosts/directory.ts";
 import type { AddressHealth } from "../hosts/health.ts";
 import { Connection } from "../map/connection.ts";
 import type { Endpoint } from "../map/endpoint.ts";
-import type { Lane } from "../map/lane.ts";
 import type { ConnectionManager } from "../map/manager.ts";
 import { chooseDial, type DialChoice } from "./dial_choice.ts";
 import { dialTarget } from "./dial_target.ts";
 import type { PoolEvents } from "./events.ts";
-import { weightOf } from "./host_options.ts";
+import { noneAdmitted, silent, unavailable } from "./explanations.ts";
+import type { Membership } from "./membership.ts";
 import type { ResolvedPoolOptions } from "./options.ts";
 import type { Dial, HostQueue } from "./queue.ts";
+import { nextToSpread } from "./spread.ts";
 import { PLAIN } from "./tls_profiles.ts";
 import type { Waiter } from "./waiter.ts";
 import { countFresh, dialToWarm, freshUntil } from "./warm_plan.ts";
@@ -44,6 +40,8 @@ export interface SchedulerParts {
   readonly serve: (queue: HostQueue, desperate?: boolean) => void;
   /** Says which addresses may be used. */
   readonly admission: Admission;
+  /** Knows which endpoints are a host's. */
+  readonly membership: Membership;
   /** Gets a fresh connection ready for its first lease. */
   readonly prepare: (connection: Connection) => void;
   /** Ends a caller's wait with a reason. */
@@ -54,9 +52,6 @@ export interface SchedulerParts {
 
 /** The shortest and the longest pause before a queue is looked at again, in milliseconds. */
 const RECHECK_MS = { min: 5, max: 1_000 };
-
-/** How many leases of a host it takes before one more of its addresses gets a connection. */
-const SPREAD_LEASES = 10;
 
 /**
  * Dials on behalf of queues. A queue that something has happened to is woken, and looked at on the
@@ -120,7 +115,7 @@ export class DialScheduler {
   }
 
   /** Gives up the dials under way to what may not be used any more. */
-  giveUpDenied(): void {
+  #giveUpDenied(): void {
     const { admission } = this.#parts;
     for (const { endpoint: { address }, queue, stop } of this.#dials) {
       const rule = admission.deniedBy(address);
@@ -130,29 +125,19 @@ export class DialScheduler {
   }
 
   /**
-   * Dials an address of a host in use that has no connection, or fewer than its share while all of
-   * them are in use: load can only be spread over connections that there are, and an address that
-   * failed is tried again without any caller waiting for it. Called once in so many leases, so that
-   * it costs little.
+   * Dials an address of a host in use that lacks a connection: load can only be spread over
+   * connections that there are, and an address that failed is tried again without any caller waiting
+   * for it. Called once in so many leases, so that it costs little.
    */
   spread(queue: HostQueue): void {
     const { lane } = queue;
-    queue.leasesUntilSpread = Math.max(SPREAD_LEASES, Math.ceil(lane.memberCount / SPREAD_LEASES));
+    queue.putOffSpread();
     if (this.#closed || !this.#mayDial(queue)) return;
-    const now = this.#clock.now();
-    const fairCount = fairCounts(lane, now);
-    let next: Endpoint | undefined;
-    for (const endpoint of lane.endpoints.values()) {
-      const { connections, dialing, dueAt, lastChoice, member, ready, standing, trialAt } =
-        endpoint;
-      if (!member || dialing > 0 || trialAt > now) continue;
-      const isShort = standing === "good" && !ready && connections.size < fairCount(endpoint);
-      if (connections.size > 0 && !isShort) continue;
-      // What is due for a trial goes first, then what was chosen longest ago.
-      const isBefore = !next || (dueAt > 0 && next.dueAt === 0)
-        || (dueAt > 0 === next.dueAt > 0 && lastChoice < next.lastChoice);
-      if (isBefore && this.#hasRoom(queue, endpoint)) next = endpoint;
-    }
+    const next = nextToSpread(
+      lane,
+      this.#clock.now(),
+      (endpoint) => this.#hasRoom(queue, endpoint),
+    );
     if (next) void this.#dial(queue, next);
   }
 
@@ -213,9 +198,9 @@ export class DialScheduler {
   }
 
   #look(queue: HostQueue): void {
-    const { directory, serve } = this.#parts;
-    const known = directory.known(queue.host);
-    if (known) this.#tell(queue, known);
+    const { membership, serve } = this.#parts;
+    const { gone, known } = membership.update(queue);
+    this.#letGo(gone);
     serve(queue);
     this.#starved.delete(queue);
     // A host that is let go may have warm-ups still, whose callers must hear of it.
@@ -233,56 +218,26 @@ export class DialScheduler {
     this.#recheckAt(queue, this.#clock.now() + pauseMs);
   }
 
-  /** Tells a queue's lane which addresses its host has now, the resolver having given others. */
+  /** Follows what the resolver says of a queue's host now. */
   addressesChanged(queue: HostQueue): void {
-    const known = this.#parts.directory.known(queue.host);
-    this.#tell(queue, known ?? []);
-    // The last good answer has grown too old: nothing is known any more.
-    if (!known) queue.toldAddresses = undefined;
+    const { membership } = this.#parts;
+    const { gone, known } = membership.update(queue);
+    this.#letGo(known ? gone : membership.forgetAll(queue));
     this.wake(queue);
   }
 
-  /** Tells every queue's lane again which of its host's addresses it may use. */
-  retell(queues: Iterable<HostQueue>): void {
+  /** Follows what may be used from now on. */
+  admissionChanged(queues: Iterable<HostQueue>): void {
     for (const queue of queues) {
-      const known = queue.toldAddresses;
-      if (!known) continue;
-      queue.toldAddresses = [];
-      this.#tell(queue, known);
+      this.#letGo(this.#parts.membership.readmit(queue));
       this.wake(queue);
     }
+    this.#giveUpDenied();
   }
 
-  /** Tells a queue's lane which addresses the host has, where they are others than before. */
-  #tell(queue: HostQueue, known: readonly Address[]): void {
-    const told = queue.toldAddresses;
-    // An address literal has one address, for ever.
-    if (known === told || (queue.host.isLiteral && told && told.length > 0)) return;
-    const { admission, health, manager, options } = this.#parts;
-    const { lane } = queue;
-    const configured = options.hosts.get(queue.host.text);
-    const isFirst = told === undefined;
-    queue.toldAddresses = known;
-    const admitted = new Set<string>();
-    for (const address of known) {
-      if (admission.deniedBy(address) !== undefined) continue;
-      admitted.add(address.text);
-      const endpoint = lane.endpoint(address);
-      if (endpoint.member) continue;
-      if (!isFirst) endpoint.startSlowly(this.#clock.now(), options.slowStartMs);
-      if (configured) endpoint.weight = weightOf(configured, address);
-      lane.setMember(endpoint, true);
-      if (endpoint.standing === "gone") lane.setStanding(endpoint, "good");
-      health.enter(endpoint);
-    }
-    for (const endpoint of [...lane.endpoints.values()]) {
-      if (!endpoint.member || admitted.has(endpoint.address.text)) continue;
-      lane.setMember(endpoint, false);
-      lane.setStanding(endpoint, "gone");
-      for (const connection of [...endpoint.connections]) manager.drain(connection, "gone");
-      this.disown((dial) => dial.endpoint === endpoint);
-    }
-    queue.leasesUntilSpread = Math.min(queue.leasesUntilSpread, SPREAD_LEASES);
+  /** Lets the connections of dials to endpoints that have gone go as soon as they come. */
+  #letGo(gone: readonly Endpoint[]): void {
+    if (gone.length > 0) this.disown(({ endpoint }) => gone.includes(endpoint));
   }
 
   #lookUp(queue: HostQueue): void {
@@ -380,15 +335,7 @@ export class DialScheduler {
   /** Ends the wait of a caller for whom there is no address, none of these being admitted. */
   #refuseNone(queue: HostQueue, waiter: Waiter, addresses: readonly Address[]): void {
     const { admission, refuse } = this.#parts;
-    const { text } = queue.host;
-    const denied = addresses.map((address) => ({
-      address: address.text,
-      rule: admission.deniedBy(address) ?? "",
-    }));
-    const error = denied.length > 0
-      ? new AccessDeniedError(text, denied)
-      : new HostUnavailableError(text, []);
-    refuse(queue, waiter, error);
+    refuse(queue, waiter, noneAdmitted(queue, addresses, admission));
   }
 
   #hasRoom({ host }: HostQueue, { address }: Endpoint): boolean {
@@ -635,17 +582,6 @@ export class DialScheduler {
   }
 }
 
-/** How many of a host's connections each of its good endpoints would have by its weight. */
-function fairCounts(lane: Lane, now: number): (endpoint: Endpoint) => number {
-  let connectionCount = 0;
-  let weights = 0;
-  for (const { connections, weight } of lane.good) {
-    connectionCount += connections.size;
-    weights += weight;
-  }
-  return (endpoint) => connectionCount * endpoint.weight * endpoint.share(now) / weights;
-}
-
 function waitsSince({ waiters }: HostQueue): number {
   return waiters.front?.value.since ?? Number.MAX_VALUE;
 }
@@ -657,28 +593,6 @@ function nextDue(endpoints: Iterable<Endpoint>, now: number): number {
   return next;
 }
 
-/** Says of each address how it failed, and when it is tried again. */
-export function unavailable(
-  { host, lane }: HostQueue,
-  failures: ReadonlyMap<string, unknown>,
-): HostUnavailableError {
-  return new HostUnavailableError(
-    host.text,
-    Array.from(failures, ([address, error]) => ({
-      address,
-      error,
-      retryAt: lane.endpoints.get(address)?.dueAt || null,
-    })),
-  );
-}
-
 function timedOut({ endpoint, queue }: Dial, { connectTimeoutMs }: ResolvedPoolOptions): DialError {
   return silent(queue, endpoint.address.text, connectTimeoutMs, " (connectTimeoutMs)");
-}
-
-function silent({ host }: HostQueue, address: string, ms: number, why = ""): DialError {
-  return new DialError(
-    { host: host.text, address, phase: "tcp", failure: "timeout" },
-    `no connection within ${ms} ms${why}`,
-  );
 }

@@ -118,7 +118,8 @@ export interface StatsParts {
 
 /** The figures of every host that has connections, or is asked for. */
 export function hostStats(parts: StatsParts): { [host: string]: HostStats } {
-  const hosts: { [host: string]: Counts } = {};
+  // Without a prototype: `constructor` and `__proto__` are names of hosts as good as others.
+  const hosts: { [host: string]: Counts } = Object.create(null);
   for (const queue of parts.queues) {
     const { dials, host, lane, toldAddresses = [], waiters, warmTarget } = queue;
     const counts = hosts[host.text] ??= emptyHost();
@@ -137,7 +138,7 @@ export function hostStats(parts: StatsParts): { [host: string]: HostStats } {
     }
   }
   for (const connection of parts.manager.connections()) countConnection(hosts, connection);
-  return hosts;
+  return { ...hosts };
 }
 
 /** Adds an endpoint's figures: an address has one for each TLS profile of its host. */

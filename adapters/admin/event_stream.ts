@@ -1,0 +1,155 @@
+/**
+ * A pool's events as a stream of server-sent events (the HTML standard, section 9.2).
+ *
+ * @module
+ */
+
+import type { Clock, Timer } from "../../src/core/clock.ts";
+import type { EventLog, Follower } from "./event_log.ts";
+
+/** How long a stream is silent at the most, in milliseconds: proxies give up on what is silent. */
+const HEARTBEAT_MS = 15_000;
+
+/** How much may wait for a client that reads slowly, in characters. */
+const MAX_PENDING = 1_048_576;
+
+/** After how many milliseconds a client that lost its stream is to come back. */
+const RETRY_MS = 2_000;
+
+/** How a stream is opened. */
+export interface EventStreamOptions {
+  readonly log: EventLog;
+  readonly clock: Clock;
+  /** The types of events to send. */
+  readonly types: ReadonlySet<string>;
+  /** The last event that the client has had; undefined where it wants none of the past. */
+  readonly after: number | undefined;
+}
+
+/**
+ * Opens a stream. It ends with its client, whose server cancels it then; with its pool; or when the
+ * client reads too slowly.
+ */
+export function eventStream(options: EventStreamOptions): ReadableStream<Uint8Array> {
+  const stream = new EventStream(options);
+  return new ReadableStream<Uint8Array>({
+    start: (controller) => stream.start(controller),
+    pull: () => stream.pull(),
+    cancel: () => stream.stop(),
+    // What waits, waits here, where it is counted.
+  }, { highWaterMark: 0 });
+}
+
+class EventStream implements Follower {
+  readonly types: ReadonlySet<string>;
+  readonly #options: EventStreamOptions;
+  readonly #encoder = new TextEncoder();
+  #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
+  #leave: () => void = () => {};
+  #heartbeat: Timer | undefined;
+  #pending: string[] = [];
+  /** How much waits, what was kept for the client from before not counted. */
+  #pendingLength = 0;
+  /** The latest figures, where they have not been sent: none but the latest is of use. */
+  #stats = "";
+  /** Called when there is something to send, where the client waits for it. */
+  #wake: (() => void) | undefined;
+  #ending = false;
+  #stopped = false;
+
+  constructor(options: EventStreamOptions) {
+    this.#options = options;
+    this.types = options.types;
+  }
+
+  readonly onEvent = (message: string): void => {
+    if (this.#ending) return;
+    this.#pendingLength += message.length;
+    if (this.#pendingLength <= MAX_PENDING) return this.#push(message);
+    // What was kept for it stays in the log: it may come back for that.
+    this.#drop(": This client reads too slowly, and is let go\n\n");
+    this.#end();
+  };
+
+  readonly onStats = (message: string): void => {
+    if (this.#ending) return;
+    this.#stats = message;
+    this.#wake?.();
+  };
+
+  readonly onEnd = (): void => this.#end();
+
+  start(controller: ReadableStreamDefaultController<Uint8Array>): void {
+    const { after, log } = this.#options;
+    this.#controller = controller;
+    this.#push(`retry: ${RETRY_MS}\n\n`);
+    if (after !== undefined) {
+      const { complete, messages } = log.since(after, this.types);
+      if (!complete) this.#push(": Events before these are no longer kept\n\n");
+      for (const message of messages) this.#push(message);
+    }
+    this.#beatLater();
+    this.#leave = log.follow(this);
+    // It was over before it began.
+    if (this.#ending) this.#leave();
+  }
+
+  /** Sends what waits, or the first that comes. */
+  async pull(): Promise<void> {
+    if (!this.#hasMore() && !this.#ending) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+      this.#wake = undefined;
+    }
+    if (this.#stopped) return;
+    if (this.#hasMore()) {
+      const text = this.#pending.join("") + this.#stats;
+      this.#drop();
+      this.#controller?.enqueue(this.#encoder.encode(text));
+    }
+    if (this.#ending) {
+      this.#stopped = true;
+      this.#controller?.close();
+    }
+  }
+
+  /** The client has gone. */
+  stop(): void {
+    this.#stopped = true;
+    this.#drop();
+    this.#end();
+  }
+
+  #hasMore(): boolean {
+    return this.#pending.length > 0 || this.#stats !== "";
+  }
+
+  #push(message: string): void {
+    this.#pending.push(message);
+    this.#wake?.();
+  }
+
+  /** Forgets what waits, for one last word where there is one. */
+  #drop(last?: string): void {
+    this.#pending = last === undefined ? [] : [last];
+    this.#pendingLength = 0;
+    this.#stats = "";
+  }
+
+  #beatLater(): void {
+    this.#heartbeat = this.#options.clock.setTimer(() => {
+      if (!this.#hasMore()) this.#push(":\n\n");
+      this.#beatLater();
+    }, HEARTBEAT_MS);
+  }
+
+  /** Sends what waits, and nothing more. */
+  #end(): void {
+    if (this.#ending) return;
+    this.#ending = true;
+    this.#heartbeat?.cancel();
+    this.#leave();
+    this.#wake?.();
+  }
+}

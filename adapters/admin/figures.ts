@@ -1,0 +1,64 @@
+/**
+ * The figures of a pool, turned as the admin router shows them.
+ *
+ * @module
+ */
+
+import { parseAddress } from "../../src/core/address.ts";
+import { type Block, withItsPort } from "../../src/hosts/block_list.ts";
+import type { Connection } from "../../src/map/connection.ts";
+import type { ConnectionManager } from "../../src/map/manager.ts";
+import type { ConnectionPool } from "../../src/pool/pool.ts";
+import type { AddressStats, PoolStats } from "../../src/pool/stats.ts";
+
+/** One machine, with the hosts that have it. */
+export interface MachineStats {
+  /** The address, in canonical text. */
+  readonly address: string;
+  readonly ip: string;
+  readonly port: number;
+  /** The connections of all hosts. */
+  readonly connections: number;
+  readonly hosts: readonly ({ readonly host: string } & AddressStats)[];
+  /** What blocks it now; null where nothing does. */
+  readonly block: Block | null;
+}
+
+/** The figures by address: the other way round than by host. */
+export function byAddress({ blocks, hosts }: PoolStats): MachineStats[] {
+  const machines = new Map<string, ({ readonly host: string } & AddressStats)[]>();
+  for (const [host, { addresses }] of Object.entries(hosts)) {
+    for (const [address, stats] of Object.entries(addresses)) {
+      let there = machines.get(address);
+      if (!there) machines.set(address, there = []);
+      there.push({ host, ...stats });
+    }
+  }
+  const blocked = new Map(blocks.map((block) => [block.ip, block]));
+  return Array.from(machines, ([address, hosts]) => {
+    const { ip, port } = parseAddress(address);
+    const block = blocked.get(ip) ?? blocked.get(withItsPort(address, ip)) ?? null;
+    const connections = hosts.reduce((sum, { connections }) => sum + connections, 0);
+    return { address, ip, port, connections, hosts, block };
+  });
+}
+
+/** A connection by its number. */
+export function connectionById(pool: ConnectionPool, id: number): Connection | undefined {
+  const manager: ConnectionManager & NumberedConnections = pool.manager;
+  if (manager.getConnectionById) return manager.getConnectionById(id);
+  for (const connection of pool.manager.connections()) {
+    if (connection.id === id) return connection;
+  }
+  return undefined;
+}
+
+interface NumberedConnections {
+  getConnectionById?(id: number): Connection | undefined;
+}
+
+/** Whether a host has an address that does well. */
+export function isAvailable({ hosts }: PoolStats, host: string): boolean {
+  const stats = Object.hasOwn(hosts, host) ? hosts[host] : undefined;
+  return Object.values(stats?.addresses ?? {}).some(({ standing }) => standing === "good");
+}

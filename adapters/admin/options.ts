@@ -1,0 +1,191 @@
+/**
+ * What the admin router can be told.
+ *
+ * @module
+ */
+
+import { parseHost } from "../../src/core/address.ts";
+import { checkNames, checkNumber, describe } from "../../src/core/check.ts";
+import { type Clock, systemClock } from "../../src/core/clock.ts";
+import type { ConnectionPool } from "../../src/pool/pool.ts";
+import {
+  type AdminMiddleware,
+  type AdminTokens,
+  type Gate,
+  middlewareGate,
+  openGate,
+  tokenGate,
+} from "./access.ts";
+
+/** What somebody did, or tried to do, with a pool. */
+export interface AuditEntry {
+  /** When, in milliseconds since 1970, by the clock on the wall. */
+  readonly at: number;
+  /** Who: the name of the token, or what the middleware said. */
+  readonly who: string;
+  /** The pool's name. */
+  readonly pool: string;
+  /** The action, such as `drain`. */
+  readonly action: string;
+  /** What it was about: a host, an address, a connection's number; empty where it was the pool. */
+  readonly target: string;
+  /**
+   * What came of it: it is done, goes on, was not theirs to do, made no sense or could not be, or
+   * failed for a reason of the pool's own.
+   */
+  readonly outcome: "done" | "begun" | "denied" | "refused" | "failed";
+  /** Why it was not done; null where it was. */
+  readonly message: string | null;
+}
+
+/** Options of `adminRouter()`. */
+export interface AdminOptions {
+  /**
+   * Who may look and act: tokens, or a middleware that calls `grantAccess()` for whom it knows.
+   * Nothing is served without it, unless `insecure` says so.
+   */
+  readonly auth?: AdminTokens | AdminMiddleware;
+  /**
+   * Lets everybody look and act who can reach the router: for one that something else guards.
+   *
+   * @default {false}
+   */
+  readonly insecure?: boolean;
+  /**
+   * The hosts that `/healthz` holds the pool to, where there is one pool; of each pool by its name,
+   * where there are several. One that the pool has no addresses of counts as unavailable: keep them
+   * warm.
+   */
+  readonly requiredHosts?: readonly string[] | {
+    readonly [pool: string]: readonly string[];
+  };
+  /** Hears of each action, and of each attempt that was denied. It must not throw. */
+  readonly audit?: (entry: AuditEntry) => void;
+  /**
+   * How many events of a pool are kept for those who come back to its stream.
+   *
+   * @default {1_000}
+   */
+  readonly eventHistory?: number;
+  /** Ends all event streams, and the listening to the pools, when it aborts. */
+  readonly signal?: AbortSignal;
+  /** Where time comes from. */
+  readonly clock?: Clock;
+}
+
+/** Pools by their names. */
+export interface NamedPools {
+  /** The pool of this name: letters, digits and `_.-`, 64 at the most. */
+  readonly [name: string]: ConnectionPool;
+}
+
+/** The options, checked. */
+export interface CheckedOptions {
+  readonly gate: Gate;
+  /** Whether tokens are what lets in. */
+  readonly hasTokens: boolean;
+  readonly requiredHosts: ReadonlyMap<string, readonly string[]>;
+  readonly audit: ((entry: AuditEntry) => void) | undefined;
+  readonly eventHistory: number;
+  readonly signal: AbortSignal | undefined;
+  readonly clock: Clock;
+}
+
+const KNOWN = ["auth", "insecure", "requiredHosts", "audit", "eventHistory", "signal", "clock"];
+
+/**
+ * Reads the pools by their names. A pool alone is named `default`.
+ *
+ * @throws {TypeError} There is none, one is no pool, or a name does not fit into a path
+ */
+export function readPools(pools: ConnectionPool | NamedPools): Map<string, ConnectionPool> {
+  if (isPool(pools)) return new Map([["default", pools]]);
+  if (typeof pools !== "object" || pools === null) {
+    throw new TypeError(`pools must be a pool, or pools by name, got ${describe(pools)}`);
+  }
+  const named = new Map(Object.entries(pools));
+  if (named.size === 0) throw new TypeError("pools must hold a pool or more, got none");
+  for (const [name, pool] of named) {
+    if (!/^\w[\w.-]{0,63}$/.test(name)) {
+      throw new TypeError(
+        `The pool's name ${
+          JSON.stringify(name)
+        } must be of letters, digits and _.-, 64 at the most`,
+      );
+    }
+    if (!isPool(pool)) throw new TypeError(`The pool "${name}" must be one, got ${describe(pool)}`);
+  }
+  return named;
+}
+
+function isPool(value: unknown): value is ConnectionPool {
+  return typeof value === "object" && value !== null && "manager" in value
+    && "stats" in value && typeof value.stats === "function";
+}
+
+/**
+ * Checks the options.
+ *
+ * @throws {TypeError | RangeError} Names the option, and what would be valid
+ */
+export function readOptions(
+  options: AdminOptions,
+  pools: ReadonlyMap<string, ConnectionPool>,
+): CheckedOptions {
+  checkNames("adminRouter()", options, KNOWN);
+  const { audit, auth, clock = systemClock, eventHistory = 1_000, insecure, signal } = options;
+  if (audit !== undefined && typeof audit !== "function") {
+    throw new TypeError(`audit must be a function, got ${describe(audit)}`);
+  }
+  return {
+    gate: readGate(auth, insecure),
+    hasTokens: typeof auth === "object",
+    requiredHosts: readRequired(options.requiredHosts, pools),
+    audit,
+    eventHistory: checkNumber("eventHistory", eventHistory, { min: 1, max: 100_000, whole: true }),
+    signal,
+    clock,
+  };
+}
+
+function readGate(auth: AdminOptions["auth"], insecure: unknown): Gate {
+  if (insecure !== undefined && typeof insecure !== "boolean") {
+    throw new TypeError(`insecure must be true or false, got ${describe(insecure)}`);
+  }
+  if (auth === undefined) {
+    if (insecure) return openGate;
+    throw new TypeError(
+      "adminRouter() needs auth: tokens or a middleware; insecure: true lets everybody in",
+    );
+  }
+  if (insecure) throw new TypeError("Only one of auth and insecure can say who is let in");
+  if (typeof auth === "function") return middlewareGate(auth);
+  if (typeof auth === "object" && auth !== null) return tokenGate(auth);
+  throw new TypeError(`auth must be tokens or a middleware, got ${describe(auth)}`);
+}
+
+function readRequired(
+  given: AdminOptions["requiredHosts"],
+  pools: ReadonlyMap<string, ConnectionPool>,
+): Map<string, readonly string[]> {
+  if (given === undefined) return new Map();
+  if (typeof given !== "object" || given === null) {
+    throw new TypeError(`requiredHosts must be a list of hosts, got ${describe(given)}`);
+  }
+  const [only = ""] = pools.keys();
+  if (Array.isArray(given) && pools.size > 1) {
+    throw new TypeError("requiredHosts must name the pool of each list, where there are several");
+  }
+  const byPool = Array.isArray(given) ? [[only, given]] as const : Object.entries(given);
+  return new Map(byPool.map(([name, hosts]) => {
+    if (!pools.has(name)) {
+      throw new TypeError(
+        `requiredHosts names the pool ${JSON.stringify(name)}, which is not there`,
+      );
+    }
+    if (!Array.isArray(hosts)) {
+      throw new TypeError(`requiredHosts must be a list of hosts, got ${describe(hosts)}`);
+    }
+    return [name, hosts.map((host) => parseHost(host).text)];
+  }));
+}

@@ -1,0 +1,135 @@
+/**
+ * What JSON Schema the admin router needs: to describe its answers, and to describe and check what
+ * it is told.
+ *
+ * @module
+ */
+
+import { Refusal } from "./refusal.ts";
+
+/** A schema, by JSON Schema 2020-12, as OpenAPI 3.1 has it. */
+export interface Schema {
+  readonly [keyword: string]: unknown;
+}
+
+/** What a text or a number in a request's body must be. */
+export type Field =
+  | {
+    readonly type: "string";
+    readonly description: string;
+    readonly minLength: number;
+    readonly maxLength: number;
+  }
+  | {
+    readonly type: "integer";
+    readonly description: string;
+    readonly minimum: number;
+    readonly maximum: number;
+  };
+
+/** What a request's body must be: an object of these fields, and of no other. */
+export interface BodySchema {
+  readonly type: "object";
+  readonly properties: { readonly [name: string]: Field };
+  readonly required: readonly string[];
+  readonly additionalProperties: false;
+  /** How many of the fields there must be at the least. */
+  readonly minProperties?: number;
+}
+
+/** A request's body, checked. */
+export interface Body {
+  readonly [name: string]: string | number;
+}
+
+/** The largest body of a request, in bytes. */
+const MAX_BODY_BYTES = 16_384;
+
+/**
+ * Reads a request's body.
+ *
+ * @throws {Refusal} It is not JSON, too long, or not as the schema says
+ */
+export async function readBody(request: Request, schema: BodySchema): Promise<Body> {
+  const type = request.headers.get("content-type") ?? "";
+  const coding = request.headers.get("content-encoding") ?? "identity";
+  // No form and no script of another site can send this without being asked first.
+  if (!/^application\/json[ \t]*(?:;[ \t]*charset="?utf-8"?)?$/i.test(type)) {
+    throw new Refusal(415, "The body must be sent as Content-Type: application/json");
+  }
+  if (coding.toLowerCase() !== "identity") {
+    throw new Refusal(415, "The body must be sent without a Content-Encoding");
+  }
+  return checkBody(parse(await readText(request)), schema);
+}
+
+async function readText(request: Request): Promise<string> {
+  const tooLarge = () => new Refusal(413, `The body must be of at most ${MAX_BODY_BYTES} bytes`);
+  if (Number(request.headers.get("content-length") ?? 0) > MAX_BODY_BYTES) throw tooLarge();
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  let text = "";
+  let length = 0;
+  const reader = request.body?.getReader();
+  try {
+    for (;;) {
+      const { done, value } = await reader?.read() ?? { done: true, value: undefined };
+      if (done || !value) break;
+      length += value.length;
+      if (length > MAX_BODY_BYTES) {
+        reader?.cancel().catch(() => {});
+        throw tooLarge();
+      }
+      text += decoder.decode(value, { stream: true });
+    }
+    return text + decoder.decode();
+  } catch (error) {
+    throw error instanceof Refusal ? error : new Refusal(400, "The body must be text in UTF-8");
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Refusal(400, "The body must be JSON");
+  }
+}
+
+function checkBody(value: unknown, schema: BodySchema): Body {
+  const names = Object.keys(schema.properties);
+  const takes = names.length === 0 ? "it takes no field" : `it takes ${names.join(", ")}`;
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new Refusal(400, `The body must be an object: ${takes}`);
+  }
+  // By own names only: `__proto__` in JSON is one, and unknown.
+  const given = Object.entries(value);
+  for (const [name] of given) {
+    if (!names.includes(name)) {
+      throw new Refusal(400, `Unknown field ${JSON.stringify(name.slice(0, 64))}: ${takes}`);
+    }
+  }
+  for (const name of schema.required) {
+    if (!Object.hasOwn(value, name)) throw new Refusal(400, `The field "${name}" is missing`);
+  }
+  if (given.length < (schema.minProperties ?? 0)) {
+    throw new Refusal(400, `The body must have one field or more: ${takes}`);
+  }
+  return Object.fromEntries(
+    given.map(([name, value]) => [name, checkField(name, value, schema.properties[name]!)]),
+  );
+}
+
+function checkField(name: string, value: unknown, field: Field): string | number {
+  if (field.type === "string") {
+    const { maxLength, minLength } = field;
+    if (typeof value === "string" && value.length >= minLength && value.length <= maxLength) {
+      return value;
+    }
+    throw new Refusal(400, `"${name}" must be a text of ${minLength} to ${maxLength} characters`);
+  }
+  const { maximum, minimum } = field;
+  if (
+    typeof value === "number" && Number.isInteger(value) && value >= minimum && value <= maximum
+  ) return value;
+  throw new Refusal(400, `"${name}" must be a whole number from ${minimum} to ${maximum}`);
+}

@@ -1,0 +1,191 @@
+/**
+ * The schemas of what the admin router answers, by JSON Schema 2020-12.
+ *
+ * @module
+ */
+
+import type { Schema } from "./schema.ts";
+
+/** A schema of the document, by its name. */
+export function ref(name: string): Schema {
+  return { $ref: `#/components/schemas/${name}` };
+}
+
+/** An object of these properties, and of others that may come; all but some must be there. */
+export function object(
+  properties: { readonly [name: string]: Schema },
+  optional: readonly string[] = [],
+): Schema {
+  const required = Object.keys(properties).filter((name) => !optional.includes(name));
+  return { type: "object", properties, required };
+}
+
+/** A list. */
+export function list(items: Schema): Schema {
+  return { type: "array", items };
+}
+
+/** An object of values by their names. */
+export function map(additionalProperties: Schema): Schema {
+  return { type: "object", additionalProperties };
+}
+
+/** A value, or null. */
+export function nullable(schema: Schema): Schema {
+  return { anyOf: [schema, { type: "null" }] };
+}
+
+/** One of some texts. */
+function words(...texts: readonly string[]): Schema {
+  return { type: "string", enum: texts };
+}
+
+const string: Schema = { type: "string" };
+const boolean: Schema = { type: "boolean" };
+const number: Schema = { type: "number" };
+const count: Schema = { type: "integer", minimum: 0 };
+const time: Schema = { type: "number", description: "Milliseconds since 1970" };
+const duration: Schema = { type: "number", minimum: 0, description: "Milliseconds" };
+
+const addressStats = {
+  connections: count,
+  idle: count,
+  leased: count,
+  dialing: count,
+  standing: words("good", "doubtful", "ejected", "gone"),
+  deniedBy: nullable(string),
+  retryAt: nullable(time),
+  weight: number,
+  share: number,
+  picks: count,
+  latencyMs: nullable(duration),
+  health: ref("EndpointHealth"),
+};
+
+const hostStats = {
+  connections: count,
+  idle: count,
+  leased: count,
+  dialing: count,
+  waiting: count,
+  warmTarget: count,
+  panic: boolean,
+  resolution: nullable(ref("HostInfo")),
+  addresses: map(ref("AddressStats")),
+};
+
+/** Every schema of the document, by its name. */
+export const SCHEMAS: { readonly [name: string]: Schema } = {
+  Error: object({ error: object({ code: string, message: string }) }),
+  Health: object({ status: words("ok", "unavailable") }),
+  Pools: object({
+    pools: list(object({ name: string })),
+    rights: list(words("read", "act")),
+  }),
+  PoolStats: object({
+    at: time,
+    connections: count,
+    idle: count,
+    leased: count,
+    draining: count,
+    ending: count,
+    dialing: count,
+    waiting: count,
+    acquired: count,
+    reused: count,
+    released: count,
+    timedOut: count,
+    dials: count,
+    dialErrors: count,
+    evicted: map(count),
+    blocks: list(ref("Block")),
+    hosts: map(ref("HostStats")),
+  }),
+  HostStats: object(hostStats),
+  NamedHostStats: object({ host: string, ...hostStats }),
+  Hosts: object({ hosts: list(ref("NamedHostStats")) }),
+  HostInfo: object({
+    source: string,
+    addresses: list(string),
+    resolvedAt: nullable(time),
+    expiresAt: nullable(time),
+    ttlMs: nullable(duration),
+    stale: boolean,
+    error: nullable(string),
+  }),
+  AddressStats: object(addressStats),
+  Addresses: object({ addresses: list(ref("MachineStats")) }),
+  MachineStats: object({
+    address: string,
+    ip: string,
+    port: { type: "integer", minimum: 1, maximum: 65_535 },
+    connections: count,
+    hosts: list(object({ host: string, ...addressStats })),
+    block: nullable(ref("Block")),
+  }),
+  EndpointHealth: object({
+    verdict: nullable(object({ ok: boolean, reason: string, at: time })),
+    failures: map(count),
+    consecutiveFailures: count,
+    ejections: count,
+    ejectedFor: nullable(string),
+    lastCheckedAt: nullable(time),
+  }),
+  Block: object({
+    ip: string,
+    reason: string,
+    since: time,
+    until: nullable({ ...time, description: "Null: not before it is unblocked" }),
+    untilWell: boolean,
+  }, ["reason"]),
+  Connection: object({
+    id: { type: "integer", minimum: 1 },
+    host: string,
+    address: string,
+    tlsProfile: string,
+    state: words("idle", "leased", "draining", "closed"),
+    healthy: boolean,
+    createdAt: time,
+    lastUsedAt: time,
+    lastCheckedAt: nullable(time),
+    requestCount: count,
+    errorCount: count,
+    leases: count,
+    capacity: { type: "integer", minimum: 1 },
+    tls: object({
+      alpn: nullable(string),
+      localAddress: string,
+      remoteAddress: string,
+      version: string,
+      cipher: string,
+      tcpMs: duration,
+      tlsMs: duration,
+    }, ["localAddress", "remoteAddress", "version", "cipher"]),
+  }),
+  ConnectionPage: object({
+    total: count,
+    offset: count,
+    limit: count,
+    connections: list(ref("Connection")),
+  }),
+  Findings: object({
+    findings: list(object({
+      severity: words("info", "warning", "critical"),
+      what: string,
+      host: string,
+      address: string,
+      message: string,
+      advice: string,
+    }, ["host", "address"])),
+  }),
+  AddressFailure: object({
+    address: string,
+    error: object({ name: string, code: string, message: string }, ["name", "code", "message"]),
+    retryAt: nullable(time),
+  }),
+  Limits: object({
+    maxConnections: nullable(count),
+    maxConnectionsPerHost: nullable(count),
+    maxConnectionsPerIp: nullable(count),
+  }),
+};

@@ -1,0 +1,74 @@
+/**
+ * What an admin router serves: its pools, their events, and the audit trail.
+ *
+ * @module
+ */
+
+import type { ConnectionPool } from "../../src/pool/pool.ts";
+import { EventLog } from "./event_log.ts";
+import { isAvailable } from "./figures.ts";
+import type { AuditEntry, CheckedOptions } from "./options.ts";
+import { Refusal } from "./refusal.ts";
+
+/** A pool that is served. */
+export interface ServedPool {
+  readonly name: string;
+  readonly pool: ConnectionPool;
+  readonly events: EventLog;
+}
+
+/** How long what `/healthz` tells holds, in milliseconds: anybody may ask, as often as they like. */
+const HEALTH_HOLDS_MS = 1_000;
+
+/** Everything that is served. */
+export class AdminState {
+  readonly options: CheckedOptions;
+  readonly pools: ReadonlyMap<string, ServedPool>;
+  #health: { readonly ok: boolean; readonly at: number } | undefined;
+
+  /** Begins to listen to the pools. */
+  constructor(pools: ReadonlyMap<string, ConnectionPool>, options: CheckedOptions) {
+    const { clock, eventHistory: size, signal } = options;
+    this.options = options;
+    this.pools = new Map(
+      Array.from(pools, ([name, pool]) => {
+        const events = new EventLog({ pool, clock, size, signal });
+        return [name, { name, pool, events }];
+      }),
+    );
+  }
+
+  /**
+   * A pool by its name.
+   *
+   * @throws {Refusal} There is none
+   */
+  pool(name: string): ServedPool {
+    const served = this.pools.get(name);
+    if (served) return served;
+    throw new Refusal(404, "There is no such pool");
+  }
+
+  /** Tells what somebody did: to the program, and to who follows the pool. */
+  tell(entry: AuditEntry): void {
+    this.pools.get(entry.pool)?.events.record("audit", entry);
+    this.options.audit?.(entry);
+  }
+
+  /** Whether every host that is required has an address that does well. */
+  isHealthy(): boolean {
+    const now = this.options.clock.now();
+    if (!this.#health || now - this.#health.at >= HEALTH_HOLDS_MS) {
+      this.#health = { ok: this.#look(), at: now };
+    }
+    return this.#health.ok;
+  }
+
+  #look(): boolean {
+    for (const [name, hosts] of this.options.requiredHosts) {
+      const stats = this.pools.get(name)?.pool.stats();
+      if (!stats || !hosts.every((host) => isAvailable(stats, host))) return false;
+    }
+    return true;
+  }
+}

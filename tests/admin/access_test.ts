@@ -1,0 +1,193 @@
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { basicAuth } from "hono/basic-auth";
+import test from "node:test";
+import { type AdminOptions, adminRouter, grantAccess } from "../../adapters/hono.ts";
+import { adminScene, TOKENS } from "../support/admin_scene.ts";
+import { memoryPool } from "../support/memory_pool.ts";
+
+const PROTECTED = [
+  "/openapi.json",
+  "/metrics",
+  "/api/pools",
+  ...["stats", "hosts", "hosts/a.test", "addresses", "connections", "connections/1", "events"]
+    .map((path) => `/api/pools/default/${path}`),
+  "/api/pools/default/diagnose",
+];
+
+const ACTIONS = ["warm", "drain", "evict", "block", "unblock", "limits", "close"]
+  .map((action) => `/api/pools/default/actions/${action}`);
+
+test("adminRouter() serves nobody unless it is told whom, or insecure says everybody", async () => {
+  await using memory = memoryPool();
+  const make = (options: unknown) => () => adminRouter(memory.pool, options as AdminOptions);
+  const message = "insecure: true lets everybody in";
+  assertThrows(make({}), TypeError, message);
+  assertThrows(make({ insecure: false }), TypeError, message);
+  assertThrows(make({ insecure: "yes" }), TypeError, "insecure must be true or false");
+  assertThrows(make({ insecure: true, auth: TOKENS }), TypeError, "Only one of");
+  assertThrows(make({ auth: null }), TypeError, "auth must be tokens or a middleware");
+  const open = adminRouter(memory.pool, { insecure: true });
+  assertEquals((await open.request("/api/pools")).status, 200);
+});
+
+test("adminRouter() refuses tokens that are short, or that no header can carry", async () => {
+  await using memory = memoryPool();
+  const make = (auth: unknown) => () => adminRouter(memory.pool, { auth } as AdminOptions);
+  assertThrows(make({ read: "fifteen-letters" }), RangeError, "16 characters or more, got 15");
+  assertThrows(make({ read: [TOKENS.read, "short"] }), RangeError, "auth.read");
+  assertThrows(make({ act: { name: "Ops", token: "short" } }), RangeError, "auth.act");
+  assertThrows(make({ act: "a token with spaces in it" }), TypeError, "letters, digits");
+  assertThrows(make({ act: 123 }), TypeError, "must be a text, got 123");
+  assertThrows(make({ act: [null] }), TypeError, "must be a text");
+  assertThrows(make({ act: { name: "", token: TOKENS.act } }), TypeError, "name of a token");
+  assertThrows(make({}), TypeError, "a token in read or in act");
+  assertThrows(make({ write: TOKENS.act }), TypeError, "Unknown option \"write\" of auth");
+});
+
+test("what needs a right answers 401 without a token, and with one that is not known", async () => {
+  await using scene = adminScene();
+  for (const path of [...PROTECTED, ...ACTIONS]) {
+    const method = ACTIONS.includes(path) ? "POST" : "GET";
+    const wrong = [
+      undefined,
+      "",
+      "Bearer",
+      "Bearer ",
+      `Basic ${btoa(`user:${TOKENS.act}`)}`,
+      TOKENS.act,
+      "Bearer a-token-of-nobody-at-all",
+      `Bearer ${TOKENS.act}x`,
+      `Bearer ${TOKENS.act.slice(0, -1)}`,
+      `Bearer ${TOKENS.act},${TOKENS.act}`,
+    ];
+    for (const authorization of wrong) {
+      const response = await scene.ask(path, {
+        as: null,
+        method,
+        headers: authorization === undefined ? {} : { authorization },
+      });
+      assertEquals(response.status, 401, `${path} ${authorization}`);
+      assertStringIncludes(response.headers.get("www-authenticate") ?? "", "Bearer realm=");
+      assertEquals((await response.json()).error.code, "unauthorized");
+    }
+  }
+  assertEquals(scene.audits, []);
+});
+
+test("a token counts in the header only", async () => {
+  await using scene = adminScene();
+  const token = TOKENS.act;
+  for (
+    const query of [`token=${token}`, `access_token=${token}`, `authorization=Bearer ${token}`]
+  ) {
+    const response = await scene.ask(`/api/pools?${query}`, { as: null });
+    assertEquals(response.status, 401);
+  }
+  const inBody = await scene.ask("/api/pools/default/actions/close", {
+    as: null,
+    body: { token, access_token: token },
+    headers: { cookie: `token=${token}` },
+  });
+  assertEquals(inBody.status, 401);
+});
+
+test("a token that reads may look, not act; one that acts may do both", async () => {
+  await using scene = adminScene();
+  assertEquals((await scene.json("/api/pools")).rights, ["read"]);
+  assertEquals((await scene.json("/api/pools", 200, { as: "act" })).rights, ["read", "act"]);
+  for (const path of ACTIONS) {
+    const response = await scene.ask(path, { as: "read", body: {} });
+    assertEquals(response.status, 403, path);
+    assertStringIncludes(response.headers.get("www-authenticate") ?? "", "insufficient_scope");
+    assertEquals((await response.json()).error.code, "forbidden");
+  }
+  assertEquals(scene.audits.map(({ outcome, who }) => `${who} ${outcome}`), [
+    ...ACTIONS.map(() => "read 1 denied"),
+  ]);
+});
+
+test("several tokens are known by their names, and one in both lists may act", async () => {
+  const shared = "a-token-in-both-lists";
+  await using scene = adminScene({
+    auth: { read: [TOKENS.read, shared], act: [{ name: "Shared", token: shared }, TOKENS.act] },
+  });
+  const headers = { authorization: `bearer ${shared}` };
+  const { rights } = await scene.json("/api/pools", 200, { as: null, headers });
+  assertEquals(rights, ["read", "act"]);
+  await scene.ask(ACTIONS[0]!, { as: null, body: {}, headers });
+  await scene.ask(ACTIONS[0]!, { as: "act", body: {} });
+  assertEquals(scene.audits.map(({ who }) => who), ["Shared", "act 2"]);
+});
+
+test("a middleware grants rights, and what it answers itself is answered", async () => {
+  await using scene = adminScene({
+    auth: async (c, next) => {
+      const who = c.req.header("x-who");
+      if (who === "nobody") return c.text("Go away", 418);
+      if (who === "reader") grantAccess(c, { read: true, act: false, who });
+      if (who === "actor") grantAccess(c, { read: false, act: true, who });
+      if (who === "neither") grantAccess(c, { read: false, act: false, who });
+      if (who === "silent") return;
+      if (who === "broken") throw new Error("a secret of the middleware");
+      c.header("x-before", "1");
+      await next();
+      c.header("x-after", "1");
+      return;
+    },
+  });
+  const statusOf = async (who: string, path: string, body?: unknown) =>
+    (await scene.ask(path, { as: null, headers: { "x-who": who }, ...body ? { body } : {} }))
+      .status;
+  const warm = { host: "a.test", connections: 1 };
+  for (
+    const [who, read, act] of [
+      ["reader", 200, 403],
+      ["actor", 200, 200],
+      ["neither", 403, 403],
+      ["stranger", 401, 401],
+      ["silent", 401, 401],
+      ["nobody", 418, 418],
+      ["broken", 500, 500],
+    ] as const
+  ) {
+    assertEquals(await statusOf(who, "/api/pools"), read, who);
+    assertEquals(await statusOf(who, ACTIONS[0]!, warm), act, who);
+  }
+  const response = await scene.ask("/api/pools", { as: null, headers: { "x-who": "reader" } });
+  assertEquals(response.headers.get("x-after"), "1");
+  const own = await scene.ask("/api/pools", { as: null, headers: { "x-who": "nobody" } });
+  assertEquals(own.headers.get("cache-control"), "no-store");
+  const broken = await scene.ask("/api/pools", { as: null, headers: { "x-who": "broken" } });
+  assert(!(await broken.text()).includes("secret"));
+});
+
+test("a middleware of Hono's that throws its answer is heard", async () => {
+  const known = basicAuth({ username: "operator", password: "of-the-day" });
+  await using scene = adminScene({
+    auth: (c, next) =>
+      known(c, async () => {
+        grantAccess(c, { read: true, act: false, who: "operator" });
+        await next();
+      }),
+  });
+  const ask = (password: string) =>
+    scene.ask("/api/pools", {
+      as: null,
+      headers: { authorization: `Basic ${btoa(`operator:${password}`)}` },
+    });
+  assertEquals((await ask("of-the-day")).status, 200);
+  const refused = await ask("of-yesterday");
+  assertEquals(refused.status, 401);
+  assertStringIncludes(refused.headers.get("www-authenticate") ?? "", "Basic");
+  assertEquals(refused.headers.get("x-content-type-options"), "nosniff");
+});
+
+test("grantAccess() refuses who has no name", async () => {
+  await using scene = adminScene({
+    auth: async (c, next) => {
+      assertThrows(() => grantAccess(c, { read: true, act: true, who: "" }), TypeError, "who");
+      await next();
+    },
+  });
+  assertEquals((await scene.ask("/api/pools")).status, 401);
+});

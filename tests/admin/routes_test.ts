@@ -1,0 +1,284 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
+import { Hono } from "hono";
+import test from "node:test";
+import { type AdminOptions, adminRouter, type NamedPools } from "../../adapters/hono.ts";
+import { adminScene, type Json, TOKENS } from "../support/admin_scene.ts";
+import { memoryPool } from "../support/memory_pool.ts";
+
+const AUTH = { authorization: `Bearer ${TOKENS.act}` };
+
+test("every answer has strict headers, refusals and pages included", async () => {
+  await using scene = adminScene();
+  const asked = [
+    ["/"],
+    ["/healthz"],
+    ["/metrics"],
+    ["/api/pools"],
+    ["/api/pools", { as: null }],
+    ["/api/pools/nowhere/stats"],
+    ["/nowhere"],
+    ["/api/pools", { method: "DELETE" }],
+    ["/api/pools", { method: "OPTIONS" }],
+    ["/api/pools/default/actions/warm", { method: "POST" }],
+    ["/api/pools/default/events?events=nothing"],
+  ] as const;
+  for (const [path, options = {}] of asked) {
+    const { headers } = await scene.ask(path, options);
+    assertEquals(
+      ["cache-control", "x-content-type-options", "referrer-policy"].map((name) =>
+        headers.get(name)
+      ),
+      ["no-store", "nosniff", "no-referrer"],
+      path,
+    );
+    assertStringIncludes(headers.get("content-security-policy") ?? "", "default-src 'none'");
+    assertEquals(headers.get("access-control-allow-origin"), null);
+  }
+});
+
+test("the page has a nonce of its own each time, and a policy that lets nothing else run", async () => {
+  await using scene = adminScene();
+  const nonces = new Set<string>();
+  for (let time = 0; time < 3; time++) {
+    const response = await scene.ask("/", { as: null });
+    assertEquals(response.status, 200);
+    assertEquals(response.headers.get("content-type"), "text/html; charset=utf-8");
+    const policy = response.headers.get("content-security-policy") ?? "";
+    const [, nonce = ""] = /script-src 'nonce-([^']{24})'/.exec(policy) ?? [];
+    assertEquals(
+      policy,
+      `default-src 'none'; script-src 'nonce-${nonce}'; style-src 'nonce-${nonce}'; `
+        + "connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; "
+        + "frame-ancestors 'none'",
+    );
+    assertStringIncludes(await response.text(), `nonce="${nonce}"`);
+    nonces.add(nonce);
+  }
+  assertEquals(nonces.size, 3);
+});
+
+test("what is not there is 404, and what takes another method 405", async () => {
+  await using scene = adminScene();
+  for (
+    const path of [
+      "/nowhere",
+      "/api",
+      "/api/pools/",
+      "/api/pools/default",
+      "/api/pools/default/actions/explode",
+      "/api/pools/default/actions/__proto__",
+      "/api/pools/default/%2e%2e/%2e%2e/%2e%2e/etc/passwd",
+      "/%2e%2e%2fetc%2fpasswd",
+      "//",
+    ]
+  ) assertEquals((await scene.json(path, 404)).error.code, "not_found", path);
+  for (
+    const name of [
+      "nowhere",
+      "__proto__",
+      "constructor",
+      "..%2fdefault",
+      "%E0%A4",
+      "%00",
+      "DEFAULT",
+    ]
+  ) {
+    const { error } = await scene.json(`/api/pools/${name}/stats`, 404);
+    assertEquals(error, { code: "not_found", message: "There is no such pool" }, name);
+  }
+  for (
+    const [method, path, allow] of [
+      ["POST", "/", "GET, HEAD"],
+      ["DELETE", "/api/pools", "GET, HEAD"],
+      ["OPTIONS", "/api/pools/default/stats", "GET, HEAD"],
+      ["GET", "/api/pools/default/actions/close", "POST"],
+      ["PUT", "/api/pools/default/actions/close", "POST"],
+    ] as const
+  ) {
+    const response = await scene.ask(path, { method, as: "act" });
+    assertEquals([response.status, response.headers.get("allow")], [405, allow], path);
+    assertEquals((await response.json()).error.code, "method_not_allowed");
+  }
+});
+
+test("HEAD answers as GET does, without a body", async () => {
+  await using scene = adminScene();
+  for (const path of ["/", "/healthz", "/api/pools", "/api/pools/default/events"]) {
+    const [get, head] = [await scene.ask(path), await scene.ask(path, { method: "HEAD" })];
+    assertEquals(head.status, 200);
+    assertEquals(head.headers.get("content-type"), get.headers.get("content-type"));
+    assertEquals(await head.text(), "");
+    await get.body?.cancel();
+  }
+  assertEquals((await scene.ask("/api/pools", { method: "HEAD", as: null })).status, 401);
+});
+
+test("a router may be mounted anywhere, and its page stands at a path that ends with a slash", async () => {
+  await using memory = memoryPool();
+  const router = adminRouter(memory.pool, { auth: TOKENS });
+  const app = new Hono();
+  app.get("/", (c) => c.text("the app"));
+  app.route("/tools/admin", router);
+  app.get("/later", (c) => c.text("later"));
+  for (const path of ["/tools/admin", "/tools/admin?token=x"]) {
+    const response = await app.request(path);
+    assertEquals([response.status, response.headers.get("location")], [308, "./admin/"]);
+  }
+  const page = await app.request("/tools/admin/");
+  assertEquals(page.headers.get("content-type"), "text/html; charset=utf-8");
+  assertEquals((await app.request("/tools/admin/", { method: "POST" })).status, 405);
+  const pools = await app.request("/tools/admin/api/pools", { headers: AUTH });
+  assertEquals((await pools.json()).pools, [{ name: "default" }]);
+  const missing = await app.request("/tools/admin/nowhere");
+  assertEquals(missing.headers.get("content-type"), "application/json");
+  assertEquals(await (await app.request("/")).text(), "the app");
+  assertEquals(await (await app.request("/later")).text(), "later");
+  assertEquals(await (await app.request("/nowhere")).text(), "404 Not Found");
+});
+
+test("a redirect to the page never leaves its host", async () => {
+  await using memory = memoryPool();
+  const app = new Hono();
+  app.route("/:any", adminRouter(memory.pool, { auth: TOKENS }));
+  for (const path of ["/evil.test", "/%2f%2fevil.test", "/%5cevil.test", "/a:b", "/javascript:x"]) {
+    const location = (await app.request(path)).headers.get("location") ?? "";
+    const target = new URL(location, `http://localhost${path}`);
+    assertEquals([target.host, target.pathname], ["localhost", `${path}/`]);
+  }
+});
+
+test("several pools are served by their names", async () => {
+  await using first = memoryPool();
+  await using second = memoryPool({ hosts: { "c.test": ["192.0.2.9"] } });
+  await second.pool.warm("c.test", { connections: 3 });
+  const router = adminRouter({ first: first.pool, "second-1.x": second.pool }, { auth: TOKENS });
+  const get = async (path: string): Promise<Json> =>
+    (await router.request(path, { headers: AUTH })).json();
+  assertEquals((await get("/api/pools")).pools, [{ name: "first" }, { name: "second-1.x" }]);
+  assertEquals((await get("/api/pools/first/stats")).connections, 0);
+  assertEquals((await get("/api/pools/second-1.x/stats")).connections, 3);
+  assertEquals((await router.request("/api/pools/default/stats", { headers: AUTH })).status, 404);
+});
+
+test("adminRouter() refuses pools that are none, names that fit no path, and unknown options", async () => {
+  await using memory = memoryPool();
+  const { pool } = memory;
+  const make = (pools: unknown, options: object = {}) => () =>
+    adminRouter(pools as NamedPools, { insecure: true, ...options } as AdminOptions);
+  assertThrows(make(null), TypeError, "pools must be a pool");
+  assertThrows(make({}), TypeError, "a pool or more");
+  assertThrows(make({ a: {} }), TypeError, "The pool \"a\" must be one");
+  for (const name of ["", "a/b", "..", ".", "a b", "<script>", "é", "x".repeat(65)]) {
+    assertThrows(make({ [name]: pool }), TypeError, "The pool's name");
+  }
+  assertThrows(make(pool, { histroy: 1 }), TypeError, "Unknown option \"histroy\"");
+  assertThrows(make(pool, { eventHistory: 0 }), RangeError, "eventHistory");
+  assertThrows(make(pool, { audit: true }), TypeError, "audit must be a function");
+  assertThrows(make(pool, { requiredHosts: { other: [] } }), TypeError, "\"other\"");
+  assertThrows(
+    make({ a: pool, b: pool }, { requiredHosts: ["a.test"] }),
+    TypeError,
+    "name the pool",
+  );
+  assertThrows(make(pool, { requiredHosts: ["<script>"] }), TypeError, "<script>");
+});
+
+test("/healthz tells whether every required host has a good address, and nothing else", async () => {
+  let refuses = false;
+  await using scene = adminScene(
+    { requiredHosts: ["A.test"] },
+    { script: () => refuses ? { failure: "refused" } : {}, ejectAfterFailures: 1, maxRetries: 0 },
+  );
+  const health = async () => {
+    scene.clock.advance(1_000);
+    const response = await scene.ask("/healthz", { as: null });
+    return [response.status, await response.text()];
+  };
+  assertEquals(await health(), [503, "{\"status\":\"unavailable\"}"]);
+  await scene.pool.warm("a.test", { connections: 2 });
+  assertEquals(await health(), [200, "{\"status\":\"ok\"}"]);
+  refuses = true;
+  scene.pool.block("192.0.2.1");
+  assertEquals(await health(), [200, "{\"status\":\"ok\"}"]);
+  scene.pool.block("192.0.2.2");
+  assertEquals(await health(), [503, "{\"status\":\"unavailable\"}"]);
+});
+
+test("/healthz looks at the pool once a second, however often it is asked", async () => {
+  await using scene = adminScene({ requiredHosts: ["a.test"] });
+  let looks = 0;
+  const stats = scene.pool.stats.bind(scene.pool);
+  scene.pool.stats = () => {
+    looks++;
+    return stats();
+  };
+  for (let time = 0; time < 20; time++) await scene.ask("/healthz", { as: null });
+  assertEquals(looks, 1);
+  scene.clock.advance(1_000);
+  await scene.ask("/healthz", { as: null });
+  assertEquals(looks, 2);
+});
+
+test("without required hosts /healthz is well as long as the router answers", async () => {
+  await using scene = adminScene();
+  assertEquals(await scene.json("/healthz", 200, { as: null }), { status: "ok" });
+});
+
+test("figures are told by host and by address, and what is blocked beside them", async () => {
+  await using scene = adminScene();
+  for (const host of ["a.test", "b.test"]) {
+    (await scene.pool.acquire(host, { ip: "192.0.2.1" })).release();
+  }
+  scene.pool.block("192.0.2.2", { reason: "for a test" });
+  const stats = await scene.json("/api/pools/default/stats");
+  assertEquals([stats.at, stats.blocks[0].until], [scene.clock.now(), null]);
+  const { hosts } = await scene.json("/api/pools/default/hosts");
+  assertEquals(hosts.map(({ host }: Json) => host), ["a.test", "b.test"]);
+  const one = await scene.json("/api/pools/default/hosts/A.TEST.");
+  assertEquals(one, hosts[0]);
+  const { addresses } = await scene.json("/api/pools/default/addresses");
+  assertEquals(
+    addresses.map(({ address, block, connections, hosts, ip, port }: Json) => [
+      address,
+      ip,
+      port,
+      connections,
+      hosts.map(({ host }: Json) => host),
+      block?.reason ?? null,
+    ]),
+    [
+      ["192.0.2.1", "192.0.2.1", 443, 2, ["a.test", "b.test"], null],
+      ["192.0.2.2", "192.0.2.2", 443, 0, ["a.test"], "for a test"],
+    ],
+  );
+});
+
+test("a host that is not known is 404, and one that is none 400", async () => {
+  await using scene = adminScene();
+  for (const host of ["c.test", "constructor", "__proto__", "tostring"]) {
+    await scene.json(`/api/pools/default/hosts/${host}`, 404);
+  }
+  for (const host of ["%3Cscript%3E", "a%2Fb", "%00", "a.test:0", "[::1", "a".repeat(300)]) {
+    const { error } = await scene.json(`/api/pools/default/hosts/${host}`, 400);
+    assertEquals(error.code, "bad_request", host);
+  }
+});
+
+test("/metrics is OpenMetrics text with each pool's name", async () => {
+  await using scene = adminScene();
+  await scene.pool.warm("a.test", { connections: 2 });
+  const response = await scene.ask("/metrics");
+  assertStringIncludes(
+    response.headers.get("content-type") ?? "",
+    "application/openmetrics-text; version=1.0.0",
+  );
+  const text = await response.text();
+  assertMatch(text, /pool="default"/);
+  assert(text.endsWith("\n# EOF\n"));
+});
+
+test("/diagnose lists what is amiss", async () => {
+  await using scene = adminScene();
+  const { findings } = await scene.json("/api/pools/default/diagnose");
+  assert(Array.isArray(findings));
+});

@@ -1,0 +1,77 @@
+import { assert, assertEquals } from "@std/assert";
+import test from "node:test";
+import { adminRouter } from "../../adapters/hono.ts";
+import { memoryDialer } from "../../adapters/memory.ts";
+import { createPool } from "../../mod.ts";
+import { staticResolver } from "../../src/hosts/resolver.ts";
+import { TOKENS } from "../support/admin_scene.ts";
+
+const PIN = `sha256/${"c2VjcmV0LXBpbg".padEnd(43, "A")}=`;
+
+test("no secret, key, certificate, pin or header is in any answer or event", async () => {
+  const secrets = {
+    ca: "CA-CERTIFICATE-OF-THE-POOL",
+    cert: "CLIENT-CERTIFICATE",
+    key: "PRIVATE-KEY",
+    other: "PRIVATE-KEY-OF-A-HOST",
+    third: "CA-CERTIFICATE-OF-A-LEASE",
+    pin: PIN,
+    header: "SECRET-HEADER",
+    query: "SECRET-QUERY",
+    answer: "SECRET-COOKIE",
+    ...TOKENS,
+  };
+  const answer = `HTTP/1.1 200 OK\r\nset-cookie: ${secrets.answer}\r\ncontent-length: 0\r\n\r\n`;
+  await using pool = createPool({
+    dialer: memoryDialer({
+      script: ({ host }) => ({
+        ...host === "b.test" && { failure: "certificate", phase: "tls" },
+        socket: { onWrite: (socket) => socket.receive(new TextEncoder().encode(answer)) },
+      }),
+    }),
+    resolver: staticResolver({ "a.test": ["192.0.2.1"], "b.test": ["192.0.2.2"] }),
+    maxRetries: 0,
+    tls: {
+      ca: [secrets.ca],
+      clientCertificate: { cert: secrets.cert, key: secrets.key },
+      pins: [PIN],
+    },
+    hosts: { "c.test": { tls: { clientCertificate: { cert: "x", key: secrets.other } } } },
+  });
+  const router = adminRouter(pool, { auth: TOKENS });
+  const headers = { authorization: `Bearer ${TOKENS.act}` };
+  const events = await router.request(
+    "/api/pools/default/events?events=dial,ready,dialError,lease,release,evict,leak,audit,stats",
+    { headers },
+  );
+  const response = await pool.request(`https://a.test/?token=${secrets.query}`, {
+    headers: { "x-secret": secrets.header, authorization: secrets.header },
+  });
+  assertEquals(response.status, 200);
+  await response.text();
+  await pool.acquire("b.test").catch(() => {});
+  const lease = await pool.acquire("a.test", { tls: { ca: [secrets.third] } });
+  let shown = "";
+  const { paths } = await (await router.request("/openapi.json", { headers })).json();
+  for (const template of Object.keys(paths)) {
+    if (template.endsWith("/events")) continue;
+    const path = template.replace("{pool}", "default").replace("{host}", "a.test")
+      .replace("{id}", `${lease.connection.id}`);
+    const action = path.includes("/actions/");
+    const answer = await router.request(path, {
+      method: action ? "POST" : "GET",
+      headers: { ...headers, ...action && { "content-type": "application/json" } },
+      ...action && { body: "{\"host\":\"a.test\",\"connections\":1,\"target\":\"a.test\"}" },
+    });
+    shown += JSON.stringify([...answer.headers]) + await answer.text();
+  }
+  lease.release();
+  await pool.close({ graceMs: 0 });
+  shown += await events.text();
+  for (const part of ["dialError", "release", "\"tlsProfile\":\"tls-", "audit", "a.test"]) {
+    assert(shown.includes(part), `Nothing was shown of ${part}`);
+  }
+  for (const [name, secret] of Object.entries(secrets)) {
+    assert(!shown.includes(secret), `${name} was shown`);
+  }
+});
