@@ -296,6 +296,26 @@ test("the gateway says 502 when its upstream is gone, 504 when it is late, and n
   assertEquals([gone.status, await gone.text()], [502, "The upstream is gone"]);
 });
 
+test("the gateway shows its pool to who has the token, and hands nothing of it on", async () => {
+  await using origin = await scripted({ "*": [{ send: ok("upstream") }] }, "127.0.0.2");
+  const token = crypto.randomUUID();
+  await using gateway = await startGateway("https://a.test/", {
+    ADDRESSES: `a.test=${addressOf(origin)}`,
+    ADMIN_TOKEN: token,
+  });
+  const path = `${gateway.url}/gateway/admin/api/pools/default/stats`;
+  const ask = async (headers: { readonly [name: string]: string }) => {
+    const response = await fetch(path, { headers });
+    return [response.status, await response.json()];
+  };
+  assertEquals((await ask({}))[0], 401);
+  const [status, { connections }] = await ask({ authorization: `Bearer ${token}` });
+  assertEquals([status, connections], [200, 2]);
+  const missing = await fetch(`${gateway.url}/gateway/elsewhere`);
+  assertEquals([missing.status, (await missing.text()).includes("upstream")], [404, false]);
+  assertEquals((await origin.report()).requests, 0);
+});
+
 test("an example that is given no arguments says what it wants", async () => {
   for (const name of ["crawler", "webhook", "prober", "sdk", "gateway/serve"]) {
     const { code, output } = await runExample(name, [], {});
