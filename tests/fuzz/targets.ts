@@ -5,8 +5,9 @@
  */
 
 import { address } from "./address.ts";
+import { admin } from "./admin.ts";
 import { codec } from "./codec.ts";
 import type { FuzzTarget } from "./fuzzer.ts";
 
 /** The targets. */
-export const targets: readonly FuzzTarget[] = [codec, address];
+export const targets: readonly FuzzTarget[] = [codec, address, admin];
