@@ -72,7 +72,19 @@ export {
   WaiterLimitError,
 } from "./src/core/errors.ts";
 export type { ListenOptions } from "./src/core/events.ts";
-export { LockGuard, type LockMode, RwLock } from "./src/core/lock.ts";
+export {
+  Histogram,
+  type HistogramOptions,
+  type HistogramSnapshot,
+  type HistogramView,
+} from "./src/core/histogram.ts";
+export {
+  LockGuard,
+  type LockHolder,
+  type LockMode,
+  type LockOptions,
+  RwLock,
+} from "./src/core/lock.ts";
 export type { WaitOptions } from "./src/core/wait.ts";
 export type { AccessRules } from "./src/hosts/access.ts";
 export type {
@@ -91,6 +103,12 @@ export { HttpParseError, type HttpParseReason } from "./src/http/codec/parse_err
 export { ResponseHeaders } from "./src/http/codec/response_headers.ts";
 export { connectionOf } from "./src/http/fetch.ts";
 export { HttpPool, type HttpPoolOptions } from "./src/http/http_pool.ts";
+export type {
+  ObservedEnd,
+  ObservedRequest,
+  RequestObserver,
+  RequestWatch,
+} from "./src/http/observer.ts";
 export type { RequestBody, RequestHeaders, RequestOptions } from "./src/http/request.ts";
 export {
   PooledResponse,
@@ -113,8 +131,20 @@ export {
   type EvictReason,
   type TakeOptions,
 } from "./src/map/manager.ts";
+export {
+  OPEN_METRICS_TYPE,
+  openMetrics,
+  type OpenMetricsOptions,
+} from "./src/metrics/open_metrics.ts";
 export type { AddressChoice } from "./src/pool/address_filter.ts";
 export type { ConnectionEvent, PoolEvents } from "./src/pool/events.ts";
+export type {
+  PoolHistograms,
+  PoolTimes,
+  RequestOutcome,
+  RequestStats,
+} from "./src/pool/figures.ts";
+export type { Finding, FindingKind, Severity } from "./src/pool/findings.ts";
 export type { CheckAnswer, CheckKind, HealthCheck, HttpCheck } from "./src/pool/health_check.ts";
 export type { HostOptions } from "./src/pool/host_options.ts";
 export { Lease, type ReleaseOptions } from "./src/pool/lease.ts";
@@ -125,5 +155,5 @@ export {
   ConnectionPool,
   type WarmOptions,
 } from "./src/pool/pool.ts";
-export type { AddressStats, HostStats, PoolStats } from "./src/pool/stats.ts";
+export type { AddressStats, HostStats, PoolDebugInfo, PoolStats } from "./src/pool/stats.ts";
 export type { WarmResult } from "./src/pool/warm_up.ts";

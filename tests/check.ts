@@ -10,6 +10,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import process from "node:process";
+import { documents } from "./support/documents.ts";
 import { endTogether, root, run } from "./support/programs.ts";
 
 interface Step {
@@ -44,6 +45,12 @@ const steps: readonly Step[] = [
     program: "deno",
     args: ["test", "--doc", "--allow-all", "mod.ts", "src", ...runnable],
   },
+  {
+    name: "types of the examples in documents",
+    program: "deno",
+    args: ["check", "--doc-only", ...documents()],
+  },
+  { name: "reference", program: "node", args: ["--import", "tsx", "tools/reference.ts"] },
   { name: "package for JSR", program: "deno", args: ["publish", "--dry-run", "--allow-dirty"] },
   { name: "package for npm", program: "node", args: ["--import", "tsx", "tools/build.ts"] },
   { name: "package for npm, by publint", program: "publint", args: ["dist", "--strict"] },

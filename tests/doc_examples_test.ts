@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import test from "node:test";
 import { detectRuntime } from "../adapters/detect.ts";
 import { examplesOf, runCode, withResolved } from "./support/doc_examples.ts";
+import { documents } from "./support/documents.ts";
 
 const root = new URL("../", import.meta.url);
 const read = (path: string): string => readFileSync(new URL(path, root), "utf8");
@@ -30,11 +31,17 @@ const files = ["src", "adapters"].flatMap((folder) =>
     .map((file) => `${folder}/${file.replaceAll("\\", "/")}`)
     .filter((file) => file.endsWith(".ts"))
 );
-const examples = ["mod.ts", ...files.sort()]
+const examples = ["mod.ts", ...files.sort(), ...documents()]
   .flatMap((file) => examplesOf(file, read(file)));
 
-/** Where the package and its stand-ins stand. */
-const resolve = (specifier: string): string | undefined => targets.get(specifier);
+const { peerDependencies = {} }: {
+  readonly peerDependencies?: { readonly [name: string]: string };
+} = JSON.parse(read("package.json"));
+
+/** Where the package and its stand-ins stand, and what some of its entry points need. */
+const resolve = (specifier: string): string | undefined =>
+  targets.get(specifier)
+    ?? (specifier in peerDependencies ? import.meta.resolve(specifier) : undefined);
 
 for (const example of examples) {
   // An example of a runtime's own dialer is for that runtime.

@@ -9,7 +9,6 @@ import type { Clock } from "../../src/core/clock.ts";
 import { keyOf } from "../../src/hosts/block_list.ts";
 import type { ConnectionLimits } from "../../src/map/accountant.ts";
 import type { ConnectionPool } from "../../src/pool/pool.ts";
-import { connectionById } from "./figures.ts";
 import { Refusal } from "./refusal.ts";
 import type { Body, BodySchema, Field, Schema } from "./schema.ts";
 import { list, nullable, object, ref } from "./schemas.ts";
@@ -80,7 +79,7 @@ export const ACTIONS: readonly Action[] = [
     answer: { connection: ref("Connection") },
     target: ({ id }) => `${id}`,
     run(pool, { id }) {
-      const connection = connectionById(pool, Number(id));
+      const connection = pool.manager.getConnectionById(Number(id));
       if (!connection) throw new Refusal(404, `There is no connection ${id}`);
       const before = connection.stats();
       pool.manager.removeConnection(connection);
@@ -135,9 +134,7 @@ export const ACTIONS: readonly Action[] = [
     answer: { limits: ref("Limits") },
     target: (limits) => Object.entries(limits).map(([name, value]) => `${name}=${value}`).join(" "),
     run(pool, limits) {
-      const limited: ConnectionPool & LimitedPool = pool;
-      if (!limited.setLimits) throw new Refusal(409, "The limits of this pool cannot be changed");
-      limited.setLimits(limits as Partial<ConnectionLimits>);
+      pool.setLimits(limits as Partial<ConnectionLimits>);
       return { limits: { ...pool.manager.accountant.limits } };
     },
   },
@@ -154,10 +151,6 @@ export const ACTIONS: readonly Action[] = [
     },
   },
 ];
-
-interface LimitedPool {
-  setLimits?(limits: Partial<ConnectionLimits>): unknown;
-}
 
 /** What a promise gives; undefined where it takes too long, and goes on by itself. */
 async function settled<T>(promise: Promise<T>, clock: Clock): Promise<T | undefined> {

@@ -27,6 +27,14 @@ const POOL_EVENTS: { readonly [Type in keyof PoolEvents]: "usual" | "frequent" }
   block: "usual",
   unblock: "usual",
   leak: "usual",
+  leaseHeld: "usual",
+  lockHeld: "usual",
+  starving: "usual",
+  dialStorm: "usual",
+  flapping: "usual",
+  panic: "usual",
+  resolverFailing: "usual",
+  allDenied: "usual",
   closed: "usual",
 };
 
@@ -194,7 +202,7 @@ export class EventLog {
   }
 
   #stats(): string {
-    return message("stats", { at: this.#clock.now(), ...this.#pool.stats() });
+    return message("stats", this.#pool.stats());
   }
 
   #end(): void {

@@ -6,9 +6,6 @@
 
 import { parseAddress } from "../../src/core/address.ts";
 import { type Block, withItsPort } from "../../src/hosts/block_list.ts";
-import type { Connection } from "../../src/map/connection.ts";
-import type { ConnectionManager } from "../../src/map/manager.ts";
-import type { ConnectionPool } from "../../src/pool/pool.ts";
 import type { AddressStats, PoolStats } from "../../src/pool/stats.ts";
 
 /** One machine, with the hosts that have it. */
@@ -41,20 +38,6 @@ export function byAddress({ blocks, hosts }: PoolStats): MachineStats[] {
     const connections = hosts.reduce((sum, { connections }) => sum + connections, 0);
     return { address, ip, port, connections, hosts, block };
   });
-}
-
-/** A connection by its number. */
-export function connectionById(pool: ConnectionPool, id: number): Connection | undefined {
-  const manager: ConnectionManager & NumberedConnections = pool.manager;
-  if (manager.getConnectionById) return manager.getConnectionById(id);
-  for (const connection of pool.manager.connections()) {
-    if (connection.id === id) return connection;
-  }
-  return undefined;
-}
-
-interface NumberedConnections {
-  getConnectionById?(id: number): Connection | undefined;
 }
 
 /** Whether a host has an address that does well. */

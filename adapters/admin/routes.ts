@@ -6,7 +6,7 @@
 
 import type { Context } from "hono";
 import { parseHost } from "../../src/core/address.ts";
-import type { ConnectionPool } from "../../src/pool/pool.ts";
+import { OPEN_METRICS_TYPE, openMetrics } from "../../src/metrics/open_metrics.ts";
 import type { AdminAccess } from "./access.ts";
 import {
   connectionPage,
@@ -16,8 +16,7 @@ import {
   STATES,
 } from "./connection_page.ts";
 import { ALL_EVENTS } from "./event_log.ts";
-import { byAddress, connectionById } from "./figures.ts";
-import { metricsText, OPEN_METRICS } from "./metrics.ts";
+import { byAddress } from "./figures.ts";
 import { readQuery } from "./query.ts";
 import { asked, Refusal, type RefusalStatus } from "./refusal.ts";
 import { reply, replyJson } from "./replies.ts";
@@ -110,11 +109,11 @@ export function readRoutes(document: () => object): Route[] {
       path: "/metrics",
       right: "read",
       summary: "The figures of all pools as OpenMetrics text",
-      answer: text(OPEN_METRICS),
+      answer: text(OPEN_METRICS_TYPE),
       serve: ({ c, state }) => {
         readQuery(c.req.url, []);
         const pools = Array.from(state.pools, ([name, { pool }]) => [name, pool] as const);
-        return reply(metricsText(new Map(pools)), OPEN_METRICS);
+        return reply(openMetrics(Object.fromEntries(pools)), OPEN_METRICS_TYPE);
       },
     },
     {
@@ -129,10 +128,7 @@ export function readRoutes(document: () => object): Route[] {
         return replyJson({ pools, rights: access.act ? ["read", "act"] : ["read"] });
       },
     },
-    ofPool("/stats", "The pool's figures", ref("PoolStats"), ({ pool }, { state }) => ({
-      at: state.options.clock.now(),
-      ...pool.stats(),
-    })),
+    ofPool("/stats", "The pool's figures", ref("PoolStats"), ({ pool }) => pool.stats()),
     ofPool("/hosts", "The figures by host", ref("Hosts"), ({ pool }) => ({
       hosts: Object.entries(pool.stats().hosts).map(([host, stats]) => ({ host, ...stats })),
     })),
@@ -169,7 +165,9 @@ export function readRoutes(document: () => object): Route[] {
     },
     ofPool("/connections/:id", "One connection", ref("Connection"), ({ pool }, { c }) => {
       const id = c.req.param("id") ?? "";
-      const connection = /^[1-9]\d{0,15}$/.test(id) ? connectionById(pool, Number(id)) : undefined;
+      const connection = /^[1-9]\d{0,15}$/.test(id)
+        ? pool.manager.getConnectionById(Number(id))
+        : undefined;
       if (!connection) throw new Refusal(404, "There is no such connection");
       return connection.stats();
     }),
@@ -193,7 +191,7 @@ export function readRoutes(document: () => object): Route[] {
       serve: ({ c, state }) => serveEvents(c, state),
     },
     ofPool("/diagnose", "What is amiss, and what to do about it", ref("Findings"), ({ pool }) => ({
-      findings: findingsOf(pool),
+      findings: pool.diagnose(),
     })),
   ];
 }
@@ -225,13 +223,4 @@ function ofPool(
 function ask(c: Context): true {
   readQuery(c.req.url, []);
   return true;
-}
-
-interface DiagnosedPool {
-  diagnose?(): readonly object[];
-}
-
-function findingsOf(pool: ConnectionPool): readonly object[] {
-  const diagnosed: ConnectionPool & DiagnosedPool = pool;
-  return diagnosed.diagnose?.() ?? [];
 }

@@ -16,19 +16,30 @@ export type LockMode = "shared" | "exclusive";
 export class LockGuard implements Disposable {
   /** How it is held. */
   readonly mode: LockMode;
-  #release: ((mode: LockMode) => void) | undefined;
+  /** By whom, where they said so. */
+  readonly name: string | undefined;
+  /** Since when, in the clock's milliseconds. */
+  readonly since: number;
+  #release: ((guard: LockGuard) => void) | undefined;
 
   /** Made by {@linkcode RwLock}. */
-  constructor(mode: LockMode, release: (mode: LockMode) => void) {
+  constructor(
+    mode: LockMode,
+    release: (guard: LockGuard) => void,
+    since: number,
+    name: string | undefined,
+  ) {
     this.mode = mode;
     this.#release = release;
+    this.since = since;
+    this.name = name;
   }
 
   /** Lets the lock go. Harmless to repeat. */
   release(): void {
     const release = this.#release;
     this.#release = undefined;
-    release?.(this.mode);
+    release?.(this);
   }
 
   /** Lets the lock go. */
@@ -37,8 +48,25 @@ export class LockGuard implements Disposable {
   }
 }
 
+/** How a lock is waited for. */
+export interface LockOptions extends WaitOptions {
+  /** Who wants it: told while it is held. */
+  readonly name?: string | undefined;
+}
+
+/** Who holds a lock: plain data. */
+export interface LockHolder {
+  /** How it is held. */
+  readonly mode: LockMode;
+  /** By whom; null where they did not say. */
+  readonly name: string | null;
+  /** Since when, in the clock's milliseconds. */
+  readonly since: number;
+}
+
 interface LockWaiter {
   readonly mode: LockMode;
+  readonly name: string | undefined;
   readonly wait: Wait<LockGuard>;
 }
 
@@ -65,7 +93,8 @@ interface LockWaiter {
 export class RwLock {
   readonly #clock: Clock;
   readonly #queue = new LinkedList<LockWaiter>();
-  readonly #release = (mode: LockMode) => this.#onRelease(mode);
+  readonly #held = new Set<LockGuard>();
+  readonly #release = (guard: LockGuard) => this.#onRelease(guard);
   #readers = 0;
   #writing = false;
 
@@ -89,14 +118,19 @@ export class RwLock {
     return this.#queue.size;
   }
 
+  /** Who holds it, the one who has held it longest first. */
+  holders(): LockHolder[] {
+    return Array.from(this.#held, ({ mode, name = null, since }) => ({ mode, name, since }));
+  }
+
   /** Takes the lock shared, if nobody holds it alone and nobody waits. */
-  tryShared(): LockGuard | undefined {
-    return this.#queue.size === 0 ? this.#take("shared") : undefined;
+  tryShared(name?: string): LockGuard | undefined {
+    return this.#queue.size === 0 ? this.#take("shared", name) : undefined;
   }
 
   /** Takes the lock alone, if nobody holds it. */
-  tryExclusive(): LockGuard | undefined {
-    return this.#queue.size === 0 ? this.#take("exclusive") : undefined;
+  tryExclusive(name?: string): LockGuard | undefined {
+    return this.#queue.size === 0 ? this.#take("exclusive", name) : undefined;
   }
 
   /**
@@ -105,7 +139,7 @@ export class RwLock {
    * @throws {LockTimeoutError} `timeoutMs` passed first
    * @throws The signal's reason, when it aborts first
    */
-  shared(options: WaitOptions = {}): Promise<LockGuard> {
+  shared(options: LockOptions = {}): Promise<LockGuard> {
     return this.#enter("shared", options);
   }
 
@@ -115,16 +149,17 @@ export class RwLock {
    * @throws {LockTimeoutError} `timeoutMs` passed first
    * @throws The signal's reason, when it aborts first
    */
-  exclusive(options: WaitOptions = {}): Promise<LockGuard> {
+  exclusive(options: LockOptions = {}): Promise<LockGuard> {
     return this.#enter("exclusive", options);
   }
 
-  #enter(mode: LockMode, options: WaitOptions): Promise<LockGuard> {
+  #enter(mode: LockMode, options: LockOptions): Promise<LockGuard> {
     if (options.signal?.aborted) return Promise.reject(options.signal.reason);
-    const guard = this.#queue.size === 0 ? this.#take(mode) : undefined;
+    const guard = this.#queue.size === 0 ? this.#take(mode, options.name) : undefined;
     if (guard) return Promise.resolve(guard);
     const node: ListNode<LockWaiter> = new ListNode({
       mode,
+      name: options.name,
       wait: new Wait<LockGuard>(
         this.#clock,
         options,
@@ -140,22 +175,25 @@ export class RwLock {
     return node.value.wait.promise;
   }
 
-  #take(mode: LockMode): LockGuard | undefined {
+  #take(mode: LockMode, name: string | undefined): LockGuard | undefined {
     if (this.#writing || (mode === "exclusive" && this.#readers > 0)) return undefined;
     if (mode === "shared") this.#readers++;
     else this.#writing = true;
-    return new LockGuard(mode, this.#release);
+    const guard = new LockGuard(mode, this.#release, this.#clock.now(), name);
+    this.#held.add(guard);
+    return guard;
   }
 
-  #onRelease(mode: LockMode): void {
-    if (mode === "shared") this.#readers--;
+  #onRelease(guard: LockGuard): void {
+    this.#held.delete(guard);
+    if (guard.mode === "shared") this.#readers--;
     else this.#writing = false;
     this.#admit();
   }
 
   #admit(): void {
     for (let node = this.#queue.front; node; node = this.#queue.front) {
-      const guard = this.#take(node.value.mode);
+      const guard = this.#take(node.value.mode, node.value.name);
       if (!guard) return;
       this.#queue.remove(node);
       node.value.wait.resolve(guard);

@@ -7,6 +7,7 @@
 import { describe } from "../core/check.ts";
 import { RequestError, type RequestFailure } from "../core/errors.ts";
 import type { Connection } from "../map/connection.ts";
+import type { RequestOutcome } from "../pool/figures.ts";
 import type { Lease } from "../pool/lease.ts";
 import { BodyBuffer, type BodySource } from "./body_buffer.ts";
 import { type BodyReader, openBody } from "./body_reader.ts";
@@ -15,6 +16,7 @@ import { HttpParseError } from "./codec/parse_error.ts";
 import { encodeChunk, encodeLastChunk } from "./codec/request_body.ts";
 import type { ResponseHeaders } from "./codec/response_headers.ts";
 import { Failover } from "./failover.ts";
+import type { RequestWatch } from "./observer.ts";
 import type { PreparedRequest } from "./request.ts";
 import { PooledResponse, type ResponseOrigin } from "./response.ts";
 import { Http1Session, type SessionUser } from "./session.ts";
@@ -34,8 +36,8 @@ export interface ExchangeHost {
   mayTurnElsewhere(exchange: Exchange): boolean;
   /** Looks at the exchange's deadlines from now on. */
   watch(exchange: Exchange): void;
-  /** The exchange is over: it needs no looking after. */
-  over(exchange: Exchange): void;
+  /** The exchange is over: it needs no looking after, and counts. */
+  over(exchange: Exchange, outcome: RequestOutcome, endedAt: number): void;
   /** The connection of an exchange has not answered: others that stood as long are in doubt. */
   doubt(lease: Lease): void;
 }
@@ -66,6 +68,8 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
   firstByteBy: number = Infinity;
   /** When the head was handed to somebody who has not touched the body, or `Infinity`. */
   untouchedSince: number = Infinity;
+  /** Who watches it, if anybody. */
+  readonly watch: RequestWatch | undefined;
   /** Which machines it has been to in vain, if any. */
   failover: Failover | undefined;
   readonly #host: ExchangeHost;
@@ -87,6 +91,9 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
   #uploading = false;
   #drained: (() => void) | undefined;
   #answered = false;
+  /** Whether its caller has given it up. */
+  #givenUp = false;
+  #status = 0;
   /** Whether the answer that has begun is not the caller's: the request goes to another machine. */
   #turnedAway = false;
   #paused = false;
@@ -101,8 +108,10 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
     request: PreparedRequest,
     resolve: (response: PooledResponse) => void,
     reject: (reason: unknown) => void,
+    watch: RequestWatch | undefined,
   ) {
     this.#host = host;
+    this.watch = watch;
     this.request = request;
     this.#resolve = resolve;
     this.#reject = reject;
@@ -110,7 +119,7 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
     this.#body = request.stream ? openBody(request.stream) : undefined;
     this.deadline = timeoutMs === undefined ? Infinity : this.queue() + timeoutMs;
     if (signal) {
-      this.#onAbort = () => this.#abandon(signal.reason);
+      this.#onAbort = () => this.#giveUp(signal.reason);
       signal.addEventListener("abort", this.#onAbort, { once: true });
     }
   }
@@ -118,6 +127,21 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
   /** Whether it has ended, well or not. */
   get over(): boolean {
     return this.#over;
+  }
+
+  /** How often it was sent. */
+  get attempts(): number {
+    return this.#attempts;
+  }
+
+  /** The status of the answer; 0 where there was none. */
+  get status(): number {
+    return this.#status;
+  }
+
+  /** When it began; NaN where it never had a connection, nor waited for one. */
+  get startedAt(): number {
+    return this.#startedAt;
   }
 
   /** Notes that it waits for a connection. Gives the time when it began. */
@@ -140,6 +164,7 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
     }
     this.#attempts++;
     this.#lease = lease;
+    this.watch?.sent?.(lease);
     const { connection } = lease;
     this.#sentAt = lease.startedAt;
     if (Number.isNaN(this.#startedAt)) this.#startedAt = lease.startedAt;
@@ -158,7 +183,7 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
   refuse(reason: unknown): void {
     if (this.#over) return;
     const explained = this.failover?.explain(reason) ?? reason;
-    this.#finish(explained);
+    this.#finish(explained, "failures");
     this.#reject(explained);
   }
 
@@ -186,12 +211,12 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
     );
     lease.failure = { kind: "response", error };
     this.#dropLease(error);
-    this.#host.dispatch(this);
+    this.#again(error);
   }
 
   /** Ends a response whose body nobody reads. */
   reclaim(): void {
-    this.#abandon(this.#error("cancelled", "nobody read, dumped or cancelled its body"));
+    this.#giveUp(this.#error("cancelled", "nobody read, dumped or cancelled its body"));
   }
 
   /** Notes that somebody reads the body. */
@@ -243,6 +268,7 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
       return;
     }
     this.#answered = true;
+    this.#status = status;
     this.firstByteBy = Infinity;
     // Where all of the response is there, its end was noted a moment ago.
     this.#headAt = this.#over ? lease.connection.lastUsedAt : this.#host.now();
@@ -278,6 +304,10 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
     if (!this.#answered) this.#turnedAway = this.#turnsAway(this.#session?.status, lease);
     lease.release(reusable ? undefined : NO_REUSE);
     if (this.#turnedAway) return;
+    if (!this.#answered) {
+      this.#status = this.#session?.status ?? 0;
+      this.#headAt = lease.connection.lastUsedAt;
+    }
     this.#finish();
     this.onDrain();
     this.buffer.end();
@@ -302,7 +332,7 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
     if (silent && !this.#answered && this.#mayRepeat(lease)) {
       // So many dead that never served would use up the budget: their like are let go unseen.
       if (!lease.reused && this.#attempts >= DOUBT_AFTER) this.#host.doubt(lease);
-      this.#host.dispatch(this);
+      this.#again(cause);
       return;
     }
     this.#fail(this.#explain(cause, silent, lease));
@@ -322,7 +352,7 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
 
   /** Lets the rest of the body go, and the connection with it. */
   cancel(reason: unknown): void {
-    this.#abandon(reason ?? this.#error("cancelled", "its body was cancelled"));
+    this.#giveUp(reason ?? this.#error("cancelled", "its body was cancelled"));
   }
 
   get #answerer(): Lease {
@@ -398,9 +428,16 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
   /** Sends the request to another machine; what is left of the answer is let go. */
   #turnElsewhere(): void {
     this.#turnedAway = false;
-    this.#dropLease(this.#lease?.failure?.error);
+    const error = (this.#lease ?? this.#ended)?.failure?.error;
+    this.#dropLease(error);
     this.#buffer = undefined;
     this.#trailers = null;
+    this.#again(error);
+  }
+
+  /** Sends the request once more. */
+  #again(error: unknown): void {
+    this.watch?.retried?.(error);
     this.#host.dispatch(this);
   }
 
@@ -437,6 +474,12 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
     return new RequestError(fields, detail, cause === undefined ? undefined : { cause });
   }
 
+  /** Ends it because its caller does not want it any more. */
+  #giveUp(reason: unknown): void {
+    this.#givenUp = true;
+    this.#abandon(reason);
+  }
+
   /** Ends it, and the connection that it is on. */
   #abandon(reason: unknown): void {
     if (this.#over) return;
@@ -457,17 +500,26 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
   }
 
   #fail(reason: unknown): void {
-    this.#finish(reason);
+    this.#finish(reason, "failures");
     this.#buffer?.fail(reason);
     if (!this.#answered) this.#reject(reason);
   }
 
-  #finish(reason?: unknown): void {
+  #finish(reason?: unknown, outcome: RequestOutcome = "successes"): void {
     if (this.#over) return;
     this.#over = true;
+    // What has been answered gave its connection back this moment.
+    const given = outcome === "successes" ? this.#ended : undefined;
+    const endedAt = given ? given.connection.lastUsedAt : this.#host.now();
     this.untouchedSince = this.firstByteBy = Infinity;
     if (this.#onAbort) this.request.options.signal?.removeEventListener("abort", this.#onAbort);
-    this.#host.over(this);
+    this.#host.over(this, this.#givenUp ? "cancelled" : outcome, endedAt);
+    this.watch?.ended?.({
+      outcome: this.#givenUp ? "cancelled" : outcome,
+      status: this.#status,
+      attempts: this.#attempts,
+      error: reason,
+    });
     this.#body?.cancel(reason);
   }
 }

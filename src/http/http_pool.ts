@@ -4,10 +4,12 @@
  * @module
  */
 
+import { parseHost } from "../core/address.ts";
 import { checkNumber } from "../core/check.ts";
 import type { Clock, Timer } from "../core/clock.ts";
 import { systemClock } from "../core/clock.ts";
 import type { Connection } from "../map/connection.ts";
+import type { RequestOutcome } from "../pool/figures.ts";
 import type { CheckAnswer, HttpCheck } from "../pool/health_check.ts";
 import type { Lease } from "../pool/lease.ts";
 import type { PoolOptions } from "../pool/options.ts";
@@ -16,11 +18,14 @@ import { checkOver } from "./check.ts";
 import { checkLimits, type ResponseLimits } from "./codec/limits.ts";
 import { Exchange, type ExchangeHost } from "./exchange.ts";
 import { fetchOver, type Requester } from "./fetch.ts";
+import type { RequestObserver, RequestWatch } from "./observer.ts";
 import {
   checkStatuses,
   type PreparedRequest,
   prepareRequest,
+  readTarget,
   type RequestOptions,
+  withFields,
 } from "./request.ts";
 import type { PooledResponse } from "./response.ts";
 import { RetryBudget } from "./retry_budget.ts";
@@ -66,6 +71,7 @@ export class HttpPool extends ConnectionPool {
   readonly #watched = new Set<Exchange>();
   readonly #host: ExchangeHost;
   readonly #requester: Requester = (url, options) => this.request(url, options);
+  #observer: RequestObserver | undefined;
   #tick: Timer | undefined;
 
   /**
@@ -98,7 +104,7 @@ export class HttpPool extends ConnectionPool {
       mayRetry: () => this.#budget.spend(),
       mayTurnElsewhere: (exchange) => this.#mayTurnElsewhere(exchange),
       watch: (exchange) => this.#watch(exchange),
-      over: (exchange) => void this.#watched.delete(exchange),
+      over: (exchange, outcome, endedAt) => this.#over(exchange, outcome, endedAt),
       doubt: (lease) => this.#doubt(lease),
     };
   }
@@ -114,6 +120,7 @@ export class HttpPool extends ConnectionPool {
    */
   request(url: string | URL, options?: RequestOptions): Promise<PooledResponse> {
     try {
+      if (this.#observer !== undefined) return this.#observed(this.#observer, url, options);
       const request = prepareRequest(url, options);
       return request instanceof Promise
         ? request.then((request) => this.#request(request))
@@ -121,6 +128,20 @@ export class HttpPool extends ConnectionPool {
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  /**
+   * Has requests watched, from their beginning to their end, until the returned function is called.
+   * A pool whose requests nobody watches spends nothing on it.
+   *
+   * @throws {TypeError} Somebody watches them already
+   */
+  observe(observer: RequestObserver): () => void {
+    if (this.#observer) throw new TypeError("The pool's requests are watched already");
+    this.#observer = observer;
+    return () => {
+      if (this.#observer === observer) this.#observer = undefined;
+    };
   }
 
   /**
@@ -155,11 +176,42 @@ export class HttpPool extends ConnectionPool {
     Http1Session.of(connection, this.#host.limits);
   }
 
-  #request(request: PreparedRequest): Promise<PooledResponse> {
+  async #observed(
+    observer: RequestObserver,
+    url: string | URL,
+    options: RequestOptions = {},
+  ): Promise<PooledResponse> {
+    const target = readTarget(url);
+    const { name: hostname, port } = parseHost(target.host);
+    const { method = "GET" } = options;
+    const watch = observer.begin({ method, url: target.url, hostname, port });
+    const headers = watch?.headers ? withFields(options.headers, watch.headers) : undefined;
+    let request: PreparedRequest;
+    try {
+      request = await prepareRequest(url, headers ? { ...options, headers } : options);
+      request.options.signal?.throwIfAborted();
+    } catch (error) {
+      watch?.ended?.({ outcome: "failures", status: 0, attempts: 0, error });
+      throw error;
+    }
+    return await this.#request(request, watch);
+  }
+
+  /** Counts what is over. */
+  #over(exchange: Exchange, outcome: RequestOutcome, endedAt: number): void {
+    this.#watched.delete(exchange);
+    const { attempts, request, status } = exchange;
+    const { figures } = this;
+    const firstByteMs = status > 0 ? exchange.firstByteMs : NaN;
+    const totalMs = outcome === "cancelled" ? NaN : endedAt - exchange.startedAt;
+    figures.noteRequest(request.target.host, outcome, status, attempts, firstByteMs, totalMs);
+  }
+
+  #request(request: PreparedRequest, watch?: RequestWatch): Promise<PooledResponse> {
     request.options.signal?.throwIfAborted();
     this.#budget.earn();
     return new Promise((resolve, reject) => {
-      const exchange = new Exchange(this.#host, request, resolve, reject);
+      const exchange = new Exchange(this.#host, request, resolve, reject, watch);
       if (exchange.deadline < Infinity) this.#watch(exchange);
       this.#dispatch(exchange);
     });
@@ -180,6 +232,7 @@ export class HttpPool extends ConnectionPool {
         return;
       }
       exchange.queue();
+      exchange.watch?.queued?.();
       const acquire: AcquireOptions = exchange.deadline === Infinity
         ? { ...choice, signal }
         : { ...choice, signal, timeoutMs: Math.max(0, exchange.deadline - this.#clock.now()) };

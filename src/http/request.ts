@@ -315,6 +315,15 @@ export function hasField(headers: readonly HeaderField[], name: string): boolean
   return headers.some(([given]) => given.length === name.length && given.toLowerCase() === name);
 }
 
+/** Header fields, and some that are put in place of their namesakes or beside them. */
+export function withFields(
+  headers: RequestHeaders | undefined,
+  more: readonly HeaderField[],
+): readonly HeaderField[] {
+  const others = readHeaders(headers).filter(([name]) => !hasField(more, name.toLowerCase()));
+  return [...others, ...more];
+}
+
 function readHeaders(headers: RequestHeaders | undefined): readonly HeaderField[] {
   if (headers === undefined) return NO_FIELDS;
   if (typeof headers !== "object" || headers === null) {

@@ -19,8 +19,9 @@ export interface ConnectionLimits {
 
 /** Counts per address, per host and in all. Every operation is O(1). */
 export class Accountant {
-  /** The limits it holds. */
-  readonly limits: ConnectionLimits;
+  /** Whether more may be counted than the limits let, because they were lowered. */
+  mayExceed = false;
+  #limits: ConnectionLimits;
   readonly #hostLimits = new Map<string, number>();
   readonly #hosts = new Map<string, number>();
   readonly #addresses = new Map<string, number>();
@@ -28,7 +29,33 @@ export class Accountant {
 
   /** Makes an accountant that has counted nothing. */
   constructor(limits: ConnectionLimits) {
-    this.limits = limits;
+    this.#limits = limits;
+  }
+
+  /** The limits it holds. */
+  get limits(): ConnectionLimits {
+    return this.#limits;
+  }
+
+  /** Holds other limits from now on. What is counted already may be more than they let. */
+  setLimits(limits: ConnectionLimits): void {
+    this.#limits = limits;
+    this.mayExceed = true;
+  }
+
+  /** Whether a host, an address or all together have more than they may, since limits were lowered. */
+  exceeds(host: string, address: string): boolean {
+    const { maxConnections, maxConnectionsPerIp } = this.#limits;
+    return this.#total > maxConnections || this.ofHost(host) > this.limitOf(host)
+      || this.ofAddress(address) > maxConnectionsPerIp;
+  }
+
+  /** Finds out whether more are counted still than the limits let. */
+  settle(): void {
+    const { maxConnections, maxConnectionsPerIp } = this.#limits;
+    this.mayExceed = this.#total > maxConnections
+      || [...this.#hosts].some(([host, count]) => count > this.limitOf(host))
+      || [...this.#addresses.values()].some((count) => count > maxConnectionsPerIp);
   }
 
   /** How many are counted in all. */
@@ -48,7 +75,7 @@ export class Accountant {
 
   /** How many connections a host may have. */
   limitOf(host: string): number {
-    return this.#hostLimits.get(host) ?? this.limits.maxConnectionsPerHost;
+    return this.#hostLimits.get(host) ?? this.#limits.maxConnectionsPerHost;
   }
 
   /** Lets a host have another number of connections than others may. */
@@ -58,7 +85,7 @@ export class Accountant {
 
   /** Which limit one more would break: the narrowest one first. */
   blockedBy(host: string, address: string): LimitScope | undefined {
-    const { maxConnections, maxConnectionsPerIp } = this.limits;
+    const { maxConnections, maxConnectionsPerIp } = this.#limits;
     if (this.ofAddress(address) >= maxConnectionsPerIp) return "ip";
     if (this.ofHost(host) >= this.limitOf(host)) return "host";
     if (this.#total >= maxConnections) return "total";
@@ -86,7 +113,7 @@ export class Accountant {
   }
 
   #refusal(scope: LimitScope, host: string, address: string): LimitError {
-    const { maxConnections, maxConnectionsPerIp } = this.limits;
+    const { maxConnections, maxConnectionsPerIp } = this.#limits;
     if (scope === "ip") return new LimitError("ip", maxConnectionsPerIp, address);
     if (scope === "host") return new LimitError("host", this.limitOf(host), host);
     return new LimitError("total", maxConnections, "");

@@ -116,8 +116,6 @@ export class Connection {
   lastUsedAt: number;
   /** When its manager last looked whether it is fit for a lease, if ever. */
   lastCheckedAt: number | null = null;
-  /** Whether it may be leased. What says no once ends with its last lease. */
-  healthy = true;
   /** How long its server is known to keep it while unused, in milliseconds. */
   serverIdleMs: number = Infinity;
   /**
@@ -134,6 +132,7 @@ export class Connection {
   errorCount = 0;
 
   #state: ConnectionState = "idle";
+  #healthy = true;
   #leases = 0;
   #idleBeforeMs = 0;
   #lastUsedOnTheWall: number;
@@ -181,6 +180,18 @@ export class Connection {
     return this.#state;
   }
 
+  /** Whether it may be leased. What says no once ends with its last lease. */
+  get healthy(): boolean {
+    return this.#healthy;
+  }
+
+  /** Says whether it may be leased. */
+  set healthy(healthy: boolean) {
+    if (this.#healthy === healthy) return;
+    this.#healthy = healthy;
+    if (this.held && this.endpoint) this.endpoint.unhealthy += healthy ? -1 : 1;
+  }
+
   /** How many leases it carries now. */
   get leases(): number {
     return this.#leases;
@@ -193,7 +204,7 @@ export class Connection {
 
   /** Whether one more lease may begin. */
   get available(): boolean {
-    return this.healthy && this.#leases < this.capacity
+    return this.#healthy && this.#leases < this.capacity
       && (this.#state === "idle" || this.#state === "leased");
   }
 
@@ -213,7 +224,7 @@ export class Connection {
       address: this.address,
       tlsProfile: this.tlsProfile,
       state: this.#state,
-      healthy: this.healthy,
+      healthy: this.#healthy,
       createdAt: this.createdAt,
       lastUsedAt: this.lastUsedAt,
       lastCheckedAt: this.lastCheckedAt,
@@ -244,7 +255,7 @@ export class Connection {
   beginLease(now: number): void {
     if (!this.available) throw new Error(`Connection ${this.id} is ${this.#state}: no lease`);
     if (this.#leases++ === 0) {
-      this.#state = "leased";
+      this.#move("leased");
       this.#idleBeforeMs = now - this.lastUsedAt;
       this.socket.ref();
     }
@@ -265,13 +276,13 @@ export class Connection {
     if (this.endpoint) this.endpoint.leased--;
     if (--this.#leases > 0) return;
     this.#sink = undefined;
-    if (this.#state === "leased") this.#state = "idle";
+    if (this.#state === "leased") this.#move("idle");
     if (this.#state !== "closed") this.socket.unref();
   }
 
   /** Lets no further lease begin. Its manager's to call: see `ConnectionManager.drain()`. */
   drain(): void {
-    if (this.#state !== "closed") this.#state = "draining";
+    if (this.#state !== "closed") this.#move("draining");
   }
 
   /** Ends it with FIN, after what is written. Harmless to repeat. */
@@ -292,8 +303,20 @@ export class Connection {
     else this.destroy();
   }
 
+  /** Changes its state, and what its endpoint counts. */
+  #move(state: ConnectionState): void {
+    const { endpoint } = this;
+    if (endpoint) {
+      if (this.#state === "leased") endpoint.busy--;
+      else if (this.#state === "draining") endpoint.draining--;
+      if (state === "leased") endpoint.busy++;
+      else if (state === "draining") endpoint.draining++;
+    }
+    this.#state = state;
+  }
+
   #end(error: Error | undefined, here: boolean): void {
-    this.#state = "closed";
+    this.#move("closed");
     const owner = this.#owner;
     this.#owner = undefined;
     owner?.onClosed(this, error, here);

@@ -20,6 +20,7 @@ export class DualMap {
   /** Every idle connection, the one used last at the front. */
   readonly idle: LinkedList<Entry> = new LinkedList();
   readonly #entries = new Map<Connection, Entry>();
+  readonly #ids = new Map<number, Connection>();
   readonly #addresses = new Map<string, Set<Connection>>();
   readonly #hosts = new Map<string, Map<string, Lane>>();
 
@@ -36,6 +37,16 @@ export class DualMap {
   /** Every connection, in order of arrival. */
   connections(): MapIterator<Connection> {
     return this.#entries.keys();
+  }
+
+  /** The connection of a number; undefined where it is not held. */
+  byId(id: number): Connection | undefined {
+    return this.#ids.get(id);
+  }
+
+  /** The lanes of all hosts. */
+  *lanes(): Generator<Lane> {
+    for (const lanes of this.#hosts.values()) yield* lanes.values();
   }
 
   /** The connections at an address, in order of arrival. */
@@ -77,6 +88,8 @@ export class DualMap {
   closeLane(lane: Lane): void {
     lane.kept = false;
     for (const endpoint of lane.endpoints.values()) this.#tidy(endpoint);
+    // One that never had any has nothing to be tidied with.
+    this.#tidyLane(lane);
   }
 
   /** Each host with its addresses in order of arrival: a copy. */
@@ -115,6 +128,8 @@ export class DualMap {
     const { endpoint } = entry;
     this.unstack(entry);
     this.#entries.delete(connection);
+    this.#ids.delete(connection.id);
+    if (!connection.healthy) endpoint.unhealthy--;
     endpoint.connections.delete(connection);
     endpoint.lane.connectionCount--;
     this.#tidy(endpoint);
@@ -129,6 +144,10 @@ export class DualMap {
     const { lane } = endpoint;
     if (lane.kept) return;
     if (endpoint.connections.size === 0) lane.forget(endpoint);
+    this.#tidyLane(lane);
+  }
+
+  #tidyLane(lane: Lane): void {
     if (lane.endpoints.size > 0) return;
     const lanes = this.#hosts.get(lane.host);
     if (lanes?.get(lane.tlsProfile) === lane) lanes.delete(lane.tlsProfile);
@@ -142,9 +161,13 @@ export class DualMap {
     if (earlier) this.unstack(earlier);
     endpoint.connections.add(connection);
     endpoint.leased += connection.leases;
+    if (connection.state === "leased") endpoint.busy++;
+    else if (connection.state === "draining") endpoint.draining++;
+    if (!connection.healthy) endpoint.unhealthy++;
     lane.connectionCount++;
     connection.endpoint = endpoint;
     this.#entries.set(connection, entry);
+    this.#ids.set(connection.id, connection);
     this.restack(entry);
   }
 

@@ -6,6 +6,7 @@
  */
 
 import { type Address, parseAddress } from "../core/address.ts";
+import { Histogram } from "../core/histogram.ts";
 import { LinkedList, ListNode } from "../core/list.ts";
 import type { Connection } from "./connection.ts";
 import type { Lane } from "./lane.ts";
@@ -40,6 +41,12 @@ export type Standing = "good" | "doubtful" | "ejected" | "gone";
 
 /** How fast a latency that was seen is forgotten, in milliseconds: by two thirds in this time. */
 const LATENCY_DECAY_MS = 10_000;
+
+/** Two bytes for each of 120 buckets: there may be many endpoints. */
+const LATENCIES = { relativeError: 0.125, remember: 1_024 };
+
+/** The first answers are all of interest; of the others so few tell as much, and cost nothing. */
+const SAMPLE = { all: 512, oneIn: 17 };
 
 /** With what share of its load an address starts that is new, or back. */
 const FIRST_SHARE = 0.1;
@@ -91,6 +98,12 @@ export class Endpoint {
   answeredAt = 0;
   /** Leases under way. */
   leased = 0;
+  /** Connections in use. */
+  busy = 0;
+  /** Connections in use for the last time. */
+  draining = 0;
+  /** Connections that are marked unhealthy, and held still. */
+  unhealthy = 0;
   /** Dials under way. */
   dialing = 0;
   /** Leases that began, ever. */
@@ -101,6 +114,8 @@ export class Endpoint {
   heldUntil = 0;
   /** Its places in the pickers: among the ready ones, and among the good ones; or -1. */
   readonly places: [ready: number, good: number] = [-1, -1];
+  /** How long a sample of its answers took of late; undefined where there was none yet. */
+  latencies: Histogram | undefined = undefined;
   #latencyMs = 0;
   #latencyAt = 0;
   #slowStartAt = 0;
@@ -108,6 +123,7 @@ export class Endpoint {
   #hangUp: { readonly idleMs: number; readonly at: number } | undefined;
   #learnedIdleMs = Infinity;
   #learnedUntil = 0;
+  #answers = 0;
 
   /** Made by its lane. */
   constructor(lane: Lane, address: Address | string) {
@@ -145,6 +161,17 @@ export class Endpoint {
       this.#latencyMs = this.#latencyMs * kept + ms * (1 - kept);
     } else this.#latencyMs = ms;
     this.#latencyAt = now;
+  }
+
+  /** Notes how long an answer took, in milliseconds. */
+  noteAnswer(ms: number, now: number): void {
+    this.noteLatency(ms, now);
+    const answers = this.#answers++;
+    if (answers < SAMPLE.all || answers % SAMPLE.oneIn === 0) this.#sample(ms);
+  }
+
+  #sample(ms: number): void {
+    (this.latencies ??= new Histogram(LATENCIES)).record(ms);
   }
 
   /** How long its server is expected to take, in milliseconds; 0 where nothing is known. */

@@ -56,7 +56,8 @@ function checkAddresses({ accountant, addresses, entries }: Maps): void {
     insist(bucket.size > 0, () => `address ${address} is empty`);
     insist(bucket.size <= accountant.ofAddress(address), () => `address ${address} is uncounted`);
     insist(
-      accountant.ofAddress(address) <= accountant.limits.maxConnectionsPerIp,
+      accountant.mayExceed
+        || accountant.ofAddress(address) <= accountant.limits.maxConnectionsPerIp,
       () => `address ${address} is over its limit`,
     );
     for (const connection of bucket) {
@@ -67,7 +68,8 @@ function checkAddresses({ accountant, addresses, entries }: Maps): void {
   }
   insist(placed === entries.size, () => `${entries.size} are held, ${placed} have an address`);
   insist(
-    placed <= accountant.total && accountant.total <= accountant.limits.maxConnections,
+    placed <= accountant.total
+      && (accountant.mayExceed || accountant.total <= accountant.limits.maxConnections),
     () => `${placed} are held, ${accountant.total} accounted for`,
   );
 }
@@ -83,7 +85,7 @@ function checkHosts({ accountant, entries, hosts }: Maps): void {
     }
     insist(ofHost <= accountant.ofHost(host), () => `host ${host} is uncounted`);
     insist(
-      accountant.ofHost(host) <= accountant.limitOf(host),
+      accountant.mayExceed || accountant.ofHost(host) <= accountant.limitOf(host),
       () => `host ${host} is over its limit`,
     );
     placed += ofHost;
@@ -100,11 +102,15 @@ function checkLane(lane: Lane, entries: Maps["entries"]): void {
     insist(kept || connections.size > 0, () => `host ${host} has nothing at ${address}`);
     let stacked = 0;
     let leased = 0;
+    const counts = { busy: 0, draining: 0, unhealthy: 0 };
     for (const connection of connections) {
       const entry = entries.get(connection);
       insist(entry?.endpoint === endpoint, () => `${name(connection)} is misplaced`);
       if (entry?.stackNode.list) stacked++;
       leased += connection.leases;
+      if (connection.state === "leased") counts.busy++;
+      if (connection.state === "draining") counts.draining++;
+      if (!connection.healthy) counts.unhealthy++;
       insist(
         connection.host === host && connection.address === address
           && connection.tlsProfile === tlsProfile,
@@ -119,6 +125,9 @@ function checkLane(lane: Lane, entries: Maps["entries"]): void {
     insist(places[1] >= 0 === isGood, () => `${where()} is not rightly good`);
     // What has left the maps may be leased still.
     insist(endpoint.leased >= leased, () => `${where()} has wrong leases`);
+    for (const name of ["busy", "draining", "unhealthy"] as const) {
+      insist(endpoint[name] === counts[name], () => `${where()} miscounts what is ${name}`);
+    }
     ofLane += connections.size;
   }
   insist(ofLane === lane.connectionCount, () => `host ${host} miscounts its connections`);

@@ -5,7 +5,7 @@
  */
 
 import { parseAddress, parseHost } from "../core/address.ts";
-import { checkNumber } from "../core/check.ts";
+import { checkNames, checkNumber } from "../core/check.ts";
 import { type Clock, systemClock } from "../core/clock.ts";
 import { ClosedError, SocketError } from "../core/errors.ts";
 import { Accountant, type ConnectionLimits } from "./accountant.ts";
@@ -25,7 +25,7 @@ import type { MakePicker } from "./picker.ts";
  * - `error`: its socket broke
  * - `unhealthy`: it was marked so
  * - `used`: its lease ended without leaving it fit for another
- * - `surplus`: more were idle than `maxIdleConnections`
+ * - `surplus`: more were idle than `maxIdleConnections`, or there were more than a lowered limit lets
  * - `room`: another host, or another address, needed its place
  * - `drain`: its host or address was drained
  * - `gone`: its host has its address no more, or it may not be used any more
@@ -148,11 +148,7 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
    * @throws {RangeError} An option is out of its range
    */
   constructor(options: ConnectionManagerOptions = {}) {
-    const limits: { -readonly [Name in keyof ConnectionLimits]: number } = { ...DEFAULT_LIMITS };
-    for (const name of Object.keys(limits) as (keyof ConnectionLimits)[]) {
-      limits[name] = checkNumber(name, options[name] ?? limits[name], { min: 1, whole: true });
-    }
-    this.accountant = new Accountant(limits);
+    this.accountant = new Accountant(checkLimits(options, DEFAULT_LIMITS));
     this.#clock = options.clock ?? systemClock;
     this.#idleTimeoutMs = checkNumber("idleTimeoutMs", options.idleTimeoutMs ?? 60_000, { min: 0 });
     this.#maxLifetimeMs = checkNumber("maxLifetimeMs", options.maxLifetimeMs ?? 1_800_000, {
@@ -205,6 +201,11 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
     return [...this.#bucket(ip)];
   }
 
+  /** The connection of a number; undefined where it is not in the maps. */
+  getConnectionById(id: number): Connection | undefined {
+    return this.#maps.byId(id);
+  }
+
   /** A host's own connections, address by address. One made for another host is never among them. */
   getConnectionsForHost(host: string): Connection[] {
     return this.#maps.ofHost(parseHost(host).text);
@@ -233,6 +234,15 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
   /** Goes over all connections, in order of arrival. */
   connections(): MapIterator<Connection> {
     return this.#maps.connections();
+  }
+
+  /**
+   * The lanes of all hosts.
+   *
+   * @internal
+   */
+  lanes(): IterableIterator<Lane> {
+    return this.#maps.lanes();
   }
 
   /**
@@ -380,6 +390,19 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
     return 1;
   }
 
+  /**
+   * Holds other limits from now on, and ends idle connections that are too many by them, the coldest
+   * first. Those in use end when they come back, as long as they are too many.
+   *
+   * @returns How many it closed
+   * @throws {TypeError | RangeError} A limit is not valid; the old ones hold
+   */
+  setLimits(limits: Partial<ConnectionLimits>): number {
+    checkNames("setLimits()", limits, Object.keys(DEFAULT_LIMITS));
+    this.accountant.setLimits(checkLimits(limits, this.accountant.limits));
+    return this.#trim();
+  }
+
   /** The idle connection that was used longest ago, of those that pass. */
   coldestIdle(passes: (connection: Connection) => boolean = () => true): Connection | undefined {
     for (let node = this.#maps.idle.back; node; node = node.previous) {
@@ -405,7 +428,7 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
   cleanupIdleConnections(): number {
     const now = this.#clock.now();
     const wallNow = this.#clock.wallNow();
-    let closed = 0;
+    let closed = this.accountant.mayExceed ? this.#trim() : 0;
     // To the end: one that was made long before it was added stands nearer the front than its use.
     for (let node = this.#maps.idle.back; node;) {
       const { connection } = node.value;
@@ -543,7 +566,8 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
     if (this.#closing) return "close";
     if (!connection.healthy) return "unhealthy";
     if (!reuse) return "used";
-    return this.#expired(connection, now, this.#maxLifetimeMs) ? "lifetime" : undefined;
+    if (this.#expired(connection, now, this.#maxLifetimeMs)) return "lifetime";
+    return this.accountant.mayExceed && this.#isTooMany(connection) ? "surplus" : undefined;
   }
 
   /** Why a connection may not be leased any more, if so. */
@@ -576,9 +600,35 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
     );
   }
 
+  #isTooMany({ address, host }: Connection): boolean {
+    return this.accountant.exceeds(host, address);
+  }
+
+  #trim(): number {
+    let closed = 0;
+    for (let node = this.#maps.idle.back; node;) {
+      const { connection } = node.value;
+      node = node.previous;
+      if (this.#isTooMany(connection)) closed += this.removeConnection(connection, "surplus");
+    }
+    this.accountant.settle();
+    return closed;
+  }
+
   #expired(connection: Connection, now: number, maxLifetimeMs: number): boolean {
     return now - connection.createdAt >= maxLifetimeMs * (1 - connection.jitter / 4);
   }
+}
+
+function checkLimits(
+  given: Partial<ConnectionLimits>,
+  others: ConnectionLimits,
+): ConnectionLimits {
+  const limits: { -readonly [Name in keyof ConnectionLimits]: number } = { ...others };
+  for (const name of Object.keys(limits) as (keyof ConnectionLimits)[]) {
+    limits[name] = checkNumber(name, given[name] ?? limits[name], { min: 1, whole: true });
+  }
+  return limits;
 }
 
 const NONE: ReadonlySet<Connection> = new Set();

@@ -6,6 +6,7 @@
 
 import type { Block } from "../hosts/block_list.ts";
 import type { EvictReason } from "../map/manager.ts";
+import type { Finding } from "./findings.ts";
 import type { CheckKind } from "./health_check.ts";
 
 /** Which connection an event is about. */
@@ -66,6 +67,22 @@ export interface PoolEvents {
   unblock: { readonly ip: string };
   /** A response whose body nobody read, dumped or cancelled loses its connection. */
   leak: ConnectionEvent & { readonly url: string };
+  /** A lease has not ended for long: see `ConnectionPool.diagnose()`, as for those that follow. */
+  leaseHeld: Finding;
+  /** A lock of the pool's has been held for long. */
+  lockHeld: Finding;
+  /** Callers wait for a host, and a limit stands in the way. */
+  starving: Finding;
+  /** Far more is dialled than is used. */
+  dialStorm: Finding;
+  /** An address is ejected and readmitted time and again. */
+  flapping: Finding;
+  /** Fewer than half of a host's addresses are good. */
+  panic: Finding;
+  /** The resolver fails for a host. */
+  resolverFailing: Finding;
+  /** None of a host's addresses may be used. */
+  allDenied: Finding;
   /** The pool is closed, and everything in it. */
   closed: { readonly graceMs: number };
 }

@@ -222,6 +222,21 @@ export interface PoolOptions {
   readonly maxConcurrentChecks?: number;
   /** Opens TCP without TLS for checks of kind `"connect"`, which need it, and for nothing else. */
   readonly connectDialer?: Dialer | Promise<Dialer> | undefined;
+  /**
+   * After how many milliseconds a lease that has not ended is told of: see
+   * `ConnectionPool.diagnose()`.
+   *
+   * @default {30_000}
+   */
+  readonly leaseWarningMs?: number;
+  /**
+   * Whether each lease remembers where it was acquired, for what is told of it when it does not
+   * end. It costs as much as an error for each lease; without it a host's leases remember that
+   * once one of them has not ended in time.
+   *
+   * @default {false}
+   */
+  readonly traceLeases?: boolean;
 }
 
 type Optional = "connectDialer" | "healthCheck" | "plainDialer";
@@ -268,6 +283,7 @@ const NUMBERS = {
   blocklistCheckIntervalMs: { fallback: 60_000, min: 1 },
   testTimeoutMs: { fallback: 5_000, min: 1 },
   maxConcurrentChecks: { fallback: 8, min: 1, whole: true },
+  leaseWarningMs: { fallback: 30_000, min: 1 },
 } satisfies { readonly [name: string]: NumberOption };
 
 type Numbers = { [Name in keyof typeof NUMBERS]: number };
@@ -283,6 +299,7 @@ const OBJECTS = [
   "tls",
   "clock",
   "healthCheck",
+  "traceLeases",
 ];
 
 /**
@@ -310,6 +327,10 @@ export function resolvePoolOptions(options: PoolOptions): ResolvedPoolOptions {
   if (typeof resolver?.resolve !== "function") {
     throw new TypeError(`resolver must be a Resolver, got ${describe(resolver)}`);
   }
+  const { traceLeases = false } = options;
+  if (typeof traceLeases !== "boolean") {
+    throw new TypeError(`traceLeases must be true or false, got ${describe(traceLeases)}`);
+  }
   // Thrown here, before anything is begun.
   new AccessList(access);
   const numbers = readNumbers(options);
@@ -332,6 +353,7 @@ export function resolvePoolOptions(options: PoolOptions): ResolvedPoolOptions {
     tls,
     clock,
     healthCheck,
+    traceLeases,
     ...numbers,
   };
 }

@@ -18,12 +18,16 @@ import { pickerFor } from "../hosts/balancer.ts";
 import type { Block, BlockOptions } from "../hosts/block_list.ts";
 import { type AddressChange, HostDirectory } from "../hosts/directory.ts";
 import { AddressHealth } from "../hosts/health.ts";
+import type { ConnectionLimits } from "../map/accountant.ts";
 import type { Connection } from "../map/connection.ts";
 import type { Endpoint } from "../map/endpoint.ts";
 import { ConnectionManager, type EvictReason } from "../map/manager.ts";
 import { type AddressChoice, AddressFilter, StickyFilter } from "./address_filter.ts";
+import { Diagnosis } from "./diagnosis.ts";
 import type { PoolEvents } from "./events.ts";
 import { unavailable } from "./explanations.ts";
+import { PoolFigures, type PoolHistograms } from "./figures.ts";
+import type { Finding } from "./findings.ts";
 import type { CheckAnswer, HttpCheck } from "./health_check.ts";
 import type { CheckedHostOptions } from "./host_options.ts";
 import { Lease } from "./lease.ts";
@@ -32,7 +36,7 @@ import { type PoolOptions, type ResolvedPoolOptions, resolvePoolOptions } from "
 import { Prober } from "./prober.ts";
 import { HostQueue } from "./queue.ts";
 import { DialScheduler } from "./scheduler.ts";
-import { hostStats, type PoolStats } from "./stats.ts";
+import { endpointTotals, type PoolDebugInfo, type PoolStats } from "./stats.ts";
 import { PLAIN, type TlsProfile, TlsProfiles } from "./tls_profiles.ts";
 import { Waiter } from "./waiter.ts";
 import { type WarmResult, WarmUp } from "./warm_up.ts";
@@ -89,6 +93,12 @@ const MAX_SPELLINGS = 10_000;
 export class ConnectionPool implements AsyncDisposable {
   /** The two maps. Reading them is free; what is removed from them is closed. */
   readonly manager: ConnectionManager;
+  /**
+   * What it counts and times.
+   *
+   * @internal
+   */
+  protected readonly figures: PoolFigures;
   readonly #options: ResolvedPoolOptions;
   readonly #clock: Clock;
   readonly #events = new Events<PoolEvents>();
@@ -99,6 +109,7 @@ export class ConnectionPool implements AsyncDisposable {
   readonly #profiles: TlsProfiles;
   readonly #scheduler: DialScheduler;
   readonly #prober: Prober;
+  readonly #diagnosis: Diagnosis;
   /** Each dial holds it shared; closing takes it alone. */
   readonly #gate: RwLock;
   readonly #queues = new Map<string, HostQueue>();
@@ -129,6 +140,7 @@ export class ConnectionPool implements AsyncDisposable {
       );
     }
     this.#clock = this.#options.clock;
+    this.figures = new PoolFigures(this.#clock.now());
     this.#profiles = new TlsProfiles(this.#options.tls);
     this.#gate = new RwLock(this.#clock);
     const { maxConnections, maxConnectionsPerHost, maxConnectionsPerIp } = this.#options;
@@ -153,8 +165,10 @@ export class ConnectionPool implements AsyncDisposable {
       onChange: (host, change) => this.#onAddresses(host, change),
     });
     this.#health = new AddressHealth(this.#clock, this.#options, {
-      onEject: ({ address, lane }, reason, forMs) =>
-        this.#events.emit("eject", { host: lane.host, address: address.text, reason, forMs }),
+      onEject: ({ address, lane }, reason, forMs) => {
+        this.#diagnosis.noteEjection(lane.host, address.text);
+        this.#events.emit("eject", { host: lane.host, address: address.text, reason, forMs });
+      },
       onReadmit: ({ address, lane }) =>
         this.#events.emit("readmit", { host: lane.host, address: address.text }),
     });
@@ -180,6 +194,8 @@ export class ConnectionPool implements AsyncDisposable {
       prepare: (connection) => this.prepare(connection),
       admission: this.#admission,
       membership: this.#membership,
+      figures: this.figures,
+      onDial: ({ host }) => this.#diagnosis.noteDial(host.text),
       refuse: (queue, waiter, reason) => this.#refuse(queue, waiter, reason),
       giveWay: (queue) => this.#prober.giveWay(queue),
     });
@@ -196,6 +212,16 @@ export class ConnectionPool implements AsyncDisposable {
         this.#scheduler.roomCame();
       },
       checkOver: this.checkOver?.bind(this),
+    });
+    this.#diagnosis = new Diagnosis({
+      options: this.#options,
+      manager: this.manager,
+      directory: this.#directory,
+      admission: this.#admission,
+      gate: this.#gate,
+      queues: this.#queues,
+      dialing: () => this.#scheduler.dialing,
+      leases: () => this.#acquired,
     });
     // A dialer that could not be loaded is each dial's error, not the program's.
     for (const dialer of [this.#options.dialer, this.#options.connectDialer]) {
@@ -226,9 +252,10 @@ export class ConnectionPool implements AsyncDisposable {
   acquire(host: string, options?: AcquireOptions): Promise<Lease> {
     try {
       const queue = this.#queueFor(host, options);
-      if (options === undefined) return this.#acquire(queue, undefined, {});
+      const trace = queue.traced ? new Error("Acquired here") : undefined;
+      if (options === undefined) return this.#acquire(queue, undefined, {}, trace);
       options.signal?.throwIfAborted();
-      return this.#acquire(queue, this.#filter(queue, options), options);
+      return this.#acquire(queue, this.#filter(queue, options), options, trace);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -248,7 +275,8 @@ export class ConnectionPool implements AsyncDisposable {
     const queue = this.#queueFor(host, options);
     const filter = options && this.#filter(queue, options);
     const connection = this.manager.takeFrom(queue.lane, filter);
-    return connection && this.#lease(queue, connection, 0);
+    const trace = queue.traced ? new Error("Acquired here") : undefined;
+    return connection && this.#lease(queue, connection, 0, trace);
   }
 
   /** Waits until every host that has a `minIdle` has as many connections. */
@@ -434,39 +462,120 @@ export class ConnectionPool implements AsyncDisposable {
     this.#events.emit(type, event);
   }
 
-  /** The pool's figures now: plain data, a copy. */
+  /**
+   * The pool's figures now: plain data, a copy. It looks at each address of each host, and at no
+   * connection: with a hundred thousand of them it costs what it costs with ten.
+   *
+   * @example
+   * ```ts
+   * import { ConnectionPool, staticResolver } from "@hotconn/hotconn";
+   * import { memoryDialer } from "@hotconn/hotconn/memory";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using pool = new ConnectionPool({
+   *   dialer: memoryDialer(),
+   *   resolver: staticResolver({ "example.test": ["192.0.2.1"] }),
+   * });
+   * (await pool.acquire("example.test")).release();
+   * (await pool.acquire("example.test")).release();
+   * const { idle, reuseRate, times } = pool.stats();
+   * assertEquals([idle, reuseRate, times.queue.count], [1, 0.5, 2]);
+   * ```
+   */
   stats(): PoolStats {
-    let leased = 0;
-    let draining = 0;
-    for (const { state } of this.manager.connections()) {
-      if (state === "leased") leased++;
-      else if (state === "draining") draining++;
-    }
+    const now = this.#clock.now();
+    const { figures } = this;
+    figures.settle(this.#acquired);
     return {
+      at: now,
+      since: figures.since,
       connections: this.manager.getConnectionCount(),
       idle: this.manager.idleCount,
-      leased,
-      draining,
       ending: this.manager.endingCount,
       dialing: this.#scheduler.dialing,
       waiting: this.#waiting,
       acquired: this.#acquired,
       reused: this.#reused,
+      reuseRate: this.#acquired > 0 ? this.#reused / this.#acquired : null,
       released: this.#released,
       timedOut: this.#timedOut,
       dials: this.#scheduler.dialCount,
       dialErrors: this.#scheduler.dialErrorCount,
+      opened: figures.opened,
+      resolved: figures.resolved,
       evicted: { ...this.#evicted },
+      requests: figures.requests().stats(),
+      times: figures.times(),
       blocks: this.#admission.blocks,
-      hosts: hostStats({
+      ...endpointTotals({
         manager: this.manager,
         directory: this.#directory,
         health: this.#health,
         admission: this.#admission,
         queues: this.#queues.values(),
-        now: this.#clock.now(),
+        figures,
+        now,
       }),
     };
+  }
+
+  /**
+   * What seems to be wrong now, the worst of it first, in plain sentences: leases and locks that are
+   * held for long, hosts that starve, storms of dials, addresses that come and go, resolvers that
+   * fail, hosts that nothing is left of. The pool itself looks as often as it cleans up, and tells
+   * what is new as an event of the finding's name.
+   *
+   * @example
+   * ```ts
+   * import { ConnectionPool, ManualClock, staticResolver } from "@hotconn/hotconn";
+   * import { memoryDialer } from "@hotconn/hotconn/memory";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const clock = new ManualClock();
+   * await using pool = new ConnectionPool({
+   *   dialer: memoryDialer({ clock }),
+   *   resolver: staticResolver({ "example.test": ["192.0.2.1"] }),
+   *   clock,
+   * });
+   * await pool.warm("example.test", { connections: 1 });
+   * using lease = await pool.acquire("example.test");
+   * assertEquals(pool.diagnose(), []);
+   * clock.advance(30_000);
+   * assertEquals(pool.diagnose().map(({ what }) => what), ["leaseHeld"]);
+   * assertEquals(lease.released, false);
+   * ```
+   */
+  diagnose(): Finding[] {
+    return this.#diagnosis.look();
+  }
+
+  /** How long things took, to be asked for other percentiles than `stats()` tells. */
+  histograms(): PoolHistograms {
+    const { dial, firstByte, queue, tls, total } = this.figures;
+    this.figures.settle(this.#acquired);
+    return { queue, dial, tls, firstByte, total };
+  }
+
+  /** The pool's figures and those of each of its connections: plain data, a copy. */
+  debugInfo(): PoolDebugInfo {
+    return { ...this.manager.debugInfo(), stats: this.stats() };
+  }
+
+  /**
+   * Holds other limits from now on; those that are left out stay as they are. Idle connections that
+   * are too many by them end at once, the coldest first, those in use with their lease; where there
+   * is room now, callers who wait get it. A host's own `maxConnections` stays what it is.
+   *
+   * @returns How many connections ended at once
+   * @throws {TypeError | RangeError} A limit is not valid; the old ones hold
+   */
+  setLimits(limits: Partial<ConnectionLimits>): number {
+    const ended = this.manager.setLimits(limits);
+    this.#scheduler.roomCame();
+    for (const queue of this.#queues.values()) {
+      if (queue.waiters.size > 0 || queue.warmTarget > 0) this.#scheduler.wake(queue);
+    }
+    return ended;
   }
 
   /**
@@ -534,6 +643,7 @@ export class ConnectionPool implements AsyncDisposable {
       const balancer = this.#options.hosts.get(host.text)?.balancer ?? this.#options.balancer;
       const lane = this.manager.openLane(host.text, profile.name, pickerFor(balancer));
       this.#queues.set(key, queue = new HostQueue(host, profile, lane, this.#takeBack));
+      queue.traced = this.#options.traceLeases;
       this.#directory.use(host);
       // What is warmed is not read anew by its first caller.
       if (profile === this.#profileOf(host)) this.#remember(host.text, queue);
@@ -551,16 +661,18 @@ export class ConnectionPool implements AsyncDisposable {
     queue: HostQueue,
     filter: AddressFilter | undefined,
     options: AcquireOptions,
+    trace: Error | undefined,
   ): Promise<Lease> {
     const connection = this.manager.takeFrom(queue.lane, filter);
-    if (connection) return Promise.resolve(this.#lease(queue, connection, 0));
-    return this.#wait(queue, filter, options);
+    if (connection) return Promise.resolve(this.#lease(queue, connection, 0, trace));
+    return this.#wait(queue, filter, options, trace);
   }
 
   #wait(
     queue: HostQueue,
     filter: AddressFilter | undefined,
     { signal, timeoutMs = this.#options.acquireTimeoutMs }: AcquireOptions,
+    trace: Error | undefined,
   ): Promise<Lease> {
     const host = queue.host.text;
     const { maxWaiters } = this.#options;
@@ -568,7 +680,7 @@ export class ConnectionPool implements AsyncDisposable {
     if (this.#waiting >= maxWaiters) throw new WaiterLimitError(host, maxWaiters);
     const waiter = new Waiter(
       this.#clock,
-      { signal, timeoutMs, filter },
+      { signal, timeoutMs, filter, trace },
       (waiter) => this.#leave(queue, waiter),
       (waiter) => this.#timeout(queue, waiter),
     );
@@ -635,12 +747,20 @@ export class ConnectionPool implements AsyncDisposable {
   /** The one place that decides between delivered and cancelled. */
   #tryDeliver(queue: HostQueue, waiter: Waiter, connection: Connection): void {
     const now = this.#clock.now();
+    const waitedMs = now - waiter.since;
     this.#leave(queue, waiter);
-    const lease = this.#lease(queue, connection, now - waiter.since);
+    this.figures.queue.record(waitedMs);
+    const lease = this.#lease(queue, connection, waitedMs, waiter.trace);
     if (!waiter.resolve(lease)) lease.release();
   }
 
-  #lease(queue: HostQueue, connection: Connection, waitedMs: number): Lease {
+  #lease(
+    queue: HostQueue,
+    connection: Connection,
+    waitedMs: number,
+    trace: Error | undefined,
+  ): Lease {
+    if (trace) this.#diagnosis.noteTrace(connection, trace);
     const lease = new Lease(connection, connection.lastUsedAt, waitedMs, queue.takeBack);
     this.#acquired++;
     if (lease.reused) this.#reused++;
@@ -692,7 +812,7 @@ export class ConnectionPool implements AsyncDisposable {
       this.#health.failed(endpoint, kind, cause);
     } else {
       endpoint.answeredAt = connection.lastUsedAt;
-      endpoint.noteLatency(latencyMs ?? heldMs, connection.lastUsedAt);
+      endpoint.noteAnswer(latencyMs ?? heldMs, connection.lastUsedAt);
       if (endpoint.failing) this.#health.succeeded(endpoint, startedAt);
     }
   }
@@ -760,6 +880,7 @@ export class ConnectionPool implements AsyncDisposable {
       this.manager.cleanupIdleConnections();
       this.manager.cleanupExpiredConnections();
       this.#health.forgetOld();
+      for (const finding of this.#diagnosis.lookForNew()) this.#events.emit(finding.what, finding);
       for (const [key, queue] of this.#queues) {
         this.#membership.forgetGone(queue);
         if (queue.warmTarget > 0) this.#scheduler.wake(queue);
@@ -772,6 +893,7 @@ export class ConnectionPool implements AsyncDisposable {
           this.#directory.forget(queue.host.text);
         }
       }
+      this.figures.keepOnly(new Set(Array.from(this.#queues.values(), ({ host }) => host.text)));
       this.#maintain();
     }, this.#options.cleanupIntervalMs);
   }

@@ -67,6 +67,8 @@ export class HostQueue {
   lastReturnAt = 0;
   /** How many leases more may begin before it is looked at whether all addresses have connections. */
   leasesUntilSpread: number = SPREAD_LEASES;
+  /** Whether its leases remember where they were acquired. */
+  traced = false;
   #chooser: StickyChooser | undefined;
   #chooserVersion = -1;
   #holdMs: number | undefined;

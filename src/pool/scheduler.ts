@@ -19,6 +19,7 @@ import { chooseDial, type DialChoice } from "./dial_choice.ts";
 import { dialTarget } from "./dial_target.ts";
 import type { PoolEvents } from "./events.ts";
 import { noneAdmitted, silent, unavailable } from "./explanations.ts";
+import type { PoolFigures } from "./figures.ts";
 import type { Membership } from "./membership.ts";
 import type { ResolvedPoolOptions } from "./options.ts";
 import type { Dial, HostQueue } from "./queue.ts";
@@ -48,6 +49,10 @@ export interface SchedulerParts {
   readonly refuse: (queue: HostQueue, waiter: Waiter, reason: unknown) => void;
   /** Has checks give up the room in which a queue's callers could have a connection. */
   readonly giveWay: (queue: HostQueue) => void;
+  /** Notes how long dials took. */
+  readonly figures: PoolFigures;
+  /** Hears of each dial that begins. */
+  readonly onDial: (queue: HostQueue) => void;
 }
 
 /** The shortest and the longest pause before a queue is looked at again, in milliseconds. */
@@ -437,7 +442,8 @@ export class DialScheduler {
     queue.dials.add(dial);
     this.#dials.add(dial);
     if (events.wants("dial")) events.emit("dial", { host, address: address.text });
-    using _guard = gate.tryShared();
+    this.#parts.onDial(queue);
+    using _guard = gate.tryShared(`the dial of ${host} at ${address.text}`);
     const { connectTimeoutMs, dialStaggerMs } = options;
     const timeout = this.#clock.setTimer(
       () => dial.stop.abort(timedOut(dial, options)),
@@ -494,8 +500,12 @@ export class DialScheduler {
       this.#ended(dial);
       manager.addConnection(connection, true);
       this.#parts.prepare(connection);
+      const { tcpMs, tlsMs } = socket.info;
+      // An address of the host's that nobody has written down is a resolver's.
+      const resolved = endpoint.member && !host.isLiteral
+        && !options.hosts.get(host.text)?.addresses;
+      this.#parts.figures.noteDial(tcpMs, tlsMs, resolved);
       if (events.wants("ready")) {
-        const { tcpMs, tlsMs } = socket.info;
         const { id: connectionId } = connection;
         events.emit("ready", {
           host: host.text,

@@ -8,9 +8,9 @@ import type { Admission } from "../hosts/admission.ts";
 import type { Block } from "../hosts/block_list.ts";
 import type { HostDirectory, HostInfo } from "../hosts/directory.ts";
 import { type AddressHealth, type EndpointHealth, NO_HEALTH } from "../hosts/health.ts";
-import type { Connection } from "../map/connection.ts";
 import type { Endpoint, Standing } from "../map/endpoint.ts";
-import type { ConnectionManager, EvictReason } from "../map/manager.ts";
+import type { ConnectionManager, DebugInfo, EvictReason } from "../map/manager.ts";
+import { type PoolFigures, type PoolTimes, RequestCounts, type RequestStats } from "./figures.ts";
 import type { HostQueue } from "./queue.ts";
 
 /** The figures of one host at one address. */
@@ -21,6 +21,10 @@ export interface AddressStats {
   readonly idle: number;
   /** Connections in use. */
   readonly leased: number;
+  /** Connections in use for the last time. */
+  readonly draining: number;
+  /** Connections that nothing is known to be wrong with. */
+  readonly healthy: number;
   /** Dials on their way. */
   readonly dialing: number;
   /** How it stands with those who choose. */
@@ -37,6 +41,12 @@ export interface AddressStats {
   readonly picks: number;
   /** How long it is expected to take for an answer, in milliseconds; null where nobody knows. */
   readonly latencyMs: number | null;
+  /** What half of its answers of late did not exceed, in milliseconds; null without any. */
+  readonly p50Ms: number | null;
+  /** What 99 in 100 of them did not exceed, by a sample, in milliseconds; null without any. */
+  readonly p99Ms: number | null;
+  /** How often it failed, all failures together. */
+  readonly failures: number;
   /** What is known of its failures. */
   readonly health: EndpointHealth;
 }
@@ -49,6 +59,10 @@ export interface HostStats {
   readonly idle: number;
   /** Connections in use. */
   readonly leased: number;
+  /** Connections in use for the last time. */
+  readonly draining: number;
+  /** Connections that nothing is known to be wrong with. */
+  readonly healthy: number;
   /** Dials on their way. */
   readonly dialing: number;
   /** Callers who wait. */
@@ -59,12 +73,18 @@ export interface HostStats {
   readonly panic: boolean;
   /** Where its addresses come from, and for how long they hold; null where nobody has asked. */
   readonly resolution: HostInfo | null;
+  /** What became of its requests. */
+  readonly requests: RequestStats;
   /** The figures by address. */
   readonly addresses: { readonly [address: string]: AddressStats };
 }
 
 /** The figures of a pool. Counts named after something that happens count since it was made. */
 export interface PoolStats {
+  /** When these figures were taken, in milliseconds since 1970. */
+  readonly at: number;
+  /** Since when things are counted, in milliseconds since 1970. */
+  readonly since: number;
   /** Connections in the maps: idle, leased and draining. */
   readonly connections: number;
   /** Connections that are ready. */
@@ -73,6 +93,8 @@ export interface PoolStats {
   readonly leased: number;
   /** Connections in use for the last time. */
   readonly draining: number;
+  /** Connections that nothing is known to be wrong with. */
+  readonly healthy: number;
   /** Connections that have left the maps whose sockets are not done yet. */
   readonly ending: number;
   /** Dials on their way. */
@@ -83,6 +105,8 @@ export interface PoolStats {
   readonly acquired: number;
   /** Leases that began on a connection that had one before. */
   readonly reused: number;
+  /** Reused ones as a share of all leases, from 0 to 1; null where none began. */
+  readonly reuseRate: number | null;
   /** Leases that ended. */
   readonly released: number;
   /** Callers whose time ran out. */
@@ -91,13 +115,40 @@ export interface PoolStats {
   readonly dials: number;
   /** Dials that failed. */
   readonly dialErrors: number;
+  /** Connections that were dialled. */
+  readonly opened: number;
+  /**
+   * Those among them to addresses that a resolver told, as against addresses that were configured,
+   * or named by the caller.
+   */
+  readonly resolved: number;
   /** Connections that left the maps, by reason. */
   readonly evicted: { readonly [Reason in EvictReason]?: number };
+  /** What became of requests. */
+  readonly requests: RequestStats;
+  /** How long things took. */
+  readonly times: PoolTimes;
+  /** How many different addresses of the hosts in use may be used. */
+  readonly allowedAddresses: number;
+  /** How many of them may not, by a rule or by a block. */
+  readonly deniedAddresses: number;
   /** What is blocked now. */
   readonly blocks: readonly Block[];
   /** The figures by host. */
   readonly hosts: { readonly [host: string]: HostStats };
 }
+
+/** A pool's figures, and those of each of its connections: plain data. */
+export interface PoolDebugInfo extends DebugInfo {
+  /** The pool's figures. */
+  readonly stats: PoolStats;
+}
+
+/** What of a pool's figures is told by its endpoints. */
+export type EndpointTotals = Pick<
+  PoolStats,
+  "leased" | "draining" | "healthy" | "allowedAddresses" | "deniedAddresses" | "hosts"
+>;
 
 type Mutable<T> = { -readonly [Name in keyof T]: T[Name] };
 
@@ -112,12 +163,16 @@ export interface StatsParts {
   readonly health: AddressHealth;
   readonly admission: Admission;
   readonly queues: Iterable<HostQueue>;
+  readonly figures: PoolFigures;
   /** The clock's time, in milliseconds. */
   readonly now: number;
 }
 
-/** The figures of every host that has connections, or is asked for. */
-export function hostStats(parts: StatsParts): { [host: string]: HostStats } {
+/**
+ * The figures of every host that has connections, or is asked for. It looks at each address of each
+ * host once, and at no connection: these count themselves where they stand.
+ */
+export function endpointTotals(parts: StatsParts): EndpointTotals {
   // Without a prototype: `constructor` and `__proto__` are names of hosts as good as others.
   const hosts: { [host: string]: Counts } = Object.create(null);
   for (const queue of parts.queues) {
@@ -129,16 +184,20 @@ export function hostStats(parts: StatsParts): { [host: string]: HostStats } {
     counts.panic ||= lane.panic;
     counts.resolution ??= parts.directory.info(host) ?? null;
     // Those that are denied have no endpoint, and are shown all the same.
-    for (const { text } of toldAddresses) counts.addresses[text] ??= emptyAddress();
-    for (const endpoint of lane.endpoints.values()) countEndpoint(counts, endpoint, parts);
     for (const address of toldAddresses) {
-      const stats = counts.addresses[address.text];
       const rule = parts.admission.deniedBy(address);
-      if (stats && rule !== undefined) Object.assign(stats, { deniedBy: rule, standing: "gone" });
+      const stats = counts.addresses[address.text] ??= emptyAddress();
+      if (rule !== undefined) Object.assign(stats, { deniedBy: rule, standing: "gone" });
     }
   }
-  for (const connection of parts.manager.connections()) countConnection(hosts, connection);
-  return { ...hosts };
+  for (const { endpoints, host } of parts.manager.lanes()) {
+    const counts = hosts[host] ??= emptyHost();
+    for (const endpoint of endpoints.values()) countEndpoint(counts, endpoint, parts);
+  }
+  for (const [host, requests] of parts.figures.hosts) {
+    (hosts[host] ??= emptyHost()).requests = requests.stats();
+  }
+  return { ...totals(Object.values(hosts)), hosts: { ...hosts } };
 }
 
 /** Adds an endpoint's figures: an address has one for each TLS profile of its host. */
@@ -147,11 +206,23 @@ function countEndpoint(
   endpoint: Endpoint,
   { admission, health, now }: StatsParts,
 ): void {
-  const { address, dialing, dueAt, picks, standing, weight } = endpoint;
+  const { address, busy, connections, dialing, draining, dueAt, latencies } = endpoint;
+  const { picks, standing, unhealthy, weight } = endpoint;
   const stats = counts.addresses[address.text] ??= emptyAddress();
+  for (const figures of [counts, stats]) {
+    figures.connections += connections.size;
+    figures.idle += connections.size - busy - draining;
+    figures.leased += busy;
+    figures.draining += draining;
+    figures.healthy += connections.size - unhealthy;
+  }
   stats.dialing += dialing;
   stats.picks += picks;
   // The worst of them tells most.
+  stats.p50Ms = slower(stats.p50Ms, latencies?.percentile(50));
+  stats.p99Ms = slower(stats.p99Ms, latencies?.percentile(99));
+  const known = health.describe(endpoint);
+  for (const count of Object.values(known.failures)) stats.failures += count;
   if (stats.standing !== "good" && standing === "good") return;
   stats.standing = standing;
   stats.deniedBy = admission.deniedBy(address) ?? null;
@@ -159,32 +230,46 @@ function countEndpoint(
   stats.weight = weight;
   stats.share = endpoint.share(now);
   stats.latencyMs = endpoint.latencyMs(now) || null;
-  stats.health = health.describe(endpoint);
+  stats.health = known;
 }
 
-function countConnection(
-  hosts: { [host: string]: Counts },
-  { address, host, state }: Connection,
-): void {
-  const counts = hosts[host] ??= emptyHost();
-  const at = counts.addresses[address] ??= emptyAddress();
-  counts.connections++;
-  at.connections++;
-  if (state !== "idle" && state !== "leased") return;
-  counts[state]++;
-  at[state]++;
+function slower(known: number | null, other: number | undefined): number | null {
+  return other === undefined ? known : Math.max(known ?? 0, other);
 }
+
+function totals(hosts: readonly Counts[]): Omit<EndpointTotals, "hosts"> {
+  let leased = 0;
+  let draining = 0;
+  let healthy = 0;
+  const denied = new Set<string>();
+  const allowed = new Set<string>();
+  for (const host of hosts) {
+    leased += host.leased;
+    draining += host.draining;
+    healthy += host.healthy;
+    for (const [address, { deniedBy }] of Object.entries(host.addresses)) {
+      (deniedBy === null ? allowed : denied).add(address);
+    }
+  }
+  const sizes = { allowedAddresses: allowed.size, deniedAddresses: denied.size };
+  return { leased, draining, healthy, ...sizes };
+}
+
+const NO_REQUESTS = new RequestCounts().stats();
 
 function emptyHost(): Counts {
   return {
     connections: 0,
     idle: 0,
     leased: 0,
+    draining: 0,
+    healthy: 0,
     dialing: 0,
     waiting: 0,
     warmTarget: 0,
     panic: false,
     resolution: null,
+    requests: NO_REQUESTS,
     addresses: {},
   };
 }
@@ -194,6 +279,8 @@ function emptyAddress(): Mutable<AddressStats> {
     connections: 0,
     idle: 0,
     leased: 0,
+    draining: 0,
+    healthy: 0,
     dialing: 0,
     standing: "good",
     deniedBy: null,
@@ -202,6 +289,9 @@ function emptyAddress(): Mutable<AddressStats> {
     share: 1,
     picks: 0,
     latencyMs: null,
+    p50Ms: null,
+    p99Ms: null,
+    failures: 0,
     health: NO_HEALTH,
   };
 }

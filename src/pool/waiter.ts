@@ -20,6 +20,8 @@ export class Waiter extends Wait<Lease> {
   readonly filter: AddressFilter | undefined;
   /** When it began to wait. */
   readonly since: number;
+  /** Where it was asked for, if that is remembered. */
+  readonly trace: Error | undefined;
   /** What each address failed with since then, in this round. */
   readonly failures: Map<string, unknown> = new Map();
   /** How many rounds of all its addresses have failed. */
@@ -30,12 +32,16 @@ export class Waiter extends Wait<Lease> {
   /** Begins to wait. */
   constructor(
     clock: Clock,
-    options: WaitOptions & { readonly filter: AddressFilter | undefined },
+    options: WaitOptions & {
+      readonly filter: AddressFilter | undefined;
+      readonly trace: Error | undefined;
+    },
     giveUp: (waiter: Waiter) => void,
     timeoutError: (waiter: Waiter) => Error,
   ) {
     super(clock, options, () => giveUp(this), () => timeoutError(this));
     this.filter = options.filter;
+    this.trace = options.trace;
     this.since = clock.now();
   }
 

@@ -371,3 +371,24 @@ test("a lock that was waited for is held from its release on, before the waiter'
   for (const guard of await Promise.all(entering)) guard.release();
   assertFree(lock);
 });
+
+test("RwLock.holders() tells who holds it, how and since when", async () => {
+  const clock = new ManualClock();
+  const lock = new RwLock(clock);
+  const since = clock.now();
+  const first = lock.tryShared("first");
+  clock.advance(5);
+  const second = await lock.shared();
+  const third = lock.exclusive({ name: "third" });
+  assertEquals(lock.holders(), [
+    { mode: "shared", name: "first", since },
+    { mode: "shared", name: null, since: since + 5 },
+  ]);
+  first?.release();
+  clock.advance(5);
+  second.release();
+  second.release();
+  assertEquals(lock.holders(), [{ mode: "exclusive", name: "third", since: since + 10 }]);
+  (await third).release();
+  assertEquals(lock.holders(), []);
+});

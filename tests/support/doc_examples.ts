@@ -1,5 +1,5 @@
 /**
- * The examples in doc comments and in the README, as programs that run on any of the runtimes.
+ * The examples in doc comments and in documents, as programs that run on any of the runtimes.
  *
  * @module
  */

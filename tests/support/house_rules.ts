@@ -26,6 +26,7 @@ export const layers: readonly string[] = [
   "src/map/",
   "src/hosts/",
   "src/pool/",
+  "src/metrics/",
   "src/http/",
   "adapters/",
   "mod.ts",

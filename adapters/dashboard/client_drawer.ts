@@ -1,0 +1,335 @@
+/**
+ * The dashboard's script: the drawer with the details of a host, an address, or both.
+ *
+ * @module
+ */
+
+/** The connections come from the API a page at a time, however many there are. */
+export const CLIENT_DRAWER: string = String.raw`
+const PAGE = 25;
+
+/** @typedef {{ host?: string | undefined, address?: string | undefined }} Target */
+/** @typedef {[label: string, value: string, full?: boolean]} Fact */
+
+class Drawer {
+  /** @param {{ api: Api, path: () => string, canAct: () => boolean, act: (name: string, preset: Record<string, string>) => void, model: () => Model | undefined }} hooks */
+  constructor(hooks) {
+    this.hooks = hooks;
+    this.node = byId("drawer");
+    /** @type {Target | undefined} */
+    this.target = undefined;
+    /** @type {Element | null} */
+    this.cameFrom = null;
+    this.offset = 0;
+    this.reading = 0;
+    this.ticks = 0;
+    this.node.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape") return;
+      event.stopPropagation();
+      this.close();
+    });
+  }
+
+  /** @param {Target} target */
+  open(target) {
+    if (!this.target) this.cameFrom = document.activeElement;
+    this.target = target;
+    this.offset = 0;
+    this.build(target);
+    show(this.node, true);
+    // Where it covers the page, nothing behind it is to be reached.
+    this.cover(matchMedia("(max-width: 640px)").matches);
+    this.draw();
+    this.read();
+    byId("drawer-close").focus();
+  }
+
+  close() {
+    if (!this.target) return;
+    this.target = undefined;
+    this.cover(false);
+    this.reading++;
+    show(this.node, false);
+    this.node.replaceChildren();
+    const back = /** @type {HTMLElement | null} */ (this.cameFrom);
+    (back?.isConnected ? back : byId("map")).focus({ preventScroll: true });
+  }
+
+  /** @param {boolean} covered */
+  cover(covered) {
+    for (const node of document.querySelectorAll("main.page, header.bar")) node.toggleAttribute("inert", covered);
+  }
+
+  /** @param {Target} target */
+  build({ host, address }) {
+    const head = make("header");
+    const words = make("div");
+    const title = make("h2", "", host ?? address ?? "");
+    title.id = "drawer-title";
+    words.append(make("h3", "", host && address ? "Host at one address" : host ? "Host" : "Address"), title);
+    if (host && address) {
+      words.append(make("p", "mono", address));
+      const links = make("p", "links");
+      for (const [text, target] of /** @type {[string, Target][]} */ ([["All of the host", { host }], ["All of the address", { address }]])) {
+        const link = make("button", "link", text);
+        link.type = "button";
+        link.addEventListener("click", () => this.open(target));
+        links.append(link);
+      }
+      words.append(links);
+    }
+    const shut = makeButton("quiet square", "", () => this.close());
+    shut.id = "drawer-close";
+    shut.append(makeIcon("close"), make("span", "sr", "Close the details"));
+    head.append(words, shut);
+    const facts = make("section");
+    const list = make("dl", "facts");
+    list.id = "facts";
+    facts.append(list);
+    this.node.replaceChildren(head, this.actions(host, address), facts);
+    if (!host || !address) {
+      const related = make("section");
+      related.append(make("h3", "", host ? "Addresses" : "Hosts"));
+      const items = make("ul", "related");
+      items.id = "related";
+      items.tabIndex = 0;
+      items.setAttribute("aria-label", host ? "Addresses of the host" : "Hosts at the address");
+      related.append(items);
+      this.node.append(related);
+    }
+    this.node.append(this.connections());
+  }
+
+  /** @param {string | undefined} host @param {string | undefined} address */
+  actions(host, address) {
+    const section = make("section");
+    const acts = make("div", "acts");
+    section.append(acts);
+    section.hidden = !this.hooks.canAct();
+    const { act } = this.hooks;
+    if (host && !address) acts.append(makeButton("", "Warm\u2026", () => act("warm", { host })));
+    if (address) {
+      const ip = ipOf(address);
+      const block = makeButton("danger", "Block\u2026", () => act("block", { ip }));
+      block.id = "drawer-block";
+      const free = makeButton("", "Unblock\u2026", () => act("unblock", { ip: String(this.hooks.model()?.addressOf.get(address)?.block?.ip ?? ip) }));
+      free.id = "drawer-unblock";
+      acts.append(block, free);
+      acts.append(makeButton("danger", "Drain the address\u2026", () => act("drain", { target: address })));
+    }
+    if (host) acts.append(makeButton("danger", "Drain the host\u2026", () => act("drain", { target: host })));
+    return section;
+  }
+
+  connections() {
+    const section = make("section");
+    const pager = make("div", "pager");
+    const title = make("h3", "", "Connections");
+    title.id = "conns-title";
+    const state = make("select", "field");
+    state.id = "conns-state";
+    state.setAttribute("aria-label", "State of the connections");
+    for (const [value, text] of [["", "Any state"], ["idle", "Idle"], ["leased", "In use"], ["draining", "Draining"]]) state.append(new Option(text, value));
+    state.addEventListener("change", () => this.turn(-this.offset));
+    const back = makeButton("small", "Back", () => this.turn(-PAGE));
+    back.id = "conns-back";
+    const on = makeButton("small", "Next", () => this.turn(PAGE));
+    on.id = "conns-next";
+    const count = make("span", "count");
+    count.id = "conns-count";
+    pager.append(title, state, back, on, count);
+    const scroll = make("div", "scroll");
+    scroll.tabIndex = 0;
+    scroll.setAttribute("role", "region");
+    scroll.setAttribute("aria-labelledby", "conns-title");
+    const table = make("table");
+    table.setAttribute("aria-labelledby", "conns-title");
+    const heads = make("tr");
+    const columns = ["Id", "State", "Age", "Used", "Failed", "Last used", "TLS"];
+    if (this.hooks.canAct()) columns.push("Action");
+    for (const text of columns) {
+      const cell = make("th", text === "Used" || text === "Failed" ? "num" : "", text);
+      cell.scope = "col";
+      heads.append(cell);
+    }
+    const top = make("thead");
+    top.append(heads);
+    const rows = make("tbody");
+    rows.id = "conns";
+    table.append(top, rows);
+    scroll.append(table);
+    const error = make("p", "error");
+    error.id = "conns-error";
+    error.hidden = true;
+    section.append(pager, error, scroll);
+    return section;
+  }
+
+  /** Draws what the model knows, and reads the connections anew now and then. */
+  tick() {
+    if (!this.target) return;
+    this.draw();
+    if (++this.ticks % 2 === 0) this.read();
+  }
+
+  draw() {
+    const model = this.hooks.model();
+    if (!this.target || !model) return;
+    const { host, address } = this.target;
+    const line = host ? model.hostOf.get(host) : model.addressOf.get(address ?? "");
+    const cell = host && address ? line?.byOther.get(address) : undefined;
+    const facts = cell ? factsOfCell(cell, model) : line ? factsOfLine(line, model, host !== undefined) : [/** @type {Fact} */ (["State", "Not in the pool any more"])];
+    fillList(byId("facts"), facts, () => {
+      const fact = make("div");
+      fact.append(make("dt"), make("dd"));
+      return fact;
+    }, (node, [label, value, full]) => {
+      setText(node.children[0], label);
+      setText(node.children[1], value);
+      setAttr(node, "class", full ? "full" : "");
+    });
+    if (address) {
+      const blocked = Boolean(model.addressOf.get(address)?.block);
+      show(byId("drawer-block"), !blocked);
+      show(byId("drawer-unblock"), blocked);
+    }
+    if (cell || !document.getElementById("related")) return;
+    fillList(byId("related"), (line?.cells ?? []).slice(0, 200), () => {
+      const item = make("li");
+      item.append(makeButtonLink(), make("span", "muted"));
+      return item;
+    }, (item, related) => {
+      const link = /** @type {HTMLButtonElement} */ (item.children[0]);
+      setText(link, host ? related.address : related.host);
+      link.onclick = () => this.open({ host: related.host, address: related.address });
+      setText(item.children[1], wordOf(related, model.at) + " \u00b7 " + fmtCount(numberOr0(related.stats.leased)) + " of " + fmtCount(numberOr0(related.stats.connections)));
+    });
+  }
+
+  /** @param {number} by */
+  turn(by) {
+    this.offset = Math.max(0, this.offset + by);
+    this.read();
+  }
+
+  async read() {
+    const { target } = this;
+    if (!target) return;
+    const reading = ++this.reading;
+    const query = new URLSearchParams({ sort: "id", order: "asc", offset: String(this.offset), limit: String(PAGE) });
+    if (target.host) query.set("host", target.host);
+    // Without a port, all ports of an IP address would be meant.
+    if (target.address) query.set("address", withPort(target.address));
+    const state = selectOf("conns-state").value;
+    if (state) query.set("state", state);
+    try {
+      const page = await this.hooks.api.get(this.hooks.path() + "/connections?" + query);
+      if (reading !== this.reading) return;
+      const total = numberOr0(page.total);
+      if (this.offset > 0 && this.offset >= total) return this.turn(-PAGE);
+      show(byId("conns-error"), false);
+      this.drawConnections(page.connections || [], total);
+    } catch (error) {
+      if (reading !== this.reading || this.hooks.api.signal.aborted) return;
+      setText(byId("conns-error"), errorText(error));
+      show(byId("conns-error"), true);
+    }
+  }
+
+  /** @param {Data[]} connections @param {number} total */
+  drawConnections(connections, total) {
+    const canAct = this.hooks.canAct();
+    const now = this.hooks.model()?.at ?? Date.now();
+    const from = this.offset;
+    setText(byId("conns-count"), total === 0 ? "none" : fmtCount(from + 1) + " to " + fmtCount(from + connections.length) + " of " + fmtCount(total));
+    /** @type {HTMLButtonElement} */ (byId("conns-back")).disabled = from === 0;
+    /** @type {HTMLButtonElement} */ (byId("conns-next")).disabled = from + connections.length >= total;
+    fillList(byId("conns"), connections, () => {
+      const row = make("tr");
+      for (const name of ["mono", "", "", "num", "num", "", ""]) row.append(make("td", name));
+      if (canAct) {
+        const cell = make("td");
+        cell.append(makeButton("small danger", "Evict\u2026", () => {}));
+        row.append(cell);
+      }
+      return row;
+    }, (row, connection) => {
+      const tls = connection.tls || {};
+      const texts = [
+        String(connection.id), connection.state + (connection.healthy === false ? ", unfit" : ""), fmtSpan(now - numberOr0(connection.createdAt)),
+        fmtCount(connection.requestCount), fmtCount(connection.errorCount), fmtSpan(now - numberOr0(connection.lastUsedAt)) + " ago",
+        [tls.version, tls.alpn, isNumber(tls.tlsMs) ? fmtMs(tls.tlsMs) : ""].filter(Boolean).join(" \u00b7 "),
+      ];
+      texts.forEach((text, index) => setText(row.children[index], text));
+      setAttr(row, "title", connection.host + " at " + connection.address + (tls.cipher ? ", " + tls.cipher : ""));
+      if (!canAct) return;
+      const evict = /** @type {HTMLButtonElement} */ (row.children[7].children[0]);
+      setAttr(evict, "aria-label", "Evict connection " + connection.id);
+      evict.onclick = () => this.hooks.act("evict", { id: String(connection.id), at: connection.host + " at " + connection.address });
+    });
+  }
+}
+
+function makeButtonLink() {
+  const link = make("button", "link mono clip");
+  link.type = "button";
+  return link;
+}
+
+/** @param {Line} line @param {Model} model @param {boolean} isHost @returns {Fact[]} */
+function factsOfLine(line, model, isHost) {
+  const { stats } = line;
+  /** @type {Fact[]} */
+  const facts = [
+    ["State", lineWord(line)], ["In use", fmtCount(line.leased)], ["Idle", fmtCount(line.idle)],
+    ["Dialing", fmtCount(isHost ? numberOr0(stats.dialing) : line.dialing)], ["Failures so far", fmtCount(line.fails)],
+  ];
+  if (!isHost) {
+    if (line.block) facts.push(["Blocked", (isNumber(line.block.until) ? "for another " + fmtSpan(line.block.until - model.at) : "until it is unblocked") + (line.block.reason ? ": " + line.block.reason : ""), true]);
+    return facts;
+  }
+  facts.push(["Waiting", fmtCount(numberOr0(stats.waiting))], ["Kept open", fmtCount(numberOr0(stats.warmTarget))]);
+  facts.push(...extraFacts(stats));
+  if (stats.panic) facts.push(["Panic", "Fewer than half of its addresses are good, so that none is left alone", true]);
+  const { resolution } = stats;
+  if (!resolution) return facts;
+  const ends = isNumber(resolution.expiresAt) ? (resolution.stale ? ", out of date for " + fmtSpan(model.at - resolution.expiresAt) : ", for another " + fmtSpan(resolution.expiresAt - model.at)) : "";
+  facts.push(["Told by", String(resolution.source) + ends, true]);
+  if (resolution.error) facts.push(["Last query failed", String(resolution.error), true]);
+  return facts;
+}
+
+/** @param {Cell} cell @param {Model} model @returns {Fact[]} */
+function factsOfCell(cell, model) {
+  const { stats } = cell;
+  const health = stats.health || {};
+  /** @type {Fact[]} */
+  const facts = [
+    ["State", wordOf(cell, model.at)], ["In use", fmtCount(numberOr0(stats.leased))], ["Idle", fmtCount(numberOr0(stats.idle))],
+    ["Dialing", fmtCount(numberOr0(stats.dialing))], ["Latency expected", fmtMs(stats.latencyMs)], ["Leases so far", fmtCount(stats.picks)],
+    ["Weight", isNumber(stats.weight) ? String(stats.weight) : "\u2013"], ["Share of its weight", fmtShare(stats.share)],
+    ["Failures in a row", fmtCount(numberOr0(health.consecutiveFailures))], ["Ejections lately", fmtCount(numberOr0(health.ejections))],
+    ...extraFacts(stats),
+  ];
+  const kinds = Object.entries(health.failures || {}).filter(([, count]) => isNumber(count));
+  if (kinds.length > 0) facts.push(["Failures by what failed", kinds.map(([kind, count]) => kind + " " + fmtCount(count)).join(", "), true]);
+  if (stats.deniedBy) facts.push(["Kept from use by", String(stats.deniedBy), true]);
+  if (health.ejectedFor) facts.push(["Ejected for", String(health.ejectedFor), true]);
+  if (health.verdict) facts.push(["Last verdict", (health.verdict.ok ? "well: " : "not well: ") + health.verdict.reason + " (" + fmtSpan(model.at - numberOr0(health.verdict.at)) + " ago)", true]);
+  return facts;
+}
+
+/** Figures that not every pool has. @param {Data} stats @returns {Fact[]} */
+function extraFacts(stats) {
+  /** @type {Fact[]} */
+  const facts = [];
+  for (const name of ["p50", "p90", "p99"]) {
+    const value = percentile(stats, name);
+    if (value !== null) facts.push([name, fmtMs(value)]);
+  }
+  const { count, successRate } = requestsOf(stats);
+  if (count !== null) facts.push(["Requests so far", fmtCount(count)]);
+  if (successRate !== null) facts.push(["Answered", (successRate * 100).toFixed(1) + " %"]);
+  return facts;
+}
+`;

@@ -1,0 +1,376 @@
+/**
+ * The dashboard's script: the gate, the session behind it, and when what is drawn.
+ *
+ * @module
+ */
+
+/** The token is kept for the browser's session alone; signing out leaves nothing behind it. */
+export const CLIENT_MAIN: string = String.raw`
+/** How often the page is drawn at the most, in milliseconds. */
+const PAINT_MS = 250;
+/** After how long without figures they are asked for, in milliseconds. */
+const STALE_MS = 5000;
+const THEMES = ["", "light", "dark"];
+
+/** @param {string} id */
+function fromTemplate(id) {
+  return /** @type {HTMLTemplateElement} */ (byId(id)).content.cloneNode(true);
+}
+
+/** @param {string} theme */
+function setTheme(theme) {
+  if (theme) document.documentElement.dataset.theme = theme;
+  else delete document.documentElement.dataset.theme;
+}
+
+/** @param {string} [message] What went wrong, if anything */
+function showGate(message) {
+  byId("root").replaceChildren(fromTemplate("gate-template"));
+  document.title = "hotconn";
+  const error = byId("gate-error");
+  const input = inputOf("token");
+  const go = /** @type {HTMLButtonElement} */ (byId("gate-go"));
+  const fail = (/** @type {string} */ words) => {
+    setText(error, words);
+    show(error, true);
+    input.setAttribute("aria-invalid", "true");
+    input.setAttribute("aria-describedby", "gate-error token-hint");
+    go.disabled = false;
+    input.select();
+  };
+  if (message) fail(message);
+  byId("gate").addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const token = input.value.trim();
+    if (go.disabled) return;
+    go.disabled = true;
+    show(error, false);
+    const failure = await enter(token);
+    if (failure) fail(failure);
+  });
+  input.focus();
+}
+
+/** Opens the page with a token; resolves to why not where it does not. @param {string} token @returns {Promise<string | undefined>} */
+async function enter(token) {
+  const ended = new AbortController();
+  const api = new Api(token, ended.signal);
+  try {
+    const { pools, rights } = await api.get("api/pools");
+    keep.write("session", "token", token);
+    keep.write("session", "signed", "in");
+    const session = new Session(api, ended, pools || [], rights || []);
+    api.onRefused = () => session.leave("The token is not accepted any more");
+    return undefined;
+  } catch (error) {
+    const status = error instanceof ApiError ? error.status : 0;
+    if (status === 401 || status === 403) return "The token is not accepted";
+    return "The server does not answer as it should: " + errorText(error);
+  }
+}
+
+class Session {
+  /** @param {Api} api @param {AbortController} ended @param {Data[]} pools @param {string[]} rights */
+  constructor(api, ended, pools, rights) {
+    this.api = api;
+    this.ended = ended;
+    this.canAct = rights.includes("act");
+    byId("root").replaceChildren(fromTemplate("app-template"));
+    /** @type {Model | undefined} */
+    this.model = undefined;
+    /** @type {Finding[]} */
+    this.findings = [];
+    this.history = new Trail();
+    this.closed = false;
+    this.statsSeen = 0;
+    this.paintDue = false;
+    this.paintedAt = 0;
+    this.statsChanged = false;
+    this.said = { words: "", worst: "fine", at: 0 };
+    /** @type {Choice} */
+    this.choice = { view: keep.read("session", "view"), filter: "", state: "", order: "trouble" };
+    this.narrow = matchMedia("(max-width: 640px)");
+    this.reopen = () => {};
+    this.events = new EventLog(() => this.now(), () => this.reopen());
+    this.ticks = 0;
+    this.grid = new Grid(byId("grid-slot"), (row, column) => this.openPlace(row, column));
+    this.drawer = new Drawer({
+      api, path: () => this.path, canAct: () => this.canAct, model: () => this.model,
+      act: (name, preset) => this.act(name, preset),
+    });
+    this.poolEnded = new AbortController();
+    this.listen();
+    const select = selectOf("pool");
+    for (const { name } of pools) select.append(new Option(name, name));
+    const wanted = keep.read("session", "pool");
+    if (pools.some(({ name }) => name === wanted)) select.value = wanted;
+    select.disabled = pools.length < 2;
+    select.addEventListener("change", () => this.switchTo(select.value));
+    show(byId("acts"), this.canAct && pools.length > 0);
+    this.pool = "";
+    this.path = "";
+    if (pools.length > 0) this.switchTo(select.value);
+    else setText(byId("headline"), "There is no pool");
+    const ticks = setInterval(() => this.onTick(), 1000);
+    ended.signal.addEventListener("abort", () => clearInterval(ticks));
+  }
+
+  listen() {
+    const { signal } = this.ended;
+    byId("out").addEventListener("click", () => this.leave());
+    const theme = () => keep.read("local", "theme");
+    const tellTheme = () => setText(byId("theme-text"), "Theme: " + (theme() || "as the system"));
+    tellTheme();
+    byId("theme").addEventListener("click", () => {
+      const next = THEMES[(THEMES.indexOf(theme()) + 1) % THEMES.length];
+      keep.write("local", "theme", next);
+      setTheme(next);
+      tellTheme();
+      toast("Theme: " + (next || "as the system"));
+    });
+    for (const button of document.querySelectorAll("[data-view]")) {
+      button.addEventListener("click", () => this.choose({ view: button.getAttribute("data-view") ?? "hosts" }));
+    }
+    inputOf("filter").addEventListener("input", () => this.choose({ filter: inputOf("filter").value }));
+    selectOf("state").addEventListener("change", () => this.choose({ state: selectOf("state").value }));
+    selectOf("order").addEventListener("change", () => this.choose({ order: selectOf("order").value }));
+    for (const button of document.querySelectorAll("[data-act]")) {
+      button.addEventListener("click", () => {
+        byId("acts-menu").hidePopover();
+        this.act(button.getAttribute("data-act") ?? "", {});
+      });
+    }
+    document.addEventListener("keydown", (event) => {
+      const dialog = /** @type {HTMLDialogElement} */ (byId("ask"));
+      if (event.key === "Escape" && !event.defaultPrevented && !dialog.open) this.drawer.close();
+    }, { signal });
+    this.narrow.addEventListener("change", () => this.drawMap(), { signal });
+    window.addEventListener("resize", () => this.drawMap(), { signal, passive: true });
+    document.addEventListener("visibilitychange", () => this.paintSoon(true), { signal });
+  }
+
+  now() {
+    return this.model ? this.model.at + (performance.now() - this.statsSeen) : Date.now();
+  }
+
+  /** @param {string} [message] */
+  leave(message) {
+    if (this.ended.signal.aborted) return;
+    keep.write("session", "token", "");
+    keep.write("session", "signed", "");
+    this.poolEnded.abort();
+    this.ended.abort();
+    showGate(message);
+  }
+
+  /** @param {string} pool */
+  switchTo(pool) {
+    this.poolEnded.abort();
+    this.poolEnded = new AbortController();
+    this.pool = pool;
+    this.path = "api/pools/" + encodeURIComponent(pool);
+    keep.write("session", "pool", pool);
+    this.model = undefined;
+    this.findings = [];
+    this.history = new Trail();
+    this.closed = false;
+    this.statsSeen = 0;
+    this.drawer.close();
+    this.events.clear();
+    this.events.pause(false);
+    this.readStats();
+    this.diagnose();
+    this.follow(this.poolEnded.signal);
+  }
+
+  /** Reads events for as long as the pool is looked at. @param {AbortSignal} signal */
+  async follow(signal) {
+    let lastId = "0";
+    let pauseMs = 500;
+    while (!signal.aborted) {
+      const opened = new AbortController();
+      this.reopen = () => opened.abort();
+      const { wanted } = this.events;
+      try {
+        await this.api.stream(
+          this.path + "/events" + (wanted ? "?events=" + wanted : ""), lastId, AbortSignal.any([signal, opened.signal]),
+          () => this.tellLive("live", "Live"),
+          (event) => {
+            pauseMs = 500;
+            if (event.id) lastId = event.id;
+            if (!signal.aborted) this.onEvent(event);
+          },
+        );
+      } catch (error) {
+        // It is opened again either way; a server that does not know an event is asked for the usual.
+        if (error instanceof ApiError && error.status === 400) this.events.wanted = "";
+      }
+      if (signal.aborted) return;
+      if (opened.signal.aborted) continue;
+      if (this.closed) return this.tellLive("lost", "Closed");
+      this.tellLive("lost", "Connection lost");
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      pauseMs = Math.min(pauseMs * 2, 10000);
+    }
+  }
+
+  /** @param {string} state @param {string} words */
+  tellLive(state, words) {
+    setAttr(byId("live"), "data-state", state);
+    setText(byId("live-text"), words);
+  }
+
+  /** @param {StreamEvent} event */
+  onEvent(event) {
+    if (event.name === "stats") {
+      const data = parseJson(event.data);
+      if (data) this.takeStats(data.stats && data.stats.hosts ? { ...data.stats, at: data.at } : data);
+      return;
+    }
+    if (event.name === "closed") this.closed = true;
+    this.events.add(event);
+    this.paintSoon(false);
+  }
+
+  /** @param {Data} stats */
+  takeStats(stats) {
+    this.statsSeen = performance.now();
+    this.model = buildModel(stats);
+    this.history.add(stats, this.model.at);
+    this.paintSoon(true);
+  }
+
+  async readStats() {
+    const { path, poolEnded } = this;
+    this.statsSeen = performance.now();
+    try {
+      const stats = await this.api.get(path + "/stats");
+      if (!poolEnded.signal.aborted) this.takeStats(stats.stats && stats.stats.hosts ? { ...stats.stats, at: stats.at } : stats);
+    } catch {
+      if (!poolEnded.signal.aborted) this.tellLive("lost", "No figures");
+    }
+  }
+
+  async diagnose() {
+    const { path, poolEnded } = this;
+    try {
+      const { findings } = await this.api.get(path + "/diagnose");
+      if (poolEnded.signal.aborted) return;
+      this.findings = Array.isArray(findings) ? findings : [];
+      this.paintSoon(true);
+    } catch {
+      // The figures tell enough without it.
+    }
+  }
+
+  onTick() {
+    this.ticks++;
+    if (!this.path) return;
+    if (performance.now() - this.statsSeen > STALE_MS) this.readStats();
+    if (this.ticks % 15 === 0 && !document.hidden) this.diagnose();
+  }
+
+  /** Draws at the next frame, and not before the last drawing is a while ago. @param {boolean} stats Whether the figures are new */
+  paintSoon(stats) {
+    this.statsChanged ||= stats;
+    if (this.paintDue || this.ended.signal.aborted) return;
+    this.paintDue = true;
+    setTimeout(() => requestAnimationFrame(() => {
+      this.paintDue = false;
+      if (!this.ended.signal.aborted) this.paint();
+    }), Math.max(0, this.paintedAt + PAINT_MS - performance.now()));
+  }
+
+  paint() {
+    this.paintedAt = performance.now();
+    const { model, statsChanged } = this;
+    this.statsChanged = false;
+    this.events.draw();
+    if (!model || !statsChanged) return;
+    const said = drawGlance(model, this.findings, this.closed, (problem) => this.onProblem(problem));
+    this.sayAlarm(said);
+    drawTiles(model, this.history);
+    this.drawMap();
+    drawFindings(this.findings, ({ host, address }) => this.drawer.open({ host, address }));
+    drawWaits(model, this.canAct, {
+      onHost: (host) => this.drawer.open({ host }),
+      onUnblock: (ip) => this.act("unblock", { ip }),
+    });
+    this.drawer.tick();
+  }
+
+  /** Tells who hears the page of what changed for the worse, or is well again. @param {{ worst: string, words: string }} said */
+  sayAlarm({ worst, words }) {
+    const before = this.said;
+    const isDue = worst !== before.worst || (words !== before.words && performance.now() - before.at > 15000);
+    if (!isDue) return;
+    this.said = { words, worst, at: performance.now() };
+    setText(byId("alarm"), words);
+  }
+
+  drawMap() {
+    const { model, choice, narrow } = this;
+    if (!model) return;
+    if (!choice.view) {
+      const places = model.hosts.length * model.addresses.length;
+      const isDense = places <= 60 || model.cellCount / places > 0.25;
+      choice.view = narrow.matches || !isDense ? "hosts" : "matrix";
+    }
+    for (const button of document.querySelectorAll("[data-view]")) {
+      setAttr(button, "aria-pressed", String(button.getAttribute("data-view") === choice.view));
+    }
+    const view = makeView(model, choice, narrow.matches, byId("map").clientWidth);
+    const isEmpty = view.rows.length === 0;
+    setText(byId("map-empty"), model.hosts.length === 0 ? "The pool has no host so far." : "No host and no address is as the filter wants it.");
+    show(byId("map-empty"), isEmpty);
+    show(byId("grid-slot"), !isEmpty);
+    setText(byId("map-count"), fmtCount(model.hosts.length) + " \u00d7 " + fmtCount(model.addresses.length));
+    this.grid.show(view);
+  }
+
+  /** @param {Partial<Choice>} change */
+  choose(change) {
+    Object.assign(this.choice, change);
+    if (change.view) keep.write("session", "view", change.view);
+    this.drawMap();
+  }
+
+  /** @param {Row | undefined} row @param {Line | undefined} column */
+  openPlace(row, column) {
+    const byAddress = this.choice.view === "addresses";
+    if (row?.cell) this.drawer.open({ host: row.cell.host, address: row.cell.address });
+    else if (row && column && !row.line.byOther.has(column.key)) return;
+    else if (row && column) this.drawer.open({ host: row.line.key, address: column.key });
+    else if (row) this.drawer.open(byAddress ? { address: row.line.key } : { host: row.line.key });
+    else if (column) this.drawer.open({ address: column.key });
+  }
+
+  /** @param {Problem} problem */
+  onProblem({ host, state }) {
+    if (host) return this.drawer.open({ host });
+    if (!state) return byId("waits").focus();
+    selectOf("state").value = state;
+    this.choose({ state });
+    byId("map").scrollIntoView({ block: "start" });
+    selectOf("state").focus({ preventScroll: true });
+  }
+
+  /** @param {string} name @param {Record<string, string>} preset */
+  act(name, preset) {
+    const { path, pool } = this;
+    ask({
+      name, preset, pool,
+      post: (action, body) => this.api.post(path + "/actions/" + action, body),
+      onDone: () => {
+        this.readStats();
+        this.diagnose();
+        this.drawer.read();
+      },
+    });
+  }
+}
+
+setTheme(keep.read("local", "theme"));
+if (keep.read("session", "signed")) enter(keep.read("session", "token")).then((failure) => failure && showGate(failure));
+else showGate();
+`;

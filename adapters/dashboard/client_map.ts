@@ -1,0 +1,255 @@
+/**
+ * The dashboard's script: the map of hosts and addresses, in its three views.
+ *
+ * @module
+ */
+
+/** A matrix that shows both indexes at once, and a list by each of them. */
+export const CLIENT_MAP: string = String.raw`
+/** @typedef {{ view: string, filter: string, state: string, order: string }} Choice */
+
+/** @param {string} className */
+function makeMeter(className) {
+  const meter = make("span", "meter " + className);
+  meter.append(make("span", "busy"), make("span", "free"));
+  return meter;
+}
+
+/** @param {Element} meter @param {number} busy @param {number} free */
+function fillMeter(meter, busy, free) {
+  const [first, second] = /** @type {HTMLElement[]} */ ([...meter.children]);
+  const sum = Math.max(1, busy + free);
+  const wide = (/** @type {number} */ part) => Math.round((part / sum) * 100) + "%";
+  if (first.style.width !== wide(busy)) first.style.width = wide(busy);
+  if (second.style.width !== wide(free)) second.style.width = wide(free);
+}
+
+/** @param {string} className @param {string} [role] */
+function makePart(className, role) {
+  const part = make("div", className);
+  if (role) part.setAttribute("role", role);
+  return part;
+}
+
+/** @param {Line} line */
+function lineWord({ state, trouble, cells }) {
+  return trouble > 0 && trouble < cells.length ? fmtCount(trouble) + " in trouble" : state;
+}
+
+/** @param {Line} line @param {string} others */
+function summaryOf(line, others) {
+  return others + " \u00b7 " + fmtCount(line.leased) + " in use, " + fmtCount(line.idle) + " idle"
+    + (numberOr0(line.stats.waiting) > 0 ? " \u00b7 " + fmtCount(line.stats.waiting) + " waiting" : "");
+}
+
+/** What of the model is to be seen. @param {Model} model @param {Choice} choice @param {boolean} byHost */
+function choose(model, { filter, state, order }, byHost) {
+  const words = filter.trim().toLowerCase();
+  const isWanted = (/** @type {Cell} */ cell) =>
+    (words === "" || cell.host.toLowerCase().includes(words) || cell.address.includes(words))
+    && (state === "" || cell.state === state || (state === "trouble" && TROUBLE.has(cell.state)));
+  const all = words === "" && state === "";
+  /** @type {{ line: Line, cells: Cell[] }[]} */
+  const chosen = [];
+  for (const line of byHost ? model.hosts : model.addresses) {
+    const cells = all ? line.cells : line.cells.filter(isWanted);
+    if (cells.length > 0 || all || (line.cells.length === 0 && state === "" && line.key.toLowerCase().includes(words))) chosen.push({ line, cells });
+  }
+  if (order === "trouble") chosen.sort((a, b) => STATES.indexOf(b.line.state) - STATES.indexOf(a.line.state) || b.line.trouble - a.line.trouble);
+  if (order === "load") chosen.sort((a, b) => b.line.leased - a.line.leased);
+  return chosen;
+}
+
+/** @param {Model} model @param {Choice} choice @param {boolean} isNarrow @param {number} room How wide it may be @returns {View} */
+function makeView(model, choice, isNarrow, room) {
+  return choice.view === "matrix" ? matrixView(model, choice, isNarrow, room) : listView(model, choice, isNarrow);
+}
+
+/** The longest of some texts, in characters. @param {readonly { line: Line }[]} lines */
+function longest(lines) {
+  return lines.reduce((most, { line }) => Math.max(most, line.key.length), 0);
+}
+
+/** @param {number} least @param {number} value @param {number} most */
+function clamp(least, value, most) {
+  return Math.round(Math.max(least, Math.min(value, most)));
+}
+
+/** @param {Model} model @param {Choice} choice @param {boolean} isNarrow @param {number} room @returns {View} */
+function matrixView(model, choice, isNarrow, room) {
+  const chosen = choose(model, choice, true);
+  const shown = new Set();
+  const isAll = choice.filter.trim() === "" && choice.state === "";
+  if (!isAll) for (const { cells } of chosen) for (const { address } of cells) shown.add(address);
+  const columns = model.addresses.filter(({ key }) => isAll || shown.has(key));
+  if (choice.order === "load") columns.sort((a, b) => b.leased - a.leased);
+  if (choice.order === "trouble") columns.sort((a, b) => STATES.indexOf(b.state) - STATES.indexOf(a.state) || b.trouble - a.trouble);
+  const height = 56;
+  const nameWidth = isNarrow ? 132 : clamp(170, longest(chosen) * 9.2 + 52, 264);
+  const least = clamp(126, longest(columns.map((line) => ({ line }))) * 7.4 + 22, 190);
+  const columnWidth = clamp(least, (room - nameWidth) / Math.max(1, columns.length), 176);
+  return {
+    className: "matrix" + (isNarrow ? " narrow" : ""),
+    label: "Hosts in rows, addresses in columns",
+    columnCount: columns.length + 1,
+    headHeight: 48,
+    nameWidth,
+    columnWidth,
+    columns,
+    rows: chosen.map(({ line }, index) => ({ key: line.key, line, cell: null, top: index * height, height })),
+    makeHead(head) {
+      const corner = makePart("corner", "columnheader");
+      corner.setAttribute("aria-colindex", "1");
+      corner.append(make("span", "", "Host \u2193"), make("span", "", "Address \u2192"));
+      head.append(corner);
+    },
+    makeColumn() {
+      const node = makePart("colname", "columnheader");
+      const line = make("span", "line");
+      line.append(makeIcon("good"), make("span", "sub clip"));
+      node.append(make("span", "sr", "Address "), make("b", "mono clip"), make("span", "sr"), line);
+      return node;
+    },
+    fillColumn(node, column) {
+      const [, title, word, line] = node.children;
+      setIcon(line.children[0], column.state, "st-" + column.state);
+      setText(title, column.key);
+      setText(word, ", " + lineWord(column) + ", ");
+      setText(line.children[1], plural(column.cells.length, "host", "hosts") + " \u00b7 " + fmtCount(column.connections));
+      setAttr(node, "title", column.key);
+    },
+    makeRow() {
+      const node = makePart("row", "row");
+      const name = makePart("rowname", "rowheader");
+      name.setAttribute("aria-colindex", "1");
+      const line = make("span", "line");
+      line.append(make("span", "sr", "Host "), makeIcon("good"), make("b", "clip"));
+      name.append(line, make("span", "sr"), make("span", "sub clip"));
+      node.append(name);
+      return { node, name };
+    },
+    fillRow(node, { line }) {
+      const [first, word, sub] = node.children[0].children;
+      setIcon(first.children[1], line.state, "st-" + line.state);
+      setText(first.children[2], line.key);
+      setText(word, ", " + lineWord(line) + ", ");
+      setText(sub, fmtCount(line.leased) + " of " + fmtCount(line.connections) + " in use" + (line.stats.waiting > 0 ? " \u00b7 " + fmtCount(line.stats.waiting) + " wait" : ""));
+      setAttr(node.children[0], "title", line.key);
+    },
+    makeCell() {
+      const node = makePart("cell", "gridcell");
+      const box = make("div", "box");
+      const top = make("span", "line");
+      top.append(makeIcon("good"), make("span", "word"), make("span", "muted"));
+      const low = make("span", "line");
+      low.append(make("span", ""), make("span", "sr", " in use "), make("span", "fails"));
+      box.append(make("span", "sr"), top, makeMeter(""), low);
+      node.append(box);
+      return node;
+    },
+    fillCell(node, row, column) {
+      const cell = row.line.byOther.get(column.key);
+      setAttr(node, "class", cell ? "cell" : "cell none");
+      setAttr(node, "data-state", cell ? cell.state : "");
+      // Where there is something to read, the name is what is read.
+      if (!cell) return setAttr(node, "aria-label", row.key + " does not live at " + column.key);
+      node.removeAttribute("aria-label");
+      const [where, top, meter, low] = node.children[0].children;
+      setText(where, cell.host + " at " + cell.address + ": " + (cell.state === "good" ? "good " : ""));
+      const leased = numberOr0(cell.stats.leased);
+      setIcon(top.children[0], cell.state, "st-" + cell.state);
+      setAttr(top, "class", "line st-" + cell.state);
+      setText(top.children[1], cell.state === "good" ? "" : cell.state);
+      setText(top.children[2], cell.latency === null || (cell.state !== "good" && cell.state !== "starting") ? "" : fmtMs(cell.latency));
+      fillMeter(meter, leased, numberOr0(cell.stats.idle));
+      setText(low.children[0], fmtCount(leased) + " of " + fmtCount(numberOr0(cell.stats.connections)));
+      setText(low.children[2], cell.fails > 0 ? fmtCount(cell.fails) + " failed" : "");
+    },
+  };
+}
+
+/** @param {Model} model @param {Choice} choice @param {boolean} isNarrow @returns {View} */
+function listView(model, choice, isNarrow) {
+  const byHost = choice.view === "hosts";
+  /** @type {Row[]} */
+  const rows = [];
+  let top = 0;
+  const add = (/** @type {string} */ key, /** @type {Line} */ line, /** @type {Cell | null} */ cell) => {
+    const height = cell && isNarrow ? 52 : 36;
+    rows.push({ key, line, cell, top, height });
+    top += height;
+  };
+  for (const { line, cells } of choose(model, choice, byHost)) {
+    add(line.key, line, null);
+    for (const cell of cells) add(line.key + " / " + cell.key, line, cell);
+  }
+  const heads = [byHost ? "Address" : "Host", "State", "In use of all", "Dialing", percentile(model.stats, "p99") === null ? "Latency" : "p99", "Failures", "Share"];
+  return {
+    className: "list " + choice.view + (isNarrow ? " narrow" : ""),
+    label: byHost ? "Hosts, each with its addresses" : "Addresses, each with its hosts",
+    columnCount: heads.length,
+    headHeight: isNarrow ? 0 : 34,
+    nameWidth: 0,
+    columnWidth: 1,
+    columns: [],
+    rows,
+    makeHead(head) {
+      heads.forEach((text, index) => {
+        const node = makePart(index > 2 ? "num" : "", "columnheader");
+        node.textContent = text;
+        head.append(node);
+      });
+    },
+    makeRow({ cell }) {
+      const node = makePart(cell ? "row" : "row group", "row");
+      const name = makePart("name", "rowheader");
+      name.append(makeIcon("good"), make("span", "clip"));
+      node.append(name);
+      if (!cell) {
+        name.setAttribute("aria-colspan", "4");
+        const sub = makePart("sub clip", "gridcell");
+        sub.setAttribute("aria-colspan", "3");
+        node.append(sub);
+        return { node, name };
+      }
+      const load = makePart("load", "gridcell");
+      load.append(makeMeter(""), make("span", ""));
+      node.append(makePart("stword clip", "gridcell"), load);
+      for (const part of ["dials", "lat", "failn", "share"]) node.append(makePart("num " + part, "gridcell"));
+      return { node, name };
+    },
+    fillRow(node, { cell, line }) {
+      const [name, ...parts] = node.children;
+      const state = cell ? cell.state : line.state;
+      const isAddress = byHost === (cell !== null);
+      const text = cell ? (byHost ? cell.address : cell.host) : line.key;
+      setIcon(name.children[0], state, "st-" + state);
+      setText(name.children[1], text);
+      setAttr(name.children[1], "class", isAddress ? "clip mono" : "clip");
+      setAttr(name, "title", text);
+      if (!cell) {
+        const others = byHost ? plural(line.cells.length, "address", "addresses") : plural(line.cells.length, "host", "hosts");
+        const share = fmtCount(line.leased) + " of " + fmtCount(line.connections) + " in use";
+        if (isNarrow) setText(parts[0], line.trouble > 0 ? lineWord(line) + " \u00b7 " + share : share);
+        else setText(parts[0], (line.trouble > 0 ? lineWord(line) + " \u00b7 " : "") + summaryOf(line, others));
+        return;
+      }
+      const { stats } = cell;
+      const leased = numberOr0(stats.leased);
+      setText(parts[0], wordOf(cell, model.at));
+      setAttr(parts[0], "class", "stword clip st-" + state);
+      fillMeter(parts[1].children[0], leased, numberOr0(stats.idle));
+      setText(parts[1].children[1], fmtCount(leased) + " of " + fmtCount(numberOr0(stats.connections)));
+      setText(parts[2], numberOr0(stats.dialing) > 0 ? fmtCount(stats.dialing) : "\u2013");
+      setText(parts[3], fmtMs(cell.latency));
+      setText(parts[4], cell.fails > 0 ? fmtCount(cell.fails) + (isNarrow ? " failed" : "") : isNarrow ? "" : "\u2013");
+      setAttr(parts[4], "class", cell.fails > 0 ? "num failn fails" : "num failn");
+      setText(parts[5], fmtShare(stats.share));
+    },
+    makeColumn: () => make("div"),
+    fillColumn: () => {},
+    makeCell: () => make("div"),
+    fillCell: () => {},
+  };
+}
+`;

@@ -1,0 +1,168 @@
+/**
+ * The dashboard's style, part two: what stands in the frame.
+ *
+ * @module
+ */
+
+/** The style of the summary, the figures, the map, the events, the drawer and the dialogs. */
+export const STYLE_PANELS: string = String.raw`
+.glance { display: flex; align-items: center; gap: var(--s4); padding: var(--s3) var(--s4); border-left: 4px solid var(--accent); }
+.glance > .icon { width: 26px; height: 26px; color: var(--accent); }
+.glance h1 { font-size: 18px; line-height: 1.25; font-weight: 680; letter-spacing: -.01em; }
+.glance .words { flex: none; }
+.glance[data-worst="warning"] { border-left-color: var(--warn); }
+.glance[data-worst="warning"] > .icon, .tone-warning { color: var(--warn); }
+.glance[data-worst="critical"] { border-left-color: var(--bad); background: var(--bad-wash); }
+.glance[data-worst="critical"] > .icon, .tone-critical { color: var(--bad); }
+.glance[data-worst="critical"] .muted { color: var(--ink); }
+.chips:empty { display: none; }
+.chips { display: flex; flex-wrap: wrap; gap: 6px; margin-left: auto; justify-content: flex-end; min-width: 0; }
+.chip { display: inline-flex; align-items: center; gap: 6px; min-height: 28px; max-width: 100%; padding: 2px 10px; border: 1px solid var(--line); border-radius: 14px;
+  background: var(--raised); font-size: 13px; text-align: left; }
+.chip:hover { border-color: var(--edge); }
+.chip.warning { border-color: var(--warn-line); background: var(--warn-wash); color: var(--warn); }
+.chip.critical { border-color: var(--bad-line); background: var(--raised); color: var(--bad); font-weight: 600; }
+.chip span { overflow-wrap: anywhere; }
+
+.tiles { display: grid; grid-template-columns: repeat(6, minmax(0, 1fr)); }
+.tile { padding: var(--s3) var(--s4) 0; display: grid; gap: 2px; border-left: 1px solid var(--line); min-width: 0; overflow: hidden; }
+.tile:first-child { border-left: 0; }
+.tile dt { font-size: 12px; color: var(--muted); }
+.tile dd { font-size: 22px; line-height: 1.2; font-weight: 600; letter-spacing: -.02em; white-space: nowrap; }
+.tile dd small { font-size: 12px; font-weight: 500; color: var(--muted); letter-spacing: 0; }
+.tile dd.more { font-size: 12px; font-weight: 400; line-height: 18px; color: var(--muted); min-height: 18px; letter-spacing: 0; }
+.tile dd.draw { line-height: 0; }
+.spark { display: block; width: calc(100% + 2 * var(--s4)); margin: var(--s1) calc(-1 * var(--s4)) 0; height: 36px; overflow: visible; }
+.spark path { vector-effect: non-scaling-stroke; }
+.spark .area { fill: var(--accent-wash); }
+.spark .line { fill: none; stroke: var(--accent); stroke-width: 1.5; stroke-linejoin: round; }
+
+.tools { display: flex; flex-wrap: wrap; gap: var(--s2); }
+.tools input.field { width: 190px; }
+.views { display: inline-flex; border: 1px solid var(--line); border-radius: 7px; padding: 2px; background: var(--sunk); }
+.views .btn { min-height: 28px; border-color: transparent; background: none; color: var(--muted); }
+.views .btn[aria-pressed="true"] { background: var(--raised); color: var(--ink); border-color: var(--line); box-shadow: 0 1px 2px var(--shadow); }
+.grid { position: relative; overflow: auto; overscroll-behavior: contain; border-top: 1px solid var(--line); height: 420px; contain: strict; }
+.grid .rows { position: relative; }
+.grid .head { position: sticky; top: 0; z-index: 2; background: var(--surface); border-bottom: 1px solid var(--line); height: var(--head); }
+.grid .row { position: absolute; left: 0; contain: layout style; }
+.matrix .head .row { width: 100%; height: 100%; border: 0; }
+.grid [tabindex]:focus-visible { outline-offset: -2px; border-radius: 6px; }
+.matrix .rowname, .matrix .corner { position: sticky; left: 0; z-index: 1; height: 100%; width: var(--name); background: var(--surface);
+  border-right: 1px solid var(--line); padding: var(--s1) var(--s3); display: flex; flex-direction: column; justify-content: center; cursor: pointer; }
+.matrix .row { border-bottom: 1px solid var(--line); }
+.matrix .corner { font-size: 12px; color: var(--muted); cursor: default; }
+.rowname b { font-weight: 600; overflow-wrap: normal; }
+.rowname .sub, .colname .sub { font-size: 12px; color: var(--muted); }
+.rowname .line, .colname .line { display: flex; align-items: center; gap: 6px; min-width: 0; }
+.colname b { font-size: 12px; font-weight: 600; }
+.matrix .colname { position: absolute; top: 0; height: 100%; width: var(--col); padding: var(--s1) var(--s2); display: flex; flex-direction: column;
+  justify-content: center; cursor: pointer; border-right: 1px solid var(--line); }
+.matrix .cell { position: absolute; top: 0; bottom: 0; width: var(--col); padding: 3px; cursor: pointer; }
+.matrix .cell.none { cursor: default; }
+.matrix .cell.none::after { content: ""; position: absolute; inset: 50% auto auto 50%; width: 4px; height: 1px; background: var(--edge); opacity: .6; }
+.matrix .cell.none > * { visibility: hidden; }
+.box { height: 100%; padding: 3px 8px 4px; border-radius: 6px; border: 1px solid var(--line); background: var(--raised); display: grid; align-content: space-between; font-size: 12px; }
+.cell:hover .box { border-color: var(--edge); }
+.box .line { display: flex; align-items: center; gap: 5px; min-width: 0; white-space: nowrap; line-height: 16px; }
+.box .line > :last-child { margin-left: auto; }
+.box .sr { left: 0; top: 0; }
+.meter { height: 4px; border-radius: 2px; background: var(--sunk); overflow: hidden; display: flex; }
+.meter .busy { background: var(--accent); transform-origin: left; }
+.meter .free { background: var(--accent-soft); }
+.st-good { color: var(--muted); }
+.st-starting { color: var(--accent); }
+.st-doubtful, .fails { color: var(--warn); }
+.st-ejected { color: var(--bad); }
+.st-blocked, .st-denied, .st-gone { color: var(--muted); }
+.st-ejected .word, .st-doubtful .word { font-weight: 600; }
+[data-state="doubtful"] > .box { background: var(--warn-wash); border-color: var(--warn-line); }
+[data-state="ejected"] > .box { background: var(--bad-wash); border-color: var(--bad-line); }
+[data-state="ejected"] > .box .fails { color: var(--bad); }
+[data-state="blocked"] > .box, [data-state="denied"] > .box, [data-state="gone"] > .box { background: var(--sunk); border-style: dashed; border-color: var(--edge); }
+
+.list { --cols: minmax(150px, 1.7fr) minmax(120px, 1.1fr) minmax(120px, 1.2fr) 64px 84px 84px 64px; }
+.list .row { width: 100%; display: grid; align-items: center; grid-template-columns: var(--cols); column-gap: var(--s3); padding: 0 var(--s4); border-bottom: 1px solid var(--line); }
+.list .head .row { position: static; height: 100%; border: 0; font-size: 12px; color: var(--muted); }
+.list .above { position: absolute; top: 100%; left: 0; right: 0; height: 30px; padding: 0 var(--s4); line-height: 29px; font-weight: 650; background: var(--sunk); border-bottom: 1px solid var(--line); }
+.list .row.group { display: flex; gap: var(--s3); background: var(--sunk); }
+.list .row.group .name { font-weight: 650; flex: 0 1 auto; min-width: 0; }
+.list .row.group .sub { margin-left: auto; color: var(--muted); font-size: 12px; flex: 0 1 auto; min-width: 0; }
+.list .row .name { display: flex; align-items: center; gap: var(--s2); min-width: 0; height: 100%; cursor: pointer; }
+.list .row:not(.group) .name { padding-left: var(--s3); }
+.list .body .row:hover { background: var(--accent-wash); }
+.list .load { display: grid; grid-template-columns: 1fr auto; align-items: center; gap: var(--s2); }
+.list .load .meter { max-width: 120px; }
+.empty { padding: var(--s4); color: var(--muted); border-top: 1px solid var(--line); }
+.legend { display: flex; flex-wrap: wrap; gap: var(--s1) var(--s4); padding: var(--s2) var(--s4); border-top: 1px solid var(--line); font-size: 12px; color: var(--muted); }
+.legend span { display: inline-flex; align-items: center; gap: 5px; }
+.legend .swatch { width: 12px; height: 6px; border-radius: 2px; background: var(--accent); }
+.legend .swatch.free { background: var(--accent-soft); }
+
+.items { max-height: 340px; overflow: auto; overscroll-behavior: contain; }
+.items > li { padding: var(--s2) var(--s4); border-top: 1px solid var(--line); display: grid; grid-template-columns: auto minmax(0, 1fr) auto; gap: 2px var(--s2); align-items: center; font-size: 13px; overflow-wrap: anywhere; }
+.items > li > .body { grid-column: 2; }
+.items > li > .body:last-child { grid-column: 2 / -1; }
+.events .log { min-height: 120px; max-height: 320px; overflow: auto; overscroll-behavior: contain; border-top: 1px solid var(--line); font-size: 12px; contain: content; }
+.log li { display: grid; grid-template-columns: 62px 104px minmax(0, 1fr); gap: var(--s2); align-items: start; padding: 4px var(--s4); border-bottom: 1px solid var(--line); }
+.log time { color: var(--muted); }
+.log .kind { font-weight: 600; display: flex; align-items: center; gap: 5px; }
+.log li.warning .kind { color: var(--warn); }
+.log li.critical .kind { color: var(--bad); }
+.log .what { overflow-wrap: anywhere; }
+
+.drawer { position: fixed; inset: 0 0 0 auto; z-index: 5; width: min(560px, 100vw); background: var(--surface); border-left: 1px solid var(--line);
+  box-shadow: -12px 0 40px var(--shadow); overflow: auto; overscroll-behavior: contain; display: flex; flex-direction: column; }
+.drawer > header { display: flex; align-items: flex-start; gap: var(--s3); padding: var(--s4); position: sticky; top: 0; background: var(--surface); border-bottom: 1px solid var(--line); z-index: 1; }
+.drawer > header > div { margin-right: auto; min-width: 0; }
+.drawer h2 { font-size: 16px; overflow-wrap: anywhere; }
+.drawer .links { display: flex; gap: var(--s4); font-size: 12px; color: var(--muted); margin-top: var(--s1); }
+.drawer section { padding: var(--s4); border-bottom: 1px solid var(--line); display: grid; gap: var(--s2); }
+.drawer .acts { display: flex; flex-wrap: wrap; gap: var(--s2); }
+.facts { display: grid; grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); gap: var(--s3); }
+.facts dt { font-size: 12px; color: var(--muted); }
+.facts dd { overflow-wrap: anywhere; font-weight: 500; }
+.facts .full { grid-column: 1 / -1; }
+.related { display: grid; max-height: 220px; overflow: auto; }
+.related li { display: grid; grid-template-columns: minmax(0, 1fr) auto; gap: var(--s3); padding: 3px 0; border-bottom: 1px solid var(--line); }
+.pager { display: flex; flex-wrap: wrap; gap: var(--s2); align-items: center; }
+.scroll { overflow-x: auto; }
+table { width: 100%; border-collapse: collapse; font-size: 12px; }
+th { text-align: left; font-weight: 500; color: var(--muted); padding: var(--s1) var(--s2) var(--s1) 0; white-space: nowrap; }
+td { padding: var(--s1) var(--s2) var(--s1) 0; border-top: 1px solid var(--line); vertical-align: middle; white-space: nowrap; }
+th.num, td.num { text-align: right; }
+dialog.ask { width: min(440px, calc(100vw - 32px)); padding: 0; border: 1px solid var(--line); border-radius: 12px; background: var(--surface); color: var(--ink); box-shadow: 0 24px 64px var(--shadow); }
+dialog.ask::backdrop { background: rgb(0 0 0 / .45); }
+.ask form { display: grid; gap: var(--s4); padding: var(--s5); }
+.ask h2 { font-size: 16px; overflow-wrap: anywhere; }
+.ask .fields { display: grid; gap: var(--s3); }
+.ask .fields label { display: grid; gap: var(--s1); font-weight: 600; font-size: 13px; }
+.ask .fields .field { font-weight: 400; min-height: 36px; font-size: 14px; }
+.ask .fields small { font-weight: 400; color: var(--muted); }
+.ask .ends { display: flex; justify-content: flex-end; gap: var(--s2); }
+
+@media (max-width: 1280px) { .tiles { grid-template-columns: repeat(3, minmax(0, 1fr)); }
+  .tile:nth-child(3n + 1) { border-left: 0; } .tile:nth-child(n + 4) { border-top: 1px solid var(--line); } }
+@media (max-width: 820px) { .glance { flex-wrap: wrap; } .glance .words { flex: 1; } .chips { margin-left: 0; justify-content: flex-start; width: 100%; } }
+@media (max-width: 640px) {
+  .tiles { grid-template-columns: repeat(2, minmax(0, 1fr)); }
+  .tile { border-left: 1px solid var(--line) !important; border-top: 1px solid var(--line); padding: var(--s2) var(--s3) 0; }
+  .tile:nth-child(2n + 1) { border-left: 0 !important; } .tile:nth-child(-n + 2) { border-top: 0; }
+  .tile dd { font-size: 19px; }
+  .panel > header { padding-left: var(--s3); }
+  .tools { width: 100%; } .tools input.field { flex: 1 1 100%; width: auto; } .tools select.field { flex: 1 1 40%; } .views { width: 100%; } .views .btn { flex: 1; }
+  .list .head { display: none; }
+  .list .row { padding: 0 var(--s3); }
+  .list .row:not(.group) { grid-template-columns: minmax(0, 1fr) auto; grid-template-rows: 1fr 1fr; row-gap: 0; }
+  .list .row:not(.group) .name { padding-left: 0; }
+  .list .row.group .sub { flex: none; }
+  .list .row .dials, .list .row .share { display: none; }
+  .list .row .stword { grid-area: 2 / 1; align-self: start; padding-left: 22px; font-size: 12px; } .list .row .load { grid-area: 1 / 2; } .list .row .lat { grid-area: 2 / 2; align-self: start; font-size: 12px; color: var(--muted); }
+  .list .row .failn { grid-area: 2 / 1; align-self: start; text-align: right; font-size: 12px; }
+  .list .load .meter { width: 44px; }
+  .log li { grid-template-columns: 62px minmax(0, 1fr); padding: 4px var(--s3); } .log .what { grid-column: 1 / -1; }
+  .legend, .items > li { padding-left: var(--s3); padding-right: var(--s3); }
+  .drawer { width: 100vw; border: 0; }
+  .drawer tr > :nth-child(5), .drawer tr > :nth-child(7) { display: none; }
+}
+`;

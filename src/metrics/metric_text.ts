@@ -1,0 +1,63 @@
+/**
+ * Writes OpenMetrics 1.0 text.
+ *
+ * @module
+ */
+
+/** Labels by name; one without a value is left out. */
+export interface Labels {
+  readonly [name: string]: string | undefined;
+}
+
+/** What a family of metrics is. */
+export interface Family {
+  /** Its name, without the suffix of its samples, and with its unit at the end. */
+  readonly name: string;
+  readonly type: "gauge" | "counter" | "histogram";
+  /** Its unit, where it has one. */
+  readonly unit?: string;
+  /** What it tells. */
+  readonly help: string;
+}
+
+/** A text of families, each with its samples together, as the format wants them. */
+export class MetricText {
+  #text = "";
+  #name = "";
+
+  /** Begins a family. */
+  family({ help, name, type, unit }: Family): void {
+    this.#name = name;
+    this.#text += `# TYPE ${name} ${type}\n`;
+    if (unit !== undefined) this.#text += `# UNIT ${name} ${unit}\n`;
+    this.#text += `# HELP ${name} ${escape(help)}\n`;
+  }
+
+  /** Writes a sample of the family. */
+  sample(
+    suffix: "" | "_total" | "_bucket" | "_sum" | "_count" | "_created",
+    labels: Labels,
+    value: number,
+  ): void {
+    const pairs = Object.entries(labels)
+      .filter(([, text]) => text !== undefined)
+      .map(([label, text = ""]) => `${label}="${escape(text)}"`);
+    const set = pairs.length > 0 ? `{${pairs.join()}}` : "";
+    this.#text += `${this.#name}${suffix}${set} ${number(value)}\n`;
+  }
+
+  /** All of it, with its end. */
+  end(): string {
+    return `${this.#text}# EOF\n`;
+  }
+}
+
+/** A label's value or a help text, so that it stays on its line and in its quotes. */
+function escape(text: string): string {
+  return text.replace(/\\/g, "\\\\").replace(/\n/g, "\\n").replace(/"/g, "\\\"");
+}
+
+function number(value: number): string {
+  if (Number.isNaN(value)) return "NaN";
+  return Number.isFinite(value) ? `${value}` : value > 0 ? "+Inf" : "-Inf";
+}

@@ -1,0 +1,328 @@
+/**
+ * The figures of pools as OpenMetrics text, for Prometheus and what speaks its language.
+ *
+ * @module
+ */
+
+import { checkNames, checkNumber } from "../core/check.ts";
+import type { HistogramView } from "../core/histogram.ts";
+import { ConnectionPool } from "../pool/pool.ts";
+import type { AddressStats, HostStats, PoolStats } from "../pool/stats.ts";
+import { type Labels, MetricText } from "./metric_text.ts";
+
+/** The media type of the text. */
+export const OPEN_METRICS_TYPE: string =
+  "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/** What the text tells. */
+export interface OpenMetricsOptions {
+  /**
+   * How many hosts of each pool have series of their own; the others share the host `other`. The
+   * hosts that came first are told by name, so that a series does not change its meaning.
+   *
+   * @default {100}
+   */
+  readonly maxHosts?: number;
+  /**
+   * Whether the hosts with series of their own have some for each address too: there may be many.
+   *
+   * @default {false}
+   */
+  readonly addresses?: boolean;
+  /**
+   * Whether counters and histograms tell since when they count, in series that end in `_created`.
+   *
+   * @default {false}
+   */
+  readonly created?: boolean;
+}
+
+/** A pool and its figures at one moment. */
+interface Source {
+  readonly pool: string;
+  readonly stats: PoolStats;
+  readonly histograms: ReturnType<ConnectionPool["histograms"]>;
+  readonly hosts: readonly (readonly [name: string, stats: HostStats])[];
+  /** The hosts that share a name. */
+  readonly others: readonly HostStats[];
+}
+
+/** The upper edges of the buckets of times, in milliseconds: the recorder's own, so none is a guess. */
+const BUCKETS_MS: readonly number[] = Array.from({ length: 18 }, (_, index) => 2 ** (index - 2));
+
+const OUTCOMES = { success: "successes", failure: "failures", cancelled: "cancelled" } as const;
+const STATES = ["idle", "leased", "draining"] as const;
+const CLASSES = ["1xx", "2xx", "3xx", "4xx", "5xx"] as const;
+
+/**
+ * Tells the figures of pools as OpenMetrics 1.0 text. Every series has the label `pool`.
+ *
+ * Times are histograms with fixed buckets, from a quarter of a millisecond to half a minute, each
+ * twice as long as the one before. Unlike quantiles they can be added up over processes and over
+ * time, and an alert can ask what share of requests took too long.
+ *
+ * @param pools One pool, which is named `default`, or several by name
+ * @throws {TypeError | RangeError} An option is not valid
+ *
+ * @example
+ * ```ts
+ * import { createPool, openMetrics, staticResolver } from "@hotconn/hotconn";
+ * import { memoryDialer } from "@hotconn/hotconn/memory";
+ * import { assert } from "@std/assert";
+ *
+ * await using pool = createPool({
+ *   dialer: memoryDialer(),
+ *   resolver: staticResolver({ "example.test": ["192.0.2.1"] }),
+ * });
+ * await pool.warm("example.test", { connections: 2 });
+ * const text = openMetrics({ shop: pool });
+ * assert(text.includes('hotconn_connections{pool="shop",host="example.test",state="idle"} 2\n'));
+ * assert(text.endsWith("# EOF\n"));
+ * ```
+ */
+export function openMetrics(
+  pools: ConnectionPool | { readonly [name: string]: ConnectionPool },
+  options: OpenMetricsOptions = {},
+): string {
+  checkNames("openMetrics()", options, ["maxHosts", "addresses", "created"]);
+  const { addresses = false, created = false, maxHosts = 100 } = options;
+  checkNumber("maxHosts", maxHosts, { min: 0, whole: true });
+  const named = pools instanceof ConnectionPool ? { default: pools } : pools;
+  const sources = Object.entries(named).map(([name, pool]) => read(name, pool, maxHosts));
+  const writer = new Writer(sources, created);
+  writeConnections(writer);
+  writeRequests(writer);
+  writeLeases(writer);
+  writeDials(writer);
+  if (addresses) writeAddresses(writer);
+  return writer.text.end();
+}
+
+function read(pool: string, source: ConnectionPool, maxHosts: number): Source {
+  const stats = source.stats();
+  const hosts = Object.entries(stats.hosts);
+  const others = hosts.slice(maxHosts).map(([, stats]) => stats);
+  return { pool, stats, histograms: source.histograms(), hosts: hosts.slice(0, maxHosts), others };
+}
+
+/** Writes families over all pools. */
+class Writer {
+  readonly text: MetricText = new MetricText();
+  readonly sources: readonly Source[];
+  readonly #created: boolean;
+
+  constructor(sources: readonly Source[], created: boolean) {
+    this.sources = sources;
+    this.#created = created;
+  }
+
+  gauge(name: string, help: string, tell: (source: Source, put: Put) => void, unit?: string): void {
+    this.text.family({ name: `hotconn_${name}`, type: "gauge", help, ...(unit ? { unit } : {}) });
+    for (const source of this.sources) {
+      tell(
+        source,
+        (labels, value) => this.text.sample("", { pool: source.pool, ...labels }, value),
+      );
+    }
+  }
+
+  counter(name: string, help: string, tell: (source: Source, put: Put) => void): void {
+    this.text.family({ name: `hotconn_${name}`, type: "counter", help });
+    for (const source of this.sources) {
+      tell(source, (labels, value) => {
+        const all = { pool: source.pool, ...labels };
+        this.text.sample("_total", all, value);
+        if (this.#created) this.text.sample("_created", all, source.stats.since / 1_000);
+      });
+    }
+  }
+
+  histogram(
+    name: string,
+    help: string,
+    tell: (source: Source, put: (labels: Labels, histogram: HistogramView) => void) => void,
+  ): void {
+    const full = `hotconn_${name}_seconds`;
+    this.text.family({ name: full, type: "histogram", unit: "seconds", help });
+    for (const source of this.sources) {
+      tell(source, (labels, histogram) => {
+        const all = { pool: source.pool, ...labels };
+        for (const ms of BUCKETS_MS) {
+          const within = { ...all, le: `${ms / 1_000}` };
+          this.text.sample("_bucket", within, histogram.countUpTo(ms));
+        }
+        this.text.sample("_bucket", { ...all, le: "+Inf" }, histogram.count);
+        this.text.sample("_sum", all, histogram.sum / 1_000);
+        this.text.sample("_count", all, histogram.count);
+        if (this.#created) this.text.sample("_created", all, source.stats.since / 1_000);
+      });
+    }
+  }
+
+  /** A gauge of each host, and of all that share a name. */
+  hostGauge(name: string, help: string, tell: (stats: HostStats) => number): void {
+    this.gauge(name, help, ({ hosts, others }, put) => {
+      for (const [host, stats] of hosts) put({ host }, tell(stats));
+      if (others.length > 0) put({ host: "other" }, sum(others, tell));
+    });
+  }
+}
+
+type Put = (labels: Labels, value: number) => void;
+
+function sum<T>(values: readonly T[], tell: (value: T) => number): number {
+  return values.reduce((sum, value) => sum + tell(value), 0);
+}
+
+function writeConnections(writer: Writer): void {
+  writer.gauge("connections", "Connections that are open.", ({ hosts, others }, put) => {
+    for (const state of STATES) {
+      for (const [host, stats] of hosts) put({ host, state }, stats[state]);
+      if (others.length > 0) put({ host: "other", state }, sum(others, (stats) => stats[state]));
+    }
+  });
+  writer.hostGauge(
+    "healthy_connections",
+    "Open connections that nothing is known to be wrong with.",
+    ({ healthy }) => healthy,
+  );
+  writer.gauge(
+    "ending_connections",
+    "Connections that are closed whose sockets are not done yet.",
+    ({ stats }, put) => put({}, stats.ending),
+  );
+  writer.hostGauge("dials_in_flight", "Dials on their way.", ({ dialing }) => dialing);
+  writer.hostGauge("waiting_callers", "Callers who wait for a lease.", ({ waiting }) => waiting);
+  writer.hostGauge(
+    "warm_target_connections",
+    "Connections that are to be kept open.",
+    ({ warmTarget }) => warmTarget,
+  );
+  writer.hostGauge(
+    "hosts_in_panic",
+    "Hosts fewer than half of whose addresses are good.",
+    ({ panic }) => panic ? 1 : 0,
+  );
+  writer.gauge("addresses", "Different addresses of the hosts in use.", ({ stats }, put) => {
+    put({ access: "allowed" }, stats.allowedAddresses);
+    put({ access: "denied" }, stats.deniedAddresses);
+  });
+  writer.gauge("blocks", "Blocks that hold.", ({ stats }, put) => put({}, stats.blocks.length));
+}
+
+function writeRequests(writer: Writer): void {
+  /** What is not told of a host by name is told of the others: all together is all there was. */
+  const byHost = (
+    { hosts, stats }: Source,
+    tell: (stats: HostStats["requests"]) => number,
+    put: (host: string, count: number) => void,
+  ) => {
+    let rest = tell(stats.requests);
+    for (const [host, { requests }] of hosts) {
+      rest -= tell(requests);
+      put(host, tell(requests));
+    }
+    if (rest > 0) put("other", rest);
+  };
+  writer.counter("requests", "Requests that have ended, by how.", (source, put) => {
+    for (const [outcome, name] of Object.entries(OUTCOMES)) {
+      byHost(source, (requests) => requests[name], (host, count) => put({ host, outcome }, count));
+    }
+  });
+  writer.counter("responses", "Final answers, by class of status.", (source, put) => {
+    for (const status_class of CLASSES) {
+      const tell = ({ statuses }: HostStats["requests"]) => statuses[status_class] ?? 0;
+      if (tell(source.stats.requests) === 0) continue;
+      byHost(source, tell, (host, count) => put({ host, status_class }, count));
+    }
+  });
+  writer.counter("request_retries", "Times that a request was sent once more.", (source, put) => {
+    byHost(source, ({ retries }) => retries, (host, count) => put({ host }, count));
+  });
+  writer.histogram(
+    "request_duration",
+    "Requests that were answered or failed, from their beginning to their last byte.",
+    ({ histograms }, put) => put({}, histograms.total),
+  );
+  writer.histogram(
+    "request_first_byte",
+    "From a request's first byte to the head of its response.",
+    ({ histograms }, put) => put({}, histograms.firstByte),
+  );
+}
+
+function writeLeases(writer: Writer): void {
+  writer.counter("leases", "Leases that began, on new connections or not.", ({ stats }, put) => {
+    put({ reused: "true" }, stats.reused);
+    put({ reused: "false" }, stats.acquired - stats.reused);
+  });
+  writer.counter("leases_ended", "Leases that ended.", ({ stats }, put) => put({}, stats.released));
+  writer.counter(
+    "acquire_timeouts",
+    "Callers whose time ran out.",
+    ({ stats }, put) => put({}, stats.timedOut),
+  );
+  writer.histogram(
+    "lease_wait",
+    "How long callers waited for their leases.",
+    ({ histograms }, put) => put({}, histograms.queue),
+  );
+}
+
+function writeDials(writer: Writer): void {
+  writer.counter("dials", "Dials that began.", ({ stats }, put) => put({}, stats.dials));
+  writer.counter(
+    "dial_errors",
+    "Dials that failed.",
+    ({ stats }, put) => put({}, stats.dialErrors),
+  );
+  writer.counter(
+    "connections_opened",
+    "Connections that were dialled, to addresses that a resolver told or to others.",
+    ({ stats }, put) => {
+      put({ address_source: "resolver" }, stats.resolved);
+      put({ address_source: "caller" }, stats.opened - stats.resolved);
+    },
+  );
+  writer.counter("connections_closed", "Connections that were closed, by why.", (source, put) => {
+    for (const [reason, count] of Object.entries(source.stats.evicted)) put({ reason }, count);
+  });
+  writer.histogram("handshake_duration", "Handshakes of new connections.", (source, put) => {
+    put({ layer: "tcp" }, source.histograms.dial);
+    put({ layer: "tls" }, source.histograms.tls);
+  });
+}
+
+function writeAddresses(writer: Writer): void {
+  const each = (
+    { hosts }: Source,
+    tell: (labels: Labels, stats: AddressStats) => void,
+  ) => {
+    for (const [host, { addresses }] of hosts) {
+      for (const [address, stats] of Object.entries(addresses)) tell({ host, address }, stats);
+    }
+  };
+  writer.gauge("address_connections", "Open connections, by address.", (source, put) => {
+    for (const state of STATES) {
+      each(source, (labels, stats) => put({ ...labels, state }, stats[state]));
+    }
+  });
+  writer.gauge("address_good", "Whether an address is chosen as any other.", (source, put) => {
+    each(source, (labels, { standing }) => put(labels, standing === "good" ? 1 : 0));
+  });
+  writer.counter("address_leases", "Leases that began, by address.", (source, put) => {
+    each(source, (labels, { picks }) => put(labels, picks));
+  });
+  writer.counter("address_failures", "Failures, by address.", (source, put) => {
+    each(source, (labels, { failures }) => put(labels, failures));
+  });
+  writer.gauge(
+    "address_latency_p99_seconds",
+    "What 99 in 100 of the answers of late did not exceed, by a sample.",
+    (source, put) =>
+      each(source, (labels, { p99Ms }) => {
+        if (p99Ms !== null) put(labels, p99Ms / 1_000);
+      }),
+    "seconds",
+  );
+}

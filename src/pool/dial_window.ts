@@ -1,0 +1,83 @@
+/**
+ * Whether what was dialled of late was of any use.
+ *
+ * @module
+ */
+
+/** What happened around a dial. */
+export interface DialScene {
+  /** The time, in milliseconds. */
+  readonly now: number;
+  /** Leases that ever began. */
+  readonly leases: number;
+  /** Connections that there are. */
+  readonly connections: number;
+}
+
+/** More was dialled than used. */
+export interface DialStorm {
+  /** Dials that began within the window. */
+  readonly dials: number;
+  /** Leases that began meanwhile. */
+  readonly leases: number;
+  /** The host that most of them went to. */
+  readonly host: string;
+}
+
+/** A second in which there were dials, and how things stood before the first of them. */
+interface Second {
+  readonly number: number;
+  readonly leases: number;
+  readonly connections: number;
+  readonly hosts: Map<string, number>;
+}
+
+/** Over what time dials are counted, in milliseconds. */
+const WINDOW_MS = 10_000;
+
+/** How many dials must have been for nothing, and how many of them for each lease. */
+const STORM = { dials: 20, perLease: 2 };
+
+/** The dials of the last ten seconds. */
+export class DialWindow {
+  #seconds: Second[] = [];
+
+  /** Notes a dial that begins. */
+  note(host: string, { connections, leases, now }: DialScene): void {
+    const number = Math.floor(now / 1_000);
+    let second = this.#seconds.at(-1);
+    if (second?.number !== number) {
+      this.#forget(now);
+      this.#seconds.push(second = { number, leases, connections, hosts: new Map() });
+    }
+    second.hosts.set(host, (second.hosts.get(host) ?? 0) + 1);
+  }
+
+  /**
+   * Whether dials were out of proportion: many more than leases, where they are not under way still
+   * and there are not as many connections more.
+   */
+  storm(scene: DialScene, dialing: number): DialStorm | undefined {
+    this.#forget(scene.now);
+    const first = this.#seconds[0];
+    if (!first) return undefined;
+    const hosts = new Map<string, number>();
+    let dials = 0;
+    for (const second of this.#seconds) {
+      for (const [host, count] of second.hosts) {
+        hosts.set(host, (hosts.get(host) ?? 0) + count);
+        dials += count;
+      }
+    }
+    const leases = scene.leases - first.leases;
+    const wasted = dials - dialing - Math.max(0, scene.connections - first.connections);
+    if (wasted < STORM.dials || wasted <= STORM.perLease * leases) return undefined;
+    const [host = ""] = [...hosts].reduce((most, other) => other[1] > most[1] ? other : most);
+    return { dials, leases, host };
+  }
+
+  #forget(now: number): void {
+    const from = Math.floor((now - WINDOW_MS) / 1_000);
+    this.#seconds = this.#seconds.filter(({ number }) => number > from);
+  }
+}

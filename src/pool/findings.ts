@@ -1,0 +1,69 @@
+/**
+ * What may be wrong with a pool, as it is told.
+ *
+ * @module
+ */
+
+/**
+ * What was found. A closed set.
+ *
+ * - `leaseHeld`: a lease has not ended for long
+ * - `lockHeld`: a lock of the pool's has been held for long
+ * - `starving`: callers wait for a host, and a limit stands in the way
+ * - `dialStorm`: far more is dialled than is used
+ * - `flapping`: an address is ejected and readmitted time and again
+ * - `panic`: fewer than half of a host's addresses are good
+ * - `resolverFailing`: the resolver fails for a host
+ * - `allDenied`: none of a host's addresses may be used
+ */
+export type FindingKind =
+  | "leaseHeld"
+  | "lockHeld"
+  | "starving"
+  | "dialStorm"
+  | "flapping"
+  | "panic"
+  | "resolverFailing"
+  | "allDenied";
+
+/** How bad it is: `critical` means that callers fail, or will. */
+export type Severity = "info" | "warning" | "critical";
+
+/** Something that may be wrong: plain data. */
+export interface Finding {
+  /** How bad it is. */
+  readonly severity: Severity;
+  /** What it is. */
+  readonly what: FindingKind;
+  /** The host that it is about, in canonical text. */
+  readonly host?: string;
+  /** The address that it is about, in canonical text. */
+  readonly address?: string;
+  /** The connection that it is about, by its number. */
+  readonly connectionId?: number;
+  /** What was seen, in plain sentences. */
+  readonly message: string;
+  /** What to do about it. */
+  readonly advice: string;
+  /** Where the lease was acquired, where that was remembered. */
+  readonly stack?: string;
+}
+
+/** A finding, and what tells one occurrence of it from the next. */
+export interface Occurrence {
+  readonly key: string;
+  readonly finding: Finding;
+}
+
+const ORDER: readonly Severity[] = ["critical", "warning", "info"];
+
+/** The worst first; what is equally bad in the order in which it was found. */
+export function sortFindings(findings: readonly Occurrence[]): Occurrence[] {
+  const rank = ({ finding }: Occurrence) => ORDER.indexOf(finding.severity);
+  return [...findings].sort((a, b) => rank(a) - rank(b));
+}
+
+/** A time in milliseconds as a message shows it. */
+export function showMs(ms: number): string {
+  return ms < 10_000 ? `${Math.round(ms)} ms` : `${Math.round(ms / 1_000)} s`;
+}

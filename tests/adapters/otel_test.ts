@@ -1,0 +1,218 @@
+/**
+ * What a pool tells OpenTelemetry, by the SDK itself.
+ *
+ * @module
+ */
+
+import { context, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
+import { MeterProvider, MetricReader } from "@opentelemetry/sdk-metrics";
+import {
+  BasicTracerProvider,
+  InMemorySpanExporter,
+  type ReadableSpan,
+  SimpleSpanProcessor,
+} from "@opentelemetry/sdk-trace-base";
+import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
+import test from "node:test";
+import { instrument, type InstrumentOptions } from "../../adapters/otel.ts";
+import type { HttpPool } from "../../src/http/http_pool.ts";
+import { answer, memoryHttp, type ServedRequest } from "../support/memory_http.ts";
+
+class Reader extends MetricReader {
+  protected override onShutdown(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  protected override onForceFlush(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+/** Instruments a pool, and gives what it tells. */
+function watch(pool: HttpPool, options: InstrumentOptions = {}) {
+  const exporter = new InMemorySpanExporter();
+  const tracerProvider = new BasicTracerProvider({
+    spanProcessors: [new SimpleSpanProcessor(exporter)],
+  });
+  const reader = new Reader();
+  const meterProvider = new MeterProvider({ readers: [reader] });
+  const stop = instrument(pool, { tracerProvider, meterProvider, ...options });
+  return {
+    stop,
+    tracer: tracerProvider.getTracer("test"),
+    spans: (): ReadableSpan[] => exporter.getFinishedSpans(),
+    async metrics() {
+      const { resourceMetrics } = await reader.collect();
+      const [scope] = resourceMetrics.scopeMetrics;
+      return new Map(
+        scope?.metrics.map((metric) => [metric.descriptor.name, metric]) ?? [],
+      );
+    },
+  };
+}
+
+const names = ({ events }: ReadableSpan): string[] => events.map(({ name }) => name);
+
+test("instrument() traces a request with what the conventions ask for, and no secrets", async () => {
+  await using pool = memoryHttp(() => answer("200 OK", {}, "hello"));
+  const it = watch(pool);
+  await (await pool.request("https://user:secret@a.test/path?q=1&sig=abc#top")).text();
+  await (await pool.fetch("https://a.test/")).text();
+  const [first, second] = it.spans();
+  assert(first && second);
+  assertEquals([first.name, first.kind], ["GET", SpanKind.CLIENT]);
+  assertEquals(first.attributes, {
+    "http.request.method": "GET",
+    "server.address": "a.test",
+    "server.port": 443,
+    "url.full": "https://a.test/path?q=1&sig=REDACTED",
+    "network.peer.address": "192.0.2.1",
+    "network.peer.port": 443,
+    "network.protocol.name": "http",
+    "network.protocol.version": "1.1",
+    "http.response.status_code": 200,
+  });
+  assertEquals(first.status.code, SpanStatusCode.UNSET);
+  assertEquals(names(first), ["hotconn.queue", "hotconn.dial"]);
+  assertEquals(names(second), ["hotconn.reuse"]);
+});
+
+test("instrument() traces failures, answers that are errors, and what is sent again", async () => {
+  let asked = 0;
+  await using pool = memoryHttp(({ path }, socket) => {
+    if (path === "/missing") return answer("404 Not Found");
+    if (path === "/broken" || ++asked === 1) {
+      socket.end();
+      return null;
+    }
+    return answer("200 OK");
+  });
+  const it = watch(pool);
+  await (await pool.request("https://a.test/missing")).text();
+  await (await pool.request("https://a.test/again")).text();
+  await assertRejects(() => pool.request("https://a.test/broken", { method: "POST" }));
+  await assertRejects(() => pool.request("https://a.test/", { method: "FOO BAR" }), TypeError);
+  const [missing, again, broken, invalid] = it.spans();
+  assert(missing && again && broken && invalid);
+  assertEquals(missing.attributes["error.type"], "404");
+  assertEquals(missing.status.code, SpanStatusCode.ERROR);
+  assertEquals(again.attributes["http.request.resend_count"], 1);
+  assertEquals(again.attributes["error.type"], undefined);
+  assert(names(again).includes("hotconn.retry"));
+  assertEquals(broken.attributes["error.type"], "RequestError");
+  assertEquals(broken.status.code, SpanStatusCode.ERROR);
+  assertEquals(names(broken).at(-1), "exception");
+  assertEquals([invalid.name, invalid.attributes["http.request.method"]], ["HTTP", "_OTHER"]);
+  assertEquals(invalid.attributes["error.type"], "TypeError");
+  assertEquals(it.spans().length, 4);
+});
+
+test("instrument() makes its spans children of the active one", async () => {
+  await using pool = memoryHttp(() => answer("200 OK"));
+  const it = watch(pool);
+  const parent = it.tracer.startSpan("parent");
+  let active = ROOT_CONTEXT;
+  // The smallest manager there can be: what is active is so while a function runs.
+  context.setGlobalContextManager({
+    active: () => active,
+    with(inner, run, self, ...args) {
+      const outer = active;
+      active = inner;
+      try {
+        return run.apply(self as never, args);
+      } finally {
+        active = outer;
+      }
+    },
+    bind: (_context, target) => target,
+    enable() {
+      return this;
+    },
+    disable() {
+      return this;
+    },
+  });
+  try {
+    const inner = trace.setSpan(context.active(), parent);
+    const response = await context.with(inner, () => pool.request("https://a.test/"));
+    await response.text();
+  } finally {
+    context.disable();
+  }
+  const [span] = it.spans();
+  assertEquals(span?.parentSpanContext?.spanId, parent.spanContext().spanId);
+  assertEquals(span?.spanContext().traceId, parent.spanContext().traceId);
+});
+
+test("instrument() carries the span on only where it is asked to", async () => {
+  const served: ServedRequest[] = [];
+  await using pool = memoryHttp((request) => {
+    served.push(request);
+    return answer("200 OK");
+  });
+  const quiet = watch(pool);
+  await (await pool.request("https://a.test/")).text();
+  quiet.stop();
+  const it = watch(pool, { propagate: true });
+  const headers = { TraceParent: "old", accept: "*/*" };
+  await (await pool.request("https://a.test/", { headers })).text();
+  await (await pool.fetch("https://a.test/")).text();
+  const sent = served.map(({ headers }) => headers.get("traceparent"));
+  assertEquals(sent[0], null);
+  for (const [index, span] of it.spans().entries()) {
+    const { spanId, traceId } = span.spanContext();
+    assertEquals(sent[index + 1], `00-${traceId}-${spanId}-01`);
+  }
+  assertEquals(served[1]!.headers.get("accept"), "*/*");
+  assertMatch(served[2]!.headers.get("user-agent") ?? "", /hotconn/);
+  // Nobody keeps the spans: there is none to carry on.
+  it.stop();
+  const stop = instrument(pool, { propagate: true });
+  await (await pool.request("https://a.test/")).text();
+  stop();
+  assertEquals(served[3]!.headers.get("traceparent"), null);
+});
+
+test("instrument() measures durations, what is under way, and connections", async () => {
+  await using pool = memoryHttp(() => answer("200 OK"));
+  const it = watch(pool);
+  for (let times = 0; times < 3; times++) await (await pool.request("https://a.test/")).text();
+  using _lease = await pool.acquire("b.test:8443");
+  const metrics = await it.metrics();
+  const duration = metrics.get("http.client.request.duration")!;
+  assertEquals(duration.descriptor.unit, "s");
+  const [point] = duration.dataPoints;
+  assertEquals((point?.value as { count: number }).count, 3);
+  assertEquals(point?.attributes, {
+    "http.request.method": "GET",
+    "server.address": "a.test",
+    "server.port": 443,
+    "network.protocol.version": "1.1",
+    "http.response.status_code": 200,
+  });
+  assertEquals(metrics.get("http.client.active_requests")!.dataPoints[0]?.value, 0);
+  const connections = metrics.get("http.client.open_connections")!.dataPoints
+    .map(({ attributes, value }) => [
+      attributes["server.address"],
+      attributes["server.port"],
+      attributes["http.connection.state"],
+      value,
+    ]);
+  assertEquals(connections, [
+    ["a.test", 443, "idle", 1],
+    ["a.test", 443, "active", 0],
+    ["b.test", 8443, "idle", 0],
+    ["b.test", 8443, "active", 1],
+  ]);
+});
+
+test("instrument() stops, and is not done twice", async () => {
+  await using pool = memoryHttp(() => answer("200 OK"));
+  const it = watch(pool);
+  assertThrows(() => watch(pool), TypeError, "watched already");
+  it.stop();
+  await (await pool.request("https://a.test/")).text();
+  assertEquals(it.spans(), []);
+  assertEquals((await it.metrics()).get("http.client.open_connections"), undefined);
+  watch(pool).stop();
+});

@@ -1,0 +1,193 @@
+/// <reference lib="dom" />
+
+import { assert, assertEquals } from "@std/assert";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import type { Page } from "playwright-core";
+import { testVisit, type Visit } from "../support/dashboard_browser.ts";
+import { hugeScene, troubledScene } from "../support/dashboard_scenes.ts";
+
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+async function violations(page: Page): Promise<string[]> {
+  await page.evaluate(axe);
+  const found = await page.evaluate("axe.run({ resultTypes: ['violations'] })") as {
+    readonly violations: readonly {
+      readonly id: string;
+      readonly nodes: readonly { readonly html: string; readonly failureSummary: string }[];
+    }[];
+  };
+  return found.violations.flatMap(({ id, nodes }) =>
+    nodes.map(({ failureSummary, html }) => `${id}: ${html.slice(0, 160)} ${failureSummary}`)
+  );
+}
+
+for (const theme of ["light", "dark"] as const) {
+  testVisit(`axe finds nothing in the form, ${theme}`, { theme, token: null }, async ({ page }) => {
+    assertEquals(await violations(page), []);
+  });
+
+  const scenes = { default: troubledScene() };
+  testVisit(`axe finds nothing in the page, ${theme}`, { theme, scenes }, async (visit) => {
+    const { page, router } = visit;
+    router.tell("eject", { host: "a.example", address: "192.0.2.1", reason: "refused", forMs: 1 });
+    router.tell("evict", { host: "a.example", address: "192.0.2.1", connectionId: 1 });
+    await page.locator("#log", { hasText: "evict" }).waitFor();
+    for (const name of ["Map", "By host", "By address"]) {
+      await page.getByRole("button", { name, exact: true }).click();
+      assertEquals(await violations(page), [], name);
+    }
+    await page.locator("#chips button").first().click();
+    await page.locator("#conns tr").first().waitFor();
+    assertEquals(await violations(page), [], "the drawer");
+    await page.getByRole("button", { name: "Drain the host…" }).click();
+    assertEquals(await violations(page), [], "the dialog");
+  });
+}
+
+testVisit(
+  "the theme can be chosen, whatever the system prefers",
+  { theme: "dark" },
+  async (visit) => {
+    const { page } = visit;
+    const paper = () =>
+      page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
+    const dark = await paper();
+    await page.getByRole("button", { name: "Theme: as the system" }).click();
+    const light = await paper();
+    assert(light !== dark, light);
+    await page.reload();
+    await page.getByRole("button", { name: "Theme: light" }).waitFor();
+    assertEquals(await paper(), light);
+  },
+);
+
+for (const width of [360, 820]) {
+  testVisit(
+    `nothing is wider than a window of ${width} px`,
+    { width, scenes: { default: troubledScene() } },
+    async ({ page }) => {
+      const overflow = () => page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      for (const name of ["Map", "By host", "By address"]) {
+        await page.getByRole("button", { name, exact: true }).click();
+        assertEquals(await overflow(), 0, name);
+      }
+      await page.locator("#chips button").first().click();
+      await page.locator("#conns tr").first().waitFor();
+      assertEquals(await overflow(), 0, "the drawer");
+      const { left = -1, right = 0 } = await page.locator("#drawer").evaluate((node) => {
+        const { left, right } = node.getBoundingClientRect();
+        return { left, right };
+      });
+      assert(left >= 0 && right <= width, `The drawer reaches from ${left} to ${right}`);
+    },
+  );
+}
+
+testVisit("everything is reached by the keyboard, and shows the focus", {}, async ({ page }) => {
+  await page.evaluate(() => (document.activeElement as HTMLElement | null)?.blur());
+  const seen: string[] = [];
+  for (let step = 0; step < 40; step++) {
+    await page.keyboard.press("Tab");
+    const [name, outline] = await page.evaluate(() => {
+      const node = document.activeElement;
+      if (!node || node === document.body) return ["", ""];
+      const { outlineStyle, outlineWidth } = getComputedStyle(node);
+      const name = node.id || node.getAttribute("data-view") || node.getAttribute("role") || "";
+      return [name, `${outlineStyle} ${outlineWidth}`];
+    });
+    if (name === "") continue;
+    if (seen.includes(name ?? "")) break;
+    seen.push(name ?? "");
+    assertEquals(outline, name === "log" ? outline : "solid 2px", `the focus on ${name}`);
+  }
+  const wanted = [
+    "acts",
+    "theme",
+    "out",
+    "matrix",
+    "hosts",
+    "addresses",
+    "filter",
+    "state",
+    "order",
+  ];
+  for (const name of [...wanted, "rowheader", "findings", "events-kind", "events-pause", "log"]) {
+    assert(seen.includes(name), `${name} is not among ${seen.join(", ")}`);
+  }
+});
+
+testVisit("arrow keys walk the map, Enter opens, Escape leads back", {}, async ({ page }) => {
+  const focused = () =>
+    page.evaluate(() => {
+      const node = document.activeElement;
+      return node?.getAttribute("aria-label") ?? node?.textContent?.replace(/ +/g, " ") ?? "";
+    });
+  await page.getByRole("rowheader").first().focus();
+  assertEquals((await focused()).slice(0, 16), "Host api.example");
+  await page.keyboard.press("ArrowRight");
+  await page.keyboard.press("ArrowDown");
+  assertEquals((await focused()).slice(0, 30), "auth.example at 192.0.2.10: go");
+  await page.keyboard.press("ArrowUp");
+  await page.keyboard.press("ArrowUp");
+  assertEquals((await focused()).slice(0, 18), "Address 192.0.2.10");
+  await page.keyboard.press("Control+End");
+  assert((await focused()).startsWith("search.example"), await focused());
+  await page.keyboard.press("Home");
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { name: "search.example" }).waitFor();
+  await page.keyboard.press("Escape");
+  assertEquals((await focused()).slice(0, 19), "Host search.example");
+});
+
+const HUGE = { scenes: { default: hugeScene() } };
+
+async function update({ page, router }: Visit, view: string): Promise<number[]> {
+  await page.getByRole("button", { name: view, exact: true }).click();
+  await page.evaluate(() => {
+    const tasks: number[] = [];
+    Object.assign(globalThis, { tasks });
+    new PerformanceObserver((list) => {
+      for (const { duration } of list.getEntries()) tasks.push(duration);
+    }).observe({ type: "longtask" });
+  });
+  for (let tick = 0; tick < 8; tick++) {
+    router.tick();
+    for (let event = 0; event < 500; event++) {
+      router.tell("evict", { host: "service-1", address: "10.0.0.1", connectionId: event });
+    }
+    const leased = new Intl.NumberFormat("en").format(HUGE.scenes.default.stats.leased);
+    await page.locator(".tile", { hasText: `${leased} connections` }).waitFor();
+    await page.locator(".grid").evaluate((grid) => grid.scrollBy(400, 300));
+  }
+  await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 0)));
+  return await page.evaluate(() => Reflect.get(globalThis, "tasks") as number[]);
+}
+
+testVisit(
+  "ten thousand connections at five hundred addresses do not freeze it",
+  HUGE,
+  async (visit) => {
+    const { page } = visit;
+    for (const view of ["Map", "By host", "By address"]) {
+      const tasks = await update(visit, view);
+      const slow = tasks.filter((ms) => ms > 200);
+      // The machine may have had something else to do, once.
+      assert(slow.length <= 1, `${view}: ${tasks.join(", ")}`);
+      const nodes = await page.locator("*").count();
+      assert(nodes < 6_000, `${view} has ${nodes} elements`);
+    }
+    // Only those of one page are asked for, and shown.
+    await page.locator(".grid").evaluate((grid) => grid.scrollTo(0, 0));
+    await page.locator(".row.group .name").first().click();
+    await page.locator("#conns-count", { hasText: "1 to 20 of 20" }).waitFor();
+    assertEquals(await page.locator("#conns tr").count(), 20);
+    await page.keyboard.press("Escape");
+    await page.getByRole("button", { name: "By host", exact: true }).click();
+    await page.locator(".row.group .name").first().click();
+    await page.locator("#conns-count", { hasText: "1 to 25 of 500" }).waitFor();
+    await page.getByRole("button", { name: "Next" }).click();
+    await page.locator("#conns-count", { hasText: "26 to 50 of 500" }).waitFor();
+    assertEquals(await page.locator("#conns tr").count(), 25);
+  },
+);

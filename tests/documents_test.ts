@@ -1,0 +1,232 @@
+import { assert, assertEquals } from "@std/assert";
+import { readdirSync } from "node:fs";
+import test from "node:test";
+import { memoryDialer } from "../adapters/memory.ts";
+import * as main from "../mod.ts";
+import { resolvePoolOptions } from "../src/pool/options.ts";
+import {
+  anchorsOf,
+  brokenLinks,
+  documents,
+  isThere,
+  linksOf,
+  optionsOf,
+  pathsOf,
+  readDocument,
+  tableOf,
+} from "./support/documents.ts";
+import { layers } from "./support/house_rules.ts";
+
+/** Documents that are linked ahead of being written. */
+const coming = ["SECURITY.md"];
+
+test("the links between documents lead somewhere", () => {
+  const broken = documents().flatMap((path) => brokenLinks(path, readDocument(path)));
+  const isDue = (line: string) =>
+    !coming.some((name) => line.includes(`${name},`) && !isThere(name));
+  assertEquals(broken.filter(isDue), []);
+});
+
+test("a link that leads nowhere is found", () => {
+  const text = [
+    "# One and `two`: three?",
+    "## One and `two`: three?",
+    "[good](#one-and-two-three), [again](#one-and-two-three-1), [bad](#four)",
+    "[file](../mod.ts) [folder](../src) [outside](https://example.com/) [gone](gone.md)",
+    "[anchor](getting-started.md#install) [no anchor](getting-started.md#nowhere)",
+    "[out of the house](../../x.md) `[code](a.md)`",
+    "```md",
+    "[in a block](b.md)",
+    "```",
+  ].join("\n");
+  assertEquals(anchorsOf(text), ["one-and-two-three", "one-and-two-three-1"]);
+  assertEquals(linksOf(text).length, 9);
+  assertEquals(
+    brokenLinks("docs/sample.md", text),
+    ["#four", "gone.md", "getting-started.md#nowhere", "../../x.md"]
+      .map((link) => `docs/sample.md links to ${link}, which is not there`),
+  );
+});
+
+test("every document in docs is linked from the README, or from another one", () => {
+  const linked = documents().flatMap((path) =>
+    linksOf(readDocument(path)).map((link) => new URL(link, `file:///${path}`).pathname.slice(1))
+  );
+  const orphans = documents().filter((path) => path.startsWith("docs/") && !linked.includes(path));
+  assertEquals(orphans, []);
+});
+
+test("the files and folders that documents name are there", () => {
+  const missing = documents().flatMap((path) =>
+    pathsOf(readDocument(path)).filter((named) => !isThere(named))
+      .map((named) => `${path} names ${named}`)
+  );
+  assertEquals(missing, []);
+  assertEquals(
+    pathsOf("In `src/pool/` and `mod.ts`, not in `src` or `pool.on`, but `tests/run.ts`."),
+    [
+      "src/pool/",
+      "mod.ts",
+      "tests/run.ts",
+    ],
+  );
+});
+
+const limits = readDocument("docs/limits-and-timeouts.md");
+
+for (
+  const [head, file, name] of [
+    ["option", "src/pool/options.ts", "PoolOptions"],
+    ["HTTP option", "src/http/http_pool.ts", "HttpPoolOptions"],
+    ["response limit", "src/http/codec/limits.ts", "ResponseLimits"],
+    ["host option", "src/pool/host_options.ts", "HostOptions"],
+    ["request option", "src/http/request.ts", "RequestOptions"],
+  ] as const
+) {
+  test(`the table of ${head}s has each with its default, and no other`, () => {
+    const told = new Map(
+      tableOf(limits, head).map(([option = "", fallback = ""]) => [unquoted(option), fallback]),
+    );
+    const options = optionsOf(readDocument(file), name);
+    assert(options.size > 0);
+    assertEquals(
+      [...told.keys()].sort(),
+      [...options.keys()].sort(),
+    );
+    for (const [option, fallback] of options) {
+      // What the code gives no default for is told in words.
+      if (fallback === undefined) assert(!/\d{2}/.test(told.get(option)!), `default of ${option}`);
+      else assertEquals(told.get(option), `\`${fallback}\``, option);
+    }
+  });
+}
+
+test("the defaults in the table are those that hold", () => {
+  const resolver = main.staticResolver({ "a.test": ["192.0.2.1"] });
+  const resolved = new Map<string, unknown>(
+    Object.entries(resolvePoolOptions({ dialer: memoryDialer(), resolver })),
+  );
+  let numbers = 0;
+  for (const [option = "", fallback = ""] of tableOf(limits, "option")) {
+    const value = resolved.get(unquoted(option));
+    if (typeof value !== "number") continue;
+    numbers++;
+    assertEquals(Number(unquoted(fallback).replaceAll("_", "")), value, option);
+  }
+  assert(numbers > 20);
+});
+
+test("an option and its default are read from an interface", () => {
+  const text = [
+    "export interface Sample extends Base {",
+    "  /** One. */",
+    "  readonly one: string;",
+    "  /** Two. @default {\"b\"} */",
+    "  readonly two?: string;",
+    "  /**",
+    "   * Three: an object.",
+    "   *",
+    "   * @default {[1, 2]}",
+    "   */",
+    "  readonly three?: { readonly [name: string]: number } | undefined;",
+    "}",
+    "export interface Other {",
+    "  readonly four?: string;",
+    "}",
+  ].join("\n");
+  assertEquals([...optionsOf(text, "Sample")], [
+    ["one", undefined],
+    ["two", "\"b\""],
+    ["three", "[1, 2]"],
+  ]);
+});
+
+test("the TLS options and the events that documents tell of are those that there are", () => {
+  const tls = tableOf(readDocument("docs/tls-and-pins.md"), "option").flatMap(namesIn);
+  const options = optionsOf(readDocument("src/core/dialer.ts"), "TlsOptions");
+  assertEquals(tls.sort(), [...options.keys()].sort());
+  const told = tableOf(readDocument("docs/operating.md"), "event").flatMap(namesIn);
+  const events = optionsOf(readDocument("src/pool/events.ts"), "PoolEvents");
+  assertEquals(told.sort(), [...events.keys()].sort());
+});
+
+test("the errors, standings and balancers that documents tell of are those that there are", () => {
+  const health = readDocument("docs/failover-and-health.md");
+  const standings = [...readDocument("src/map/endpoint.ts").matchAll(/^ \* - `(\w+)`/gm)]
+    .map(([, standing]) => standing);
+  assertEquals(tableOf(health, "standing").map(([name = ""]) => unquoted(name)), standings);
+  const errors = Object.keys(main).filter((name) => name.endsWith("Error"));
+  const told = tableOf(health, "error").map(([name = ""]) => unquoted(name));
+  // The base of all, one of locks, and one of sockets that only who has a lease sees.
+  const elsewhere = ["HotconnError", "LockTimeoutError", "SocketError"];
+  assertEquals([...told, ...elsewhere].sort(), errors.sort());
+  const balancers = [...readDocument("src/hosts/balancer.ts").matchAll(/^ \* - `(\w+)`/gm)]
+    .map(([, balancer]) => balancer!);
+  assertEquals(
+    tableOf(health, "balancer").map(([name = ""]) => unquoted(name)).sort(),
+    [...balancers, "a function"].sort(),
+  );
+});
+
+test("the entry points that are told of are those that there are", () => {
+  const { exports }: { readonly exports: object } = JSON.parse(readDocument("deno.json"));
+  const told = tableOf(readDocument("docs/getting-started.md"), "import")
+    .map(([name = ""]) => unquoted(name).replace("hotconn", "."));
+  assertEquals(told.sort(), Object.keys(exports).sort());
+});
+
+test("the layers that ARCHITECTURE.md lists are those that the house has", () => {
+  const told = tableOf(readDocument("ARCHITECTURE.md"), "layer").map(([name = ""]) =>
+    unquoted(name)
+  );
+  assertEquals(told, [...layers].reverse());
+});
+
+test("ARCHITECTURE.md and the README name every folder at the top", () => {
+  const folders = readdirSync(new URL("../", import.meta.url), { withFileTypes: true })
+    .filter((entry) =>
+      entry.isDirectory() && !/^\.|^node_modules$|^dist$|^reference$/.test(entry.name)
+    )
+    .map(({ name }) => `${name}/`);
+  for (const path of ["ARCHITECTURE.md", "README.md"]) {
+    const named = pathsOf(readDocument(path));
+    const silent = folders.filter((folder) => !named.some((name) => name.startsWith(folder)));
+    assertEquals(silent, [], path);
+  }
+});
+
+test("the ratios that documents tell are those that were measured", () => {
+  const results = readDocument("bench/RESULTS.md");
+  const measured = tableOf(results, "goal").map(([, byCpu = ""]) => byCpu).sort();
+  assert(measured.length > 5);
+  for (const path of ["README.md", "docs/performance.md"]) {
+    const told = tableOf(readDocument(path), "against").flatMap(([, ...ratios]) => ratios);
+    assertEquals(told.filter((ratio) => ratio !== "").sort(), measured, path);
+  }
+  const ofLongBodies = /bodies of 1 MiB the ratios are (.*)/.exec(readDocument("README.md"))?.[1];
+  assertEquals(
+    ofLongBodies?.match(/\d\.\d+/g),
+    tableOf(results, "runtime").slice(0, 3).map(([, , ratio]) => ratio),
+  );
+});
+
+test("the alerts ask for metrics that there are", async () => {
+  await using pool = main.createPool({
+    dialer: memoryDialer(),
+    resolver: main.staticResolver({ "a.test": ["192.0.2.1"] }),
+  });
+  (await pool.acquire("a.test")).release();
+  const text = main.openMetrics(pool);
+  const asked = readDocument("docs/operating.md").match(/\bhotconn_\w+/g) ?? [];
+  assert(asked.length > 5);
+  assertEquals(asked.filter((name) => !text.includes(`\n${name}{`)), []);
+});
+
+/** The names in a row's first cell, of which there may be several. */
+function namesIn([cell = ""]: readonly string[]): string[] {
+  return unquoted(cell).split(", ");
+}
+
+function unquoted(cell: string): string {
+  return cell.replaceAll("`", "");
+}

@@ -1,0 +1,109 @@
+/**
+ * A real browser that looks at the dashboard.
+ *
+ * @module
+ */
+
+import { serve } from "@hono/node-server";
+import { assertEquals } from "@std/assert";
+import { existsSync } from "node:fs";
+import type { AddressInfo } from "node:net";
+import test from "node:test";
+import { type Browser, chromium, type Page } from "playwright-core";
+import { quietScene, type Scene } from "./dashboard_scenes.ts";
+import { ACT_TOKEN, type StubRouter, stubRouter } from "./dashboard_stub.ts";
+
+const PROGRAMS = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+const program = PROGRAMS.find((path) => existsSync(path));
+
+/** How a visit begins. */
+export interface VisitOptions {
+  /** The pools by name. @default {a quiet one named default} */
+  readonly scenes?: { readonly [pool: string]: Scene };
+  /** Another router than the stub, below a path such as `/admin/`. */
+  readonly router?: { readonly fetch: (request: Request) => Response | Promise<Response> };
+  /** Where the page is. @default {"/"} */
+  readonly path?: string;
+  /** The width of the window, in pixels. @default {1_280} */
+  readonly width?: number;
+  /** What the system prefers. @default {"light"} */
+  readonly theme?: "light" | "dark";
+  /** The token to sign in with; null: nobody does. @default {a token that may act} */
+  readonly token?: string | null;
+  /** Whether the browser may tell of errors, as it does of each answer such as 401. */
+  readonly mayComplain?: boolean;
+}
+
+/** A browser that shows the dashboard of a router. */
+export interface Visit {
+  readonly page: Page;
+  readonly router: StubRouter;
+  readonly origin: string;
+}
+
+/**
+ * Declares a test that looks at the dashboard, skipped where there is no Chromium. Whatever it does,
+ * no dialog opens, no other server is asked for anything, and the browser has nothing to complain of.
+ */
+export function testVisit(
+  name: string,
+  options: VisitOptions,
+  body: (visit: Visit) => Promise<void>,
+): void {
+  const skip = program === undefined && "Chromium is not installed";
+  test(name, { skip, timeout: 60_000 }, async () => {
+    const router = stubRouter(options.scenes ?? { default: quietScene() });
+    let browser: Browser | undefined;
+    let onListening: (address: AddressInfo) => void = () => {};
+    const listening = new Promise<AddressInfo>((resolve) => {
+      onListening = resolve;
+    });
+    const { fetch } = options.router ?? router;
+    const server = serve({ fetch, hostname: "127.0.0.1", port: 0 }, (at) => onListening(at));
+    try {
+      const origin = `http://127.0.0.1:${(await listening).port}`;
+      browser = await chromium.launch({
+        executablePath: program ?? "",
+        // A container's root has no namespaces to make a sandbox of.
+        args: ["--no-sandbox", "--disable-dev-shm-usage"],
+        timeout: 30_000,
+      });
+      const { theme = "light", token = ACT_TOKEN, width = 1_280 } = options;
+      const page = await browser.newPage({
+        viewport: { width, height: 800 },
+        colorScheme: theme,
+        reducedMotion: "reduce",
+      });
+      page.setDefaultTimeout(15_000);
+      const strange: string[] = [];
+      page.on("console", (message) => {
+        if (message.type() === "error" && !options.mayComplain) strange.push(message.text());
+      });
+      page.on("pageerror", (error) => strange.push(`${error.stack}`));
+      page.on("dialog", (dialog) => {
+        strange.push(`A dialog says ${dialog.message()}`);
+        void dialog.dismiss();
+      });
+      page.on("request", (request) => {
+        const { origin: asked, protocol } = new URL(request.url());
+        if (protocol !== "data:" && asked !== origin) strange.push(`It asks ${request.url()}`);
+      });
+      await page.goto(`${origin}${options.path ?? "/"}`);
+      if (token !== null) await signIn(page, token);
+      await body({ page, router, origin });
+      assertEquals(strange, []);
+    } finally {
+      await browser?.close();
+      router.close();
+      await new Promise((resolve) => server.close(resolve));
+    }
+  });
+}
+
+/** Signs in, and waits for the first figures and for the event stream. */
+export async function signIn(page: Page, token: string): Promise<void> {
+  await page.fill("#token", token);
+  await page.click("#gate-go");
+  await page.locator("#live-text", { hasText: "Live" }).waitFor();
+  await page.locator("#subline:not(:empty)").waitFor();
+}

@@ -1,0 +1,172 @@
+/**
+ * The admin router's contract over scripted figures, for the dashboard's tests.
+ *
+ * @module
+ */
+
+import { dashboardPage } from "../../adapters/dashboard/page.ts";
+import type { Scene } from "./dashboard_scenes.ts";
+
+/** The tokens that the stub knows. */
+export const ACT_TOKEN = "a-token-that-may-act";
+export const READ_TOKEN = "a-token-that-may-look";
+
+/** A router as far as its page goes: what serves it needs no more. */
+export interface StubRouter {
+  fetch(request: Request): Promise<Response>;
+  /** Sends an event to who follows. */
+  tell(name: string, data: object): void;
+  /** Sends the figures to who follows, after a step of the scene. */
+  tick(ms?: number): void;
+  /** The actions that were asked for, oldest first. */
+  readonly actions: {
+    readonly name: string;
+    readonly body: { readonly [name: string]: unknown };
+  }[];
+  /** The paths that were asked for. */
+  readonly paths: string[];
+  /** Takes the tokens' rights away. */
+  revoke(): void;
+  /** Ends all event streams. */
+  close(): void;
+}
+
+/** Makes a router of scenes: pools by their names. */
+export function stubRouter(scenes: { readonly [pool: string]: Scene }): StubRouter {
+  const encoder = new TextEncoder();
+  const followers = new Set<{ pool: string; stream: ReadableStreamDefaultController }>();
+  const kept: string[] = [];
+  let nextId = 1;
+  let revoked = false;
+
+  const send = (pool: string | undefined, text: string): void => {
+    for (const follower of followers) {
+      if (pool === undefined || follower.pool === pool) {
+        follower.stream.enqueue(encoder.encode(text));
+      }
+    }
+  };
+
+  const router: StubRouter = {
+    actions: [],
+    paths: [],
+    tell(name, data) {
+      const text = `id: ${nextId++}\nevent: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
+      kept.push(text);
+      send(undefined, text);
+    },
+    tick(ms = 2_000) {
+      for (const [pool, scene] of Object.entries(scenes)) {
+        scene.step(ms);
+        send(pool, `event: stats\ndata: ${JSON.stringify(scene.stats)}\n\n`);
+      }
+    },
+    revoke() {
+      revoked = true;
+    },
+    close() {
+      for (const { stream } of followers) stream.close();
+      followers.clear();
+    },
+    async fetch(request) {
+      const url = new URL(request.url);
+      router.paths.push(url.pathname);
+      if (url.pathname === "/") return page();
+      const token = request.headers.get("authorization")?.replace(/^Bearer /, "");
+      const canAct = token === ACT_TOKEN;
+      if (revoked || (!canAct && token !== READ_TOKEN)) return refuse(401, "A token is wanted");
+      const [, , , name = "", what, action] = url.pathname.split("/");
+      const pool = decodeURIComponent(name);
+      if (url.pathname === "/api/pools") {
+        const pools = Object.keys(scenes).map((name) => ({ name }));
+        return json({ pools, rights: canAct ? ["read", "act"] : ["read"] });
+      }
+      const scene = scenes[pool];
+      if (!scene) return refuse(404, "There is no such pool");
+      if (what === "stats") return json(scene.stats);
+      if (what === "diagnose") return json({ findings: scene.findings });
+      if (what === "connections") return json(connectionsOf(scene, url.searchParams));
+      if (what === "events") return follow(pool, request);
+      if (what !== "actions" || request.method !== "POST") return refuse(404, "No such path");
+      if (!canAct) return refuse(403, "You may not act here");
+      const body = await request.json();
+      router.actions.push({ name: action ?? "", body });
+      const failure = act(scene, action ?? "", body);
+      if (failure) return refuse(400, failure);
+      router.tell("audit", { who: "Operators", action, target: body.ip ?? "", outcome: "done" });
+      return json({ ok: true });
+    },
+  };
+
+  function follow(pool: string, request: Request): Response {
+    let follower: { pool: string; stream: ReadableStreamDefaultController };
+    const stream = new ReadableStream({
+      start(controller) {
+        follower = { pool, stream: controller };
+        followers.add(follower);
+        controller.enqueue(encoder.encode("retry: 2000\n\n"));
+        const after = Number(request.headers.get("last-event-id") ?? Infinity);
+        for (const [index, text] of kept.entries()) {
+          if (index + 1 > after) controller.enqueue(encoder.encode(text));
+        }
+      },
+      cancel: () => void followers.delete(follower),
+    });
+    return new Response(stream, { headers: { "content-type": "text/event-stream" } });
+  }
+
+  return router;
+}
+
+function act(scene: Scene, action: string, body: { ip?: string; forMs?: number; reason?: string }) {
+  const { blocks, hosts } = scene.stats;
+  if (action === "unblock") {
+    blocks.splice(blocks.findIndex(({ ip }) => ip === body.ip), 1);
+  }
+  if (action !== "block") return undefined;
+  const ip = String(body.ip);
+  if (!/^[\d.:a-f]+$/.test(ip)) return `Address ${ip} is not an IP address`;
+  const { at: since } = scene.stats as { at?: number };
+  const until = body.forMs === undefined ? Infinity : Number(since) + body.forMs;
+  blocks.push({ ip, reason: body.reason, since: Number(since), until });
+  for (const { addresses } of Object.values(hosts)) {
+    const stats = addresses[ip];
+    if (stats) Object.assign(stats, { standing: "gone", deniedBy: `a block of ${ip}` });
+  }
+  return undefined;
+}
+
+function connectionsOf(scene: Scene, query: URLSearchParams): object {
+  const offset = Number(query.get("offset") ?? 0);
+  const limit = Number(query.get("limit") ?? 100);
+  const address = (query.get("address") ?? "").replace(/:443$/, "").replace(/^\[(.*)\]$/, "$1");
+  return { offset, limit, ...scene.connections(query.get("host") ?? "", address, offset, limit) };
+}
+
+const STRICT = {
+  "cache-control": "no-store",
+  "x-content-type-options": "nosniff",
+  "referrer-policy": "no-referrer",
+};
+
+function page(): Response {
+  const nonce = crypto.randomUUID().replaceAll("-", "");
+  return new Response(dashboardPage(nonce), {
+    headers: {
+      ...STRICT,
+      "content-type": "text/html; charset=utf-8",
+      "content-security-policy":
+        `default-src 'none'; script-src 'nonce-${nonce}'; style-src 'nonce-${nonce}'; `
+        + "connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; "
+        + "frame-ancestors 'none'",
+    },
+  });
+}
+
+function json(value: object): Response {
+  return Response.json(value, { headers: STRICT });
+}
+
+function refuse(status: number, message: string): Response {
+  return Response.json({ error: { code: "ERR", message } }, { status, headers: STRICT });
+}
