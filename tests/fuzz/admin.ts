@@ -158,8 +158,10 @@ async function check(input: string): Promise<string> {
     ? await cancelled(response)
     : await response.text();
   hold(request.method !== "HEAD" || text === "", "HEAD has a body", input);
+  let why = "";
   if (text !== "" && type.startsWith("application/json")) {
     const { error } = JSON.parse(text);
+    why = `${error?.message ?? ""}`.replace(/"[^"]*"|\d+/g, "").slice(0, 40);
     const isRefusal = status >= 400 && pathname !== "/healthz";
     hold(!isRefusal || typeof error?.code === "string", "A refusal without a code", text, input);
     hold(!isRefusal || text.length <= MAX_REFUSAL, "A long refusal", text.length, input);
@@ -177,13 +179,14 @@ async function check(input: string): Promise<string> {
   }
   hold(audits.length <= 1, "Told twice", audits, input);
   hold(!audits.some(({ outcome }) => outcome === "failed"), "A surprise", audits, input);
+  const right = known === TOKENS.act ? "act" : known === TOKENS.read ? "read" : "none";
   return [
     status,
-    who,
-    request.method,
+    right,
     audits[0]?.action,
     audits[0]?.outcome,
-    text.length >> 8,
+    Math.ceil(Math.log2(text.length + 1)),
+    why,
     type,
   ]
     .join();

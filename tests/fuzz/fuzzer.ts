@@ -57,6 +57,9 @@ export interface FuzzResult {
 /** So many inputs are kept; then new ones take the places of old ones. */
 const MAX_KEPT = 2_000;
 
+/** So many kinds are told apart: however long it goes on, it must not fill memory. */
+const MAX_KINDS = 500_000;
+
 /** No input may take longer, in milliseconds. */
 const MAX_MS = 5_000;
 
@@ -77,7 +80,7 @@ export async function fuzz(target: FuzzTarget, options: FuzzOptions): Promise<Fu
     onInput?.(input);
     try {
       const kind = await look(target, input);
-      if (kinds.has(kind)) continue;
+      if (kinds.has(kind) || kinds.size === MAX_KINDS) continue;
       kinds.add(kind);
       if (kept.length < MAX_KEPT) kept.push(input);
       else kept[random.below(MAX_KEPT)] = input;
