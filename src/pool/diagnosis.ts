@@ -22,7 +22,7 @@ export interface DiagnosisParts {
   readonly admission: Admission;
   /** Held shared by each dial. */
   readonly gate: RwLock;
-  readonly queues: ReadonlyMap<string, HostQueue>;
+  readonly queues: Iterable<HostQueue>;
   /** How many dials are under way. */
   readonly dialing: () => number;
   /** How many leases ever began. */
@@ -107,7 +107,7 @@ export class Diagnosis {
     };
     this.#findLeases(add);
     this.#findLocks(add);
-    for (const queue of this.#parts.queues.values()) {
+    for (const queue of this.#parts.queues) {
       this.#findStarving(queue, add);
       this.#findAddresses(queue, add);
     }
@@ -147,7 +147,7 @@ export class Diagnosis {
       }
     }
     if (slow.size === 0) return;
-    for (const queue of queues.values()) if (slow.has(queue.host.text)) queue.traced = true;
+    for (const queue of queues) if (slow.has(queue.host.text)) queue.traced = true;
   }
 
   #stackOf(connection: Connection): string | undefined {

@@ -14,7 +14,6 @@ import { RwLock } from "../core/lock.ts";
 import { Wait } from "../core/wait.ts";
 import type { AccessRules } from "../hosts/access.ts";
 import { Admission } from "../hosts/admission.ts";
-import { pickerFor } from "../hosts/balancer.ts";
 import type { Block, BlockOptions } from "../hosts/block_list.ts";
 import { type AddressChange, HostDirectory } from "../hosts/directory.ts";
 import { AddressHealth } from "../hosts/health.ts";
@@ -30,14 +29,14 @@ import { PoolFigures, type PoolHistograms } from "./figures.ts";
 import type { Finding } from "./findings.ts";
 import type { CheckAnswer, HttpCheck } from "./health_check.ts";
 import type { CheckedHostOptions } from "./host_options.ts";
+import { HostQueues } from "./host_queues.ts";
 import { Lease } from "./lease.ts";
 import { Membership } from "./membership.ts";
 import { type PoolOptions, type ResolvedPoolOptions, resolvePoolOptions } from "./options.ts";
 import { Prober } from "./prober.ts";
-import { HostQueue } from "./queue.ts";
+import type { HostQueue } from "./queue.ts";
 import { DialScheduler } from "./scheduler.ts";
 import { endpointTotals, type PoolDebugInfo, type PoolStats } from "./stats.ts";
-import { PLAIN, type TlsProfile, TlsProfiles } from "./tls_profiles.ts";
 import { Waiter } from "./waiter.ts";
 import { type WarmResult, WarmUp } from "./warm_up.ts";
 
@@ -81,9 +80,6 @@ export interface CloseOptions {
 
 const ACQUIRE_OPTIONS = ["signal", "timeoutMs", "ip", "exclude", "sticky", "tls", "plain"];
 
-/** How many spellings of hosts are remembered, so that none is parsed twice. */
-const MAX_SPELLINGS = 10_000;
-
 /**
  * Keeps TLS connections to many hosts hot, each known by its IP address and by its host.
  *
@@ -106,17 +102,12 @@ export class ConnectionPool implements AsyncDisposable {
   readonly #health: AddressHealth;
   readonly #admission: Admission;
   readonly #membership: Membership;
-  readonly #profiles: TlsProfiles;
   readonly #scheduler: DialScheduler;
   readonly #prober: Prober;
   readonly #diagnosis: Diagnosis;
   /** Each dial holds it shared; closing takes it alone. */
   readonly #gate: RwLock;
-  readonly #queues = new Map<string, HostQueue>();
-  /** The queues of the pool's own TLS profile by whatever spelling they were asked for. */
-  readonly #spellings = new Map<string, HostQueue>();
-  readonly #takeBack = (queue: HostQueue, lease: Lease, reuse: boolean, error: unknown) =>
-    this.#release(queue, lease, reuse, error);
+  readonly #queues: HostQueues;
   readonly #evicted: { [Reason in EvictReason]?: number } = {};
   #waiting = 0;
   #acquired = 0;
@@ -141,7 +132,6 @@ export class ConnectionPool implements AsyncDisposable {
     }
     this.#clock = this.#options.clock;
     this.figures = new PoolFigures(this.#clock.now());
-    this.#profiles = new TlsProfiles(this.#options.tls);
     this.#gate = new RwLock(this.#clock);
     const { maxConnections, maxConnectionsPerHost, maxConnectionsPerIp } = this.#options;
     this.manager = new ConnectionManager({
@@ -163,6 +153,12 @@ export class ConnectionPool implements AsyncDisposable {
       timeoutMs: this.#options.dnsTimeoutMs,
       fixed: fixedAddresses(this.#options.hosts),
       onChange: (host, change) => this.#onAddresses(host, change),
+    });
+    this.#queues = new HostQueues({
+      options: this.#options,
+      manager: this.manager,
+      directory: this.#directory,
+      takeBack: (queue, lease, reuse, error) => this.#release(queue, lease, reuse, error),
     });
     this.#health = new AddressHealth(this.#clock, this.#options, {
       onEject: ({ address, lane }, reason, forMs) => {
@@ -206,7 +202,7 @@ export class ConnectionPool implements AsyncDisposable {
       health: this.#health,
       events: this.#events,
       gate: this.#gate,
-      queues: () => this.#queues.values(),
+      queues: this.#queues,
       wake: (queue) => {
         this.#scheduler.wake(queue);
         this.#scheduler.roomCame();
@@ -230,7 +226,7 @@ export class ConnectionPool implements AsyncDisposable {
     this.#prober.look();
     for (const { host, maxConnections, minIdle } of this.#options.hosts.values()) {
       if (maxConnections) this.manager.accountant.setLimit(host.text, maxConnections);
-      if (minIdle > 0) this.#keepWarm(this.#queue(host), minIdle);
+      if (minIdle > 0) this.#keepWarm(this.#queues.get(host), minIdle);
     }
     this.#maintain();
   }
@@ -298,9 +294,9 @@ export class ConnectionPool implements AsyncDisposable {
     if (this.#closing) throw new ClosedError("pool");
     if (host === undefined) {
       const kept = [...this.#options.hosts.values()].filter(({ minIdle }) => minIdle > 0);
-      return await Promise.all(kept.map(({ host }) => this.#warm(this.#queue(host), {})));
+      return await Promise.all(kept.map(({ host }) => this.#warm(this.#queues.get(host), {})));
     }
-    return await this.#warm(this.#queue(parseHost(host)), options);
+    return await this.#warm(this.#queues.get(parseHost(host)), options);
   }
 
   async #warm(queue: HostQueue, options: WarmOptions): Promise<WarmResult> {
@@ -368,7 +364,7 @@ export class ConnectionPool implements AsyncDisposable {
       key.host === host.text || key.address === host.text
       || (host.isLiteral && host.text === host.name && key.ip === host.name);
     const drained = [...this.manager.connections()].filter(concerns);
-    for (const queue of this.#queues.values()) {
+    for (const queue of this.#queues) {
       if (queue.host.text !== host.text) continue;
       this.#keepWarm(queue, 0);
     }
@@ -512,7 +508,7 @@ export class ConnectionPool implements AsyncDisposable {
         directory: this.#directory,
         health: this.#health,
         admission: this.#admission,
-        queues: this.#queues.values(),
+        queues: this.#queues,
         figures,
         now,
       }),
@@ -572,7 +568,7 @@ export class ConnectionPool implements AsyncDisposable {
   setLimits(limits: Partial<ConnectionLimits>): number {
     const ended = this.manager.setLimits(limits);
     this.#scheduler.roomCame();
-    for (const queue of this.#queues.values()) {
+    for (const queue of this.#queues) {
       if (queue.waiters.size > 0 || queue.warmTarget > 0) this.#scheduler.wake(queue);
     }
     return ended;
@@ -597,16 +593,7 @@ export class ConnectionPool implements AsyncDisposable {
 
   #queueFor(host: string, options: AcquireOptions | undefined): HostQueue {
     if (this.#closing) throw new ClosedError("pool");
-    if (options?.plain) {
-      if (!this.#options.plainDialer) {
-        throw new TypeError(
-          "Nothing is dialled without TLS, as for http:, unless the pool has a plainDialer",
-        );
-      }
-      return this.#queue(parseHost(host), PLAIN);
-    }
-    if (options?.tls) return this.#queue(parseHost(host), this.#profiles.of(options.tls));
-    return this.#spellings.get(host) ?? this.#spell(host);
+    return this.#queues.of(host, options);
   }
 
   #filter(queue: HostQueue, options: AcquireOptions): AddressFilter | undefined {
@@ -622,39 +609,6 @@ export class ConnectionPool implements AsyncDisposable {
     }
     if (ip !== undefined) throw new TypeError("Only one of ip and sticky can choose the machine");
     return new StickyFilter(queue, sticky, exclude);
-  }
-
-  /** Reads a host once for each spelling. */
-  #spell(text: string): HostQueue {
-    const queue = this.#queue(parseHost(text));
-    this.#remember(text, queue);
-    return queue;
-  }
-
-  #remember(text: string, queue: HostQueue): void {
-    if (this.#spellings.size >= MAX_SPELLINGS) this.#spellings.clear();
-    this.#spellings.set(text, queue);
-  }
-
-  #queue(host: Host, profile: TlsProfile = this.#profileOf(host)): HostQueue {
-    const key = `${host.text} ${profile.name}`;
-    let queue = this.#queues.get(key);
-    if (!queue) {
-      const balancer = this.#options.hosts.get(host.text)?.balancer ?? this.#options.balancer;
-      const lane = this.manager.openLane(host.text, profile.name, pickerFor(balancer));
-      this.#queues.set(key, queue = new HostQueue(host, profile, lane, this.#takeBack));
-      queue.traced = this.#options.traceLeases;
-      this.#directory.use(host);
-      // What is warmed is not read anew by its first caller.
-      if (profile === this.#profileOf(host)) this.#remember(host.text, queue);
-    }
-    return queue;
-  }
-
-  /** The TLS profile of a host where a caller asks for none. */
-  #profileOf(host: Host): TlsProfile {
-    const tls = this.#options.hosts.get(host.text)?.tls;
-    return tls ? this.#profiles.of(tls) : this.#profiles.default;
   }
 
   #acquire(
@@ -842,14 +796,14 @@ export class ConnectionPool implements AsyncDisposable {
       const event = { host, address, connectionId, reason };
       this.#events.emit("evict", error ? { ...event, error } : event);
     }
-    const queue = this.#queues.get(`${host} ${connection.tlsProfile}`);
+    const queue = this.#queues.find(host, connection.tlsProfile);
     if (queue) this.#scheduler.wake(queue);
     this.#scheduler.roomCame();
   }
 
   #onAddresses(host: Host, { added, removed }: AddressChange): void {
     if (this.#closing) return;
-    for (const queue of this.#queues.values()) {
+    for (const queue of this.#queues) {
       if (queue.host.text === host.text) this.#scheduler.addressesChanged(queue);
     }
     if (!this.#events.wants("addresses")) return;
@@ -864,7 +818,7 @@ export class ConnectionPool implements AsyncDisposable {
   /** Uses what may be used from now on, and nothing else. */
   #onAdmission(): void {
     if (this.#closing) return;
-    this.#scheduler.admissionChanged(this.#queues.values());
+    this.#scheduler.admissionChanged(this.#queues);
     this.#prober.look();
     for (const connection of [...this.manager.connections()]) {
       const { endpoint } = connection;
@@ -881,19 +835,16 @@ export class ConnectionPool implements AsyncDisposable {
       this.manager.cleanupExpiredConnections();
       this.#health.forgetOld();
       for (const finding of this.#diagnosis.lookForNew()) this.#events.emit(finding.what, finding);
-      for (const [key, queue] of this.#queues) {
+      for (const queue of this.#queues) {
         this.#membership.forgetGone(queue);
         if (queue.warmTarget > 0) this.#scheduler.wake(queue);
         else if (this.#isUnused(queue) && !this.#prober.needs(queue)) {
-          this.#queues.delete(key);
-          this.#spellings.clear();
           this.#scheduler.forget(queue);
           for (const endpoint of queue.lane.endpoints.values()) this.#health.leave(endpoint);
-          this.manager.closeLane(queue.lane);
-          this.#directory.forget(queue.host.text);
+          this.#queues.forget(queue);
         }
       }
-      this.figures.keepOnly(new Set(Array.from(this.#queues.values(), ({ host }) => host.text)));
+      this.figures.keepOnly(new Set(Array.from(this.#queues, ({ host }) => host.text)));
       this.#maintain();
     }, this.#options.cleanupIntervalMs);
   }
@@ -905,7 +856,7 @@ export class ConnectionPool implements AsyncDisposable {
   async #close(graceMs: number): Promise<void> {
     const reason = new ClosedError("pool");
     this.#maintenance?.cancel();
-    for (const queue of this.#queues.values()) {
+    for (const queue of this.#queues) {
       for (const waiter of queue.waiters) this.#refuse(queue, waiter, reason);
       for (const warmUp of queue.warmUps) warmUp.fail(reason);
       queue.warmUps.clear();

@@ -21,7 +21,7 @@ export interface ProberParts extends ProbeParts {
   /** Held shared by each check, until its sockets are done. */
   readonly gate: RwLock;
   /** Every host that the pool knows. */
-  readonly queues: () => Iterable<HostQueue>;
+  readonly queues: Iterable<HostQueue>;
   /** Has a queue looked at soon, and those that wait for room. */
   readonly wake: (queue: HostQueue) => void;
 }
@@ -115,7 +115,7 @@ export class Prober {
     if (this.#check === undefined) return Infinity;
     const { healthCheckIntervalMs: intervalMs } = this.#parts.options;
     let next = now + intervalMs * JITTER;
-    for (const queue of this.#parts.queues()) {
+    for (const queue of this.#parts.queues) {
       if (!this.#isInUse(queue, now)) continue;
       for (const endpoint of queue.lane.endpoints.values()) {
         if (!endpoint.member) continue;
@@ -156,7 +156,7 @@ export class Prober {
         plan.from = now;
         plan.pauseMs = this.#jittered(intervalMs);
         if (plan.open === 0) {
-          for (const queue of this.#parts.queues()) {
+          for (const queue of this.#parts.queues) {
             for (const address of this.#blockedBy(queue, block)) {
               this.#add({ queue, address, subject: block, plan });
             }

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { Hono } from "hono";
 import { adminRouter } from "../../adapters/hono.ts";
 import { memoryDialer } from "../../adapters/memory.ts";
