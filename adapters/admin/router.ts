@@ -28,7 +28,8 @@ export function routerOf(state: AdminState): AdminRouter {
     router.all(route.path, () => answer(() => otherMethod(allow)));
   }
   const [page] = routes;
-  router.all("/:rest{.*}", (c) =>
+  // Of every character: a line end that came as %0A is none to a dot.
+  router.all("/:rest{[^]*}", (c) =>
     answer(() => {
       // Mounted at /admin, the page stands at /admin/, which Hono takes for another path.
       if (c.req.param("rest") !== "" || !page) throw new Refusal(404, "There is no such path");

@@ -101,6 +101,17 @@ test("what is not there is 404, and what takes another method 405", async () => 
   }
 });
 
+test("a path with a line end in it is the router's own 404, not its server's", async () => {
+  await using scene = adminScene();
+  for (
+    const path of ["/%0A", "/nowhere%0Dnowhere", "/\u2028", "/healthz%0a", "/api%E2%80%A9/pools"]
+  ) {
+    const response = await scene.ask(path, { as: null });
+    assertEquals([response.status, response.headers.get("cache-control")], [404, "no-store"], path);
+    assertEquals((await response.json()).error.code, "not_found", path);
+  }
+});
+
 test("HEAD answers as GET does, without a body", async () => {
   await using scene = adminScene();
   for (const path of ["/", "/healthz", "/api/pools", "/api/pools/default/events"]) {

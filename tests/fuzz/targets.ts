@@ -1,0 +1,13 @@
+/**
+ * Everything that is fuzzed, by name.
+ *
+ * @module
+ */
+
+import { address } from "./address.ts";
+import { admin } from "./admin.ts";
+import { codec } from "./codec.ts";
+import type { FuzzTarget } from "./fuzzer.ts";
+
+/** The targets. */
+export const targets: readonly FuzzTarget[] = [codec, address, admin];
