@@ -170,7 +170,9 @@ function canonicalName(text: string, name: string): string {
     }
   }
   if (canonical.length > 253 || !canonical.split(".").every((label) => LABEL.test(label))) {
-    throw new TypeError(`Host ${JSON.stringify(text)} is neither a host name nor an IP address`);
+    throw new TypeError(
+      `Host ${JSON.stringify(text)} is neither a host name nor an IP address${ifUrl(text)}`,
+    );
   }
   return canonical;
 }
@@ -199,8 +201,15 @@ function readPort(what: string, text: string, digits: string): number {
 function checkPort(what: string, text: string, port: number): number {
   if (Number.isInteger(port) && port >= 1 && port <= 65535) return port;
   throw new RangeError(
-    `The ${what} ${JSON.stringify(text)} has no valid port: a whole number from 1 to 65535`,
+    `The ${what} ${JSON.stringify(text)} has no valid port: a whole number from 1 to 65535${
+      ifUrl(text)
+    }`,
   );
+}
+
+/** What to write instead, where a URL was given for a host or address. */
+function ifUrl(text: string): string {
+  return text.includes("://") ? "; write it without scheme and path, as in name:8443" : "";
 }
 
 function requireText(what: string, text: unknown): void {

@@ -41,7 +41,10 @@ export interface RequestOptions {
   readonly body?: RequestBody | null | undefined;
   /** Ends the request, at any point; it rejects, or its body fails, with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
-  /** How long the request may take until its body has arrived, in milliseconds. */
+  /**
+   * How long the request may take until its body has arrived, in milliseconds: 0 is no time at all,
+   * and `Infinity` no bound.
+   */
   readonly timeoutMs?: number | undefined;
   /**
    * How long a connection that had stood idle may take until its first byte, in milliseconds,

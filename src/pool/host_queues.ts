@@ -60,7 +60,8 @@ export class HostQueues {
     if (plain) {
       if (!this.#parts.options.plainDialer) {
         throw new TypeError(
-          "Nothing is dialled without TLS, as for http:, unless the pool has a plainDialer",
+          "Nothing is dialled without TLS, as for http:, unless the pool has a plainDialer: "
+            + "the entry point hotconn/plain makes one",
         );
       }
       return this.get(parseHost(text), PLAIN);

@@ -124,7 +124,9 @@ export class LeaseDesk {
     if (failures) return unavailable(queue, failures);
     const { accountant } = this.#manager;
     const host = queue.host.text;
-    const situation = `${accountant.ofHost(host)} connections open or being dialled, `
+    const isUnresolved = !queue.toldAddresses && !waiter.filter?.pinned;
+    const situation = (isUnresolved ? "the resolver has told no addresses yet; " : "")
+      + `${accountant.ofHost(host)} connections open or being dialled, `
       + `${queue.waiters.size} more callers waiting; limits: `
       + `${accountant.limitOf(host)} a host, ${accountant.limits.maxConnections} in all`;
     const cause = [...waiter.failures.values()].at(-1);

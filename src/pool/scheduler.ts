@@ -343,6 +343,13 @@ export class DialScheduler {
     refuse(queue, waiter, noneAdmitted(queue, addresses, admission));
   }
 
+  /** Says why a warm-up ended with nothing open and nothing failed. */
+  #noneToWarm(queue: HostQueue): Error {
+    const told = queue.toldAddresses ?? [];
+    const allDenied = told.every((address) => this.#isDenied(address));
+    return noneAdmitted(queue, allDenied ? told : [], this.#parts.admission);
+  }
+
   #hasRoom({ host }: HostQueue, { address }: Endpoint): boolean {
     return this.#parts.manager.accountant.blockedBy(host.text, address.text) === undefined;
   }
@@ -419,7 +426,7 @@ export class DialScheduler {
       const goesOn = crowded || queue.dials.size > 0 || (due < Infinity && warmUp.retry(due));
       if (open < target && goesOn) continue;
       queue.warmUps.delete(warmUp);
-      warmUp.settle(open);
+      warmUp.settle(open, () => this.#noneToWarm(queue));
     }
   }
 

@@ -42,7 +42,7 @@ const FORMS: { readonly [Option in TlsCapability]: readonly [check: Check, form:
     (value) =>
       isTexts(value)
       && (value as string[]).every((pin) => /^sha256\/[A-Za-z0-9+/]{43}=$/.test(pin)),
-    "a list of \"sha256/\" and 44 characters of base64",
+    "a list of pins, each \"sha256/\" and 44 characters of base64",
   ],
   dangerouslyAcceptAnyCertificate: [(value) => typeof value === "boolean", "true or false"],
 };

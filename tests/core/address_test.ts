@@ -445,6 +445,15 @@ test("any IPv4 address and port comes through parseAddress() and parseHost() unc
   }));
 });
 
+test("who gives a URL for a host or an address is told what to write instead", () => {
+  for (const url of ["https://a.test", "https://a.test:8443/", "https://[2001:db8::1]/"]) {
+    assertThrows(() => parseHost(url), Error, "write it without scheme and path");
+  }
+  assertThrows(() => parseAddress("https://192.0.2.1"), Error, "write it without scheme and path");
+  const { message } = assertThrows(() => parseHost("a.test:x"), RangeError);
+  assertEquals(message.includes("scheme"), false);
+});
+
 test("every spelling of any IPv6 address comes to the text that the URL standard gives it", () => {
   fc.assert(
     fc.property(

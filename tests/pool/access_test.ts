@@ -70,6 +70,16 @@ test("What is denied is not dialled, be it a literal, a pin or what the resolver
     assertEquals([pool.stats().dials, (await origin.report()).accepted], [0, 0]);
   }));
 
+test("A warm-up of a host whose addresses are all denied fails with their rules", async () => {
+  await using it = memoryPool({ access: { denyPrivate: true } });
+  const error = await assertRejects(
+    () => it.pool.warm("127.0.0.1", { connections: 1 }),
+    AccessDeniedError,
+  );
+  assertEquals(rulesOf(error), { "127.0.0.1": "denyPrivate (loopback)" });
+  assertEquals(it.dialer.dials, []);
+});
+
 test("A redirect to what is denied is not followed: fetch fails with the reason as its cause", () =>
   withScene({
     origin: { addresses: ["127.0.0.1", "127.0.0.2"] },

@@ -135,6 +135,20 @@ test("Pool.acquire() rejects with AcquireTimeoutError when its time is over, and
   assertEquals(lease.waitedMs, 0);
 });
 
+test("Pool.acquire() that times out before the resolver answers says so, unless it names its machine", async () => {
+  await using it = memoryPool({
+    script: () => ({ delayMs: 500 }),
+    resolver: { name: "silent", resolve: () => new Promise(() => {}) },
+  });
+  const byName = it.pool.acquire("b.test", { timeoutMs: 100 });
+  const byIp = it.pool.acquire("b.test", { timeoutMs: 100, ip: "192.0.2.1" });
+  await turns();
+  it.clock.advance(100);
+  await assertRejects(() => byName, AcquireTimeoutError, "the resolver has told no addresses yet");
+  const error = await assertRejects(() => byIp, AcquireTimeoutError);
+  assert(!error.message.includes("resolver"), error.message);
+});
+
 test("Pool.acquire() rejects with the signal's own reason, before and while it waits", async () => {
   await using it = memoryPool({ script: () => ({ delayMs: 500 }) });
   const reason = { why: "I changed my mind" };
