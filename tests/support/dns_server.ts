@@ -100,9 +100,6 @@ export async function startDnsServer(zone: DnsZone): Promise<DnsServer> {
   udp.on("message", (message, { address, port }) => {
     serve(message, "udp", (bytes) => udp.send(bytes, port, address));
   });
-  udp.bind(0, "127.0.0.1");
-  await once(udp, "listening");
-  const { port } = udp.address();
   const tcp = net.createServer((socket) => {
     sockets.add(socket);
     let received = Buffer.alloc(0);
@@ -121,8 +118,12 @@ export async function startDnsServer(zone: DnsZone): Promise<DnsServer> {
       });
     });
   });
-  tcp.listen(port, "127.0.0.1");
+  // TCP chooses the port, for of UDP hardly any is taken: the clients of other tests use TCP.
+  tcp.listen(0, "127.0.0.1");
   await once(tcp, "listening");
+  const { port } = tcp.address() as net.AddressInfo;
+  udp.bind(port, "127.0.0.1");
+  await once(udp, "listening");
   return {
     address: `127.0.0.1:${port}`,
     asked,
