@@ -176,6 +176,11 @@ function canonicalName(text: string, name: string): string {
 }
 
 function split(what: string, text: string): { name: string; port?: number } {
+  if (text.includes("://")) {
+    throw new TypeError(
+      `The ${what} ${JSON.stringify(text)} is a URL: write api.example or api.example:8443`,
+    );
+  }
   if (text.startsWith("[")) {
     const end = text.indexOf("]");
     const rest = text.slice(end + 1);

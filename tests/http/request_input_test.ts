@@ -21,6 +21,7 @@ test("A request with bad input rejects clearly, and nothing is dialled or sent",
   locked.getReader();
   const cases: [url: unknown, options: unknown, error: typeof Error, text: string][] = [
     ["nonsense", {}, TypeError, "cannot be read"],
+    [new Request(URL_A), {}, TypeError, "fetch() takes a Request"],
     ["http://a.test/", {}, TypeError, "plainDialer"],
     ["ftp://a.test/", {}, TypeError, "must be https: (or http:), got ftp:"],
     ["https://%zz:b@a.test/", {}, TypeError, "credentials"],
