@@ -170,14 +170,19 @@ function canonicalName(text: string, name: string): string {
     }
   }
   if (canonical.length > 253 || !canonical.split(".").every((label) => LABEL.test(label))) {
-    throw new TypeError(
-      `Host ${JSON.stringify(text)} is neither a host name nor an IP address${ifUrl(text)}`,
-    );
+    throw new TypeError(`Host ${JSON.stringify(text)} is neither a host name nor an IP address`);
   }
   return canonical;
 }
 
 function split(what: string, text: string): { name: string; port?: number } {
+  if (text.includes("://")) {
+    throw new TypeError(
+      `The ${what} ${
+        JSON.stringify(text)
+      } is a URL: write it without scheme and path, as in api.example:8443`,
+    );
+  }
   if (text.startsWith("[")) {
     const end = text.indexOf("]");
     const rest = text.slice(end + 1);
@@ -201,15 +206,8 @@ function readPort(what: string, text: string, digits: string): number {
 function checkPort(what: string, text: string, port: number): number {
   if (Number.isInteger(port) && port >= 1 && port <= 65535) return port;
   throw new RangeError(
-    `The ${what} ${JSON.stringify(text)} has no valid port: a whole number from 1 to 65535${
-      ifUrl(text)
-    }`,
+    `The ${what} ${JSON.stringify(text)} has no valid port: a whole number from 1 to 65535`,
   );
-}
-
-/** What to write instead, where a URL was given for a host or address. */
-function ifUrl(text: string): string {
-  return text.includes("://") ? "; write it without scheme and path, as in name:8443" : "";
 }
 
 function requireText(what: string, text: unknown): void {

@@ -30,12 +30,21 @@ export function checkNumber(
 /**
  * Refuses names of options that nobody knows: a typing error must not pass as a default.
  *
- * @throws {TypeError} Names the unknown option, and the known ones
+ * @throws {TypeError} Names the unknown option, and the known ones; or these are no options
  */
 export function checkNames(what: string, options: object, known: readonly string[]): void {
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(
+      `The options of ${what} must be an object, got ${describe(options)}: `
+        + `it takes ${known.join(", ")}`,
+    );
+  }
   for (const name of Object.keys(options)) {
     if (known.includes(name)) continue;
-    throw new TypeError(`Unknown option "${name}" of ${what}: it takes ${known.join(", ")}`);
+    const lower = name.toLowerCase();
+    const meant = known.find((other) => other.toLowerCase().startsWith(lower));
+    const hint = meant === undefined ? "" : ` (${meant} perhaps?)`;
+    throw new TypeError(`Unknown option "${name}" of ${what}${hint}: it takes ${known.join(", ")}`);
   }
 }
 

@@ -148,7 +148,9 @@ export class HttpPool extends ConnectionPool {
    * Fetches as the web's `fetch` does, over hot connections: redirects, content codings, streams
    * and aborts included. It can be handed over alone: it knows its pool.
    *
-   * It keeps no cookies and no cache, and asks no leave of CORS: it is no browser.
+   * It keeps no cookies and no cache, and asks no leave of CORS: it is no browser. What `request()`
+   * takes besides, such as `timeoutMs`, is ignored, as the web's `fetch` ignores what it does not
+   * know.
    *
    * @throws {TypeError} It failed; the `cause` says why
    */

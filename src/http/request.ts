@@ -30,7 +30,7 @@ export type RequestHeaders =
 /** How a request is made. */
 export interface RequestOptions {
   /**
-   * The method.
+   * The method, in capitals: it goes out as it is written, and `post` is another one than `POST`.
    *
    * @default {"GET"}
    */
@@ -164,6 +164,9 @@ const encoder = new TextEncoder();
 export function readTarget(text: string | URL): Target {
   const known = typeof text === "string" ? targets.get(text) : undefined;
   if (known) return known;
+  if (text instanceof Request) {
+    throw new TypeError("request() takes a URL and options: fetch() takes a Request");
+  }
   let url: URL;
   try {
     url = new URL(text);

@@ -60,7 +60,8 @@ export interface AcquireOptions extends AddressChoice {
 export interface WarmOptions {
   /**
    * How many connections to keep open, spread over the host's addresses; 0 lets them go again. The
-   * host's `minIdle` where it is left out.
+   * host's `minIdle` where it is left out: nothing is warmed where that is 0. A host that is not in
+   * `hosts` needs it.
    */
   readonly connections?: number | undefined;
   /** Ends the warm-up: the host is kept as warm as before. */
@@ -583,9 +584,12 @@ export class ConnectionPool implements AsyncDisposable {
    * Closes the pool: callers who wait are told, dials are stopped, idle connections end at once,
    * leased ones with their lease, or when the grace is over. Resolves when every socket is done. A
    * second call gets the same promise.
+   *
+   * @throws {TypeError | RangeError} An option is unknown, or not valid: the pool stays open
    */
   close(options: CloseOptions = {}): Promise<void> {
     if (this.#closing) return this.#closing;
+    checkNames("close()", options, ["graceMs"]);
     const graceMs = checkNumber("graceMs", options.graceMs ?? 5_000, { min: 0 });
     this.#closing = this.#close(graceMs);
     return this.#closing;

@@ -35,6 +35,22 @@ test("checkNames() refuses a name that nobody knows, and says which are known", 
   assertEquals(error.message, "Unknown option \"d\" of it(): it takes a, b");
 });
 
+test("checkNames() says which name was probably meant, where unit or case went wrong", () => {
+  const known = ["idleMs", "timeoutMs"];
+  for (const name of ["timeout", "timeoutms"]) {
+    const error = assertThrows(() => checkNames("it()", { [name]: 1 }, known), TypeError);
+    assertStringIncludes(error.message, `"${name}" of it() (timeoutMs perhaps?): it takes`);
+  }
+});
+
+test("checkNames() refuses what is no object of options", () => {
+  for (const value of [5, "x", null] as unknown[]) {
+    const error = assertThrows(() => checkNames("it()", value as object, ["a"]), TypeError);
+    assertStringIncludes(error.message, "The options of it() must be an object, got ");
+    assertStringIncludes(error.message, ": it takes a");
+  }
+});
+
 test("describe() never shows what a value holds", () => {
   const secrets = ["secret", { key: "secret" }, ["secret"], () => "secret", Symbol("secret")];
   for (const value of secrets) assertFalse(describe(value).includes("secret"));

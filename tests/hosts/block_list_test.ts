@@ -159,7 +159,11 @@ test("BlockList.block() refuses what is no IP address, and options that are not 
   const bad: readonly (readonly [options: unknown, type: typeof TypeError, part: string])[] = [
     [null, TypeError, "The options of block() must be an object, got null"],
     [1_000, TypeError, "The options of block() must be an object, got 1000"],
-    [{ for: 1 }, TypeError, "Unknown option \"for\" of block(): it takes forMs, reason, untilWell"],
+    [
+      { for: 1 },
+      TypeError,
+      "Unknown option \"for\" of block() (forMs perhaps?): it takes forMs, reason, untilWell",
+    ],
     [{ forMs: "1000" }, TypeError, "forMs must be a number of at least 1, got string"],
     [{ forMs: NaN }, TypeError, "forMs must be a number of at least 1, got NaN"],
     [{ forMs: 0 }, RangeError, "forMs must be a number of at least 1, got 0"],

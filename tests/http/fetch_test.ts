@@ -86,6 +86,24 @@ test("fetch() takes a Request, its body and its signal", async () => {
   assertEquals([seen.headers["x-one"], seen.headers["x-two"]], [undefined, "2"]);
 });
 
+test("fetch() takes the length off a stream, which a server hands on with the rest", async () => {
+  await using pool = memoryHttp(show);
+  const headers = { "content-length": "3", "x-one": "1" };
+  const incoming = new Request("https://gateway.test/", { method: "POST", headers, body: "abc" });
+  // Runtimes may have taken it off the request already.
+  const handedOn = new Request("https://a.test/", incoming);
+  const body = new Blob(["abc"]).stream();
+  const init = { method: "POST", headers, body, duplex: "half" } as RequestInit;
+  for (
+    const response of [await pool.fetch(handedOn), await pool.fetch("https://a.test/", init)]
+  ) {
+    const seen = await response.json();
+    assertEquals([seen.body, seen.headers["x-one"]], ["abc", "1"]);
+    assertEquals(seen.headers["content-length"], undefined);
+    assertEquals(seen.headers["transfer-encoding"], "chunked");
+  }
+});
+
 test("fetch() follows redirects, and changes the method as the standard says", async () => {
   const cases: [status: number, method: string, then: string][] = [
     [301, "POST", "GET"],

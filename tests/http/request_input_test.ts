@@ -4,10 +4,12 @@
  * @module
  */
 
-import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { test } from "node:test";
+import { createPool } from "../../adapters/detect.ts";
 import { staticResolver } from "../../src/hosts/resolver.ts";
 import type { RequestOptions } from "../../src/http/request.ts";
+import type { CloseOptions } from "../../src/pool/pool.ts";
 import { answer, memoryHttp, type ServedRequest } from "../support/memory_http.ts";
 
 const show = ({ method, path, headers, body }: ServedRequest) =>
@@ -21,6 +23,7 @@ test("A request with bad input rejects clearly, and nothing is dialled or sent",
   locked.getReader();
   const cases: [url: unknown, options: unknown, error: typeof Error, text: string][] = [
     ["nonsense", {}, TypeError, "cannot be read"],
+    [new Request(URL_A), {}, TypeError, "fetch() takes a Request"],
     ["http://a.test/", {}, TypeError, "plainDialer"],
     ["ftp://a.test/", {}, TypeError, "must be https: (or http:), got ftp:"],
     ["https://%zz:b@a.test/", {}, TypeError, "credentials"],
@@ -158,4 +161,14 @@ test("An aborted signal is heard before anything else happens", async () => {
     assertStrictEquals(error, reason);
   }
   assertEquals(pool.dialer.dials.length, 0);
+});
+
+test("What is no object of options makes no pool, and no unknown option closes one", async () => {
+  for (const options of [null, 5] as unknown[]) {
+    assertThrows(() => createPool(options as object), TypeError, "must be an object, got");
+  }
+  await using pool = memoryHttp(show);
+  const grace = { grace: 1 } as CloseOptions;
+  assertThrows(() => pool.close(grace), TypeError, "\"grace\" of close() (graceMs perhaps?)");
+  assertEquals((await pool.request(URL_A)).status, 200);
 });
