@@ -176,6 +176,13 @@ function canonicalName(text: string, name: string): string {
 }
 
 function split(what: string, text: string): { name: string; port?: number } {
+  if (text.includes("://")) {
+    throw new TypeError(
+      `The ${what} ${
+        JSON.stringify(text)
+      } is a URL: leave out the scheme and what follows the port`,
+    );
+  }
   if (text.startsWith("[")) {
     const end = text.indexOf("]");
     const rest = text.slice(end + 1);

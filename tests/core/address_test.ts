@@ -153,7 +153,7 @@ test("parseHost() refuses user names, schemes, paths, and a colon too many", () 
     "user@example.com": "TypeError",
     "user:pass@example.com": "RangeError",
     "127.0.0.1@example.com": "TypeError",
-    "https://example.com": "RangeError",
+    "https://example.com": "TypeError",
     "//example.com": "TypeError",
     "example.com/path": "TypeError",
     "example.com:443:443": "TypeError",
