@@ -75,5 +75,5 @@ export function adminRouter(
   options: AdminOptions,
 ): AdminRouter {
   const named = readPools(pools);
-  return routerOf(new AdminState(named, readOptions(options, named)));
+  return routerOf(new AdminState(named, readOptions(options ?? {}, named)));
 }

@@ -296,6 +296,15 @@ test("the gateway says 502 when its upstream is gone, 504 when it is late, and n
   assertEquals([gone.status, await gone.text()], [502, "The upstream is gone"]);
 });
 
+test("the gateway starts while its upstream is down, and says 502 meanwhile", async () => {
+  const origin = await scripted({ "*": [{ send: ok() }] }, "127.0.0.2");
+  const address = addressOf(origin);
+  await origin[Symbol.asyncDispose]();
+  await using gateway = await startGateway("https://a.test/", { ADDRESSES: `a.test=${address}` });
+  const gone = await fetch(`${gateway.url}/`);
+  assertEquals([gone.status, await gone.text()], [502, "The upstream is gone"]);
+});
+
 test("the gateway shows its pool to who has the token, and hands nothing of it on", async () => {
   await using origin = await scripted({ "*": [{ send: ok("upstream") }] }, "127.0.0.2");
   const token = crypto.randomUUID();

@@ -46,7 +46,7 @@ export class AdminState {
   pool(name: string): ServedPool {
     const served = this.pools.get(name);
     if (served) return served;
-    throw new Refusal(404, "There is no such pool");
+    throw new Refusal(404, `There is no such pool: there is ${[...this.pools.keys()].join(", ")}`);
   }
 
   /** Tells what somebody did: to the program, and to who follows the pool. */

@@ -90,7 +90,7 @@ select.field { padding-right: var(--s1); text-overflow: ellipsis; }
 .live[data-state="live"] .dot { animation: breathe 2.4s ease-in-out infinite; }
 .menu { position: fixed; inset: 52px var(--s5) auto auto; margin: 0; padding: var(--s1); border: 1px solid var(--line); border-radius: 8px;
   background: var(--raised); color: var(--ink); box-shadow: 0 8px 28px var(--shadow); min-width: 190px; }
-.menu .btn { width: 100%; justify-content: flex-start; }
+.menu .btn { display: flex; width: 100%; justify-content: flex-start; }
 
 .page { max-width: 1920px; margin: 0 auto; padding: var(--s4) var(--s5) var(--s6); display: grid; gap: var(--s4);
   grid-template-columns: minmax(0, 1fr) 360px; grid-template-rows: auto auto auto 1fr; align-items: start; }

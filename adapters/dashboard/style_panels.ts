@@ -104,7 +104,7 @@ export const STYLE_PANELS: string = String.raw`
 .items > li > .body { grid-column: 2; }
 .items > li > .body:last-child { grid-column: 2 / -1; }
 .events .log { min-height: 120px; max-height: 320px; overflow: auto; overscroll-behavior: contain; border-top: 1px solid var(--line); font-size: 12px; contain: content; }
-.log li { display: grid; grid-template-columns: 62px 104px minmax(0, 1fr); gap: var(--s2); align-items: start; padding: 4px var(--s4); border-bottom: 1px solid var(--line); }
+.log li { display: grid; grid-template-columns: 62px 128px minmax(0, 1fr); gap: var(--s2); align-items: start; padding: 4px var(--s4); border-bottom: 1px solid var(--line); }
 .log time { color: var(--muted); }
 .log .kind { font-weight: 600; display: flex; align-items: center; gap: 5px; }
 .log li.warning .kind { color: var(--warn); }

@@ -79,7 +79,10 @@ const pool = createPool({
   failoverStatuses: [502, 503],
   hosts: { [upstream.host]: { minIdle: Number(WARM) } },
 });
-await pool.warm(upstream.host);
+// An upstream that is down keeps nobody from starting: it is tried again, and callers get a 502.
+await pool.warm(upstream.host).catch((error: unknown) => {
+  console.error(error instanceof Error ? error.message : error);
+});
 
 const ending = new AbortController();
 const app = new Hono();

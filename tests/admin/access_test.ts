@@ -21,6 +21,7 @@ test("adminRouter() serves nobody unless it is told whom, or insecure says every
   await using memory = memoryPool();
   const make = (options: unknown) => () => adminRouter(memory.pool, options as AdminOptions);
   const message = "insecure: true lets everybody in";
+  assertThrows(make(undefined), TypeError, message);
   assertThrows(make({}), TypeError, message);
   assertThrows(make({ insecure: false }), TypeError, message);
   assertThrows(make({ insecure: "yes" }), TypeError, "insecure must be true or false");
