@@ -4,6 +4,7 @@
  * @module
  */
 
+import { describe } from "../src/core/check.ts";
 import type { Dialer } from "../src/core/dialer.ts";
 import { HttpPool, type HttpPoolOptions } from "../src/http/http_pool.ts";
 import { systemResolver } from "./system_resolver.ts";
@@ -66,6 +67,9 @@ export type CreatePoolOptions =
  * ```
  */
 export function createPool(options: CreatePoolOptions = {}): HttpPool {
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(`The options of createPool() must be an object, got ${describe(options)}`);
+  }
   return new HttpPool({
     ...options,
     dialer: options.dialer ?? detectDialer(),

@@ -33,6 +33,13 @@ test("checkNames() refuses a name that nobody knows, and says which are known", 
   checkNames("it()", { a: 1, b: undefined }, ["a", "b", "c"]);
   const error = assertThrows(() => checkNames("it()", { a: 1, d: 2 }, ["a", "b"]), TypeError);
   assertEquals(error.message, "Unknown option \"d\" of it(): it takes a, b");
+  for (const [given, known] of [["servername", "serverName"], ["timeout", "timeoutMs"]] as const) {
+    assertThrows(
+      () => checkNames("it()", { [given]: 1 }, ["a", known]),
+      TypeError,
+      `Unknown option "${given}" of it() (did you mean "${known}"?): it takes a, ${known}`,
+    );
+  }
 });
 
 test("describe() never shows what a value holds", () => {
