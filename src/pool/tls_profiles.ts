@@ -102,7 +102,9 @@ export function checkTls(name: string, options: TlsOptions): TlsOptions {
   for (const [option, [check, form]] of Object.entries(FORMS)) {
     const value = options[option as TlsCapability];
     if (value === undefined || check(value)) continue;
-    throw new TypeError(`${name}.${option} must be ${form}, got ${describe(value)}`);
+    // A version is no secret, and one like "TLSv1.1" is a text as well.
+    const shown = check === isVersion && typeof value === "string" ? JSON.stringify(value) : null;
+    throw new TypeError(`${name}.${option} must be ${form}, got ${shown ?? describe(value)}`);
   }
   const { clientCertificate } = options;
   if (clientCertificate) {
