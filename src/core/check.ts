@@ -36,8 +36,8 @@ export function checkNames(what: string, options: object, known: readonly string
   for (const name of Object.keys(options)) {
     if (known.includes(name)) continue;
     const meant = known.find((option) => resembles(option.toLowerCase(), name.toLowerCase()));
-    const hint = meant === undefined ? "" : ` (did you mean "${meant}"?)`;
-    throw new TypeError(`Unknown option "${name}" of ${what}${hint}: it takes ${known.join(", ")}`);
+    const hint = meant === undefined ? "" : `; did you mean ${meant}?`;
+    throw new TypeError(`Unknown option "${name}" of ${what}: it takes ${known.join(", ")}${hint}`);
   }
 }
 

@@ -37,7 +37,7 @@ test("checkNames() refuses a name that nobody knows, and says which are known", 
     assertThrows(
       () => checkNames("it()", { [given]: 1 }, ["a", known]),
       TypeError,
-      `Unknown option "${given}" of it() (did you mean "${known}"?): it takes a, ${known}`,
+      `Unknown option "${given}" of it(): it takes a, ${known}; did you mean ${known}?`,
     );
   }
 });
