@@ -41,11 +41,15 @@ export function checkNames(what: string, options: object, known: readonly string
   }
   for (const name of Object.keys(options)) {
     if (known.includes(name)) continue;
-    const lower = name.toLowerCase();
-    const meant = known.find((other) => other.toLowerCase().startsWith(lower));
-    const hint = meant === undefined ? "" : ` (${meant} perhaps?)`;
-    throw new TypeError(`Unknown option "${name}" of ${what}${hint}: it takes ${known.join(", ")}`);
+    const meant = known.find((option) => resembles(option.toLowerCase(), name.toLowerCase()));
+    const hint = meant === undefined ? "" : `; did you mean ${meant}?`;
+    throw new TypeError(`Unknown option "${name}" of ${what}: it takes ${known.join(", ")}${hint}`);
   }
+}
+
+/** Whether names differ in their letters' case alone, or in the unit at the end. */
+function resembles(known: string, given: string): boolean {
+  return known === given || known === `${given}ms`;
 }
 
 /** A value as an error message shows it: never its contents, which may be secret. */

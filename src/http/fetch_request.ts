@@ -52,7 +52,7 @@ export function readFetch(
   if (body !== null && (method === "GET" || method === "HEAD")) {
     throw new TypeError(`A ${method} request must have no body`);
   }
-  if (body instanceof ReadableStream && (init as { duplex?: unknown }).duplex !== "half") {
+  if (isStream(body) && (init as { duplex?: unknown }).duplex !== "half") {
     throw new TypeError("A body that is a stream needs the option duplex: \"half\"");
   }
   const sent = readBody(body);
@@ -108,11 +108,17 @@ function readMethod(method: string = "GET"): string {
   return NORMALIZED.has(upper) ? upper : text;
 }
 
+/** Whether a body is sent as it comes. The runtimes take iterables, such as a stream of Node's. */
+function isStream(body: unknown): boolean {
+  return body instanceof ReadableStream
+    || (typeof body === "object" && body !== null && Symbol.asyncIterator in body);
+}
+
 function readBody(body: BodyInit | null): RequestBody | null {
   if (
     body === null || typeof body === "string" || body instanceof ArrayBuffer
     || ArrayBuffer.isView(body) || body instanceof URLSearchParams || body instanceof Blob
-    || body instanceof FormData || body instanceof ReadableStream
+    || body instanceof FormData || isStream(body)
   ) return body as RequestBody | null;
   // The standard's conversion for everything else.
   return `${body}`;

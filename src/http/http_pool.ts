@@ -5,14 +5,14 @@
  */
 
 import { parseHost } from "../core/address.ts";
-import { checkNumber } from "../core/check.ts";
+import { checkNames, checkNumber } from "../core/check.ts";
 import type { Clock, Timer } from "../core/clock.ts";
 import { systemClock } from "../core/clock.ts";
 import type { Connection } from "../map/connection.ts";
 import type { RequestOutcome } from "../pool/figures.ts";
 import type { CheckAnswer, HttpCheck } from "../pool/health_check.ts";
 import type { Lease } from "../pool/lease.ts";
-import type { PoolOptions } from "../pool/options.ts";
+import { POOL_OPTIONS, type PoolOptions } from "../pool/options.ts";
 import { type AcquireOptions, type CloseOptions, ConnectionPool } from "../pool/pool.ts";
 import { checkOver } from "./check.ts";
 import { checkLimits, type ResponseLimits } from "./codec/limits.ts";
@@ -57,6 +57,14 @@ export interface HttpPoolOptions extends PoolOptions {
   readonly failoverStatuses?: readonly number[];
 }
 
+const OPTIONS: readonly string[] = [
+  ...POOL_OPTIONS,
+  "failoverStatuses",
+  "leakTimeoutMs",
+  "responseLimits",
+  "retryShare",
+];
+
 /** How often deadlines are looked at, in milliseconds. */
 const TICK_MS = 50;
 
@@ -88,6 +96,7 @@ export class HttpPool extends ConnectionPool {
       ...rest
     } = options;
     // First of all: a pool that is made has a timer, and nobody to close it if this throws.
+    checkNames("createPool()", options, OPTIONS);
     checkNumber("retryShare", retryShare, { min: 0, max: 1 });
     checkNumber("leakTimeoutMs", leakTimeoutMs, { min: 1 });
     const limits = checkLimits(responseLimits);

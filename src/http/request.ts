@@ -171,7 +171,10 @@ export function readTarget(text: string | URL): Target {
   try {
     url = new URL(text);
   } catch (error) {
-    throw new TypeError(`The URL ${JSON.stringify(`${text}`)} cannot be read`, { cause: error });
+    const got = typeof text === "string" ? JSON.stringify(text) : describe(text);
+    throw new TypeError(`The URL ${got} cannot be read: it must be absolute, as text or a URL`, {
+      cause: error,
+    });
   }
   const { protocol } = url;
   if (protocol !== "https:" && protocol !== "http:") {

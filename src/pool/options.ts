@@ -302,13 +302,16 @@ const OBJECTS = [
   "traceLeases",
 ];
 
+/** The names of a pool's options. */
+export const POOL_OPTIONS: readonly string[] = [...OBJECTS, ...Object.keys(NUMBERS)];
+
 /**
  * Checks a pool's options, and fills in the defaults.
  *
  * @throws {TypeError | RangeError} Names the option, its value, and what would be valid
  */
 export function resolvePoolOptions(options: PoolOptions): ResolvedPoolOptions {
-  checkNames("createPool()", options, [...OBJECTS, ...Object.keys(NUMBERS)]);
+  checkNames("createPool()", options, POOL_OPTIONS);
   const { access = {}, clock = systemClock, dialer, plainDialer, resolver, tls = {} } = options;
   const { connectDialer } = options;
   if (!isDialer(dialer)) throw new TypeError(`dialer must be a Dialer, got ${describe(dialer)}`);

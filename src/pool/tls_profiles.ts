@@ -26,12 +26,12 @@ const isVersion: Check = (value) => value === "TLSv1.2" || value === "TLSv1.3";
 
 const FORMS: { readonly [Option in TlsCapability]: readonly [check: Check, form: string] } = {
   serverName: [isText, "a host name"],
-  ca: [isTexts, "a list of certificates in PEM"],
+  ca: [isTexts, "a list of texts, certificates in PEM"],
   clientCertificate: [
     (value) =>
       typeof value === "object" && value !== null
       && "cert" in value && isText(value.cert) && "key" in value && isText(value.key),
-    "{ cert, key }, both in PEM",
+    "{ cert, key }, both texts in PEM",
   ],
   alpn: [isTexts, "a list of protocols such as [\"http/1.1\"]"],
   minVersion: [isVersion, "\"TLSv1.2\" or \"TLSv1.3\""],
@@ -102,7 +102,13 @@ export function checkTls(name: string, options: TlsOptions): TlsOptions {
   for (const [option, [check, form]] of Object.entries(FORMS)) {
     const value = options[option as TlsCapability];
     if (value === undefined || check(value)) continue;
-    throw new TypeError(`${name}.${option} must be ${form}, got ${describe(value)}`);
+    // A version is no secret, and one like "TLSv1.1" is a text as well.
+    const shown = check === isVersion && typeof value === "string" ? JSON.stringify(value) : null;
+    throw new TypeError(`${name}.${option} must be ${form}, got ${shown ?? describe(value)}`);
+  }
+  const { clientCertificate } = options;
+  if (clientCertificate) {
+    checkNames(`${name}.clientCertificate`, clientCertificate, ["cert", "key"]);
   }
   if (options.minVersion === "TLSv1.3" && options.maxVersion === "TLSv1.2") {
     throw new RangeError(

@@ -53,6 +53,11 @@ test("fetch() sends every kind of body, with its type", async () => {
         controller.close();
       },
     });
+  // What a stream of Node's is: the types of the standard know it not, the runtimes take it.
+  async function* pieces() {
+    yield bytes.slice(0, 2);
+    yield bytes.slice(2);
+  }
   const cases: [BodyInit, string, string | null][] = [
     ["text", "text", "text/plain;charset=UTF-8"],
     [bytes, "bytes", null],
@@ -61,6 +66,7 @@ test("fetch() sends every kind of body, with its type", async () => {
     [new URLSearchParams({ a: "1 2" }), "a=1+2", "application/x-www-form-urlencoded;charset=UTF-8"],
     [new Blob(["blob"], { type: "x/y" }), "blob", "x/y"],
     [stream(), "bytes", null],
+    [pieces() as never, "bytes", null],
   ];
   for (const [body, sent, type] of cases) {
     const init = { method: "post", body, duplex: "half" } as RequestInit;
@@ -72,6 +78,21 @@ test("fetch() sends every kind of body, with its type", async () => {
   const seen = await multipart.json();
   assert(seen.headers["content-type"].startsWith("multipart/form-data; boundary="));
   assert(seen.body.includes("name=\"name\"") && seen.body.includes("value"));
+});
+
+test("fetch() asks for the option duplex where the body is a stream or an iterable", async () => {
+  await using pool = memoryHttp(show);
+  async function* pieces() {
+    yield new Uint8Array(1);
+  }
+  for (const body of [new ReadableStream(), pieces() as never]) {
+    await assertRejects(
+      () => pool.fetch("https://a.test/", { method: "POST", body }),
+      TypeError,
+      "needs the option duplex",
+    );
+  }
+  assertEquals(pool.dialer.dials.length, 0);
 });
 
 test("fetch() takes a Request, its body and its signal", async () => {

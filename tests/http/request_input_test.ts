@@ -4,7 +4,14 @@
  * @module
  */
 
-import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStrictEquals,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import { test } from "node:test";
 import { createPool } from "../../adapters/detect.ts";
 import { staticResolver } from "../../src/hosts/resolver.ts";
@@ -24,6 +31,8 @@ test("A request with bad input rejects clearly, and nothing is dialled or sent",
   const cases: [url: unknown, options: unknown, error: typeof Error, text: string][] = [
     ["nonsense", {}, TypeError, "cannot be read"],
     [new Request(URL_A), {}, TypeError, "fetch() takes a Request"],
+    ["/path", {}, TypeError, "The URL \"/path\" cannot be read: it must be absolute"],
+    [{ path: "/" }, {}, TypeError, "The URL object cannot be read"],
     ["http://a.test/", {}, TypeError, "plainDialer"],
     ["ftp://a.test/", {}, TypeError, "must be https: (or http:), got ftp:"],
     ["https://%zz:b@a.test/", {}, TypeError, "credentials"],
@@ -59,6 +68,7 @@ test("A request with bad input rejects clearly, and nothing is dialled or sent",
     [URL_A, { exclude: ["nonsense"] }, TypeError, "nonsense"],
     [URL_A, { idempotent: "yes" }, TypeError, "idempotent must be true or false"],
     [URL_A, { tls: { alpnn: [] } }, TypeError, "alpnn"],
+    [URL_A, { timeoutms: 5 }, TypeError, "did you mean timeoutMs?"],
   ];
   for (const [url, options, error, text] of cases) {
     const what = `${url} ${text}`;
@@ -70,6 +80,18 @@ test("A request with bad input rejects clearly, and nothing is dialled or sent",
     );
     assertEquals(pool.dialer.dials.length, 0, what);
   }
+});
+
+test("createPool() refuses what is no object, and names every option that a pool takes", () => {
+  const make = (options: unknown) => () => createPool(options as never);
+  for (const [options, got] of [["https://a.test", "string"], [null, "null"]] as const) {
+    assertThrows(make(options), TypeError, `createPool() must be an object, got ${got}`);
+  }
+  const error = assertThrows(make({ connections: 5 }), TypeError, "Unknown option \"connections\"");
+  for (const name of ["maxConnectionsPerHost", "failoverStatuses", "retryShare"]) {
+    assertStringIncludes(error.message, name);
+  }
+  assertThrows(make({ connectTimeout: 5 }), TypeError, "did you mean connectTimeoutMs?");
 });
 
 test("Trap 27: CR, LF and NUL are refused in a method, path, header name and value", async () => {
@@ -169,6 +191,10 @@ test("What is no object of options makes no pool, and no unknown option closes o
   }
   await using pool = memoryHttp(show);
   const grace = { grace: 1 } as CloseOptions;
-  assertThrows(() => pool.close(grace), TypeError, "\"grace\" of close() (graceMs perhaps?)");
+  assertThrows(
+    () => pool.close(grace),
+    TypeError,
+    "\"grace\" of close(): it takes graceMs; did you mean",
+  );
   assertEquals((await pool.request(URL_A)).status, 200);
 });

@@ -356,6 +356,17 @@ test("A pool refuses bad options with an error that names option, value and what
   assertThrows(make({ dialer, resolver, dnsTimeoutMs: 0 }), RangeError, "dnsTimeoutMs");
   assertThrows(make({ dialer, resolver, tls: { pins: ["x"] } }), TypeError, "tls.pins");
   assertThrows(make({ dialer, resolver, tls: { sni: "x" } }), TypeError, "Unknown option \"sni\"");
+  assertThrows(
+    make({ dialer, resolver, tls: { minVersion: "TLSv1.1" } }),
+    TypeError,
+    "tls.minVersion must be \"TLSv1.2\" or \"TLSv1.3\", got \"TLSv1.1\"",
+  );
+  const clientCertificate = { cert: "x", key: "y", passphrase: "secret" };
+  assertThrows(
+    make({ dialer, resolver, tls: { clientCertificate } }),
+    TypeError,
+    "Unknown option \"passphrase\" of tls.clientCertificate: it takes cert, key",
+  );
 });
 
 test("A resolver's last good answer serves while it fails, and a vanished host is an error", async () => {
