@@ -40,7 +40,7 @@ export function readFetch(
   init: RequestInit = NO_INIT,
 ): FetchRequest {
   if (init.integrity) throw new TypeError("The option integrity is not supported");
-  if (input instanceof Request) return readRequest(new Request(input, init));
+  if (isRequest(input)) return readRequest(ownRequest(input, init));
   const { body = null, headers, redirect = "follow", signal } = init;
   const method = readMethod(init.method);
   if (!REDIRECTS.includes(redirect)) {
@@ -64,6 +64,21 @@ export function readFetch(
     redirect,
     signal: signal ?? undefined,
   };
+}
+
+/**
+ * Whether it is a request, of this runtime's class or of another one: servers such as
+ * `@hono/node-server` put a class of their own in its place.
+ */
+function isRequest(input: string | URL | Request): input is Request {
+  return input instanceof Request || Object.prototype.toString.call(input) === "[object Request]";
+}
+
+function ownRequest(request: Request, init: RequestInit): Request {
+  if (request instanceof Request) return new Request(request, init);
+  const { body, headers, method, redirect, signal, url } = request;
+  const given = { body, headers, method, redirect, signal, ...init };
+  return new Request(url, body ? { duplex: "half", ...given } as RequestInit : given);
 }
 
 function readRequest(request: Request): FetchRequest {

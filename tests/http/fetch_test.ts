@@ -107,6 +107,18 @@ test("fetch() takes a Request, its body and its signal", async () => {
   assertEquals([seen.headers["x-one"], seen.headers["x-two"]], [undefined, "2"]);
 });
 
+test("fetch() takes a Request of another class, as servers put in the place of the runtime's", async () => {
+  await using pool = memoryHttp(show);
+  const { body, headers, method, redirect, signal, url } = new Request("https://a.test/r", {
+    method: "PATCH",
+    headers: { "x-one": "1" },
+    body: "patched",
+  });
+  const foreign = { body, headers, method, redirect, signal, url, [Symbol.toStringTag]: "Request" };
+  const seen = await (await pool.fetch(foreign as unknown as Request)).json();
+  assertEquals([seen.method, seen.body, seen.headers["x-one"]], ["PATCH", "patched", "1"]);
+});
+
 test("fetch() takes the length off a stream, which a server hands on with the rest", async () => {
   await using pool = memoryHttp(show);
   const headers = { "content-length": "3", "x-one": "1" };

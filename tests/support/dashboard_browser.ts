@@ -10,6 +10,7 @@ import { existsSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import test from "node:test";
 import { type Browser, chromium, type Page } from "playwright-core";
+import { detectRuntime } from "../../adapters/detect.ts";
 import { quietScene, type Scene } from "./dashboard_scenes.ts";
 import { ACT_TOKEN, type StubRouter, stubRouter } from "./dashboard_stub.ts";
 
@@ -42,7 +43,7 @@ export interface Visit {
 }
 
 /**
- * Declares a test that looks at the dashboard, skipped where there is no Chromium. Whatever it does,
+ * Declares a test that looks at the dashboard, on Node, skipped where there is no Chromium. Whatever it does,
  * no dialog opens, no other server is asked for anything, and the browser has nothing to complain of.
  */
 export function testVisit(
@@ -50,7 +51,10 @@ export function testVisit(
   options: VisitOptions,
   body: (visit: Visit) => Promise<void>,
 ): void {
-  const skip = program === undefined && "Chromium is not installed";
+  // Its server takes the place of the program's own Response, and the browser is the same for all.
+  const skip = detectRuntime() !== "node"
+    ? "The page runs in the browser, which is tested from Node alone"
+    : program === undefined && "Chromium is not installed";
   test(name, { skip, timeout: 60_000 }, async () => {
     const router = stubRouter(options.scenes ?? { default: quietScene() });
     let browser: Browser | undefined;
