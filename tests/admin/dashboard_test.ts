@@ -38,14 +38,15 @@ testVisit(
   "the dashboard says what is wrong, where, and to who only hears it",
   { scenes: { default: troubledScene() } },
   async ({ page }) => {
-    assertEquals(await page.locator("h1").innerText(), "Something is wrong");
-    const chips = await page.locator("#chips").innerText();
-    for (const text of ["search.example has no usable address", "3 addresses ejected"]) {
-      assertStringIncludes(chips, text);
-    }
-    assertStringIncludes(await page.locator("#alarm").innerText(), "no usable address");
-    assertStringIncludes(await page.locator("#findings").innerText(), "lower idleTimeoutMs");
-    assertStringIncludes(await page.locator("#waits").innerText(), "12 callers wait");
+    // Each part comes by an answer of its own.
+    const told = (place: string, text: string) =>
+      page.locator(place, { hasText: text }).waitFor({ state: "attached" });
+    await told("h1", "Something is wrong");
+    await told("#chips", "search.example has no usable address");
+    await told("#chips", "3 addresses ejected");
+    await told("#alarm", "no usable address");
+    await told("#findings", "lower idleTimeoutMs");
+    await told("#waits", "12 callers wait");
     await page.getByRole("button", { name: "1 address doubtful" }).click();
     await page.getByRole("rowheader", { name: "search.example" }).waitFor({ state: "detached" });
     assertEquals(await page.locator(".matrix [role=rowheader]").count(), 1);
