@@ -181,7 +181,7 @@ export class AddressHealth {
     record.verdict = { ok: false, reason: reasonOf(kind, error), at: now };
     record.lastFailedAt = now;
     endpoint.lastError = error;
-    endpoint.onTrial = false;
+    endpoint.lane.endTrial(endpoint);
     if (error instanceof DialError && error.phase === "tcp") {
       machine.streak.note(now);
       for (const endpoint of machine.endpoints) {
@@ -225,7 +225,7 @@ export class AddressHealth {
    */
   succeeded(endpoint: Endpoint, startedAt: number): void {
     const record = this.#record(endpoint);
-    endpoint.onTrial = false;
+    endpoint.lane.endTrial(endpoint);
     if (startedAt < record.lastFailedAt) return;
     record.verdict = { ok: true, reason: "answer", at: this.#clock.now() };
     record.streak.clear();

@@ -90,7 +90,7 @@ export class Endpoint {
   dialFailedAt = 0;
   /** From when on it may be tried again after failures, in the clock's milliseconds. */
   dueAt = 0;
-  /** Whether a lease is under way that decides whether it is back. */
+  /** Whether a lease is under way that decides whether it is back. Changed by its lane. */
   onTrial = false;
   /** How much it is to bear, beside the others of its host. */
   weight = 1;

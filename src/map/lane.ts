@@ -128,6 +128,13 @@ export class Lane {
     this.#findTrial();
   }
 
+  /** Notes that an endpoint's trial is over, whatever came of it: it may have another one. */
+  endTrial(endpoint: Endpoint): void {
+    if (!endpoint.onTrial) return;
+    endpoint.onTrial = false;
+    this.#findTrial();
+  }
+
   /** Lets no caller's lease be an endpoint's trial before a time, in the clock's milliseconds. */
   hold(endpoint: Endpoint, until: number): void {
     if (endpoint.heldUntil === until) return;

@@ -305,7 +305,7 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
         lane.noteChoice(endpoint);
         return connection;
       }
-      endpoint.onTrial = false;
+      lane.endTrial(endpoint);
       // One that is in use as well ends with its last lease.
       this.drain(connection, reason);
     }

@@ -223,7 +223,7 @@ export class LeaseDesk {
     const { endpoint } = connection;
     if (!endpoint) return;
     if (failure === null) {
-      endpoint.onTrial = false;
+      endpoint.lane.endTrial(endpoint);
     } else if (failure !== undefined || error !== undefined) {
       const { kind, error: cause } = failure ?? { kind: "lease", error };
       this.#parts.health.failed(endpoint, kind, cause);

@@ -139,6 +139,22 @@ test("A machine that failed is tried behind the callers' backs, ever more seldom
   assert(seen.late > 175 && seen.late < 325, `${seen.late} of 500 in the end`);
 });
 
+test("A trial whose end tells nothing, as where its caller gave up, is made again", async () => {
+  await using it = memoryPool();
+  await it.pool.warm("a.test", { connections: 4 });
+  (await it.pool.acquire("a.test", { ip: "192.0.2.1" })).release({ error: new Error("no answer") });
+  assertEquals(await leaseOnce(it), "192.0.2.2");
+  it.clock.advance(250);
+  const trial = await it.pool.acquire("a.test");
+  assertEquals(trial.connection.address, "192.0.2.1");
+  // While it goes on, nobody else is one.
+  assertEquals(await leaseOnce(it), "192.0.2.2");
+  trial.failure = null;
+  trial.release();
+  assertEquals(await leaseOnce(it), "192.0.2.1");
+  assertEquals(pauseOf(it, "a.test", "192.0.2.1"), 0);
+});
+
 test("Never more than half of a host's addresses are ejected, and all the same all are tried", async () => {
   const down = new Set(FIVE.slice(0, 4));
   const ejected = new Set<string>();
