@@ -212,6 +212,7 @@ export class ConnectionPool implements AsyncDisposable {
         this.#scheduler.wake(queue);
         this.#scheduler.roomCame();
       },
+      welcome: (queue, connection) => this.#scheduler.welcome(queue, connection),
       checkOver: this.checkOver?.bind(this),
     });
     this.#diagnosis = new Diagnosis({

@@ -7,13 +7,11 @@
 import type { Address } from "../core/address.ts";
 import type { Clock } from "../core/clock.ts";
 import { ClosedError, DialError } from "../core/errors.ts";
-import type { Events } from "../core/events.ts";
 import type { Admission } from "../hosts/admission.ts";
 import { Connection } from "../map/connection.ts";
 import type { Endpoint } from "../map/endpoint.ts";
 import type { ConnectionManager } from "../map/manager.ts";
 import { dialTarget } from "./dial_target.ts";
-import type { PoolEvents } from "./events.ts";
 import type { CheckAnswer, CheckOver, HealthCheck, HttpCheck } from "./health_check.ts";
 import type { ResolvedPoolOptions } from "./options.ts";
 import type { HostQueue } from "./queue.ts";
@@ -24,7 +22,8 @@ export interface ProbeParts {
   readonly options: ResolvedPoolOptions;
   readonly manager: ConnectionManager;
   readonly admission: Admission;
-  readonly events: Events<PoolEvents>;
+  /** Takes a connection that a check has made into the maps. */
+  readonly welcome: (queue: HostQueue, connection: Connection) => void;
   /** Makes HTTP checks, where the pool can. */
   readonly checkOver: CheckOver | undefined;
 }
@@ -38,7 +37,7 @@ export interface ProbeTarget {
 }
 
 /** What a check has found out; without an error, that all is well. */
-export interface Finding {
+export interface ProbeResult {
   readonly reason: string;
   readonly error?: unknown;
 }
@@ -89,7 +88,7 @@ export class Probe {
   }
 
   /** Makes the check. Gives what it found out, or nothing where it could not be made; never rejects. */
-  async run(): Promise<Finding | undefined> {
+  async run(): Promise<ProbeResult | undefined> {
     const { testTimeoutMs } = this.#parts.options;
     const timeout = this.#clock.setTimer(
       () => this.#stop.abort(this.#timedOut(testTimeoutMs)),
@@ -107,14 +106,14 @@ export class Probe {
     }
   }
 
-  async #connect(): Promise<Finding | undefined> {
+  async #connect(): Promise<ProbeResult | undefined> {
     const connection = await this.#dial("connect");
     if (!connection) return undefined;
     this.#letGo(connection);
     return { reason: "connect" };
   }
 
-  async #shakeHands(): Promise<Finding | undefined> {
+  async #shakeHands(): Promise<ProbeResult | undefined> {
     const connection = await this.#dial("tls");
     if (!connection) return undefined;
     const isWanted = this.#endpoint?.connections.size === 0;
@@ -123,7 +122,7 @@ export class Probe {
   }
 
   /** Asks over an idle connection that can be spared; else, or where that is dead, over its own. */
-  async #ask(check: HttpCheck): Promise<Finding | undefined> {
+  async #ask(check: HttpCheck): Promise<ProbeResult | undefined> {
     const answer = await this.#askOverSpare(check);
     if (answer && !answer.silent) return answer;
     const connection = await this.#dial("tls");
@@ -185,16 +184,12 @@ export class Probe {
 
   /** Leaves a connection to the maps; false where there is no place for it. */
   #keep(connection: Connection): boolean {
-    const { events, manager, options } = this.#parts;
+    const { manager, options, welcome } = this.#parts;
     const isWelcome = this.#endpoint?.member && this.#endpoint.lane.kept && !this.dropped
       && connection.available && manager.idleCount < options.maxIdleConnections;
     if (!isWelcome) return false;
     this.counted = false;
-    manager.addConnection(connection, true);
-    if (events.wants("ready")) {
-      const { address, host, id: connectionId, socket: { info: { tcpMs, tlsMs } } } = connection;
-      events.emit("ready", { host, address, connectionId, tcpMs, tlsMs });
-    }
+    welcome(this.queue, connection);
     return true;
   }
 

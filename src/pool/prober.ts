@@ -7,17 +7,20 @@
 import type { Address } from "../core/address.ts";
 import type { Clock, Timer } from "../core/clock.ts";
 import { DialError, UnsupportedOptionError } from "../core/errors.ts";
+import type { Events } from "../core/events.ts";
 import type { RwLock } from "../core/lock.ts";
 import type { Block } from "../hosts/block_list.ts";
 import type { AddressHealth } from "../hosts/health.ts";
 import type { Endpoint } from "../map/endpoint.ts";
+import type { PoolEvents } from "./events.ts";
 import { type HealthCheck, kindOf } from "./health_check.ts";
-import { type Finding, Probe, type ProbeParts, SPARE } from "./probe.ts";
+import { Probe, type ProbeParts, type ProbeResult, SPARE } from "./probe.ts";
 import type { HostQueue } from "./queue.ts";
 
 /** What the prober works with, all of it the pool's. */
 export interface ProberParts extends ProbeParts {
   readonly health: AddressHealth;
+  readonly events: Events<PoolEvents>;
   /** Held shared by each check, until its sockets are done. */
   readonly gate: RwLock;
   /** Every host that the pool knows. */
@@ -233,9 +236,9 @@ export class Prober {
     const endpoint = "lane" in subject ? subject : undefined;
     const probe = new Probe(this.#parts, { queue, address, endpoint }, this.#check ?? "tls");
     this.#probes.add(probe);
-    const finding = await probe.run();
+    const result = await probe.run();
     this.#probes.delete(probe);
-    if (finding && !probe.dropped) this.#conclude(job, probe, finding);
+    if (result && !probe.dropped) this.#conclude(job, probe, result);
     plan.open--;
     this.#parts.wake(queue);
     this.#begin();
@@ -245,7 +248,7 @@ export class Prober {
     this.#ending.delete(probe);
   }
 
-  #conclude({ address, queue, subject }: Job, probe: Probe, { error, reason }: Finding): void {
+  #conclude({ address, queue, subject }: Job, probe: Probe, { error, reason }: ProbeResult): void {
     const { admission, events } = this.#parts;
     const check = this.#check ?? "tls";
     const ok = error === undefined;

@@ -156,6 +156,21 @@ export class DialScheduler {
     this.#recheckAt(queue, freshUntil(queue, connection, endsAt));
   }
 
+  /** Takes a fresh connection, which is counted, into the maps, and tells of it. */
+  welcome({ host }: HostQueue, connection: Connection): void {
+    const { events, figures, manager, options, prepare } = this.#parts;
+    manager.addConnection(connection, true);
+    prepare(connection);
+    const { address, endpoint, id: connectionId, socket: { info: { tcpMs, tlsMs } } } = connection;
+    // An address of the host's that nobody has written down is a resolver's.
+    const resolved = endpoint?.member === true && !host.isLiteral
+      && !options.hosts.get(host.text)?.addresses;
+    figures.noteDial(tcpMs, tlsMs, resolved);
+    if (events.wants("ready")) {
+      events.emit("ready", { host: host.text, address, connectionId, tcpMs, tlsMs });
+    }
+  }
+
   /** Forgets a queue that is no longer used. */
   forget(queue: HostQueue): void {
     this.#awake.delete(queue);
@@ -473,7 +488,7 @@ export class DialScheduler {
   }
 
   async #open(dial: Dial): Promise<void> {
-    const { events, health, manager, options } = this.#parts;
+    const { health, manager, options } = this.#parts;
     const { endpoint, queue } = dial;
     const { address } = endpoint;
     const { host, tls } = queue;
@@ -505,23 +520,7 @@ export class DialScheduler {
       });
       counted = false;
       this.#ended(dial);
-      manager.addConnection(connection, true);
-      this.#parts.prepare(connection);
-      const { tcpMs, tlsMs } = socket.info;
-      // An address of the host's that nobody has written down is a resolver's.
-      const resolved = endpoint.member && !host.isLiteral
-        && !options.hosts.get(host.text)?.addresses;
-      this.#parts.figures.noteDial(tcpMs, tlsMs, resolved);
-      if (events.wants("ready")) {
-        const { id: connectionId } = connection;
-        events.emit("ready", {
-          host: host.text,
-          address: address.text,
-          connectionId,
-          tcpMs,
-          tlsMs,
-        });
-      }
+      this.welcome(queue, connection);
       this.#parts.serve(queue);
     } finally {
       if (counted) manager.accountant.remove(host.text, address.text);

@@ -311,6 +311,10 @@ test("A tls check leaves its connection to an address that has none, and closes 
   assertEquals([kept!.lastUsedAt, kept!.requestCount], [lastUsedAt, 0]);
   assert(it.dialer.dials.length >= 7);
   assertEquals(it.dialer.sockets.size, 2);
+  // What came to stay counts as what callers had dialled does; what was closed at once does not.
+  const { connections, evicted, opened, times } = it.pool.stats();
+  const closed = Object.values(evicted).reduce((sum, count) => sum + count, 0);
+  assertEquals([opened, times.tls.count], [connections + closed, connections + closed]);
 });
 
 test("An HTTP check takes the coldest of two idle connections, and never the only one", async () => {
