@@ -46,6 +46,9 @@ const PICKERS: { readonly [Name in BalancerName]: MakePicker } = {
   sticky: (place) => new StickyPicker(place),
 };
 
+/** The balancers that there are by name. */
+export const BALANCER_NAMES: readonly BalancerName[] = Object.keys(PICKERS) as BalancerName[];
+
 /**
  * Gives a balancer back if it is one.
  *
@@ -55,7 +58,7 @@ const PICKERS: { readonly [Name in BalancerName]: MakePicker } = {
 export function checkBalancer(name: string, value: unknown): Balancer {
   if (typeof value === "function") return value as BalancerFunction;
   if (typeof value === "string" && Object.hasOwn(PICKERS, value)) return value as BalancerName;
-  const known = Object.keys(PICKERS).join(", ");
+  const known = BALANCER_NAMES.join(", ");
   const got = typeof value === "string" ? JSON.stringify(value) : describe(value);
   throw new TypeError(`${name} must be one of ${known}, or a function, got ${got}`);
 }

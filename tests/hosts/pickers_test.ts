@@ -7,7 +7,12 @@
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import fc from "fast-check";
 import test from "node:test";
-import { type Balancer, type BalancerName, pickerFor } from "../../src/hosts/balancer.ts";
+import {
+  type Balancer,
+  BALANCER_NAMES,
+  type BalancerName,
+  pickerFor,
+} from "../../src/hosts/balancer.ts";
 import { rankForKey } from "../../src/hosts/rendezvous.ts";
 import type { Endpoint } from "../../src/map/endpoint.ts";
 import { MapWorld } from "../support/map_world.ts";
@@ -91,12 +96,7 @@ class Model {
 }
 
 const BALANCERS: readonly Balancer[] = [
-  "random",
-  "roundRobin",
-  "leastLeased",
-  "p2cEwma",
-  "weighted",
-  "sticky",
+  ...BALANCER_NAMES,
   (candidates, random) => candidates[Math.floor(random() * candidates.length)]!,
 ];
 

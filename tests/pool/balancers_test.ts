@@ -7,7 +7,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { test } from "node:test";
 import type { MemorySocket } from "../../adapters/memory.ts";
-import type { BalancerName } from "../../src/hosts/balancer.ts";
+import { BALANCER_NAMES, type BalancerName } from "../../src/hosts/balancer.ts";
 import type { Lease } from "../../src/pool/lease.ts";
 import { type MemoryPool, memoryPool, type MemoryPoolOptions } from "../support/memory_pool.ts";
 import { countAt, pass } from "../support/pass.ts";
@@ -150,15 +150,7 @@ test("sticky gives one address to all, one after another, and another one when t
 });
 
 test("Every balancer decides where a cold host is dialled, and none hangs under load", async () => {
-  const names: BalancerName[] = [
-    "random",
-    "roundRobin",
-    "leastLeased",
-    "p2cEwma",
-    "weighted",
-    "sticky",
-  ];
-  for (const balancer of names) {
+  for (const balancer of BALANCER_NAMES) {
     await using it = memoryPool({
       hosts: { "a.test": FOUR },
       balancer,
