@@ -277,8 +277,9 @@ export class ConnectionPool implements AsyncDisposable {
     const queue = this.#queueFor(host, options);
     const filter = options && this.#filter(queue, options);
     const connection = this.manager.takeFrom(queue.lane, filter);
+    if (!connection) return undefined;
     const trace = queue.traced ? new Error("Acquired here") : undefined;
-    return connection && this.#desk.lease(queue, connection, 0, trace);
+    return this.#desk.lease(queue, connection, 0, trace);
   }
 
   /** Waits until every host that has a `minIdle` has as many connections. */

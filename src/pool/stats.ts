@@ -257,14 +257,18 @@ function totals(hosts: readonly Counts[]): Omit<EndpointTotals, "hosts"> {
 
 const NO_REQUESTS = new RequestCounts().stats();
 
+const NO_CONNECTIONS = {
+  connections: 0,
+  idle: 0,
+  leased: 0,
+  draining: 0,
+  healthy: 0,
+  dialing: 0,
+};
+
 function emptyHost(): Counts {
   return {
-    connections: 0,
-    idle: 0,
-    leased: 0,
-    draining: 0,
-    healthy: 0,
-    dialing: 0,
+    ...NO_CONNECTIONS,
     waiting: 0,
     warmTarget: 0,
     panic: false,
@@ -276,12 +280,7 @@ function emptyHost(): Counts {
 
 function emptyAddress(): Mutable<AddressStats> {
   return {
-    connections: 0,
-    idle: 0,
-    leased: 0,
-    draining: 0,
-    healthy: 0,
-    dialing: 0,
+    ...NO_CONNECTIONS,
     standing: "good",
     deniedBy: null,
     retryAt: null,
