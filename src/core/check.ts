@@ -47,6 +47,20 @@ export function checkNames(what: string, options: object, known: readonly string
   }
 }
 
+/**
+ * Refuses what is no list of statuses of final answers.
+ *
+ * @throws {TypeError | RangeError} It is none, or holds something else
+ */
+export function checkStatuses(name: string, statuses: unknown): void {
+  if (!Array.isArray(statuses)) {
+    throw new TypeError(
+      `${name} must be a list of statuses such as [503], got ${describe(statuses)}`,
+    );
+  }
+  for (const status of statuses) checkNumber(name, status, { min: 200, max: 599, whole: true });
+}
+
 /** Whether names differ in their letters' case alone, or in the unit at the end. */
 function resembles(known: string, given: string): boolean {
   return known === given || known === `${given}ms`;

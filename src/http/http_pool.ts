@@ -5,7 +5,7 @@
  */
 
 import { parseHost } from "../core/address.ts";
-import { checkNames, checkNumber } from "../core/check.ts";
+import { checkNames, checkNumber, checkStatuses } from "../core/check.ts";
 import type { Clock, Timer } from "../core/clock.ts";
 import { systemClock } from "../core/clock.ts";
 import type { Connection } from "../map/connection.ts";
@@ -20,7 +20,6 @@ import { Exchange, type ExchangeHost } from "./exchange.ts";
 import { fetchOver, type Requester } from "./fetch.ts";
 import type { RequestObserver, RequestWatch } from "./observer.ts";
 import {
-  checkStatuses,
   type PreparedRequest,
   prepareRequest,
   readTarget,
@@ -100,7 +99,7 @@ export class HttpPool extends ConnectionPool {
     checkNumber("retryShare", retryShare, { min: 0, max: 1 });
     checkNumber("leakTimeoutMs", leakTimeoutMs, { min: 1 });
     const limits = checkLimits(responseLimits);
-    checkStatuses(failoverStatuses);
+    checkStatuses("failoverStatuses", failoverStatuses);
     super(rest);
     this.#clock = options.clock ?? systemClock;
     this.#budget = new RetryBudget(retryShare);

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { checkNames, checkNumber, describe } from "../core/check.ts";
+import { checkNames, checkNumber, checkStatuses, describe } from "../core/check.ts";
 import type { TlsOptions } from "../core/dialer.ts";
 import type { HeaderField } from "./codec/field_check.ts";
 import { encodeRequest } from "./codec/request_head.ts";
@@ -264,30 +264,13 @@ function checkOptions(options: RequestOptions): RequestOptions {
   if (firstByteTimeoutMs !== undefined) {
     checkNumber("firstByteTimeoutMs", firstByteTimeoutMs, { min: 0 });
   }
-  if (failoverStatuses !== undefined) checkStatuses(failoverStatuses);
+  if (failoverStatuses !== undefined) checkStatuses("failoverStatuses", failoverStatuses);
   if (exclude === undefined || Array.isArray(exclude)) return options;
   if (typeof exclude !== "object" || exclude === null || !(Symbol.iterator in exclude)) {
     throw new TypeError(`exclude must be a list of addresses, got ${describe(exclude)}`);
   }
   // It is gone over for each attempt, and some can be gone over only once.
   return { ...options, exclude: [...exclude] };
-}
-
-/**
- * Checks a list of statuses.
- *
- * @throws {TypeError | RangeError} It is none, or holds something else
- */
-export function checkStatuses(statuses: readonly number[]): readonly number[] {
-  if (!Array.isArray(statuses)) {
-    throw new TypeError(
-      `failoverStatuses must be a list of statuses such as [503], got ${describe(statuses)}`,
-    );
-  }
-  for (const status of statuses) {
-    checkNumber("failoverStatuses", status, { min: 200, max: 599, whole: true });
-  }
-  return statuses;
 }
 
 function prepared(

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { checkNames, checkNumber, describe } from "../core/check.ts";
+import { checkNames, checkStatuses, describe } from "../core/check.ts";
 import type { Connection } from "../map/connection.ts";
 
 /** A check by a request over HTTP/1.1. */
@@ -80,13 +80,9 @@ export function readHealthCheck(check: unknown): HealthCheck | undefined {
     throw new TypeError(`healthCheck.method must be "GET" or "HEAD", got ${describe(method)}`);
   }
   if (statuses === undefined) return { path, method };
-  if (!Array.isArray(statuses) || statuses.length === 0) {
-    throw new TypeError(
-      `healthCheck.statuses must be a list of statuses such as [200], got ${describe(statuses)}`,
-    );
-  }
-  for (const status of statuses) {
-    checkNumber("healthCheck.statuses", status, { min: 200, max: 599, whole: true });
+  checkStatuses("healthCheck.statuses", statuses);
+  if (statuses.length === 0) {
+    throw new TypeError("healthCheck.statuses must have one status at least: none would be well");
   }
   return { path, method, statuses: [...statuses] };
 }
