@@ -6,7 +6,9 @@
 
 import { describe } from "../src/core/check.ts";
 import type { Dialer } from "../src/core/dialer.ts";
+import { makeResponse } from "../src/http/fetched_response.ts";
 import { HttpPool, type HttpPoolOptions } from "../src/http/http_pool.ts";
+import { makeLazyResponse } from "../src/http/lazy_response.ts";
 import { systemResolver } from "./system_resolver.ts";
 
 /** A runtime that hotconn has a dialer for. */
@@ -18,6 +20,12 @@ export type Runtime = "deno" | "bun" | "node";
  * @throws {TypeError} It is none that hotconn has a dialer for
  */
 export function detectRuntime(): Runtime {
+  const runtime = findRuntime();
+  if (runtime) return runtime;
+  throw new TypeError("This runtime has no dialer: it is neither Deno nor Bun nor Node");
+}
+
+function findRuntime(): Runtime | undefined {
   const { Bun, Deno, process } = globalThis as {
     Bun?: unknown;
     Deno?: unknown;
@@ -25,8 +33,7 @@ export function detectRuntime(): Runtime {
   };
   if (Deno !== undefined) return "deno";
   if (Bun !== undefined) return "bun";
-  if (process?.versions?.node !== undefined) return "node";
-  throw new TypeError("This runtime has no dialer: it is neither Deno nor Bun nor Node");
+  return process?.versions?.node !== undefined ? "node" : undefined;
 }
 
 /** Loads this runtime's own dialer, and no other. */
@@ -70,11 +77,13 @@ export function createPool(options: CreatePoolOptions = {}): HttpPool {
   if (typeof options !== "object" || options === null) {
     throw new TypeError(`The options of createPool() must be an object, got ${describe(options)}`);
   }
-  return new HttpPool({
+  const complete = {
     ...options,
     dialer: options.dialer ?? detectDialer(),
     resolver: options.resolver ?? systemResolver(),
     connectDialer: options.connectDialer
       ?? (options.healthCheck === "connect" ? loadConnectDialer() : undefined),
-  });
+  };
+  // The servers of Deno and Bun look inside a response; Node has nothing that does.
+  return new HttpPool(complete, findRuntime() === "node" ? makeLazyResponse : makeResponse);
 }

@@ -5,8 +5,10 @@
  */
 
 import type { HeaderField } from "./codec/field_check.ts";
-import { ACCEPT_ENCODING, codingsOf, decode } from "./content_coding.ts";
+import { ACCEPT_ENCODING } from "./content_coding.ts";
 import { type FetchRequest, readFetch } from "./fetch_request.ts";
+import { FetchedResponse, type ResponseMaker } from "./fetched_response.ts";
+import { fetchedOfLazy } from "./lazy_response.ts";
 import { asConstant, type RequestBody, type RequestOptions } from "./request.ts";
 import type { PooledResponse, ResponseConnection } from "./response.ts";
 
@@ -39,40 +41,15 @@ const BODY_HEADERS = [
 /** What is for one origin's eyes only. */
 const SECRET_HEADERS = ["authorization", "cookie", "host", "proxy-authorization"];
 
-/** A response that says where it is from. */
-class FetchedResponse extends Response {
-  readonly #url: string;
-  readonly #redirected: boolean;
-
-  constructor(body: BodyInit | null, init: ResponseInit, url: string, redirected: boolean) {
-    super(body, init);
-    this.#url = url;
-    this.#redirected = redirected;
-  }
-
-  override get url(): string {
-    return this.#url;
-  }
-
-  override get redirected(): boolean {
-    return this.#redirected;
-  }
-
-  override get type(): ResponseType {
-    return "basic";
-  }
-}
-
-const connections = new WeakMap<Response, PooledResponse>();
-
 /** Which machine gave a response that a pool has fetched; undefined for any other. */
 export function connectionOf(response: Response): ResponseConnection | undefined {
-  return connections.get(response)?.connection;
+  return (FetchedResponse.fetchedOf(response) ?? fetchedOfLazy(response))?.answer.connection;
 }
 
 /** Fetches over a pool: see `HttpPool.fetch`. */
 export async function fetchOver(
   requester: Requester,
+  respond: ResponseMaker,
   input: string | URL | Request,
   init?: RequestInit,
 ): Promise<Response> {
@@ -80,7 +57,7 @@ export async function fetchOver(
   request.signal?.throwIfAborted();
   if (request.headers) setDefaults(request.headers);
   try {
-    return await follow(requester, request);
+    return await follow(requester, respond, request);
   } catch (error) {
     throw networkError(error, request.signal);
   }
@@ -95,7 +72,11 @@ function setDefaults(headers: Headers): void {
   }
 }
 
-async function follow(requester: Requester, request: FetchRequest): Promise<Response> {
+async function follow(
+  requester: Requester,
+  respond: ResponseMaker,
+  request: FetchRequest,
+): Promise<Response> {
   const { headers, redirect, signal } = request;
   let { body, method, url } = request;
   for (let redirects = 0;; redirects++) {
@@ -106,7 +87,10 @@ async function follow(requester: Requester, request: FetchRequest): Promise<Resp
     const answer = await requester(url.href, options);
     const location = REDIRECTS.has(answer.status) ? answer.headers.get("location") : null;
     if (location === null || redirect === "manual") {
-      return toResponse(answer, url, method, redirects > 0, signal);
+      checkStatus(answer);
+      const hasBody = method !== "HEAD" && !NO_BODY.has(answer.status);
+      if (!hasBody) void answer.dump();
+      return respond({ answer, url: url.href, redirected: redirects > 0, hasBody, signal });
     }
     await answer.dump();
     if (redirect === "error") {
@@ -151,56 +135,10 @@ function isStream(body: RequestBody | null): boolean {
   return typeof body === "object" && body !== null && Symbol.asyncIterator in body;
 }
 
-function toResponse(
-  answer: PooledResponse,
-  url: URL,
-  method: string,
-  redirected: boolean,
-  signal: AbortSignal | undefined,
-): Response {
-  const { status, statusText } = answer;
-  if (status < 200 || status > 599) {
-    void answer.dump();
-    throw new TypeError(`The status ${status} is not one of HTTP`);
-  }
-  const init = { status, statusText, headers: [...answer.headers] };
-  const response = new FetchedResponse(
-    toBody(answer, method, signal),
-    init,
-    url.href,
-    redirected,
-  );
-  connections.set(response, answer);
-  return response;
-}
-
-function toBody(
-  answer: PooledResponse,
-  method: string,
-  signal: AbortSignal | undefined,
-): BodyInit | null {
-  if (method === "HEAD" || NO_BODY.has(answer.status)) {
-    void answer.dump();
-    return null;
-  }
-  const codings = codingsOf(answer.headers.get("content-encoding")) ?? [];
-  const whole = codings.length === 0 ? answer.takeBytes() : undefined;
-  if (whole) return whole as Uint8Array<ArrayBuffer>;
-  // Opened by the first read, so that a body that nobody reads is known as such.
-  let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
-  const open = () => reader ??= decode(answer.body, codings).getReader();
-  return new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      try {
-        const { done, value } = await open().read();
-        if (done) controller.close();
-        else controller.enqueue(value);
-      } catch (error) {
-        throw signal?.aborted ? signal.reason : new TypeError("terminated", { cause: error });
-      }
-    },
-    cancel: (reason) => open().cancel(reason),
-  }, { highWaterMark: 0 });
+function checkStatus(answer: PooledResponse): void {
+  if (answer.status >= 200 && answer.status <= 599) return;
+  void answer.dump();
+  throw new TypeError(`The status ${answer.status} is not one of HTTP`);
 }
 
 /** What callers of `fetch` expect: the signal's reason, or a `TypeError` that has the cause. */

@@ -18,6 +18,7 @@ import { checkOver } from "./check.ts";
 import { checkLimits, type ResponseLimits } from "./codec/limits.ts";
 import { Exchange, type ExchangeHost } from "./exchange.ts";
 import { fetchOver, type Requester } from "./fetch.ts";
+import { makeResponse, type ResponseMaker } from "./fetched_response.ts";
 import type { RequestObserver, RequestWatch } from "./observer.ts";
 import {
   type PreparedRequest,
@@ -78,15 +79,18 @@ export class HttpPool extends ConnectionPool {
   readonly #watched = new Set<Exchange>();
   readonly #host: ExchangeHost;
   readonly #requester: Requester = (url, options) => this.request(url, options);
+  readonly #respond: ResponseMaker;
   #observer: RequestObserver | undefined;
   #tick: Timer | undefined;
 
   /**
    * Makes a pool. It dials nothing until it is asked to.
    *
+   * @param options The options
+   * @param respond What `fetch()` gives, where it need not be a response of the runtime's own
    * @throws {TypeError | RangeError} An option is unknown, or not valid
    */
-  constructor(options: HttpPoolOptions) {
+  constructor(options: HttpPoolOptions, respond: ResponseMaker = makeResponse) {
     const {
       failoverStatuses = [],
       leakTimeoutMs = 20_000,
@@ -101,6 +105,7 @@ export class HttpPool extends ConnectionPool {
     const limits = checkLimits(responseLimits);
     checkStatuses("failoverStatuses", failoverStatuses);
     super(rest);
+    this.#respond = respond;
     this.#clock = options.clock ?? systemClock;
     this.#budget = new RetryBudget(retryShare);
     this.#leakTimeoutMs = leakTimeoutMs;
@@ -163,7 +168,7 @@ export class HttpPool extends ConnectionPool {
    * @throws {TypeError} It failed; the `cause` says why
    */
   readonly fetch: typeof globalThis.fetch = (input, init) =>
-    fetchOver(this.#requester, input, init);
+    fetchOver(this.#requester, this.#respond, input, init);
 
   /** Closes the pool: see `ConnectionPool.close`. */
   override close(options?: CloseOptions): Promise<void> {

@@ -6,6 +6,7 @@
 
 import { type MemoryDialer, memoryDialer, type MemorySocket } from "../../adapters/memory.ts";
 import { staticResolver } from "../../src/hosts/resolver.ts";
+import type { ResponseMaker } from "../../src/http/fetched_response.ts";
 import { HttpPool, type HttpPoolOptions } from "../../src/http/http_pool.ts";
 
 /** A request as the server sees it. */
@@ -39,13 +40,14 @@ export function answer(
 export function memoryHttp(
   serve: (request: ServedRequest, socket: MemorySocket) => Answer,
   options: Omit<Partial<HttpPoolOptions>, "dialer"> = {},
+  respond?: ResponseMaker,
 ): HttpPool & { readonly dialer: MemoryDialer } {
   const dialer = memoryDialer({
     script: () => ({ socket: { onWrite: collect(serve) } }),
   });
   const names = ["a.test", "b.test"];
   const resolver = staticResolver(Object.fromEntries(names.map((name) => [name, ["192.0.2.1"]])));
-  return Object.assign(new HttpPool({ resolver, ...options, dialer }), { dialer });
+  return Object.assign(new HttpPool({ resolver, ...options, dialer }, respond), { dialer });
 }
 
 /** Gathers what is written until a request is whole, and answers it. */

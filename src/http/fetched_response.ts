@@ -1,0 +1,98 @@
+/**
+ * What `fetch` over a pool gives: a web `Response` that knows where it is from.
+ *
+ * @module
+ */
+
+import { codingsOf, decode } from "./content_coding.ts";
+import type { PooledResponse } from "./response.ts";
+
+/** What a fetch came to. */
+export interface Fetched {
+  readonly answer: PooledResponse;
+  /** The URL that answered, after redirects. */
+  readonly url: string;
+  readonly redirected: boolean;
+  /** Whether there is a body, if only an empty one: neither method nor status rules it out. */
+  readonly hasBody: boolean;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Makes a response of what a fetch came to. */
+export type ResponseMaker = (fetched: Fetched) => Response;
+
+/** A response that says where it is from, as a clone of it does. */
+export class FetchedResponse extends Response {
+  readonly #fetched: Fetched;
+
+  /** Makes a response of the runtime's own. */
+  constructor(fetched: Fetched, body: BodyInit | null, init: ResponseInit) {
+    super(body, init);
+    this.#fetched = fetched;
+  }
+
+  /** What a response is made of; undefined where it is not one of these. */
+  static fetchedOf(response: object): Fetched | undefined {
+    return #fetched in response ? response.#fetched : undefined;
+  }
+
+  override get url(): string {
+    return this.#fetched.url;
+  }
+
+  override get redirected(): boolean {
+    return this.#fetched.redirected;
+  }
+
+  override get type(): ResponseType {
+    return "basic";
+  }
+
+  override clone(): Response {
+    const copy = super.clone();
+    return new FetchedResponse(this.#fetched, copy.body, copy);
+  }
+}
+
+/** Makes a response at once, whole: servers of some runtimes look inside it. */
+export function makeResponse(fetched: Fetched): Response {
+  const { headers, status, statusText } = fetched.answer;
+  return new FetchedResponse(fetched, openBody(fetched), {
+    status,
+    statusText,
+    headers: [...headers],
+  });
+}
+
+/** The codings that are to be taken off a body. */
+export function codingsOfBody({ headers }: PooledResponse): readonly string[] {
+  return codingsOf(headers.get("content-encoding")) ?? [];
+}
+
+/** The body, decoded. */
+export function openBody({ answer, hasBody, signal }: Fetched): BodyInit | null {
+  if (!hasBody) return null;
+  const codings = codingsOfBody(answer);
+  const whole = codings.length === 0 ? answer.takeBytes() : undefined;
+  if (whole) return whole as Uint8Array<ArrayBuffer>;
+  // Opened by the first read, so that a body that nobody reads is known as such.
+  let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
+  const open = () => reader ??= decode(answer.body, codings).getReader();
+  return new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      try {
+        const { done, value } = await open().read();
+        if (done) controller.close();
+        else controller.enqueue(value);
+      } catch (error) {
+        throw bodyError(error, signal);
+      }
+    },
+    cancel: (reason) => open().cancel(reason),
+  }, { highWaterMark: 0 });
+}
+
+/** What readers of a body expect where it fails: the signal's reason, or a `TypeError`. */
+export function bodyError(error: unknown, signal: AbortSignal | undefined): unknown {
+  return signal?.aborted ? signal.reason : new TypeError("terminated", { cause: error });
+}

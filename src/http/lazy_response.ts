@@ -1,0 +1,156 @@
+/**
+ * A web `Response` that is made only when somebody asks for what a stream or a blob takes.
+ *
+ * @module
+ */
+
+import {
+  bodyError,
+  codingsOfBody,
+  type Fetched,
+  FetchedResponse,
+  openBody,
+  type ResponseMaker,
+} from "./fetched_response.ts";
+
+const decoder = new TextDecoder();
+
+/**
+ * Stands for a `Response` of the runtime's own, and makes it where it is needed. Most callers read
+ * the status, some fields and the whole body: for them there is no stream, and no `Headers` either.
+ *
+ * It is for runtimes that know a response by its properties alone. A server that looks inside, past
+ * them, finds nothing there.
+ */
+class LazyResponse {
+  readonly #fetched: Fetched;
+  #headers: Headers | undefined;
+  #used = false;
+  #made: FetchedResponse | undefined;
+
+  constructor(fetched: Fetched) {
+    this.#fetched = fetched;
+  }
+
+  static {
+    // Whatever else the runtime's class has is asked of a response of the runtime's own.
+    const native = Object.getOwnPropertyDescriptors(Response.prototype);
+    for (const [name, { enumerable }] of Object.entries(native)) {
+      if (Object.hasOwn(this.prototype, name)) continue;
+      const get = function(this: LazyResponse) {
+        const made = this.#make();
+        const member: unknown = Reflect.get(made, name);
+        return typeof member === "function" ? member.bind(made) : member;
+      };
+      Object.defineProperty(this.prototype, name, {
+        configurable: true,
+        enumerable: enumerable === true,
+        get,
+      });
+    }
+    Object.setPrototypeOf(this.prototype, Response.prototype);
+  }
+
+  static fetchedOf(response: object): Fetched | undefined {
+    return #fetched in response ? response.#fetched : undefined;
+  }
+
+  get url(): string {
+    return this.#fetched.url;
+  }
+
+  get redirected(): boolean {
+    return this.#fetched.redirected;
+  }
+
+  get type(): ResponseType {
+    return "basic";
+  }
+
+  get status(): number {
+    return this.#fetched.answer.status;
+  }
+
+  get statusText(): string {
+    return this.#fetched.answer.statusText;
+  }
+
+  get ok(): boolean {
+    return this.#fetched.answer.ok;
+  }
+
+  get headers(): Headers {
+    return this.#headers ??= this.#fetched.answer.headers.toHeaders();
+  }
+
+  get body(): ReadableStream<Uint8Array> | null {
+    return this.#make().body;
+  }
+
+  get bodyUsed(): boolean {
+    return this.#made ? this.#made.bodyUsed : this.#used;
+  }
+
+  clone(): Response {
+    const { body } = this.#make().clone();
+    return new FetchedResponse(this.#fetched, body, this);
+  }
+
+  async arrayBuffer(): Promise<ArrayBuffer> {
+    if (!this.#isPlain()) return await this.#make().arrayBuffer();
+    return wholeBuffer(await this.#read());
+  }
+
+  async bytes(): Promise<Uint8Array> {
+    return this.#isPlain() ? await this.#read() : new Uint8Array(await this.arrayBuffer());
+  }
+
+  async json(): Promise<unknown> {
+    return JSON.parse(await this.text());
+  }
+
+  async text(): Promise<string> {
+    if (!this.#isPlain()) return await this.#make().text();
+    return decoder.decode(await this.#read());
+  }
+
+  /** Whether the body can be had as it comes from the connection. */
+  #isPlain(): boolean {
+    const { answer, hasBody } = this.#fetched;
+    return hasBody && !this.#used && !this.#made && codingsOfBody(answer).length === 0;
+  }
+
+  async #read(): Promise<Uint8Array> {
+    this.#used = true;
+    const { answer, signal } = this.#fetched;
+    try {
+      return answer.takeBytes() ?? await answer.bytes();
+    } catch (error) {
+      throw bodyError(error, signal);
+    }
+  }
+
+  #make(): FetchedResponse {
+    if (this.#made) return this.#made;
+    const body = this.#used ? "" : openBody(this.#fetched);
+    this.#made = new FetchedResponse(this.#fetched, body, this);
+    // Another reader has the body: the runtime says then what it says of a body that is used.
+    if (this.#used) void this.#made.text();
+    return this.#made;
+  }
+}
+
+/** Makes a response that is made whole only where that is needed. */
+export const makeLazyResponse: ResponseMaker = (fetched) =>
+  new LazyResponse(fetched) as unknown as Response;
+
+/** What a lazy response is made of; undefined where it is not one. */
+export function fetchedOfLazy(response: object): Fetched | undefined {
+  return LazyResponse.fetchedOf(response);
+}
+
+function wholeBuffer({ buffer, byteLength, byteOffset }: Uint8Array): ArrayBuffer {
+  return byteLength === buffer.byteLength
+    ? buffer as ArrayBuffer
+    : buffer.slice(byteOffset, byteOffset + byteLength) as ArrayBuffer;
+}

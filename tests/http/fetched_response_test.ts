@@ -1,0 +1,200 @@
+/**
+ * What `fetch` over a pool gives, whole or lazy: to its callers it is the runtime's own `Response`.
+ *
+ * @module
+ */
+
+import {
+  assertEquals,
+  assertInstanceOf,
+  assertRejects,
+  assertStrictEquals,
+  assertThrows,
+} from "@std/assert";
+import { test } from "node:test";
+import { inspect } from "node:util";
+import { gzipSync } from "node:zlib";
+import { detectRuntime } from "../../adapters/detect.ts";
+import type { MemorySocket } from "../../adapters/memory.ts";
+import { RequestError } from "../../src/core/errors.ts";
+import { connectionOf } from "../../src/http/fetch.ts";
+import { makeResponse } from "../../src/http/fetched_response.ts";
+import { makeLazyResponse } from "../../src/http/lazy_response.ts";
+import { answer, memoryHttp, type ServedRequest } from "../support/memory_http.ts";
+
+const text = "{\"name\": \"Grüße\"}";
+const bytes = new TextEncoder().encode(text);
+const head = `HTTP/1.1 200 Fine\r\ncontent-type: application/json\r\ncontent-length: `;
+
+/** Answers the same three ways: whole, in two parts, and coded. */
+function serve({ path }: ServedRequest, socket: MemorySocket) {
+  const type = { "content-type": "application/json" };
+  switch (path) {
+    case "/whole":
+      return answer("200 Fine", type, bytes);
+    case "/parts":
+      setTimeout(() => socket.receive(bytes.subarray(5)), 5);
+      return answer(
+        "200 Fine",
+        { ...type, "content-length": `${bytes.length}` },
+        bytes.slice(0, 5),
+      );
+    case "/coded":
+      return answer("200 Fine", { ...type, "content-encoding": "gzip" }, gzipSync(bytes));
+    case "/form":
+      return answer("200", { "content-type": "application/x-www-form-urlencoded" }, "a=1&b=2");
+    case "/redirect":
+      return answer("302 Found", { location: "/whole" });
+    case "/cut":
+      setTimeout(() => socket.end(), 5);
+      return `${head}10\r\n\r\nhalf`;
+    case "/half":
+      return `${head}10\r\n\r\nhalf`;
+    default:
+      return "HTTP/1.1 204 No Content\r\n\r\n";
+  }
+}
+
+function streamOf(bytes: Uint8Array): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    start(controller) {
+      controller.enqueue(bytes);
+      controller.close();
+    },
+  });
+}
+
+const ways = ["/whole", "/parts", "/coded"];
+
+// A lazy one is for Node, whose own class it is like to the last quirk.
+const makers = detectRuntime() === "node"
+  ? [["whole", makeResponse], ["lazy", makeLazyResponse]] as const
+  : [["whole", makeResponse]] as const;
+
+for (const [kind, respond] of makers) {
+  const open = () => memoryHttp(serve, {}, respond);
+
+  test(`a response made ${kind} gives its body in every form, once`, async () => {
+    await using pool = open();
+    const forms: readonly ((response: Response) => Promise<unknown>)[] = [
+      (response) => response.text(),
+      (response) => response.json(),
+      (response) => response.arrayBuffer(),
+      async (response) => await (await response.blob()).text(),
+      async (response) => (await response.blob()).type,
+      async (response) => await new Response(response.body).text(),
+      async (response) => await new Response(response.body, response).text(),
+    ];
+    for (const way of ways) {
+      for (const read of forms) {
+        const response = await pool.fetch(`https://a.test${way}`);
+        const { headers } = response;
+        const own = new Response(way === "/whole" ? bytes : streamOf(bytes), { headers });
+        assertEquals(response.bodyUsed, false, `${way} ${read}`);
+        assertEquals(await read(response), await read(own), `${way} ${read}`);
+        assertEquals(response.bodyUsed, own.bodyUsed, `${way} ${read}`);
+        // Deno lets a body that was there at once be handed on time and again.
+        if (!own.bodyUsed) continue;
+        await assertRejects(() => response.text(), TypeError);
+        await assertRejects(() => response.json(), TypeError);
+        await assertRejects(() => response.arrayBuffer(), TypeError);
+        await assertRejects(() => response.blob(), TypeError);
+        assertThrows(() => response.clone(), TypeError);
+        assertThrows(() => new Response(response.body), TypeError);
+      }
+    }
+    const form = await (await pool.fetch("https://a.test/form")).formData();
+    assertEquals([...form], [["a", "1"], ["b", "2"]]);
+  });
+
+  test(`a response made ${kind} gives bytes where the runtime's own does`, async () => {
+    await using pool = open();
+    for (const way of ways) {
+      const response = await pool.fetch(`https://a.test${way}`);
+      if (!("bytes" in response)) continue;
+      assertEquals(await response.bytes(), bytes);
+      await assertRejects(() => response.bytes(), TypeError);
+    }
+  });
+
+  test(`a response made ${kind} keeps one body and one set of headers`, async () => {
+    await using pool = open();
+    const response = await pool.fetch("https://a.test/parts");
+    const { body, headers } = response;
+    assertInstanceOf(headers, Headers);
+    assertInstanceOf(body, ReadableStream);
+    assertStrictEquals(response.body, body);
+    assertStrictEquals(response.headers, headers);
+    const reader = body.getReader();
+    await assertRejects(() => response.text(), TypeError);
+    assertEquals((await reader.read()).value, bytes.slice(0, 5));
+    assertEquals((await reader.read()).value, bytes.slice(5));
+    assertEquals((await reader.read()).done, true);
+  });
+
+  test(`a clone of a response made ${kind} tells what the response tells`, async () => {
+    await using pool = open();
+    for (const way of ["/redirect", ...ways]) {
+      const response = await pool.fetch(`https://a.test${way}`);
+      response.headers.set("x-added", "1");
+      const clones = [response.clone(), response.clone()];
+      clones.push(clones[0]!.clone());
+      for (const each of [response, ...clones]) {
+        assertInstanceOf(each, Response);
+        assertEquals(each.url, `https://a.test${way === "/redirect" ? "/whole" : way}`);
+        assertEquals([each.status, each.statusText, each.ok], [200, "Fine", true]);
+        assertEquals([each.redirected, each.type], [way === "/redirect", "basic"]);
+        assertEquals(each.headers.get("content-type"), "application/json");
+        assertEquals(each.headers.get("x-added"), "1");
+        assertEquals(connectionOf(each)?.ip, "192.0.2.1");
+      }
+      const texts = [response, ...clones].map((each) => each.text());
+      assertEquals(await Promise.all(texts), [text, text, text, text]);
+    }
+  });
+
+  test(`a response made ${kind} has every member of the runtime's own`, async () => {
+    await using pool = open();
+    const response = await pool.fetch("https://a.test/whole");
+    for (const name of Object.getOwnPropertyNames(Response.prototype)) {
+      const own = Reflect.get(new Response(), name);
+      const member = Reflect.get(response, name);
+      assertEquals(typeof member, typeof own, name);
+    }
+    assertEquals(Object.prototype.toString.call(response), "[object Response]");
+    assertEquals(inspect(response).includes("200"), inspect(new Response()).includes("200"));
+    assertEquals(await response.text(), text);
+  });
+
+  test(`a response made ${kind} without a body has none, however often it is read`, async () => {
+    await using pool = open();
+    const response = await pool.fetch("https://a.test/nothing");
+    assertEquals([response.status, response.body, response.bodyUsed], [204, null, false]);
+    assertEquals([await response.text(), await response.text()], ["", ""]);
+    assertEquals((await response.clone().arrayBuffer()).byteLength, 0);
+  });
+
+  test(`the body of a response made ${kind} fails as fetch's does`, async () => {
+    await using pool = open();
+    const reads: readonly ((response: Response) => Promise<unknown>)[] = [
+      (response) => response.text(),
+      (response) => response.json(),
+      (response) => response.arrayBuffer(),
+      (response) => response.blob(),
+      (response) => new Response(response.body).text(),
+      (response) => response.clone().text(),
+    ];
+    for (const read of reads) {
+      const response = await pool.fetch("https://a.test/cut");
+      const error = await assertRejects(() => read(response), TypeError);
+      assertInstanceOf(error.cause, RequestError, `${error}`);
+      const stop = new AbortController();
+      const reason = new Error("enough");
+      const stopped = await pool.fetch("https://a.test/half", { signal: stop.signal });
+      const reading = read(stopped);
+      setTimeout(() => stop.abort(reason), 5);
+      assertStrictEquals(await assertRejects(() => reading), reason);
+    }
+    assertEquals(pool.stats().connections, 0);
+  });
+}
