@@ -40,6 +40,8 @@ export interface ExchangeHost {
   over(exchange: Exchange, outcome: RequestOutcome, endedAt: number): void;
   /** The connection of an exchange has not answered: others that stood as long are in doubt. */
   doubt(lease: Lease): void;
+  /** Nobody will read the body of an exchange any more: tells so, and ends it. */
+  reclaim(exchange: Exchange): void;
 }
 
 /** How often a request is sent at the most: far more often than connections die in a row. */
@@ -58,6 +60,8 @@ const FIRST_BYTE_TIMEOUT_MS = 10_000;
 
 const NO_REUSE = { reuse: false };
 
+const nobody = () => {};
+
 /** A request under way. */
 export class Exchange implements SessionUser, BodySource, ResponseOrigin {
   /** What is asked. */
@@ -73,8 +77,8 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
   /** Which machines it has been to in vain, if any. */
   failover: Failover | undefined;
   readonly #host: ExchangeHost;
-  readonly #resolve: (response: PooledResponse) => void;
-  readonly #reject: (reason: unknown) => void;
+  #resolve: (response: PooledResponse) => void;
+  #reject: (reason: unknown) => void;
   #lease: Lease | undefined;
   #session: Http1Session | undefined;
   #buffer: BodyBuffer | undefined;
@@ -224,6 +228,11 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
     this.untouchedSince = Infinity;
   }
 
+  /** Notes that nobody has a hold of the body any more. */
+  drop(): void {
+    if (!this.#over) this.#host.reclaim(this);
+  }
+
   /** The URL that is asked. */
   get url(): string {
     return this.request.target.url;
@@ -279,6 +288,8 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
       this.#host.watch(this);
     }
     this.#resolve(new PooledResponse(status, statusText, headers, this));
+    // They hold the response that they resolved to, and nobody would know that it is dropped.
+    this.#resolve = this.#reject = nobody;
   }
 
   /** Keeps a part of the body. */

@@ -119,6 +119,7 @@ export class HttpPool extends ConnectionPool {
       watch: (exchange) => this.#watch(exchange),
       over: (exchange, outcome, endedAt) => this.#over(exchange, outcome, endedAt),
       doubt: (lease) => this.#doubt(lease),
+      reclaim: (exchange) => this.#reclaim(exchange),
     };
   }
 

@@ -47,14 +47,19 @@ export interface ResponseOrigin {
   readonly queueMs: number;
   readonly firstByteMs: number;
   readonly trailers: ResponseHeaders | null;
-  /** Called when the body is first touched. */
+  /** Called when the body is touched. */
   touch(): void;
+  /** Called when the body was begun to be read, and nobody can read on. */
+  drop(): void;
 }
 
 /** How much of a body `dump` reads, where it is not told, in bytes. */
 const DUMP_BYTES = 131_072;
 
 const decoder = new TextDecoder();
+
+/** Streams that somebody may have dropped in the midst of a body, which holds its connection. */
+const streams = new FinalizationRegistry<ResponseOrigin>((origin) => origin.drop());
 
 /**
  * A response. Its body must be read, dumped or cancelled: until then its connection serves nobody
@@ -140,6 +145,7 @@ export class PooledResponse {
       },
       cancel: (reason) => buffer.cancel(reason),
     }, { highWaterMark: 0 });
+    if (!buffer.settled) streams.register(this.#stream, origin);
     return this.#stream;
   }
 

@@ -9,6 +9,7 @@ import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/as
 import { test } from "node:test";
 import { AcquireTimeoutError, ClosedError, RequestError } from "../../src/core/errors.ts";
 import type { RequestOptions } from "../../src/http/request.ts";
+import { collect } from "../support/collect.ts";
 import { ok, type Scene, withScene } from "../support/http_scene.ts";
 import { CountedController } from "../support/signals.ts";
 
@@ -19,6 +20,8 @@ const scripts = {
   "/hang": [],
   "/slow": [{ send: ok("late").slice(0, -2) }],
   "/big": [{ send: BIG }, { pattern: 8_388_608 }],
+  "/asked": [{ send: BIG }, { pattern: 8_388_608 }],
+  "/fetched": [{ send: BIG }, { pattern: 8_388_608 }],
   "/bits": [{ send: BIG }, { pattern: 1_000 }],
 };
 
@@ -245,6 +248,29 @@ test("A body that is being read slowly is not reclaimed", () =>
       length += part.value.length;
     }
     assertEquals(length, 8_388_608);
+  }));
+
+test("Trap 1: a body that was read in part and then dropped is found, and loses its connection", () =>
+  withScene({ scripts }, async ({ pool, url }) => {
+    const leaks: string[] = [];
+    pool.on("leak", ({ url }) => leaks.push(url));
+    const begin = async (body: ReadableStream<Uint8Array>) => {
+      const reader = body.getReader();
+      await reader.read();
+      return reader;
+    };
+    const held = await begin((await pool.request(url("/big"))).body);
+    await begin((await pool.request(url("/asked"))).body);
+    await begin((await pool.fetch(url("/fetched"))).body!);
+    assertEquals(pool.stats().leased, 3);
+    for (let tries = 0; pool.stats().leased > 1 && tries < 500; tries++) {
+      collect();
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    assertEquals(leaks.sort(), [url("/asked"), url("/fetched")]);
+    assertEquals(pool.stats().leased, 1);
+    assertEquals((await held.read()).done, false);
+    await held.cancel();
   }));
 
 test("Pool.close() lets requests end within the grace, and fails those that wait", () =>
