@@ -23,6 +23,9 @@ const LOW_WATER_BYTES = 65_536;
 /** Memory for no longer a body is made before it is there, in bytes: its length is only a promise. */
 const MOST_AHEAD_BYTES = 8_388_608;
 
+/** Of a body that begins with so large a share of its length, the rest is awaited in one piece. */
+const LARGE_SHARE = 0.25;
+
 interface Reader {
   resolve(bytes: Uint8Array | null): void;
   reject(reason: unknown): void;
@@ -35,9 +38,9 @@ const EMPTY = new Uint8Array(0);
  * paused, unless all of the body was asked for at once.
  */
 export class BodyBuffer {
-  /** How long the body will be, in bytes, where that is known. */
-  expectedBytes: number | undefined;
   readonly #source: BodySource;
+  /** How long what is not read yet will be, in bytes; 0 where that is not known. */
+  #expectedBytes: number;
   #chunks: Uint8Array[] = [];
   #bytes = 0;
   #ended = false;
@@ -45,13 +48,14 @@ export class BodyBuffer {
   #failed = false;
   #paused = false;
   #whole = false;
-  /** Memory for all of the body, where all of it is wanted: parts are copied once, to their place. */
+  /** Memory for all of the body, where it is wanted whole: parts are copied once, to their place. */
   #gathered: Uint8Array | undefined;
   #reader: Reader | undefined;
 
-  /** Makes an empty buffer. */
-  constructor(source: BodySource) {
+  /** Makes an empty buffer, for a body of so many bytes, where that is known. */
+  constructor(source: BodySource, expectedBytes: number = 0) {
     this.#source = source;
+    this.#expectedBytes = expectedBytes <= MOST_AHEAD_BYTES ? expectedBytes : 0;
   }
 
   /** Whether the body is there to its end, or has failed. */
@@ -61,12 +65,17 @@ export class BodyBuffer {
 
   /** Takes a part, and copies it. */
   push(bytes: Uint8Array): void {
+    // Whoever asks for the body as soon as its first bytes are there is no reason to stop.
+    const isFull = this.#bytes > HIGH_WATER_BYTES;
     if (this.#gathered) this.#gathered.set(bytes, this.#bytes);
-    else this.#chunks.push(bytes.slice());
+    else if (this.#bytes === 0 && this.#isLargeShare(bytes.length)) {
+      this.#gathered = new Uint8Array(this.#expectedBytes);
+      this.#gathered.set(bytes);
+    } else this.#chunks.push(bytes.slice());
     this.#bytes += bytes.length;
     if (this.#reader) {
       if (!this.#whole) this.#serve();
-    } else if (this.#bytes > HIGH_WATER_BYTES && !this.#paused) {
+    } else if (isFull && !this.#paused) {
       this.#paused = true;
       this.#source.pause();
     }
@@ -90,9 +99,9 @@ export class BodyBuffer {
   /** The next part; null after the last one. */
   read(): Promise<Uint8Array | null> {
     if (this.#failed) return Promise.reject(this.#error);
-    const chunk = this.#chunks.shift();
+    this.#expectedBytes = 0;
+    const chunk = this.#take();
     if (chunk) {
-      this.#bytes -= chunk.length;
       this.#unpause();
       return Promise.resolve(chunk);
     }
@@ -107,8 +116,7 @@ export class BodyBuffer {
     if (this.#failed) return Promise.reject(this.#error);
     if (this.#ended) return Promise.resolve(this.#join());
     this.#whole = true;
-    const { expectedBytes = Infinity } = this;
-    if (expectedBytes <= MOST_AHEAD_BYTES) this.#gathered = this.#copyTo(expectedBytes);
+    if (this.#expectedBytes > 0) this.#gathered ??= this.#copyTo(this.#expectedBytes);
     this.#unpause();
     return new Promise((resolve, reject) => {
       this.#reader = { resolve: () => resolve(this.#join()), reject };
@@ -131,12 +139,21 @@ export class BodyBuffer {
     if (!reader) return;
     this.#reader = undefined;
     if (this.#failed) reader.reject(this.#error);
-    else if (this.#whole) reader.resolve(EMPTY);
-    else {
-      const chunk = this.#chunks.shift();
-      if (chunk) this.#bytes -= chunk.length;
-      reader.resolve(chunk ?? null);
-    }
+    else reader.resolve(this.#whole ? EMPTY : this.#take());
+  }
+
+  /** The next part that is there, or null. */
+  #take(): Uint8Array | null {
+    const chunk = this.#gathered?.subarray(0, this.#bytes) ?? this.#chunks.shift();
+    this.#gathered = undefined;
+    if (!chunk) return null;
+    this.#bytes -= chunk.length;
+    return chunk;
+  }
+
+  #isLargeShare(length: number): boolean {
+    const expected = this.#expectedBytes;
+    return length < expected && length >= expected * LARGE_SHARE;
   }
 
   #unpause(): void {

@@ -240,7 +240,7 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
 
   /** What has arrived of the body. */
   get buffer(): BodyBuffer {
-    return this.#buffer ??= new BodyBuffer(this);
+    return this.#buffer ??= new BodyBuffer(this, this.#session?.contentLength);
   }
 
   /** The connection that answered. */
@@ -282,7 +282,6 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
     // Where all of the response is there, its end was noted a moment ago.
     this.#headAt = this.#over ? lease.connection.lastUsedAt : this.#host.now();
     if (!this.#over) {
-      this.buffer.expectedBytes = this.#session?.contentLength;
       this.untouchedSince = this.#headAt;
       lease.latencyMs = this.firstByteMs;
       this.#host.watch(this);
@@ -512,7 +511,7 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
 
   #fail(reason: unknown): void {
     this.#finish(reason, "failures");
-    this.#buffer?.fail(reason);
+    this.buffer.fail(reason);
     if (!this.#answered) this.#reject(reason);
   }
 

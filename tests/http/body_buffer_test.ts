@@ -9,10 +9,9 @@ function bytes(...values: number[]): Uint8Array {
 }
 
 test("BodyBuffer.readAll() gives all parts in order, whatever length was expected of them", async () => {
-  for (const expected of [undefined, 5, 8, 100_000_000]) {
-    const buffer = new BodyBuffer(NOBODY);
+  for (const expected of [undefined, 5, 8, 1_000, 100_000_000]) {
+    const buffer = new BodyBuffer(NOBODY, expected);
     buffer.push(bytes(1, 2));
-    buffer.expectedBytes = expected;
     const whole = buffer.readAll();
     const part = bytes(3, 4);
     buffer.push(part);
@@ -26,8 +25,7 @@ test("BodyBuffer.readAll() gives all parts in order, whatever length was expecte
 });
 
 test("BodyBuffer.readAll() rejects where a body that was expected does not come to its end", async () => {
-  const buffer = new BodyBuffer(NOBODY);
-  buffer.expectedBytes = 5;
+  const buffer = new BodyBuffer(NOBODY, 5);
   const whole = buffer.readAll();
   buffer.push(bytes(1, 2));
   const error = new Error("cut off");
@@ -37,9 +35,48 @@ test("BodyBuffer.readAll() rejects where a body that was expected does not come 
 });
 
 test("BodyBuffer.readAll() gives no bytes where none come", async () => {
-  const buffer = new BodyBuffer(NOBODY);
-  buffer.expectedBytes = 0;
+  const buffer = new BodyBuffer(NOBODY, 0);
   const whole = buffer.readAll();
   buffer.end();
   assertEquals((await whole).length, 0);
+});
+
+test("BodyBuffer.read() gives each part once, however much of the body came first", async () => {
+  for (const expected of [undefined, 6, 8, 1_000]) {
+    const buffer = new BodyBuffer(NOBODY, expected);
+    const arrived = bytes(1, 2);
+    buffer.push(arrived);
+    arrived.fill(0);
+    buffer.push(bytes(3));
+    const read: number[] = [];
+    read.push(...(await buffer.read())!);
+    if (read.length < 3) read.push(...(await buffer.read())!);
+    const next = buffer.read();
+    buffer.push(bytes(4, 5));
+    buffer.push(bytes(6));
+    buffer.end();
+    read.push(...(await next)!, ...(await buffer.read())!);
+    assertEquals(read, [1, 2, 3, 4, 5, 6], `${expected}`);
+    assertEquals(await buffer.read(), null);
+  }
+});
+
+test("BodyBuffer stops its source when another part comes to a full buffer, and not sooner", async () => {
+  const told: string[] = [];
+  const source = {
+    pause: () => told.push("pause"),
+    resume: () => told.push("resume"),
+    cancel() {},
+  };
+  const buffer = new BodyBuffer(source, 1_000_000);
+  buffer.push(new Uint8Array(300_000));
+  assertEquals(told, []);
+  buffer.push(new Uint8Array(300_000));
+  assertEquals(told, ["pause"]);
+  const whole = buffer.readAll();
+  assertEquals(told, ["pause", "resume"]);
+  buffer.push(new Uint8Array(400_000));
+  buffer.end();
+  assertEquals((await whole).length, 1_000_000);
+  assertEquals(told, ["pause", "resume"]);
 });
