@@ -4,7 +4,6 @@
  * @module
  */
 
-import { describe } from "../core/check.ts";
 import { RequestError, type RequestFailure } from "../core/errors.ts";
 import type { Connection } from "../map/connection.ts";
 import type { RequestOutcome } from "../pool/figures.ts";
@@ -13,13 +12,13 @@ import { BodyBuffer, type BodySource } from "./body_buffer.ts";
 import { type BodyReader, openBody } from "./body_reader.ts";
 import type { CheckedLimits } from "./codec/limits.ts";
 import { HttpParseError } from "./codec/parse_error.ts";
-import { encodeChunk, encodeLastChunk } from "./codec/request_body.ts";
 import type { ResponseHeaders } from "./codec/response_headers.ts";
 import { Failover } from "./failover.ts";
 import type { RequestWatch } from "./observer.ts";
 import type { PreparedRequest } from "./request.ts";
 import { PooledResponse, type ResponseOrigin } from "./response.ts";
 import { Http1Session, type SessionUser } from "./session.ts";
+import { Upload } from "./upload.ts";
 
 /** What an exchange needs of the pool that it runs in. */
 export interface ExchangeHost {
@@ -91,9 +90,8 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
   #headAt = 0;
   /** The request's body, where it is read as it comes. */
   readonly #body: BodyReader | undefined;
-  /** Whether a part of the request is not out yet. */
-  #uploading = false;
-  #drained: (() => void) | undefined;
+  /** The body on its way over the connection, where there is one. */
+  #upload: Upload | undefined;
   #answered = false;
   /** Whether its caller has given it up. */
   #givenUp = false;
@@ -309,7 +307,7 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
     this.#lease = undefined;
     if (this.#paused) lease.connection.socket.resume();
     // A response that came before the request was out leaves the rest of it in the way.
-    if (this.#uploading) lease.connection.healthy = false;
+    if (this.#upload?.done === false) lease.connection.healthy = false;
     // What came in one piece is judged here, before its head is handed on.
     if (!this.#answered) this.#turnedAway = this.#turnsAway(this.#session?.status, lease);
     lease.release(reusable ? undefined : NO_REUSE);
@@ -319,15 +317,13 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
       this.#headAt = lease.connection.lastUsedAt;
     }
     this.#finish();
-    this.onDrain();
+    this.#upload?.stop();
     this.buffer.end();
   }
 
   /** Writes on. */
   onDrain(): void {
-    const drained = this.#drained;
-    this.#drained = undefined;
-    drained?.();
+    this.#upload?.onDrain();
   }
 
   /** Sends the request again where it may be, and ends it where not. */
@@ -372,35 +368,15 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
   #send(lease: Lease): void {
     const { head, rest } = this.request;
     const { socket } = lease.connection;
-    this.#uploading = rest !== null || this.#body !== undefined;
+    if (rest || this.#body) this.#upload = new Upload(socket);
+    const upload = this.#upload;
     socket.write(head);
-    if (rest && this.#lease === lease) this.#sendLast(lease, rest);
-    else if (this.#body) void this.#upload(lease, this.#body);
-  }
-
-  async #upload(lease: Lease, body: BodyReader): Promise<void> {
-    const { socket } = lease.connection;
-    try {
-      while (this.#lease === lease) {
-        const part = await body.read();
-        if (this.#lease !== lease) return;
-        if (part === null) return this.#sendLast(lease, encodeLastChunk());
-        if (!(part instanceof Uint8Array)) {
-          throw new TypeError(`A part of the body must be a Uint8Array, got ${describe(part)}`);
-        }
-        if (part.length > 0 && !socket.write(encodeChunk(part))) {
-          await new Promise<void>((resolve) => this.#drained = resolve);
-        }
-      }
-    } catch (error) {
-      if (this.#lease === lease) this.#abandon(this.#error("body", "its body failed", error));
+    if (rest) upload?.sendLast(rest);
+    else if (this.#body) {
+      upload?.send(this.#body).catch((error) => {
+        if (this.#lease === lease) this.#abandon(this.#error("body", "its body failed", error));
+      });
     }
-  }
-
-  /** Writes the end of the request, which is out when the socket has taken all of it. */
-  #sendLast({ connection }: Lease, bytes: Uint8Array): void {
-    this.#uploading = !connection.socket.write(bytes);
-    this.#drained = () => this.#uploading = false;
   }
 
   /**
@@ -506,7 +482,7 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
     // Nobody has said that the machine is at fault.
     if (lease.failure === undefined) lease.failure = null;
     lease.release({ error: reason ?? true });
-    this.onDrain();
+    this.#upload?.stop();
   }
 
   #fail(reason: unknown): void {
