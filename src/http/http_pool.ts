@@ -166,6 +166,10 @@ export class HttpPool extends ConnectionPool {
    * takes besides, such as `timeoutMs`, is ignored, as the web's `fetch` ignores what it does not
    * know.
    *
+   * On Node, what it gives is made in full only where that is needed. It is an instance of
+   * `Response` with all its members; only `Response.prototype.text.call(response)` and the like
+   * refuse it.
+   *
    * @throws {TypeError} It failed; the `cause` says why
    */
   readonly fetch: typeof globalThis.fetch = (input, init) =>
