@@ -4,7 +4,7 @@
  * @module
  */
 
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { test } from "node:test";
 import {
   type MemoryDial,
@@ -14,6 +14,7 @@ import {
 } from "../../adapters/memory.ts";
 import { ManualClock } from "../../src/core/clock.ts";
 import type { DialTarget } from "../../src/core/dialer.ts";
+import { AccessDeniedError } from "../../src/core/errors.ts";
 import { staticResolver } from "../../src/hosts/resolver.ts";
 import { HttpPool } from "../../src/http/http_pool.ts";
 import type { Endpoint } from "../../src/map/endpoint.ts";
@@ -465,9 +466,7 @@ test("A host whose every address is blocked until well is remembered, and served
   await using it = world({ script: () => down ? { failure: "refused" } : {} });
   it.pool.block(ONE, { untilWell: true });
   it.pool.block(TWO, { untilWell: true, forMs: 90_000 });
-  await it.pool.acquire("a.test").then(() => assert(false), ({ code }) => {
-    assertEquals(code, "HOTCONN_ACCESS_DENIED");
-  });
+  await assertRejects(() => it.pool.acquire("a.test"), AccessDeniedError);
   await it.pass(85_000, 500);
   assert(it.checks.length >= 2);
   down = false;
