@@ -22,6 +22,7 @@ import type { PoolEvents } from "../../src/pool/events.ts";
 import type { PoolOptions } from "../../src/pool/options.ts";
 import { ConnectionPool } from "../../src/pool/pool.ts";
 import { memoryPool } from "../support/memory_pool.ts";
+import { pass } from "../support/pass.ts";
 import { turns } from "../support/turns.ts";
 
 const [ONE, TWO] = ["192.0.2.1", "192.0.2.2"];
@@ -90,14 +91,7 @@ function world(options: WorldOptions = {}): World {
     dialer,
     checks,
     asked,
-    async pass(ms, stepMs = 50) {
-      await turns();
-      for (let passed = 0; passed < ms; passed += stepMs) {
-        clock.advance(Math.min(stepMs, ms - passed));
-        await turns(30);
-        pool.manager.checkInvariants();
-      }
-    },
+    pass: (ms, stepMs = 50) => pass({ clock, pool }, ms, stepMs),
     endpoint: (address) => pool.manager.lane("a.test", "default")!.endpoints.get(address)!,
     async [Symbol.asyncDispose]() {
       pool.manager.checkInvariants();
