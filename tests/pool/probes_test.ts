@@ -579,7 +579,7 @@ test("Bad options of checks are refused, and the message says what would do", ()
     [{ healthCheck: { path: "healthz" } }, TypeError, "healthCheck.path"],
     [{ healthCheck: { path: "/a b" } }, TypeError, "healthCheck.path"],
     [{ healthCheck: { path: "/a\r\nb" } }, TypeError, "healthCheck.path"],
-    [{ healthCheck: { path: "/", method: "POST" } }, TypeError, "healthCheck.method"],
+    [{ healthCheck: { path: "/", method: "POST" } }, TypeError, "\"HEAD\", got \"POST\""],
     [{ healthCheck: { path: "/", statuses: [] } }, TypeError, "healthCheck.statuses"],
     [{ healthCheck: { path: "/", statuses: [99] } }, RangeError, "from 200 to 599"],
     [{ healthCheck: { path: "/", port: 1 } }, TypeError, "Unknown option \"port\""],
