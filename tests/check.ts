@@ -80,9 +80,11 @@ async function passes({ name, program, args, tells = false }: Step): Promise<boo
 
 endTogether();
 const words = process.argv.slice(2).join(" ");
+const chosen = steps.filter(({ name }) => name.includes(words));
 let failed = 0;
-for (const step of steps.filter(({ name }) => name.includes(words))) {
-  if (!await passes(step)) failed++;
-}
-console.log(failed === 0 ? "All steps passed" : `${failed} of ${steps.length} steps failed`);
-if (failed > 0) process.exitCode = 1;
+for (const step of chosen) if (!await passes(step)) failed++;
+if (chosen.length === 0) {
+  console.log(`No step has "${words}" in its name: ${steps.map(({ name }) => name).join("; ")}`);
+} else if (failed > 0) console.log(`${failed} of ${chosen.length} steps failed`);
+else console.log(words === "" ? "All steps passed" : `${chosen.length} steps passed`);
+if (chosen.length === 0 || failed > 0) process.exitCode = 1;

@@ -69,21 +69,33 @@ test("the files and folders that documents name are there", () => {
 
 const limits = readDocument("docs/limits-and-timeouts.md");
 
-for (
-  const [head, file, name] of [
-    ["option", "src/pool/options.ts", "PoolOptions"],
-    ["HTTP option", "src/http/http_pool.ts", "HttpPoolOptions"],
-    ["response limit", "src/http/codec/limits.ts", "ResponseLimits"],
-    ["host option", "src/pool/host_options.ts", "HostOptions"],
-    ["request option", "src/http/request.ts", "RequestOptions"],
-  ] as const
-) {
+/** Tables of options by their heads, and the interfaces by their files. */
+const optionTables: { readonly [head: string]: { readonly [file: string]: string } } = {
+  "option": { "src/pool/options.ts": "PoolOptions" },
+  "HTTP option": { "src/http/http_pool.ts": "HttpPoolOptions" },
+  "response limit": { "src/http/codec/limits.ts": "ResponseLimits" },
+  "host option": { "src/pool/host_options.ts": "HostOptions" },
+  "request option": { "src/http/request.ts": "RequestOptions" },
+  "lease option": {
+    "src/pool/pool.ts": "AcquireOptions",
+    "src/pool/address_filter.ts": "AddressChoice",
+  },
+  "router option": { "adapters/admin/options.ts": "AdminOptions" },
+};
+
+for (const [head, interfaces] of Object.entries(optionTables)) {
   test(`the table of ${head}s has each with its default, and no other`, () => {
+    const document = head === "router option" ? readDocument("docs/operating.md") : limits;
     const told = new Map(
-      tableOf(limits, head).map(([option = "", fallback = ""]) => [unquoted(option), fallback]),
+      tableOf(document, head).map(([option = "", fallback = ""]) => [unquoted(option), fallback]),
     );
-    const options = optionsOf(readDocument(file), name);
-    assert(options.size > 0);
+    const options = new Map(
+      Object.entries(interfaces).flatMap(([file, name]) => {
+        const own = optionsOf(readDocument(file), name);
+        assert(own.size > 0, name);
+        return [...own];
+      }),
+    );
     assertEquals(
       [...told.keys()].sort(),
       [...options.keys()].sort(),

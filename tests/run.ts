@@ -62,6 +62,8 @@ async function main(words: readonly string[]): Promise<void> {
   const places = words.filter((word) => !names.includes(word));
   if (names.length === 0) names.push(...Object.keys(testRuntimes));
   const files = (places.length > 0 ? places : ["tests"]).flatMap(findTests);
+  // Given no file, the runtimes would look for some themselves.
+  if (files.length === 0) throw new Error(`There is no test in ${places.join(", ")}`);
   endTogether();
   const outcomes: Outcome[] = [];
   for (const name of names) outcomes.push(await runSuite(name, testRuntimes[name]!, files));

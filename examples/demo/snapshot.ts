@@ -33,7 +33,7 @@ export interface Snapshot {
   readonly machines: readonly Machine[];
   readonly waiting: number;
   readonly handshakes: number;
-  /** Requests that were sent again on another connection. */
+  /** How many times a request was sent again, on another connection. */
   readonly repeated: number;
 }
 
@@ -83,8 +83,7 @@ export class Observer {
       machines,
       waiting: stats.waiting,
       handshakes: stats.dials - stats.dialErrors - stats.dialing,
-      // Each time a request is sent takes a lease.
-      repeated: Math.max(0, stats.released - this.#tally.requests),
+      repeated: stats.requests.retries,
     };
   }
 

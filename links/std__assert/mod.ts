@@ -65,14 +65,6 @@ export function assertStrictEquals<T>(
   );
 }
 
-/** Says that two values are not the same, by `Object.is`. */
-export function assertNotStrictEquals<T>(actual: T, expected: T, msg?: string): void {
-  if (!Object.is(actual, expected)) return;
-  throw new AssertionError(
-    `Expected "actual" to not be strictly equal to: ${show(actual)}${suffix(msg)}`,
-  );
-}
-
 /** Says that a value is neither null nor undefined. */
 export function assertExists<T>(actual: T, msg?: string): asserts actual is NonNullable<T> {
   if (actual !== undefined && actual !== null) return;

@@ -5,33 +5,6 @@
  * @module
  */
 
-/** Options for {@linkcode delay}. */
-export interface DelayOptions {
-  /** Ends the wait early; the promise rejects with the signal's reason. */
-  signal?: AbortSignal;
-}
-
-/**
- * Resolves after `ms` milliseconds, or rejects with the signal's reason when it aborts first.
- *
- * @param ms How long to wait, in milliseconds
- */
-export function delay(ms: number, options: DelayOptions = {}): Promise<void> {
-  const { signal } = options;
-  if (signal?.aborted) return Promise.reject(signal.reason);
-  return new Promise((resolve, reject) => {
-    const abort = () => {
-      clearTimeout(timer);
-      reject(signal?.reason);
-    };
-    const timer = setTimeout(() => {
-      signal?.removeEventListener("abort", abort);
-      resolve();
-    }, ms);
-    signal?.addEventListener("abort", abort, { once: true });
-  });
-}
-
 /** Options for {@linkcode deadline}. */
 export interface DeadlineOptions {
   /** Ends the wait early; the promise rejects with the signal's reason. */

@@ -77,7 +77,8 @@ export function readHealthCheck(check: unknown): HealthCheck | undefined {
     );
   }
   if (method !== "GET" && method !== "HEAD") {
-    throw new TypeError(`healthCheck.method must be "GET" or "HEAD", got ${describe(method)}`);
+    const got = typeof method === "string" ? JSON.stringify(method) : describe(method);
+    throw new TypeError(`healthCheck.method must be "GET" or "HEAD", got ${got}`);
   }
   if (statuses === undefined) return { path, method };
   checkStatuses("healthCheck.statuses", statuses);

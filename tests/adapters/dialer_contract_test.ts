@@ -1,8 +1,7 @@
-import { existsSync } from "node:fs";
+import { detectRuntime } from "../../adapters/detect.ts";
 import type { Dialer } from "../../src/core/dialer.ts";
 import { type DialerUnderTest, testDialerContract } from "./dialer_contract.ts";
 
-type Runtime = "deno" | "bun" | "node";
 type Traits = Pick<
   DialerUnderTest,
   | "tellsReset"
@@ -12,14 +11,6 @@ type Traits = Pick<
   | "refusesSuitesOfTls13"
 >;
 
-const runtime: Runtime = "Deno" in globalThis ? "deno" : "Bun" in globalThis ? "bun" : "node";
-
-const runArguments: Record<Runtime, readonly string[]> = {
-  deno: ["run", "--no-lock", "--no-check", "--allow-all"],
-  bun: [],
-  node: ["--import", "tsx"],
-};
-
 const allTold: Traits = {
   tellsReset: true,
   tellsResetInHandshake: true,
@@ -28,7 +19,7 @@ const allTold: Traits = {
 };
 
 // What each runtime's sockets tell of an end, and do at one, as measured against the origin.
-const dialers: Record<Runtime, Record<string, Traits>> = {
+const dialers: Record<ReturnType<typeof detectRuntime>, Record<string, Traits>> = {
   deno: {
     nodeDialer: {
       ...allTold,
@@ -47,16 +38,13 @@ const dialers: Record<Runtime, Record<string, Traits>> = {
   },
 };
 
-for (const [name, traits] of Object.entries(dialers[runtime])) {
+for (const [name, traits] of Object.entries(dialers[detectRuntime()])) {
   const file = `adapters/${name.replace("Dialer", "")}.ts`;
-  const url = new URL(`../../${file}`, import.meta.url);
-  if (!existsSync(url)) continue;
   // Only the runtime that a dialer is for can load it.
-  const module: Record<string, () => Dialer> = await import(url.href);
+  const module: Record<string, () => Dialer> = await import(`../../${file}`);
   testDialerContract(name, {
     ...traits,
     create: module[name]!,
-    runArguments: runArguments[runtime],
     factory: { module: file, name },
   });
 }

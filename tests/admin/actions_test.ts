@@ -74,12 +74,13 @@ test("block and unblock hold an address back and let it go", async () => {
   await scene.act("unblock", { ip: "2001:db8:0::1" });
 });
 
-test("limits are set, where the pool can change them", async () => {
+test("limits sets those that are named, and tells all of them", async () => {
   await using scene = adminScene();
-  const changes = "setLimits" in scene.pool;
   const body = { maxConnections: 7, maxConnectionsPerHost: 5, maxConnectionsPerIp: 3 };
-  const answer = await scene.act("limits", body, changes ? 200 : 409);
-  if (changes) assertEquals(answer, { ok: true, limits: body });
+  assertEquals(await scene.act("limits", body), { ok: true, limits: body });
+  const one = await scene.act("limits", { maxConnections: 8 });
+  assertEquals(one.limits, { ...body, maxConnections: 8 });
+  assertEquals(scene.pool.manager.accountant.limits, one.limits);
   assertEquals(
     scene.audits[0]?.target,
     "maxConnections=7 maxConnectionsPerHost=5 maxConnectionsPerIp=3",

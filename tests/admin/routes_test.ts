@@ -290,7 +290,12 @@ test("/metrics is OpenMetrics text with each pool's name", async () => {
 });
 
 test("/diagnose lists what is amiss", async () => {
-  await using scene = adminScene();
-  const { findings } = await scene.json("/api/pools/default/diagnose");
-  assert(Array.isArray(findings));
+  await using scene = adminScene({}, { leaseWarningMs: 1_000 });
+  const diagnose = async () => (await scene.json("/api/pools/default/diagnose")).findings;
+  assertEquals(await diagnose(), []);
+  using _lease = await scene.pool.acquire("a.test");
+  scene.clock.advance(1_000);
+  const findings = await diagnose();
+  assertEquals(findings.map(({ what }: Json) => what), ["leaseHeld"]);
+  assertEquals(findings, JSON.parse(JSON.stringify(scene.pool.diagnose())));
 });

@@ -51,6 +51,15 @@ test("no secret, key, certificate, pin or header is in any answer or event", asy
   await response.text();
   await pool.acquire("b.test").catch(() => {});
   const lease = await pool.acquire("a.test", { tls: { ca: [secrets.third] } });
+  const bodies: { readonly [action: string]: unknown } = {
+    warm: { host: "a.test", connections: 2 },
+    drain: { target: "192.0.2.9" },
+    evict: { id: lease.connection.id },
+    block: { ip: "192.0.2.9", forMs: 1_000 },
+    unblock: { ip: "192.0.2.9" },
+    limits: { maxConnections: 10 },
+    close: {},
+  };
   let shown = "";
   const { paths } = await (await router.request("/openapi.json", { headers })).json();
   for (const template of Object.keys(paths)) {
@@ -61,8 +70,9 @@ test("no secret, key, certificate, pin or header is in any answer or event", asy
     const answer = await router.request(path, {
       method: action ? "POST" : "GET",
       headers: { ...headers, ...action && { "content-type": "application/json" } },
-      ...action && { body: "{\"host\":\"a.test\",\"connections\":1,\"target\":\"a.test\"}" },
+      ...action && { body: JSON.stringify(bodies[path.slice(path.lastIndexOf("/") + 1)]) },
     });
+    assertEquals(answer.status, 200, path);
     shown += JSON.stringify([...answer.headers]) + await answer.text();
   }
   lease.release();

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertStrictEquals, assertThrows, fail } from "@std/assert";
 import test from "node:test";
 import { ManualClock } from "../../src/core/clock.ts";
 import {
@@ -84,13 +84,10 @@ test("A function is told of every address, and of what helps to choose", () => {
   scene.choose(({ address }) => address.text === "10.0.0.1");
   assertEquals(told[1]?.map(({ address }) => address), ["10.0.0.1"]);
   assertEquals(scene.picker.pickAccepted?.(0, scene.random, () => false), undefined);
-  assertEquals(new PickerScene(() => fail(), 0).picker.pick(0, scene.random), undefined);
+  const idle = new PickerScene(() => fail("Called although there is nothing to choose"), 0);
+  assertEquals(idle.picker.pick(0, scene.random), undefined);
   assertEquals(told.length, 2);
 });
-
-function fail(): never {
-  throw new Error("Called although there is nothing to choose");
-}
 
 test("A function may sort its candidates", () => {
   const scene = new PickerScene((candidates) => {
@@ -126,11 +123,5 @@ test("What a function throws comes through untouched", () => {
   const scene = new PickerScene(() => {
     throw error;
   }, 2);
-  try {
-    scene.choose();
-  } catch (thrown) {
-    assertStrictEquals(thrown, error);
-    return;
-  }
-  throw new Error("Nothing was thrown");
+  assertStrictEquals(assertThrows(() => scene.choose()), error);
 });

@@ -183,7 +183,8 @@ test("When every machine fails, callers hear within their time of each why and w
       for (const attempt of attempts) {
         const since = performance.now();
         const error = await assertRejects(attempt, HostUnavailableError);
-        assert(performance.now() - since < 2_500);
+        const tookMs = performance.now() - since;
+        assert(tookMs < CONNECT_TIMEOUT_MS / 2, `${tookMs} ms`);
         assertEquals(
           error.failures.map(({ address, error }) => [address, (error as DialError).failure])
             .sort(),
@@ -236,7 +237,7 @@ test("When every machine answers 503 the last answer is the caller's, and none i
     },
   ));
 
-test("When every machine ends the connection, the request fails with the cause of each", () =>
+test("When every machine ends the connection, the request fails, and none is asked a third time", () =>
   withMachines(
     {
       good: 0,

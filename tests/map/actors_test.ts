@@ -57,6 +57,7 @@ class Round {
   readonly #maxLifetimeMs: number;
   /** The model: what is held, and how much is being dialled. */
   readonly #held = new Map<Connection, Held>();
+  readonly #minimums = new Map<string, number>();
   #idleSince = 0;
   #dialing = 0;
   #closing: Promise<void> | undefined;
@@ -128,7 +129,7 @@ class Round {
         [0.6, () => this.#drain()],
         [1, () => this.#cleanUpIdle()],
         [1, () => this.#cleanUpExpired()],
-        [1, () => this.#it.manager.setMinimum(random.pick(HOSTS), random.below(4))],
+        [1, () => this.#setMinimum()],
         [1.5, () => this.#peer()],
         [0.3, () => this.#sicken()],
         [10, () => this.#passTime()],
@@ -291,6 +292,12 @@ class Round {
     else assertEquals(connection.leases, 0);
   }
 
+  #setMinimum(): void {
+    const [host, minimum] = [this.#random.pick(HOSTS), this.#random.below(8)];
+    this.#minimums.set(host, minimum);
+    this.#it.manager.setMinimum(host, minimum);
+  }
+
   #cleanUpIdle(): void {
     const { clock, manager } = this.#it;
     const before = this.#held.size;
@@ -299,8 +306,10 @@ class Round {
     const left = [...this.#held.keys()].filter(({ lastUsedAt, state }) =>
       state === "idle" && clock.now() - lastUsedAt >= this.#idleTimeoutMs
     );
-    // Whatever it left is some host's minimum.
-    for (const { host } of left) assertLessOrEqual(manager.accountant.ofHost(host), 3);
+    if (left.length > 0) count(this.#tally, "kept for a minimum");
+    for (const { host } of left) {
+      assertLessOrEqual(manager.accountant.ofHost(host), this.#minimums.get(host) ?? 0);
+    }
   }
 
   #cleanUpExpired(): void {
@@ -340,6 +349,11 @@ class Round {
     const random = this.#random;
     const { clock } = this.#it;
     clock.advance(random.below(20));
+    if (random.chance(0.05)) {
+      // Nobody did anything for long, but for the cleanup.
+      clock.advance(Math.min(this.#idleTimeoutMs, 3_000));
+      this.#cleanUpIdle();
+    }
     // Now and then the machine sleeps, or its clock is set back.
     if (random.chance(0.02)) clock.shiftWall(random.pick([600, 5_000, -5_000]));
   }

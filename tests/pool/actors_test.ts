@@ -5,18 +5,15 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import process from "node:process";
 import { test } from "node:test";
 import type { MemoryDial, MemorySocket } from "../../adapters/memory.ts";
 import { HotconnError, SocketError } from "../../src/core/errors.ts";
 import { memoryPool } from "../support/memory_pool.ts";
+import { withSeed } from "../support/random.ts";
 import { turns } from "../support/turns.ts";
 
 const STEPS = 100_000;
 const ACTORS = 200;
-
-/** The seed of a failed run, to see it fail again. */
-const seed = Number(process.env["HOTCONN_SEED"] ?? Math.floor(Math.random() * 2 ** 32));
 
 const HOSTS = {
   "a.test": ["192.0.2.1", "192.0.2.2", "192.0.2.3"],
@@ -26,8 +23,10 @@ const HOSTS = {
 const NAMES = Object.keys(HOSTS);
 const ADDRESSES = HOSTS["a.test"];
 
-test(`Two hundred actors at random break no invariant in ${STEPS} steps`, async () => {
-  console.log(`HOTCONN_SEED=${seed}`);
+test(`Two hundred actors at random break no invariant in ${STEPS} steps`, () =>
+  withSeed(actAtRandom));
+
+async function actAtRandom(seed: number): Promise<void> {
   const it = memoryPool({
     hosts: HOSTS,
     seed,
@@ -138,7 +137,7 @@ test(`Two hundred actors at random break no invariant in ${STEPS} steps`, async 
     await closing;
     await actors;
   } catch (error) {
-    throw new Error(`Broken at step ${step} with HOTCONN_SEED=${seed}`, { cause: error });
+    throw new Error(`Broken at step ${step}: ${error}`, { cause: error });
   }
   const { acquired, connections, dialing, ending, released, waiting } = pool.stats();
   assertEquals({ connections, dialing, ending, waiting }, {
@@ -151,4 +150,4 @@ test(`Two hundred actors at random break no invariant in ${STEPS} steps`, async 
   assertEquals(dialer.sockets.size, 0);
   assertEquals(dialer.dialing, 0);
   assert(served > 1_000 && refusals.has("Error") && refusals.has("ClosedError"), "too quiet a run");
-});
+}

@@ -10,18 +10,9 @@ import type { MemoryDial } from "../../adapters/memory.ts";
 import type { DialTarget } from "../../src/core/dialer.ts";
 import { DialError, HostUnavailableError, UnsupportedOptionError } from "../../src/core/errors.ts";
 import type { Lease } from "../../src/pool/lease.ts";
-import { type MemoryPool, memoryPool } from "../support/memory_pool.ts";
+import { memoryPool } from "../support/memory_pool.ts";
+import { pass } from "../support/pass.ts";
 import { turns } from "../support/turns.ts";
-
-/** Moves the clock in small steps, and lets everything happen in between. */
-async function pass(it: MemoryPool, ms: number, stepMs = 1): Promise<void> {
-  await turns(30);
-  for (let passed = 0; passed < ms; passed += stepMs) {
-    it.clock.advance(stepMs);
-    await turns(30);
-    it.pool.manager.checkInvariants();
-  }
-}
 
 const refusing = (...addresses: string[]) => ({ address }: DialTarget): MemoryDial =>
   addresses.includes(address) ? { failure: "refused" } : {};
@@ -282,7 +273,7 @@ test("A host that keeps every connection busy gives one up to a host that waits"
       lease.release();
     }
   });
-  await pass(it, 50);
+  await pass(it, 50, 1);
   const waiting = it.pool.acquire("b.test");
   let served = false;
   void waiting.then(() => served = true);
@@ -290,7 +281,7 @@ test("A host that keeps every connection busy gives one up to a host that waits"
   assert(served, "the other host starves");
   (await waiting).release();
   stop = true;
-  await pass(it, 20);
+  await pass(it, 20, 1);
   await Promise.all(busy);
 });
 
@@ -310,7 +301,7 @@ test("Fifty callers at once with five warm connections leave at most six (the sp
     lease.release();
   };
   const all = Promise.all([...Array(50)].map(() => it.pool.acquire("a.test").then(use)));
-  await pass(it, 500);
+  await pass(it, 500, 1);
   await all;
   const { connections } = it.pool.stats();
   assert(connections <= 6, `${connections} connections`);
@@ -323,10 +314,10 @@ test("Callers whom no connection comes back for get their own, though some were 
     script: () => ({ delayMs: 5 }),
   });
   const warming = it.pool.warm("a.test", { connections: 2 });
-  await pass(it, 10);
+  await pass(it, 10, 1);
   await warming;
   const all = Promise.all([...Array(20)].map(() => it.pool.acquire("a.test")));
-  await pass(it, 60);
+  await pass(it, 60, 1);
   for (const lease of await all) lease.release();
 });
 

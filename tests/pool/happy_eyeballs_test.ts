@@ -5,8 +5,8 @@
  */
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { createServer } from "node:net";
 import { test } from "node:test";
+import { createPool } from "../../adapters/detect.ts";
 import type { MemoryDial } from "../../adapters/memory.ts";
 import type { DialTarget } from "../../src/core/dialer.ts";
 import { HostUnavailableError } from "../../src/core/errors.ts";
@@ -16,6 +16,7 @@ import { type MemoryPool, memoryPool } from "../support/memory_pool.ts";
 import { startRemoteOrigin } from "../support/origin_process.ts";
 import { countAt, pass } from "../support/pass.ts";
 import { turns } from "../support/turns.ts";
+import { withoutVersion6 } from "../support/version6.ts";
 
 const SIX = ["2001:db8::1", "2001:db8::2", "2001:db8::3"];
 const FOUR = ["192.0.2.1", "192.0.2.2", "192.0.2.3"];
@@ -127,17 +128,14 @@ test("A host with connections goes by its balancer: version 6 comes first for a 
   assertEquals(used.size, 2);
 });
 
-const skip = await hasVersion6() ? false : "the machine has no IPv6 loopback";
-
 test("On real sockets: version 6 that is mute costs the stagger, one that refuses nothing", {
-  skip,
+  skip: withoutVersion6,
 }, async () => {
   await using mute = await startRemoteOrigin({
     addresses: ["::1"],
     behaviour: { kind: "mute" },
   });
   await withScene({ origin: { addresses: ["127.0.0.2"] } }, async ({ origin }) => {
-    const { createPool } = await import("../../mod.ts");
     const good = `127.0.0.2:${origin.port}`;
     for (const bad of [`[::1]:${mute.port}`, "[::1]:1"]) {
       await using pool = createPool({
@@ -164,7 +162,7 @@ test("On real sockets: version 6 that is mute costs the stagger, one that refuse
 
 test(
   "On real sockets: both versions of one machine serve, version 6 first",
-  { skip },
+  { skip: withoutVersion6 },
   () =>
     withScene({ origin: { addresses: ["127.0.0.1", "::1"] } }, async ({ origin, pool }) => {
       const host = `a.test:${origin.port}`;
@@ -176,11 +174,3 @@ test(
       assertEquals(connections.map(({ address }) => address).sort(), ["127.0.0.1", "::1"]);
     }),
 );
-
-async function hasVersion6(): Promise<boolean> {
-  const server = createServer();
-  return await new Promise<boolean>((resolve) => {
-    server.on("error", () => resolve(false));
-    server.listen(0, "::1", () => server.close(() => resolve(true)));
-  });
-}

@@ -12,19 +12,10 @@ import type { DialTarget } from "../../src/core/dialer.ts";
 import { type DialError, HostUnavailableError } from "../../src/core/errors.ts";
 import type { Lease } from "../../src/pool/lease.ts";
 import { type MemoryPool, memoryPool } from "../support/memory_pool.ts";
+import { pass } from "../support/pass.ts";
 import { turns } from "../support/turns.ts";
 
 const FIVE = ["192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4", "192.0.2.5"];
-
-/** Moves the clock in small steps, and lets everything happen in between. */
-async function pass(it: MemoryPool, ms: number, stepMs = 5): Promise<void> {
-  await turns(30);
-  for (let passed = 0; passed < ms; passed += stepMs) {
-    it.clock.advance(stepMs);
-    await turns(30);
-    it.pool.manager.checkInvariants();
-  }
-}
 
 /** A script by which machines fail while they are in a set. */
 function failing(
@@ -56,7 +47,7 @@ test("On an address of two hosts a TCP failure counts for both, and so does the 
   assertEquals(pauseOf(it, "b.test", "192.0.2.1"), 250);
   down.clear();
   const acquired = it.pool.acquire("b.test", { ip: "192.0.2.1" });
-  await pass(it, 250);
+  await pass(it, 250, 5);
   using _lease = await acquired;
   assertEquals(pauseOf(it, "a.test", "192.0.2.1"), 0);
   assertEquals(pauseOf(it, "b.test", "192.0.2.1"), 0);
@@ -226,7 +217,7 @@ test("Where fewer than half are good and these are held, the others are used bef
   // They are due for a trial only later.
   const script = it.pool.stats().hosts["a.test"]!.addresses;
   for (const ip of FIVE.slice(2)) assert(script[ip]!.retryAt! >= since + 250);
-  await pass(it, 300);
+  await pass(it, 300, 5);
   assertEquals(leases.length, 7);
   assertEquals(waits.slice(0, 4), [0, 0, 0, 0]);
   for (const wait of waits.slice(4)) assert(wait >= 200 && wait <= 300, `${wait} ms`);
@@ -345,14 +336,14 @@ test("A machine that is back gets as many connections as the others, though call
       }
     };
     const all = Promise.all(Array.from({ length: concurrency }, worker));
-    await pass(it, 2_000);
+    await pass(it, 2_000, 5);
     assertEquals([...counts.keys()].sort(), FIVE.slice(1, 3));
     down.clear();
-    await pass(it, 8_000);
+    await pass(it, 8_000, 5);
     counts.clear();
-    await pass(it, 1_000);
+    await pass(it, 1_000, 5);
     stop = true;
-    await pass(it, 200);
+    await pass(it, 200, 5);
     await all;
     const total = [...counts.values()].reduce((sum, count) => sum + count, 0);
     for (const ip of FIVE.slice(0, 3)) {
@@ -373,13 +364,13 @@ test("Where every good machine hangs, one that failed of late serves, by a conne
     const ip = "192.0.2.2";
     const acquiring = [it.pool.acquire("a.test", { ip })];
     if (keepsOne) acquiring.push(it.pool.acquire("a.test", { ip }));
-    await pass(it, 10);
+    await pass(it, 10, 5);
     const [failed, kept] = await Promise.all(acquiring);
     kept?.release();
     failed!.release({ error: new Error("no answer") });
     assertEquals(pauseOf(it, "a.test", ip), 30_000);
     const acquired = it.pool.acquire("a.test", { timeoutMs: 1_000 });
-    await pass(it, 300);
+    await pass(it, 300, 5);
     assertEquals(it.pool.stats().hosts["a.test"]!.addresses[ip]!.leased, 1);
     const lease = await acquired;
     assertEquals([lease.connection.address, lease.reused], [ip, keepsOne]);

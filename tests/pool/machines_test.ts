@@ -7,7 +7,9 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import { deadline } from "@std/async";
 import { test } from "node:test";
+import { createPool } from "../../adapters/detect.ts";
 import { DialError, HostUnavailableError } from "../../src/core/errors.ts";
+import { staticResolver } from "../../src/hosts/resolver.ts";
 import type { EvictReason } from "../../src/map/manager.ts";
 import { authority, withScene } from "../support/http_scene.ts";
 import { startRemoteOrigin } from "../support/origin_process.ts";
@@ -81,7 +83,6 @@ test("Machines that refuse, reset or never answer cost no caller a failure", asy
     const bad = [`127.0.0.5:${reset.port}`, `127.0.0.6:${mute.port}`, "127.0.0.7:1"];
     const good = `127.0.0.2:${origin.port}`;
     const tls = { ca: [authority] };
-    const { createPool, staticResolver } = await import("../../mod.ts");
     await using mixed = createPool({
       resolver: staticResolver({ "a.test": [...bad, good] }),
       connectTimeoutMs: 2_000,

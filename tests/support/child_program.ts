@@ -16,11 +16,17 @@ export interface ChildProgram extends AsyncDisposable {
   line(): Promise<string>;
   /** The next line that it prints on its standard error. */
   errorLine(): Promise<string>;
-  /** Asks it to end; resolves when it has. Deno's own parent tells no exit code after that. */
-  end(signal?: "SIGTERM" | "SIGINT"): Promise<unknown>;
+  /** Asks it to end; rejects with what it complained of where it does not end well. */
+  end(): Promise<void>;
 }
 
-const COMMANDS = { deno: ["run", "--allow-all"], bun: ["run"], node: ["--import", "tsx"] };
+/** The arguments with which this runtime runs a program of TypeScript. */
+export const RUN_ARGUMENTS: readonly string[] = {
+  // Types are the gate's concern.
+  deno: ["run", "--no-lock", "--no-check", "--allow-all"],
+  bun: ["run"],
+  node: ["--import", "tsx"],
+}[detectRuntime()];
 
 /** Starts a program, by its path from the root. */
 export function startChild(
@@ -28,7 +34,7 @@ export function startChild(
   args: readonly string[] = [],
   environment: { readonly [name: string]: string } = {},
 ): ChildProgram {
-  const child = spawn(process.execPath, [...COMMANDS[detectRuntime()], file, ...args], {
+  const child = spawn(process.execPath, [...RUN_ARGUMENTS, file, ...args], {
     cwd: root,
     env: { ...process.env, NO_COLOR: "1", ...environment },
     stdio: ["ignore", "pipe", "pipe"],
@@ -38,17 +44,20 @@ export function startChild(
   const ended = new Promise<number | null>((resolve) => child.once("close", resolve));
   const printed = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const complained = createInterface({ input: child.stderr })[Symbol.asyncIterator]();
+  const told = (code: number | null) => new Error(`${file} ended with ${code}: ${errors}`);
   const next = async (lines: AsyncIterator<string>) => {
     const { done, value } = await lines.next();
     if (!done) return value;
-    throw new Error(`${file} ended with ${await ended}: ${errors}`);
+    throw told(await ended);
   };
   return {
     line: () => next(printed),
     errorLine: () => next(complained),
-    end(signal = "SIGTERM") {
-      child.kill(signal);
-      return ended;
+    async end() {
+      // After a `child.kill()` Deno tells no exit code.
+      process.kill(child.pid!, "SIGTERM");
+      const code = await ended;
+      if (code !== 0) throw told(code);
     },
     async [Symbol.asyncDispose]() {
       child.kill("SIGKILL");

@@ -115,7 +115,7 @@ class LocalOrigin implements Origin {
         // Without the hellos, which are long.
         const seen = JSON.stringify(this.#report(), (key, value) => key === "hello" ? 0 : value);
         reject(new Error(`The origin waited for ${JSON.stringify(condition)} and saw ${seen}`));
-      }, condition.timeoutMs ?? 4_000);
+      }, condition.timeoutMs ?? 10_000);
       this.#waiters.add(waiter);
     });
   }

@@ -73,7 +73,7 @@ export class RecordingSink implements SocketSink {
         this.#waiters.delete(waiter);
         const seen = `${this.received} bytes, ${this.drains} drains, ${this.closes.length} closes`;
         reject(new Error(`The sink waited for ${what} and saw ${seen}, ${this.closes[0]}`));
-      }, 4_000);
+      }, 10_000);
       this.#waiters.add(waiter);
     });
   }

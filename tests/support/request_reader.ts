@@ -13,6 +13,8 @@ export interface RequestRecord {
   readonly connection: number;
   readonly method: string;
   readonly path: string;
+  /** When its head had come, in milliseconds, by the clock of the origin's process. */
+  readonly at: number;
   /** The head, as it came, without its last line ends. */
   readonly head: string;
   /** How many bytes of the body came, without their framing. */
@@ -79,6 +81,7 @@ export class RequestReader {
       connection: this.#connection,
       method,
       path,
+      at: performance.now(),
       head,
       bodyBytes: 0,
       bodyMismatch: -1,

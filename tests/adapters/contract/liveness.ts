@@ -10,11 +10,13 @@ import { once } from "node:events";
 import process from "node:process";
 import test from "node:test";
 import { fileURLToPath } from "node:url";
+import { RUN_ARGUMENTS } from "../../support/child_program.ts";
 import type { LivenessTask } from "../../support/liveness_main.ts";
 import type { Origin } from "../../support/origin_process.ts";
 import { type DialerUnderTest, targetOf, withOrigin } from "./support.ts";
 
-const longestLifeMs = 4_000;
+/** Far longer than a program takes to start, on a busy machine too. */
+const longestLifeMs = 20_000;
 
 /** Registers this part's tests. */
 export function testLiveness(name: string, under: DialerUnderTest): void {
@@ -69,7 +71,7 @@ function runProgram(
 ): Program {
   const task: LivenessTask = { ...under.factory, target: targetOf(origin.port), ...doing };
   const main = fileURLToPath(new URL("../../support/liveness_main.ts", import.meta.url));
-  const child = spawn(process.execPath, [...under.runArguments, main, JSON.stringify(task)], {
+  const child = spawn(process.execPath, [...RUN_ARGUMENTS, main, JSON.stringify(task)], {
     cwd: fileURLToPath(new URL("../../../", import.meta.url)),
     stdio: ["ignore", "pipe", "inherit"],
   });

@@ -35,8 +35,6 @@ export interface DialerUnderTest {
   readonly endsAbortedHandshake: boolean;
   /** Whether it honours `ciphers`, but refuses the suites of TLS 1.3 among them. */
   readonly refusesSuitesOfTls13?: boolean;
-  /** The arguments with which its runtime runs a program of TypeScript. */
-  readonly runArguments: readonly string[];
   /** The module and the function that make the dialer, for a program of its own. */
   readonly factory: { readonly module: string; readonly name: string };
 }

@@ -25,7 +25,7 @@ test("encodeLastChunk() ends the body, with trailers where there are any", () =>
   assertEquals(textOf(encodeLastChunk()), "0\r\n\r\n");
   assertEquals(textOf(encodeLastChunk([])), "0\r\n\r\n");
   assertEquals(
-    textOf(encodeLastChunk([["Digest", "abc"], ["x-é".slice(0, 2) + "y", "é\xff"]])),
+    textOf(encodeLastChunk([["Digest", "abc"], ["x-y", "é\xff"]])),
     "0\r\nDigest: abc\r\nx-y: é\xff\r\n\r\n",
   );
 });

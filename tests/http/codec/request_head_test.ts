@@ -227,7 +227,7 @@ test("encodeRequest() refuses empty and wrong kinds of texts", () => {
   assertEquals(refusal({ target: "" }), "Request target is empty");
   assertEquals(refusal({ headers: [["", "a"]] }), "Header name at index 0 is empty");
   const path = "Request target must begin with /, at offset 0, or be * with the method OPTIONS";
-  for (const target of ["*", "a", "https://example.com/", "?a", "//".slice(2) + "x"]) {
+  for (const target of ["*", "a", "https://example.com/", "?a"]) {
     assertEquals(refusal({ target }), path);
   }
   assertEquals(refusal({ method: "CONNECT" }), "Method CONNECT opens a tunnel, not supported");
