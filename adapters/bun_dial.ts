@@ -18,8 +18,9 @@ import {
 } from "./bun_api.ts";
 import { closedInHandshake, connectFailure, handshakeFailure } from "./bun_errors.ts";
 import { matchesPin } from "./bun_pins.ts";
-import { BunSocket, type CloseTimes } from "./bun_socket.ts";
+import { BunSocket } from "./bun_socket.ts";
 import { describeSession, nativeTlsOptions } from "./bun_tls.ts";
+import type { CloseTimes } from "./close_times.ts";
 
 // One set for all sockets: Bun is quickest so.
 const handlers: SocketHandlers = {

@@ -12,6 +12,7 @@
  * @module
  */
 
+import { checkNames, checkNumber } from "../src/core/check.ts";
 import {
   type Dialer,
   type DialTarget,
@@ -69,7 +70,7 @@ export interface DenoDialerOptions {
  * nothing more. Neither keeps the program alive.
  *
  * @throws {HotconnError} This is not Deno
- * @throws {RangeError} An option is out of its range
+ * @throws {TypeError | RangeError} An option is unknown, or out of its range
  *
  * @example
  * ```ts
@@ -80,9 +81,10 @@ export interface DenoDialerOptions {
  * ```
  */
 export function denoDialer(options: DenoDialerOptions = {}): Dialer {
+  checkNames("denoDialer()", options, ["highWaterMarkBytes", "lingerMs"]);
   const { highWaterMarkBytes = 65_536, lingerMs = 1_000 } = options;
-  requireRange("highWaterMarkBytes", highWaterMarkBytes, Number.MAX_SAFE_INTEGER, "bytes");
-  requireRange("lingerMs", lingerMs, 0x7fff_ffff, "milliseconds");
+  checkNumber("highWaterMarkBytes", highWaterMarkBytes, { min: 0 });
+  checkNumber("lingerMs", lingerMs, { min: 0 });
   return new DenoDialer(denoApi(), { highWaterMarkBytes, lingerMs });
 }
 
@@ -109,7 +111,7 @@ class DenoDialer implements Dialer {
     const connectedAt = performance.now();
     const conn = await this.#startTls(tcp, target);
     const { alpnProtocol } = await handshake(conn, target, signal);
-    return new DenoSocket(this.#deno, conn, {
+    return new DenoSocket(conn, {
       alpn: alpnProtocol,
       localAddress: formatAddr(conn.localAddr),
       remoteAddress: formatAddr(conn.remoteAddr),
@@ -194,9 +196,4 @@ async function handshake(
 
 function formatAddr({ hostname, port }: DenoAddr): string {
   return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
-}
-
-function requireRange(name: string, value: number, max: number, unit: string): void {
-  if (value >= 0 && value <= max) return;
-  throw new RangeError(`The option ${name} is ${value}; valid are 0 to ${max} ${unit}`);
 }

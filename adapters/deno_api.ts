@@ -46,7 +46,6 @@ export interface DenoApi {
     readonly caCerts?: string[];
     readonly alpnProtocols?: string[];
   }): Promise<DenoTlsConn>;
-  unrefTimer(id: unknown): void;
 }
 
 interface DenoGlobals {

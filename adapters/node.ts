@@ -25,12 +25,20 @@ import {
   type TlsVersion,
 } from "../src/core/dialer.ts";
 import { DialError } from "../src/core/errors.ts";
+import { type CloseTimes, readCloseTimes } from "./close_times.ts";
 import { classifyDialError } from "./node_errors.ts";
 import { matchesPin } from "./node_pins.ts";
 import { createReader, NodeTlsSocket, type Reader } from "./node_socket.ts";
 
 /** Options of {@linkcode nodeDialer}. */
 export interface NodeDialerOptions {
+  /**
+   * How long a socket, after `close()`, may take to send what is written, in milliseconds. Then it
+   * is destroyed: a peer that does not read cannot hold it.
+   *
+   * @default {10000}
+   */
+  readonly closeTimeoutMs?: number;
   /**
    * How long a socket, after `close()` has sent all it had to, waits for the peer to close too, in
    * milliseconds. A peer that still answers meanwhile is not met with a reset.
@@ -50,16 +58,10 @@ export interface NodeDialerOptions {
  * from `capabilities` there. On Deno a reset by the peer looks like an orderly end. None of the
  * three tells a FIN without close_notify from a proper end.
  *
- * @throws {RangeError} `lingerMs` is not a number of milliseconds
+ * @throws {TypeError | RangeError} An option is unknown, or no number of milliseconds
  */
 export function nodeDialer(options: NodeDialerOptions = {}): Dialer {
-  const { lingerMs = 1_000 } = options;
-  if (!(lingerMs >= 0 && lingerMs <= 0x7fff_ffff)) {
-    throw new RangeError(
-      `The option lingerMs is ${lingerMs}; valid are 0 to ${0x7fff_ffff} milliseconds`,
-    );
-  }
-  return new NodeDialer(lingerMs);
+  return new NodeDialer(readCloseTimes("nodeDialer()", options));
 }
 
 const everywhere: readonly TlsCapability[] = [
@@ -83,15 +85,15 @@ const perRuntime: Record<string, { name: string; more: readonly TlsCapability[] 
 class NodeDialer implements Dialer {
   readonly name: string;
   readonly capabilities: ReadonlySet<TlsCapability>;
-  readonly #lingerMs: number;
+  readonly #times: CloseTimes;
   // Parsing authorities and keys costs more than a handshake; a profile's options stay the same.
   readonly #contexts = new WeakMap<TlsOptions, tls.SecureContext>();
 
-  constructor(lingerMs: number) {
+  constructor(times: CloseTimes) {
     const { name, more } = perRuntime[runtime()]!;
     this.name = name;
     this.capabilities = new Set([...everywhere, ...more]);
-    this.#lingerMs = lingerMs;
+    this.#times = times;
   }
 
   async dial(target: DialTarget, signal: AbortSignal): Promise<TlsSocket> {
@@ -130,7 +132,7 @@ class NodeDialer implements Dialer {
           return;
         }
         const info = describe(socket, startedAt, connectedAt ?? startedAt);
-        settle(() => resolve(new NodeTlsSocket(socket, reader, info, this.#lingerMs)));
+        settle(() => resolve(new NodeTlsSocket(socket, reader, info, this.#times)));
       };
       const onError = (cause: Error) => {
         const phase = connectedAt === null ? "tcp" : "tls";

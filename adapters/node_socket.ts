@@ -5,9 +5,10 @@
  */
 
 import type { Socket } from "node:net";
-import { setTimeout } from "node:timers";
+import { systemClock, type Timer } from "../src/core/clock.ts";
 import type { SocketSink, TlsInfo, TlsSocket } from "../src/core/dialer.ts";
 import { SocketError } from "../src/core/errors.ts";
+import type { CloseTimes } from "./close_times.ts";
 import { socketError } from "./node_errors.ts";
 
 // One buffer for all sockets: it is filled and handed on within one call, never across two.
@@ -54,7 +55,7 @@ type State = "open" | "closing" | "ended";
 export class NodeTlsSocket implements TlsSocket {
   readonly info: TlsInfo;
   readonly #socket: Socket;
-  readonly #lingerMs: number;
+  readonly #times: CloseTimes;
   // What arrived before there was a sink, or in a pause: decryption runs on for some records after
   // reading has stopped. Null where bytes go straight to the sink.
   #held: Uint8Array[] | null;
@@ -64,11 +65,13 @@ export class NodeTlsSocket implements TlsSocket {
   #paused = false;
   // What onClose is owed, once the sink is there and has had its bytes.
   #ending: { readonly error: Error | undefined } | null = null;
+  // Gives up on a peer that does not do its part of an end.
+  #timer: Timer | undefined;
 
-  constructor(socket: Socket, reader: Reader, info: TlsInfo, lingerMs: number) {
+  constructor(socket: Socket, reader: Reader, info: TlsInfo, times: CloseTimes) {
     this.info = info;
     this.#socket = socket;
-    this.#lingerMs = lingerMs;
+    this.#times = times;
     this.#held = reader.early;
     reader.take = (bytes) => this.#onData(bytes);
     socket.on("drain", () => {
@@ -77,8 +80,11 @@ export class NodeTlsSocket implements TlsSocket {
     socket.on("end", () => this.#onEnd());
     socket.on("finish", () => this.#onFinish());
     socket.on("error", (error) => this.#end(socketError(error)));
-    // Only where neither "end", "finish" nor "error" came first.
-    socket.on("close", () => this.#end(new SocketError("other", "closed without a reason")));
+    socket.on("close", () => {
+      this.#timer?.cancel();
+      // Told only where neither "end", "finish" nor "error" came first.
+      this.#end(new SocketError("other", "closed without a reason"));
+    });
   }
 
   attach(sink: SocketSink): void {
@@ -122,6 +128,9 @@ export class NodeTlsSocket implements TlsSocket {
     // What the peer still says is read and dropped, so that its end is seen, and not answered by RST.
     this.#socket.resume();
     this.#socket.end();
+    this.#timer = systemClock.setTimer(() => {
+      this.destroy(new SocketError("timeout", "the peer did not take what was written"));
+    }, this.#times.closeTimeoutMs);
   }
 
   destroy(error?: Error): void {
@@ -161,11 +170,9 @@ export class NodeTlsSocket implements TlsSocket {
   }
 
   #linger(): void {
-    const socket = this.#socket;
-    socket.unref();
-    const timer = setTimeout(() => socket.destroy(), this.#lingerMs);
-    timer.unref();
-    socket.once("close", () => clearTimeout(timer));
+    this.#socket.unref();
+    this.#timer?.cancel();
+    this.#timer = systemClock.setTimer(() => this.#socket.destroy(), this.#times.lingerMs);
   }
 
   #end(error?: Error): void {

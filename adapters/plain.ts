@@ -22,11 +22,9 @@ import {
   type TlsSocket,
 } from "../src/core/dialer.ts";
 import { DialError } from "../src/core/errors.ts";
+import { CLOSE_TIMES } from "./close_times.ts";
 import { classifyDialError } from "./node_errors.ts";
 import { createReader, NodeTlsSocket } from "./node_socket.ts";
-
-/** How long a peer has to hang up after `close()`, in milliseconds. */
-const LINGER_MS = 1_000;
 
 /**
  * Makes a dialer without TLS. Whoever sits between can read and change everything, and nobody
@@ -64,7 +62,7 @@ class PlainDialer implements Dialer {
       const onConnect = () => {
         settle();
         const info = { alpn: null, tcpMs: performance.now() - startedAt, tlsMs: 0 };
-        resolve(new NodeTlsSocket(socket, reader, info, LINGER_MS));
+        resolve(new NodeTlsSocket(socket, reader, info, CLOSE_TIMES));
       };
       const onError = (cause: Error) => {
         const failure = classifyDialError(cause, "tcp");

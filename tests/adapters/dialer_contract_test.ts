@@ -3,14 +3,19 @@ import type { Dialer } from "../../src/core/dialer.ts";
 import { type DialerUnderTest, testDialerContract } from "./dialer_contract.ts";
 
 type Runtime = "deno" | "bun" | "node";
-type Traits = Pick<
-  DialerUnderTest,
-  | "tellsReset"
-  | "tellsResetInHandshake"
-  | "tellsTruncation"
-  | "endsAbortedHandshake"
-  | "refusesSuitesOfTls13"
->;
+type Traits =
+  & Pick<
+    DialerUnderTest,
+    | "tellsReset"
+    | "tellsResetInHandshake"
+    | "tellsTruncation"
+    | "endsAbortedHandshake"
+    | "refusesSuitesOfTls13"
+  >
+  & {
+    /** The options of its impatient kind. */
+    readonly impatient: object;
+  };
 
 const runtime: Runtime = "Deno" in globalThis ? "deno" : "Bun" in globalThis ? "bun" : "node";
 
@@ -21,6 +26,7 @@ const runArguments: Record<Runtime, readonly string[]> = {
 };
 
 const allTold: Traits = {
+  impatient: { closeTimeoutMs: 50 },
   tellsReset: true,
   tellsResetInHandshake: true,
   tellsTruncation: true,
@@ -36,7 +42,7 @@ const dialers: Record<Runtime, Record<string, Traits>> = {
       tellsResetInHandshake: false,
       tellsTruncation: false,
     },
-    denoDialer: { ...allTold, endsAbortedHandshake: false },
+    denoDialer: { ...allTold, endsAbortedHandshake: false, impatient: { lingerMs: 50 } },
   },
   bun: {
     nodeDialer: { ...allTold, tellsTruncation: false },
@@ -47,15 +53,17 @@ const dialers: Record<Runtime, Record<string, Traits>> = {
   },
 };
 
-for (const [name, traits] of Object.entries(dialers[runtime])) {
+for (const [name, { impatient, ...traits }] of Object.entries(dialers[runtime])) {
   const file = `adapters/${name.replace("Dialer", "")}.ts`;
   const url = new URL(`../../${file}`, import.meta.url);
   if (!existsSync(url)) continue;
   // Only the runtime that a dialer is for can load it.
-  const module: Record<string, () => Dialer> = await import(url.href);
+  const module: Record<string, (options?: object) => Dialer> = await import(url.href);
+  const create = module[name]!;
   testDialerContract(name, {
     ...traits,
-    create: module[name]!,
+    create: () => create(),
+    createImpatient: () => create(impatient),
     runArguments: runArguments[runtime],
     factory: { module: file, name },
   });
