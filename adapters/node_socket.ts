@@ -63,6 +63,7 @@ export class NodeTlsSocket implements TlsSocket {
   #sink: SocketSink | null = null;
   #state: State = "open";
   #paused = false;
+  #drainOwed = false;
   // What onClose is owed, once the sink is there and has had its bytes.
   #ending: { readonly error: Error | undefined } | null = null;
   // Gives up on a peer that does not do its part of an end.
@@ -75,7 +76,8 @@ export class NodeTlsSocket implements TlsSocket {
     this.#held = reader.early;
     reader.take = (bytes) => this.#onData(bytes);
     socket.on("drain", () => {
-      if (this.#state === "open") this.#sink?.onDrain();
+      this.#drainOwed = true;
+      this.#replay();
     });
     socket.on("end", () => this.#onEnd());
     socket.on("finish", () => this.#onFinish());
@@ -91,7 +93,7 @@ export class NodeTlsSocket implements TlsSocket {
     this.#sink = sink;
     if (this.#earlyBytes >= maxEarlyBytes && !this.#paused) this.#socket.resume();
     this.#earlyBytes = 0;
-    if (this.#held !== null || this.#ending !== null) queueMicrotask(() => this.#replay());
+    queueMicrotask(() => this.#replay());
   }
 
   write(bytes: Uint8Array): boolean {
@@ -182,10 +184,14 @@ export class NodeTlsSocket implements TlsSocket {
     this.#replay();
   }
 
-  // Gives the sink what it is owed: what was held, and then the end.
+  // Gives the sink what it is owed: a drain, what was held, and then the end.
   #replay(): void {
     const sink = this.#sink;
     if (sink === null) return;
+    // What was written since will have a drain of its own.
+    const isDrained = this.#drainOwed && this.#state === "open" && !this.#socket.writableNeedDrain;
+    this.#drainOwed = false;
+    if (isDrained) sink.onDrain();
     while (this.#held !== null && !this.#paused) {
       const bytes = this.#held.shift();
       if (bytes === undefined) this.#held = null;

@@ -7,7 +7,7 @@
 import { assert, assertEquals } from "@std/assert";
 import test from "node:test";
 import { pattern } from "../../support/pattern.ts";
-import type { RecordingSink } from "../../support/recording_sink.ts";
+import { RecordingSink } from "../../support/recording_sink.ts";
 import { type DialerUnderTest, type Dialled, settled, withOrigin } from "./support.ts";
 
 const megabyte = 1_048_576;
@@ -64,6 +64,20 @@ export function testStream(name: string, under: DialerUnderTest): void {
       await origin.until({ bytesReceived: written });
       assertEquals(sink.drains, drains + 1);
       assertEquals(sink.closes, []);
+    }));
+
+  test(`${name}: attach() reports an onDrain that was due before it`, () =>
+    withOrigin(under, { behaviour: { kind: "discard" } }, async ({ origin, dialBare }) => {
+      const socket = await dialBare();
+      assertEquals(socket.write(pattern(0, 8 * megabyte)), false);
+      await origin.until({ bytesReceived: 8 * megabyte });
+      await settled(origin);
+      const sink = new RecordingSink();
+      socket.attach(sink);
+      assertEquals(sink.drains, 0);
+      await sink.drain(0);
+      await settled(origin);
+      assertEquals(sink.drains, 1);
     }));
 
   test(`${name}: pause() holds the peer back and resume() loses nothing`, () =>
