@@ -17,10 +17,10 @@ import {
   type SocketOwner,
 } from "./bun_api.ts";
 import { closedInHandshake, connectFailure, handshakeFailure } from "./bun_errors.ts";
-import { matchesPin } from "./bun_pins.ts";
 import { BunSocket } from "./bun_socket.ts";
 import { describeSession, nativeTlsOptions } from "./bun_tls.ts";
 import type { CloseTimes } from "./close_times.ts";
+import { matchesPin } from "./pins.ts";
 
 // One set for all sockets: Bun is quickest so.
 const handlers: SocketHandlers = {
@@ -112,7 +112,8 @@ class Dial implements SocketOwner {
       this.#fail("tls", handshakeFailure(error), error ?? "the certificate was not accepted");
       return;
     }
-    if (tls.pins !== undefined && !matchesPin(socket, tls.pins)) {
+    const { pins } = tls;
+    if (pins && !matchesPin(socket.getPeerCertificate(false), pins, builtin("node:crypto"))) {
       this.#fail("tls", "pin", "no public key of the server's chain is pinned");
       return;
     }
@@ -144,10 +145,8 @@ class Dial implements SocketOwner {
   // `Bun.connect` cannot be called off: against an address that never answers it would keep the
   // program alive for two minutes. What `node:net` connects can; its handle is the same socket.
   #connect(): boolean {
-    const net = builtin("node:net");
-    if (net === undefined) return false;
     const { ip: host, port } = this.#target;
-    const connecting = net.connect({ host, port, noDelay: true });
+    const connecting = builtin("node:net").connect({ host, port, noDelay: true });
     const handle = connecting._handle;
     if (typeof handle?.upgradeTLS !== "function") {
       connecting.destroy();

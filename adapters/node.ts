@@ -12,7 +12,7 @@
  * @module
  */
 
-import { createPrivateKey, X509Certificate } from "node:crypto";
+import { createHash, createPrivateKey, X509Certificate } from "node:crypto";
 import tls from "node:tls";
 import {
   type Dialer,
@@ -27,8 +27,8 @@ import {
 import { DialError } from "../src/core/errors.ts";
 import { type CloseTimes, readCloseTimes } from "./close_times.ts";
 import { classifyDialError } from "./node_errors.ts";
-import { matchesPin } from "./node_pins.ts";
 import { createReader, NodeTlsSocket, type Reader } from "./node_socket.ts";
+import { matchesPin } from "./pins.ts";
 
 /** Options of {@linkcode nodeDialer}. */
 export interface NodeDialerOptions {
@@ -127,7 +127,8 @@ class NodeDialer implements Dialer {
       };
       const onSecure = () => {
         const { pins } = target.tls;
-        if (pins !== undefined && !matchesPin(socket, pins)) {
+        const crypto = { createHash, X509Certificate };
+        if (pins && !matchesPin(socket.getPeerCertificate(true), pins, crypto)) {
           fail(dialError(target, "pin", "no public key of the chain is among the pins"));
           return;
         }

@@ -1,7 +1,6 @@
 import { assertEquals, assertInstanceOf, assertRejects, assertThrows } from "@std/assert";
 import { once } from "node:events";
 import net from "node:net";
-import process from "node:process";
 import test from "node:test";
 import { bunDialer } from "../../adapters/bun.ts";
 import type { DialTarget, TlsOptions } from "../../src/core/dialer.ts";
@@ -206,7 +205,7 @@ test("dial() works where node:net has no handle to give, through Bun.connect", o
     certificates: [leaf],
     behaviour: { kind: "echo" },
   });
-  await withoutNet(async () => {
+  await withoutHandles(async () => {
     const dialer = bunDialer();
     const socket = await dialer.dial(targetOf(origin.port), never);
     const sink = new RecordingSink();
@@ -228,7 +227,7 @@ test("dial() works where node:net has no handle to give, through Bun.connect", o
 
 test("dial() through Bun.connect lets go of what connects after the abort", onBun, async () => {
   await using origin = await startRemoteOrigin({ certificates: [leaf] });
-  await withoutNet(async () => {
+  await withoutHandles(async () => {
     const abort = new AbortController();
     const dialling = bunDialer().dial(targetOf(origin.port), abort.signal);
     const reason = new Error("no longer wanted");
@@ -283,14 +282,12 @@ async function startRelay(originPort: number): Promise<Relay> {
 }
 
 /** Runs `body` as on a Bun that does not let a socket be taken over from `node:net`. */
-async function withoutNet(body: () => Promise<void>): Promise<void> {
-  const { getBuiltinModule } = process;
-  process.getBuiltinModule =
-    ((name: string) =>
-      name === "node:net" ? undefined : getBuiltinModule(name)) as typeof getBuiltinModule;
+async function withoutHandles(body: () => Promise<void>): Promise<void> {
+  const { connect } = net;
+  net.connect = (() => ({ destroy: () => {} })) as unknown as typeof connect;
   try {
     await body();
   } finally {
-    process.getBuiltinModule = getBuiltinModule;
+    net.connect = connect;
   }
 }

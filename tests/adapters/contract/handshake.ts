@@ -8,7 +8,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import test from "node:test";
 import type { TlsOptions } from "../../../src/core/dialer.ts";
 import { UnsupportedOptionError } from "../../../src/core/errors.ts";
-import { createAuthority, createSelfSigned } from "../../support/pki.ts";
+import { createAuthority, createSelfSigned, createUnreadable } from "../../support/pki.ts";
 import {
   assertDialFails,
   ca,
@@ -235,6 +235,14 @@ function testPins(name: string, under: DialerUnderTest): void {
   test(`${name}: dial() counts no pin of a certificate that signed nothing in the chain`, async () => {
     const certificates = [{ ...leaf, cert: `${leaf.cert}\n${impostorCa.cert}` }];
     await withOrigin(under, { certificates }, async ({ dial }) => {
+      await assertDialFails(dial({ pins: [impostorCa.pin] }), "tls", "pin");
+    });
+  });
+
+  test(`${name}: dial() passes over a certificate in the chain whose key cannot be read`, async () => {
+    const certificates = [{ ...leaf, cert: `${leaf.cert}\n${await createUnreadable()}` }];
+    await withOrigin(under, { certificates }, async ({ dial }) => {
+      await dial({ pins: [leaf.pin] });
       await assertDialFails(dial({ pins: [impostorCa.pin] }), "tls", "pin");
     });
   });
