@@ -34,7 +34,6 @@ const versionNumbers = { "TLSv1.2": 0x0303, "TLSv1.3": 0x0304 } as const;
  * Puts a target's TLS options into Bun's words.
  *
  * @throws {UnsupportedOptionError} The cipher suites are ones that Bun gives no say over
- * @throws {RangeError} An ALPN protocol is empty or longer than 255 bytes
  */
 export function nativeTlsOptions(target: DialTarget): NativeTlsOptions {
   const { tls } = target;
@@ -99,15 +98,10 @@ function versionOf(ciphers: readonly string[], { minVersion }: TlsOptions): TlsV
 // is no error there, and no protocol either.
 function encodeAlpn(protocols: readonly string[]): Uint8Array {
   const encoder = new TextEncoder();
-  const bytes: number[] = [];
-  for (const protocol of protocols) {
+  return Uint8Array.from(protocols.flatMap((protocol) => {
     const name = encoder.encode(protocol);
-    if (name.length === 0 || name.length > 255) {
-      throw new RangeError(`alpn must hold names of 1 to 255 bytes, not "${protocol}"`);
-    }
-    bytes.push(name.length, ...name);
-  }
-  return Uint8Array.from(bytes);
+    return [name.length, ...name];
+  }));
 }
 
 function endpoint(address: string | undefined, port: number | undefined): string | undefined {

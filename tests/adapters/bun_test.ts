@@ -102,18 +102,6 @@ test("dial() prefers the server's choice among many protocols (trap 24)", onBun,
   socket.close();
 });
 
-test("dial() refuses protocols that do not fit a ClientHello (trap 24)", onBun, async () => {
-  await using origin = await startRemoteOrigin({ certificates: [leaf] });
-  for (const name of ["", "x".repeat(256)]) {
-    await assertRejects(
-      () => bunDialer().dial(targetOf(origin.port, { alpn: ["h2", name] }), never),
-      RangeError,
-      "1 to 255 bytes",
-    );
-  }
-  assertEquals((await origin.report()).accepted, 0);
-});
-
 test("dial() takes a choice of TLS 1.2 suites for a choice of TLS 1.2", onBun, async () => {
   await using origin = await startRemoteOrigin({ certificates: [leaf] });
   const ciphers = ["ECDHE-ECDSA-AES256-GCM-SHA384"];

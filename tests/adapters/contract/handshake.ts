@@ -58,6 +58,15 @@ export function testHandshake(name: string, under: DialerUnderTest): void {
       assertEquals(connections.map((seen) => seen.hello?.alpn), [[], ["http/1.1"]]);
     }));
 
+  test(`${name}: dial() refuses protocols that fit no ClientHello, and dials nothing (trap 24)`, () =>
+    withOrigin(under, {}, async ({ origin, dial }) => {
+      for (const protocol of ["", "x".repeat(256), "\u00e9".repeat(128)]) {
+        await assertRejects(() => dial({ alpn: ["h2", protocol] }), RangeError, "1 to 255 bytes");
+      }
+      assertEquals((await origin.report()).accepted, 0);
+      await dial({ alpn: ["x".repeat(255)] });
+    }));
+
   test(`${name}: dial() tells both ends and how long it took`, () =>
     withOrigin(under, {}, async ({ origin, dial }) => {
       const { info } = (await dial()).socket;
