@@ -6,6 +6,7 @@
  */
 
 import { HotconnError } from "../src/core/errors.ts";
+import type { SocketEnds } from "./ends.ts";
 import type { PinCrypto, ShownCertificate } from "./pins.ts";
 
 /** TLS options as Bun takes them. */
@@ -23,17 +24,13 @@ export interface NativeTlsOptions {
 }
 
 /** A socket of Bun's, TCP or TLS. */
-export interface NativeSocket {
+export interface NativeSocket extends SocketEnds {
   /** Whoever the handlers call. */
   data: SocketOwner;
   /** Above zero while the socket is open. */
   readonly readyState: number;
   readonly authorized: boolean;
   readonly alpnProtocol: string | false | null;
-  readonly localAddress?: string;
-  readonly localPort?: number;
-  readonly remoteAddress?: string;
-  readonly remotePort?: number;
   /** Answers how many bytes were taken; -1 where the socket can take no more, ever. */
   write(bytes: Uint8Array, offset?: number, length?: number): number;
   /** Sends close_notify and FIN; reading goes on. */

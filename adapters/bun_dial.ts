@@ -16,7 +16,7 @@ import {
   type SocketHandlers,
   type SocketOwner,
 } from "./bun_api.ts";
-import { closedInHandshake, connectFailure, handshakeFailure } from "./bun_errors.ts";
+import { handshakeFailure, systemFailure } from "./bun_errors.ts";
 import { BunSocket } from "./bun_socket.ts";
 import { describeSession, nativeTlsOptions } from "./bun_tls.ts";
 import type { CloseTimes } from "./close_times.ts";
@@ -138,8 +138,8 @@ class Dial implements SocketOwner {
   }
 
   closed(error?: NativeError): void {
-    const detail = error ?? "the server hung up in the middle of the handshake";
-    this.#fail("tls", closedInHandshake(error), detail);
+    if (error === undefined) this.ended();
+    else this.#fail("tls", systemFailure(error), error);
   }
 
   // `Bun.connect` cannot be called off: against an address that never answers it would keep the
@@ -154,7 +154,7 @@ class Dial implements SocketOwner {
     }
     this.#connecting = connecting;
     connecting.on("connect", () => this.#secure(handle));
-    connecting.on("error", (error) => this.#fail("tcp", connectFailure(error), error));
+    connecting.on("error", (error) => this.#fail("tcp", systemFailure(error), error));
     return true;
   }
 
@@ -181,7 +181,7 @@ class Dial implements SocketOwner {
       data: this,
       socket: handlers,
     }).catch((error: NativeError) => {
-      if (error.syscall === "connect") this.#fail("tcp", connectFailure(error), error);
+      if (error.syscall === "connect") this.#fail("tcp", systemFailure(error), error);
       else this.#refuseOptions(error);
     });
   }

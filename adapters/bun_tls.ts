@@ -13,6 +13,7 @@ import type {
 } from "../src/core/dialer.ts";
 import { UnsupportedOptionError } from "../src/core/errors.ts";
 import type { NativeSocket, NativeTlsOptions } from "./bun_api.ts";
+import { endsOf } from "./ends.ts";
 
 /** What Bun honours, each seen in what a server got. */
 export const capabilities: ReadonlySet<TlsCapability> = new Set<TlsCapability>([
@@ -62,13 +63,10 @@ export function describeSession(
   const { alpnProtocol } = socket;
   const version = socket.getTLSVersion();
   const cipher = socket.getCipher()?.name;
-  const localAddress = endpoint(socket.localAddress, socket.localPort);
-  const remoteAddress = endpoint(socket.remoteAddress, socket.remotePort);
   return {
     // False where nothing was agreed.
     alpn: typeof alpnProtocol === "string" ? alpnProtocol : null,
-    ...localAddress && { localAddress },
-    ...remoteAddress && { remoteAddress },
+    ...endsOf(socket),
     ...version !== null && version in versionNumbers && { version: version as TlsVersion },
     ...cipher && { cipher },
     ...times,
@@ -102,9 +100,4 @@ function encodeAlpn(protocols: readonly string[]): Uint8Array {
     const name = encoder.encode(protocol);
     return [name.length, ...name];
   }));
-}
-
-function endpoint(address: string | undefined, port: number | undefined): string | undefined {
-  if (address === undefined || port === undefined) return undefined;
-  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
 }

@@ -22,7 +22,6 @@ import {
 } from "../src/core/dialer.ts";
 import {
   atEndOfTurn,
-  type DenoAddr,
   type DenoApi,
   denoApi,
   type DenoTcpConn,
@@ -30,6 +29,7 @@ import {
 } from "./deno_api.ts";
 import { dialError, startTlsError } from "./deno_errors.ts";
 import { DenoSocket, type DenoSocketOptions } from "./deno_socket.ts";
+import { ipPort } from "./ends.ts";
 
 export type {
   Dialer,
@@ -113,8 +113,8 @@ class DenoDialer implements Dialer {
     const { alpnProtocol } = await handshake(conn, target, signal);
     return new DenoSocket(conn, {
       alpn: alpnProtocol,
-      localAddress: formatAddr(conn.localAddr),
-      remoteAddress: formatAddr(conn.remoteAddr),
+      localAddress: ipPort(conn.localAddr.hostname, conn.localAddr.port),
+      remoteAddress: ipPort(conn.remoteAddr.hostname, conn.remoteAddr.port),
       tcpMs: connectedAt - startedAt,
       tlsMs: performance.now() - connectedAt,
     }, this.#socketOptions);
@@ -192,8 +192,4 @@ async function handshake(
   } finally {
     signal.removeEventListener("abort", close);
   }
-}
-
-function formatAddr({ hostname, port }: DenoAddr): string {
-  return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
 }

@@ -26,8 +26,9 @@ import {
 } from "../src/core/dialer.ts";
 import { DialError } from "../src/core/errors.ts";
 import { type CloseTimes, readCloseTimes } from "./close_times.ts";
-import { classifyDialError } from "./node_errors.ts";
-import { createReader, NodeTlsSocket, type Reader } from "./node_socket.ts";
+import { endsOf } from "./ends.ts";
+import { whenReady } from "./node_dial.ts";
+import { createReader, NodeSocket, type Reader } from "./node_socket.ts";
 import { matchesPin } from "./pins.ts";
 
 /** Options of {@linkcode nodeDialer}. */
@@ -99,55 +100,19 @@ class NodeDialer implements Dialer {
   async dial(target: DialTarget, signal: AbortSignal): Promise<TlsSocket> {
     requireHonoured(this, target.tls);
     signal.throwIfAborted();
-    const context = this.#context(target.tls);
-    return await new Promise((resolve, reject) => {
-      const startedAt = performance.now();
-      let connectedAt: number | null = null;
-      const reader = createReader();
-      const socket = tls.connect(connectOptions(target, context, reader.options));
-      socket.setNoDelay(true);
-
-      const settle = (settled: () => void) => {
-        signal.removeEventListener("abort", onAbort);
-        socket.off("connect", onConnect);
-        socket.off("secureConnect", onSecure);
-        socket.off("error", onError);
-        socket.off("close", onClose);
-        settled();
-      };
-      const fail = (reason: unknown) =>
-        settle(() => {
-          // Whatever it still has to say about its end is of no interest, and must not be thrown.
-          socket.on("error", () => {});
-          socket.destroy();
-          reject(reason);
-        });
-      const onConnect = () => {
-        connectedAt = performance.now();
-      };
-      const onSecure = () => {
-        const { pins } = target.tls;
-        const crypto = { createHash, X509Certificate };
-        if (pins && !matchesPin(socket.getPeerCertificate(true), pins, crypto)) {
-          fail(dialError(target, "pin", "no public key of the chain is among the pins"));
-          return;
-        }
-        const info = describe(socket, startedAt, connectedAt ?? startedAt);
-        settle(() => resolve(new NodeTlsSocket(socket, reader, info, this.#times)));
-      };
-      const onError = (cause: Error) => {
-        const phase = connectedAt === null ? "tcp" : "tls";
-        const failure = classifyDialError(cause, phase);
-        fail(new DialError({ ...target, phase, failure }, cause.message, { cause }));
-      };
-      const onClose = () => fail(dialError(target, "closed", "the peer hung up in the handshake"));
-      const onAbort = () => fail(signal.reason);
-
-      signal.addEventListener("abort", onAbort, { once: true });
-      socket.on("connect", onConnect);
-      socket.on("secureConnect", onSecure);
-      socket.on("error", onError);
-      socket.on("close", onClose);
+    const reader = createReader();
+    const socket = tls.connect(
+      connectOptions(target, this.#context(target.tls), reader.options),
+    );
+    socket.setNoDelay(true);
+    return await whenReady(socket, "secureConnect", target, signal, (times) => {
+      const { pins } = target.tls;
+      const crypto = { createHash, X509Certificate };
+      if (pins && !matchesPin(socket.getPeerCertificate(true), pins, crypto)) {
+        const fields = { ...target, phase: "tls", failure: "pin" } as const;
+        throw new DialError(fields, "no public key of the chain is among the pins");
+      }
+      return new NodeSocket(socket, reader, { ...sessionOf(socket), ...times }, this.#times);
     });
   }
 
@@ -209,30 +174,19 @@ function connectOptions(
   return options;
 }
 
-function describe(socket: tls.TLSSocket, startedAt: number, connectedAt: number): TlsInfo {
+function sessionOf(socket: tls.TLSSocket): Omit<TlsInfo, "tcpMs" | "tlsMs"> {
   const version = socket.getProtocol();
   const cipher = socket.getCipher();
   return {
     alpn: socket.alpnProtocol || null,
-    ...socket.localAddress && { localAddress: endpoint(socket.localAddress, socket.localPort) },
-    ...socket.remoteAddress && { remoteAddress: endpoint(socket.remoteAddress, socket.remotePort) },
+    ...endsOf(socket),
     ...isVersion(version) && { version },
     ...cipher?.name && { cipher: cipher.name },
-    tcpMs: connectedAt - startedAt,
-    tlsMs: performance.now() - connectedAt,
   };
-}
-
-function endpoint(ip: string, port: number | undefined): string {
-  return ip.includes(":") ? `[${ip}]:${port}` : `${ip}:${port}`;
 }
 
 function isVersion(version: string | null): version is TlsVersion {
   return version === "TLSv1.2" || version === "TLSv1.3";
-}
-
-function dialError(target: DialTarget, failure: "pin" | "closed", detail: string): DialError {
-  return new DialError({ ...target, phase: "tls", failure }, detail);
 }
 
 function runtime(): "node" | "deno" | "bun" {

@@ -17,9 +17,9 @@ const buffer = new Uint8Array(65_536);
 // A peer that speaks before it is listened to is held back at this point.
 const maxEarlyBytes = 1_048_576;
 
-/** Takes what a `node:tls` socket reads, from before there is anybody to take it. */
+/** Takes what a socket reads, from before there is anybody to take it. */
 export interface Reader {
-  /** The option `onread` of `tls.connect`. */
+  /** The option `onread` of `tls.connect` and `net.connect`. */
   readonly options: {
     readonly buffer: Uint8Array;
     readonly callback: (count: number, bytes: Uint8Array) => boolean;
@@ -52,7 +52,7 @@ export function createReader(): Reader {
 type State = "open" | "closing" | "ended";
 
 /** See the module. */
-export class NodeTlsSocket implements TlsSocket {
+export class NodeSocket implements TlsSocket {
   readonly info: TlsInfo;
   readonly #socket: Socket;
   readonly #times: CloseTimes;
