@@ -50,6 +50,9 @@ const FORMS: { readonly [Option in TlsCapability]: readonly [check: Check, form:
   dangerouslyAcceptAnyCertificate: [(value) => typeof value === "boolean", "true or false"],
 };
 
+/** The names of all TLS options. */
+export const TLS_OPTIONS: readonly TlsCapability[] = Object.keys(FORMS) as TlsCapability[];
+
 /** Gives the same name to the same parameters. */
 export class TlsProfiles {
   readonly #byContents = new Map<string, TlsProfile>();
@@ -101,7 +104,7 @@ export function checkTls(name: string, options: TlsOptions): TlsOptions {
   if (typeof options !== "object" || options === null) {
     throw new TypeError(`${name} must be an object of TLS options, got ${describe(options)}`);
   }
-  checkNames(name, options, Object.keys(FORMS));
+  checkNames(name, options, TLS_OPTIONS);
   for (const [option, [check, form]] of Object.entries(FORMS)) {
     const value = options[option as TlsCapability];
     if (value === undefined || check(value)) continue;
