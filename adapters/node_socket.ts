@@ -91,7 +91,7 @@ export class NodeSocket implements TlsSocket {
 
   attach(sink: SocketSink): void {
     this.#sink = sink;
-    if (this.#earlyBytes >= maxEarlyBytes && !this.#paused) this.#socket.resume();
+    if (this.#earlyBytes >= maxEarlyBytes && !this.#paused) this.#setReading(true);
     this.#earlyBytes = 0;
     queueMicrotask(() => this.#replay());
   }
@@ -106,13 +106,13 @@ export class NodeSocket implements TlsSocket {
     if (this.#state !== "open") return;
     this.#paused = true;
     this.#held ??= [];
-    this.#socket.pause();
+    this.#setReading(false);
   }
 
   resume(): void {
     this.#paused = false;
     if (this.#held !== null) queueMicrotask(() => this.#replay());
-    if (this.#state === "open") this.#socket.resume();
+    if (this.#state === "open") this.#setReading(true);
   }
 
   ref(): void {
@@ -128,7 +128,7 @@ export class NodeSocket implements TlsSocket {
     this.#state = "closing";
     this.#held = null;
     // What the peer still says is read and dropped, so that its end is seen, and not answered by RST.
-    this.#socket.resume();
+    this.#setReading(true);
     this.#socket.end();
     this.#timer = systemClock.setTimer(() => {
       this.destroy(new SocketError("timeout", "the peer did not take what was written"));
@@ -155,7 +155,15 @@ export class NodeSocket implements TlsSocket {
     this.#held.push(bytes.slice());
     if (this.#sink !== null) return;
     this.#earlyBytes += bytes.length;
-    if (this.#earlyBytes >= maxEarlyBytes) this.#socket.pause();
+    if (this.#earlyBytes >= maxEarlyBytes) this.#setReading(false);
+  }
+
+  #setReading(reading: boolean): void {
+    if (reading) this.#socket.resume();
+    else this.#socket.pause();
+    const feed = feedOf(this.#socket);
+    if (reading) feed?.readStart();
+    else feed?.readStop();
   }
 
   // By itself the socket answers the peer's end with its own; but only as fast as the peer reads.
@@ -202,4 +210,16 @@ export class NodeSocket implements TlsSocket {
     this.#ending = null;
     sink.onClose(error);
   }
+}
+
+/** What a TLS socket takes its bytes from. */
+interface Feed {
+  readStart(): void;
+  readStop(): void;
+}
+
+// On Deno a TLS socket that is paused reads on, and keeps what it has decrypted, however much it is
+// (as of 2.9.6). Nothing but to stop what feeds it holds the peer back.
+function feedOf(socket: Socket & { readonly _handle?: { readonly _parent?: Feed } | null }) {
+  return "Deno" in globalThis ? socket._handle?._parent : undefined;
 }
