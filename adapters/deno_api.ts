@@ -8,7 +8,7 @@
 import { HotconnError } from "../src/core/errors.ts";
 
 /** One end of a connection. */
-export interface DenoAddr {
+interface DenoAddr {
   readonly hostname: string;
   readonly port: number;
 }
