@@ -5,6 +5,7 @@
  */
 
 import { describe } from "../src/core/check.ts";
+import { systemClock, type Timer } from "../src/core/clock.ts";
 import { ResolveError } from "../src/core/errors.ts";
 import type { Resolution } from "../src/hosts/resolver.ts";
 
@@ -34,8 +35,8 @@ export function checkFamilies(families: readonly Family[]): readonly Family[] {
 /**
  * Asks for the addresses of each family at once, and gives them in the order of the families, with
  * the shortest of their times. Where one has come and another has not after 50 ms, it goes without,
- * and says that the answer is a part and holds for no time, so that it is soon asked for again. One family that
- * fails is passed over where another one has addresses.
+ * and says that the answer is a part and holds for no time, so that it is soon asked for again. One
+ * family that fails is passed over where another one has addresses.
  *
  * @param ask Gives at least one address, or throws; its error's message says why
  * @throws {ResolveError} There is no address of any family
@@ -50,53 +51,42 @@ export async function askFamilies(
   signal.throwIfAborted();
   const answers = new Map<Family, Resolution>();
   const failures = new Map<Family, unknown>();
-  const asked = families.map(async (family) => {
-    try {
-      answers.set(family, await ask(family));
-    } catch (error) {
-      failures.set(family, error);
-      throw error;
+  const isComplete = () => answers.size + failures.size === families.length;
+  await new Promise<void>((resolve, reject) => {
+    let timer: Timer | undefined;
+    const end = () => {
+      timer?.cancel();
+      signal.removeEventListener("abort", onAbort);
+      resolve();
+    };
+    const onAbort = () => {
+      reject(signal.reason);
+      end();
+    };
+    const onHeard = () => {
+      if (isComplete()) end();
+      else if (answers.size > 0 && !signal.aborted) {
+        timer = systemClock.setTimer(end, RESOLUTION_DELAY_MS);
+      }
+    };
+    // Before those who are asked listen: what fails because of the abort must not be told first.
+    signal.addEventListener("abort", onAbort, { once: true });
+    for (const family of families) {
+      ask(family).then(
+        (answer) => answers.set(family, answer),
+        (error) => failures.set(family, error),
+      ).then(onHeard);
     }
   });
-  const all = Promise.allSettled(asked);
-  let end = () => {};
-  const aborted = new Promise<never>((_, reject) => {
-    const abort = () => reject(signal.reason);
-    signal.addEventListener("abort", abort, { once: true });
-    end = () => signal.removeEventListener("abort", abort);
-  });
-  const pause = pauseFor(RESOLUTION_DELAY_MS);
-  try {
-    await Promise.race([all, Promise.any(asked).then(pause.begin, () => all), aborted]);
-  } finally {
-    pause.end();
-    end();
-  }
-  // Where all has failed because of the abort, the abort is what is told.
-  signal.throwIfAborted();
   const got = families.flatMap((family) => answers.get(family) ?? []);
   if (got.length === 0) {
     const reasons = families.map((family) => `IPv${family}: ${messageOf(failures.get(family))}`);
     throw new ResolveError(host, reasons.join("; "), { cause: failures.get(families[0]!) });
   }
   const addresses = got.flatMap(({ addresses }) => addresses);
-  const isLate = answers.size + failures.size < families.length;
-  if (isLate) return { addresses, ttlMs: 0, partial: true };
+  if (!isComplete()) return { addresses, ttlMs: 0, partial: true };
   const ttls = got.flatMap(({ ttlMs }) => ttlMs ?? []);
   return { addresses, ttlMs: ttls.length > 0 ? Math.min(...ttls) : undefined };
-}
-
-/** A pause that keeps no program alive, and can be ended before it has begun. */
-function pauseFor(ms: number): { begin(): Promise<void>; end(): void } {
-  let timer: unknown;
-  return {
-    begin: () =>
-      new Promise((resolve) => {
-        timer = setTimeout(resolve, ms);
-        (timer as { unref?: () => void }).unref?.();
-      }),
-    end: () => clearTimeout(timer as number),
-  };
 }
 
 function messageOf(error: unknown): string {

@@ -18,6 +18,7 @@ import { type Dialer, requireHonoured } from "../src/core/dialer.ts";
 import { bun as requireBun } from "./bun_api.ts";
 import { dial } from "./bun_dial.ts";
 import { capabilities } from "./bun_tls.ts";
+import { readCloseTimes } from "./close_times.ts";
 
 export type {
   Dialer,
@@ -57,7 +58,7 @@ export interface BunDialerOptions {
  * reached from a port that refuses.
  *
  * @throws {HotconnError} This is not Bun
- * @throws {RangeError} An option is not a number of milliseconds
+ * @throws {TypeError | RangeError} An option is unknown, or no number of milliseconds
  *
  * @example
  * ```ts
@@ -79,15 +80,8 @@ export interface BunDialerOptions {
  * ```
  */
 export function bunDialer(options: BunDialerOptions = {}): Dialer {
-  const { closeTimeoutMs = 10_000, lingerMs = 1_000 } = options;
-  for (const [option, value] of Object.entries({ closeTimeoutMs, lingerMs })) {
-    if (value >= 0 && value <= longestMs) continue;
-    throw new RangeError(
-      `The option ${option} is ${value}; valid are 0 to ${longestMs} milliseconds`,
-    );
-  }
+  const times = readCloseTimes("bunDialer()", options);
   requireBun();
-  const times = { closeTimeoutMs, lingerMs };
   const dialer: Dialer = {
     name: "bun",
     capabilities,
@@ -99,6 +93,3 @@ export function bunDialer(options: BunDialerOptions = {}): Dialer {
   };
   return dialer;
 }
-
-// What a timer can wait for.
-const longestMs = 0x7fff_ffff;

@@ -1,11 +1,13 @@
 /**
- * The slice of Bun that its dialer stands on, declared here: nothing else is needed to type-check
- * or to import the module on another runtime.
+ * The slice of Bun that its dialer stands on, declared here: neither Bun nor its types are needed to
+ * type-check or to import the module on another runtime.
  *
  * @module
  */
 
 import { HotconnError } from "../src/core/errors.ts";
+import type { SocketEnds } from "./ends.ts";
+import type { PinCrypto, ShownCertificate } from "./pins.ts";
 
 /** TLS options as Bun takes them. */
 export interface NativeTlsOptions {
@@ -21,24 +23,14 @@ export interface NativeTlsOptions {
   readonly ecdhCurve?: string;
 }
 
-/** A certificate that the server showed, and the one that it showed as its issuer's. */
-export interface NativeCertificate {
-  readonly raw?: Uint8Array;
-  readonly issuerCertificate?: NativeCertificate;
-}
-
 /** A socket of Bun's, TCP or TLS. */
-export interface NativeSocket {
+export interface NativeSocket extends SocketEnds {
   /** Whoever the handlers call. */
   data: SocketOwner;
   /** Above zero while the socket is open. */
   readonly readyState: number;
   readonly authorized: boolean;
   readonly alpnProtocol: string | false | null;
-  readonly localAddress?: string;
-  readonly localPort?: number;
-  readonly remoteAddress?: string;
-  readonly remotePort?: number;
   /** Answers how many bytes were taken; -1 where the socket can take no more, ever. */
   write(bytes: Uint8Array, offset?: number, length?: number): number;
   /** Sends close_notify and FIN; reading goes on. */
@@ -54,7 +46,7 @@ export interface NativeSocket {
   setNoDelay(noDelay: boolean): boolean;
   getTLSVersion(): string | null;
   getCipher(): { readonly name: string | null } | undefined;
-  getPeerCertificate(abbreviated: boolean): NativeCertificate | null;
+  getPeerCertificate(abbreviated: boolean): ShownCertificate | null;
   upgradeTLS(
     options: {
       readonly data: SocketOwner;
@@ -108,28 +100,13 @@ export interface ConnectingSocket {
   destroy(): void;
 }
 
-/** A certificate of `node:crypto`. */
-export interface ParsedCertificate {
-  readonly publicKey: PublicKey;
-  verify(key: PublicKey): boolean;
-}
-
-interface PublicKey {
-  export(options: { readonly type: "spki"; readonly format: "der" }): Uint8Array;
-}
-
 interface BuiltinModules {
   "node:net": {
     connect(
       options: { readonly host: string; readonly port: number; readonly noDelay: boolean },
     ): ConnectingSocket;
   };
-  "node:crypto": {
-    readonly X509Certificate: new(der: Uint8Array) => ParsedCertificate;
-    createHash(algorithm: "sha256"): {
-      update(bytes: Uint8Array): { digest(encoding: "base64"): string };
-    };
-  };
+  "node:crypto": PinCrypto;
 }
 
 interface BunGlobals {
@@ -143,14 +120,12 @@ interface BunGlobals {
       readonly socket: SocketHandlers;
     }): Promise<NativeSocket>;
   };
-  readonly process?: {
-    getBuiltinModule?<Name extends keyof BuiltinModules>(
-      name: Name,
-    ): BuiltinModules[Name] | undefined;
+  readonly process: {
+    getBuiltinModule<Name extends keyof BuiltinModules>(name: Name): BuiltinModules[Name];
   };
 }
 
-const globals = globalThis as BunGlobals;
+const globals = globalThis as unknown as BunGlobals;
 
 /**
  * Gives Bun.
@@ -163,9 +138,7 @@ export function bun(): NonNullable<BunGlobals["Bun"]> {
   throw new HotconnError("bunDialer() needs Bun: on Deno use denoDialer(), on Node nodeDialer()");
 }
 
-/** Gives a module that is part of Bun. */
-export function builtin<Name extends keyof BuiltinModules>(
-  name: Name,
-): BuiltinModules[Name] | undefined {
-  return globals.process?.getBuiltinModule?.(name);
+/** Gives a module that is part of Bun, and loads it only now. */
+export function builtin<Name extends keyof BuiltinModules>(name: Name): BuiltinModules[Name] {
+  return globals.process.getBuiltinModule(name);
 }

@@ -16,10 +16,11 @@ import {
   type SocketHandlers,
   type SocketOwner,
 } from "./bun_api.ts";
-import { closedInHandshake, connectFailure, handshakeFailure } from "./bun_errors.ts";
-import { matchesPin } from "./bun_pins.ts";
-import { BunSocket, type CloseTimes } from "./bun_socket.ts";
+import { handshakeFailure, systemFailure } from "./bun_errors.ts";
+import { BunSocket } from "./bun_socket.ts";
 import { describeSession, nativeTlsOptions } from "./bun_tls.ts";
+import type { CloseTimes } from "./close_times.ts";
+import { matchesPin } from "./pins.ts";
 
 // One set for all sockets: Bun is quickest so.
 const handlers: SocketHandlers = {
@@ -111,7 +112,8 @@ class Dial implements SocketOwner {
       this.#fail("tls", handshakeFailure(error), error ?? "the certificate was not accepted");
       return;
     }
-    if (tls.pins !== undefined && !matchesPin(socket, tls.pins)) {
+    const { pins } = tls;
+    if (pins && !matchesPin(socket.getPeerCertificate(false), pins, builtin("node:crypto"))) {
       this.#fail("tls", "pin", "no public key of the server's chain is pinned");
       return;
     }
@@ -136,17 +138,15 @@ class Dial implements SocketOwner {
   }
 
   closed(error?: NativeError): void {
-    const detail = error ?? "the server hung up in the middle of the handshake";
-    this.#fail("tls", closedInHandshake(error), detail);
+    if (error === undefined) this.ended();
+    else this.#fail("tls", systemFailure(error), error);
   }
 
   // `Bun.connect` cannot be called off: against an address that never answers it would keep the
   // program alive for two minutes. What `node:net` connects can; its handle is the same socket.
   #connect(): boolean {
-    const net = builtin("node:net");
-    if (net === undefined) return false;
     const { ip: host, port } = this.#target;
-    const connecting = net.connect({ host, port, noDelay: true });
+    const connecting = builtin("node:net").connect({ host, port, noDelay: true });
     const handle = connecting._handle;
     if (typeof handle?.upgradeTLS !== "function") {
       connecting.destroy();
@@ -154,7 +154,7 @@ class Dial implements SocketOwner {
     }
     this.#connecting = connecting;
     connecting.on("connect", () => this.#secure(handle));
-    connecting.on("error", (error) => this.#fail("tcp", connectFailure(error), error));
+    connecting.on("error", (error) => this.#fail("tcp", systemFailure(error), error));
     return true;
   }
 
@@ -181,7 +181,7 @@ class Dial implements SocketOwner {
       data: this,
       socket: handlers,
     }).catch((error: NativeError) => {
-      if (error.syscall === "connect") this.#fail("tcp", connectFailure(error), error);
+      if (error.syscall === "connect") this.#fail("tcp", systemFailure(error), error);
       else this.#refuseOptions(error);
     });
   }

@@ -4,18 +4,12 @@
  * @module
  */
 
+import { systemClock, type Timer } from "../src/core/clock.ts";
 import type { SocketSink, TlsInfo, TlsSocket } from "../src/core/dialer.ts";
 import { SocketError } from "../src/core/errors.ts";
 import type { NativeError, NativeSocket, SocketOwner } from "./bun_api.ts";
 import { isTlsError, socketError } from "./bun_errors.ts";
-
-/** How long a socket takes to close, in milliseconds. */
-export interface CloseTimes {
-  /** For what is written to go out. */
-  readonly closeTimeoutMs: number;
-  /** And then for the peer to hang up, too. */
-  readonly lingerMs: number;
-}
+import type { CloseTimes } from "./close_times.ts";
 
 /** See {@linkcode TlsSocket}. Made by a dial once the certificate is verified. */
 export class BunSocket implements TlsSocket, SocketOwner {
@@ -96,7 +90,7 @@ export class BunSocket implements TlsSocket, SocketOwner {
     // What the peer still says is read and dropped, so that its end is seen and gets no RST.
     this.#native.resume();
     if (this.#queue.length === 0) this.#shutdown();
-    else this.#timer = later(this.#giveUp, this.#times.closeTimeoutMs);
+    else this.#timer = systemClock.setTimer(this.#giveUp, this.#times.closeTimeoutMs);
   }
 
   destroy(error?: Error): void {
@@ -193,9 +187,9 @@ export class BunSocket implements TlsSocket, SocketOwner {
   }
 
   #shutdown(): void {
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
     this.#native.unref();
-    this.#timer = later(this.#letGo, this.#times.lingerMs);
+    this.#timer = systemClock.setTimer(this.#letGo, this.#times.lingerMs);
     this.#end();
     this.#native.shutdown();
   }
@@ -208,7 +202,7 @@ export class BunSocket implements TlsSocket, SocketOwner {
 
   #release(): void {
     this.#released = true;
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
   }
 
   // Told one turn later, never from inside a call of the owner's.
@@ -227,12 +221,4 @@ export class BunSocket implements TlsSocket, SocketOwner {
     this.#receiver = null;
     this.#sink.onClose(this.#error);
   };
-}
-
-type Timer = ReturnType<typeof setTimeout>;
-
-function later(callback: () => void, ms: number): Timer {
-  const timer = setTimeout(callback, ms);
-  (timer as { unref?(): void }).unref?.();
-  return timer;
 }

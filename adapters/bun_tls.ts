@@ -13,6 +13,7 @@ import type {
 } from "../src/core/dialer.ts";
 import { UnsupportedOptionError } from "../src/core/errors.ts";
 import type { NativeSocket, NativeTlsOptions } from "./bun_api.ts";
+import { endsOf } from "./ends.ts";
 
 /** What Bun honours, each seen in what a server got. */
 export const capabilities: ReadonlySet<TlsCapability> = new Set<TlsCapability>([
@@ -34,7 +35,6 @@ const versionNumbers = { "TLSv1.2": 0x0303, "TLSv1.3": 0x0304 } as const;
  * Puts a target's TLS options into Bun's words.
  *
  * @throws {UnsupportedOptionError} The cipher suites are ones that Bun gives no say over
- * @throws {RangeError} An ALPN protocol is empty or longer than 255 bytes
  */
 export function nativeTlsOptions(target: DialTarget): NativeTlsOptions {
   const { tls } = target;
@@ -63,13 +63,10 @@ export function describeSession(
   const { alpnProtocol } = socket;
   const version = socket.getTLSVersion();
   const cipher = socket.getCipher()?.name;
-  const localAddress = endpoint(socket.localAddress, socket.localPort);
-  const remoteAddress = endpoint(socket.remoteAddress, socket.remotePort);
   return {
     // False where nothing was agreed.
     alpn: typeof alpnProtocol === "string" ? alpnProtocol : null,
-    ...localAddress && { localAddress },
-    ...remoteAddress && { remoteAddress },
+    ...endsOf(socket),
     ...version !== null && version in versionNumbers && { version: version as TlsVersion },
     ...cipher && { cipher },
     ...times,
@@ -99,18 +96,8 @@ function versionOf(ciphers: readonly string[], { minVersion }: TlsOptions): TlsV
 // is no error there, and no protocol either.
 function encodeAlpn(protocols: readonly string[]): Uint8Array {
   const encoder = new TextEncoder();
-  const bytes: number[] = [];
-  for (const protocol of protocols) {
+  return Uint8Array.from(protocols.flatMap((protocol) => {
     const name = encoder.encode(protocol);
-    if (name.length === 0 || name.length > 255) {
-      throw new RangeError(`alpn must hold names of 1 to 255 bytes, not "${protocol}"`);
-    }
-    bytes.push(name.length, ...name);
-  }
-  return Uint8Array.from(bytes);
-}
-
-function endpoint(address: string | undefined, port: number | undefined): string | undefined {
-  if (address === undefined || port === undefined) return undefined;
-  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
+    return [name.length, ...name];
+  }));
 }

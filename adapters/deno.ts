@@ -12,6 +12,7 @@
  * @module
  */
 
+import { checkNames, checkNumber } from "../src/core/check.ts";
 import {
   type Dialer,
   type DialTarget,
@@ -21,7 +22,6 @@ import {
 } from "../src/core/dialer.ts";
 import {
   atEndOfTurn,
-  type DenoAddr,
   type DenoApi,
   denoApi,
   type DenoTcpConn,
@@ -29,6 +29,7 @@ import {
 } from "./deno_api.ts";
 import { dialError, startTlsError } from "./deno_errors.ts";
 import { DenoSocket, type DenoSocketOptions } from "./deno_socket.ts";
+import { ipPort } from "./ends.ts";
 
 export type {
   Dialer,
@@ -69,7 +70,7 @@ export interface DenoDialerOptions {
  * nothing more. Neither keeps the program alive.
  *
  * @throws {HotconnError} This is not Deno
- * @throws {RangeError} An option is out of its range
+ * @throws {TypeError | RangeError} An option is unknown, or out of its range
  *
  * @example
  * ```ts
@@ -80,9 +81,10 @@ export interface DenoDialerOptions {
  * ```
  */
 export function denoDialer(options: DenoDialerOptions = {}): Dialer {
+  checkNames("denoDialer()", options, ["highWaterMarkBytes", "lingerMs"]);
   const { highWaterMarkBytes = 65_536, lingerMs = 1_000 } = options;
-  requireRange("highWaterMarkBytes", highWaterMarkBytes, Number.MAX_SAFE_INTEGER, "bytes");
-  requireRange("lingerMs", lingerMs, 0x7fff_ffff, "milliseconds");
+  checkNumber("highWaterMarkBytes", highWaterMarkBytes, { min: 0 });
+  checkNumber("lingerMs", lingerMs, { min: 0 });
   return new DenoDialer(denoApi(), { highWaterMarkBytes, lingerMs });
 }
 
@@ -109,10 +111,10 @@ class DenoDialer implements Dialer {
     const connectedAt = performance.now();
     const conn = await this.#startTls(tcp, target);
     const { alpnProtocol } = await handshake(conn, target, signal);
-    return new DenoSocket(this.#deno, conn, {
+    return new DenoSocket(conn, {
       alpn: alpnProtocol,
-      localAddress: formatAddr(conn.localAddr),
-      remoteAddress: formatAddr(conn.remoteAddr),
+      localAddress: ipPort(conn.localAddr.hostname, conn.localAddr.port),
+      remoteAddress: ipPort(conn.remoteAddr.hostname, conn.remoteAddr.port),
       tcpMs: connectedAt - startedAt,
       tlsMs: performance.now() - connectedAt,
     }, this.#socketOptions);
@@ -190,13 +192,4 @@ async function handshake(
   } finally {
     signal.removeEventListener("abort", close);
   }
-}
-
-function formatAddr({ hostname, port }: DenoAddr): string {
-  return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
-}
-
-function requireRange(name: string, value: number, max: number, unit: string): void {
-  if (value >= 0 && value <= max) return;
-  throw new RangeError(`The option ${name} is ${value}; valid are 0 to ${max} ${unit}`);
 }

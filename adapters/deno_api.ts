@@ -8,7 +8,7 @@
 import { HotconnError } from "../src/core/errors.ts";
 
 /** One end of a connection. */
-export interface DenoAddr {
+interface DenoAddr {
   readonly hostname: string;
   readonly port: number;
 }
@@ -46,7 +46,6 @@ export interface DenoApi {
     readonly caCerts?: string[];
     readonly alpnProtocols?: string[];
   }): Promise<DenoTlsConn>;
-  unrefTimer(id: unknown): void;
 }
 
 interface DenoGlobals {

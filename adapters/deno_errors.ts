@@ -7,22 +7,7 @@
 
 import type { DialTarget } from "../src/core/dialer.ts";
 import { DialError, type DialFailure, type DialPhase, SocketError } from "../src/core/errors.ts";
-import type { SocketFailure } from "../src/core/errors.ts";
-
-const failureByCode: Readonly<Record<string, DialFailure>> = {
-  ECONNREFUSED: "refused",
-  EHOSTUNREACH: "unreachable",
-  ENETUNREACH: "unreachable",
-  EHOSTDOWN: "unreachable",
-  ENETDOWN: "unreachable",
-  EADDRNOTAVAIL: "unreachable",
-  ETIMEDOUT: "timeout",
-  ECONNRESET: "reset",
-  ECONNABORTED: "reset",
-  EPIPE: "reset",
-  EACCES: "permission",
-  EPERM: "permission",
-};
+import { failureOfCode, socketFailure } from "./failures.ts";
 
 const failureByName: Readonly<Record<string, DialFailure>> = {
   ConnectionRefused: "refused",
@@ -66,22 +51,7 @@ function failureOf(cause: unknown): DialFailure {
   if (!(cause instanceof Error)) return "other";
   if (cause.message.startsWith("invalid peer certificate")) return "certificate";
   const { code } = cause as { readonly code?: string };
-  return failureByCode[code ?? ""] ?? failureByName[cause.name] ?? "other";
-}
-
-function socketFailure(failure: DialFailure): SocketFailure {
-  switch (failure) {
-    case "reset":
-    case "timeout":
-      return failure;
-    case "closed":
-      return "truncated";
-    case "handshake":
-    case "certificate":
-      return "tls";
-    default:
-      return "other";
-  }
+  return failureOfCode(code) ?? failureByName[cause.name] ?? "other";
 }
 
 function messageOf(cause: unknown): string {

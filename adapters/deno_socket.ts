@@ -5,9 +5,10 @@
  * @module
  */
 
+import { systemClock, type Timer } from "../src/core/clock.ts";
 import type { SocketSink, TlsInfo, TlsSocket } from "../src/core/dialer.ts";
 import { SocketError } from "../src/core/errors.ts";
-import type { DenoApi, DenoTlsConn } from "./deno_api.ts";
+import type { DenoTlsConn } from "./deno_api.ts";
 import { socketError } from "./deno_errors.ts";
 
 // Deno gives at most one TLS record a read: a bigger buffer would never be filled.
@@ -36,7 +37,6 @@ type State = typeof open | typeof broken | typeof closing | typeof lingering | t
 /** See the module. */
 export class DenoSocket implements TlsSocket {
   readonly info: TlsInfo;
-  readonly #deno: DenoApi;
   readonly #conn: DenoTlsConn;
   readonly #options: DenoSocketOptions;
   #sink: SocketSink | undefined;
@@ -57,10 +57,9 @@ export class DenoSocket implements TlsSocket {
   // What onClose is owed, once the sink is there.
   #ending: { readonly error: Error | undefined } | undefined;
   #ended = false;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timer: Timer | undefined;
 
-  constructor(deno: DenoApi, conn: DenoTlsConn, info: TlsInfo, options: DenoSocketOptions) {
-    this.#deno = deno;
+  constructor(conn: DenoTlsConn, info: TlsInfo, options: DenoSocketOptions) {
     this.#conn = conn;
     this.info = info;
     this.#options = options;
@@ -245,14 +244,16 @@ export class DenoSocket implements TlsSocket {
 
   // Starts anew with each bit of progress: it ends what the peer holds up, not what is slow.
   #startTimer(): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(this.#timedOut, this.#options.lingerMs);
-    this.#deno.unrefTimer(this.#timer);
+    this.#timer?.cancel();
+    this.#timer = systemClock.setTimer(this.#timedOut, this.#options.lingerMs);
   }
 
   readonly #timedOut = (): void => {
+    if (this.#unwritten === 0 || this.#writeError !== undefined) {
+      this.#finish(this.#writeError);
+      return;
+    }
     const { lingerMs } = this.#options;
-    if (this.#unwritten === 0 || this.#writeError !== undefined) this.#finish(this.#writeError);
     const detail = `the peer took none of the last ${this.#unwritten} bytes for ${lingerMs} ms`;
     this.#finish(new SocketError("timeout", detail));
   };
@@ -266,7 +267,7 @@ export class DenoSocket implements TlsSocket {
     this.#state = done;
     this.#queue = [];
     this.#writing = undefined;
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
     // Ends the pending read and write, and sends close_notify and FIN where they were not sent.
     this.#conn.close();
     this.#wakeUp();

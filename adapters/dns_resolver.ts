@@ -20,6 +20,7 @@ import { parseAddress } from "../src/core/address.ts";
 import { checkNames, describe } from "../src/core/check.ts";
 import type { Resolution, Resolver } from "../src/hosts/resolver.ts";
 import { askFamilies, BOTH_FAMILIES, checkFamilies, type Family } from "./address_families.ts";
+import { ipPort } from "./ends.ts";
 
 /** Options of {@linkcode dnsResolver}. */
 export interface DnsResolverOptions {
@@ -138,7 +139,7 @@ function readServers(servers: readonly string[]): string[] {
     );
   }
   return servers.map((text) => {
-    const { family, ip, port } = parseAddress(text, 53);
-    return family === 4 ? `${ip}:${port}` : `[${ip}]:${port}`;
+    const { ip, port } = parseAddress(text, 53);
+    return ipPort(ip, port);
   });
 }

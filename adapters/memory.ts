@@ -34,6 +34,7 @@ import {
   type TlsSocket,
 } from "../src/core/dialer.ts";
 import { DialError, type DialFailure, type DialPhase } from "../src/core/errors.ts";
+import { TLS_OPTIONS } from "../src/pool/tls_profiles.ts";
 
 /** A socket without a network. The test plays the peer. */
 export interface MemorySocket extends TlsSocket {
@@ -190,23 +191,9 @@ export interface MemoryDialer extends Dialer {
   readonly sockets: ReadonlySet<MemorySocket>;
 }
 
-const EVERY_CAPABILITY: readonly TlsCapability[] = [
-  "serverName",
-  "ca",
-  "clientCertificate",
-  "alpn",
-  "minVersion",
-  "maxVersion",
-  "ciphers",
-  "groups",
-  "pins",
-  "dangerouslyAcceptAnyCertificate",
-];
-
 /** Makes a dialer without a network. */
 export function memoryDialer(options: MemoryDialerOptions = {}): MemoryDialer {
-  const { clock = systemClock, script = (): MemoryDial => ({}), capabilities = EVERY_CAPABILITY } =
-    options;
+  const { capabilities = TLS_OPTIONS, clock = systemClock, script } = options;
   const dials: DialTarget[] = [];
   const sockets = new Set<MemorySocket>();
   let dialing = 0;
@@ -235,7 +222,7 @@ export function memoryDialer(options: MemoryDialerOptions = {}): MemoryDialer {
       requireHonoured(dialer, target.tls);
       signal.throwIfAborted();
       dials.push(target);
-      const dial = script(target);
+      const dial: MemoryDial = script?.(target) ?? {};
       dialing++;
       try {
         await pass(clock, dial.delayMs ?? 0, signal);

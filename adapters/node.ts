@@ -12,7 +12,7 @@
  * @module
  */
 
-import { createPrivateKey, X509Certificate } from "node:crypto";
+import { createHash, createPrivateKey, X509Certificate } from "node:crypto";
 import tls from "node:tls";
 import {
   type Dialer,
@@ -25,12 +25,21 @@ import {
   type TlsVersion,
 } from "../src/core/dialer.ts";
 import { DialError } from "../src/core/errors.ts";
-import { classifyDialError } from "./node_errors.ts";
-import { matchesPin } from "./node_pins.ts";
-import { createReader, NodeTlsSocket, type Reader } from "./node_socket.ts";
+import { type CloseTimes, readCloseTimes } from "./close_times.ts";
+import { endsOf } from "./ends.ts";
+import { whenReady } from "./node_dial.ts";
+import { createReader, NodeSocket, type Reader } from "./node_socket.ts";
+import { matchesPin } from "./pins.ts";
 
 /** Options of {@linkcode nodeDialer}. */
 export interface NodeDialerOptions {
+  /**
+   * How long a socket, after `close()`, may take to send what is written, in milliseconds. Then it
+   * is destroyed: a peer that does not read cannot hold it.
+   *
+   * @default {10000}
+   */
+  readonly closeTimeoutMs?: number;
   /**
    * How long a socket, after `close()` has sent all it had to, waits for the peer to close too, in
    * milliseconds. A peer that still answers meanwhile is not met with a reset.
@@ -50,16 +59,10 @@ export interface NodeDialerOptions {
  * from `capabilities` there. On Deno a reset by the peer looks like an orderly end. None of the
  * three tells a FIN without close_notify from a proper end.
  *
- * @throws {RangeError} `lingerMs` is not a number of milliseconds
+ * @throws {TypeError | RangeError} An option is unknown, or no number of milliseconds
  */
 export function nodeDialer(options: NodeDialerOptions = {}): Dialer {
-  const { lingerMs = 1_000 } = options;
-  if (!(lingerMs >= 0 && lingerMs <= 0x7fff_ffff)) {
-    throw new RangeError(
-      `The option lingerMs is ${lingerMs}; valid are 0 to ${0x7fff_ffff} milliseconds`,
-    );
-  }
-  return new NodeDialer(lingerMs);
+  return new NodeDialer(readCloseTimes("nodeDialer()", options));
 }
 
 const everywhere: readonly TlsCapability[] = [
@@ -83,68 +86,33 @@ const perRuntime: Record<string, { name: string; more: readonly TlsCapability[] 
 class NodeDialer implements Dialer {
   readonly name: string;
   readonly capabilities: ReadonlySet<TlsCapability>;
-  readonly #lingerMs: number;
+  readonly #times: CloseTimes;
   // Parsing authorities and keys costs more than a handshake; a profile's options stay the same.
   readonly #contexts = new WeakMap<TlsOptions, tls.SecureContext>();
 
-  constructor(lingerMs: number) {
+  constructor(times: CloseTimes) {
     const { name, more } = perRuntime[runtime()]!;
     this.name = name;
     this.capabilities = new Set([...everywhere, ...more]);
-    this.#lingerMs = lingerMs;
+    this.#times = times;
   }
 
   async dial(target: DialTarget, signal: AbortSignal): Promise<TlsSocket> {
     requireHonoured(this, target.tls);
     signal.throwIfAborted();
-    const context = this.#context(target.tls);
-    return await new Promise((resolve, reject) => {
-      const startedAt = performance.now();
-      let connectedAt: number | null = null;
-      const reader = createReader();
-      const socket = tls.connect(connectOptions(target, context, reader.options));
-      socket.setNoDelay(true);
-
-      const settle = (settled: () => void) => {
-        signal.removeEventListener("abort", onAbort);
-        socket.off("connect", onConnect);
-        socket.off("secureConnect", onSecure);
-        socket.off("error", onError);
-        socket.off("close", onClose);
-        settled();
-      };
-      const fail = (reason: unknown) =>
-        settle(() => {
-          // Whatever it still has to say about its end is of no interest, and must not be thrown.
-          socket.on("error", () => {});
-          socket.destroy();
-          reject(reason);
-        });
-      const onConnect = () => {
-        connectedAt = performance.now();
-      };
-      const onSecure = () => {
-        const { pins } = target.tls;
-        if (pins !== undefined && !matchesPin(socket, pins)) {
-          fail(dialError(target, "pin", "no public key of the chain is among the pins"));
-          return;
-        }
-        const info = describe(socket, startedAt, connectedAt ?? startedAt);
-        settle(() => resolve(new NodeTlsSocket(socket, reader, info, this.#lingerMs)));
-      };
-      const onError = (cause: Error) => {
-        const phase = connectedAt === null ? "tcp" : "tls";
-        const failure = classifyDialError(cause, phase);
-        fail(new DialError({ ...target, phase, failure }, cause.message, { cause }));
-      };
-      const onClose = () => fail(dialError(target, "closed", "the peer hung up in the handshake"));
-      const onAbort = () => fail(signal.reason);
-
-      signal.addEventListener("abort", onAbort, { once: true });
-      socket.on("connect", onConnect);
-      socket.on("secureConnect", onSecure);
-      socket.on("error", onError);
-      socket.on("close", onClose);
+    const reader = createReader();
+    const socket = tls.connect(
+      connectOptions(target, this.#context(target.tls), reader.options),
+    );
+    socket.setNoDelay(true);
+    return await whenReady(socket, "secureConnect", target, signal, (times) => {
+      const { pins } = target.tls;
+      const crypto = { createHash, X509Certificate };
+      if (pins && !matchesPin(socket.getPeerCertificate(true), pins, crypto)) {
+        const fields = { ...target, phase: "tls", failure: "pin" } as const;
+        throw new DialError(fields, "no public key of the chain is among the pins");
+      }
+      return new NodeSocket(socket, reader, { ...sessionOf(socket), ...times }, this.#times);
     });
   }
 
@@ -206,30 +174,19 @@ function connectOptions(
   return options;
 }
 
-function describe(socket: tls.TLSSocket, startedAt: number, connectedAt: number): TlsInfo {
+function sessionOf(socket: tls.TLSSocket): Omit<TlsInfo, "tcpMs" | "tlsMs"> {
   const version = socket.getProtocol();
   const cipher = socket.getCipher();
   return {
     alpn: socket.alpnProtocol || null,
-    ...socket.localAddress && { localAddress: endpoint(socket.localAddress, socket.localPort) },
-    ...socket.remoteAddress && { remoteAddress: endpoint(socket.remoteAddress, socket.remotePort) },
+    ...endsOf(socket),
     ...isVersion(version) && { version },
     ...cipher?.name && { cipher: cipher.name },
-    tcpMs: connectedAt - startedAt,
-    tlsMs: performance.now() - connectedAt,
   };
-}
-
-function endpoint(ip: string, port: number | undefined): string {
-  return ip.includes(":") ? `[${ip}]:${port}` : `${ip}:${port}`;
 }
 
 function isVersion(version: string | null): version is TlsVersion {
   return version === "TLSv1.2" || version === "TLSv1.3";
-}
-
-function dialError(target: DialTarget, failure: "pin" | "closed", detail: string): DialError {
-  return new DialError({ ...target, phase: "tls", failure }, detail);
 }
 
 function runtime(): "node" | "deno" | "bun" {

@@ -5,9 +5,10 @@
  */
 
 import type { Socket } from "node:net";
-import { setTimeout } from "node:timers";
+import { systemClock, type Timer } from "../src/core/clock.ts";
 import type { SocketSink, TlsInfo, TlsSocket } from "../src/core/dialer.ts";
 import { SocketError } from "../src/core/errors.ts";
+import type { CloseTimes } from "./close_times.ts";
 import { socketError } from "./node_errors.ts";
 
 // One buffer for all sockets: it is filled and handed on within one call, never across two.
@@ -16,9 +17,9 @@ const buffer = new Uint8Array(65_536);
 // A peer that speaks before it is listened to is held back at this point.
 const maxEarlyBytes = 1_048_576;
 
-/** Takes what a `node:tls` socket reads, from before there is anybody to take it. */
+/** Takes what a socket reads, from before there is anybody to take it. */
 export interface Reader {
-  /** The option `onread` of `tls.connect`. */
+  /** The option `onread` of `tls.connect` and `net.connect`. */
   readonly options: {
     readonly buffer: Uint8Array;
     readonly callback: (count: number, bytes: Uint8Array) => boolean;
@@ -51,10 +52,10 @@ export function createReader(): Reader {
 type State = "open" | "closing" | "ended";
 
 /** See the module. */
-export class NodeTlsSocket implements TlsSocket {
+export class NodeSocket implements TlsSocket {
   readonly info: TlsInfo;
   readonly #socket: Socket;
-  readonly #lingerMs: number;
+  readonly #times: CloseTimes;
   // What arrived before there was a sink, or in a pause: decryption runs on for some records after
   // reading has stopped. Null where bytes go straight to the sink.
   #held: Uint8Array[] | null;
@@ -62,30 +63,37 @@ export class NodeTlsSocket implements TlsSocket {
   #sink: SocketSink | null = null;
   #state: State = "open";
   #paused = false;
+  #drainOwed = false;
   // What onClose is owed, once the sink is there and has had its bytes.
   #ending: { readonly error: Error | undefined } | null = null;
+  // Gives up on a peer that does not do its part of an end.
+  #timer: Timer | undefined;
 
-  constructor(socket: Socket, reader: Reader, info: TlsInfo, lingerMs: number) {
+  constructor(socket: Socket, reader: Reader, info: TlsInfo, times: CloseTimes) {
     this.info = info;
     this.#socket = socket;
-    this.#lingerMs = lingerMs;
+    this.#times = times;
     this.#held = reader.early;
     reader.take = (bytes) => this.#onData(bytes);
     socket.on("drain", () => {
-      if (this.#state === "open") this.#sink?.onDrain();
+      this.#drainOwed = true;
+      this.#replay();
     });
     socket.on("end", () => this.#onEnd());
     socket.on("finish", () => this.#onFinish());
     socket.on("error", (error) => this.#end(socketError(error)));
-    // Only where neither "end", "finish" nor "error" came first.
-    socket.on("close", () => this.#end(new SocketError("other", "closed without a reason")));
+    socket.on("close", () => {
+      this.#timer?.cancel();
+      // Told only where neither "end", "finish" nor "error" came first.
+      this.#end(new SocketError("other", "closed without a reason"));
+    });
   }
 
   attach(sink: SocketSink): void {
     this.#sink = sink;
-    if (this.#earlyBytes >= maxEarlyBytes && !this.#paused) this.#socket.resume();
+    if (this.#earlyBytes >= maxEarlyBytes && !this.#paused) this.#setReading(true);
     this.#earlyBytes = 0;
-    if (this.#held !== null || this.#ending !== null) queueMicrotask(() => this.#replay());
+    queueMicrotask(() => this.#replay());
   }
 
   write(bytes: Uint8Array): boolean {
@@ -98,13 +106,13 @@ export class NodeTlsSocket implements TlsSocket {
     if (this.#state !== "open") return;
     this.#paused = true;
     this.#held ??= [];
-    this.#socket.pause();
+    this.#setReading(false);
   }
 
   resume(): void {
     this.#paused = false;
     if (this.#held !== null) queueMicrotask(() => this.#replay());
-    if (this.#state === "open") this.#socket.resume();
+    if (this.#state === "open") this.#setReading(true);
   }
 
   ref(): void {
@@ -120,8 +128,11 @@ export class NodeTlsSocket implements TlsSocket {
     this.#state = "closing";
     this.#held = null;
     // What the peer still says is read and dropped, so that its end is seen, and not answered by RST.
-    this.#socket.resume();
+    this.#setReading(true);
     this.#socket.end();
+    this.#timer = systemClock.setTimer(() => {
+      this.destroy(new SocketError("timeout", "the peer did not take what was written"));
+    }, this.#times.closeTimeoutMs);
   }
 
   destroy(error?: Error): void {
@@ -144,7 +155,15 @@ export class NodeTlsSocket implements TlsSocket {
     this.#held.push(bytes.slice());
     if (this.#sink !== null) return;
     this.#earlyBytes += bytes.length;
-    if (this.#earlyBytes >= maxEarlyBytes) this.#socket.pause();
+    if (this.#earlyBytes >= maxEarlyBytes) this.#setReading(false);
+  }
+
+  #setReading(reading: boolean): void {
+    if (reading) this.#socket.resume();
+    else this.#socket.pause();
+    const feed = feedOf(this.#socket);
+    if (reading) feed?.readStart();
+    else feed?.readStop();
   }
 
   // By itself the socket answers the peer's end with its own; but only as fast as the peer reads.
@@ -161,11 +180,9 @@ export class NodeTlsSocket implements TlsSocket {
   }
 
   #linger(): void {
-    const socket = this.#socket;
-    socket.unref();
-    const timer = setTimeout(() => socket.destroy(), this.#lingerMs);
-    timer.unref();
-    socket.once("close", () => clearTimeout(timer));
+    this.#socket.unref();
+    this.#timer?.cancel();
+    this.#timer = systemClock.setTimer(() => this.#socket.destroy(), this.#times.lingerMs);
   }
 
   #end(error?: Error): void {
@@ -175,10 +192,14 @@ export class NodeTlsSocket implements TlsSocket {
     this.#replay();
   }
 
-  // Gives the sink what it is owed: what was held, and then the end.
+  // Gives the sink what it is owed: a drain, what was held, and then the end.
   #replay(): void {
     const sink = this.#sink;
     if (sink === null) return;
+    // What was written since will have a drain of its own.
+    const isDrained = this.#drainOwed && this.#state === "open" && !this.#socket.writableNeedDrain;
+    this.#drainOwed = false;
+    if (isDrained) sink.onDrain();
     while (this.#held !== null && !this.#paused) {
       const bytes = this.#held.shift();
       if (bytes === undefined) this.#held = null;
@@ -189,4 +210,16 @@ export class NodeTlsSocket implements TlsSocket {
     this.#ending = null;
     sink.onClose(error);
   }
+}
+
+/** What a TLS socket takes its bytes from. */
+interface Feed {
+  readStart(): void;
+  readStop(): void;
+}
+
+// On Deno a TLS socket that is paused reads on, and keeps what it has decrypted, however much it is
+// (as of 2.9.6). Nothing but to stop what feeds it holds the peer back.
+function feedOf(socket: Socket & { readonly _handle?: { readonly _parent?: Feed } | null }) {
+  return "Deno" in globalThis ? socket._handle?._parent : undefined;
 }

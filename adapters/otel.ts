@@ -103,8 +103,8 @@ const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 
  * ```
  */
 export function instrument(pool: HttpPool, options: InstrumentOptions = {}): () => void {
-  const { meterProvider, propagate = false, tracerProvider } = options;
   checkNames("instrument()", options, ["meterProvider", "propagate", "tracerProvider"]);
+  const { meterProvider, propagate = false, tracerProvider } = options;
   const tracer = (tracerProvider ?? trace).getTracer(NAME) as Tracer;
   const meter = (meterProvider ?? metrics).getMeter(NAME) as Meter;
   const meters = makeMeters(meter);

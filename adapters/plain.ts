@@ -21,12 +21,9 @@ import {
   type TlsCapability,
   type TlsSocket,
 } from "../src/core/dialer.ts";
-import { DialError } from "../src/core/errors.ts";
-import { classifyDialError } from "./node_errors.ts";
-import { createReader, NodeTlsSocket } from "./node_socket.ts";
-
-/** How long a peer has to hang up after `close()`, in milliseconds. */
-const LINGER_MS = 1_000;
+import { CLOSE_TIMES } from "./close_times.ts";
+import { whenReady } from "./node_dial.ts";
+import { createReader, NodeSocket } from "./node_socket.ts";
 
 /**
  * Makes a dialer without TLS. Whoever sits between can read and change everything, and nobody
@@ -43,37 +40,12 @@ class PlainDialer implements Dialer {
   async dial(target: DialTarget, signal: AbortSignal): Promise<TlsSocket> {
     requireHonoured(this, target.tls);
     signal.throwIfAborted();
-    return await new Promise((resolve, reject) => {
-      const startedAt = performance.now();
-      const reader = createReader();
-      const { ip: host, port } = target;
-      const options = { host, port, noDelay: true, onread: reader.options };
-      const socket = net.connect(options as net.NetConnectOpts);
-      const settle = () => {
-        signal.removeEventListener("abort", onAbort);
-        socket.off("connect", onConnect);
-        socket.off("error", onError);
-      };
-      const fail = (reason: unknown) => {
-        settle();
-        // Whatever it still has to say about its end is of no interest, and must not be thrown.
-        socket.on("error", () => {});
-        socket.destroy();
-        reject(reason);
-      };
-      const onConnect = () => {
-        settle();
-        const info = { alpn: null, tcpMs: performance.now() - startedAt, tlsMs: 0 };
-        resolve(new NodeTlsSocket(socket, reader, info, LINGER_MS));
-      };
-      const onError = (cause: Error) => {
-        const failure = classifyDialError(cause, "tcp");
-        fail(new DialError({ ...target, phase: "tcp", failure }, cause.message, { cause }));
-      };
-      const onAbort = () => fail(signal.reason);
-      signal.addEventListener("abort", onAbort, { once: true });
-      socket.on("connect", onConnect);
-      socket.on("error", onError);
+    const reader = createReader();
+    const { ip: host, port } = target;
+    const options = { host, port, noDelay: true, onread: reader.options };
+    const socket = net.connect(options as net.NetConnectOpts);
+    return await whenReady(socket, "connect", target, signal, ({ tcpMs }) => {
+      return new NodeSocket(socket, reader, { alpn: null, tcpMs, tlsMs: 0 }, CLOSE_TIMES);
     });
   }
 }

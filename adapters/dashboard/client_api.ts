@@ -65,10 +65,15 @@ class Api {
     onOpen();
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     const parser = new EventParser(onEvent);
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return;
-      parser.push(value);
+    try {
+      for (;;) {
+        const { done, value } = await reader.read();
+        if (done) return;
+        parser.push(value);
+      }
+    } finally {
+      // The server need not go on with what cannot be read.
+      reader.cancel().catch(() => {});
     }
   }
 }

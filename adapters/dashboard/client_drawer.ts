@@ -289,7 +289,9 @@ function factsOfLine(line, model, isHost) {
     return facts;
   }
   facts.push(["Waiting", fmtCount(numberOr0(stats.waiting))], ["Kept open", fmtCount(numberOr0(stats.warmTarget))]);
-  facts.push(...extraFacts(stats));
+  const { count, successRate } = stats.requests;
+  if (count > 0) facts.push(["Requests so far", fmtCount(count)]);
+  if (successRate !== null) facts.push(["Answered", (successRate * 100).toFixed(1) + " %"]);
   if (stats.panic) facts.push(["Panic", "Fewer than half of its addresses are good, so that none is left alone", true]);
   const { resolution } = stats;
   if (!resolution) return facts;
@@ -309,27 +311,13 @@ function factsOfCell(cell, model) {
     ["Dialing", fmtCount(numberOr0(stats.dialing))], ["Latency expected", fmtMs(stats.latencyMs)], ["Leases so far", fmtCount(stats.picks)],
     ["Weight", isNumber(stats.weight) ? String(stats.weight) : "\u2013"], ["Share of its weight", fmtShare(stats.share)],
     ["Failures in a row", fmtCount(numberOr0(health.consecutiveFailures))], ["Ejections lately", fmtCount(numberOr0(health.ejections))],
-    ...extraFacts(stats),
   ];
+  if (stats.p50Ms !== null) facts.push(["p50", fmtMs(stats.p50Ms)], ["p99", fmtMs(stats.p99Ms)]);
   const kinds = Object.entries(health.failures || {}).filter(([, count]) => isNumber(count));
   if (kinds.length > 0) facts.push(["Failures by what failed", kinds.map(([kind, count]) => kind + " " + fmtCount(count)).join(", "), true]);
   if (stats.deniedBy) facts.push(["Kept from use by", String(stats.deniedBy), true]);
   if (health.ejectedFor) facts.push(["Ejected for", String(health.ejectedFor), true]);
   if (health.verdict) facts.push(["Last verdict", (health.verdict.ok ? "well: " : "not well: ") + health.verdict.reason + " (" + fmtSpan(model.at - numberOr0(health.verdict.at)) + " ago)", true]);
-  return facts;
-}
-
-/** Figures that not every pool has. @param {Data} stats @returns {Fact[]} */
-function extraFacts(stats) {
-  /** @type {Fact[]} */
-  const facts = [];
-  for (const name of ["p50", "p90", "p99"]) {
-    const value = percentile(stats, name);
-    if (value !== null) facts.push([name, fmtMs(value)]);
-  }
-  const { count, successRate } = requestsOf(stats);
-  if (count !== null) facts.push(["Requests so far", fmtCount(count)]);
-  if (successRate !== null) facts.push(["Answered", (successRate * 100).toFixed(1) + " %"]);
   return facts;
 }
 `;

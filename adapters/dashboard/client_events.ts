@@ -19,12 +19,11 @@ const USUAL = ["dial", "ready", "dialError", "warm", "evict", "addresses", "ejec
 const FREQUENT = ["waiting", "lease", "release"];
 const KINDS = [...USUAL, ...FREQUENT, "check"];
 
-/** @typedef {StreamEvent & { at: number, key: number }} KeptEvent */
+/** @typedef {StreamEvent & { key: number }} KeptEvent */
 
 class EventLog {
-  /** @param {() => number} now @param {() => void} onWanted Other events are wanted than before */
-  constructor(now, onWanted) {
-    this.now = now;
+  /** @param {() => void} onWanted Other events are wanted than before */
+  constructor(onWanted) {
     this.wanted = "";
     /** @type {KeptEvent[]} */
     this.kept = [];
@@ -65,7 +64,7 @@ class EventLog {
 
   /** @param {StreamEvent} event */
   add(event) {
-    this.kept.push({ ...event, at: this.now(), key: ++this.count });
+    this.kept.push({ ...event, key: ++this.count });
     if (this.paused) this.missed++;
     // Dropped by the hundred: shifting a long list for each event costs.
     if (this.kept.length > KEPT_EVENTS + 200 && !this.paused) this.kept.splice(0, 200);
@@ -124,9 +123,8 @@ function isFailure({ name, data }) {
 function makeEvent(event) {
   const data = parseJson(event.data) ?? {};
   const item = make("li", event.name === "eject" || event.name === "closed" ? "critical" : isFailure(event) || event.name === "waiting" ? "warning" : "");
-  const at = isNumber(data.at) ? data.at : event.at;
-  const time = make("time", "", fmtClock(at));
-  time.dateTime = new Date(at).toISOString();
+  const time = make("time", "", fmtClock(data.at));
+  time.dateTime = new Date(data.at).toISOString();
   const kind = make("span", "kind");
   if (item.className) kind.append(makeIcon(item.className === "critical" ? "ejected" : "doubtful"));
   kind.append(make("span", "", event.name));

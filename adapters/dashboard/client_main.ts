@@ -96,7 +96,7 @@ class Session {
     this.choice = { view: keep.read("session", "view"), filter: "", state: "", order: "trouble" };
     this.narrow = matchMedia("(max-width: 640px)");
     this.reopen = () => {};
-    this.events = new EventLog(() => this.now(), () => this.reopen());
+    this.events = new EventLog(() => this.reopen());
     this.ticks = 0;
     this.grid = new Grid(byId("grid-slot"), (row, column) => this.openPlace(row, column));
     this.drawer = new Drawer({
@@ -152,10 +152,6 @@ class Session {
     this.narrow.addEventListener("change", () => this.drawMap(), { signal });
     window.addEventListener("resize", () => this.drawMap(), { signal, passive: true });
     document.addEventListener("visibilitychange", () => this.paintSoon(true), { signal });
-  }
-
-  now() {
-    return this.model ? this.model.at + (performance.now() - this.statsSeen) : Date.now();
   }
 
   /** @param {string} [message] */
@@ -229,7 +225,7 @@ class Session {
   onEvent(event) {
     if (event.name === "stats") {
       const data = parseJson(event.data);
-      if (data) this.takeStats(data.stats && data.stats.hosts ? { ...data.stats, at: data.at } : data);
+      if (data) this.takeStats(data);
       return;
     }
     if (event.name === "closed") this.closed = true;
@@ -251,7 +247,7 @@ class Session {
     this.statsSeen = performance.now();
     try {
       const stats = await this.api.get(path + "/stats");
-      if (!poolEnded.signal.aborted) this.takeStats(stats.stats && stats.stats.hosts ? { ...stats.stats, at: stats.at } : stats);
+      if (!poolEnded.signal.aborted) this.takeStats(stats);
     } catch {
       if (!poolEnded.signal.aborted) this.tellLive("lost", "No figures");
     }

@@ -44,32 +44,13 @@ function stateOf(address, stats, blocks) {
   return isNumber(stats.share) && stats.share < 1 ? "starting" : "good";
 }
 
-/** How often something failed, whatever the reason. @param {Data} stats */
-function failsOf(stats) {
-  if (isNumber(stats.failures)) return stats.failures;
-  let fails = 0;
-  const kinds = stats.health && stats.health.failures;
-  for (const kind in kinds) fails += numberOr0(kinds[kind]);
-  return fails;
-}
-
-/** A percentile, wherever the figures have it; null where they have none. @param {Data} stats @param {string} name */
-function percentile(stats, name) {
-  const times = stats && stats.times;
-  for (const place of [times && times.total, times && times.firstByte, stats && stats.latency, stats]) {
-    if (!place || typeof place !== "object") continue;
-    const value = isNumber(place[name]) ? place[name] : place[name + "Ms"];
-    if (isNumber(value)) return value;
-  }
-  return null;
-}
-
-/** What became of requests, where they are counted. @param {Data} stats @returns {{ count: number | null, successRate: number | null }} */
-function requestsOf(stats) {
-  const { requests } = stats;
-  const count = isNumber(requests) ? requests : requests && isNumber(requests.count) ? requests.count : null;
-  const rate = requests && isNumber(requests.successRate) ? requests.successRate : stats.successRate;
-  return { count: count || null, successRate: isNumber(rate) ? rate : null };
+/**
+ * A percentile of how long requests take; of how long answers take, before the first one is done;
+ * null before the first one.
+ * @param {Data} pool Its figures @param {"p50" | "p90" | "p99"} name @returns {number | null}
+ */
+function percentile({ times }, name) {
+  return times.total[name] ?? times.firstByte[name];
 }
 
 /** @param {string} key @param {Data} stats @returns {Line} */
@@ -116,8 +97,8 @@ function buildModel(stats) {
     for (const address of Object.keys(figures.addresses || {})) {
       const own = figures.addresses[address] || {};
       const state = stateOf(address, own, blocks);
-      const latency = percentile(own, "p99") ?? (isNumber(own.latencyMs) ? own.latencyMs : null);
-      const cell = { key: host + " " + address, host, address, stats: own, state, fails: failsOf(own), latency };
+      const latency = own.p99Ms ?? own.latencyMs;
+      const cell = { key: host + " " + address, host, address, stats: own, state, fails: numberOr0(own.failures), latency };
       cellCount++;
       addCell(line, address, cell);
       let other = addressOf.get(address);
@@ -191,17 +172,17 @@ class Trail {
   /** @param {Data} stats @param {number} at */
   add(stats, at) {
     const before = this.last;
-    this.last = { ...stats, hosts: undefined, at, seen: latencyTotals(stats) };
+    this.last = { ...stats, hosts: undefined, at };
     const seconds = before ? (at - before.at) / 1000 : 0;
     // Counts that go back are another pool's: it was made anew.
     if (!before || seconds <= 0.2 || numberOr0(stats.acquired) < numberOr0(before.acquired)) return;
     const more = (/** @type {string} */ name) => Math.max(0, numberOr0(stats[name]) - numberOr0(before[name]));
     const leases = more("acquired");
-    const requests = requestsOf(stats).count;
-    this.push("leases", (requests === null ? leases : Math.max(0, requests - numberOr0(requestsOf(before).count))) / seconds);
+    const requests = stats.requests.count;
+    this.push("leases", (requests === 0 ? leases : Math.max(0, requests - before.requests.count)) / seconds);
     this.push("handshakes", more("dials") / seconds);
     this.push("reuse", leases > 0 ? Math.min(1, more("reused") / leases) : null);
-    this.push("latency", percentile(stats, "p99") ?? this.last.seen);
+    this.push("latency", percentile(stats, "p99") ?? latencyTotals(stats));
     this.push("busy", numberOr0(stats.leased));
     this.push("waiting", numberOr0(stats.waiting));
   }

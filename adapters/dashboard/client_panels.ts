@@ -12,20 +12,17 @@ export const CLIENT_PANELS: string = String.raw`
 const TILES = [
   {
     id: "leases", unit: "a second", format: fmtRate,
-    label: ({ stats }) => (requestsOf(stats).count === null ? "Leases" : "Requests"),
+    label: ({ stats }) => (stats.requests.count === 0 ? "Leases" : "Requests"),
     more: ({ stats }) => {
-      const { count, successRate } = requestsOf(stats);
-      return fmtCount(count ?? numberOr0(stats.acquired)) + " so far" + (successRate === null ? "" : " \u00b7 " + (successRate * 100).toFixed(1) + " % well");
+      const { count, successRate } = stats.requests;
+      return fmtCount(count || numberOr0(stats.acquired)) + " so far" + (successRate === null ? "" : " \u00b7 " + (successRate * 100).toFixed(1) + " % well");
     },
   },
   {
     id: "latency", label: ({ stats }) => (percentile(stats, "p99") === null ? "Latency" : "Latency, p99"), unit: "", format: fmtMs,
     more: ({ stats }) => {
-      const told = ["p50", "p90", "p95"].flatMap((name) => {
-        const value = percentile(stats, name);
-        return value === null ? [] : [name + " " + fmtMs(value)];
-      });
-      return told.length > 0 ? told.join(" \u00b7 ") : "mean by leases";
+      const p50 = percentile(stats, "p50");
+      return p50 === null ? "mean by leases" : "p50 " + fmtMs(p50) + " \u00b7 p90 " + fmtMs(percentile(stats, "p90"));
     },
   },
   {

@@ -144,10 +144,18 @@ export interface Dialer {
   dial(target: DialTarget, signal: AbortSignal): Promise<TlsSocket>;
 }
 
+/** Whether ALPN can name a protocol so: in 1 to 255 bytes (RFC 7301 section 3.1). */
+export function isProtocol(name: string): boolean {
+  const { length } = new TextEncoder().encode(name);
+  return length > 0 && length <= 255;
+}
+
 /**
  * Refuses TLS options that a dialer cannot honour. Every dialer calls it before it dials.
  *
  * @throws {UnsupportedOptionError} Names the first such option and the dialer
+ * @throws {RangeError} A protocol in `alpn` fits no handshake: some runtimes send it all the same,
+ * and one dies of it
  */
 export function requireHonoured(
   dialer: Pick<Dialer, "name" | "capabilities">,
@@ -159,4 +167,7 @@ export function requireHonoured(
     const known = [...dialer.capabilities].join(", ");
     throw new UnsupportedOptionError(option, dialer.name, `it honours ${known}`);
   }
+  const misfit = tls.alpn?.find((name) => !isProtocol(name));
+  if (misfit === undefined) return;
+  throw new RangeError(`alpn must hold protocols of 1 to 255 bytes, got ${JSON.stringify(misfit)}`);
 }

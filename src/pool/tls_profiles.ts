@@ -6,7 +6,7 @@
  */
 
 import { checkNames, describe } from "../core/check.ts";
-import type { TlsCapability, TlsOptions } from "../core/dialer.ts";
+import { isProtocol, type TlsCapability, type TlsOptions } from "../core/dialer.ts";
 
 /** What stands for no TLS at all among the profiles. */
 export const PLAIN: TlsProfile = { name: "plain", options: {} };
@@ -33,7 +33,10 @@ const FORMS: { readonly [Option in TlsCapability]: readonly [check: Check, form:
       && "cert" in value && isText(value.cert) && "key" in value && isText(value.key),
     "{ cert, key }, both texts in PEM",
   ],
-  alpn: [isTexts, "a list of protocols such as [\"http/1.1\"]"],
+  alpn: [
+    (value) => isTexts(value) && (value as string[]).every(isProtocol),
+    "a list of protocols such as [\"http/1.1\"], each of 1 to 255 bytes",
+  ],
   minVersion: [isVersion, "\"TLSv1.2\" or \"TLSv1.3\""],
   maxVersion: [isVersion, "\"TLSv1.2\" or \"TLSv1.3\""],
   ciphers: [isTexts, "a list of cipher suites by their OpenSSL names"],
@@ -46,6 +49,9 @@ const FORMS: { readonly [Option in TlsCapability]: readonly [check: Check, form:
   ],
   dangerouslyAcceptAnyCertificate: [(value) => typeof value === "boolean", "true or false"],
 };
+
+/** The names of all TLS options. */
+export const TLS_OPTIONS: readonly TlsCapability[] = Object.keys(FORMS) as TlsCapability[];
 
 /** Gives the same name to the same parameters. */
 export class TlsProfiles {
@@ -98,7 +104,7 @@ export function checkTls(name: string, options: TlsOptions): TlsOptions {
   if (typeof options !== "object" || options === null) {
     throw new TypeError(`${name} must be an object of TLS options, got ${describe(options)}`);
   }
-  checkNames(name, options, Object.keys(FORMS));
+  checkNames(name, options, TLS_OPTIONS);
   for (const [option, [check, form]] of Object.entries(FORMS)) {
     const value = options[option as TlsCapability];
     if (value === undefined || check(value)) continue;

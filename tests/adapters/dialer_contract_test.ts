@@ -2,16 +2,22 @@ import { detectRuntime } from "../../adapters/detect.ts";
 import type { Dialer } from "../../src/core/dialer.ts";
 import { type DialerUnderTest, testDialerContract } from "./dialer_contract.ts";
 
-type Traits = Pick<
-  DialerUnderTest,
-  | "tellsReset"
-  | "tellsResetInHandshake"
-  | "tellsTruncation"
-  | "endsAbortedHandshake"
-  | "refusesSuitesOfTls13"
->;
+type Traits =
+  & Pick<
+    DialerUnderTest,
+    | "tellsReset"
+    | "tellsResetInHandshake"
+    | "tellsTruncation"
+    | "endsAbortedHandshake"
+    | "refusesSuitesOfTls13"
+  >
+  & {
+    /** The options of its impatient kind. */
+    readonly impatient: object;
+  };
 
 const allTold: Traits = {
+  impatient: { closeTimeoutMs: 50 },
   tellsReset: true,
   tellsResetInHandshake: true,
   tellsTruncation: true,
@@ -27,7 +33,7 @@ const dialers: Record<ReturnType<typeof detectRuntime>, Record<string, Traits>> 
       tellsResetInHandshake: false,
       tellsTruncation: false,
     },
-    denoDialer: { ...allTold, endsAbortedHandshake: false },
+    denoDialer: { ...allTold, endsAbortedHandshake: false, impatient: { lingerMs: 50 } },
   },
   bun: {
     nodeDialer: { ...allTold, tellsTruncation: false },
@@ -38,13 +44,15 @@ const dialers: Record<ReturnType<typeof detectRuntime>, Record<string, Traits>> 
   },
 };
 
-for (const [name, traits] of Object.entries(dialers[detectRuntime()])) {
+for (const [name, { impatient, ...traits }] of Object.entries(dialers[detectRuntime()])) {
   const file = `adapters/${name.replace("Dialer", "")}.ts`;
   // Only the runtime that a dialer is for can load it.
-  const module: Record<string, () => Dialer> = await import(`../../${file}`);
+  const module: Record<string, (options?: object) => Dialer> = await import(`../../${file}`);
+  const create = module[name]!;
   testDialerContract(name, {
     ...traits,
-    create: module[name]!,
+    create: () => create(),
+    createImpatient: () => create(impatient),
     factory: { module: file, name },
   });
 }

@@ -247,3 +247,11 @@ testVisit("a lost event stream is told, and comes back", {}, async ({ page, rout
   });
   await page.locator("#log", { hasText: "connection 9" }).waitFor();
 });
+
+testVisit("an event stream that the page cannot make sense of is let go of", {}, async (visit) => {
+  const { page, router } = visit;
+  router.tell("stats", { blocks: 1 });
+  await page.locator("#live-text", { hasText: "Connection lost" }).waitFor();
+  await page.locator("#live-text", { hasText: "Live" }).waitFor();
+  assertEquals(router.following, 1);
+});

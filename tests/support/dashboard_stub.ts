@@ -23,6 +23,8 @@ export interface StubRouter {
     readonly name: string;
     readonly body: { readonly [name: string]: unknown };
   }[];
+  /** How many event streams are open. */
+  readonly following: number;
   /** The paths that were asked for. */
   readonly paths: string[];
   /** Takes the tokens' rights away. */
@@ -50,8 +52,12 @@ export function stubRouter(scenes: { readonly [pool: string]: Scene }): StubRout
   const router: StubRouter = {
     actions: [],
     paths: [],
+    get following() {
+      return followers.size;
+    },
     tell(name, data) {
-      const text = `id: ${nextId++}\nevent: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
+      const event = { at: Date.now(), ...data };
+      const text = `id: ${nextId++}\nevent: ${name}\ndata: ${JSON.stringify(event)}\n\n`;
       kept.push(text);
       send(undefined, text);
     },

@@ -109,6 +109,10 @@ export class OriginConnection {
     served: { serve(to: ScriptedConnection): (bytes: Uint8Array) => void } | null = null,
   ): void {
     const tls = this.#tls!;
+    const onSent = (bytes: number) => {
+      this.#bytesSent += bytes;
+      this.#changed();
+    };
     let take: (bytes: Buffer) => void = () => {};
     if (behaviour.kind === "echo") {
       take = (bytes) => {
@@ -122,10 +126,7 @@ export class OriginConnection {
         stream: tls,
         act: (action) => this.act(action),
         onRequest: () => void this.#requests++,
-        onSent: (bytes) => {
-          this.#bytesSent += bytes;
-          this.#changed();
-        },
+        onSent,
         changed: this.#changed,
       });
     } else if (behaviour.kind === "http") {
@@ -139,7 +140,9 @@ export class OriginConnection {
           return this.#requests;
         },
       });
-    } else if (behaviour.kind === "source") pump(tls, behaviour.bytes, behaviour.end ?? false);
+    } else if (behaviour.kind === "source") {
+      pump(tls, behaviour.bytes, behaviour.end ?? false, onSent);
+    }
     tls.on("data", (bytes: Buffer) => {
       this.#bytesReceived += bytes.length;
       this.#changed();
@@ -211,13 +214,18 @@ export class OriginConnection {
   }
 }
 
-function pump(stream: Duplex, bytes: number, end: boolean): void {
+function pump(
+  stream: Duplex,
+  bytes: number,
+  end: boolean,
+  onSent: (bytes: number) => void,
+): void {
   let sent = 0;
   const more = () => {
     while (sent < bytes && !stream.destroyed) {
       const part = pattern(sent, Math.min(65_536, bytes - sent));
       sent += part.length;
-      if (!stream.write(part) && sent < bytes) return;
+      if (!stream.write(part, () => onSent(part.length)) && sent < bytes) return;
     }
     if (end && !stream.writableEnded) stream.end();
   };

@@ -82,7 +82,7 @@ export interface ConnectionReport {
   readonly bytesReceived: number;
   /** HTTP requests answered, or asked of a script. */
   readonly requests: number;
-  /** Bytes of bodies that a script has sent, as far as they were taken. */
+  /** Bytes of bodies that a script has sent, or of its pattern a source, as far as they were taken. */
   readonly bytesSent: number;
   readonly ended: readonly Ending[];
   readonly open: boolean;

@@ -115,6 +115,28 @@ export async function createSelfSigned(request: LeafRequest): Promise<Credential
   return await credentials(cert, keys);
 }
 
+/**
+ * Makes an authority's certificate whose key is of a kind that OpenSSL knows, and other libraries do
+ * not: Ed448 (RFC 8410). Nobody has the key, so it is signed by another one.
+ */
+export async function createUnreadable(commonName = "Throwaway CA"): Promise<string> {
+  const { privateKey } = await generateKeys();
+  const name = `CN=${commonName}`;
+  const prefix = [0x30, 0x43, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x71, 0x03, 0x3a, 0x00];
+  const certificate = await x509.X509CertificateGenerator.create({
+    subject: name,
+    issuer: name,
+    serialNumber: serialNumber(),
+    notBefore: new Date(Date.now() - dayMs),
+    notAfter: new Date(Date.now() + dayMs),
+    publicKey: new x509.PublicKey(Uint8Array.of(...prefix, ...new Uint8Array(57))),
+    signingKey: privateKey,
+    signingAlgorithm: algorithm,
+    extensions: [new x509.BasicConstraintsExtension(true, undefined, true)],
+  });
+  return certificate.toString("pem");
+}
+
 function fields(request: LeafRequest): { subject: string; notBefore: Date; notAfter: Date } {
   return {
     subject: `CN=${request.commonName ?? request.names?.[0] ?? "leaf"}`,

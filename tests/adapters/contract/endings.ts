@@ -139,6 +139,21 @@ function testOwnEndings(name: string, under: DialerUnderTest): void {
       assertStrictEquals(await sink.closed(), undefined);
     }));
 
+  test(`${name}: close() gives up on a peer that takes nothing (trap 10)`, () =>
+    withOrigin(under, { behaviour: { kind: "discard" } }, async ({ origin, dial }) => {
+      const { socket, sink } = await dial();
+      await origin.until({ handshakes: 1 });
+      await origin.act({ kind: "pause" });
+      socket.write(pattern(0, 32 * megabyte));
+      socket.close();
+      assertEquals(assertSocketError(await sink.closed()).failure, "timeout");
+      socket.destroy();
+      // What the system has taken already still has to go out.
+      await origin.act({ kind: "resume" });
+      await origin.until({ openSockets: 0 });
+      assertEquals(sink.closes.length, 1);
+    }, under.createImpatient()));
+
   test(`${name}: close() ends a paused socket too`, () =>
     withOrigin(under, { behaviour: { kind: "echo" } }, async ({ origin, dial }) => {
       const { socket, sink } = await dial();

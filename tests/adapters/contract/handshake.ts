@@ -8,7 +8,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import test from "node:test";
 import type { TlsOptions } from "../../../src/core/dialer.ts";
 import { UnsupportedOptionError } from "../../../src/core/errors.ts";
-import { createAuthority, createSelfSigned } from "../../support/pki.ts";
+import { createAuthority, createSelfSigned, createUnreadable } from "../../support/pki.ts";
 import {
   assertDialFails,
   ca,
@@ -56,6 +56,15 @@ export function testHandshake(name: string, under: DialerUnderTest): void {
       assertEquals((await dial({ alpn: ["http/1.1"] })).socket.info.alpn, null);
       const { connections } = await origin.until({ handshakes: 2 });
       assertEquals(connections.map((seen) => seen.hello?.alpn), [[], ["http/1.1"]]);
+    }));
+
+  test(`${name}: dial() refuses protocols that fit no ClientHello, and dials nothing (trap 24)`, () =>
+    withOrigin(under, {}, async ({ origin, dial }) => {
+      for (const protocol of ["", "x".repeat(256), "\u00e9".repeat(128)]) {
+        await assertRejects(() => dial({ alpn: ["h2", protocol] }), RangeError, "1 to 255 bytes");
+      }
+      assertEquals((await origin.report()).accepted, 0);
+      await dial({ alpn: ["x".repeat(255)] });
     }));
 
   test(`${name}: dial() tells both ends and how long it took`, () =>
@@ -235,6 +244,14 @@ function testPins(name: string, under: DialerUnderTest): void {
   test(`${name}: dial() counts no pin of a certificate that signed nothing in the chain`, async () => {
     const certificates = [{ ...leaf, cert: `${leaf.cert}\n${impostorCa.cert}` }];
     await withOrigin(under, { certificates }, async ({ dial }) => {
+      await assertDialFails(dial({ pins: [impostorCa.pin] }), "tls", "pin");
+    });
+  });
+
+  test(`${name}: dial() passes over a certificate in the chain whose key cannot be read`, async () => {
+    const certificates = [{ ...leaf, cert: `${leaf.cert}\n${await createUnreadable()}` }];
+    await withOrigin(under, { certificates }, async ({ dial }) => {
+      await dial({ pins: [leaf.pin] });
       await assertDialFails(dial({ pins: [impostorCa.pin] }), "tls", "pin");
     });
   });

@@ -7,7 +7,7 @@
 import { assert, assertEquals } from "@std/assert";
 import test from "node:test";
 import { pattern } from "../../support/pattern.ts";
-import type { RecordingSink } from "../../support/recording_sink.ts";
+import { RecordingSink } from "../../support/recording_sink.ts";
 import { type DialerUnderTest, type Dialled, settled, withOrigin } from "./support.ts";
 
 const megabyte = 1_048_576;
@@ -66,6 +66,24 @@ export function testStream(name: string, under: DialerUnderTest): void {
       assertEquals(sink.closes, []);
     }));
 
+  test(`${name}: attach() reports an onDrain that was due before it`, () =>
+    withOrigin(under, { behaviour: { kind: "discard" } }, async ({ origin, dialBare }) => {
+      const socket = await dialBare();
+      await origin.until({ handshakes: 1 });
+      // The system alone would take it all, from a peer that is quick.
+      await origin.act({ kind: "pause" });
+      assertEquals(socket.write(pattern(0, 32 * megabyte)), false);
+      await origin.act({ kind: "resume" });
+      await origin.until({ bytesReceived: 32 * megabyte });
+      await settled(origin);
+      const sink = new RecordingSink();
+      socket.attach(sink);
+      assertEquals(sink.drains, 0);
+      await sink.drain(0);
+      await settled(origin);
+      assertEquals(sink.drains, 1);
+    }));
+
   test(`${name}: pause() holds the peer back and resume() loses nothing`, () =>
     withOrigin(under, {
       behaviour: { kind: "source", bytes: 32 * megabyte },
@@ -81,6 +99,28 @@ export function testStream(name: string, under: DialerUnderTest): void {
       await sink.bytes(32 * megabyte);
       assertEquals(sink.mismatch, -1);
     }));
+
+  for (const paused of [true, false]) {
+    const when = paused ? "its sink pauses" : "it has no sink";
+    test(`${name}: a socket keeps little of what its peer sends while ${when}`, () =>
+      withOrigin(under, {
+        behaviour: { kind: "source", bytes: 64 * megabyte },
+      }, async ({ origin, dial, dialBare }) => {
+        const { socket, sink } = paused ? await dial() : { socket: await dialBare(), sink: null };
+        await sink?.bytes(1);
+        if (paused) socket.pause();
+        await origin.until({ bytesSent: 1 });
+        // The system's buffers take some megabytes before the peer is held back.
+        let sent = 0;
+        for (let more = 1; more > 0;) {
+          await new Promise((resolve) => setTimeout(resolve, 100));
+          const [seen] = (await origin.report()).connections;
+          more = seen!.bytesSent - sent;
+          sent += more;
+        }
+        assert(sent < 32 * megabyte, `The peer has sent ${sent} bytes`);
+      }));
+  }
 
   test(`${name}: pause() within onData, over and over, loses and doubles nothing`, () =>
     withOrigin(under, {

@@ -25,6 +25,8 @@ import { RecordingSink } from "../../support/recording_sink.ts";
 export interface DialerUnderTest {
   /** Makes the dialer. */
   readonly create: () => Dialer;
+  /** Makes one whose closing sockets wait no longer than 50 ms for a peer that takes nothing. */
+  readonly createImpatient: () => Dialer;
   /** Whether a reset of an open socket is told from an orderly end. */
   readonly tellsReset: boolean;
   /** Whether a reset in the handshake is told from a FIN. */
@@ -77,14 +79,15 @@ export async function withOrigin(
   options: OriginOptions,
   body: (scene: {
     readonly origin: Origin;
+    /** The dialer that the two below use. */
     readonly dialer: Dialer;
     /** Dials the origin, without a sink. */
     dialBare(tls?: TlsOptions, host?: string): Promise<TlsSocket>;
     /** Dials the origin, and attaches a sink. */
     dial(tls?: TlsOptions, host?: string): Promise<Dialled>;
   }) => Promise<void>,
+  dialer: Dialer = under.create(),
 ): Promise<void> {
-  const dialer = under.create();
   await using origin = await startRemoteOrigin({ certificates: [leaf], ...options });
   const sockets: TlsSocket[] = [];
   const dialBare = async (tls?: TlsOptions, host?: string) => {
