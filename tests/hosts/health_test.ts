@@ -238,3 +238,17 @@ test("AddressHealth.describe() tells when an endpoint was last checked, and what
   assertEquals(verdict, { ok: false, reason: "probe: the answer was 500", at });
   assertEquals(failures, { probe: 1 });
 });
+
+test("An address that is ejected because of another host says what failed there", () => {
+  const world = new World({ ejectAfterFailures: 2 });
+  const [a] = world.host("a.test", 2) as [Endpoint];
+  const [b] = world.host("b.test", 2) as [Endpoint];
+  world.health.failed(b, "status", new Error("503"));
+  world.health.succeeded(b, world.clock.now());
+  world.fail(a, 2, refusal("tcp"));
+  assertEquals([a.standing, b.standing], ["ejected", "ejected"]);
+  const reason = "2 failures in a row, the last: refused: "
+    + "Dial of a.test at 192.0.2.1 failed (refused): as the test says";
+  assertEquals(world.health.describe(a).ejectedFor, reason);
+  assertEquals(world.health.describe(b).ejectedFor, reason);
+});
