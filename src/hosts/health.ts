@@ -174,6 +174,7 @@ export class AddressHealth {
    * @param heldMs For how long no caller's lease may be the trial: where checks see to it
    */
   failed(endpoint: Endpoint, kind: FailureKind, error: unknown, heldMs = 0): void {
+    if (endpoint.forgotten) return;
     const now = this.#clock.now();
     const record = this.#record(endpoint);
     const { machine } = record;
@@ -225,6 +226,7 @@ export class AddressHealth {
    * is now.
    */
   succeeded(endpoint: Endpoint, startedAt: number): void {
+    if (endpoint.forgotten) return;
     const record = this.#record(endpoint);
     endpoint.lane.endTrial(endpoint);
     if (startedAt < record.lastFailedAt) return;

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import test from "node:test";
 import { ManualClock } from "../../src/core/clock.ts";
 import { DialError, type DialPhase } from "../../src/core/errors.ts";
-import { AddressHealth, type HealthOptions } from "../../src/hosts/health.ts";
+import { AddressHealth, type HealthOptions, NO_HEALTH } from "../../src/hosts/health.ts";
 import type { Endpoint } from "../../src/map/endpoint.ts";
 import { Lane } from "../../src/map/lane.ts";
 
@@ -237,6 +237,18 @@ test("AddressHealth.describe() tells when an endpoint was last checked, and what
   assertEquals(lastCheckedAt, at);
   assertEquals(verdict, { ok: false, reason: "probe: the answer was 500", at });
   assertEquals(failures, { probe: 1 });
+});
+
+test("What is forgotten leaves no record behind, though a lease on it ends later", () => {
+  const world = new World();
+  const [a] = world.host("a.test", 2) as [Endpoint];
+  world.health.failed(a, "lease", new Error("as the test says"));
+  world.health.leave(a);
+  a.lane.forget(a);
+  world.health.failed(a, "lease", new Error("as the test says"));
+  assertEquals(world.health.describe(a), NO_HEALTH);
+  world.health.succeeded(a, world.clock.now());
+  assertEquals(world.health.describe(a), NO_HEALTH);
 });
 
 test("An address that is ejected because of another host says what failed there", () => {
