@@ -97,9 +97,10 @@ export class Admission {
    * @throws {TypeError | RangeError} It is not an address
    */
   unblock(ip: string): boolean {
-    if (!this.#blocks.unblock(ip)) return false;
+    const block = this.#blocks.unblock(ip);
+    if (!block) return false;
     this.#watch();
-    this.#events.onUnblock(ip);
+    this.#events.onUnblock(block.ip);
     this.#events.onChange();
     return true;
   }
