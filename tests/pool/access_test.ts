@@ -304,3 +304,10 @@ test("The event of a block that ends tells what the block was told by, however i
   await turns();
   assertEquals(told, ["block 2001:db8::1", "unblock 2001:db8::1"]);
 });
+
+test("A pool that is closed sets no timer for a block", async () => {
+  const it = memoryPool();
+  await it.pool.close();
+  it.pool.block("192.0.2.1", { forMs: 1_000 });
+  assertEquals(it.clock.timers, 0);
+});
