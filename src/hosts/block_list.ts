@@ -60,9 +60,6 @@ export class BlockList {
    * @throws {RangeError} The port or `forMs` is out of its range
    */
   block(ip: string, options: BlockOptions = {}): Block {
-    if (typeof options !== "object" || options === null) {
-      throw new TypeError(`The options of block() must be an object, got ${describe(options)}`);
-    }
     checkNames("block()", options, ["forMs", "reason", "untilWell"]);
     const { forMs = Infinity, reason, untilWell = false } = options;
     if (reason !== undefined && typeof reason !== "string") {
