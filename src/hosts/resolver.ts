@@ -15,8 +15,8 @@ export interface Resolution {
   /** For how long it holds, in milliseconds, where the source tells. */
   readonly ttlMs?: number | undefined;
   /**
-   * Whether there may be more addresses, which were not told in time: then none that was known is
-   * taken to be gone.
+   * Whether there may be more addresses, which were not told in time: then those that were known
+   * serve on, each of them until it was last told `dnsStaleMs` ago.
    *
    * @default {false}
    */
