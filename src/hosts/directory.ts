@@ -385,7 +385,8 @@ function closedError({ name }: Host): ResolveError {
 }
 
 /** Reads what a resolver gave, which may be anything; each address once. */
-function readAddresses({ addresses: texts }: Resolution, { name, port }: Host): Address[] {
+function readAddresses(resolution: Resolution | undefined, { name, port }: Host): Address[] {
+  const texts = resolution?.addresses;
   if (!Array.isArray(texts)) {
     throw new ResolveError(name, `the resolver gave ${describe(texts)} for a list of addresses`);
   }
