@@ -429,10 +429,8 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
     const now = this.#clock.now();
     const wallNow = this.#clock.wallNow();
     let closed = this.accountant.mayExceed ? this.#trim() : 0;
-    // To the end: one that was made long before it was added stands nearer the front than its use.
-    for (let node = this.#maps.idle.back; node;) {
-      const { connection } = node.value;
-      node = node.previous;
+    // All of them: one that was made long before it was added stands nearer the front than its use.
+    for (const connection of this.#coldestFirst()) {
       const reason = connection.leases > 0 ? undefined : this.#unfit(connection, now, wallNow);
       if (reason) closed += this.removeConnection(connection, reason);
     }
@@ -604,11 +602,14 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
     return this.accountant.exceeds(host, address);
   }
 
+  /** What is idle now: a copy, since whoever hears of an eviction may change the maps. */
+  #coldestFirst(): Connection[] {
+    return Array.from(this.#maps.idle, ({ connection }) => connection).reverse();
+  }
+
   #trim(): number {
     let closed = 0;
-    for (let node = this.#maps.idle.back; node;) {
-      const { connection } = node.value;
-      node = node.previous;
+    for (const connection of this.#coldestFirst()) {
       if (this.#isTooMany(connection)) closed += this.removeConnection(connection, "surplus");
     }
     this.accountant.settle();

@@ -116,6 +116,27 @@ test("cleanupIdleConnections() says of a minimum's old or unhealthy connection w
   assertEquals(it.evicted(), [[sick.id, "unhealthy"], [old.id, "lifetime"]]);
 });
 
+test("Cleaning up goes on to the end where whoever hears of an eviction removes more", async () => {
+  await using it: MapWorld = new MapWorld({
+    idleTimeoutMs: 1_000,
+    onEvict: (connection, reason) => {
+      if (reason === "removed") return;
+      // The next one that is cold.
+      const next = it.manager.getConnectionById(connection.id + 1);
+      if (next) it.manager.removeConnection(next);
+    },
+  });
+  const { clock, manager } = it;
+  const add = () => Array.from({ length: 4 }, () => it.add("a.example", "192.0.2.1").id);
+  const [a, b, c, d] = add() as [number, number, number, number];
+  clock.advance(1_000);
+  assertEquals(manager.cleanupIdleConnections(), 2);
+  assertEquals(it.evicted(), [[a, "idle"], [b, "removed"], [c, "idle"], [d, "removed"]]);
+  const [e, f, g, h] = add() as [number, number, number, number];
+  assertEquals(manager.setLimits({ maxConnections: 1, maxConnectionsPerHost: 1 }), 2);
+  assertEquals(it.evicted(), [[e, "surplus"], [f, "removed"], [g, "surplus"], [h, "removed"]]);
+});
+
 test("cleanupExpiredConnections() closes what is idle and drains what is leased", async () => {
   await using it = new MapWorld({ maxLifetimeMs: 10_000 });
   const { clock, manager } = it;
