@@ -411,9 +411,14 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
     return undefined;
   }
 
-  /** Sets how many of a host's connections `cleanupIdleConnections` leaves however old their use. */
+  /**
+   * Sets how many of a host's connections `cleanupIdleConnections` leaves however old their use.
+   *
+   * @throws {TypeError | RangeError} The host or the number is not valid
+   */
   setMinimum(host: string, connections: number): void {
     const { text } = parseHost(host);
+    checkNumber("connections", connections, { min: 0, whole: true });
     if (connections > 0) this.#minimums.set(text, connections);
     else this.#minimums.delete(text);
   }
@@ -443,8 +448,10 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
    *
    * @param maxLifetimeMs In milliseconds; the manager's own where it is left out
    * @returns How many it closed
+   * @throws {TypeError | RangeError} The lifetime is not valid
    */
   cleanupExpiredConnections(maxLifetimeMs: number = this.#maxLifetimeMs): number {
+    checkNumber("maxLifetimeMs", maxLifetimeMs, { min: 0 });
     const now = this.#clock.now();
     let closed = 0;
     for (const connection of [...this.connections()]) {
@@ -460,9 +467,11 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
    * is over. Resolves when every socket is done. A second call gets the same promise.
    *
    * @param options.graceMs How long leases may go on, in milliseconds
+   * @throws {TypeError | RangeError} The grace is not valid: the manager stays open
    */
   close(options: { readonly graceMs?: number } = {}): Promise<void> {
-    this.#closing ??= this.#close(options.graceMs ?? 0);
+    const graceMs = checkNumber("graceMs", options.graceMs ?? 0, { min: 0 });
+    this.#closing ??= this.#close(graceMs);
     return this.#closing;
   }
 
