@@ -97,7 +97,10 @@ function world(options: WorldOptions = {}): World {
         pool.manager.checkInvariants();
       }
     },
-    endpoint: (address) => pool.manager.lane("a.test", "default")!.endpoints.get(address)!,
+    endpoint(address) {
+      const lane = [...pool.manager.lanes()].find(({ host }) => host === "a.test")!;
+      return lane.endpoints.get(address)!;
+    },
     async [Symbol.asyncDispose]() {
       pool.manager.checkInvariants();
       await pool.close({ graceMs: 0 });
