@@ -67,8 +67,8 @@ const bits = new Int32Array(float.buffer);
 /**
  * Counts times in buckets that are as wide as their times are long, from a microsecond to more than
  * ten minutes. Noting one takes no memory and always the same few steps. Each power of two, and
- * each of the 16 equal steps between two of them, is the edge of a bucket, where `countUpTo` is
- * exact.
+ * by default each of the 16 equal steps between two of them, is the edge of a bucket, where
+ * `countUpTo` is exact.
  *
  * @example
  * ```ts
