@@ -5,7 +5,6 @@
  */
 
 import { checkNumber } from "../core/check.ts";
-import type { Accountant } from "./accountant.ts";
 import type { Connection } from "./connection.ts";
 
 /** How long connections may be unused, and how old they may grow, in milliseconds. */
@@ -19,25 +18,24 @@ export class Fitness {
   /** How old a connection may grow, in milliseconds, less up to a quarter at random. */
   readonly maxLifetimeMs: number;
   readonly #idleTimeoutMs: number;
-  readonly #accountant: Accountant;
-  /** How many of a host's connections stay however long unused. */
+  /** How many connections of a host and TLS profile stay however long unused. */
   readonly #minimums = new Map<string, number>();
 
   /**
-   * Makes it, with no minimum for any host.
+   * Makes it, with no minimum of anything.
    *
    * @throws {TypeError | RangeError} A limit is not valid
    */
-  constructor(accountant: Accountant, { idleTimeoutMs, maxLifetimeMs }: FitnessLimits) {
-    this.#accountant = accountant;
+  constructor({ idleTimeoutMs, maxLifetimeMs }: FitnessLimits) {
     this.#idleTimeoutMs = checkNumber("idleTimeoutMs", idleTimeoutMs, { min: 0 });
     this.maxLifetimeMs = checkNumber("maxLifetimeMs", maxLifetimeMs, { min: 0 });
   }
 
-  /** Lets so many of a host's connections stay however long unused. */
-  setMinimum(host: string, connections: number): void {
-    if (connections > 0) this.#minimums.set(host, connections);
-    else this.#minimums.delete(host);
+  /** Lets so many connections of a host and TLS profile stay however long unused. */
+  setMinimum(host: string, tlsProfile: string, connections: number): void {
+    const key = `${host} ${tlsProfile}`;
+    if (connections > 0) this.#minimums.set(key, connections);
+    else this.#minimums.delete(key);
   }
 
   /** Why a connection may not be leased any more, if so. */
@@ -55,8 +53,10 @@ export class Fitness {
     if (unusedMs < this.#idleTimeoutMs) return undefined;
     // The machine slept: what the minimum would keep may be dead on the way, with nobody to say so.
     const slept = unusedMs - (now - connection.lastUsedAt) >= this.#idleTimeoutMs;
-    const minimum = this.#minimums.get(connection.host) ?? 0;
-    return slept || this.#accountant.ofHost(connection.host) > minimum ? "idle" : undefined;
+    const { endpoint, host, tlsProfile } = connection;
+    const minimum = this.#minimums.get(`${host} ${tlsProfile}`) ?? 0;
+    const count = endpoint?.lane.connectionCount ?? 0;
+    return slept || count > minimum ? "idle" : undefined;
   }
 
   /** Whether a connection is older than a lifetime, less its own share of up to a quarter. */

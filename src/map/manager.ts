@@ -148,7 +148,7 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
   constructor(options: ConnectionManagerOptions = {}) {
     this.accountant = new Accountant(checkLimits(options, DEFAULT_LIMITS));
     this.#clock = options.clock ?? systemClock;
-    this.#fitness = new Fitness(this.accountant, {
+    this.#fitness = new Fitness({
       idleTimeoutMs: options.idleTimeoutMs ?? 60_000,
       maxLifetimeMs: options.maxLifetimeMs ?? 1_800_000,
     });
@@ -399,22 +399,21 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
   }
 
   /**
-   * Sets how many of a host's connections `cleanupIdleConnections` leaves however old their use.
+   * Sets how many of a host's connections with a TLS profile `cleanupIdleConnections` leaves,
+   * however old their use.
    *
    * @throws {TypeError | RangeError} The host or the number is not valid
    */
-  setMinimum(host: string, connections: number): void {
+  setMinimum(host: string, connections: number, tlsProfile: string = "default"): void {
     const { text } = parseHost(host);
-    this.#fitness.setMinimum(
-      text,
-      checkNumber("connections", connections, { min: 0, whole: true }),
-    );
+    checkNumber("connections", connections, { min: 0, whole: true });
+    this.#fitness.setMinimum(text, tlsProfile, connections);
   }
 
   /**
    * Closes what is idle and may not be leased any more, the coldest first: what is unhealthy, too
-   * old, or has been unused for `idleTimeoutMs`, where its host has more than its minimum. Never
-   * what is leased.
+   * old, or has been unused for `idleTimeoutMs`, where its host has more than its minimum with that
+   * TLS profile. Never what is leased.
    *
    * @returns How many it closed
    */

@@ -68,6 +68,23 @@ test("cleanupIdleConnections() leaves each host its minimum, the hottest of its 
   assertEquals(it.evicted(), [[a3.id, "idle"], [a2.id, "idle"]]);
 });
 
+test("setMinimum() counts the connections of one TLS profile: no other's, and no dials", async () => {
+  await using it = new MapWorld({ idleTimeoutMs: 1_000 });
+  const { clock, manager } = it;
+  manager.setMinimum("a.example", 2);
+  manager.setMinimum("a.example", 1, "strict");
+  it.add("a.example", "192.0.2.1");
+  it.add("a.example", "192.0.2.2");
+  const strict = it.add("a.example", "192.0.2.3", { tlsProfile: "strict" });
+  it.add("a.example", "192.0.2.4", { tlsProfile: "strict" });
+  const other = it.add("a.example", "192.0.2.1", { tlsProfile: "other" });
+  manager.accountant.add("a.example", "192.0.2.1");
+  clock.advance(5_000);
+  assertEquals(manager.cleanupIdleConnections(), 2);
+  assertEquals(it.evicted(), [[strict.id, "idle"], [other.id, "idle"]]);
+  manager.accountant.remove("a.example", "192.0.2.1");
+});
+
 test("setMinimum() knows a host by every spelling of its name (trap 26)", async () => {
   await using it = new MapWorld({ idleTimeoutMs: 1_000 });
   it.manager.setMinimum("BÜCHER.example.", 1);
