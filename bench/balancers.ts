@@ -10,7 +10,6 @@
 
 import process from "node:process";
 import { type Balancer, pickerFor } from "../src/hosts/balancer.ts";
-import { rankForKey } from "../src/hosts/rendezvous.ts";
 import { StickyChooser } from "../src/hosts/sticky.ts";
 import { Lane } from "../src/map/lane.ts";
 
@@ -90,15 +89,6 @@ function sticky(name: string, size: number, isNew: boolean, weighted: boolean): 
   return { name, size, run, times: 1, rounds: [] };
 }
 
-function ranking(size: number): Candidate {
-  const addresses = [...laneOf(size).endpoints.values()].map(({ address }) => address);
-  let count = 0;
-  const run = (times: number) => {
-    for (let i = 0; i < times; i++) rankForKey(`user-${count++}`, addresses);
-  };
-  return { name: "rankForKey()", size, run, times: 1, rounds: [] };
-}
-
 function nanoseconds({ run, times }: Candidate): number {
   const begun = performance.now();
   run(times);
@@ -114,7 +104,6 @@ for (const size of SIZES) {
     sticky("StickyChooser, a key seen before", size, false, false),
     sticky("StickyChooser, a new key", size, true, false),
     sticky("StickyChooser, a new key, weights", size, true, true),
-    ranking(size),
   );
 }
 for (const candidate of candidates) {

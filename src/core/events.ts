@@ -57,12 +57,12 @@ export class Events<EventMap extends object> {
   emit<Type extends keyof EventMap>(type: Type, event: EventMap[Type]): void {
     const listeners = this.#listeners.get(type);
     if (!listeners) return;
+    if (this.#queue.length === 0) queueMicrotask(() => this.#flush());
     for (const listener of listeners) {
       this.#queue.push(() => {
         if (listeners.has(listener)) (listener as (event: EventMap[Type]) => void)(event);
       });
     }
-    if (this.#queue.length === listeners.size) queueMicrotask(() => this.#flush());
   }
 
   #flush(): void {

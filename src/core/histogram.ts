@@ -57,6 +57,9 @@ const EXPONENTS = { min: -10, max: 20 };
 /** A float's bits for its exponent begin here, and one whose value is 1 has this exponent. */
 const FLOAT32 = { mantissaBits: 23, bias: 127 };
 
+/** How often all that is known must count half until nothing is left of it. */
+const FADES = 64;
+
 /** A number and its bits, which name its bucket: no logarithm, no search. */
 const float = new Float32Array(1);
 const bits = new Int32Array(float.buffer);
@@ -64,8 +67,8 @@ const bits = new Int32Array(float.buffer);
 /**
  * Counts times in buckets that are as wide as their times are long, from a microsecond to more than
  * ten minutes. Noting one takes no memory and always the same few steps. Each power of two, and
- * each of the 16 equal steps between two of them, is the edge of a bucket, where `countUpTo` is
- * exact.
+ * by default each of the 16 equal steps between two of them, is the edge of a bucket, where
+ * `countUpTo` is exact.
  *
  * @example
  * ```ts
@@ -149,10 +152,16 @@ export class Histogram {
 
   /** Notes so many times that took no time at all. */
   recordZeros(count: number): void {
-    if (count <= 0) return;
-    this.#counts[0]! += count;
-    this.#count += count;
-    this.#min = 0;
+    // After so many, whatever was known before counts nothing any more.
+    let left = Math.min(count, FADES * this.#remember);
+    while (left > 0) {
+      const some = Math.min(left, this.#remember - this.#count);
+      left -= some;
+      this.#counts[0]! += some;
+      this.#count += some;
+      this.#min = 0;
+      if (this.#count >= this.#remember) this.#fade();
+    }
   }
 
   /**
@@ -183,9 +192,8 @@ export class Histogram {
 
   /** How many did not exceed a time in milliseconds; exact at a bucket's edge, else a little more. */
   countUpTo(ms: number): number {
-    let passed = 0;
-    for (let bucket = 0; bucket < this.#counts.length; bucket++) {
-      if (this.#edge(bucket - 1) >= ms && bucket > 0) break;
+    let passed = this.#counts[0]!;
+    for (let bucket = 1; bucket < this.#counts.length && this.#edge(bucket - 1) < ms; bucket++) {
       passed += this.#counts[bucket]!;
     }
     return passed;
@@ -226,7 +234,6 @@ export class Histogram {
 
   /** The longest time that a bucket takes, in milliseconds. */
   #edge(bucket: number): number {
-    if (bucket < 0) return 0;
     bits[0] = (bucket + this.#first) << this.#shift;
     return float[0]!;
   }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { checkNumber } from "./check.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { LockTimeoutError } from "./errors.ts";
 import { LinkedList, ListNode } from "./list.ts";
@@ -137,6 +138,7 @@ export class RwLock {
    * Takes the lock shared, after those who came first.
    *
    * @throws {LockTimeoutError} `timeoutMs` passed first
+   * @throws {TypeError | RangeError} `timeoutMs` is not valid
    * @throws The signal's reason, when it aborts first
    */
   shared(options: LockOptions = {}): Promise<LockGuard> {
@@ -147,6 +149,7 @@ export class RwLock {
    * Takes the lock alone, after those who came first.
    *
    * @throws {LockTimeoutError} `timeoutMs` passed first
+   * @throws {TypeError | RangeError} `timeoutMs` is not valid
    * @throws The signal's reason, when it aborts first
    */
   exclusive(options: LockOptions = {}): Promise<LockGuard> {
@@ -154,12 +157,18 @@ export class RwLock {
   }
 
   #enter(mode: LockMode, options: LockOptions): Promise<LockGuard> {
-    if (options.signal?.aborted) return Promise.reject(options.signal.reason);
-    const guard = this.#queue.size === 0 ? this.#take(mode, options.name) : undefined;
+    const { name, signal, timeoutMs = Infinity } = options;
+    try {
+      checkNumber("timeoutMs", timeoutMs, { min: 0 });
+      signal?.throwIfAborted();
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    const guard = this.#queue.size === 0 ? this.#take(mode, name) : undefined;
     if (guard) return Promise.resolve(guard);
     const node: ListNode<LockWaiter> = new ListNode({
       mode,
-      name: options.name,
+      name,
       wait: new Wait<LockGuard>(
         this.#clock,
         options,
@@ -168,7 +177,7 @@ export class RwLock {
           // A writer that gives up may have stood before readers who need not wait any longer.
           this.#admit();
         },
-        () => new LockTimeoutError(mode, options.timeoutMs ?? Infinity),
+        () => new LockTimeoutError(mode, timeoutMs),
       ),
     });
     this.#queue.pushBack(node);

@@ -45,9 +45,6 @@ export class AccessList {
    * @throws {TypeError} A rule is neither an IP address nor a range, or is not in its usual form
    */
   constructor(rules: AccessRules = {}) {
-    if (typeof rules !== "object" || rules === null) {
-      throw new TypeError(`access must be an object of access rules, got ${describe(rules)}`);
-    }
     checkNames("access", rules, ["allow", "deny", "denyPrivate"]);
     const { allow, deny = [], denyPrivate = false } = rules;
     if (typeof denyPrivate !== "boolean") {

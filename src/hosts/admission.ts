@@ -29,6 +29,7 @@ export class Admission {
   /** What the rules say of the IP addresses asked for: to read one anew takes microseconds. */
   readonly #denials = new Map<string, string | undefined>();
   #expiry: Timer | undefined;
+  #closed = false;
 
   /**
    * Begins with rules, and with nothing blocked.
@@ -97,15 +98,17 @@ export class Admission {
    * @throws {TypeError | RangeError} It is not an address
    */
   unblock(ip: string): boolean {
-    if (!this.#blocks.unblock(ip)) return false;
+    const block = this.#blocks.unblock(ip);
+    if (!block) return false;
     this.#watch();
-    this.#events.onUnblock(ip);
+    this.#events.onUnblock(block.ip);
     this.#events.onChange();
     return true;
   }
 
-  /** Watches no block any more. */
+  /** Watches no block any more, nor any that is still to come. */
   close(): void {
+    this.#closed = true;
     this.#expiry?.cancel();
   }
 
@@ -120,7 +123,7 @@ export class Admission {
   #watch(): void {
     this.#expiry?.cancel();
     const next = this.#blocks.nextExpiry;
-    if (next === Infinity) return;
+    if (this.#closed || next === Infinity) return;
     this.#expiry = this.#clock.setTimer(() => {
       for (const { ip } of this.#blocks.expire()) this.#events.onUnblock(ip);
       this.#watch();

@@ -60,9 +60,6 @@ export class BlockList {
    * @throws {RangeError} The port or `forMs` is out of its range
    */
   block(ip: string, options: BlockOptions = {}): Block {
-    if (typeof options !== "object" || options === null) {
-      throw new TypeError(`The options of block() must be an object, got ${describe(options)}`);
-    }
     checkNames("block()", options, ["forMs", "reason", "untilWell"]);
     const { forMs = Infinity, reason, untilWell = false } = options;
     if (reason !== undefined && typeof reason !== "string") {
@@ -84,13 +81,15 @@ export class BlockList {
    * Ends a block before its time. Blocks of an IP address and of its single ports are apart.
    *
    * @param ip What was given to {@linkcode block}, in any spelling
-   * @returns Whether it was blocked
+   * @returns The block that has ended; undefined where there was none
    * @throws {TypeError} It is not an IP address
    * @throws {RangeError} The port is out of its range
    */
-  unblock(ip: string): boolean {
+  unblock(ip: string): Block | undefined {
     const key = keyOf(ip);
-    return this.#now(key, this.#clock.now()) !== undefined && this.#blocks.delete(key);
+    const block = this.#now(key, this.#clock.now());
+    if (block) this.#blocks.delete(key);
+    return block;
   }
 
   /**

@@ -79,6 +79,8 @@ interface Entry extends Due {
   readonly host: Host;
   /** The last good answer, until it is dropped. */
   answer: Answer | undefined;
+  /** Until when each of its addresses, by its text, serves without being told again. */
+  readonly servesUntil: Map<string, number>;
   /** When it may be asked for again. */
   askAt: number;
   query: Promise<readonly Address[]> | undefined;
@@ -263,13 +265,20 @@ export class HostDirectory {
     const ttlMs = typeof ttl === "number" && !Number.isNaN(ttl)
       ? Math.min(Math.max(ttl, minTtlMs), maxTtlMs)
       : defaultTtlMs;
+    const { servesUntil } = entry;
+    const resolvedAt = clock.now();
     const before = entry.answer?.addresses ?? [];
-    const found = partial === true ? [...told, ...without(before, told)] : told;
+    // What a part leaves out is not gone; but it serves no longer than if no answer had come.
+    const left = partial === true
+      ? without(before, told).filter(({ text }) => resolvedAt < servesUntil.get(text)!)
+      : [];
+    const found = [...told, ...left];
     const change = { added: without(found, before), removed: without(before, found) };
     const isSame = change.added.length === 0 && change.removed.length === 0;
-    const resolvedAt = clock.now();
     // Servers turn the order of their answers round: that alone must move nobody.
     entry.answer = { addresses: isSame ? before : found, resolvedAt, ttlMs };
+    for (const { text } of told) servesUntil.set(text, this.#dropAt(entry.answer));
+    for (const { text } of change.removed) servesUntil.delete(text);
     entry.askAt = resolvedAt + ttlMs * (1 - JITTER * clock.random());
     entry.failure = undefined;
     entry.failures = 0;
@@ -302,6 +311,7 @@ export class HostDirectory {
   #drop(entry: Entry): void {
     const removed = entry.answer?.addresses ?? [];
     entry.answer = undefined;
+    entry.servesUntil.clear();
     entry.failures = 0;
     entry.askAt = -Infinity;
     this.#due.remove(entry);
@@ -354,6 +364,7 @@ function newEntry(host: Host): Entry {
   return {
     host,
     answer: undefined,
+    servesUntil: new Map(),
     askAt: -Infinity,
     query: undefined,
     stop: undefined,
@@ -374,7 +385,8 @@ function closedError({ name }: Host): ResolveError {
 }
 
 /** Reads what a resolver gave, which may be anything; each address once. */
-function readAddresses({ addresses: texts }: Resolution, { name, port }: Host): Address[] {
+function readAddresses(resolution: Resolution | undefined, { name, port }: Host): Address[] {
+  const texts = resolution?.addresses;
   if (!Array.isArray(texts)) {
     throw new ResolveError(name, `the resolver gave ${describe(texts)} for a list of addresses`);
   }

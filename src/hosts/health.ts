@@ -174,11 +174,13 @@ export class AddressHealth {
    * @param heldMs For how long no caller's lease may be the trial: where checks see to it
    */
   failed(endpoint: Endpoint, kind: FailureKind, error: unknown, heldMs = 0): void {
+    if (endpoint.forgotten) return;
     const now = this.#clock.now();
     const record = this.#record(endpoint);
     const { machine } = record;
+    const reason = reasonOf(kind, error);
     record.failures[kind] = (record.failures[kind] ?? 0) + 1;
-    record.verdict = { ok: false, reason: reasonOf(kind, error), at: now };
+    record.verdict = { ok: false, reason, at: now };
     record.lastFailedAt = now;
     endpoint.lastError = error;
     endpoint.lane.endTrial(endpoint);
@@ -187,7 +189,7 @@ export class AddressHealth {
       for (const endpoint of machine.endpoints) {
         if (heldMs > 0) endpoint.lane.hold(endpoint, now + heldMs);
         endpoint.dialFailedAt = now;
-        this.#judge(endpoint);
+        this.#judge(endpoint, reason);
       }
       return;
     }
@@ -195,7 +197,7 @@ export class AddressHealth {
     record.wantsAnswer = !(error instanceof DialError);
     if (!record.wantsAnswer) endpoint.dialFailedAt = now;
     record.streak.note(now);
-    this.#judge(endpoint, this.#failsTooOften(endpoint, record, now));
+    this.#judge(endpoint, reason, this.#failsTooOften(endpoint, record, now));
   }
 
   /**
@@ -224,6 +226,7 @@ export class AddressHealth {
    * is now.
    */
   succeeded(endpoint: Endpoint, startedAt: number): void {
+    if (endpoint.forgotten) return;
     const record = this.#record(endpoint);
     endpoint.lane.endTrial(endpoint);
     if (startedAt < record.lastFailedAt) return;
@@ -303,8 +306,8 @@ export class AddressHealth {
     if (wasEjected) this.#events.onReadmit(endpoint);
   }
 
-  /** Says how an endpoint stands after a failure. */
-  #judge(endpoint: Endpoint, failsTooOften = false): void {
+  /** Says how an endpoint stands after a failure, its own or that of another host there. */
+  #judge(endpoint: Endpoint, reason: string, failsTooOften = false): void {
     const { lane } = endpoint;
     const record = this.#record(endpoint);
     const now = this.#clock.now();
@@ -325,7 +328,7 @@ export class AddressHealth {
     record.ejectedUntil = now + forMs;
     record.ejectedFor = failsTooOften
       ? `${record.windowFailures} failures within ${WINDOW.ms / 1_000} s`
-      : `${failures} failures in a row, the last: ${record.verdict?.reason ?? "for another host"}`;
+      : `${failures} failures in a row, the last: ${reason}`;
     lane.setStanding(endpoint, "ejected", record.ejectedUntil);
     this.#events.onEject(endpoint, record.ejectedFor, forMs);
   }

@@ -8,46 +8,6 @@
  * @module
  */
 
-/**
- * Ranks addresses for a key: the one to use first, then the one to use when that fails, and so on.
- *
- * @param addresses Anything that has an address's canonical text
- * @param weightOf How much of all keys an address is to have; 1 where it is left out. Those of
- * weight 0 come last
- */
-export function rankForKey<T extends { readonly text: string }>(
-  key: string,
-  addresses: readonly T[],
-  weightOf: (address: T) => number = () => 1,
-): T[] {
-  const high = highHash(key);
-  const low = lowHash(key);
-  return addresses
-    .map((address) => {
-      const { text } = address;
-      const bits = mixHashes(high, low, highHash(text), lowHash(text));
-      return { address, text, bits, score: keyScore(bits, weightOf(address)) };
-    })
-    .sort(compareRanks)
-    .map(({ address }) => address);
-}
-
-/** What the order of an address for a key comes from. */
-export interface KeyRank {
-  /** Its canonical text. */
-  readonly text: string;
-  /** What `mixHashes` made of it. */
-  readonly bits: number;
-  /** What `keyScore` made of that. */
-  readonly score: number;
-}
-
-/** Which of two comes first for a key: a negative number where it is the first of them. */
-export function compareRanks(a: KeyRank, b: KeyRank): number {
-  // Equal ones are told apart by the text, so that the order they came in never counts.
-  return b.score - a.score || b.bits - a.bits || (a.text < b.text ? -1 : 1);
-}
-
 /** Half of a text's hash, which takes both to make an address collide with another one. */
 export function highHash(text: string): number {
   return scramble(hash(text, 0x811c9dc5, 0x01000193));

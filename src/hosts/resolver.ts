@@ -15,8 +15,8 @@ export interface Resolution {
   /** For how long it holds, in milliseconds, where the source tells. */
   readonly ttlMs?: number | undefined;
   /**
-   * Whether there may be more addresses, which were not told in time: then none that was known is
-   * taken to be gone.
+   * Whether there may be more addresses, which were not told in time: then those that were known
+   * serve on, each of them until it was last told `dnsStaleMs` ago.
    *
    * @default {false}
    */
@@ -42,7 +42,8 @@ export interface Resolver {
  *
  * @param hosts Each host name with its addresses. One with a port is dialled there whatever the
  * host's own port is
- * @throws {TypeError | RangeError} A name or an address is not valid, or a host has no address
+ * @throws {TypeError | RangeError} A name or an address is not valid, a host has no address, or is
+ * given twice, be it with two ports
  *
  * @example
  * ```ts
@@ -58,12 +59,17 @@ export function staticResolver(hosts: { readonly [host: string]: readonly string
   const known = new Map<string, readonly string[]>();
   for (const [text, addresses] of Object.entries(hosts)) {
     if (!Array.isArray(addresses) || addresses.length === 0) {
-      throw new TypeError(
-        `Host ${text} needs a list of at least one address, got ${describe(addresses)}`,
-      );
+      const got = Array.isArray(addresses) ? "an empty one" : describe(addresses);
+      throw new TypeError(`Host ${text} needs a list of at least one address, got ${got}`);
     }
     for (const address of addresses) parseAddress(address);
-    known.set(parseHost(text).name, [...addresses]);
+    const { name } = parseHost(text);
+    if (known.has(name)) {
+      throw new TypeError(
+        `Host ${text} is given twice: a resolver is asked for ${name}, whatever the port`,
+      );
+    }
+    known.set(name, [...addresses]);
   }
   return {
     name: "static",

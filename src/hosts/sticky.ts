@@ -5,7 +5,7 @@
  */
 
 import type { Endpoint } from "../map/endpoint.ts";
-import { compareRanks, highHash, keyChance, keyScore, lowHash, mixHashes } from "./rendezvous.ts";
+import { highHash, keyChance, keyScore, lowHash, mixHashes } from "./rendezvous.ts";
 
 /** How many keys each of the two generations that are remembered has. */
 const GENERATION_KEYS = 4_096;
@@ -14,76 +14,32 @@ const GENERATION_KEYS = 4_096;
 const MAX_KEY_LENGTH = 256;
 
 /**
- * Chooses endpoints by keys: the same one for the same key, as long as it is there. Where one comes
- * or goes, only its own keys move; its order is that of `rankForKey`.
+ * Chooses among endpoints by keys: the same one for the same key. It is made anew where one of them
+ * comes or goes, or weighs something else from then on; only its own keys move.
  *
  * A key that was seen of late costs O(1), another one a pass over all endpoints. Load and slow
  * start count for nothing: they would move keys.
  */
 export class StickyChooser {
-  readonly #endpoints: Endpoint[] = [];
-  readonly #indexes = new Map<Endpoint, number>();
-  #highs = new Int32Array(8);
-  #lows = new Int32Array(8);
-  readonly #weights: number[] = [];
-  /** How many weigh something else than 1. */
-  #weighted = 0;
-  #maxWeight = 1;
+  readonly #endpoints: readonly Endpoint[];
+  readonly #highs: Int32Array;
+  readonly #lows: Int32Array;
+  readonly #weights: readonly number[];
+  readonly #maxWeight: number;
+  readonly #isWeighted: boolean;
   /** The keys seen of late, and those seen before these. */
   #young = new Map<string, Endpoint>();
   #old = new Map<string, Endpoint>();
 
-  /** Makes a chooser. */
-  constructor(endpoints: Iterable<Endpoint> = []) {
-    for (const endpoint of endpoints) this.add(endpoint);
-  }
-
-  /** How many endpoints there are. */
-  get size(): number {
-    return this.#endpoints.length;
-  }
-
-  /** Takes an endpoint in. Harmless where it is in it. */
-  add(endpoint: Endpoint): void {
-    if (this.#indexes.has(endpoint)) return;
-    const { text } = endpoint.address;
-    const index = this.#endpoints.push(endpoint) - 1;
-    this.#indexes.set(endpoint, index);
-    if (index === this.#highs.length) {
-      this.#highs = grown(this.#highs);
-      this.#lows = grown(this.#lows);
-    }
-    this.#highs[index] = highHash(text);
-    this.#lows[index] = lowHash(text);
-    this.#weights.push(1);
-    this.#setWeight(index, endpoint.weight);
-    this.#forgetKeys();
-  }
-
-  /** Takes an endpoint out. Harmless where it is not in it. */
-  remove(endpoint: Endpoint): void {
-    const index = this.#indexes.get(endpoint);
-    if (index === undefined) return;
-    this.#setWeight(index, 1);
-    this.#indexes.delete(endpoint);
-    this.#weights[index] = this.#weights.at(-1)!;
-    this.#weights.pop();
-    const last = this.#endpoints.pop()!;
-    if (last !== endpoint) {
-      this.#endpoints[index] = last;
-      this.#indexes.set(last, index);
-      this.#highs[index] = this.#highs[this.size]!;
-      this.#lows[index] = this.#lows[this.size]!;
-    }
-    this.#forgetKeys();
-  }
-
-  /** Notes that an endpoint's weight may have changed. Its load counts for nothing. */
-  update(endpoint: Endpoint): void {
-    const index = this.#indexes.get(endpoint);
-    if (index === undefined || this.#weights[index] === endpoint.weight) return;
-    this.#setWeight(index, endpoint.weight);
-    this.#forgetKeys();
+  /** Makes a chooser among endpoints, with the weights that they have now. */
+  constructor(endpoints: Iterable<Endpoint>) {
+    this.#endpoints = [...endpoints];
+    const texts = this.#endpoints.map(({ address }) => address.text);
+    this.#highs = new Int32Array(texts.map(highHash));
+    this.#lows = new Int32Array(texts.map(lowHash));
+    const weights = this.#weights = this.#endpoints.map(({ weight }) => weight);
+    this.#maxWeight = weights.reduce((most, weight) => Math.max(most, weight), 0);
+    this.#isWeighted = weights.some((weight) => weight !== weights[0]);
   }
 
   /**
@@ -101,22 +57,8 @@ export class StickyChooser {
     return this.#search(key, accepts);
   }
 
-  /** All endpoints in a key's order: the one to use, then the one to use when that fails. */
-  rank(key: string): Endpoint[] {
-    const high = highHash(key);
-    const low = lowHash(key);
-    return this.#endpoints
-      .map((endpoint, index) => {
-        const bits = mixHashes(high, low, this.#highs[index]!, this.#lows[index]!);
-        const score = keyScore(bits, this.#weights[index]!);
-        return { endpoint, text: endpoint.address.text, bits, score };
-      })
-      .sort(compareRanks)
-      .map(({ endpoint }) => endpoint);
-  }
-
   #search(key: string, accepts?: (address: string) => boolean): Endpoint | undefined {
-    const index = this.#weighted > 0
+    const index = this.#isWeighted
       ? this.#searchWeighted(highHash(key), lowHash(key), accepts)
       : this.#searchEqual(highHash(key), lowHash(key), accepts);
     return this.#endpoints[index];
@@ -124,12 +66,12 @@ export class StickyChooser {
 
   /** Where all weigh the same, the bits alone give the order. */
   #searchEqual(high: number, low: number, accepts?: (address: string) => boolean): number {
-    const { size } = this;
+    const { length } = this.#endpoints;
     const highs = this.#highs;
     const lows = this.#lows;
     let best = -1;
     let bestBits = -1;
-    for (let index = 0; index < size; index++) {
+    for (let index = 0; index < length; index++) {
       const bits = mixHashes(high, low, highs[index]!, lows[index]!);
       if (bits < bestBits || (bits === bestBits && !this.#isBefore(index, best))) continue;
       if (accepts && !accepts(this.#endpoints[index]!.address.text)) continue;
@@ -140,14 +82,14 @@ export class StickyChooser {
   }
 
   #searchWeighted(high: number, low: number, accepts?: (address: string) => boolean): number {
-    const { size } = this;
+    const { length } = this.#endpoints;
     const maxWeight = this.#maxWeight;
     let best = -1;
     let bestBits = -1;
     let bestScore = -1;
     // What stays below cannot win, were it the heaviest: it needs no logarithm.
     let atLeast = 0;
-    for (let index = 0; index < size; index++) {
+    for (let index = 0; index < length; index++) {
       const bits = mixHashes(high, low, this.#highs[index]!, this.#lows[index]!);
       if (keyChance(bits) < atLeast) continue;
       const score = keyScore(bits, this.#weights[index]!);
@@ -163,17 +105,10 @@ export class StickyChooser {
     return best;
   }
 
+  /** Which of two that score the same comes first: the order they came in never counts. */
   #isBefore(index: number, other: number): boolean {
     const { text } = this.#endpoints[index]!.address;
     return other < 0 || text < this.#endpoints[other]!.address.text;
-  }
-
-  #setWeight(index: number, weight: number): void {
-    if (this.#weights[index] !== 1) this.#weighted--;
-    if (weight !== 1) this.#weighted++;
-    this.#weights[index] = weight;
-    // Only ever too high while others stay: then a few more logarithms are taken.
-    this.#maxWeight = this.#weighted > 0 ? Math.max(this.#maxWeight, weight) : 1;
   }
 
   #remember(key: string, endpoint: Endpoint): void {
@@ -183,15 +118,4 @@ export class StickyChooser {
     }
     this.#young.set(key, endpoint);
   }
-
-  #forgetKeys(): void {
-    if (this.#young.size > 0) this.#young = new Map();
-    if (this.#old.size > 0) this.#old = new Map();
-  }
-}
-
-function grown(values: Int32Array): Int32Array<ArrayBuffer> {
-  const larger = new Int32Array(values.length * 2);
-  larger.set(values);
-  return larger;
 }

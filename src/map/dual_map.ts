@@ -70,8 +70,7 @@ export class DualMap {
 
   /** A host's lane, which stays until `closeLane`. */
   openLane(host: string, tlsProfile: string, makePicker?: MakePicker): Lane {
-    let lanes = this.#hosts.get(host);
-    if (!lanes) this.#hosts.set(host, lanes = new Map());
+    const lanes = this.#lanesOf(host);
     let lane = lanes.get(tlsProfile);
     if (!lane?.kept) {
       const earlier = lane;
@@ -87,9 +86,7 @@ export class DualMap {
   /** Lets a lane go as soon as it has no connections. */
   closeLane(lane: Lane): void {
     lane.kept = false;
-    for (const endpoint of lane.endpoints.values()) this.#tidy(endpoint);
-    // One that never had any has nothing to be tidied with.
-    this.#tidyLane(lane);
+    this.#tidy(lane, lane.endpoints.values());
   }
 
   /** Each host with its addresses in order of arrival: a copy. */
@@ -113,8 +110,7 @@ export class DualMap {
     let bucket = this.#addresses.get(address);
     if (!bucket) this.#addresses.set(address, bucket = new Set());
     bucket.add(connection);
-    let lanes = this.#hosts.get(host);
-    if (!lanes) this.#hosts.set(host, lanes = new Map());
+    const lanes = this.#lanesOf(host);
     let lane = lanes.get(tlsProfile);
     if (!lane) lanes.set(tlsProfile, lane = new Lane(host, tlsProfile));
     this.#place(connection, lane);
@@ -132,22 +128,23 @@ export class DualMap {
     if (!connection.healthy) endpoint.unhealthy--;
     endpoint.connections.delete(connection);
     endpoint.lane.connectionCount--;
-    this.#tidy(endpoint);
+    this.#tidy(endpoint.lane, [endpoint]);
     const bucket = this.#addresses.get(address);
     bucket?.delete(connection);
     if (bucket?.size === 0) this.#addresses.delete(address);
     return true;
   }
 
-  /** Forgets an endpoint, its lane and its host, where nothing is left of them. */
-  #tidy(endpoint: Endpoint): void {
-    const { lane } = endpoint;
-    if (lane.kept) return;
-    if (endpoint.connections.size === 0) lane.forget(endpoint);
-    this.#tidyLane(lane);
+  #lanesOf(host: string): Map<string, Lane> {
+    let lanes = this.#hosts.get(host);
+    if (!lanes) this.#hosts.set(host, lanes = new Map());
+    return lanes;
   }
 
-  #tidyLane(lane: Lane): void {
+  /** Forgets endpoints of a lane, the lane and its host, where nothing is left of them. */
+  #tidy(lane: Lane, endpoints: Iterable<Endpoint>): void {
+    if (lane.kept) return;
+    for (const endpoint of endpoints) if (endpoint.connections.size === 0) lane.forget(endpoint);
     if (lane.endpoints.size > 0) return;
     const lanes = this.#hosts.get(lane.host);
     if (lanes?.get(lane.tlsProfile) === lane) lanes.delete(lane.tlsProfile);

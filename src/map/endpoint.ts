@@ -131,6 +131,11 @@ export class Endpoint {
     this.address = typeof address === "string" ? parseAddress(address) : address;
   }
 
+  /** Whether its lane has forgotten it: then only a lease that has not ended knows it still. */
+  get forgotten(): boolean {
+    return this.lane.endpoints.get(this.address.text) !== this;
+  }
+
   /** Whether it has a connection to lease. */
   get ready(): boolean {
     return this.idle.size > 0 || this.partial.size > 0;

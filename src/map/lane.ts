@@ -114,7 +114,7 @@ export class Lane {
     if (was !== standing) {
       this.version++;
       const { ready } = endpoint;
-      if (ready && endpoint.places[0] >= 0) this.#readySet(was)?.remove(endpoint);
+      if (ready) this.#readySet(was)?.remove(endpoint);
       if (endpoint.member) {
         if (was === "good") this.good.remove(endpoint);
         if (was === "ejected") this.#ejections--;

@@ -11,7 +11,8 @@ import { ClosedError, SocketError } from "../core/errors.ts";
 import { Accountant, type ConnectionLimits } from "./accountant.ts";
 import type { Connection, ConnectionOwner, ConnectionStats } from "./connection.ts";
 import { DualMap } from "./dual_map.ts";
-import type { Endpoint } from "./endpoint.ts";
+import type { Endpoint, Entry } from "./endpoint.ts";
+import { Fitness } from "./fitness.ts";
 import type { Choice, Lane } from "./lane.ts";
 import type { MakePicker } from "./picker.ts";
 
@@ -129,12 +130,9 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
   readonly accountant: Accountant;
   readonly #clock: Clock;
   readonly #random = () => this.#clock.random();
-  readonly #idleTimeoutMs: number;
-  readonly #maxLifetimeMs: number;
+  readonly #fitness: Fitness;
   readonly #onEvict: ConnectionManagerOptions["onEvict"];
   readonly #maps = new DualMap();
-  /** How many of a host's connections no idle cleanup may take. */
-  readonly #minimums = new Map<string, number>();
   /** Why what is leased for the last time is to end. */
   readonly #drained = new WeakMap<Connection, EvictReason>();
   /** Out of the maps, but their sockets are not done yet. */
@@ -150,9 +148,9 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
   constructor(options: ConnectionManagerOptions = {}) {
     this.accountant = new Accountant(checkLimits(options, DEFAULT_LIMITS));
     this.#clock = options.clock ?? systemClock;
-    this.#idleTimeoutMs = checkNumber("idleTimeoutMs", options.idleTimeoutMs ?? 60_000, { min: 0 });
-    this.#maxLifetimeMs = checkNumber("maxLifetimeMs", options.maxLifetimeMs ?? 1_800_000, {
-      min: 0,
+    this.#fitness = new Fitness({
+      idleTimeoutMs: options.idleTimeoutMs ?? 60_000,
+      maxLifetimeMs: options.maxLifetimeMs ?? 1_800_000,
     });
     this.#onEvict = options.onEvict;
   }
@@ -246,15 +244,6 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
   }
 
   /**
-   * A host's lane. Undefined where it has no connection with that TLS profile.
-   *
-   * @internal
-   */
-  lane(host: string, tlsProfile: string): Lane | undefined {
-    return this.#maps.lane(host, tlsProfile);
-  }
-
-  /**
    * A host's lane, which stays until `closeLane`, whatever connections come and go.
    *
    * @internal
@@ -297,17 +286,11 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
       const endpoint = lane.pick(now, this.#random, choice);
       const entry = endpoint?.next;
       if (!entry) return undefined;
-      const { connection } = entry;
-      const reason = this.#unfit(connection, now, wallNow);
-      if (!reason) {
-        connection.beginLease(now);
-        this.#maps.restack(entry);
+      if (this.#begin(entry, now, wallNow)) {
         lane.noteChoice(endpoint);
-        return connection;
+        return entry.connection;
       }
       lane.endTrial(endpoint);
-      // One that is in use as well ends with its last lease.
-      this.drain(connection, reason);
     }
   }
 
@@ -343,17 +326,21 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
     for (;;) {
       const entry = endpoint.idle.back?.value;
       if (!entry || endpoint.idle.size < least) return undefined;
-      const { connection } = entry;
-      const reason = this.#unfit(connection, now, wallNow);
-      if (reason) {
-        this.drain(connection, reason);
-        continue;
+      if (this.#begin(entry, now, wallNow)) {
+        endpoint.lane.noteLoad(endpoint);
+        return entry.connection;
       }
-      connection.beginLease(now);
-      this.#maps.restack(entry);
-      endpoint.lane.noteLoad(endpoint);
-      return connection;
     }
+  }
+
+  /**
+   * When a connection that stands idle from now on may not be leased any more, in the clock's
+   * milliseconds: the end of its lifetime, or of its server's patience.
+   *
+   * @internal
+   */
+  endsAt(connection: Connection): number {
+    return this.#fitness.endsAt(connection, this.#clock.now());
   }
 
   /** Lets no further lease begin on a connection, and closes it when its last one has ended. */
@@ -411,17 +398,22 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
     return undefined;
   }
 
-  /** Sets how many of a host's connections `cleanupIdleConnections` leaves however old their use. */
-  setMinimum(host: string, connections: number): void {
+  /**
+   * Sets how many of a host's connections with a TLS profile `cleanupIdleConnections` leaves,
+   * however old their use.
+   *
+   * @throws {TypeError | RangeError} The host or the number is not valid
+   */
+  setMinimum(host: string, connections: number, tlsProfile: string = "default"): void {
     const { text } = parseHost(host);
-    if (connections > 0) this.#minimums.set(text, connections);
-    else this.#minimums.delete(text);
+    checkNumber("connections", connections, { min: 0, whole: true });
+    this.#fitness.setMinimum(text, tlsProfile, connections);
   }
 
   /**
    * Closes what is idle and may not be leased any more, the coldest first: what is unhealthy, too
-   * old, or has been unused for `idleTimeoutMs`, where its host has more than its minimum. Never
-   * what is leased.
+   * old, or has been unused for `idleTimeoutMs`, where its host has more than its minimum with that
+   * TLS profile. Never what is leased.
    *
    * @returns How many it closed
    */
@@ -429,11 +421,11 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
     const now = this.#clock.now();
     const wallNow = this.#clock.wallNow();
     let closed = this.accountant.mayExceed ? this.#trim() : 0;
-    // To the end: one that was made long before it was added stands nearer the front than its use.
-    for (let node = this.#maps.idle.back; node;) {
-      const { connection } = node.value;
-      node = node.previous;
-      const reason = connection.leases > 0 ? undefined : this.#unfit(connection, now, wallNow);
+    // All of them: one that was made long before it was added stands nearer the front than its use.
+    for (const connection of this.#coldestFirst()) {
+      const reason = connection.leases > 0
+        ? undefined
+        : this.#fitness.unfit(connection, now, wallNow);
       if (reason) closed += this.removeConnection(connection, reason);
     }
     return closed;
@@ -445,12 +437,14 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
    *
    * @param maxLifetimeMs In milliseconds; the manager's own where it is left out
    * @returns How many it closed
+   * @throws {TypeError | RangeError} The lifetime is not valid
    */
-  cleanupExpiredConnections(maxLifetimeMs: number = this.#maxLifetimeMs): number {
+  cleanupExpiredConnections(maxLifetimeMs: number = this.#fitness.maxLifetimeMs): number {
+    checkNumber("maxLifetimeMs", maxLifetimeMs, { min: 0 });
     const now = this.#clock.now();
     let closed = 0;
     for (const connection of [...this.connections()]) {
-      if (!this.#expired(connection, now, maxLifetimeMs)) continue;
+      if (!this.#fitness.expired(connection, now, maxLifetimeMs)) continue;
       if (connection.state === "idle") closed += this.removeConnection(connection, "lifetime");
       else this.drain(connection, "lifetime");
     }
@@ -462,9 +456,11 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
    * is over. Resolves when every socket is done. A second call gets the same promise.
    *
    * @param options.graceMs How long leases may go on, in milliseconds
+   * @throws {TypeError | RangeError} The grace is not valid: the manager stays open
    */
   close(options: { readonly graceMs?: number } = {}): Promise<void> {
-    this.#closing ??= this.#close(options.graceMs ?? 0);
+    const graceMs = checkNumber("graceMs", options.graceMs ?? 0, { min: 0 });
+    this.#closing ??= this.#close(graceMs);
     return this.#closing;
   }
 
@@ -566,57 +562,39 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
     if (this.#closing) return "close";
     if (!connection.healthy) return "unhealthy";
     if (!reuse) return "used";
-    if (this.#expired(connection, now, this.#maxLifetimeMs)) return "lifetime";
+    if (this.#fitness.expired(connection, now)) return "lifetime";
     return this.accountant.mayExceed && this.#isTooMany(connection) ? "surplus" : undefined;
-  }
-
-  /** Why a connection may not be leased any more, if so. */
-  #unfit(connection: Connection, now: number, wallNow: number): EvictReason | undefined {
-    connection.lastCheckedAt = now;
-    if (!connection.healthy) return "unhealthy";
-    if (this.#expired(connection, now, this.#maxLifetimeMs)) return "lifetime";
-    if (connection.leases > 0) return undefined;
-    const unusedMs = connection.unusedMs(now, wallNow);
-    const trustedMs = connection.endpoint?.trustedIdleMs(now) ?? Infinity;
-    if (unusedMs >= Math.min(connection.serverIdleMs, trustedMs)) return "idle";
-    if (unusedMs < this.#idleTimeoutMs) return undefined;
-    // The machine slept: what the minimum would keep may be dead on the way, with nobody to say so.
-    const slept = unusedMs - (now - connection.lastUsedAt) >= this.#idleTimeoutMs;
-    const minimum = this.#minimums.get(connection.host) ?? 0;
-    return slept || this.accountant.ofHost(connection.host) > minimum ? "idle" : undefined;
-  }
-
-  /**
-   * When a connection that stands idle from now on may not be leased any more, in the clock's
-   * milliseconds: the end of its lifetime, or of its server's patience.
-   *
-   * @internal
-   */
-  endsAt({ createdAt, endpoint, jitter, lastUsedAt, serverIdleMs }: Connection): number {
-    const trustedMs = endpoint?.trustedIdleMs(this.#clock.now()) ?? Infinity;
-    return Math.min(
-      createdAt + this.#maxLifetimeMs * (1 - jitter / 4),
-      lastUsedAt + Math.min(serverIdleMs, trustedMs),
-    );
   }
 
   #isTooMany({ address, host }: Connection): boolean {
     return this.accountant.exceeds(host, address);
   }
 
+  /** Begins a lease on a connection, if it is fit; what is not is ended, with its last lease. */
+  #begin(entry: Entry, now: number, wallNow: number): boolean {
+    const { connection } = entry;
+    const reason = this.#fitness.unfit(connection, now, wallNow);
+    if (reason) {
+      this.drain(connection, reason);
+      return false;
+    }
+    connection.beginLease(now);
+    this.#maps.restack(entry);
+    return true;
+  }
+
+  /** What is idle now: a copy, since whoever hears of an eviction may change the maps. */
+  #coldestFirst(): Connection[] {
+    return Array.from(this.#maps.idle, ({ connection }) => connection).reverse();
+  }
+
   #trim(): number {
     let closed = 0;
-    for (let node = this.#maps.idle.back; node;) {
-      const { connection } = node.value;
-      node = node.previous;
+    for (const connection of this.#coldestFirst()) {
       if (this.#isTooMany(connection)) closed += this.removeConnection(connection, "surplus");
     }
     this.accountant.settle();
     return closed;
-  }
-
-  #expired(connection: Connection, now: number, maxLifetimeMs: number): boolean {
-    return now - connection.createdAt >= maxLifetimeMs * (1 - connection.jitter / 4);
   }
 }
 

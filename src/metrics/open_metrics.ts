@@ -17,8 +17,9 @@ export const OPEN_METRICS_TYPE: string =
 /** What the text tells. */
 export interface OpenMetricsOptions {
   /**
-   * How many hosts of each pool have series of their own; the others share the host `other`. The
-   * hosts that came first are told by name, so that a series does not change its meaning.
+   * How many hosts of each pool have series of their own; the others share the host `other`, and
+   * so does a host of that name. The hosts that came first are told by name, so that a series does
+   * not change its meaning.
    *
    * @default {100}
    */
@@ -100,9 +101,12 @@ export function openMetrics(
 
 function read(pool: string, source: ConnectionPool, maxHosts: number): Source {
   const stats = source.stats();
-  const hosts = Object.entries(stats.hosts);
-  const others = hosts.slice(maxHosts).map(([, stats]) => stats);
-  return { pool, stats, histograms: source.histograms(), hosts: hosts.slice(0, maxHosts), others };
+  // A host of the name that others share is one of them: else its series would be there twice.
+  const { other, ...rest } = stats.hosts;
+  const hosts = Object.entries(rest);
+  const others = hosts.splice(maxHosts).map(([, stats]) => stats);
+  if (other) others.push(other);
+  return { pool, stats, histograms: source.histograms(), hosts, others };
 }
 
 /** Writes families over all pools. */

@@ -5,7 +5,7 @@
  */
 
 import { type Address, type Host, ipOf, isIp, parseAddress } from "../core/address.ts";
-import { rankForKey } from "../hosts/rendezvous.ts";
+import { StickyChooser } from "../hosts/sticky.ts";
 import type { Endpoint } from "../map/endpoint.ts";
 import type { Choice, Lane } from "../map/lane.ts";
 import type { HostQueue } from "./queue.ts";
@@ -125,7 +125,6 @@ export class StickyFilter extends AddressFilter {
     const others = [...lane.endpoints.values()].filter(({ address, member }) =>
       member && isNext(address.text)
     );
-    const [first] = rankForKey(this.#key, others.map(({ address }) => address));
-    return first && lane.endpoints.get(first.text);
+    return new StickyChooser(others).pick(this.#key);
   }
 }

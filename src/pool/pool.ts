@@ -352,7 +352,7 @@ export class ConnectionPool implements AsyncDisposable {
 
   #aimAt(queue: HostQueue, connections: number): void {
     queue.warmTarget = connections;
-    this.manager.setMinimum(queue.host.text, connections);
+    this.manager.setMinimum(queue.host.text, connections, queue.tls.name);
     this.#scheduler.wake(queue);
   }
 

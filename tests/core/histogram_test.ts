@@ -87,6 +87,21 @@ test("Histogram that remembers little forgets what was long ago", () => {
   assertNear(histogram.mean!, 1, 0.2);
 });
 
+test("Histogram remembers no more times that took none than any others", () => {
+  const histogram = new Histogram({ remember: 1_000 });
+  for (let index = 0; index < 900; index++) histogram.record(100);
+  histogram.recordZeros(100);
+  // Half of all is forgotten, as it would be where each was noted by itself.
+  assertEquals([histogram.count, histogram.countUpTo(1), histogram.mean], [500, 50, 90]);
+  for (const zeros of [70_000, 1e12]) {
+    histogram.recordZeros(zeros);
+    assert(histogram.count > 400 && histogram.count < 1_000, `${histogram.count}`);
+    assertEquals(histogram.countUpTo(1), histogram.count);
+    assertEquals(histogram.percentile(99), 0);
+    assertNear(histogram.mean!, 0, 1e-9);
+  }
+});
+
 test("Histogram refuses options that make no sense, by name", () => {
   assertThrows(() => new Histogram({ relativeError: 0 }), RangeError, "relativeError");
   assertThrows(() => new Histogram({ remember: 1 }), RangeError, "remember");

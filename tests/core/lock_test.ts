@@ -392,3 +392,15 @@ test("RwLock.holders() tells who holds it, how and since when", async () => {
   (await third).release();
   assertEquals(lock.holders(), []);
 });
+
+test("RwLock refuses a time to wait that is none, held or not", async () => {
+  const lock = new RwLock();
+  for (const held of [false, true]) {
+    using _guard = held ? lock.tryExclusive() : undefined;
+    for (const [timeoutMs, type] of [[NaN, TypeError], [-1, RangeError]] as const) {
+      await assertRejects(() => lock.shared({ timeoutMs }), type, "timeoutMs");
+      await assertRejects(() => lock.exclusive({ timeoutMs }), type, "timeoutMs");
+    }
+    assertEquals([lock.waiting, lock.readers, lock.writing], [0, 0, held]);
+  }
+});

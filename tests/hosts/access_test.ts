@@ -229,8 +229,8 @@ test("AccessList refuses bits beyond a prefix, and offers the range and the addr
 
 test("AccessList refuses rules of the wrong type, and names that it does not know", () => {
   const bad: readonly (readonly [rules: unknown, part: string])[] = [
-    [null, "access must be an object of access rules, got null"],
-    ["10.0.0.0/8", "access must be an object of access rules, got string"],
+    [null, "The options of access must be an object, got null"],
+    ["10.0.0.0/8", "The options of access must be an object, got string"],
     [{ denied: [] }, "Unknown option \"denied\" of access: it takes allow, deny, denyPrivate"],
     [{ deny: "10.0.0.0/8" }, "deny must be a list of IP addresses and CIDR ranges, got string"],
     [{ allow: null }, "allow must be a list of IP addresses and CIDR ranges, got null"],

@@ -16,7 +16,7 @@ test("BlockList blocks nothing until it is told to", () => {
   assertEquals(blocking(list, "192.0.2.1"), undefined);
   assertEquals(list.nextExpiry, Infinity);
   assertEquals([list.list(), list.expire()], [[], []]);
-  assertEquals(list.unblock("192.0.2.1"), false);
+  assertEquals(list.unblock("192.0.2.1"), undefined);
 });
 
 test("BlockList.block() of an IP address blocks all its ports, and no other IP address", () => {
@@ -72,7 +72,7 @@ test("BlockList.block() ends at its time by the clock, and not before", () => {
   clock.advance(1);
   assertEquals(blocking(list, "192.0.2.1"), undefined);
   assertEquals(list.list(), []);
-  assertEquals(list.unblock("192.0.2.1"), false);
+  assertEquals(list.unblock("192.0.2.1"), undefined);
 });
 
 test("BlockList.expire() gives each block that is over once, the oldest first", () => {
@@ -135,16 +135,16 @@ test("BlockList.blocking() gives the block that lasts longer, of the IP address 
   assertEquals(blocking(list, "192.0.2.1:8443"), undefined);
 });
 
-test("BlockList.unblock() takes any spelling, ends that block alone, and says whether it was one", () => {
+test("BlockList.unblock() takes any spelling, ends that block alone, and gives it", () => {
   const list = new BlockList(new ManualClock());
-  list.block("192.0.2.1");
-  list.block("192.0.2.1:443");
-  assertEquals(list.unblock("192.0.2.1:8443"), false);
-  assertEquals(list.unblock("[::ffff:192.0.2.1]"), true);
-  assertEquals(list.unblock("192.0.2.1"), false);
+  const all = list.block("192.0.2.1");
+  const one = list.block("192.0.2.1:443");
+  assertEquals(list.unblock("192.0.2.1:8443"), undefined);
+  assertStrictEquals(list.unblock("[::ffff:192.0.2.1]"), all);
+  assertEquals(list.unblock("192.0.2.1"), undefined);
   assertEquals(blocking(list, "192.0.2.1:8443"), undefined);
   assertEquals(blocking(list, "192.0.2.1"), "192.0.2.1:443");
-  assertEquals(list.unblock("192.0.2.1:443"), true);
+  assertStrictEquals(list.unblock("192.0.2.1:443"), one);
   assertEquals(list.list(), []);
 });
 

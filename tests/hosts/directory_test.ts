@@ -194,6 +194,34 @@ test("HostDirectory tells what has changed, and keeps its order where nothing ha
   assertEquals(world.known(), ["192.0.2.3", "192.0.2.2"]);
 });
 
+test("HostDirectory takes nothing to be gone that a part of an answer leaves out, but not for ever", async () => {
+  const world = new World(one);
+  let count = 1;
+  world.reply = () =>
+    Promise.resolve({ addresses: [`192.0.2.${count++}`], ttlMs: 60_000, partial: true });
+  await world.directory.lookUp(host);
+  await world.pass(60_000);
+  assertEquals(world.known(), ["192.0.2.2", "192.0.2.1"]);
+  assertEquals(world.changes.splice(0), ["a.test +192.0.2.1", "a.test +192.0.2.2"]);
+  for (let i = 0; i < 20; i++) await world.pass(60_000);
+  // As long as a last good answer serves, each since it was last told: five minutes here.
+  const last = count - 1;
+  assertEquals(
+    world.known(),
+    [0, 1, 2, 3, 4].map((ago) => `192.0.2.${last - ago}`),
+  );
+  assertEquals(world.changes.at(-1), `a.test +192.0.2.${last} -192.0.2.${last - 5}`);
+  // What is told again stays, and a whole answer is the last word.
+  world.reply = () =>
+    Promise.resolve({ addresses: [`192.0.2.${last}`], ttlMs: 60_000, partial: true });
+  for (let i = 0; i < 10; i++) await world.pass(60_000);
+  assertEquals(world.known(), [`192.0.2.${last}`]);
+  world.answer("192.0.2.250");
+  await world.pass(60_000);
+  assertEquals(world.known(), ["192.0.2.250"]);
+  world.directory.close();
+});
+
 test("HostDirectory is not hurt by who is told of changes, nor calls him in the midst of a call", async () => {
   for (
     const onChange of [
@@ -336,8 +364,9 @@ test("HostDirectory makes a ResolveError of whatever nonsense a resolver gives",
     [() => Promise.resolve({ addresses: "192.0.2.1" }), "string for a list"],
     [() => Promise.resolve({}), "undefined for a list"],
     [() => Promise.resolve(["192.0.2.1"]), "undefined for a list"],
-    [() => Promise.resolve(undefined), ""],
-    [() => undefined, ""],
+    [() => Promise.resolve(undefined), "undefined for a list"],
+    [() => Promise.resolve(null), "undefined for a list"],
+    [() => undefined, "undefined for a list"],
     [() => Promise.reject(undefined), "undefined"],
     [() => Promise.reject("text"), "text"],
     [() => {

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import test from "node:test";
 import { ManualClock } from "../../src/core/clock.ts";
 import { DialError, type DialPhase } from "../../src/core/errors.ts";
-import { AddressHealth, type HealthOptions } from "../../src/hosts/health.ts";
+import { AddressHealth, type HealthOptions, NO_HEALTH } from "../../src/hosts/health.ts";
 import type { Endpoint } from "../../src/map/endpoint.ts";
 import { Lane } from "../../src/map/lane.ts";
 
@@ -237,4 +237,30 @@ test("AddressHealth.describe() tells when an endpoint was last checked, and what
   assertEquals(lastCheckedAt, at);
   assertEquals(verdict, { ok: false, reason: "probe: the answer was 500", at });
   assertEquals(failures, { probe: 1 });
+});
+
+test("What is forgotten leaves no record behind, though a lease on it ends later", () => {
+  const world = new World();
+  const [a] = world.host("a.test", 2) as [Endpoint];
+  world.health.failed(a, "lease", new Error("as the test says"));
+  world.health.leave(a);
+  a.lane.forget(a);
+  world.health.failed(a, "lease", new Error("as the test says"));
+  assertEquals(world.health.describe(a), NO_HEALTH);
+  world.health.succeeded(a, world.clock.now());
+  assertEquals(world.health.describe(a), NO_HEALTH);
+});
+
+test("An address that is ejected because of another host says what failed there", () => {
+  const world = new World({ ejectAfterFailures: 2 });
+  const [a] = world.host("a.test", 2) as [Endpoint];
+  const [b] = world.host("b.test", 2) as [Endpoint];
+  world.health.failed(b, "status", new Error("503"));
+  world.health.succeeded(b, world.clock.now());
+  world.fail(a, 2, refusal("tcp"));
+  assertEquals([a.standing, b.standing], ["ejected", "ejected"]);
+  const reason = "2 failures in a row, the last: refused: "
+    + "Dial of a.test at 192.0.2.1 failed (refused): as the test says";
+  assertEquals(world.health.describe(a).ejectedFor, reason);
+  assertEquals(world.health.describe(b).ejectedFor, reason);
 });

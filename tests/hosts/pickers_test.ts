@@ -13,10 +13,9 @@ import {
   type BalancerName,
   pickerFor,
 } from "../../src/hosts/balancer.ts";
-import { rankForKey } from "../../src/hosts/rendezvous.ts";
 import type { Endpoint } from "../../src/map/endpoint.ts";
 import { MapWorld } from "../support/map_world.ts";
-import { addressOf, PickerScene } from "../support/picker_scene.ts";
+import { addressOf, PickerScene, rankForKey } from "../support/picker_scene.ts";
 
 const HOST = "a.example";
 const ENDPOINTS = 24;
@@ -137,14 +136,7 @@ const RULES: { readonly [Name in BalancerName]?: Rule } = {
       least(among, ({ load, weight }) => (load + 1) / weight),
       ({ lastChoice }) => lastChoice,
     ),
-  sticky: (among) => {
-    const ranked = rankForKey(
-      "",
-      among.map((endpoint) => ({ endpoint, text: endpoint.address.text })),
-      ({ endpoint }) => endpoint.weight,
-    );
-    return ranked.slice(0, 1).map(({ endpoint }) => endpoint);
-  },
+  sticky: (among) => rankForKey("", among).slice(0, 1),
 };
 
 function least(among: readonly Endpoint[], of: (endpoint: Endpoint) => number): Endpoint[] {

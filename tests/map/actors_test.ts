@@ -57,6 +57,7 @@ class Round {
   readonly #maxLifetimeMs: number;
   /** The model: what is held, and how much is being dialled. */
   readonly #held = new Map<Connection, Held>();
+  /** By host and TLS profile. */
   readonly #minimums = new Map<string, number>();
   #idleSince = 0;
   #dialing = 0;
@@ -293,9 +294,14 @@ class Round {
   }
 
   #setMinimum(): void {
-    const [host, minimum] = [this.#random.pick(HOSTS), this.#random.below(8)];
-    this.#minimums.set(host, minimum);
-    this.#it.manager.setMinimum(host, minimum);
+    const random = this.#random;
+    const [host, tlsProfile, minimum] = [
+      random.pick(HOSTS),
+      random.pick(PROFILES),
+      random.below(8),
+    ];
+    this.#minimums.set(`${host} ${tlsProfile}`, minimum);
+    this.#it.manager.setMinimum(host, minimum, tlsProfile);
   }
 
   #cleanUpIdle(): void {
@@ -307,8 +313,11 @@ class Round {
       state === "idle" && clock.now() - lastUsedAt >= this.#idleTimeoutMs
     );
     if (left.length > 0) count(this.#tally, "kept for a minimum");
-    for (const { host } of left) {
-      assertLessOrEqual(manager.accountant.ofHost(host), this.#minimums.get(host) ?? 0);
+    for (const { host, tlsProfile } of left) {
+      const all = [...this.#held.keys()].filter((other) =>
+        other.host === host && other.tlsProfile === tlsProfile
+      );
+      assertLessOrEqual(all.length, this.#minimums.get(`${host} ${tlsProfile}`) ?? 0);
     }
   }
 

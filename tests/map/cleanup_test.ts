@@ -68,6 +68,23 @@ test("cleanupIdleConnections() leaves each host its minimum, the hottest of its 
   assertEquals(it.evicted(), [[a3.id, "idle"], [a2.id, "idle"]]);
 });
 
+test("setMinimum() counts the connections of one TLS profile: no other's, and no dials", async () => {
+  await using it = new MapWorld({ idleTimeoutMs: 1_000 });
+  const { clock, manager } = it;
+  manager.setMinimum("a.example", 2);
+  manager.setMinimum("a.example", 1, "strict");
+  it.add("a.example", "192.0.2.1");
+  it.add("a.example", "192.0.2.2");
+  const strict = it.add("a.example", "192.0.2.3", { tlsProfile: "strict" });
+  it.add("a.example", "192.0.2.4", { tlsProfile: "strict" });
+  const other = it.add("a.example", "192.0.2.1", { tlsProfile: "other" });
+  manager.accountant.add("a.example", "192.0.2.1");
+  clock.advance(5_000);
+  assertEquals(manager.cleanupIdleConnections(), 2);
+  assertEquals(it.evicted(), [[strict.id, "idle"], [other.id, "idle"]]);
+  manager.accountant.remove("a.example", "192.0.2.1");
+});
+
 test("setMinimum() knows a host by every spelling of its name (trap 26)", async () => {
   await using it = new MapWorld({ idleTimeoutMs: 1_000 });
   it.manager.setMinimum("BÜCHER.example.", 1);
@@ -114,6 +131,27 @@ test("cleanupIdleConnections() says of a minimum's old or unhealthy connection w
   clock.advance(9_000);
   assertEquals(manager.cleanupIdleConnections(), 1);
   assertEquals(it.evicted(), [[sick.id, "unhealthy"], [old.id, "lifetime"]]);
+});
+
+test("Cleaning up goes on to the end where whoever hears of an eviction removes more", async () => {
+  await using it: MapWorld = new MapWorld({
+    idleTimeoutMs: 1_000,
+    onEvict: (connection, reason) => {
+      if (reason === "removed") return;
+      // The next one that is cold.
+      const next = it.manager.getConnectionById(connection.id + 1);
+      if (next) it.manager.removeConnection(next);
+    },
+  });
+  const { clock, manager } = it;
+  const add = () => Array.from({ length: 4 }, () => it.add("a.example", "192.0.2.1").id);
+  const [a, b, c, d] = add() as [number, number, number, number];
+  clock.advance(1_000);
+  assertEquals(manager.cleanupIdleConnections(), 2);
+  assertEquals(it.evicted(), [[a, "idle"], [b, "removed"], [c, "idle"], [d, "removed"]]);
+  const [e, f, g, h] = add() as [number, number, number, number];
+  assertEquals(manager.setLimits({ maxConnections: 1, maxConnectionsPerHost: 1 }), 2);
+  assertEquals(it.evicted(), [[e, "surplus"], [f, "removed"], [g, "surplus"], [h, "removed"]]);
 });
 
 test("cleanupExpiredConnections() closes what is idle and drains what is leased", async () => {

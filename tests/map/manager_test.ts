@@ -385,6 +385,14 @@ test("ConnectionManager refuses options that make no sense", () => {
     assertThrows(() => new ConnectionManager({ [name]: -1 }), RangeError, name);
     assertThrows(() => new ConnectionManager({ [name]: NaN }), TypeError, name);
   }
+  const manager = new ConnectionManager();
+  for (const [value, type] of [[NaN, TypeError], [-1, RangeError], ["5", TypeError]] as const) {
+    const given = value as number;
+    assertThrows(() => manager.cleanupExpiredConnections(given), type, "maxLifetimeMs");
+    assertThrows(() => manager.setMinimum("a.example", given), type, "connections");
+    assertThrows(() => manager.close({ graceMs: given }), type, "graceMs");
+  }
+  assertThrows(() => manager.setMinimum("a.example", 1.5), RangeError, "whole");
   const { limits } = new ConnectionManager({ maxConnections: Infinity }).accountant;
   assertEquals(limits, {
     maxConnections: Infinity,

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import test from "node:test";
+import { staticResolver } from "../../src/hosts/resolver.ts";
 import { MetricText } from "../../src/metrics/metric_text.ts";
 import { openMetrics } from "../../src/metrics/open_metrics.ts";
 import { answer, memoryHttp } from "../support/memory_http.ts";
@@ -97,6 +98,23 @@ test("openMetrics() tells so many hosts by name, and all others together", async
     assertEquals([...open.values()].reduce((sum, count) => sum + count), 2);
   }
   assertThrows(() => openMetrics(pool, { maxHosts: -1 }), RangeError, "maxHosts");
+});
+
+test("openMetrics() tells a host that is named other with the others, and no series twice", async () => {
+  const names = ["other", "a.test", "b.test"];
+  const resolver = staticResolver(Object.fromEntries(names.map((name) => [name, ["192.0.2.1"]])));
+  await using pool = memoryHttp(() => answer("200 OK"), { resolver });
+  for (const host of names) {
+    await (await pool.request(`https://${host}/`)).text();
+  }
+  for (const [maxHosts, others] of [[3, 1], [2, 1], [1, 2]] as const) {
+    const families = parseOpenMetrics(openMetrics(pool, { maxHosts, addresses: true }));
+    const open = families.get("hotconn_connections")!.samples;
+    assertEquals(
+      open.get("hotconn_connections{pool=\"default\",host=\"other\",state=\"idle\"}"),
+      others,
+    );
+  }
 });
 
 test("openMetrics() of pools that did nothing is well formed too", async () => {

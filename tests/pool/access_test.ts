@@ -292,3 +292,22 @@ test("Who waits for a blocked address is served when the block ends, if another 
   first.release();
   lease.release();
 });
+
+test("The event of a block that ends tells what the block was told by, however it is spelled", async () => {
+  await using it = memoryPool();
+  const told: string[] = [];
+  for (const type of ["block", "unblock"] as const) {
+    it.pool.on(type, ({ ip }) => told.push(`${type} ${ip}`));
+  }
+  it.pool.block("2001:DB8:0::1");
+  assert(it.pool.unblock("[2001:db8::0:1]"));
+  await turns();
+  assertEquals(told, ["block 2001:db8::1", "unblock 2001:db8::1"]);
+});
+
+test("A pool that is closed sets no timer for a block", async () => {
+  const it = memoryPool();
+  await it.pool.close();
+  it.pool.block("192.0.2.1", { forMs: 1_000 });
+  assertEquals(it.clock.timers, 0);
+});

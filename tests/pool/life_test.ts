@@ -123,6 +123,16 @@ test("Idle connections end after idleTimeoutMs, but for the warm minimum", async
   assertEquals(it.pool.stats().connections, 0);
 });
 
+test("What is kept warm stays, though its host is asked for with other TLS parameters too", async () => {
+  await using it = memoryPool();
+  await it.pool.warm("a.test", { connections: 2 });
+  for (let i = 0; i < 10; i++) {
+    (await it.pool.acquire("a.test", { tls: { serverName: "b.test" } })).release();
+    await pass(it, 30_000, 1_000);
+  }
+  assertEquals(it.pool.stats().evicted, {});
+});
+
 test("Connections end at their lifetime, spread over its last quarter, and leased ones after", async () => {
   await using it = memoryPool({
     maxLifetimeMs: 100_000,

@@ -92,7 +92,10 @@ function world(options: WorldOptions = {}): World {
     checks,
     asked,
     pass: (ms, stepMs = 50) => pass({ clock, pool }, ms, stepMs),
-    endpoint: (address) => pool.manager.lane("a.test", "default")!.endpoints.get(address)!,
+    endpoint(address) {
+      const lane = [...pool.manager.lanes()].find(({ host }) => host === "a.test")!;
+      return lane.endpoints.get(address)!;
+    },
     async [Symbol.asyncDispose]() {
       pool.manager.checkInvariants();
       await pool.close({ graceMs: 0 });

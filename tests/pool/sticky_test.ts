@@ -135,3 +135,24 @@ test("exclude holds for a key: it goes to the first of the others, always the sa
   assertEquals(others.size, 1);
   assert(!others.has(home));
 });
+
+test("Where all machines have failed of late, a key tries what weighs nothing last, as ever", async () => {
+  await using it = memoryPool({
+    hosts: { "a.test": ["192.0.2.1", "192.0.2.2"] },
+    hostOptions: { "a.test": { weights: { "192.0.2.1": 0 } } },
+    script: () => ({ failure: "refused" }),
+    maxRetries: 0,
+  });
+  const tried = new Set<string | undefined>();
+  for (const sticky of KEYS.slice(0, 20)) {
+    const refused = assertRejects(
+      () => it.pool.acquire("a.test", { sticky }),
+      HostUnavailableError,
+    );
+    await pass(it, 1_000);
+    const { failures } = await refused;
+    assertEquals(failures.length, 2);
+    tried.add(failures[0]?.address);
+  }
+  assertEquals([...tried], ["192.0.2.2"]);
+});

@@ -6,6 +6,7 @@
 
 import { ManualClock } from "../../src/core/clock.ts";
 import { type Balancer, pickerFor } from "../../src/hosts/balancer.ts";
+import { highHash, keyScore, lowHash, mixHashes } from "../../src/hosts/rendezvous.ts";
 import type { Endpoint } from "../../src/map/endpoint.ts";
 import { Lane } from "../../src/map/lane.ts";
 import type { Accepts, Picker } from "../../src/map/picker.ts";
@@ -71,6 +72,18 @@ export class PickerScene {
     }
     return [...counts.values()];
   }
+}
+
+/** Endpoints in a key's own order: the one to use, then the one to use when that fails, and so on. */
+export function rankForKey(key: string, endpoints: readonly Endpoint[]): Endpoint[] {
+  return endpoints
+    .map((endpoint) => {
+      const { address: { text }, weight } = endpoint;
+      const bits = mixHashes(highHash(key), lowHash(key), highHash(text), lowHash(text));
+      return { endpoint, text, bits, score: keyScore(bits, weight) };
+    })
+    .sort((a, b) => b.score - a.score || b.bits - a.bits || (a.text < b.text ? -1 : 1))
+    .map(({ endpoint }) => endpoint);
 }
 
 /** Throws where a count is further than five standard deviations from what chance would have. */

@@ -1,0 +1,91 @@
+/**
+ * Until when a connection may be leased.
+ *
+ * @module
+ */
+
+import { checkNumber } from "../core/check.ts";
+import type { Connection } from "./connection.ts";
+
+/** How long connections may be unused, and how old they may grow, in milliseconds. */
+export interface FitnessLimits {
+  readonly idleTimeoutMs: number;
+  readonly maxLifetimeMs: number;
+}
+
+/** Says why connections may not be leased any more: by their health, their age, and their rest. */
+export class Fitness {
+  /** How old a connection may grow, in milliseconds, less up to a quarter at random. */
+  readonly maxLifetimeMs: number;
+  readonly #idleTimeoutMs: number;
+  /** How many connections of a host and TLS profile stay however long unused. */
+  readonly #minimums = new Map<string, number>();
+
+  /**
+   * Makes it, with no minimum of anything.
+   *
+   * @throws {TypeError | RangeError} A limit is not valid
+   */
+  constructor({ idleTimeoutMs, maxLifetimeMs }: FitnessLimits) {
+    this.#idleTimeoutMs = checkNumber("idleTimeoutMs", idleTimeoutMs, { min: 0 });
+    this.maxLifetimeMs = checkNumber("maxLifetimeMs", maxLifetimeMs, { min: 0 });
+  }
+
+  /** Lets so many connections of a host and TLS profile stay however long unused. */
+  setMinimum(host: string, tlsProfile: string, connections: number): void {
+    const key = `${host} ${tlsProfile}`;
+    if (connections > 0) this.#minimums.set(key, connections);
+    else this.#minimums.delete(key);
+  }
+
+  /** Why a connection may not be leased any more, if so. */
+  unfit(
+    connection: Connection,
+    now: number,
+    wallNow: number,
+  ): "unhealthy" | "lifetime" | "idle" | undefined {
+    connection.lastCheckedAt = now;
+    if (!connection.healthy) return "unhealthy";
+    if (this.expired(connection, now)) return "lifetime";
+    if (connection.leases > 0) return undefined;
+    const unusedMs = connection.unusedMs(now, wallNow);
+    if (unusedMs >= patienceMs(connection, now)) return "idle";
+    if (unusedMs < this.#idleTimeoutMs) return undefined;
+    // The machine slept: what the minimum would keep may be dead on the way, with nobody to say so.
+    const slept = unusedMs - (now - connection.lastUsedAt) >= this.#idleTimeoutMs;
+    const { endpoint, host, tlsProfile } = connection;
+    const minimum = this.#minimums.get(`${host} ${tlsProfile}`) ?? 0;
+    const count = endpoint?.lane.connectionCount ?? 0;
+    return slept || count > minimum ? "idle" : undefined;
+  }
+
+  /** Whether a connection is older than a lifetime, less its own share of up to a quarter. */
+  expired(
+    connection: Connection,
+    now: number,
+    maxLifetimeMs: number = this.maxLifetimeMs,
+  ): boolean {
+    return now >= expiresAt(connection, maxLifetimeMs);
+  }
+
+  /**
+   * When a connection that stands idle from now on may not be leased any more, in the clock's
+   * milliseconds: the end of its lifetime, or of its server's patience.
+   */
+  endsAt(connection: Connection, now: number): number {
+    return Math.min(
+      expiresAt(connection, this.maxLifetimeMs),
+      connection.lastUsedAt + patienceMs(connection, now),
+    );
+  }
+}
+
+/** When a connection's lifetime is over: at a time of its own, so that not all go at once. */
+function expiresAt({ createdAt, jitter }: Connection, maxLifetimeMs: number): number {
+  return createdAt + maxLifetimeMs * (1 - jitter / 4);
+}
+
+/** How long its server keeps a connection unused, by what it told and was seen to do. */
+function patienceMs({ endpoint, serverIdleMs }: Connection, now: number): number {
+  return Math.min(serverIdleMs, endpoint?.trustedIdleMs(now) ?? Infinity);
+}
