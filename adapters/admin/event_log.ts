@@ -6,37 +6,9 @@
  */
 
 import type { Clock, Timer } from "../../src/core/clock.ts";
-import type { PoolEvents } from "../../src/pool/events.ts";
+import { POOL_EVENTS, type PoolEvents } from "../../src/pool/events.ts";
 import type { ConnectionPool } from "../../src/pool/pool.ts";
 import { toJson } from "./replies.ts";
-
-/** Whether events of a type are told to everybody, or to those only who ask for them. */
-const POOL_EVENTS: { readonly [Type in keyof PoolEvents]: "usual" | "frequent" } = {
-  dial: "usual",
-  ready: "usual",
-  dialError: "usual",
-  waiting: "frequent",
-  warm: "usual",
-  lease: "frequent",
-  release: "frequent",
-  check: "frequent",
-  evict: "usual",
-  addresses: "usual",
-  eject: "usual",
-  readmit: "usual",
-  block: "usual",
-  unblock: "usual",
-  leak: "usual",
-  leaseHeld: "usual",
-  lockHeld: "usual",
-  starving: "usual",
-  dialStorm: "usual",
-  flapping: "usual",
-  panic: "usual",
-  resolverFailing: "usual",
-  allDenied: "usual",
-  closed: "usual",
-};
 
 /** The events that are told to those who do not say which. */
 export const USUAL_EVENTS: readonly string[] = [

@@ -86,3 +86,31 @@ export interface PoolEvents {
   /** The pool is closed, and everything in it. */
   closed: { readonly graceMs: number };
 }
+
+/** The events that there are: those that come with each use of a connection are frequent. */
+export const POOL_EVENTS: { readonly [Type in keyof PoolEvents]: "usual" | "frequent" } = {
+  dial: "usual",
+  ready: "usual",
+  dialError: "usual",
+  waiting: "frequent",
+  warm: "usual",
+  lease: "frequent",
+  release: "frequent",
+  check: "frequent",
+  evict: "usual",
+  addresses: "usual",
+  eject: "usual",
+  readmit: "usual",
+  block: "usual",
+  unblock: "usual",
+  leak: "usual",
+  leaseHeld: "usual",
+  lockHeld: "usual",
+  starving: "usual",
+  dialStorm: "usual",
+  flapping: "usual",
+  panic: "usual",
+  resolverFailing: "usual",
+  allDenied: "usual",
+  closed: "usual",
+};

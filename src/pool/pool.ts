@@ -23,7 +23,7 @@ import type { Endpoint } from "../map/endpoint.ts";
 import { ConnectionManager, type EvictReason } from "../map/manager.ts";
 import { type AddressChoice, AddressFilter, StickyFilter } from "./address_filter.ts";
 import { Diagnosis } from "./diagnosis.ts";
-import type { PoolEvents } from "./events.ts";
+import { POOL_EVENTS, type PoolEvents } from "./events.ts";
 import { PoolFigures, type PoolHistograms } from "./figures.ts";
 import type { Finding } from "./findings.ts";
 import type { CheckAnswer, HttpCheck } from "./health_check.ts";
@@ -421,12 +421,20 @@ export class ConnectionPool implements AsyncDisposable {
     return this.#admission.unblock(ip);
   }
 
-  /** Calls `listener` with each event of a type, until the returned function is called. */
+  /**
+   * Calls `listener` with each event of a type, until the returned function is called.
+   *
+   * @throws {TypeError} There is no such event, or no listener
+   */
   on<Type extends keyof PoolEvents>(
     type: Type,
     listener: (event: PoolEvents[Type]) => void,
     options?: ListenOptions,
   ): () => void {
+    if (!Object.hasOwn(POOL_EVENTS, type)) {
+      const known = Object.keys(POOL_EVENTS).join(", ");
+      throw new TypeError(`There is no event "${String(type)}": a pool tells ${known}`);
+    }
     if (typeof listener !== "function") {
       throw new TypeError(
         `The listener of "${type}" must be a function, got ${describe(listener)}`,

@@ -316,6 +316,17 @@ test("Events tell the life of a connection in order", async () => {
   assertEquals(told, ["waiting", "dial", "ready", "lease", "release", "evict", "closed"]);
 });
 
+test("Pool.on() refuses the name of an event that there is not, and tells those that there are", async () => {
+  await using it = memoryPool();
+  for (const name of ["dailError", "toString", "__proto__", ""]) {
+    assertThrows(
+      () => it.pool.on(name as keyof PoolEvents, () => {}),
+      TypeError,
+      `There is no event "${name}": a pool tells dial, ready, dialError`,
+    );
+  }
+});
+
 test("Pool.on() refuses a listener that is no function", async () => {
   await using it = memoryPool();
   const listen = () => it.pool.on("lease", undefined as unknown as () => void);
