@@ -57,11 +57,9 @@ export class FetchedResponse extends Response {
 /** Makes a response at once, whole: servers of some runtimes look inside it. */
 export function makeResponse(fetched: Fetched): Response {
   const { headers, status, statusText } = fetched.answer;
-  return new FetchedResponse(fetched, openBody(fetched), {
-    status,
-    statusText,
-    headers: [...headers],
-  });
+  const response = new FetchedResponse(fetched, openBody(fetched), { status, statusText });
+  headers.appendTo(response.headers);
+  return response;
 }
 
 /** The codings that are to be taken off a body. */

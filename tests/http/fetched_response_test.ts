@@ -41,6 +41,9 @@ function serve({ path }: ServedRequest, socket: MemorySocket) {
       );
     case "/coded":
       return answer("200 Fine", { ...type, "content-encoding": "gzip" }, gzipSync(bytes));
+    case "/fields":
+      return "HTTP/1.1 200 OK\r\nset-cookie: a=1\r\nSet-Cookie: b=2\r\nx-many: 1\r\n"
+        + "x-many: 2\r\nx-none:\r\ncontent-length: 0\r\n\r\n";
     case "/form":
       return answer("200", { "content-type": "application/x-www-form-urlencoded" }, "a=1&b=2");
     case "/redirect":
@@ -114,6 +117,16 @@ for (const [kind, respond] of makers) {
       if (!("bytes" in response)) continue;
       assertEquals(await response.bytes(), bytes);
       await assertRejects(() => response.bytes(), TypeError);
+    }
+  });
+
+  test(`a response made ${kind} has all fields, several of a name among them`, async () => {
+    await using pool = open();
+    const response = await pool.fetch("https://a.test/fields");
+    for (const { headers } of [response, response.clone()]) {
+      assertEquals(headers.getSetCookie(), ["a=1", "b=2"]);
+      assertEquals([headers.get("x-many"), headers.get("x-none")], ["1, 2", ""]);
+      assertEquals(headers.get("content-length"), "0");
     }
   });
 
