@@ -7,7 +7,7 @@
 import type { HeaderField } from "./codec/field_check.ts";
 import { ACCEPT_ENCODING } from "./content_coding.ts";
 import { type FetchRequest, readFetch } from "./fetch_request.ts";
-import { FetchedResponse, type ResponseMaker } from "./fetched_response.ts";
+import { fetchedOf, type ResponseMaker } from "./fetched_response.ts";
 import { fetchedOfLazy } from "./lazy_response.ts";
 import { asConstant, type RequestBody, type RequestOptions } from "./request.ts";
 import type { PooledResponse, ResponseConnection } from "./response.ts";
@@ -43,7 +43,7 @@ const SECRET_HEADERS = ["authorization", "cookie", "host", "proxy-authorization"
 
 /** Which machine gave a response that a pool has fetched; undefined for any other. */
 export function connectionOf(response: Response): ResponseConnection | undefined {
-  return (FetchedResponse.fetchedOf(response) ?? fetchedOfLazy(response))?.answer.connection;
+  return (fetchedOf(response) ?? fetchedOfLazy(response))?.answer.connection;
 }
 
 /** Fetches over a pool: see `HttpPool.fetch`. */

@@ -21,17 +21,17 @@ export interface Fetched {
 /** Makes a response of what a fetch came to. */
 export type ResponseMaker = (fetched: Fetched) => Response;
 
-/** A response that says where it is from, as a clone of it does. */
-export class FetchedResponse extends Response {
+/** What a response can be made of: the runtimes' types agree on no name for it. */
+export type ResponseBody = ConstructorParameters<typeof Response>[0];
+
+class FetchedResponse extends Response {
   readonly #fetched: Fetched;
 
-  /** Makes a response of the runtime's own. */
-  constructor(fetched: Fetched, body: BodyInit | null, init: ResponseInit) {
+  constructor(fetched: Fetched, body: ResponseBody, init: ResponseInit) {
     super(body, init);
     this.#fetched = fetched;
   }
 
-  /** What a response is made of; undefined where it is not one of these. */
   static fetchedOf(response: object): Fetched | undefined {
     return #fetched in response ? response.#fetched : undefined;
   }
@@ -54,10 +54,24 @@ export class FetchedResponse extends Response {
   }
 }
 
+/** Makes a response of the runtime's own that says where it is from, as its clones do. */
+export function responseOf(
+  fetched: Fetched,
+  body: ResponseBody,
+  init: Pick<Response, "status" | "statusText"> & Partial<Pick<Response, "headers">>,
+): Response {
+  return new FetchedResponse(fetched, body, init);
+}
+
+/** What a response is made of; undefined where `responseOf` has not made it. */
+export function fetchedOf(response: object): Fetched | undefined {
+  return FetchedResponse.fetchedOf(response);
+}
+
 /** Makes a response at once, whole: servers of some runtimes look inside it. */
 export function makeResponse(fetched: Fetched): Response {
   const { headers, status, statusText } = fetched.answer;
-  const response = new FetchedResponse(fetched, openBody(fetched), { status, statusText });
+  const response = responseOf(fetched, openBody(fetched), { status, statusText });
   headers.appendTo(response.headers);
   return response;
 }
@@ -68,7 +82,7 @@ export function codingsOfBody({ headers }: PooledResponse): readonly string[] {
 }
 
 /** The body, decoded. */
-export function openBody({ answer, hasBody, signal }: Fetched): BodyInit | null {
+export function openBody({ answer, hasBody, signal }: Fetched): ResponseBody {
   if (!hasBody) return null;
   const codings = codingsOfBody(answer);
   const whole = codings.length === 0 ? answer.takeBytes() : undefined;

@@ -8,9 +8,9 @@ import {
   bodyError,
   codingsOfBody,
   type Fetched,
-  FetchedResponse,
   openBody,
   type ResponseMaker,
+  responseOf,
 } from "./fetched_response.ts";
 
 const decoder = new TextDecoder();
@@ -26,7 +26,7 @@ class LazyResponse {
   readonly #fetched: Fetched;
   #headers: Headers | undefined;
   #used = false;
-  #made: FetchedResponse | undefined;
+  #made: Response | undefined;
 
   constructor(fetched: Fetched) {
     this.#fetched = fetched;
@@ -93,7 +93,7 @@ class LazyResponse {
 
   clone(): Response {
     const { body } = this.#make().clone();
-    return new FetchedResponse(this.#fetched, body, this);
+    return responseOf(this.#fetched, body, this);
   }
 
   async arrayBuffer(): Promise<ArrayBuffer> {
@@ -130,10 +130,10 @@ class LazyResponse {
     }
   }
 
-  #make(): FetchedResponse {
+  #make(): Response {
     if (this.#made) return this.#made;
     const body = this.#used ? "" : openBody(this.#fetched);
-    this.#made = new FetchedResponse(this.#fetched, body, this);
+    this.#made = responseOf(this.#fetched, body, this);
     // Another reader has the body: the runtime says then what it says of a body that is used.
     if (this.#used) void this.#made.text();
     return this.#made;
