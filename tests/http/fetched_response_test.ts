@@ -21,6 +21,7 @@ import { connectionOf } from "../../src/http/fetch.ts";
 import { makeResponse } from "../../src/http/fetched_response.ts";
 import { makeLazyResponse } from "../../src/http/lazy_response.ts";
 import { answer, memoryHttp, type ServedRequest } from "../support/memory_http.ts";
+import { Random, withSeed } from "../support/random.ts";
 
 const text = "{\"name\": \"Grüße\"}";
 const bytes = new TextEncoder().encode(text);
@@ -58,10 +59,10 @@ function serve({ path }: ServedRequest, socket: MemorySocket) {
   }
 }
 
-function streamOf(bytes: Uint8Array): ReadableStream<Uint8Array> {
+function streamOf(...parts: readonly Uint8Array[]): ReadableStream<Uint8Array> {
   return new ReadableStream({
     start(controller) {
-      controller.enqueue(bytes);
+      for (const part of parts) controller.enqueue(part);
       controller.close();
     },
   });
@@ -210,4 +211,74 @@ for (const [kind, respond] of makers) {
     }
     assertEquals(pool.stats().connections, 0);
   });
+
+  test(`whatever is called in whatever order, a response made ${kind} does as the runtime's own`, () =>
+    withSeed(async (seed) => {
+      await using pool = open();
+      const random = new Random(seed);
+      for (let round = 0; round < 200; round++) {
+        const way = random.pick([...ways, "/nothing"]);
+        const response = await pool.fetch(`https://a.test${way}`);
+        const { status } = response;
+        const body = {
+          "/nothing": null,
+          "/whole": bytes,
+          "/parts": streamOf(bytes.slice(0, 5), bytes.slice(5)),
+          "/coded": streamOf(bytes),
+        }[way] ?? null;
+        const own = new Response(body, { status, headers: response.headers });
+        const pairs: [Response, Response][] = [[response, own]];
+        const called: string[] = [];
+        for (let step = 0; step < 6; step++) {
+          const [theirs, native] = random.pick(pairs);
+          const call = random.pick(Object.keys(calls));
+          called.push(call);
+          const [got, expected] = [
+            await outcome(calls[call]!, theirs),
+            await outcome(calls[call]!, native),
+          ];
+          assertEquals(got.told, expected.told, `${way}: ${called.join()}`);
+          if (got.copy && expected.copy) pairs.push([got.copy, expected.copy]);
+        }
+        for (const [theirs] of pairs) void theirs.body?.cancel().catch(() => {});
+      }
+    }));
+}
+
+type Call = (response: Response) => unknown;
+
+const calls: { readonly [name: string]: Call } = {
+  text: (response) => response.text(),
+  json: (response) => response.json(),
+  arrayBuffer: (response) => response.arrayBuffer(),
+  blob: async (response) => await (await response.blob()).text(),
+  clone: (response) => response.clone(),
+  bodyUsed: (response) => response.bodyUsed,
+  locked: (response) => response.body?.locked,
+  headers: (response) => response.headers.append("x-added", "1"),
+  added: (response) => response.headers.get("x-added"),
+  // A clone's is over when its twin's is.
+  cancel: (response) => void response.body?.cancel().catch(() => {}),
+  stream: async (response) => response.body && await new Response(response.body).text(),
+  copy: (response) => new Response(response.body, response),
+  lock: (response) => void response.body?.getReader(),
+  read: async (response) => {
+    const reader = response.body?.getReader();
+    const { done } = await reader?.read() ?? {};
+    reader?.releaseLock();
+    return done;
+  },
+};
+
+/** What came of a call, as far as it can be compared, and the response that it gave, if any. */
+async function outcome(
+  call: Call,
+  response: Response,
+): Promise<{ told: unknown; copy?: Response }> {
+  try {
+    const result = await call(response);
+    return result instanceof Response ? { told: "response", copy: result } : { told: result };
+  } catch (error) {
+    return { told: (error as Error).name };
+  }
 }
