@@ -49,8 +49,11 @@ export interface DohResolverOptions {
 
 const MEDIA_TYPE = "application/dns-message";
 
-/** As long as a DNS message can be. */
-const MAX_BYTES = 65_535;
+/**
+ * Five hundred addresses fit. A message may be four times as long, but the work to read one that
+ * was made to be slow grows with the square of its length: 20 ms here, and 300 ms there.
+ */
+const MAX_BYTES = 16_384;
 
 /** How many aliases are followed. */
 const MAX_ALIASES = 16;
