@@ -66,6 +66,11 @@ function resembles(known: string, given: string): boolean {
   return known === given || known === `${given}ms`;
 }
 
+/** A value as an error message shows it that may repeat a text: one where no secret is expected. */
+export function quote(value: unknown): string {
+  return typeof value === "string" ? JSON.stringify(value) : describe(value);
+}
+
 /** A value as an error message shows it: never its contents, which may be secret. */
 export function describe(value: unknown): string {
   if (value === null || value === undefined || typeof value === "number") return `${value}`;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { describe } from "../core/check.ts";
+import { quote } from "../core/check.ts";
 import { type MakePicker, RandomPicker } from "../map/picker.ts";
 import { type BalancerFunction, FunctionPicker } from "./function_picker.ts";
 import { LeastLeasedPicker, RoundRobinPicker, StickyPicker } from "./heap_pickers.ts";
@@ -59,8 +59,7 @@ export function checkBalancer(name: string, value: unknown): Balancer {
   if (typeof value === "function") return value as BalancerFunction;
   if (typeof value === "string" && Object.hasOwn(PICKERS, value)) return value as BalancerName;
   const known = BALANCER_NAMES.join(", ");
-  const got = typeof value === "string" ? JSON.stringify(value) : describe(value);
-  throw new TypeError(`${name} must be one of ${known}, or a function, got ${got}`);
+  throw new TypeError(`${name} must be one of ${known}, or a function, got ${quote(value)}`);
 }
 
 /** What makes the pickers of a balancer. */

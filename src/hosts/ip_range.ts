@@ -6,7 +6,7 @@
 
 import ipaddr from "ipaddr.js";
 import { readIp } from "../core/address.ts";
-import { describe } from "../core/check.ts";
+import { quote } from "../core/check.ts";
 
 /** A parsed IP address. */
 export type Ip = ipaddr.IPv4 | ipaddr.IPv6;
@@ -28,7 +28,7 @@ export interface IpRange {
  * @throws {TypeError} The text is neither; or it has a prefix that its address cannot have
  */
 export function readRange(what: string, text: unknown): IpRange {
-  const quoted = typeof text === "string" ? JSON.stringify(text) : describe(text);
+  const quoted = quote(text);
   const [name = "", prefix, ...more] = typeof text === "string" ? text.split("/") : [];
   const ip = readIp(name);
   if (!ip || more.length > 0) {

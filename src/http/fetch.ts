@@ -6,10 +6,10 @@
 
 import type { HeaderField } from "./codec/field_check.ts";
 import { ACCEPT_ENCODING } from "./content_coding.ts";
-import { type FetchRequest, readFetch } from "./fetch_request.ts";
+import { type FetchRequest, isStream, readFetch } from "./fetch_request.ts";
 import { fetchedOf, type ResponseMaker } from "./fetched_response.ts";
 import { fetchedOfLazy } from "./lazy_response.ts";
-import { asConstant, type RequestBody, type RequestOptions } from "./request.ts";
+import { asConstant, type RequestOptions } from "./request.ts";
 import type { PooledResponse, ResponseConnection } from "./response.ts";
 
 /** Makes one request: what a pool does. */
@@ -129,10 +129,6 @@ function locate(location: string, from: URL): URL {
   if (url.username || url.password) throw new TypeError("Redirected to a URL with credentials");
   if (url.hash === "") url.hash = from.hash;
   return url;
-}
-
-function isStream(body: RequestBody | null): boolean {
-  return typeof body === "object" && body !== null && Symbol.asyncIterator in body;
 }
 
 function checkStatus(answer: PooledResponse): void {

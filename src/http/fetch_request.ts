@@ -71,6 +71,7 @@ export function readFetch(
  * `@hono/node-server` put a class of their own in its place.
  */
 function isRequest(input: string | URL | Request): input is Request {
+  if (typeof input === "string") return false;
   return input instanceof Request || Object.prototype.toString.call(input) === "[object Request]";
 }
 
@@ -124,7 +125,7 @@ function readMethod(method: string = "GET"): string {
 }
 
 /** Whether a body is sent as it comes. The runtimes take iterables, such as a stream of Node's. */
-function isStream(body: unknown): boolean {
+export function isStream(body: unknown): boolean {
   return body instanceof ReadableStream
     || (typeof body === "object" && body !== null && Symbol.asyncIterator in body);
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { checkNames, checkNumber, checkStatuses, describe } from "../core/check.ts";
+import { checkNames, checkNumber, checkStatuses, describe, quote } from "../core/check.ts";
 import type { TlsOptions } from "../core/dialer.ts";
 import type { HeaderField } from "./codec/field_check.ts";
 import { encodeRequest } from "./codec/request_head.ts";
@@ -171,10 +171,8 @@ export function readTarget(text: string | URL): Target {
   try {
     url = new URL(text);
   } catch (error) {
-    const got = typeof text === "string" ? JSON.stringify(text) : describe(text);
-    throw new TypeError(`The URL ${got} cannot be read: it must be absolute, as text or a URL`, {
-      cause: error,
-    });
+    const detail = "it must be absolute, as text or a URL";
+    throw new TypeError(`The URL ${quote(text)} cannot be read: ${detail}`, { cause: error });
   }
   const { protocol } = url;
   if (protocol !== "https:" && protocol !== "http:") {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { checkNames, checkStatuses, describe } from "../core/check.ts";
+import { checkNames, checkStatuses, quote } from "../core/check.ts";
 import type { Connection } from "../map/connection.ts";
 
 /** A check by a request over HTTP/1.1. */
@@ -65,20 +65,18 @@ export function kindOf(check: HealthCheck): CheckKind {
 export function readHealthCheck(check: unknown): HealthCheck | undefined {
   if (check === undefined || check === "connect" || check === "tls") return check;
   if (typeof check !== "object" || check === null) {
-    const got = typeof check === "string" ? JSON.stringify(check) : describe(check);
-    throw new TypeError(`healthCheck must be "connect", "tls" or { path }, got ${got}`);
+    throw new TypeError(`healthCheck must be "connect", "tls" or { path }, got ${quote(check)}`);
   }
   checkNames("healthCheck", check, ["path", "method", "statuses"]);
   const { path, method = "GET", statuses } = check as Partial<HttpCheck>;
   if (typeof path !== "string" || !/^\/[!-~]*$/.test(path) || path.includes("#")) {
-    const got = typeof path === "string" ? JSON.stringify(path) : describe(path);
     throw new TypeError(
-      `healthCheck.path must be a path in ASCII such as "/healthz", without a fragment, got ${got}`,
+      "healthCheck.path must be a path in ASCII such as \"/healthz\", without a fragment, "
+        + `got ${quote(path)}`,
     );
   }
   if (method !== "GET" && method !== "HEAD") {
-    const got = typeof method === "string" ? JSON.stringify(method) : describe(method);
-    throw new TypeError(`healthCheck.method must be "GET" or "HEAD", got ${got}`);
+    throw new TypeError(`healthCheck.method must be "GET" or "HEAD", got ${quote(method)}`);
   }
   if (statuses === undefined) return { path, method };
   checkStatuses("healthCheck.statuses", statuses);

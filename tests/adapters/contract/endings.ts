@@ -7,9 +7,10 @@
 import { assert, assertEquals, assertInstanceOf, assertStrictEquals } from "@std/assert";
 import test from "node:test";
 import { SocketError } from "../../../src/core/errors.ts";
+import type { Origin } from "../../support/origin_process.ts";
 import { pattern } from "../../support/pattern.ts";
 import { RecordingSink } from "../../support/recording_sink.ts";
-import { type DialerUnderTest, honours, settled, withOrigin } from "./support.ts";
+import { type DialerUnderTest, type Dialled, honours, settled, withOrigin } from "./support.ts";
 
 const megabyte = 1_048_576;
 
@@ -141,11 +142,7 @@ function testOwnEndings(name: string, under: DialerUnderTest): void {
 
   test(`${name}: close() gives up on a peer that takes nothing (trap 10)`, () =>
     withOrigin(under, { behaviour: { kind: "discard" } }, async ({ origin, dial }) => {
-      const { socket, sink } = await dial();
-      await origin.until({ handshakes: 1 });
-      await origin.act({ kind: "pause" });
-      socket.write(pattern(0, 32 * megabyte));
-      socket.close();
+      const { socket, sink } = await closeUnread(origin, dial);
       assertEquals(assertSocketError(await sink.closed()).failure, "timeout");
       socket.destroy();
       // What the system has taken already still has to go out.
@@ -199,11 +196,7 @@ function testOwnEndings(name: string, under: DialerUnderTest): void {
 
   test(`${name}: destroy() lets go of a socket whose close() waits for a slow peer`, () =>
     withOrigin(under, { behaviour: { kind: "discard" } }, async ({ origin, dial }) => {
-      const { socket, sink } = await dial();
-      await origin.until({ handshakes: 1 });
-      await origin.act({ kind: "pause" });
-      socket.write(pattern(0, 32 * megabyte));
-      socket.close();
+      const { socket, sink } = await closeUnread(origin, dial);
       await settled(origin);
       assertEquals(sink.closes, []);
       const error = new Error("enough");
@@ -230,6 +223,16 @@ function testOwnEndings(name: string, under: DialerUnderTest): void {
       await origin.until({ openSockets: 0 });
       assertEquals(chunks, 1);
     }));
+}
+
+/** Writes more than the peer takes, which has stopped reading, and closes. */
+async function closeUnread(origin: Origin, dial: () => Promise<Dialled>): Promise<Dialled> {
+  const dialled = await dial();
+  await origin.until({ handshakes: 1 });
+  await origin.act({ kind: "pause" });
+  dialled.socket.write(pattern(0, 32 * megabyte));
+  dialled.socket.close();
+  return dialled;
 }
 
 function assertSocketError(error: unknown): SocketError {
