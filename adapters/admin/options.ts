@@ -5,7 +5,7 @@
  */
 
 import { parseHost } from "../../src/core/address.ts";
-import { checkNames, checkNumber, describe } from "../../src/core/check.ts";
+import { checkNames, checkNumber, describe, quote } from "../../src/core/check.ts";
 import { type Clock, systemClock } from "../../src/core/clock.ts";
 import type { ConnectionPool } from "../../src/pool/pool.ts";
 import {
@@ -108,9 +108,7 @@ export function readPools(pools: ConnectionPool | NamedPools): Map<string, Conne
   for (const [name, pool] of named) {
     if (!/^\w[\w.-]{0,63}$/.test(name)) {
       throw new TypeError(
-        `The pool's name ${
-          JSON.stringify(name)
-        } must be of letters, digits and _.-, 64 at the most`,
+        `The pool's name ${quote(name)} must be of letters, digits and _.-, 64 at the most`,
       );
     }
     if (!isPool(pool)) throw new TypeError(`The pool "${name}" must be one, got ${describe(pool)}`);
@@ -180,7 +178,7 @@ function readRequired(
   return new Map(byPool.map(([name, hosts]) => {
     if (!pools.has(name)) {
       throw new TypeError(
-        `requiredHosts names the pool ${JSON.stringify(name)}, which is not there`,
+        `requiredHosts names the pool ${quote(name)}, which is not there`,
       );
     }
     if (!Array.isArray(hosts)) {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { quote } from "../../src/core/check.ts";
 import { Refusal } from "./refusal.ts";
 
 /** The parameters of a query that were given. */
@@ -23,7 +24,7 @@ export function readQuery(url: string, known: readonly string[]): Query {
       const takes = known.length === 0 ? "there is none" : `there are ${known.join(", ")}`;
       throw new Refusal(
         400,
-        `Unknown parameter ${JSON.stringify(name.slice(0, 64))} in the query: ${takes}`,
+        `Unknown parameter ${quote(name)} in the query: ${takes}`,
       );
     }
     if (Object.hasOwn(query, name)) {

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { quote } from "../../src/core/check.ts";
 import { Refusal } from "./refusal.ts";
 
 /** A schema, by JSON Schema 2020-12, as OpenAPI 3.1 has it. */
@@ -105,7 +106,7 @@ function checkBody(value: unknown, schema: BodySchema): Body {
   const given = Object.entries(value);
   for (const [name] of given) {
     if (!names.includes(name)) {
-      throw new Refusal(400, `Unknown field ${JSON.stringify(name.slice(0, 64))}: ${takes}`);
+      throw new Refusal(400, `Unknown field ${quote(name)}: ${takes}`);
     }
   }
   for (const name of schema.required) {

@@ -9,6 +9,7 @@
  */
 
 import ipaddr from "ipaddr.js";
+import { quote } from "./check.ts";
 
 /** The port that is left out of a host's and an address's text. */
 export const DEFAULT_PORT = 443;
@@ -57,7 +58,7 @@ export interface Host {
 export function parseAddress(text: string, defaultPort: number = DEFAULT_PORT): Address {
   requireText("address", text);
   const { name, port } = split("address", text);
-  const quoted = JSON.stringify(text);
+  const quoted = quote(text);
   if (name.includes("%")) {
     throw new TypeError(`Address ${quoted} has a zone id, which names a machine only on one link`);
   }
@@ -170,7 +171,7 @@ function canonicalName(text: string, name: string): string {
     }
   }
   if (canonical.length > 253 || !canonical.split(".").every((label) => LABEL.test(label))) {
-    throw new TypeError(`Host ${JSON.stringify(text)} is neither a host name nor an IP address`);
+    throw new TypeError(`Host ${quote(text)} is neither a host name nor an IP address`);
   }
   return canonical;
 }
@@ -179,7 +180,7 @@ function split(what: string, text: string): { name: string; port?: number } {
   if (text.includes("://")) {
     throw new TypeError(
       `The ${what} ${
-        JSON.stringify(text)
+        quote(text)
       } is a URL: write it without scheme and path, as in api.example:8443`,
     );
   }
@@ -189,7 +190,7 @@ function split(what: string, text: string): { name: string; port?: number } {
     const name = text.slice(1, end);
     if (end < 0 || (rest !== "" && !rest.startsWith(":")) || !name.includes(":")) {
       throw new TypeError(
-        `The ${what} ${JSON.stringify(text)} has brackets that hold no IPv6 address`,
+        `The ${what} ${quote(text)} has brackets that hold no IPv6 address`,
       );
     }
     return rest === "" ? { name } : { name, port: readPort(what, text, rest.slice(1)) };
@@ -206,7 +207,7 @@ function readPort(what: string, text: string, digits: string): number {
 function checkPort(what: string, text: string, port: number): number {
   if (Number.isInteger(port) && port >= 1 && port <= 65535) return port;
   throw new RangeError(
-    `The ${what} ${JSON.stringify(text)} has no valid port: a whole number from 1 to 65535`,
+    `The ${what} ${quote(text)} has no valid port: a whole number from 1 to 65535`,
   );
 }
 

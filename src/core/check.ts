@@ -43,7 +43,9 @@ export function checkNames(what: string, options: object, known: readonly string
     if (known.includes(name)) continue;
     const meant = known.find((option) => resembles(option.toLowerCase(), name.toLowerCase()));
     const hint = meant === undefined ? "" : `; did you mean ${meant}?`;
-    throw new TypeError(`Unknown option "${name}" of ${what}: it takes ${known.join(", ")}${hint}`);
+    throw new TypeError(
+      `Unknown option ${quote(name)} of ${what}: it takes ${known.join(", ")}${hint}`,
+    );
   }
 }
 
@@ -66,9 +68,19 @@ function resembles(known: string, given: string): boolean {
   return known === given || known === `${given}ms`;
 }
 
+/** The longest text that a message repeats whole, in characters. */
+const MAX_QUOTED = 200;
+
 /** A value as an error message shows it that may repeat a text: one where no secret is expected. */
 export function quote(value: unknown): string {
-  return typeof value === "string" ? JSON.stringify(value) : describe(value);
+  if (typeof value !== "string") return describe(value);
+  const shown = JSON.stringify(value.slice(0, MAX_QUOTED));
+  return value.length > MAX_QUOTED ? `${shown}… (${value.length} characters)` : shown;
+}
+
+/** The beginning of a text that was not written here, and may be of any length. */
+export function shorten(text: string, max: number): string {
+  return text.length > max ? `${text.slice(0, max)}…` : text;
 }
 
 /** A value as an error message shows it: never its contents, which may be secret. */

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { quote } from "./check.ts";
 import { UnsupportedOptionError } from "./errors.ts";
 
 /** A version of TLS that hotconn speaks. */
@@ -169,5 +170,5 @@ export function requireHonoured(
   }
   const misfit = tls.alpn?.find((name) => !isProtocol(name));
   if (misfit === undefined) return;
-  throw new RangeError(`alpn must hold protocols of 1 to 255 bytes, got ${JSON.stringify(misfit)}`);
+  throw new RangeError(`alpn must hold protocols of 1 to 255 bytes, got ${quote(misfit)}`);
 }

@@ -5,6 +5,8 @@
  * @module
  */
 
+import { shorten } from "./check.ts";
+
 /** What every error of hotconn is. */
 export class HotconnError extends Error {
   /** The name of the class. */
@@ -52,12 +54,12 @@ export class DialError extends HotconnError implements DialErrorFields {
   readonly phase: DialPhase;
   readonly failure: DialFailure;
 
-  /** Makes the error; `detail` ends its message. */
+  /** Makes the error; `detail` ends its message, cut after 1,000 characters. */
   constructor(fields: DialErrorFields, detail: string, options?: ErrorOptions) {
-    super(
-      `Dial of ${fields.host} at ${fields.address} failed (${fields.failure}): ${detail}`,
-      options,
-    );
+    const { address, failure, host } = fields;
+    // A certificate may list any number of names, and runtimes repeat them all.
+    const why = shorten(detail, 1_000);
+    super(`Dial of ${host} at ${address} failed (${failure}): ${why}`, options);
     this.host = fields.host;
     this.address = fields.address;
     this.phase = fields.phase;

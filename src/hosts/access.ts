@@ -5,7 +5,7 @@
  */
 
 import { readIp } from "../core/address.ts";
-import { checkNames, describe } from "../core/check.ts";
+import { checkNames, describe, quote } from "../core/check.ts";
 import { embeddedIpv4, type Ip, type IpRange, isInRange, readRange } from "./ip_range.ts";
 import { kindOfPrivate } from "./private_ranges.ts";
 
@@ -75,7 +75,7 @@ export class AccessList {
     const parsed = readIp(ip);
     if (!parsed) {
       throw new TypeError(
-        `ip must be an IP address without a port, such as 192.0.2.1, got ${JSON.stringify(ip)}`,
+        `ip must be an IP address without a port, such as 192.0.2.1, got ${quote(ip)}`,
       );
     }
     return this.#ruleOf(parsed);

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { describe } from "../core/check.ts";
+import { describe, quote } from "../core/check.ts";
 import type { RequestBody } from "./request.ts";
 
 /** What is to be fetched. */
@@ -109,7 +109,7 @@ function readUrl(input: string | URL): URL {
   try {
     url = new URL(input);
   } catch (error) {
-    throw new TypeError(`The URL ${JSON.stringify(`${input}`)} cannot be read`, { cause: error });
+    throw new TypeError(`The URL ${quote(`${input}`)} cannot be read`, { cause: error });
   }
   if (url.username || url.password) {
     throw new TypeError("A URL with credentials cannot be fetched: set the header authorization");

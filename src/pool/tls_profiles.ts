@@ -5,7 +5,7 @@
  * @module
  */
 
-import { checkNames, describe } from "../core/check.ts";
+import { checkNames, describe, quote } from "../core/check.ts";
 import { isProtocol, type TlsCapability, type TlsOptions } from "../core/dialer.ts";
 
 /** What stands for no TLS at all among the profiles. */
@@ -109,7 +109,7 @@ export function checkTls(name: string, options: TlsOptions): TlsOptions {
     const value = options[option as TlsCapability];
     if (value === undefined || check(value)) continue;
     // A version is no secret, and one like "TLSv1.1" is a text as well.
-    const shown = check === isVersion && typeof value === "string" ? JSON.stringify(value) : null;
+    const shown = check === isVersion && typeof value === "string" ? quote(value) : null;
     throw new TypeError(`${name}.${option} must be ${form}, got ${shown ?? describe(value)}`);
   }
   const { clientCertificate } = options;

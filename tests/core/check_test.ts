@@ -1,6 +1,6 @@
-import { assertEquals, assertFalse, assertStringIncludes, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertFalse, assertStringIncludes, assertThrows } from "@std/assert";
 import test from "node:test";
-import { checkNames, checkNumber, describe } from "../../src/core/check.ts";
+import { checkNames, checkNumber, describe, quote, shorten } from "../../src/core/check.ts";
 
 test("checkNumber() gives back what is within its bounds, the bounds included", () => {
   assertEquals(checkNumber("n", 0, { min: 0 }), 0);
@@ -61,4 +61,20 @@ test("describe() never shows what a value holds", () => {
     "string",
   ]);
   assertStringIncludes(describe([]), "array");
+});
+
+test("quote() repeats a text, the beginning of a long one, and nothing of what is none", () => {
+  assertEquals(quote("a \"b\"\n"), "\"a \\\"b\\\"\\n\"");
+  assertEquals(quote("x".repeat(200)), `"${"x".repeat(200)}"`);
+  assertEquals(quote("x".repeat(201)), `"${"x".repeat(200)}"… (201 characters)`);
+  assertEquals(quote(["secret"]), "an array");
+});
+
+test("shorten() leaves a text that fits as it is, and says by its end that it cut one", () => {
+  assertEquals(["abc", "abcd"].map((text) => shorten(text, 3)), ["abc", "abc…"]);
+});
+
+test("checkNames() repeats no long name of an option whole", () => {
+  const error = assertThrows(() => checkNames("it()", { ["x".repeat(9_000)]: 1 }, ["a"]));
+  assert((error as Error).message.length < 300);
 });

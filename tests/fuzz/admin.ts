@@ -49,8 +49,8 @@ const STATUSES = [200, 302, 400, 401, 403, 404, 405, 409, 413, 415, 503];
 /** What needs nobody's token. */
 const OPEN = ["", "/", "/healthz"];
 
-/** So many bytes of an answer that names what was asked are more than enough. */
-const MAX_REFUSAL = 4_000;
+/** No answer that names what was asked is longer, in characters: it repeats no more than a part. */
+const MAX_REFUSAL = 2_000;
 
 /** What requests to the admin router must hold to. */
 export const admin: FuzzTarget = {
@@ -60,6 +60,9 @@ export const admin: FuzzTarget = {
     ...ACTS.flatMap((act) => [actOf(act), actOf(act, "read"), actOf(act, "none")]),
     `none\nGET ${POOL}/stats?token=${"x".repeat(20)}\ncookie: a=b`,
     `none\nGET ${POOL}/stats\nauthorization: Basic YTpi`,
+    `read\nGET ${POOL}/connections?address=${"%00".repeat(900)}`,
+    `read\nGET ${POOL}/hosts/${"\"".repeat(2_900)}`,
+    actOf(["warm", `{"host":"${"\\u0000".repeat(400)}"}`]),
   ],
   tokens: [
     ...LOOKS,

@@ -116,6 +116,10 @@ export function testHandshake(name: string, under: DialerUnderTest): void {
 
   const refused = [
     ["for another name", async () => await ca.issue({ names: ["b.test"] })],
+    ["for a thousand other names", async () => {
+      const names = Array.from({ length: 1_000 }, (_, i) => `machine-${i}.b.test`);
+      return await ca.issue({ names });
+    }],
     ["that has run out", async () => await ca.issueExpired({ names: ["a.test"] })],
     ["that vouches for itself", async () => await createSelfSigned({ names: ["a.test"] })],
     ["of an unknown authority", async () => await otherCa.issue({ names: ["a.test"] })],

@@ -119,6 +119,7 @@ export async function assertDialFails(
   if (phase !== null) assertEquals(error.phase, phase, error.message);
   assert(failures.includes(error.failure), `${error.failure}, not ${failures}: ${error.message}`);
   assertInstanceOf(error, DialError);
+  assert(error.message.length < 1_200, `A message of ${error.message.length} characters`);
 }
 
 /** Whether a dialer can honour an option. */
