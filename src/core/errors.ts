@@ -7,6 +7,9 @@
 
 import { shorten } from "./check.ts";
 
+/** So many addresses are named in a message; the error's fields hold all. */
+const MAX_LISTED = 8;
+
 /** What every error of hotconn is. */
 export class HotconnError extends Error {
   /** The name of the class. */
@@ -200,11 +203,15 @@ export class HostUnavailableError extends HotconnError {
   /** Makes the error; the last failure is also its `cause`. */
   constructor(host: string, failures: readonly AddressFailure[]) {
     const last = failures.at(-1)?.error;
-    const causes = failures.map(({ error }) => error instanceof Error ? error.message : `${error}`);
+    const causes = listed(
+      failures,
+      ({ error }) => error instanceof Error ? error.message : `${error}`,
+      "; ",
+    );
     super(
       failures.length === 0
         ? `Host ${host} has no address to dial`
-        : `Host ${host} has no address that answers: ${causes.join("; ")}`,
+        : `Host ${host} has no address that answers: ${causes}`,
       last === undefined ? undefined : { cause: last },
     );
     this.host = host;
@@ -233,8 +240,8 @@ export class AccessDeniedError extends HotconnError {
 
   /** Makes the error. */
   constructor(host: string, addresses: readonly DeniedAddress[]) {
-    const denials = addresses.map(({ address, rule }) => `${address} (${rule})`);
-    super(`No address of ${host} may be dialled: ${denials.join(", ")}`);
+    const denials = listed(addresses, ({ address, rule }) => `${address} (${rule})`, ", ");
+    super(`No address of ${host} may be dialled: ${denials}`);
     this.host = host;
     this.addresses = addresses;
   }
@@ -325,4 +332,11 @@ export class RequestError extends HotconnError implements RequestErrorFields {
     this.address = fields.address;
     this.maybeActedOn = fields.maybeActedOn;
   }
+}
+
+/** The first of `items` in a message, and how many more there are: a host may have thousands. */
+function listed<T>(items: readonly T[], textOf: (item: T) => string, separator: string): string {
+  const texts = items.slice(0, MAX_LISTED).map(textOf);
+  if (items.length > MAX_LISTED) texts.push(`and ${items.length - MAX_LISTED} more`);
+  return texts.join(separator);
 }

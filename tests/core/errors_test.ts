@@ -109,3 +109,28 @@ test("AccessDeniedError tells each address with the rule that denies it", () => 
     "No address of internal.test may be dialled: 127.0.0.1 (denyPrivate (loopback))",
   );
 });
+
+test("an error about thousands of addresses names some, and holds all", () => {
+  const addresses = Array.from({ length: 2_000 }, (_, i) => `10.0.${i >> 8}.${i & 255}`);
+  const denied = new errors.AccessDeniedError(
+    "a.example",
+    addresses.map((address) => ({ address, rule: "denyPrivate (private)" })),
+  );
+  assertEquals(denied.addresses.length, 2_000);
+  assertEquals(
+    denied.message,
+    `No address of a.example may be dialled: ${
+      addresses.slice(0, 8).map((address) => `${address} (denyPrivate (private))`).join(", ")
+    }, and 1992 more`,
+  );
+  const unavailable = new errors.HostUnavailableError(
+    "a.example",
+    addresses.map((address) => ({
+      address,
+      error: new Error(`${address} is down`),
+      retryAt: null,
+    })),
+  );
+  assertEquals(unavailable.failures.length, 2_000);
+  assert(unavailable.message.endsWith("10.0.0.7 is down; and 1992 more"), unavailable.message);
+});
