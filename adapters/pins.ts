@@ -52,9 +52,9 @@ function rawOf(shown: ShownCertificate | null | undefined): Uint8Array[] {
  */
 function issuers([leaf, ...others]: X509Certificate[]): X509Certificate[] {
   const chain: X509Certificate[] = [];
-  let next = leaf;
+  let next: X509Certificate | undefined = leaf;
   while (next !== undefined) {
-    const last = next;
+    const last: X509Certificate = next;
     chain.push(last);
     next = others.find((other) =>
       chain.every(({ fingerprint256 }) => fingerprint256 !== other.fingerprint256)

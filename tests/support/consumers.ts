@@ -94,31 +94,22 @@ function versionHere(name: string): string {
 /** What of `deno.json` says how the package is published. */
 interface DenoManifest {
   readonly name: string;
-  readonly exports: { readonly [entry: string]: string };
-  readonly imports: { readonly [name: string]: string };
-  readonly compilerOptions: unknown;
+  readonly version: string;
   readonly publish: { readonly include: readonly string[] };
 }
 
-/** Puts beside the project what `deno publish` would upload, under the names that it has on JSR. */
+/** Puts beside the project what `deno publish` would upload, and links it as what is on JSR. */
 export function installFromJsr(project: Project): void {
-  const jsr: DenoManifest = readJson(path.join(root, "deno.json"));
+  const { name, publish, version }: DenoManifest = readJson(path.join(root, "deno.json"));
   mkdirSync(path.join(project.folder, "package"));
-  for (const place of jsr.publish.include) {
-    if (place === "deno.json") continue;
+  for (const place of publish.include) {
     cpSync(path.join(root, place), path.join(project.folder, "package", place), {
       recursive: true,
     });
   }
-  const own = Object.entries(jsr.exports).map(([entry, file]) => [
-    `${jsr.name}${entry.slice(1)}`,
-    `./package/${path.posix.normalize(file)}`,
-  ]);
-  const npm = Object.entries(jsr.imports).filter(([, target]) => target.startsWith("npm:"));
-  const imports = Object.fromEntries([...own, ...npm]);
-  // What comes from JSR itself is checked there; what lies beside the project is checked with it.
-  const { compilerOptions } = jsr;
-  const config = { compilerOptions, imports, lock: false };
+  // No compiler options: what is linked is checked under those of the project, Deno's own.
+  const imports = { [name]: `jsr:${name}@^${version}` };
+  const config = { imports, links: ["./package"], lock: false };
   writeFileSync(path.join(project.folder, "deno.json"), JSON.stringify(config));
 }
 
