@@ -193,9 +193,13 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
   timeOut(): void {
     // While it waits for a connection the pool says why there is none, at the same time.
     if (!this.#lease) return;
-    const { timeoutMs } = this.request.options;
     this.#blame(this.#lease, "it took too long");
-    this.#abandon(this.#error("timeout", `it took longer than ${timeoutMs} ms (timeoutMs)`));
+    this.#abandon(this.#tooLong());
+  }
+
+  /** Ends it because its time was over before it was sent, or sent again. */
+  expire(): void {
+    this.refuse(this.#tooLong());
   }
 
   /**
@@ -447,6 +451,11 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
       : `the connection ended before a response, and ${this.request.method} may not be repeated `
         + "(see idempotent)";
     return this.#error("connection", detail, cause, lease);
+  }
+
+  #tooLong(): RequestError {
+    const { timeoutMs } = this.request.options;
+    return this.#error("timeout", `it took longer than ${timeoutMs} ms (timeoutMs)`);
   }
 
   #error(failure: RequestFailure, detail: string, cause?: unknown, lease?: Lease): RequestError {

@@ -238,6 +238,11 @@ export class HttpPool extends ConnectionPool {
   }
 
   #dispatch(exchange: Exchange): void {
+    const { deadline } = exchange;
+    if (deadline < Infinity && deadline <= this.#clock.now()) {
+      exchange.expire();
+      return;
+    }
     const { request: { options, target }, failover } = exchange;
     const { ip, signal, sticky, tls } = options;
     const { isPlain: plain } = target;
@@ -253,9 +258,9 @@ export class HttpPool extends ConnectionPool {
       }
       exchange.queue();
       exchange.watch?.queued?.();
-      const acquire: AcquireOptions = exchange.deadline === Infinity
+      const acquire: AcquireOptions = deadline === Infinity
         ? { ...choice, signal }
-        : { ...choice, signal, timeoutMs: Math.max(0, exchange.deadline - this.#clock.now()) };
+        : { ...choice, signal, timeoutMs: Math.max(0, deadline - this.#clock.now()) };
       this.acquire(target.host, acquire).then(
         (lease) => exchange.start(lease),
         (error) => exchange.refuse(error),

@@ -238,6 +238,27 @@ test("timeoutMs counts from the request to the body's last byte, on the pool's c
   assert(/\(timeout\).*1000 ms/.test(body.state), body.state);
 });
 
+test("A request whose time is over is not sent, nor sent again, whatever is ready", async () => {
+  await using it = memoryScene((socket, text) => {
+    if (text.includes("/hang")) return;
+    answers(socket, text);
+  });
+  await it.pool.warm("a.test", { connections: 2 });
+  const none = await assertRejects(() => it.pool.request(URL_A, { timeoutMs: 0 }), RequestError);
+  assertEquals([none.failure, none.maybeActedOn], ["timeout", false]);
+  assertEquals(it.written.length, 0);
+
+  // Its time ends between two looks at the deadlines, and then its connection, before the second.
+  for (const _ of [1, 2]) await (await it.pool.request(URL_A)).dump();
+  const late = watch(it.pool.request(`${URL_A}hang`, { timeoutMs: 1_020 }));
+  await it.pass(1_000);
+  it.clock.advance(30);
+  it.sockets[0]?.end();
+  await turns();
+  assert(/\(timeout\).*1020 ms/.test(late.state), late.state);
+  assertEquals(it.written.length, 3);
+});
+
 test("A hint of a second keeps a connection for half of it, one of five seconds for three", async () => {
   const hint = (seconds: number) => ok("", [`keep-alive: timeout=${seconds}`]);
   let seconds = 1;
