@@ -43,7 +43,7 @@ export interface RequestOptions {
   readonly signal?: AbortSignal | undefined;
   /**
    * How long the request may take until its body has arrived, in milliseconds: 0 is no time at all,
-   * and `Infinity` no bound.
+   * and `Infinity` no bound. It is looked at every 50 ms, so the request may end so much later.
    */
   readonly timeoutMs?: number | undefined;
   /**
