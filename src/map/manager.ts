@@ -24,7 +24,7 @@ import type { MakePicker } from "./picker.ts";
  * - `unsolicited`: the peer spoke out of turn
  * - `peer`: the peer hung up
  * - `error`: its socket broke
- * - `unhealthy`: it was marked so
+ * - `unhealthy`: its lease ended with an error, or amid a request; or it was marked so
  * - `used`: its lease ended without leaving it fit for another
  * - `surplus`: more were idle than `maxIdleConnections`, or there were more than a lowered limit lets
  * - `room`: another host, or another address, needed its place

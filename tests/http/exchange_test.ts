@@ -11,6 +11,7 @@ import { ManualClock } from "../../src/core/clock.ts";
 import { RequestError } from "../../src/core/errors.ts";
 import { staticResolver } from "../../src/hosts/resolver.ts";
 import { HttpPool, type HttpPoolOptions } from "../../src/http/http_pool.ts";
+import type { PooledResponse } from "../../src/http/response.ts";
 import { ok } from "../support/http_scene.ts";
 import { turns } from "../support/turns.ts";
 
@@ -257,6 +258,36 @@ test("A request whose time is over is not sent, nor sent again, whatever is read
   await turns();
   assert(/\(timeout\).*1020 ms/.test(late.state), late.state);
   assertEquals(it.written.length, 3);
+});
+
+test("What ends in the middle leaves an unhealthy connection, what asks for its end a used one", async () => {
+  const half = "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf";
+  const aborted = new AbortController();
+  const cases: readonly [
+    evicted: string,
+    answer: string,
+    ask: (it: It, response: Promise<PooledResponse>) => Promise<unknown>,
+  ][] = [
+    ["used", ok("fine", ["connection: close"]), async (_, response) => (await response).text()],
+    ["unhealthy", "nonsense\r\n\r\n", (_, response) => assertRejects(() => response)],
+    ["unhealthy", half, async (_, response) => (await response).body.cancel()],
+    ["unhealthy", half, async (it, response) => {
+      const leaking = await response;
+      await it.pass(20_050);
+      await assertRejects(() => leaking.text(), RequestError, "nobody read");
+    }],
+    ["unhealthy", half, async (_, response) => {
+      const text = (await response).text();
+      aborted.abort(new Error("enough"));
+      await assertRejects(() => text, Error, "enough");
+    }],
+  ];
+  for (const [evicted, answer, ask] of cases) {
+    await using it = memoryScene((socket) => void socket.receive(encoder.encode(answer)));
+    await ask(it, it.pool.request(URL_A, { signal: aborted.signal }));
+    await turns();
+    assertEquals(it.pool.stats().evicted, { [evicted]: 1 });
+  }
 });
 
 test("A hint of a second keeps a connection for half of it, one of five seconds for three", async () => {
