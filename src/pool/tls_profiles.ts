@@ -110,7 +110,7 @@ export function checkTls(name: string, options: TlsOptions): TlsOptions {
     if (value === undefined || check(value)) continue;
     // A version is no secret, and one like "TLSv1.1" is a text as well.
     const shown = check === isVersion && typeof value === "string" ? quote(value) : null;
-    throw new TypeError(`${name}.${option} must be ${form}, got ${shown ?? describe(value)}`);
+    throw new TypeError(`${name}.${option} must be ${form}, got ${shown ?? wrong(value)}`);
   }
   const { clientCertificate } = options;
   if (clientCertificate) {
@@ -122,4 +122,11 @@ export function checkTls(name: string, options: TlsOptions): TlsOptions {
     );
   }
   return options;
+}
+
+/** What is not of its form: of a list that which is no text, if there is one. */
+function wrong(value: unknown): string {
+  if (!Array.isArray(value)) return describe(value);
+  const index = value.findIndex((part) => typeof part !== "string");
+  return index < 0 ? describe(value) : `${describe(value[index])} at index ${index}`;
 }
