@@ -185,7 +185,11 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
     connection.setOwner(this);
   }
 
-  /** The best connection at an address: healthy and idle first. Undefined where there is none. */
+  /**
+   * The best connection at an address: healthy and idle first. Undefined where there is none.
+   *
+   * @param ip An IP address, with its port where that is not 443
+   */
   getConnection(ip: string): Connection | undefined {
     let best: Connection | undefined;
     for (const connection of this.#bucket(ip)) {
@@ -194,7 +198,11 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
     return best;
   }
 
-  /** Every connection at an address, in order of arrival. */
+  /**
+   * Every connection at an address, in order of arrival.
+   *
+   * @param ip An IP address, with its port where that is not 443
+   */
   getConnections(ip: string): Connection[] {
     return [...this.#bucket(ip)];
   }
@@ -361,6 +369,7 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
    * Takes a connection, or all at an address, out of both maps in one step, and then ends it: in
    * good order where it is idle, at once where it is in use. Repeating it is harmless.
    *
+   * @param ipOrConnection An IP address, with its port where that is not 443, or a connection
    * @returns How many there were
    */
   removeConnection(ipOrConnection: string | Connection, reason: EvictReason = "removed"): number {
