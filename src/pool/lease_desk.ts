@@ -123,12 +123,13 @@ export class LeaseDesk {
     const failures = this.#parts.scheduler().allFailed(queue, waiter, waitedMs);
     if (failures) return unavailable(queue, failures);
     const { accountant } = this.#manager;
+    const { maxConnections, maxConnectionsPerIp } = accountant.limits;
     const host = queue.host.text;
     const isUnresolved = !queue.toldAddresses && !waiter.filter?.pinned;
     const situation = (isUnresolved ? "the resolver has told no addresses yet; " : "")
       + `${accountant.ofHost(host)} connections open or being dialled, `
-      + `${queue.waiters.size} more callers waiting; limits: `
-      + `${accountant.limitOf(host)} a host, ${accountant.limits.maxConnections} in all`;
+      + `${queue.waiters.size} more callers waiting; limits: ${maxConnectionsPerIp} an address, `
+      + `${accountant.limitOf(host)} a host, ${maxConnections} in all`;
     const cause = [...waiter.failures.values()].at(-1);
     return new AcquireTimeoutError(
       host,

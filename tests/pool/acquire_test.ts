@@ -135,6 +135,20 @@ test("Pool.acquire() rejects with AcquireTimeoutError when its time is over, and
   assertEquals(lease.waitedMs, 0);
 });
 
+test("Pool.acquire() that times out tells every limit that may have been in its way", async () => {
+  await using it = memoryPool({ hosts: { "a.test": ["192.0.2.1"] }, maxConnectionsPerIp: 2 });
+  using _first = await it.pool.acquire("a.test");
+  using _second = await it.pool.acquire("a.test");
+  const third = it.pool.acquire("a.test", { timeoutMs: 100 });
+  it.clock.advance(100);
+  await assertRejects(
+    () => third,
+    AcquireTimeoutError,
+    "2 connections open or being dialled, 0 more callers waiting; "
+      + "limits: 2 an address, 64 a host, 256 in all",
+  );
+});
+
 test("Pool.acquire() that times out before the resolver answers says so, unless it names its machine", async () => {
   await using it = memoryPool({
     script: () => ({ delayMs: 500 }),
