@@ -189,7 +189,7 @@ export interface AddressFailure {
   readonly retryAt: number | null;
 }
 
-/** Every address of a host has failed. */
+/** Every address of a host has failed, of those that the caller would have. */
 export class HostUnavailableError extends HotconnError {
   /** The name of the class. */
   override readonly name = "HostUnavailableError";
@@ -211,7 +211,7 @@ export class HostUnavailableError extends HotconnError {
     super(
       failures.length === 0
         ? `Host ${host} has no address to dial`
-        : `Host ${host} has no address that answers: ${causes}`,
+        : `Host ${host} failed at every address tried: ${causes}`,
       last === undefined ? undefined : { cause: last },
     );
     this.host = host;

@@ -118,7 +118,7 @@ test("each action is told to audit: who, what, when and what came of it", async 
     message: null,
   });
   assertEquals([warm?.target, warm?.outcome], ["a.test", "refused"]);
-  assertStringIncludes(warm?.message ?? "", "Host a.test has no address that answers");
+  assertStringIncludes(warm?.message ?? "", "Host a.test failed at every address tried");
   assertEquals([script?.target, script?.outcome], ["", "refused"]);
   assertEquals([other?.pool, other?.outcome, rest.length], ["other", "refused", 0]);
 });

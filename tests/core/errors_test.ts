@@ -87,7 +87,7 @@ test("HostUnavailableError tells each address's failure, the last of them as its
   assertStrictEquals(error.cause, cause);
   assertEquals(
     error.message,
-    "Host a.example has no address that answers: the first; the cause",
+    "Host a.example failed at every address tried: the first; the cause",
   );
   const without = new errors.HostUnavailableError("a.example", []);
   assertEquals(without.message, "Host a.example has no address to dial");
