@@ -23,6 +23,7 @@ import type { Endpoint } from "../map/endpoint.ts";
 import { ConnectionManager, type EvictReason } from "../map/manager.ts";
 import { type AddressChoice, AddressFilter, StickyFilter } from "./address_filter.ts";
 import { Diagnosis } from "./diagnosis.ts";
+import { Dials } from "./dials.ts";
 import { POOL_EVENTS, type PoolEvents } from "./events.ts";
 import { PoolFigures, type PoolHistograms } from "./figures.ts";
 import type { Finding } from "./findings.ts";
@@ -103,6 +104,7 @@ export class ConnectionPool implements AsyncDisposable {
   readonly #admission: Admission;
   readonly #membership: Membership;
   readonly #desk: LeaseDesk;
+  readonly #dials: Dials;
   readonly #scheduler: DialScheduler;
   readonly #prober: Prober;
   readonly #diagnosis: Diagnosis;
@@ -184,19 +186,34 @@ export class ConnectionPool implements AsyncDisposable {
       scheduler: () => this.#scheduler,
       noteTrace: (connection, trace) => this.#diagnosis.noteTrace(connection, trace),
     });
+    const lookSoon = (queue: HostQueue) => {
+      this.#scheduler.wake(queue);
+      this.#scheduler.roomCame();
+    };
+    this.#dials = new Dials({
+      options: this.#options,
+      manager: this.manager,
+      admission: this.#admission,
+      health: this.#health,
+      events: this.#events,
+      figures: this.figures,
+      gate: this.#gate,
+      prepare: (connection) => this.prepare(connection),
+      onBegin: ({ host }) => this.#diagnosis.noteDial(host.text),
+      onDoubt: (queue) => this.#scheduler.wake(queue),
+      onReady: (queue) => this.#desk.serve(queue),
+      onFailure: (dial, error) => this.#scheduler.dialFailed(dial, error),
+      onEnd: lookSoon,
+    });
     this.#scheduler = new DialScheduler({
       options: this.#options,
       manager: this.manager,
       directory: this.#directory,
-      health: this.#health,
-      events: this.#events,
-      gate: this.#gate,
-      serve: (queue, desperate) => this.#desk.serve(queue, desperate),
-      prepare: (connection) => this.prepare(connection),
       admission: this.#admission,
       membership: this.#membership,
-      figures: this.figures,
-      onDial: ({ host }) => this.#diagnosis.noteDial(host.text),
+      events: this.#events,
+      dials: this.#dials,
+      serve: (queue, desperate) => this.#desk.serve(queue, desperate),
       refuse: (queue, waiter, reason) => this.#desk.refuse(queue, waiter, reason),
       giveWay: (queue) => this.#prober.giveWay(queue),
     });
@@ -208,11 +225,8 @@ export class ConnectionPool implements AsyncDisposable {
       events: this.#events,
       gate: this.#gate,
       queues: this.#queues,
-      wake: (queue) => {
-        this.#scheduler.wake(queue);
-        this.#scheduler.roomCame();
-      },
-      welcome: (queue, connection) => this.#scheduler.welcome(queue, connection),
+      wake: lookSoon,
+      welcome: (queue, connection) => this.#dials.welcome(queue, connection),
       checkOver: this.checkOver?.bind(this),
     });
     this.#diagnosis = new Diagnosis({
@@ -222,7 +236,7 @@ export class ConnectionPool implements AsyncDisposable {
       admission: this.#admission,
       gate: this.#gate,
       queues: this.#queues,
-      dialing: () => this.#scheduler.dialing,
+      dialing: () => this.#dials.size,
       leases: () => this.#desk.acquired,
     });
     // A dialer that could not be loaded is each dial's error, not the program's.
@@ -376,7 +390,7 @@ export class ConnectionPool implements AsyncDisposable {
       if (queue.host.text !== host.text) continue;
       this.#keepWarm(queue, 0);
     }
-    this.#scheduler.disown(({ endpoint: { address }, queue }) =>
+    this.#dials.disown(({ endpoint: { address }, queue }) =>
       concerns({ host: queue.host.text, address: address.text, ip: address.ip })
     );
     for (const connection of drained) this.manager.drain(connection);
@@ -504,15 +518,15 @@ export class ConnectionPool implements AsyncDisposable {
       connections: this.manager.getConnectionCount(),
       idle: this.manager.idleCount,
       ending: this.manager.endingCount,
-      dialing: this.#scheduler.dialing,
+      dialing: this.#dials.size,
       waiting: this.#desk.waiting,
       acquired: this.#desk.acquired,
       reused: this.#desk.reused,
       reuseRate: this.#desk.acquired > 0 ? this.#desk.reused / this.#desk.acquired : null,
       released: this.#desk.released,
       timedOut: this.#desk.timedOut,
-      dials: this.#scheduler.dialCount,
-      dialErrors: this.#scheduler.dialErrorCount,
+      dials: this.#dials.begun,
+      dialErrors: this.#dials.failed,
       opened: figures.opened,
       resolved: figures.resolved,
       evicted: { ...this.#evicted },
@@ -702,7 +716,8 @@ export class ConnectionPool implements AsyncDisposable {
       for (const warmUp of queue.warmUps) warmUp.fail(reason);
       queue.warmUps.clear();
     }
-    this.#scheduler.close(reason);
+    this.#scheduler.close();
+    this.#dials.close(reason);
     this.#prober.close();
     this.#directory.close();
     this.#admission.close();

@@ -6,12 +6,13 @@
 
 import type { Address } from "../core/address.ts";
 import type { Clock, Timer } from "../core/clock.ts";
-import { DialError, UnsupportedOptionError } from "../core/errors.ts";
+import { DialError } from "../core/errors.ts";
 import type { Events } from "../core/events.ts";
 import type { RwLock } from "../core/lock.ts";
 import type { Block } from "../hosts/block_list.ts";
 import type { AddressHealth } from "../hosts/health.ts";
 import type { Endpoint } from "../map/endpoint.ts";
+import { blamesOptions } from "./dials.ts";
 import type { PoolEvents } from "./events.ts";
 import { type HealthCheck, kindOf } from "./health_check.ts";
 import { Probe, type ProbeParts, type ProbeResult, SPARE } from "./probe.ts";
@@ -277,8 +278,7 @@ export class Prober {
       else health.reached(endpoint, check === "connect" ? "connect" : "handshake");
       return;
     }
-    // The options are at fault: it tells nothing of the address.
-    if (error instanceof UnsupportedOptionError || error instanceof TypeError) return;
+    if (blamesOptions(error)) return;
     const kind = error instanceof DialError ? error.failure : "probe";
     const heldMs = options.healthCheckIntervalMs * HELD_INTERVALS + options.testTimeoutMs;
     health.failed(endpoint, kind, error, heldMs);

@@ -6,25 +6,21 @@
 
 import type { Address } from "../core/address.ts";
 import type { Clock, Timer } from "../core/clock.ts";
-import { AccessDeniedError, DialError, UnsupportedOptionError } from "../core/errors.ts";
+import { AccessDeniedError } from "../core/errors.ts";
 import type { Events } from "../core/events.ts";
-import type { RwLock } from "../core/lock.ts";
 import type { Admission } from "../hosts/admission.ts";
 import type { HostDirectory } from "../hosts/directory.ts";
-import type { AddressHealth } from "../hosts/health.ts";
-import { Connection } from "../map/connection.ts";
+import type { Connection } from "../map/connection.ts";
 import type { Endpoint } from "../map/endpoint.ts";
 import type { ConnectionManager } from "../map/manager.ts";
 import { chooseDial, type DialChoice } from "./dial_choice.ts";
-import { dialTarget } from "./dial_target.ts";
+import { blamesOptions, type Dials } from "./dials.ts";
 import type { PoolEvents } from "./events.ts";
 import { noneAdmitted, silent, unavailable } from "./explanations.ts";
-import type { PoolFigures } from "./figures.ts";
 import type { Membership } from "./membership.ts";
 import type { ResolvedPoolOptions } from "./options.ts";
 import type { Dial, HostQueue } from "./queue.ts";
 import { nextToSpread } from "./spread.ts";
-import { PLAIN } from "./tls_profiles.ts";
 import type { Waiter } from "./waiter.ts";
 import { countFresh, dialToWarm, freshUntil } from "./warm_plan.ts";
 
@@ -33,26 +29,19 @@ export interface SchedulerParts {
   readonly options: ResolvedPoolOptions;
   readonly manager: ConnectionManager;
   readonly directory: HostDirectory;
-  readonly health: AddressHealth;
   readonly events: Events<PoolEvents>;
-  /** Held shared by each dial, so that whoever has it alone knows that none is under way. */
-  readonly gate: RwLock;
+  /** Carries out the dials. */
+  readonly dials: Dials;
   /** Gives what is ready to those who wait; if they are desperate, of whatever endpoint. */
   readonly serve: (queue: HostQueue, desperate?: boolean) => void;
   /** Says which addresses may be used. */
   readonly admission: Admission;
   /** Knows which endpoints are a host's. */
   readonly membership: Membership;
-  /** Gets a fresh connection ready for its first lease. */
-  readonly prepare: (connection: Connection) => void;
   /** Ends a caller's wait with a reason. */
   readonly refuse: (queue: HostQueue, waiter: Waiter, reason: unknown) => void;
   /** Has checks give up the room in which a queue's callers could have a connection. */
   readonly giveWay: (queue: HostQueue) => void;
-  /** Notes how long dials took. */
-  readonly figures: PoolFigures;
-  /** Hears of each dial that begins. */
-  readonly onDial: (queue: HostQueue) => void;
 }
 
 /** The shortest and the longest pause before a queue is looked at again, in milliseconds. */
@@ -63,17 +52,12 @@ const RECHECK_MS = { min: 5, max: 1_000 };
  * next microtask: never in the midst of a change, and once however much has happened.
  */
 export class DialScheduler {
-  /** How many dials were begun. */
-  dialCount = 0;
-  /** How many of them failed. */
-  dialErrorCount = 0;
   readonly #parts: SchedulerParts;
   readonly #clock: Clock;
   readonly #awake = new Set<HostQueue>();
   /** Queues that found no room, the one that has waited longest first. */
   readonly #starved = new Set<HostQueue>();
   readonly #rechecks = new Map<HostQueue, { readonly timer: Timer; readonly at: number }>();
-  readonly #dials = new Set<Dial>();
   #scheduled = false;
   #closed = false;
 
@@ -81,11 +65,6 @@ export class DialScheduler {
   constructor(parts: SchedulerParts) {
     this.#parts = parts;
     this.#clock = parts.options.clock;
-  }
-
-  /** How many dials are under way. */
-  get dialing(): number {
-    return this.#dials.size;
   }
 
   /** The queue that has waited longest for room while somebody waits in it, if any. */
@@ -110,25 +89,6 @@ export class DialScheduler {
     for (const queue of this.#starved) this.wake(queue);
   }
 
-  /** Lets the connections of dials under way go as soon as they come. */
-  disown(concerns: (dial: Dial) => boolean): void {
-    for (const dial of this.#dials) {
-      if (!concerns(dial)) continue;
-      dial.unwanted = true;
-      this.wake(dial.queue);
-    }
-  }
-
-  /** Gives up the dials under way to what may not be used any more. */
-  #giveUpDenied(): void {
-    const { admission } = this.#parts;
-    for (const { endpoint: { address }, queue, stop } of this.#dials) {
-      const rule = admission.deniedBy(address);
-      if (rule === undefined) continue;
-      stop.abort(new AccessDeniedError(queue.host.text, [{ address: address.text, rule }]));
-    }
-  }
-
   /**
    * Dials an address of a host in use that lacks a connection: load can only be spread over
    * connections that there are, and an address that failed is tried again without any caller waiting
@@ -137,13 +97,13 @@ export class DialScheduler {
   spread(queue: HostQueue): void {
     const { lane } = queue;
     queue.putOffSpread();
-    if (this.#closed || !this.#mayDial(queue)) return;
+    if (this.#closed || !this.#parts.dials.mayBegin(queue)) return;
     const next = nextToSpread(
       lane,
       this.#clock.now(),
       (endpoint) => this.#hasRoom(queue, endpoint),
     );
-    if (next) void this.#dial(queue, next);
+    if (next) this.#parts.dials.begin(queue, next);
   }
 
   /**
@@ -156,21 +116,6 @@ export class DialScheduler {
     this.#recheckAt(queue, freshUntil(queue, connection, endsAt));
   }
 
-  /** Takes a fresh connection, which is counted, into the maps, and tells of it. */
-  welcome({ host }: HostQueue, connection: Connection): void {
-    const { events, figures, manager, options, prepare } = this.#parts;
-    manager.addConnection(connection, true);
-    prepare(connection);
-    const { address, endpoint, id: connectionId, socket: { info: { tcpMs, tlsMs } } } = connection;
-    // An address of the host's that nobody has written down is a resolver's.
-    const resolved = endpoint?.member === true && !host.isLiteral
-      && !options.hosts.get(host.text)?.addresses;
-    figures.noteDial(tcpMs, tlsMs, resolved);
-    if (events.wants("ready")) {
-      events.emit("ready", { host: host.text, address, connectionId, tcpMs, tlsMs });
-    }
-  }
-
   /** Forgets a queue that is no longer used. */
   forget(queue: HostQueue): void {
     this.#awake.delete(queue);
@@ -179,13 +124,12 @@ export class DialScheduler {
     this.#rechecks.delete(queue);
   }
 
-  /** Begins no further dial, and stops those under way. */
-  close(reason: Error): void {
+  /** Begins no further dial. */
+  close(): void {
     this.#closed = true;
     for (const { timer } of this.#rechecks.values()) timer.cancel();
     this.#rechecks.clear();
     this.#starved.clear();
-    for (const dial of this.#dials) dial.stop.abort(reason);
   }
 
   /**
@@ -252,12 +196,12 @@ export class DialScheduler {
       this.#letGo(this.#parts.membership.readmit(queue));
       this.wake(queue);
     }
-    this.#giveUpDenied();
+    this.#parts.dials.stopDenied();
   }
 
   /** Lets the connections of dials to endpoints that have gone go as soon as they come. */
   #letGo(gone: readonly Endpoint[]): void {
-    if (gone.length > 0) this.disown(({ endpoint }) => gone.includes(endpoint));
+    if (gone.length > 0) this.#parts.dials.disown(({ endpoint }) => gone.includes(endpoint));
   }
 
   #lookUp(queue: HostQueue): void {
@@ -311,7 +255,7 @@ export class DialScheduler {
 
   /** Begins a dial for a waiter, where one may help; false where there is no room for any. */
   #dialFor(queue: HostQueue, waiter: Waiter): boolean {
-    if (!this.#mayDial(queue)) return this.#starve(queue);
+    if (!this.#parts.dials.mayBegin(queue)) return this.#starve(queue);
     if (!queue.toldAddresses && waiter.filter?.only === undefined) return true;
     const candidates = waiter.filter?.pinned ? waiter.candidates(queue.lane) : [];
     const denied = candidates.filter(({ address }) => this.#isDenied(address));
@@ -344,7 +288,7 @@ export class DialScheduler {
       ? choice.dial
       : choice.crowded.find((endpoint) => this.#makeRoom(queue, waiter, endpoint));
     if (!endpoint) return this.#starve(queue);
-    void this.#dial(queue, endpoint);
+    this.#parts.dials.begin(queue, endpoint);
     return true;
   }
 
@@ -376,11 +320,6 @@ export class DialScheduler {
       if (connections.size > 0 && waiter.accepts(address.text)) return true;
     }
     return false;
-  }
-
-  #mayDial(queue: HostQueue): boolean {
-    const { maxConcurrentDials, maxConcurrentDialsPerHost } = this.#parts.options;
-    return this.#dials.size < maxConcurrentDials && queue.dials.size < maxConcurrentDialsPerHost;
   }
 
   #starve(queue: HostQueue): false {
@@ -422,15 +361,15 @@ export class DialScheduler {
     const census = countFresh(queue, now, (connection) => manager.endsAt(connection));
     const { counts, open } = census;
     const mayDial = (endpoint: Endpoint) =>
-      this.#mayDial(queue) && !queue.isSlow(endpoint) && endpoint.dueAt <= now
+      this.#parts.dials.mayBegin(queue) && !queue.isSlow(endpoint) && endpoint.dueAt <= now
       && this.#hasRoom(queue, endpoint);
     const warmth = { target: queue.warmTarget, counts, mayDial };
-    const short = dialToWarm(warmth, (endpoint) => void this.#dial(queue, endpoint));
+    const short = dialToWarm(warmth, (endpoint) => this.#parts.dials.begin(queue, endpoint));
     const due = short > 0 ? nextDue(counts.keys(), now) : Infinity;
     const next = Math.min(due, census.freshUntil);
     if (next < Infinity) this.#recheckAt(queue, next);
     // Too many dials are under way: it goes on when one of them has ended.
-    const crowded = short > 0 && !this.#mayDial(queue);
+    const crowded = short > 0 && !this.#parts.dials.mayBegin(queue);
     if (crowded) this.#starve(queue);
     for (const warmUp of queue.warmUps) {
       const { target } = warmUp;
@@ -445,124 +384,22 @@ export class DialScheduler {
     }
   }
 
-  async #dial(queue: HostQueue, endpoint: Endpoint): Promise<void> {
-    const { events, gate, manager, options } = this.#parts;
-    const { address } = endpoint;
-    const host = queue.host.text;
-    manager.accountant.add(host, address.text);
-    endpoint.dialing++;
-    queue.lane.noteChoice(endpoint);
-    const dial: Dial = {
-      number: ++this.dialCount,
-      queue,
-      endpoint,
-      startedAt: this.#clock.now(),
-      stop: new AbortController(),
-      slow: false,
-      unwanted: false,
-    };
-    queue.dials.add(dial);
-    this.#dials.add(dial);
-    if (events.wants("dial")) events.emit("dial", { host, address: address.text });
-    this.#parts.onDial(queue);
-    using _guard = gate.tryShared(`the dial of ${host} at ${address.text}`);
-    const { connectTimeoutMs, dialStaggerMs } = options;
-    const timeout = this.#clock.setTimer(
-      () => dial.stop.abort(timedOut(dial, options)),
-      connectTimeoutMs,
-    );
-    const stagger = this.#clock.setTimer(() => {
-      dial.slow = true;
-      this.wake(queue);
-    }, dialStaggerMs);
-    try {
-      await this.#open(dial);
-    } catch (error) {
-      this.#failed(dial, error);
-    } finally {
-      timeout.cancel();
-      stagger.cancel();
-    }
-    this.wake(queue);
-    this.roomCame();
-  }
-
-  async #open(dial: Dial): Promise<void> {
-    const { health, manager, options } = this.#parts;
-    const { endpoint, queue } = dial;
-    const { address } = endpoint;
-    const { host, tls } = queue;
-    let counted = true;
-    try {
-      const dialer = await (tls === PLAIN ? options.plainDialer : options.dialer);
-      if (!dialer) throw new TypeError("The pool has no plainDialer");
-      // Asked once more: the rules may have changed since the address was chosen.
-      const rule = this.#parts.admission.deniedBy(address);
-      if (rule !== undefined) {
-        throw new AccessDeniedError(host.text, [{ address: address.text, rule }]);
-      }
-      const socket = await dialer.dial(dialTarget(queue, address), dial.stop.signal);
-      if (dial.unwanted || this.#closed || this.#isDenied(address)) {
-        socket.close();
-        return;
-      }
-      const now = this.#clock.now();
-      queue.noteDial(now - dial.startedAt);
-      // Until there is an answer to go by, the way there tells how far away it is.
-      if (endpoint.picks === 0) endpoint.noteLatency(socket.info.tcpMs, now);
-      health.reached(endpoint);
-      const connection = new Connection({
-        host: host.text,
-        address,
-        socket,
-        tlsProfile: tls.name,
-        clock: this.#clock,
-      });
-      counted = false;
-      this.#ended(dial);
-      this.welcome(queue, connection);
-      this.#parts.serve(queue);
-    } finally {
-      if (counted) manager.accountant.remove(host.text, address.text);
-      this.#ended(dial);
-    }
-  }
-
-  #ended(dial: Dial): void {
-    if (!this.#dials.delete(dial)) return;
-    const { endpoint, queue } = dial;
-    queue.dials.delete(dial);
-    endpoint.dialing--;
-    queue.lane.noteLoad(endpoint);
-  }
-
-  #failed(dial: Dial, error: unknown): void {
-    if (this.#closed) return;
-    const { events, health } = this.#parts;
-    const { endpoint, queue } = dial;
-    const { address } = endpoint;
-    const host = queue.host.text;
-    this.dialErrorCount++;
-    // The options are at fault: nothing was dialled, and no other address would do better.
-    const isOptions = error instanceof UnsupportedOptionError || error instanceof TypeError;
-    if (!isOptions && !(error instanceof AccessDeniedError)) {
-      health.failed(endpoint, error instanceof DialError ? error.failure : "other", error);
-    }
-    if (events.wants("dialError")) {
-      events.emit("dialError", { host, address: address.text, error });
-    }
-    if (isOptions) {
+  /** Tells those who wait how a dial that they may have hoped for has failed. */
+  dialFailed({ endpoint, number, queue }: Dial, error: unknown): void {
+    if (blamesOptions(error)) {
+      // No other address would do better.
       for (const waiter of queue.waiters) this.#parts.refuse(queue, waiter, error);
       for (const warmUp of queue.warmUps) warmUp.fail(error);
       queue.warmUps.clear();
       return;
     }
+    const address = endpoint.address.text;
     const retryAt = endpoint.dueAt || null;
-    for (const warmUp of queue.warmUps) warmUp.failed({ address: address.text, error, retryAt });
+    for (const warmUp of queue.warmUps) warmUp.failed({ address, error, retryAt });
     // It was not tried: who waits goes elsewhere, or is told when there is nowhere to go.
     if (error instanceof AccessDeniedError) return;
     for (const waiter of queue.waiters) {
-      if (!waiter.accepts(address.text) || dial.number <= waiter.lastDialBefore) continue;
+      if (!waiter.accepts(address) || number <= waiter.lastDialBefore) continue;
       this.#failedFor(waiter, queue, endpoint, error);
     }
   }
@@ -573,7 +410,7 @@ export class DialScheduler {
     const isFailed = ({ address }: Endpoint) => waiter.failures.has(address.text);
     if (!waiter.filter && waiter.failures.size < lane.memberCount) return;
     do if (!waiter.candidates(lane).every(isFailed)) return; while (waiter.filter?.widen());
-    waiter.lastDialBefore = this.dialCount;
+    waiter.lastDialBefore = this.#parts.dials.begun;
     if (this.#mayComeBack(queue, waiter)) {
       waiter.rounds++;
       waiter.failures.clear();
@@ -607,8 +444,4 @@ function nextDue(endpoints: Iterable<Endpoint>, now: number): number {
   let next = Infinity;
   for (const { dueAt } of endpoints) if (dueAt > now) next = Math.min(next, dueAt);
   return next;
-}
-
-function timedOut({ endpoint, queue }: Dial, { connectTimeoutMs }: ResolvedPoolOptions): DialError {
-  return silent(queue, endpoint.address.text, connectTimeoutMs, " (connectTimeoutMs)");
 }
