@@ -9,18 +9,13 @@ import type { TlsOptions } from "../core/dialer.ts";
 import { pickerFor } from "../hosts/balancer.ts";
 import type { HostDirectory } from "../hosts/directory.ts";
 import type { ConnectionManager } from "../map/manager.ts";
-import type { Lease } from "./lease.ts";
-import type { ResolvedPoolOptions } from "./options.ts";
-import { HostQueue } from "./queue.ts";
+import { HostQueue, type QueueParts } from "./queue.ts";
 import { PLAIN, type TlsProfile, TlsProfiles } from "./tls_profiles.ts";
 
 /** What the queues are made with, all of it the pool's. */
-export interface HostQueuesParts {
-  readonly options: ResolvedPoolOptions;
+export interface HostQueuesParts extends QueueParts {
   readonly manager: ConnectionManager;
   readonly directory: HostDirectory;
-  /** Takes leases back. */
-  readonly takeBack: (queue: HostQueue, lease: Lease, reuse: boolean, error: unknown) => void;
 }
 
 /** With which parameters a host is asked. */
@@ -75,12 +70,11 @@ export class HostQueues {
     const key = `${host.text} ${profile.name}`;
     const known = this.#queues.get(key);
     if (known) return known;
-    const { directory, manager, options, takeBack } = this.#parts;
+    const { directory, manager, options } = this.#parts;
     const balancer = options.hosts.get(host.text)?.balancer ?? options.balancer;
     const lane = manager.openLane(host.text, profile.name, pickerFor(balancer));
-    const queue = new HostQueue(host, profile, lane, takeBack);
+    const queue = new HostQueue(host, profile, lane, this.#parts);
     this.#queues.set(key, queue);
-    queue.traced = options.traceLeases;
     directory.use(host);
     // What is warmed is not read anew by its first caller.
     if (profile === this.#profileOf(host)) this.#remember(host.text, queue);

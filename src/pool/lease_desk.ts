@@ -203,7 +203,7 @@ export class LeaseDesk {
     queue.noteReturn(connection.lastUsedAt, heldMs);
     this.#judge(lease, heldMs, error);
     if (!kept) return;
-    if (queue.warmTarget > 0 && connection.serverIdleMs < Infinity) {
+    if (queue.warm.connections > 0 && connection.serverIdleMs < Infinity) {
       this.#parts.scheduler().watchEnd(queue, connection);
     }
     const starved = this.#parts.scheduler().firstStarved;

@@ -11,7 +11,6 @@ import type { TlsOptions } from "../core/dialer.ts";
 import { ClosedError } from "../core/errors.ts";
 import { Events, type ListenOptions } from "../core/events.ts";
 import { RwLock } from "../core/lock.ts";
-import { Wait } from "../core/wait.ts";
 import type { AccessRules } from "../hosts/access.ts";
 import { Admission } from "../hosts/admission.ts";
 import type { Block, BlockOptions } from "../hosts/block_list.ts";
@@ -38,7 +37,7 @@ import { Prober } from "./prober.ts";
 import type { HostQueue } from "./queue.ts";
 import { DialScheduler } from "./scheduler.ts";
 import { endpointTotals, type PoolDebugInfo, type PoolStats } from "./stats.ts";
-import { type WarmResult, WarmUp } from "./warm_up.ts";
+import type { WarmResult } from "./warm_up.ts";
 
 /** How a caller wants a connection. */
 export interface AcquireOptions extends AddressChoice {
@@ -157,6 +156,10 @@ export class ConnectionPool implements AsyncDisposable {
       manager: this.manager,
       directory: this.#directory,
       takeBack: (queue, lease, reuse, error) => this.#desk.release(queue, lease, reuse, error),
+      onWarmTarget: (queue) => {
+        this.manager.setMinimum(queue.host.text, queue.warm.connections, queue.tls.name);
+        this.#scheduler.wake(queue);
+      },
     });
     this.#health = new AddressHealth(this.#clock, this.#options, {
       onEject: ({ address, lane }, reason, forMs) => {
@@ -246,7 +249,7 @@ export class ConnectionPool implements AsyncDisposable {
     this.#prober.look();
     for (const { host, maxConnections, minIdle } of this.#options.hosts.values()) {
       if (maxConnections) this.manager.accountant.setLimit(host.text, maxConnections);
-      if (minIdle > 0) this.#keepWarm(this.#queues.get(host), minIdle);
+      if (minIdle > 0) this.#queues.get(host).warm.keep(minIdle);
     }
     this.#maintain();
   }
@@ -328,46 +331,9 @@ export class ConnectionPool implements AsyncDisposable {
     const bounds = { min: 0, max: this.manager.accountant.limitOf(host), whole: true };
     const target = checkNumber("connections", connections, bounds);
     options.signal?.throwIfAborted();
-    this.#aimAt(queue, target);
-    let isGivenUp = false;
-    const wait: Wait<WarmResult> = new Wait(
-      this.#clock,
-      { signal: options.signal },
-      () => {
-        isGivenUp = true;
-        queue.warmUps.delete(warmUp);
-        // The last of the others that are under way is the word that holds, if there is one.
-        if (queue.warmTarget === target) {
-          this.#aimAt(queue, [...queue.warmUps].at(-1)?.target ?? queue.keptTarget);
-        }
-      },
-      () => new ClosedError("pool"),
-    );
-    const warmUp = new WarmUp(host, target, this.#options.maxRetries, wait);
-    if (target === 0) {
-      queue.keptTarget = 0;
-      warmUp.settle(this.manager.getConnectionsForHost(host).length);
-      return await wait.promise;
-    }
-    queue.warmUps.add(warmUp);
-    try {
-      return await wait.promise;
-    } finally {
-      // Where another one has overtaken it, that one's word holds.
-      if (queue.warmTarget === target && !isGivenUp) queue.keptTarget = target;
-    }
-  }
-
-  /** Keeps so many connections of a host open from now on, whatever becomes of warm-ups. */
-  #keepWarm(queue: HostQueue, connections: number): void {
-    queue.keptTarget = connections;
-    this.#aimAt(queue, connections);
-  }
-
-  #aimAt(queue: HostQueue, connections: number): void {
-    queue.warmTarget = connections;
-    this.manager.setMinimum(queue.host.text, connections, queue.tls.name);
-    this.#scheduler.wake(queue);
+    if (target > 0) return await queue.warm.warmUp(target, options.signal);
+    queue.warm.keep(0);
+    return { host, connections: this.manager.getConnectionsForHost(host).length, failures: [] };
   }
 
   /**
@@ -387,8 +353,7 @@ export class ConnectionPool implements AsyncDisposable {
       || (host.isLiteral && host.text === host.name && key.ip === host.name);
     const drained = [...this.manager.connections()].filter(concerns);
     for (const queue of this.#queues) {
-      if (queue.host.text !== host.text) continue;
-      this.#keepWarm(queue, 0);
+      if (queue.host.text === host.text) queue.warm.keep(0);
     }
     this.#dials.disown(({ endpoint: { address }, queue }) =>
       concerns({ host: queue.host.text, address: address.text, ip: address.ip })
@@ -599,7 +564,7 @@ export class ConnectionPool implements AsyncDisposable {
     const ended = this.manager.setLimits(limits);
     this.#scheduler.roomCame();
     for (const queue of this.#queues) {
-      if (queue.waiters.size > 0 || queue.warmTarget > 0) this.#scheduler.wake(queue);
+      if (queue.waiters.size > 0 || queue.warm.connections > 0) this.#scheduler.wake(queue);
     }
     return ended;
   }
@@ -692,7 +657,7 @@ export class ConnectionPool implements AsyncDisposable {
       for (const finding of this.#diagnosis.lookForNew()) this.#events.emit(finding.what, finding);
       for (const queue of this.#queues) {
         this.#membership.forgetGone(queue);
-        if (queue.warmTarget > 0) this.#scheduler.wake(queue);
+        if (queue.warm.connections > 0) this.#scheduler.wake(queue);
         else if (this.#isUnused(queue) && !this.#prober.needs(queue)) {
           this.#scheduler.forget(queue);
           for (const endpoint of queue.lane.endpoints.values()) this.#health.leave(endpoint);
@@ -713,8 +678,7 @@ export class ConnectionPool implements AsyncDisposable {
     this.#maintenance?.cancel();
     for (const queue of this.#queues) {
       for (const waiter of queue.waiters) this.#desk.refuse(queue, waiter, reason);
-      for (const warmUp of queue.warmUps) warmUp.fail(reason);
-      queue.warmUps.clear();
+      queue.warm.refuse(reason);
     }
     this.#scheduler.close();
     this.#dials.close(reason);

@@ -183,7 +183,7 @@ export class Prober {
 
   /** Whether somebody has used a host lately: what only checks use would be checked for ever. */
   #isInUse(queue: HostQueue, now: number): boolean {
-    if (queue.warmTarget > 0 || queue.waiters.size > 0) return true;
+    if (queue.warm.connections > 0 || queue.waiters.size > 0) return true;
     const { healthCheckIntervalMs, idleTimeoutMs } = this.#parts.options;
     if (now - queue.lastReturnAt < Math.max(healthCheckIntervalMs, idleTimeoutMs)) return true;
     for (const { leased } of queue.lane.endpoints.values()) if (leased > 0) return true;

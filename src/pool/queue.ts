@@ -11,9 +11,10 @@ import { StickyChooser } from "../hosts/sticky.ts";
 import type { Endpoint } from "../map/endpoint.ts";
 import type { Lane } from "../map/lane.ts";
 import type { Lease, TakeBack } from "./lease.ts";
+import type { ResolvedPoolOptions } from "./options.ts";
 import type { TlsProfile } from "./tls_profiles.ts";
 import type { Waiter } from "./waiter.ts";
-import type { WarmUp } from "./warm_up.ts";
+import { WarmTarget } from "./warm_target.ts";
 
 /** A dial on its way. It belongs to no waiter. */
 export interface Dial {
@@ -41,6 +42,15 @@ const BROKEN_PACE = 3;
 /** How long a stall must last after it was first seen, in milliseconds. */
 const CONFIRM_MS = 10;
 
+/** What a queue works with, all of it the pool's. */
+export interface QueueParts {
+  readonly options: ResolvedPoolOptions;
+  /** Takes leases back. */
+  readonly takeBack: (queue: HostQueue, lease: Lease, reuse: boolean, error: unknown) => void;
+  /** Hears that another number of connections is to be kept open. */
+  readonly onWarmTarget: (queue: HostQueue) => void;
+}
+
 /** One host with one TLS profile. */
 export class HostQueue {
   /** The host. */
@@ -57,18 +67,14 @@ export class HostQueue {
   readonly dials: Set<Dial> = new Set();
   /** The addresses that its lane has been told, as they came. */
   toldAddresses: readonly Address[] | undefined = undefined;
-  /** How many connections are to be kept open. */
-  warmTarget = 0;
-  /** How many there are to be whatever becomes of the warm-ups under way. */
-  keptTarget = 0;
-  /** Who waits for them to be open, first come first. */
-  readonly warmUps: Set<WarmUp> = new Set();
+  /** How many connections are to be kept open, and who waits for them. */
+  readonly warm: WarmTarget;
   /** When a connection last came back from a lease, or the first waiter came after that. */
   lastReturnAt = 0;
   /** How many leases more may begin before it is looked at whether all addresses have connections. */
   leasesUntilSpread: number = SPREAD_LEASES;
   /** Whether its leases remember where they were acquired. */
-  traced = false;
+  traced: boolean;
   #chooser: StickyChooser | undefined;
   #chooserVersion = -1;
   #holdMs: number | undefined;
@@ -76,16 +82,14 @@ export class HostQueue {
   #stallSeenAt: number | undefined;
 
   /** Makes a queue where nobody waits. */
-  constructor(
-    host: Host,
-    tls: TlsProfile,
-    lane: Lane,
-    release: (queue: HostQueue, lease: Lease, reuse: boolean, error: unknown) => void,
-  ) {
+  constructor(host: Host, tls: TlsProfile, lane: Lane, parts: QueueParts) {
+    const { onWarmTarget, options, takeBack } = parts;
     this.host = host;
     this.tls = tls;
     this.lane = lane;
-    this.takeBack = (lease, reuse, error) => release(this, lease, reuse, error);
+    this.takeBack = (lease, reuse, error) => takeBack(this, lease, reuse, error);
+    this.warm = new WarmTarget(host.text, options, () => onWarmTarget(this));
+    this.traced = options.traceLeases;
   }
 
   /** Chooses among the good endpoints by keys. */

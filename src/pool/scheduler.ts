@@ -168,7 +168,7 @@ export class DialScheduler {
     serve(queue);
     this.#starved.delete(queue);
     // A host that is let go may have warm-ups still, whose callers must hear of it.
-    const isWarmed = queue.warmTarget > 0 || queue.warmUps.size > 0;
+    const isWarmed = queue.warm.connections > 0 || queue.warm.warmUps.size > 0;
     if (queue.waiters.size === 0 && !isWarmed) return;
     if (!known) this.#lookUp(queue);
     // Fewer than half are good, or serve at all, and those are as busy as can be: any will do.
@@ -216,8 +216,7 @@ export class DialScheduler {
         queue.toldAddresses ??= [];
         this.#dialForWaiters(queue);
         queue.toldAddresses = told;
-        for (const warmUp of queue.warmUps) warmUp.fail(error);
-        queue.warmUps.clear();
+        queue.warm.refuse(error);
       },
     );
   }
@@ -363,7 +362,7 @@ export class DialScheduler {
     const mayDial = (endpoint: Endpoint) =>
       this.#parts.dials.mayBegin(queue) && !queue.isSlow(endpoint) && endpoint.dueAt <= now
       && this.#hasRoom(queue, endpoint);
-    const warmth = { target: queue.warmTarget, counts, mayDial };
+    const warmth = { target: queue.warm.connections, counts, mayDial };
     const short = dialToWarm(warmth, (endpoint) => this.#parts.dials.begin(queue, endpoint));
     const due = short > 0 ? nextDue(counts.keys(), now) : Infinity;
     const next = Math.min(due, census.freshUntil);
@@ -371,7 +370,8 @@ export class DialScheduler {
     // Too many dials are under way: it goes on when one of them has ended.
     const crowded = short > 0 && !this.#parts.dials.mayBegin(queue);
     if (crowded) this.#starve(queue);
-    for (const warmUp of queue.warmUps) {
+    const { warmUps } = queue.warm;
+    for (const warmUp of warmUps) {
       const { target } = warmUp;
       const done = Math.min(open, target);
       if (warmUp.progress(done) && events.wants("warm")) {
@@ -379,7 +379,7 @@ export class DialScheduler {
       }
       const goesOn = crowded || queue.dials.size > 0 || (due < Infinity && warmUp.retry(due));
       if (open < target && goesOn) continue;
-      queue.warmUps.delete(warmUp);
+      warmUps.delete(warmUp);
       warmUp.settle(open, () => this.#noneToWarm(queue));
     }
   }
@@ -389,13 +389,12 @@ export class DialScheduler {
     if (blamesOptions(error)) {
       // No other address would do better.
       for (const waiter of queue.waiters) this.#parts.refuse(queue, waiter, error);
-      for (const warmUp of queue.warmUps) warmUp.fail(error);
-      queue.warmUps.clear();
+      queue.warm.refuse(error);
       return;
     }
     const address = endpoint.address.text;
     const retryAt = endpoint.dueAt || null;
-    for (const warmUp of queue.warmUps) warmUp.failed({ address, error, retryAt });
+    queue.warm.failed({ address, error, retryAt });
     // It was not tried: who waits goes elsewhere, or is told when there is nowhere to go.
     if (error instanceof AccessDeniedError) return;
     for (const waiter of queue.waiters) {

@@ -176,10 +176,10 @@ export function endpointTotals(parts: StatsParts): EndpointTotals {
   // Without a prototype: `constructor` and `__proto__` are names of hosts as good as others.
   const hosts: { [host: string]: Counts } = Object.create(null);
   for (const queue of parts.queues) {
-    const { dials, host, lane, toldAddresses = [], waiters, warmTarget } = queue;
+    const { dials, host, lane, toldAddresses = [], waiters, warm } = queue;
     const counts = hosts[host.text] ??= emptyHost();
     counts.waiting += waiters.size;
-    counts.warmTarget += warmTarget;
+    counts.warmTarget += warm.connections;
     counts.dialing += dials.size;
     counts.panic ||= lane.panic;
     counts.resolution ??= parts.directory.info(host) ?? null;

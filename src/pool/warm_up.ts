@@ -60,11 +60,11 @@ export class WarmUp {
    * Ends the wait with as many connections as there are; with none, it has failed, for the reason
    * that is given where no address failed.
    */
-  settle(connections: number, whyNone?: () => Error): void {
+  settle(connections: number, whyNone: () => Error): void {
     const failures = [...this.#failures.values()];
-    if (connections > 0 || this.target === 0) {
+    if (connections > 0) {
       this.#wait.resolve({ host: this.#host, connections, failures });
-    } else if (failures.length === 0 && whyNone) this.#wait.reject(whyNone());
+    } else if (failures.length === 0) this.#wait.reject(whyNone());
     else this.#wait.reject(new HostUnavailableError(this.#host, failures));
   }
 
