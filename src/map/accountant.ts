@@ -5,6 +5,7 @@
  * @module
  */
 
+import { checkNumber } from "../core/check.ts";
 import { LimitError, type LimitScope } from "../core/errors.ts";
 
 /** How many connections there may be. */
@@ -15,6 +16,29 @@ export interface ConnectionLimits {
   readonly maxConnectionsPerHost: number;
   /** To one address. */
   readonly maxConnectionsPerIp: number;
+}
+
+/** The limits that hold where no option says otherwise. */
+export const DEFAULT_LIMITS: ConnectionLimits = {
+  maxConnections: 256,
+  maxConnectionsPerHost: 64,
+  maxConnectionsPerIp: 10,
+};
+
+/**
+ * Checks limits; those that are left out are the others'.
+ *
+ * @throws {TypeError | RangeError} A limit is not valid
+ */
+export function checkLimits(
+  given: Partial<ConnectionLimits>,
+  others: ConnectionLimits,
+): ConnectionLimits {
+  const limits: { -readonly [Name in keyof ConnectionLimits]: number } = { ...others };
+  for (const name of Object.keys(limits) as (keyof ConnectionLimits)[]) {
+    limits[name] = checkNumber(name, given[name] ?? limits[name], { min: 1, whole: true });
+  }
+  return limits;
 }
 
 /** Counts per address, per host and in all. Every operation is O(1). */

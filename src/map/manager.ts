@@ -7,10 +7,11 @@
 import { parseAddress, parseHost } from "../core/address.ts";
 import { checkNames, checkNumber } from "../core/check.ts";
 import { type Clock, systemClock } from "../core/clock.ts";
-import { ClosedError, SocketError } from "../core/errors.ts";
-import { Accountant, type ConnectionLimits } from "./accountant.ts";
+import { ClosedError } from "../core/errors.ts";
+import { Accountant, checkLimits, type ConnectionLimits, DEFAULT_LIMITS } from "./accountant.ts";
 import type { Connection, ConnectionOwner, ConnectionStats } from "./connection.ts";
 import { DualMap } from "./dual_map.ts";
+import { Endings } from "./endings.ts";
 import type { Endpoint, Entry } from "./endpoint.ts";
 import { Fitness } from "./fitness.ts";
 import type { Choice, Lane } from "./lane.ts";
@@ -92,16 +93,6 @@ export interface DebugInfo {
   readonly connections: readonly ConnectionStats[];
 }
 
-/** How long a socket may take to end in good order, in milliseconds, before it is destroyed. */
-const CLOSE_TIMEOUT_MS = 1_000;
-
-/** The limits that hold where no option says otherwise. */
-export const DEFAULT_LIMITS: ConnectionLimits = {
-  maxConnections: 256,
-  maxConnectionsPerHost: 64,
-  maxConnectionsPerIp: 10,
-};
-
 /**
  * Maps every connection twice, by IP address and by host, and keeps the two in step.
  *
@@ -136,7 +127,7 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
   /** Why what is leased for the last time is to end. */
   readonly #drained = new WeakMap<Connection, EvictReason>();
   /** Out of the maps, but their sockets are not done yet. */
-  readonly #ending = new Set<Connection>();
+  readonly #endings = new Endings();
   #closing: Promise<void> | undefined;
   #onEmpty: (() => void) | undefined;
 
@@ -178,7 +169,7 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
       if (!counted) this.accountant.add(host, address);
     } catch (error) {
       if (counted) this.accountant.remove(host, address);
-      if (!connection.held) this.#end(connection);
+      if (!connection.held) this.#endings.end(connection);
       throw error;
     }
     this.#maps.add(connection);
@@ -234,7 +225,7 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
 
   /** How many connections have left the maps whose sockets are not done yet. */
   get endingCount(): number {
-    return this.#ending.size;
+    return this.#endings.size;
   }
 
   /** Goes over all connections, in order of arrival. */
@@ -381,7 +372,7 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
     const connection = ipOrConnection;
     if (!this.#unmap(connection)) return 0;
     connection.setOwner(undefined);
-    this.#end(connection);
+    this.#endings.end(connection);
     this.#onEvict?.(connection, reason);
     return 1;
   }
@@ -483,7 +474,7 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
     return {
       connectionCount: this.#maps.size,
       idleCount: this.#maps.idle.size,
-      endingCount: this.#ending.size,
+      endingCount: this.#endings.size,
       hostMapping: Object.fromEntries(this.getHostMapping()),
       limits: { ...this.accountant.limits },
       connections: Array.from(this.connections(), (connection) => connection.stats()),
@@ -511,7 +502,7 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
       const now = this.#clock.now();
       connection.endpoint?.noteHangUp(now - connection.lastUsedAt, now);
     }
-    this.#watchEnd(connection);
+    this.#endings.watch(connection);
     this.#onEvict?.(connection, here ? "removed" : error ? "error" : "peer", error);
   }
 
@@ -529,16 +520,8 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
       });
     }
     for (const connection of [...this.connections()]) this.removeConnection(connection, "close");
-    const timer = this.#clock.setTimer(
-      () => this.#ending.forEach((connection) => connection.destroy()),
-      CLOSE_TIMEOUT_MS,
-      true,
-    );
     // What is refused meanwhile ends here too.
-    while (this.#ending.size > 0) {
-      await Promise.all(Array.from(this.#ending, ({ closed }) => closed));
-    }
-    timer.cancel();
+    await this.#endings.settle(this.#clock);
   }
 
   #bucket(ip: string): ReadonlySet<Connection> {
@@ -550,19 +533,6 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
     this.accountant.remove(connection.host, connection.address);
     if (this.#maps.size === 0) this.#onEmpty?.();
     return true;
-  }
-
-  #end(connection: Connection): void {
-    this.#watchEnd(connection);
-    if (connection.leases > 0) {
-      connection.destroy(new SocketError("other", "its connection was removed while in use"));
-    } else if (connection.healthy) connection.close();
-    else connection.destroy();
-  }
-
-  #watchEnd(connection: Connection): void {
-    this.#ending.add(connection);
-    connection.closed.then(() => this.#ending.delete(connection));
   }
 
   /** Why a connection whose lease has ended may not have another one, if so. */
@@ -605,17 +575,6 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
     this.accountant.settle();
     return closed;
   }
-}
-
-function checkLimits(
-  given: Partial<ConnectionLimits>,
-  others: ConnectionLimits,
-): ConnectionLimits {
-  const limits: { -readonly [Name in keyof ConnectionLimits]: number } = { ...others };
-  for (const name of Object.keys(limits) as (keyof ConnectionLimits)[]) {
-    limits[name] = checkNumber(name, given[name] ?? limits[name], { min: 1, whole: true });
-  }
-  return limits;
 }
 
 const NONE: ReadonlySet<Connection> = new Set();
