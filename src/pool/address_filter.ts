@@ -5,6 +5,7 @@
  */
 
 import { type Address, type Host, ipOf, isIp, parseAddress } from "../core/address.ts";
+import { describe } from "../core/check.ts";
 import { StickyChooser } from "../hosts/sticky.ts";
 import type { Endpoint } from "../map/endpoint.ts";
 import type { Choice, Lane } from "../map/lane.ts";
@@ -75,7 +76,7 @@ export class AddressFilter implements Choice {
 }
 
 /** Goes through a host's addresses in a key's own order, those that failed of late at the end. */
-export class StickyFilter extends AddressFilter {
+class StickyFilter extends AddressFilter {
   readonly #key: string;
   readonly #queue: HostQueue;
   readonly #among: (address: string) => boolean;
@@ -127,4 +128,26 @@ export class StickyFilter extends AddressFilter {
     );
     return new StickyChooser(others).pick(this.#key);
   }
+}
+
+/**
+ * Reads which of a host's addresses a caller will have; undefined where any will do.
+ *
+ * @throws {TypeError | RangeError} It is not valid, or names the machine twice
+ */
+export function filterFor(
+  queue: HostQueue,
+  choice: AddressChoice & { readonly sticky?: string | undefined },
+): AddressFilter | undefined {
+  const { exclude, ip, sticky } = choice;
+  if (sticky === undefined) {
+    return ip === undefined && exclude === undefined
+      ? undefined
+      : new AddressFilter(queue.host, choice);
+  }
+  if (typeof sticky !== "string") {
+    throw new TypeError(`sticky must be a text, got ${describe(sticky)}`);
+  }
+  if (ip !== undefined) throw new TypeError("Only one of ip and sticky can choose the machine");
+  return new StickyFilter(queue, sticky, exclude);
 }

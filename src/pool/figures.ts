@@ -6,6 +6,7 @@
 
 import { parseHost } from "../core/address.ts";
 import { Histogram, type HistogramSnapshot, type HistogramView } from "../core/histogram.ts";
+import type { EvictReason } from "../map/manager.ts";
 
 /** What became of requests. All of it stays 0 in a pool that speaks no protocol. */
 export interface RequestStats {
@@ -119,6 +120,8 @@ export class PoolFigures {
   opened = 0;
   /** Those among them to addresses that a resolver told. */
   resolved = 0;
+  /** Connections that left the maps, by reason. */
+  readonly evicted: { [Reason in EvictReason]?: number } = {};
   readonly #hosts = new Map<string, RequestCounts>();
   readonly #spellings = new Map<string, RequestCounts>();
   /** Of hosts that are forgotten, and of what was no host. */
@@ -201,6 +204,11 @@ export class PoolFigures {
     if (resolved) this.resolved++;
     this.dial.record(tcpMs);
     this.tls.record(tlsMs);
+  }
+
+  /** Notes a connection that left the maps. */
+  noteEviction(reason: EvictReason): void {
+    this.evicted[reason] = (this.evicted[reason] ?? 0) + 1;
   }
 
   /**

@@ -20,7 +20,7 @@ import type { ConnectionLimits } from "../map/accountant.ts";
 import type { Connection } from "../map/connection.ts";
 import type { Endpoint } from "../map/endpoint.ts";
 import { ConnectionManager, type EvictReason } from "../map/manager.ts";
-import { type AddressChoice, AddressFilter, StickyFilter } from "./address_filter.ts";
+import { type AddressChoice, type AddressFilter, filterFor } from "./address_filter.ts";
 import { Diagnosis } from "./diagnosis.ts";
 import { Dials } from "./dials.ts";
 import { POOL_EVENTS, type PoolEvents } from "./events.ts";
@@ -110,7 +110,6 @@ export class ConnectionPool implements AsyncDisposable {
   /** Each dial holds it shared; closing takes it alone. */
   readonly #gate: RwLock;
   readonly #queues: HostQueues;
-  readonly #evicted: { [Reason in EvictReason]?: number } = {};
   #maintenance: Timer | undefined;
   #closing: Promise<void> | undefined;
 
@@ -494,7 +493,7 @@ export class ConnectionPool implements AsyncDisposable {
       dialErrors: this.#dials.failed,
       opened: figures.opened,
       resolved: figures.resolved,
-      evicted: { ...this.#evicted },
+      evicted: { ...figures.evicted },
       requests: figures.requests().stats(),
       times: figures.times(),
       blocks: this.#admission.blocks,
@@ -596,22 +595,12 @@ export class ConnectionPool implements AsyncDisposable {
 
   #filter(queue: HostQueue, options: AcquireOptions): AddressFilter | undefined {
     checkNames("acquire()", options, ACQUIRE_OPTIONS);
-    const { exclude, ip, sticky } = options;
-    if (sticky === undefined) {
-      return ip === undefined && exclude === undefined
-        ? undefined
-        : new AddressFilter(queue.host, options);
-    }
-    if (typeof sticky !== "string") {
-      throw new TypeError(`sticky must be a text, got ${describe(sticky)}`);
-    }
-    if (ip !== undefined) throw new TypeError("Only one of ip and sticky can choose the machine");
-    return new StickyFilter(queue, sticky, exclude);
+    return filterFor(queue, options);
   }
 
   #onEvict(connection: Connection, reason: EvictReason, error: Error | undefined): void {
     const { address, host, id: connectionId } = connection;
-    this.#evicted[reason] = (this.#evicted[reason] ?? 0) + 1;
+    this.figures.noteEviction(reason);
     if (this.#events.wants("evict")) {
       const event = { host, address, connectionId, reason };
       this.#events.emit("evict", error ? { ...event, error } : event);
