@@ -20,6 +20,7 @@ import { noneAdmitted, silent, unavailable } from "./explanations.ts";
 import type { Membership } from "./membership.ts";
 import type { ResolvedPoolOptions } from "./options.ts";
 import type { Dial, HostQueue } from "./queue.ts";
+import { makeRoom } from "./room.ts";
 import { nextToSpread } from "./spread.ts";
 import type { Waiter } from "./waiter.ts";
 import { countFresh, dialToWarm, freshUntil } from "./warm_plan.ts";
@@ -285,7 +286,7 @@ export class DialScheduler {
     }
     const endpoint = "dial" in choice
       ? choice.dial
-      : choice.crowded.find((endpoint) => this.#makeRoom(queue, waiter, endpoint));
+      : choice.crowded.find((endpoint) => makeRoom(this.#parts.manager, queue, waiter, endpoint));
     if (!endpoint) return this.#starve(queue);
     this.#parts.dials.begin(queue, endpoint);
     return true;
@@ -325,32 +326,6 @@ export class DialScheduler {
     this.#starved.add(queue);
     if (queue.waiters.size > 0) this.#parts.giveWay(queue);
     return false;
-  }
-
-  /** Ends idle connections that stand in the way of one to an address, the coldest first. */
-  #makeRoom(queue: HostQueue, waiter: Waiter, { address }: Endpoint): boolean {
-    const { manager } = this.#parts;
-    const { accountant } = manager;
-    const host = queue.host.text;
-    for (;;) {
-      const scope = accountant.blockedBy(host, address.text);
-      if (!scope) return true;
-      let victim: Connection | undefined;
-      if (scope === "total") victim = manager.coldestIdle();
-      else {
-        const rivals = scope === "ip"
-          ? manager.getConnections(address.text)
-          : manager.getConnectionsForHost(host);
-        for (const rival of rivals) {
-          const useless = rival.tlsProfile !== queue.tls.name || rival.host !== host
-            || !waiter.accepts(rival.address);
-          if (rival.state !== "idle" || !useless) continue;
-          if (!victim || rival.lastUsedAt < victim.lastUsedAt) victim = rival;
-        }
-      }
-      if (!victim) return false;
-      manager.removeConnection(victim, "room");
-    }
   }
 
   /** Dials what is missing of a warm target, and ends the waits for it that need not go on. */
