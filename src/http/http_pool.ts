@@ -6,8 +6,7 @@
 
 import { parseHost } from "../core/address.ts";
 import { checkNames, checkNumber, checkStatuses } from "../core/check.ts";
-import type { Clock, Timer } from "../core/clock.ts";
-import { systemClock } from "../core/clock.ts";
+import { type Clock, systemClock, type Timer } from "../core/clock.ts";
 import type { Connection } from "../map/connection.ts";
 import type { RequestOutcome } from "../pool/figures.ts";
 import type { CheckAnswer, HttpCheck } from "../pool/health_check.ts";

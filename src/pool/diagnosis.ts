@@ -9,7 +9,7 @@ import type { Admission } from "../hosts/admission.ts";
 import type { HostDirectory } from "../hosts/directory.ts";
 import type { Connection } from "../map/connection.ts";
 import type { ConnectionManager } from "../map/manager.ts";
-import { DialWindow } from "./dial_window.ts";
+import { type DialScene, DialWindow } from "./dial_window.ts";
 import { type Finding, type Occurrence, showMs, sortFindings } from "./findings.ts";
 import type { ResolvedPoolOptions } from "./options.ts";
 import type { HostQueue } from "./queue.ts";
@@ -92,7 +92,7 @@ export class Diagnosis {
     return this.#parts.options.clock.now();
   }
 
-  #scene(): { now: number; leases: number; connections: number } {
+  #scene(): DialScene {
     const { leases, manager } = this.#parts;
     return { now: this.#now, leases: leases(), connections: manager.getConnectionCount() };
   }

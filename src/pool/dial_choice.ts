@@ -19,7 +19,7 @@ export type DialChoice =
   | { readonly waitUntil: number };
 
 /** What the choice depends on. */
-export interface DialScene {
+export interface ChoiceScene {
   readonly now: number;
   readonly random: () => number;
   /** Whether the limits let an endpoint have one more connection. */
@@ -40,7 +40,7 @@ const REST_MS = 250;
  * that failed of late; the one that is due, or due next. Of such a one there is one dial at a time,
  * whose end all callers share.
  */
-export function chooseDial(queue: HostQueue, waiter: Waiter, scene: DialScene): DialChoice {
+export function chooseDial(queue: HostQueue, waiter: Waiter, scene: ChoiceScene): DialChoice {
   const { filter } = waiter;
   for (;;) {
     const choice = filter
@@ -51,7 +51,7 @@ export function chooseDial(queue: HostQueue, waiter: Waiter, scene: DialScene): 
   }
 }
 
-function chooseFreely(queue: HostQueue, waiter: Waiter, scene: DialScene): DialChoice {
+function chooseFreely(queue: HostQueue, waiter: Waiter, scene: ChoiceScene): DialChoice {
   const { good } = queue.lane;
   const { hasRoom, now, random } = scene;
   const untried: Accepts = (endpoint) => isUntried(queue, waiter, endpoint);
@@ -73,7 +73,7 @@ function chooseAmong(
   candidates: readonly Endpoint[],
   queue: HostQueue,
   waiter: Waiter,
-  scene: DialScene,
+  scene: ChoiceScene,
 ): DialChoice {
   const { hasRoom, mayComeBack, now, random } = scene;
   const untried = candidates.filter((endpoint) => isUntried(queue, waiter, endpoint));

@@ -6,12 +6,13 @@
 
 import type { Address } from "../core/address.ts";
 import type { Clock } from "../core/clock.ts";
-import { ClosedError, DialError } from "../core/errors.ts";
+import { ClosedError } from "../core/errors.ts";
 import type { Admission } from "../hosts/admission.ts";
 import { Connection } from "../map/connection.ts";
 import type { Endpoint } from "../map/endpoint.ts";
 import type { ConnectionManager } from "../map/manager.ts";
 import { dialTarget } from "./dial_target.ts";
+import { silent } from "./explanations.ts";
 import type { CheckAnswer, CheckOver, HealthCheck, HttpCheck } from "./health_check.ts";
 import type { ResolvedPoolOptions } from "./options.ts";
 import type { HostQueue } from "./queue.ts";
@@ -91,7 +92,10 @@ export class Probe {
   async run(): Promise<ProbeResult | undefined> {
     const { testTimeoutMs } = this.#parts.options;
     const timeout = this.#clock.setTimer(
-      () => this.#stop.abort(this.#timedOut(testTimeoutMs)),
+      () => {
+        const silence = silent(this.queue, this.address.text, testTimeoutMs, " (testTimeoutMs)");
+        this.#stop.abort(silence);
+      },
       testTimeoutMs,
     );
     try {
@@ -206,12 +210,5 @@ export class Probe {
     if (!this.counted) return;
     this.counted = false;
     this.#parts.manager.accountant.remove(this.queue.host.text, this.address.text);
-  }
-
-  #timedOut(ms: number): DialError {
-    return new DialError(
-      { host: this.queue.host.text, address: this.address.text, phase: "tcp", failure: "timeout" },
-      `no connection within ${ms} ms (testTimeoutMs)`,
-    );
   }
 }
