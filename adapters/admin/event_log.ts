@@ -95,11 +95,6 @@ export class EventLog {
     return this.#followers.size >= MAX_FOLLOWERS;
   }
 
-  /** How many follow. */
-  get followers(): number {
-    return this.#followers.size;
-  }
-
   /** Keeps an event, and tells it to those who want it. */
   record(type: string, event: object): void {
     const id = this.#nextId++;

@@ -12,7 +12,6 @@ import { Refusal } from "./refusal.ts";
 
 /** A pool that is served. */
 export interface ServedPool {
-  readonly name: string;
   readonly pool: ConnectionPool;
   readonly events: EventLog;
 }
@@ -33,7 +32,7 @@ export class AdminState {
     this.pools = new Map(
       Array.from(pools, ([name, pool]) => {
         const events = new EventLog({ pool, clock, size, signal });
-        return [name, { name, pool, events }];
+        return [name, { pool, events }];
       }),
     );
   }

@@ -126,11 +126,6 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
     }
   }
 
-  /** Whether it has ended, well or not. */
-  get over(): boolean {
-    return this.#over;
-  }
-
   /** How often it was sent. */
   get attempts(): number {
     return this.#attempts;
@@ -191,9 +186,13 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
 
   /** Ends it because its time is over. */
   timeOut(): void {
+    const lease = this.#lease;
     // While it waits for a connection the pool says why there is none, at the same time.
-    if (!this.#lease) return;
-    this.#blame(this.#lease, "it took too long");
+    if (!lease) return;
+    // A machine answers for what did not come from it.
+    if (!this.#answered && !this.#session?.responding) {
+      lease.failure = { kind: "response", error: this.#error("timeout", "it took too long") };
+    }
     this.#abandon(this.#tooLong());
   }
 
@@ -429,12 +428,6 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
   #again(error: unknown): void {
     this.watch?.retried?.(error);
     this.#host.dispatch(this);
-  }
-
-  /** Lets a machine answer for what did not come from it. */
-  #blame(lease: Lease | undefined, detail: string): void {
-    if (!lease || this.#answered || this.#session?.responding) return;
-    lease.failure = { kind: "response", error: this.#error("timeout", detail) };
   }
 
   #explain(cause: unknown, silent: boolean, lease: Lease): unknown {

@@ -301,7 +301,7 @@ function prepared(
 }
 
 /** Whether a field of a name, in lower case, is among some. */
-export function hasField(headers: readonly HeaderField[], name: string): boolean {
+function hasField(headers: readonly HeaderField[], name: string): boolean {
   return headers.some(([given]) => given.length === name.length && given.toLowerCase() === name);
 }
 

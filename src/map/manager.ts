@@ -390,12 +390,9 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
     return this.#trim();
   }
 
-  /** The idle connection that was used longest ago, of those that pass. */
-  coldestIdle(passes: (connection: Connection) => boolean = () => true): Connection | undefined {
-    for (let node = this.#maps.idle.back; node; node = node.previous) {
-      if (passes(node.value.connection)) return node.value.connection;
-    }
-    return undefined;
+  /** The idle connection that was used longest ago. */
+  coldestIdle(): Connection | undefined {
+    return this.#maps.idle.back?.value.connection;
   }
 
   /**

@@ -137,11 +137,6 @@ export class ResponseParser {
     return length < 0 ? undefined : length;
   }
 
-  /** The version of HTTP that the head tells, 1.1 for what is newer (RFC 9110 section 2.5). */
-  get httpVersion(): "1.0" | "1.1" {
-    return this.#scanner.minor === 0 ? "1.0" : "1.1";
-  }
-
   /** How many bytes of memory it holds for a head that has not arrived in full. */
   get heldBytes(): number {
     return this.#scanner.heldBytes;
