@@ -12,6 +12,7 @@
  * @module
  */
 
+import { ipPort } from "../src/core/address.ts";
 import { checkNames, checkNumber } from "../src/core/check.ts";
 import {
   type Dialer,
@@ -29,7 +30,6 @@ import {
 } from "./deno_api.ts";
 import { dialError, startTlsError } from "./deno_errors.ts";
 import { DenoSocket, type DenoSocketOptions } from "./deno_socket.ts";
-import { ipPort } from "./ends.ts";
 
 export type {
   Dialer,

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { ipPort } from "../src/core/address.ts";
 import type { TlsInfo } from "../src/core/dialer.ts";
 
 /** What a socket tells of its ends. */
@@ -21,9 +22,4 @@ export function endsOf(socket: SocketEnds): Pick<TlsInfo, "localAddress" | "remo
     ...localAddress && localPort && { localAddress: ipPort(localAddress, localPort) },
     ...remoteAddress && remotePort && { remoteAddress: ipPort(remoteAddress, remotePort) },
   };
-}
-
-/** An IP address with its port: `192.0.2.1:443`, `[2001:db8::1]:443`. */
-export function ipPort(ip: string, port: number): string {
-  return ip.includes(":") ? `[${ip}]:${port}` : `${ip}:${port}`;
 }

@@ -4,9 +4,8 @@
  * @module
  */
 
-import { parseHost } from "../../src/core/address.ts";
+import { addressKey, parseHost } from "../../src/core/address.ts";
 import type { Clock } from "../../src/core/clock.ts";
-import { keyOf } from "../../src/hosts/block_list.ts";
 import type { ConnectionLimits } from "../../src/map/accountant.ts";
 import type { ConnectionPool } from "../../src/pool/pool.ts";
 import { Refusal } from "./refusal.ts";
@@ -102,7 +101,7 @@ export const ACTIONS: readonly Action[] = [
       ["ip"],
     ),
     answer: { block: ref("Block") },
-    target: ({ ip }) => keyOf(`${ip}`),
+    target: ({ ip }) => addressKey(`${ip}`),
     run: (pool, { ip, forMs, reason }) => ({
       block: pool.block(`${ip}`, {
         ...forMs !== undefined && { forMs: Number(forMs) },
@@ -115,9 +114,9 @@ export const ACTIONS: readonly Action[] = [
     summary: "Ends a block before its time",
     body: body({ ip: IP }),
     answer: {},
-    target: ({ ip }) => keyOf(`${ip}`),
+    target: ({ ip }) => addressKey(`${ip}`),
     run(pool, { ip }) {
-      if (!pool.unblock(`${ip}`)) throw new Refusal(404, `Nothing blocks ${keyOf(`${ip}`)}`);
+      if (!pool.unblock(`${ip}`)) throw new Refusal(404, `Nothing blocks ${addressKey(`${ip}`)}`);
       return {};
     },
   },

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { parseAddress, parseHost } from "../../src/core/address.ts";
+import { addressKey, parseAddress, parseHost } from "../../src/core/address.ts";
 import type { Connection, ConnectionState, ConnectionStats } from "../../src/map/connection.ts";
 import type { ConnectionManager } from "../../src/map/manager.ts";
 import { type Query, readWhole, readWord } from "./query.ts";
@@ -84,9 +84,7 @@ function choose(manager: ConnectionManager, query: Query): {
   const name = host === undefined ? undefined : asked(() => parseHost(host).text);
   const at = address === undefined ? undefined : asked(() => parseAddress(address));
   // An IP address without a port is all of its ports.
-  const isBare = at !== undefined && address !== undefined
-    && asked(() => parseAddress(address, 1)).port === 1
-    && parseAddress(address, 2).port === 2;
+  const isBare = address !== undefined && addressKey(address) === at?.ip;
   return {
     found: name === undefined ? manager.connections() : manager.getConnectionsForHost(name),
     passes: (connection) =>

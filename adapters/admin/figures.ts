@@ -4,8 +4,8 @@
  * @module
  */
 
-import { parseAddress } from "../../src/core/address.ts";
-import { type Block, withItsPort } from "../../src/hosts/block_list.ts";
+import { parseAddress, withItsPort } from "../../src/core/address.ts";
+import type { Block } from "../../src/hosts/block_list.ts";
 import type { AddressStats, PoolStats } from "../../src/pool/stats.ts";
 
 /** One machine, with the hosts that have it. */

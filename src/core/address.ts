@@ -97,7 +97,8 @@ export function parseHost(text: string): Host {
     const address = makeAddress(ip, port);
     return { text: address.text, name: address.ip, port, isLiteral: true };
   }
-  return { text: join(canonical, port), name: canonical, port, isLiteral: false };
+  const hostText = port === DEFAULT_PORT ? canonical : `${canonical}:${port}`;
+  return { text: hostText, name: canonical, port, isLiteral: false };
 }
 
 /** The IP address of an address in canonical text, without port and brackets. */
@@ -105,6 +106,27 @@ export function ipOf(address: string): string {
   if (address.startsWith("[")) return address.slice(1, address.indexOf("]"));
   const colon = address.indexOf(":");
   return colon < 0 || address.includes(":", colon + 1) ? address : address.slice(0, colon);
+}
+
+/** An IP address with its port: `192.0.2.1:443`, `[2001:db8::1]:443`. */
+export function ipPort(ip: string, port: number): string {
+  return ip.includes(":") ? `[${ip}]:${port}` : `${ip}:${port}`;
+}
+
+/**
+ * What a text names: an IP address, whichever its port, or an address with its port, 443 included,
+ * which the canonical text leaves out.
+ *
+ * @throws {TypeError | RangeError} It is not an address
+ */
+export function addressKey(text: string): string {
+  const { ip, port } = parseAddress(text);
+  return split("address", text).port === undefined ? ip : ipPort(ip, port);
+}
+
+/** An address's canonical text, with its port even where that is 443. */
+export function withItsPort(text: string, ip: string): string {
+  return text === ip ? ipPort(ip, DEFAULT_PORT) : text;
 }
 
 /** Whether a text is an IP address without a port, in its usual form. */
@@ -117,15 +139,11 @@ function makeAddress(ip: ipaddr.IPv4 | ipaddr.IPv6, port: number): Address {
   const isV4 = ip.kind() === "ipv4";
   const bare = isV4 ? ip.toString() : (ip as ipaddr.IPv6).toRFC5952String();
   return {
-    text: port === DEFAULT_PORT || isV4 ? join(bare, port) : `[${bare}]:${port}`,
+    text: port === DEFAULT_PORT ? bare : ipPort(bare, port),
     ip: bare,
     port,
     family: isV4 ? 4 : 6,
   };
-}
-
-function join(name: string, port: number): string {
-  return port === DEFAULT_PORT ? name : `${name}:${port}`;
 }
 
 /**

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { DEFAULT_PORT, parseAddress } from "../core/address.ts";
+import { addressKey, withItsPort } from "../core/address.ts";
 import { checkNames, checkNumber, describe } from "../core/check.ts";
 import type { Clock } from "../core/clock.ts";
 
@@ -69,7 +69,7 @@ export class BlockList {
       throw new TypeError(`untilWell must be true or false, got ${describe(untilWell)}`);
     }
     checkNumber("forMs", forMs, { min: 1 });
-    const key = keyOf(ip);
+    const key = addressKey(ip);
     const since = this.#clock.now();
     const block = Object.freeze({ ip: key, reason, since, until: since + forMs, untilWell });
     this.#blocks.delete(key);
@@ -86,7 +86,7 @@ export class BlockList {
    * @throws {RangeError} The port is out of its range
    */
   unblock(ip: string): Block | undefined {
-    const key = keyOf(ip);
+    const key = addressKey(ip);
     const block = this.#now(key, this.#clock.now());
     if (block) this.#blocks.delete(key);
     return block;
@@ -135,25 +135,4 @@ export class BlockList {
     const block = this.#blocks.get(key);
     return block && block.until > now ? block : undefined;
   }
-}
-
-/**
- * What a text names: an IP address as it is, or an address with its port, 443 included, which the
- * canonical text leaves out.
- *
- * @throws {TypeError | RangeError} It is not an address
- */
-export function keyOf(text: string): string {
-  const { ip, port } = parseAddress(text, 1);
-  const isIp = port === 1 && parseAddress(text, 2).port === 2;
-  return isIp ? ip : withPort(ip, port);
-}
-
-/** An address's canonical text, with its port even where that is 443. */
-export function withItsPort(text: string, ip: string): string {
-  return text === ip ? withPort(ip, DEFAULT_PORT) : text;
-}
-
-function withPort(ip: string, port: number): string {
-  return ip.includes(":") ? `[${ip}]:${port}` : `${ip}:${port}`;
 }

@@ -4,7 +4,14 @@
  * @module
  */
 
-import { type Address, type Host, ipOf, isIp, parseAddress } from "../core/address.ts";
+import {
+  type Address,
+  addressKey,
+  type Host,
+  ipOf,
+  parseAddress,
+  withItsPort,
+} from "../core/address.ts";
 import { describe } from "../core/check.ts";
 import { StickyChooser } from "../hosts/sticky.ts";
 import type { Endpoint } from "../map/endpoint.ts";
@@ -36,18 +43,20 @@ export class AddressFilter implements Choice {
   constructor(host: Host, choice: AddressChoice) {
     const { ip, exclude = [] } = choice;
     this.#pin = ip === undefined ? undefined : parseAddress(ip, host.port);
-    this.#excluded = new Set(
-      [...exclude].map((text) => isIp(text) ? parseAddress(text).ip : parseAddress(text).text),
-    );
+    this.#excluded = new Set([...exclude].map(addressKey));
     // Without a port, the machine is meant, whichever port it is known by.
-    const wanted = ip === undefined || !isIp(ip) ? this.#pin?.text : undefined;
+    const isMachine = ip !== undefined && addressKey(ip) === this.#pin?.ip;
+    const wanted = isMachine ? undefined : this.#pin?.text;
     const wantedIp = wanted === undefined ? this.#pin?.ip : undefined;
     this.accepts = (address) =>
       (wanted === undefined || address === wanted)
       && (wantedIp === undefined || ipOf(address) === wantedIp)
-      && (this.#excluded.size === 0
-        || !(this.#excluded.has(address) || this.#excluded.has(ipOf(address))));
+      && (this.#excluded.size === 0 || !this.#excludes(address, ipOf(address)));
     this.only = wanted !== undefined && this.accepts(wanted) ? wanted : undefined;
+  }
+
+  #excludes(address: string, ip: string): boolean {
+    return this.#excluded.has(ip) || this.#excluded.has(withItsPort(address, ip));
   }
 
   /** Whether it will have one machine only, which need not be known. */

@@ -4,11 +4,17 @@
  * @module
  */
 
-import { type Address, type Host, parseAddress, parseHost } from "../core/address.ts";
+import {
+  type Address,
+  addressKey,
+  type Host,
+  parseAddress,
+  parseHost,
+  withItsPort,
+} from "../core/address.ts";
 import { checkNames, checkNumber, describe } from "../core/check.ts";
 import type { TlsOptions } from "../core/dialer.ts";
 import { type Balancer, checkBalancer } from "../hosts/balancer.ts";
-import { keyOf, withItsPort } from "../hosts/block_list.ts";
 import { checkTls } from "./tls_profiles.ts";
 
 /** What a pool is told of one host, beside what holds for all. */
@@ -132,7 +138,7 @@ function readWeights(
   const read = new Map<string, number>();
   for (const [text, weight] of Object.entries(weights)) {
     checkNumber(`${name}.weights["${text}"]`, weight, { min: 0, max: 1_000_000 });
-    read.set(named(`${name}.weights`, () => keyOf(text)), weight);
+    read.set(named(`${name}.weights`, () => addressKey(text)), weight);
   }
   return read;
 }

@@ -77,6 +77,23 @@ test("Pool.acquire() with ip finds a machine that is known by another port", asy
   assertEquals(lease.connection.address, "192.0.2.2:8443");
 });
 
+test("An address without a port means the machine, by whichever port, in brackets too", async () => {
+  const hosts = { "a.test": ["[2001:db8::1]:8443", "[2001:db8::2]:8443"] };
+  await using it = memoryPool({ hosts });
+  using one = await it.pool.acquire("a.test", { ip: "[2001:db8::1]" });
+  assertEquals(one.connection.address, "[2001:db8::1]:8443");
+  using other = await it.pool.acquire("a.test", { exclude: ["[2001:db8::1]"] });
+  assertEquals(other.connection.address, "[2001:db8::2]:8443");
+});
+
+test("An address with its port leaves the other ports of the machine, 443 like any other", async () => {
+  await using it = memoryPool({ hosts: { "a.test": ["192.0.2.1", "192.0.2.1:8443"] } });
+  for (const [excluded, other] of [["443", "192.0.2.1:8443"], ["8443", "192.0.2.1"]] as const) {
+    using lease = await it.pool.acquire("a.test", { exclude: [`192.0.2.1:${excluded}`] });
+    assertEquals(lease.connection.address, other);
+  }
+});
+
 test("Pool.acquire() with exclude gives any other machine, or says that there is none", async () => {
   await using it = memoryPool();
   await it.pool.warm("a.test", { connections: 4 });
