@@ -4,6 +4,7 @@
  * @module
  */
 
+import { ipOf, withItsPort } from "../core/address.ts";
 import { type AddressFailure, HostUnavailableError } from "../core/errors.ts";
 
 /** The machines that a request has been to in vain. */
@@ -17,7 +18,12 @@ export class Failover {
 
   /** The addresses that it is not to go to: those that it was not to have, and those that failed. */
   exclude(given: Iterable<string> = []): string[] {
-    return [...given, ...this.#failures.keys()];
+    // Left out, port 443 would stand for every port of the IP address.
+    const failed = Array.from(
+      this.#failures.keys(),
+      (address) => withItsPort(address, ipOf(address)),
+    );
+    return [...given, ...failed];
   }
 
   /** What to say where no other machine was to be had: the failures of all of them. */

@@ -253,3 +253,28 @@ test("When every machine ends the connection, the request fails, and none is ask
       }
     },
   ));
+
+test("A request that failed at port 443 of a machine goes to another port of it", async () => {
+  const answers: { readonly [port: number]: string } = { 443: "503 No", 8443: "200 OK" };
+  const asked: number[] = [];
+  const dialer = memoryDialer({
+    script: ({ port }) => ({
+      socket: {
+        onWrite(socket) {
+          asked.push(port);
+          const text = `HTTP/1.1 ${answers[port]}\r\ncontent-length: 0\r\n\r\n`;
+          socket.receive(new TextEncoder().encode(text));
+        },
+      },
+    }),
+  });
+  await using pool = createPool({
+    dialer,
+    resolver: staticResolver({ "a.test": ["192.0.2.1", "192.0.2.1:8443"] }),
+    balancer: (candidates) =>
+      candidates.find(({ address }) => address === "192.0.2.1") ?? candidates[0]!,
+    failoverStatuses: [503],
+  });
+  const response = await pool.request("https://a.test/");
+  assertEquals([response.status, asked], [200, [443, 8443]]);
+});
