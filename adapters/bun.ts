@@ -20,17 +20,6 @@ import { dial } from "./bun_dial.ts";
 import { capabilities } from "./bun_tls.ts";
 import { readCloseTimes } from "./close_times.ts";
 
-export type {
-  Dialer,
-  DialTarget,
-  SocketSink,
-  TlsCapability,
-  TlsInfo,
-  TlsOptions,
-  TlsSocket,
-  TlsVersion,
-} from "../src/core/dialer.ts";
-
 /** Options of {@linkcode bunDialer}. */
 export interface BunDialerOptions {
   /**

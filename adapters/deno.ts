@@ -31,17 +31,6 @@ import {
 import { dialError, startTlsError } from "./deno_errors.ts";
 import { DenoSocket, type DenoSocketOptions } from "./deno_socket.ts";
 
-export type {
-  Dialer,
-  DialTarget,
-  SocketSink,
-  TlsCapability,
-  TlsInfo,
-  TlsOptions,
-  TlsSocket,
-  TlsVersion,
-} from "../src/core/dialer.ts";
-
 /** How the sockets of a Deno dialer behave. */
 export interface DenoDialerOptions {
   /**
