@@ -9,7 +9,7 @@ import { SocketError } from "../core/errors.ts";
 import type { Connection } from "./connection.ts";
 
 /** How long a socket may take to end in good order, in milliseconds, before it is destroyed. */
-const CLOSE_TIMEOUT_MS = 1_000;
+export const CLOSE_TIMEOUT_MS = 1_000;
 
 /** The connections that are ending. */
 export class Endings {

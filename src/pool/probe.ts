@@ -9,6 +9,7 @@ import type { Clock } from "../core/clock.ts";
 import { ClosedError } from "../core/errors.ts";
 import type { Admission } from "../hosts/admission.ts";
 import { Connection } from "../map/connection.ts";
+import { CLOSE_TIMEOUT_MS } from "../map/endings.ts";
 import type { Endpoint } from "../map/endpoint.ts";
 import type { ConnectionManager } from "../map/manager.ts";
 import { dialTarget } from "./dial_target.ts";
@@ -45,9 +46,6 @@ export interface ProbeResult {
 
 /** With how many idle connections an endpoint can spare one for a check. */
 export const SPARE = 2;
-
-/** How long a socket may take to end in good order, in milliseconds. */
-const CLOSE_TIMEOUT_MS = 1_000;
 
 /** A check under way. */
 export class Probe {
