@@ -7,7 +7,7 @@
 import { describe } from "../core/check.ts";
 import type { TlsSocket } from "../core/dialer.ts";
 import type { BodyReader } from "./body_reader.ts";
-import { encodeChunk, LAST_CHUNK } from "./codec/request_body.ts";
+import { encodeChunk, encodeLastChunk } from "./codec/request_body.ts";
 
 /** Writes a body as fast as its connection takes it, until it is out or stopped. */
 export class Upload {
@@ -43,7 +43,7 @@ export class Upload {
     while (!this.#stopped) {
       const part = await body.read();
       if (this.#stopped) return;
-      if (part === null) return this.sendLast(LAST_CHUNK);
+      if (part === null) return this.sendLast(encodeLastChunk());
       if (!(part instanceof Uint8Array)) {
         throw new TypeError(`A part of the body must be a Uint8Array, got ${describe(part)}`);
       }

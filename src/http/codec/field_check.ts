@@ -49,11 +49,11 @@ export function checkHost(host: string): void {
 }
 
 /** @throws {TypeError} A name is no token, or a value has a forbidden character */
-export function checkFields(fields: readonly HeaderField[]): void {
+export function checkFields(fields: readonly HeaderField[], what: string): void {
   for (let i = 0; i < fields.length; i++) {
     const [name, value] = fields[i]!;
-    check(name, NOT_TOKEN, `Header name at index ${i}`);
-    if (value !== "") check(value, NOT_VALUE, `Value of header ${name}`);
+    check(name, NOT_TOKEN, `${what} name at index ${i}`);
+    if (value !== "") check(value, NOT_VALUE, `Value of ${what.toLowerCase()} ${name}`);
   }
 }
 

@@ -116,7 +116,7 @@ export function encodeRequest(request: RequestHead): Uint8Array {
   // As UTF-8 only ASCII has as many bytes as characters. What is not is in the fields.
   const ascii = read === text.length && written === text.length;
   if (!ascii || at < 0 || !isPlain(headers, at + start.length, at + text.length - end.length)) {
-    checkFields(headers);
+    checkFields(headers, "Header");
     if (!ascii) { for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i); }
   }
   if (body instanceof Uint8Array) bytes.set(body, text.length);

@@ -1,6 +1,6 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import { test } from "node:test";
-import { encodeChunk, LAST_CHUNK } from "../../../src/http/codec/request_body.ts";
+import { encodeChunk, encodeLastChunk } from "../../../src/http/codec/request_body.ts";
 import { bytesOf, run, textOf } from "./recorder.ts";
 
 test("encodeChunk() writes the size in hexadecimal, the data, and a line end", () => {
@@ -21,9 +21,41 @@ test("encodeChunk() copies the data", () => {
   assertEquals(textOf(chunk), "3\r\nabc\r\n");
 });
 
-test("Chunks and LAST_CHUNK are what ResponseParser reads", () => {
+test("encodeLastChunk() ends the body, with trailers where there are any", () => {
+  assertEquals(textOf(encodeLastChunk()), "0\r\n\r\n");
+  assertEquals(textOf(encodeLastChunk([])), "0\r\n\r\n");
+  assertEquals(
+    textOf(encodeLastChunk([["Digest", "abc"], ["x-y", "é\xff"]])),
+    "0\r\nDigest: abc\r\nx-y: é\xff\r\n\r\n",
+  );
+});
+
+test("encodeLastChunk() refuses trailers that cannot be sent, and repeats no value (trap 27)", () => {
+  const cases: [name: string, value: string, message: string][] = [
+    ["a\r\nb", "c", "Trailer name at index 0 has a forbidden character, 0x0d, at offset 1"],
+    ["a", "secret\n", "Value of trailer a has a forbidden character, 0x0a, at offset 6"],
+    ["a", "\u0100", "Value of trailer a has a forbidden character, 0x100, at offset 0"],
+    ["", "b", "Trailer name at index 0 is empty"],
+    ["Content-Length", "5", "Trailer Content-Length is not allowed: it belongs into the head"],
+    [
+      "transfer-encoding",
+      "x",
+      "Trailer transfer-encoding is not allowed: it belongs into the head",
+    ],
+    ["HOST", "a", "Trailer HOST is not allowed: it belongs into the head"],
+    ["authorization", "b", "Trailer authorization is not allowed: it belongs into the head"],
+  ];
+  for (const [name, value, message] of cases) {
+    assertEquals(assertThrows(() => encodeLastChunk([[name, value]]), TypeError).message, message);
+  }
+});
+
+test("encodeChunk() and encodeLastChunk() write what ResponseParser reads", () => {
   const parts = [bytesOf("hello "), new Uint8Array(0), bytesOf("w"), bytesOf("orld\r\n")];
-  const coded = parts.map(encodeChunk).map(textOf).join("") + textOf(LAST_CHUNK);
+  const coded = parts.map(encodeChunk).map(textOf).join("") + textOf(encodeLastChunk([["a", "b"]]));
   const outcome = run(`HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${coded}`);
-  assertEquals([outcome.body, outcome.complete], ["hello world\r\n", true]);
+  assertEquals(
+    [outcome.body, outcome.trailers, outcome.complete],
+    ["hello world\r\n", [["a", "b"]], true],
+  );
 });
