@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { readdirSync, readFileSync } from "node:fs";
 import test from "node:test";
-import { obstacles, type ReleaseState } from "../tools/release.ts";
+import { obstacles, type ReleaseState, uploads } from "../tools/release.ts";
 
 const root = new URL("../", import.meta.url);
 const read = (path: string): string => readFileSync(new URL(path, root), "utf8");
@@ -41,6 +41,11 @@ test("a dry run needs neither tag nor trust, and takes a version that is being w
   const dry = { ...ready, changelog, tag: undefined, trusted: false };
   assertEquals(obstacles(dry, true), []);
   assertEquals(obstacles({ ...dry, changes: "?? new.ts\n" }, true).length, 1);
+});
+
+test("npm, which refuses a version that it has, comes last: what broke off is run again", () => {
+  assertEquals(uploads("a.tgz").map(([program]) => program), ["deno", "npm"]);
+  assert(uploads("a.tgz")[1]?.includes("a.tgz"));
 });
 
 test("the changelog and both manifests tell of this version, and no source file does", () => {

@@ -45,6 +45,17 @@ export function obstacles(state: ReleaseState, isDry: boolean): string[] {
   return found;
 }
 
+/**
+ * The commands that upload, in their order. Deno passes over a version that JSR has already, and npm
+ * refuses one that it has: with npm last, a release that broke off half way is simply run again.
+ */
+export function uploads(archive: string): (readonly [program: string, ...args: string[]])[] {
+  return [
+    ["deno", "publish"],
+    ["npm", "publish", archive, "--access", "public", "--provenance"],
+  ];
+}
+
 async function must(program: string, ...args: string[]): Promise<string> {
   console.log(`\n$ ${[program, ...args].join(" ")}`);
   const { broken, code, stdout } = await run(program, args, { show: true });
@@ -83,8 +94,7 @@ async function release(isDry: boolean): Promise<void> {
       console.log(`\n${version} could be released. Nothing was uploaded`);
       return;
     }
-    await must("npm", "publish", archive, "--access", "public", "--provenance");
-    await must("deno", "publish");
+    for (const [program, ...args] of uploads(archive)) await must(program, ...args);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
