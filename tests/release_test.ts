@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { readdirSync, readFileSync } from "node:fs";
 import test from "node:test";
 import { obstacles, type ReleaseState, uploads } from "../tools/release.ts";
+import { documents } from "./support/documents.ts";
 
 const root = new URL("../", import.meta.url);
 const read = (path: string): string => readFileSync(new URL(path, root), "utf8");
@@ -52,26 +53,77 @@ test("the changelog and both manifests tell of this version, and no source file 
   const state = { ...ready, version, changelog: read("CHANGELOG.md") };
   assertEquals(obstacles(state, true), []);
   assertEquals(JSON.parse(read("deno.json")).version, version);
-  assertEquals(JSON.parse(read("package-lock.json")).version, version);
+  const lock = JSON.parse(read("package-lock.json"));
+  assertEquals([lock.version, lock.packages[""].version], [version, version]);
   const files = ["src", "adapters"].flatMap((folder) =>
     readdirSync(new URL(folder, root), { recursive: true, encoding: "utf8" })
       .map((name) => `${folder}/${name}`)
       .filter((name) => name.endsWith(".ts"))
   );
   assert(files.length > 0);
-  assertEquals(["mod.ts", ...files].filter((name) => read(name).includes(`"${version}`)), []);
+  // An IP address may have the version's figures in it.
+  const named = new RegExp(`(?<![\\d.])${version.replaceAll(".", "\\.")}(?!\\.?\\d)`);
+  assert(named.test(`"hotconn/${version}"`) && !named.test(`10.${version}`));
+  assertEquals(["mod.ts", ...files].filter((name) => named.test(read(name))), []);
 });
 
-test("the release workflow asks for a token of its own run, and for no secret", () => {
-  const workflow = read(".github/workflows/release.yml");
-  assert(/^ +id-token: write$/m.test(workflow));
-  assert(!/secrets\.|_TOKEN/.test(workflow));
+/** What a workflow says that none of ours may; `isRelease` is for the one that uploads. */
+function outOfPlace(workflow: string, isRelease: boolean): string[] {
+  const found = workflow.match(
+    /\bsecrets\b.*|\w+_TOKEN\b|\bpull_request_target\b|\bworkflow_run\b/g,
+  );
+  const rights = workflow.match(/[\w-]+: *write\b|\bwrite-all\b/g) ?? [];
   const isPinned = /^uses: (?:[\w-]+\/[\w-]+@v\d+|\.\/\.github\/workflows\/[\w-]+\.yml)$/;
+  const uses = workflow.match(/uses: .*/g) ?? [];
+  return [
+    ...found ?? [],
+    ...rights.filter((right) => !isRelease || right !== "id-token: write"),
+    ...uses.filter((use) => !isPinned.test(use)),
+    // Without these lines the rights are what the repository's settings say.
+    ...workflow.includes("\npermissions:\n  contents: read\n") ? [] : ["no permissions"],
+  ];
+}
+
+test("no workflow names a secret, and none may write: the release has a token of its own run", () => {
   const workflows = readdirSync(new URL(".github/workflows", root));
   assert(workflows.length > 1);
   for (const name of workflows) {
-    const uses = read(`.github/workflows/${name}`).match(/uses: .*/g) ?? [];
-    assert(uses.length > 0);
-    assertEquals(uses.filter((use) => !isPinned.test(use)), []);
+    const workflow = read(`.github/workflows/${name}`);
+    assertEquals(outOfPlace(workflow, name === "release.yml"), [], name);
   }
+  assert(/^ +id-token: write$/m.test(read(".github/workflows/release.yml")));
+});
+
+test("what is out of place in a workflow is found", () => {
+  const good = "on: push\n\npermissions:\n  contents: read\n\njobs:\n";
+  assertEquals(outOfPlace(good, false), []);
+  for (
+    const line of [
+      "secrets: inherit",
+      "secrets.NPM }}",
+      "secrets['NPM'] }}",
+      "NODE_AUTH_TOKEN",
+      "pull_request_target",
+      "contents: write",
+      "write-all",
+      "id-token: write",
+      "uses: a/b@main",
+      "uses: a/b/c@v1",
+    ]
+  ) assertEquals(outOfPlace(`${good}  ${line}\n`, false), [line]);
+  assertEquals(outOfPlace(`${good}  id-token: write\n`, true), []);
+  assertEquals(outOfPlace("on: push\n", false), ["no permissions"]);
+});
+
+test("the scripts that workflows, checks and documents run are there", () => {
+  const { scripts }: { readonly scripts: object } = JSON.parse(read("package.json"));
+  const workflows = readdirSync(new URL(".github/workflows", root))
+    .map((name) => `.github/workflows/${name}`);
+  const run = [".ci/run", ...workflows, ...documents()].flatMap((path) =>
+    [...read(path).matchAll(/\bnpm run (?:--silent )?([a-z][\w:-]*)/g)].map(([, script = ""]) =>
+      script
+    )
+  );
+  assert(run.length > 20);
+  assertEquals(run.filter((script) => !Object.hasOwn(scripts, script)), []);
 });
