@@ -7,6 +7,7 @@ import {
   checkModuleDoc,
   checkName,
   checkRuntimeNames,
+  checkSkips,
   type Manifest,
   type SourceFile,
 } from "./support/house_rules.ts";
@@ -109,6 +110,16 @@ test("every file is named in snake case", () => {
   assertEquals(files.flatMap(checkName), []);
   assertEquals(checkName({ path: "src/someFile.ts", text: "" }), [
     "src/someFile.ts is not in snake case",
+  ]);
+});
+
+test("no test is skipped everywhere, and none keeps others from running", () => {
+  assertEquals(files.flatMap(checkSkips), []);
+  const text =
+    "test.only(f);\ntest(name, { skip: isBun && reason }, f);\ntest(name, { skip: true }, f);\n";
+  assertEquals(checkSkips({ path: "tests/a_test.ts", text }), [
+    "tests/a_test.ts says test.only: a test is skipped for a cause alone",
+    "tests/a_test.ts says test(name, { skip: true: a test is skipped for a cause alone",
   ]);
 });
 

@@ -69,6 +69,16 @@ export function checkModuleDoc({ path, text }: SourceFile): string[] {
   return /^ \* @module$/m.test(doc) ? [] : [`${path} has no module doc`];
 }
 
+/** Tests that never run, or that keep others from it. */
+export function checkSkips({ path, text }: SourceFile): string[] {
+  const never =
+    /^ *(?:test\.(?:skip|only|todo)\b|(?:test\(.*[{ ])?(?:skip|only|todo): (?:true|["'`]))/gm;
+  const found = withoutComments(text).match(never)?.map((words) => words.trim());
+  return path.startsWith("tests/")
+    ? (found ?? []).map((words) => `${path} says ${words}: a test is skipped for a cause alone`)
+    : [];
+}
+
 /** A file whose name is not in snake case. */
 export function checkName({ path }: SourceFile): string[] {
   return path.split("/").every((part) => /^[a-z0-9_]+(?:\.ts)?$/.test(part))
