@@ -64,10 +64,15 @@ export type CreatePoolOptions =
  * @throws {TypeError | RangeError} An option is unknown, or not valid
  *
  * @example
- * ```ts ignore
- * import { createPool } from "@hotconn/hotconn";
+ * ```ts
+ * import { createPool, staticResolver } from "@hotconn/hotconn";
+ * import { memoryDialer } from "@hotconn/hotconn/memory";
  *
- * await using pool = createPool({ maxConnectionsPerHost: 8 });
+ * // A program would leave these two out: they stand for a network here.
+ * const dialer = memoryDialer();
+ * const resolver = staticResolver({ "example.com": ["192.0.2.1"] });
+ *
+ * await using pool = createPool({ dialer, resolver, maxConnectionsPerHost: 8 });
  * await pool.warm("example.com", { connections: 4 });
  * using lease = await pool.acquire("example.com");
  * console.log(lease.connection.address, lease.connection.socket.info);

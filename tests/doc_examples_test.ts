@@ -2,7 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { readdirSync, readFileSync } from "node:fs";
 import test from "node:test";
 import { detectRuntime } from "../adapters/detect.ts";
-import { examplesOf, runCode, withResolved } from "./support/doc_examples.ts";
+import { examplesOf, fencesOf, runCode, withResolved } from "./support/doc_examples.ts";
 import { documents } from "./support/documents.ts";
 
 const root = new URL("../", import.meta.url);
@@ -31,8 +31,8 @@ const files = ["src", "adapters"].flatMap((folder) =>
     .map((file) => `${folder}/${file.replaceAll("\\", "/")}`)
     .filter((file) => file.endsWith(".ts"))
 );
-const examples = ["mod.ts", ...files.sort(), ...documents()]
-  .flatMap((file) => examplesOf(file, read(file)));
+const all = ["mod.ts", ...files.sort(), ...documents()];
+const examples = all.flatMap((file) => examplesOf(file, read(file)));
 
 const { peerDependencies = {} }: {
   readonly peerDependencies?: { readonly [name: string]: string };
@@ -51,6 +51,16 @@ for (const example of examples) {
     await runCode(withResolved(example.code, resolve));
   });
 }
+
+test("every block of code is run, or has its types checked, or is for a shell", () => {
+  const known = /^(?:ts|ts no-run(?: (?:bun|deno|node))?|sh|text|yaml)$/;
+  const others = all.flatMap((file) =>
+    fencesOf(read(file)).filter((fence) => !known.test(fence)).map((fence) => `${file}: ${fence}`)
+  );
+  assertEquals(others, []);
+  const text = "```ts\na\n```\n\n```\nb\n```\n/**\n * ```ts ignore\n * c\n * ```\n */\n";
+  assertEquals(fencesOf(text), ["ts", "", "ts ignore"]);
+});
 
 test("an example is taken out of its comment, and a failing one fails", async () => {
   const text = [

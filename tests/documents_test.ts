@@ -58,12 +58,11 @@ test("the files and folders that documents name are there", () => {
   );
   assertEquals(missing, []);
   assertEquals(
-    pathsOf("In `src/pool/` and `mod.ts`, not in `src` or `pool.on`, but `tests/run.ts`."),
-    [
-      "src/pool/",
-      "mod.ts",
-      "tests/run.ts",
-    ],
+    pathsOf(
+      "In `src/pool/` and `mod.ts`, not in `src` or `pool.on`, but `tests/run.ts`.\n"
+        + "```text\n├─ acquire   src/a.ts, src/b.ts\n```\n```ts\nimport \"src/c.ts\";\n```\n",
+    ),
+    ["src/pool/", "mod.ts", "tests/run.ts", "src/a.ts", "src/b.ts"],
   );
 });
 
@@ -180,6 +179,19 @@ test("the entry points that are told of are those that there are", () => {
   const told = tableOf(readDocument("docs/getting-started.md"), "import")
     .map(([name = ""]) => unquoted(name).replace("hotconn", "."));
   assertEquals(told.sort(), Object.keys(exports).sort());
+});
+
+test("the versions of runtimes that documents ask for are those that the package does", () => {
+  const { engines }: { readonly engines: { readonly [name: string]: string } } = JSON.parse(
+    readDocument("package.json"),
+  );
+  for (const path of documents()) {
+    const asked = [...readDocument(path).matchAll(/\b(Bun|Deno|Node) ([\d.]+) or later/g)];
+    for (const [text, name = "", version] of asked) {
+      assertEquals(engines[name.toLowerCase()], `>=${version}`, `${path}: ${text}`);
+    }
+    if (path === "docs/getting-started.md") assertEquals(asked.length, 3);
+  }
 });
 
 test("the layers that ARCHITECTURE.md lists are those that the house has", () => {

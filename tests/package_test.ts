@@ -3,10 +3,12 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node
 import { tmpdir } from "node:os";
 import path from "node:path";
 import test, { after, before } from "node:test";
+import { pathToFileURL } from "node:url";
 import { buildPackage } from "../tools/build.ts";
 import { type BuiltManifest, builtManifest, publishingRepository } from "../tools/manifest.ts";
+import { packPackage } from "../tools/pack.ts";
 import { bundleOf, overBudget } from "../tools/size.ts";
-import { root } from "./support/programs.ts";
+import { root, run } from "./support/programs.ts";
 
 const source = JSON.parse(readFileSync(path.join(root, "package.json"), "utf8"));
 const folder = mkdtempSync(path.join(tmpdir(), "hotconn-package-"));
@@ -38,6 +40,28 @@ test("no source file is left in the package, and none of its imports ends in .ts
     read(name).match(/^(?:import|export|\}).*\bfrom ".*\.ts";|\bimport\("\..*\.ts"\)/gm) ?? []
   );
   assertEquals(left, []);
+});
+
+test("both packages have the sources and what people read, and nothing else", async () => {
+  const sources = ["mod.ts", "src", "adapters"].flatMap((place) =>
+    place.endsWith(".ts") ? [place] : readdirSync(path.join(root, place), { recursive: true })
+      .map((name) => `${place}/${name}`)
+      .filter((name) => name.endsWith(".ts"))
+  );
+  const readByPeople = ["CHANGELOG.md", "LICENSE", "README.md"];
+  const compiled = sources.flatMap((name) =>
+    [".d.ts", ".js", ".js.map"].map((ending) => name.replace(/\.ts$/, ending))
+  );
+  const { files } = await packPackage(folder);
+  assertEquals(
+    files.map((file) => file.path).sort(),
+    [...compiled, ...readByPeople, "package.json"].sort(),
+  );
+  const { output } = await run("deno", ["publish", "--dry-run", "--allow-dirty", "--no-check"]);
+  const here = pathToFileURL(root).href;
+  const uploaded = [...output.matchAll(/^ *(file:\S+) \(/gm)]
+    .map(([, url = ""]) => url.slice(here.length));
+  assertEquals(uploaded.sort(), [...sources, ...readByPeople, "deno.json"].sort());
 });
 
 test("a source map has its source in it, and tells nothing of this machine", () => {

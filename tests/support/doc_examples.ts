@@ -18,7 +18,7 @@ export interface Example {
 
 /**
  * Finds the examples of a file that may be run: those fenced as `ts` and nothing else. What needs
- * another machine is fenced as `ts no-run`, which checks its types, or `ts ignore`.
+ * another machine is fenced as `ts no-run`, which checks its types.
  */
 export function examplesOf(file: string, text: string): Example[] {
   const examples: Example[] = [];
@@ -29,6 +29,12 @@ export function examplesOf(file: string, text: string): Example[] {
     if (block !== "") examples.push({ place: `${file}:${line}`, code: lines.join("\n") });
   }
   return examples;
+}
+
+/** What the blocks of a file are fenced as: in a document, or in comments. */
+export function fencesOf(text: string): string[] {
+  const fences = [...text.matchAll(/^(?: *\* |)```(.*)$/gm)].map(([, fence = ""]) => fence);
+  return fences.filter((_, index) => index % 2 === 0);
 }
 
 /**

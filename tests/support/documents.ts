@@ -82,12 +82,14 @@ function cells(line: string): string[] {
   return line.split(/(?<!\\)\|/).slice(1, -1).map((cell) => cell.trim().replaceAll("\\|", "|"));
 }
 
-/** The files and folders that a document names, as code and by their paths from the root. */
+/** The files and folders that a document names, as code or in a drawing, by their paths from the root. */
 export function pathsOf(text: string): string[] {
   const folders = "adapters|bench|docs|examples|links|src|tests|tools";
   const path = new RegExp(`^(?:(?:${folders})/[\\w./-]*|[\\w-]+\\.(?:ts|md|json))$`);
-  return [...proseOf(text).matchAll(/`([^`\n]+)`/g)].map(([, code = ""]) => code)
-    .filter((code) => path.test(code));
+  const told = [...proseOf(text).matchAll(/`([^`\n]+)`/g)].map(([, code = ""]) => code);
+  const drawn = [...text.matchAll(/^```text\n([\s\S]*?)^```$/gm)]
+    .flatMap(([, block = ""]) => block.split(/[\s,]+/));
+  return [...told, ...drawn].filter((code) => path.test(code));
 }
 
 /** The members of an interface with their defaults, where their comments tell them. */
