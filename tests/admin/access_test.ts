@@ -47,6 +47,11 @@ test("adminRouter() refuses tokens that are short, or that no header can carry",
 
 test("what needs a right answers 401 without a token, and with one that is not known", async () => {
   await using scene = adminScene();
+  const { paths } = await scene.json("/openapi.json");
+  const documented = Object.keys(paths).map((path) =>
+    path.replace("{pool}", "default").replace("{host}", "a.test").replace("{id}", "1")
+  );
+  assertEquals([...PROTECTED, ...ACTIONS, "/", "/healthz"].sort(), documented.sort());
   for (const path of [...PROTECTED, ...ACTIONS]) {
     const method = ACTIONS.includes(path) ? "POST" : "GET";
     const wrong = [

@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import test from "node:test";
+import { ALL_EVENTS } from "../../adapters/admin/event_log.ts";
 import { adminRouter } from "../../adapters/hono.ts";
 import { memoryDialer } from "../../adapters/memory.ts";
 import { createPool } from "../../mod.ts";
@@ -41,7 +42,7 @@ test("no secret, key, certificate, pin or header is in any answer or event", asy
   const router = adminRouter(pool, { auth: TOKENS });
   const headers = { authorization: `Bearer ${TOKENS.act}` };
   const events = await router.request(
-    "/api/pools/default/events?events=dial,ready,dialError,lease,release,evict,leak,audit,stats",
+    `/api/pools/default/events?events=${ALL_EVENTS.join(",")}`,
     { headers },
   );
   const response = await pool.request(`https://a.test/?token=${secrets.query}`, {

@@ -171,6 +171,7 @@ test("fetch() keeps credentials from another origin when it is redirected there"
     seen.push(request);
     if (request.path === "/1") return answer("302 Found", { location: "/2" });
     if (request.path === "/2") return answer("302 Found", { location: "https://b.test/3" });
+    if (request.path === "/4") return answer("302 Found", { location: "https://a.test:8443/5" });
     return answer("200 OK");
   });
   await pool.fetch("https://a.test/1", {
@@ -180,6 +181,12 @@ test("fetch() keeps credentials from another origin when it is redirected there"
   assertEquals(seen.map(({ headers }) => headers.get("cookie")), ["secret", "secret", null]);
   assertEquals(seen.map(({ headers }) => headers.get("x-kept")), ["yes", "yes", "yes"]);
   assertEquals(seen.map(({ headers }) => headers.get("host")), ["a.test", "a.test", "b.test"]);
+  // Another port is another origin.
+  await pool.fetch("https://a.test/4", { headers: { "proxy-authorization": "secret" } });
+  assertEquals(
+    seen.slice(3).map(({ headers }) => headers.get("proxy-authorization")),
+    ["secret", null],
+  );
 });
 
 test("fetch() heeds redirect: manual and error, the limit of 20, and bad locations", async () => {
