@@ -16,6 +16,7 @@ import {
   tableOf,
 } from "./support/documents.ts";
 import { layers } from "./support/house_rules.ts";
+import { answer, memoryHttp } from "./support/memory_http.ts";
 
 test("the links between documents lead somewhere", () => {
   const broken = documents().flatMap((path) => brokenLinks(path, readDocument(path)));
@@ -229,20 +230,18 @@ test("the ratios that documents tell are those that were measured", () => {
   );
 });
 
-test("the alerts ask for metrics that there are", async () => {
-  await using pool = main.createPool({
-    dialer: memoryDialer(),
-    resolver: main.staticResolver({ "a.test": ["192.0.2.1"] }),
-  });
-  (await pool.acquire("a.test")).release();
-  const text = main.openMetrics(pool, { addresses: true });
-  const asked = readDocument("docs/operating.md").match(/\bhotconn_\w+/g) ?? [];
+test("the alerts ask for metrics that there are, with labels that they have", async () => {
+  await using pool = memoryHttp(() => answer("503 Busy"));
+  await (await pool.request("https://a.test/")).text();
+  const samples = main.openMetrics(pool, { addresses: true }).split("\n");
+  const operating = readDocument("docs/operating.md");
+  const asked = [...operating.matchAll(/\b(hotconn_\w+)(?:\{(\w+)!?=("[^"]*")\})?/g)];
   assert(asked.length > 5);
-  // A counter by status has no sample until there is an answer.
-  const isTold = (name: string) =>
-    text.includes(`\n${name}{`)
-    || (name.endsWith("_total") && text.includes(`# TYPE ${name.slice(0, -6)} counter\n`));
-  assertEquals(asked.filter((name) => !isTold(name)), []);
+  const isTold = ([, name, label, value]: RegExpExecArray) =>
+    samples.some((sample) =>
+      sample.startsWith(`${name}{`) && (!label || sample.includes(`${label}=${value}`))
+    );
+  assertEquals(asked.filter((selector) => !isTold(selector)).map(([text]) => text), []);
 });
 
 /** The names in a row's first cell, of which there may be several. */

@@ -7,6 +7,7 @@ import test from "node:test";
 import { staticResolver } from "../../src/hosts/resolver.ts";
 import { MetricText } from "../../src/metrics/metric_text.ts";
 import { openMetrics } from "../../src/metrics/open_metrics.ts";
+import { readDocument } from "../support/documents.ts";
 import { answer, memoryHttp } from "../support/memory_http.ts";
 import { memoryPool } from "../support/memory_pool.ts";
 import { parseOpenMetrics } from "../support/open_metrics.ts";
@@ -180,4 +181,12 @@ test("Prometheus' own check finds nothing to better in openMetrics()", { skip },
   const args = () => ["check", "metrics"];
   assertEquals(ask("", args, older), "");
   assert(ask("", args, older.replace(/^# HELP .*\n/gm, "")) !== "", "Nothing is refused");
+});
+
+test("Prometheus takes the alerts that docs/operating.md tells", { skip }, () => {
+  const [, rules = ""] = /```yaml\n([\s\S]*?)```/.exec(readDocument("docs/operating.md")) ?? [];
+  assert(rules !== "");
+  const args = (file: string) => ["check", "rules", file];
+  assertEquals(ask(rules, args), "");
+  assert(ask(rules.replace("sum by (pool, host) (", "sum by (pool, host) (("), args) !== "");
 });
