@@ -3,6 +3,7 @@ import { readdirSync } from "node:fs";
 import test from "node:test";
 import { memoryDialer } from "../adapters/memory.ts";
 import * as main from "../mod.ts";
+import { DEFAULT_LIMITS } from "../src/http/codec/limits.ts";
 import { resolvePoolOptions } from "../src/pool/options.ts";
 import {
   anchorsOf,
@@ -121,6 +122,10 @@ test("the defaults in the table are those that hold", () => {
     assertEquals(Number(unquoted(fallback).replaceAll("_", "")), value, option);
   }
   assert(numbers > 20);
+  const responseLimits = tableOf(limits, "response limit").map((
+    [limit = "", fallback = ""],
+  ) => [unquoted(limit), Number(unquoted(fallback))]);
+  assertEquals(Object.fromEntries(responseLimits), { ...DEFAULT_LIMITS });
 });
 
 test("an option and its default are read from an interface", () => {
