@@ -29,7 +29,9 @@ test("the package has code, types and maps for every entry point, and nothing of
   }
   const unwanted = ["private", "scripts", "devDependencies", "bin", "files"];
   assertEquals(Object.keys(manifest).filter((field) => unwanted.includes(field)), []);
-  assertEquals(manifest["dependencies"], source.dependencies);
+  for (const field of ["dependencies", "engines", "peerDependencies", "peerDependenciesMeta"]) {
+    assertEquals(manifest[field], source[field], field);
+  }
   assertEquals(manifest["sideEffects"], false);
 });
 
