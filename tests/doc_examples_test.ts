@@ -52,8 +52,8 @@ for (const example of examples) {
   });
 }
 
-test("every block of code is run, or has its types checked, or is for a shell", () => {
-  const known = /^(?:ts|ts no-run(?: (?:bun|deno|node))?|sh|text|yaml)$/;
+test("every block of TypeScript is run, or has its types checked", () => {
+  const known = /^(?:ts|ts no-run(?: (?:bun|deno|node))?|json|sh|text|yaml)$/;
   const others = all.flatMap((file) =>
     fencesOf(read(file)).filter((fence) => !known.test(fence)).map((fence) => `${file}: ${fence}`)
   );

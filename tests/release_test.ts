@@ -65,6 +65,11 @@ test("the changelog and both manifests tell of this version, and no source file 
   const named = new RegExp(`(?<![\\d.])${version.replaceAll(".", "\\.")}(?!\\.?\\d)`);
   assert(named.test(`"hotconn/${version}"`) && !named.test(`10.${version}`));
   assertEquals(["mod.ts", ...files].filter((name) => named.test(read(name))), []);
+  // How the package is packed in a clone is told with its version.
+  const told = documents().flatMap((path) =>
+    [...read(path).matchAll(/hotconn[-@]\^?(\d+\.\d+\.\d+)/g)].map(([, told]) => told)
+  );
+  assertEquals(told.filter((text) => text !== version), []);
 });
 
 /** What a workflow says that none of ours may; `isRelease` is for the one that uploads. */

@@ -52,14 +52,20 @@ export function withResolved(
   });
 }
 
-/** Runs code, whatever the name of its file, to its end. */
+/**
+ * Runs code, whatever the name of its file, to its end. What it prints is dropped: on its output
+ * Node's runner has the results of tests, and takes one for the other (nodejs/node#64061).
+ */
 export async function runCode(code: string): Promise<void> {
   const folder = mkdtempSync(path.join(tmpdir(), "hotconn-example-"));
+  const { info, log } = console;
+  console.info = console.log = () => {};
   try {
     const file = path.join(folder, "example.mts");
     writeFileSync(file, code);
     await import(pathToFileURL(file).href);
   } finally {
+    Object.assign(console, { info, log });
     rmSync(folder, { recursive: true });
   }
 }
