@@ -26,12 +26,13 @@ const MOST_AHEAD_BYTES = 8_388_608;
 /** Of a body that begins with so large a share of its length, the rest is awaited in one piece. */
 const LARGE_SHARE = 0.25;
 
+/** Parts are joined up to this, in bytes: each one that is kept alone costs some 200 besides. */
+const JOIN_BYTES = 4_096;
+
 interface Reader {
   resolve(bytes: Uint8Array | null): void;
   reject(reason: unknown): void;
 }
-
-const EMPTY = new Uint8Array(0);
 
 /**
  * Holds what has arrived and was not read yet. Past its high-water mark it has the connection
@@ -71,7 +72,7 @@ export class BodyBuffer {
     else if (this.#bytes === 0 && this.#isLargeShare(bytes.length)) {
       this.#gathered = new Uint8Array(this.#expectedBytes);
       this.#gathered.set(bytes);
-    } else this.#chunks.push(bytes.slice());
+    } else this.#keep(bytes);
     this.#bytes += bytes.length;
     if (this.#reader) {
       if (!this.#whole) this.#serve();
@@ -139,7 +140,7 @@ export class BodyBuffer {
     if (!reader) return;
     this.#reader = undefined;
     if (this.#failed) reader.reject(this.#error);
-    else reader.resolve(this.#whole ? EMPTY : this.#take());
+    else reader.resolve(this.#whole ? null : this.#take());
   }
 
   /** The next part that is there, or null. */
@@ -156,6 +157,25 @@ export class BodyBuffer {
     return length < expected && length >= expected * LARGE_SHARE;
   }
 
+  /** Copies a part, behind the last one where both are small: a server chooses how small they are. */
+  #keep(bytes: Uint8Array): void {
+    const last = this.#chunks.at(-1);
+    const length = (last?.length ?? 0) + bytes.length;
+    if (!last || length > JOIN_BYTES) {
+      this.#chunks.push(bytes.slice());
+      return;
+    }
+    let { buffer } = last;
+    if (length > buffer.byteLength) {
+      const room = new Uint8Array(Math.min(length * 2, JOIN_BYTES));
+      room.set(last);
+      buffer = room.buffer;
+    }
+    const joined = new Uint8Array(buffer, 0, length);
+    joined.set(bytes, last.length);
+    this.#chunks[this.#chunks.length - 1] = joined;
+  }
+
   #unpause(): void {
     if (!this.#paused || (!this.#whole && this.#bytes > LOW_WATER_BYTES)) return;
     this.#paused = false;
@@ -164,15 +184,16 @@ export class BodyBuffer {
 
   #join(): Uint8Array {
     const [first] = this.#chunks;
+    // Whoever takes the buffer of a body takes it for the body.
+    const isWhole = this.#chunks.length === 1 && first!.buffer.byteLength === this.#bytes;
     const joined = this.#gathered?.subarray(0, this.#bytes)
-      ?? (this.#chunks.length === 1 ? first! : this.#copyTo(this.#bytes));
+      ?? (isWhole ? first! : this.#copyTo(this.#bytes));
     this.#clear();
     return joined;
   }
 
   /** Copies what is there to the beginning of new memory. */
   #copyTo(length: number): Uint8Array {
-    if (length === 0) return EMPTY;
     const joined = new Uint8Array(length);
     let at = 0;
     for (const chunk of this.#chunks) {

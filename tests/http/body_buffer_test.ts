@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { test } from "node:test";
 import { BodyBuffer } from "../../src/http/body_buffer.ts";
 
@@ -79,4 +79,44 @@ test("BodyBuffer stops its source when another part comes to a full buffer, and 
   buffer.end();
   assertEquals((await whole).length, 1_000_000);
   assertEquals(told, ["pause", "resume"]);
+});
+
+test("BodyBuffer holds and gives what comes byte by byte in few parts", async () => {
+  const sent = Uint8Array.from({ length: 20_000 }, (_, index) => index % 251);
+  const fill = () => {
+    const buffer = new BodyBuffer(NOBODY);
+    for (let at = 0; at < sent.length; at++) buffer.push(sent.subarray(at, at + 1));
+    buffer.end();
+    return buffer;
+  };
+  const parts: Uint8Array[] = [];
+  const buffer = fill();
+  for (let part = await buffer.read(); part; part = await buffer.read()) parts.push(part);
+  assertEquals(parts.flatMap((part) => [...part]), [...sent]);
+  assert(parts.length <= 10, `${parts.length} parts`);
+  assertEquals(await fill().readAll(), sent);
+});
+
+test("BodyBuffer changes nothing of a part that it has given", async () => {
+  const buffer = new BodyBuffer(NOBODY);
+  for (let value = 1; value <= 3; value++) buffer.push(bytes(value));
+  const first = await buffer.read();
+  buffer.push(bytes(4));
+  buffer.push(bytes(5));
+  assertEquals([...first!], [1, 2, 3]);
+  assertEquals([...(await buffer.read())!], [4, 5]);
+});
+
+test("BodyBuffer gives bytes in memory of their own, which is as long as they are", async () => {
+  for (const length of [0, 1, 3, 5_000]) {
+    for (const way of ["takeAll", "readAll"] as const) {
+      const buffer = new BodyBuffer(NOBODY);
+      for (let at = 0; at < length; at++) buffer.push(bytes(at));
+      buffer.end();
+      const memory = (await buffer[way]())!.buffer as ArrayBuffer;
+      assertEquals(new Uint8Array(memory).length, length);
+      // Nobody can use it any more where it was handed over, as to a worker.
+      structuredClone(memory, { transfer: [memory] });
+    }
+  }
 });
