@@ -4,6 +4,8 @@
  * @module
  */
 
+import { offAbort, onAbort } from "./abort.ts";
+
 /** Options of {@linkcode Events.on}. */
 export interface ListenOptions {
   /** Ends the listening when it aborts. */
@@ -39,14 +41,14 @@ export class Events<EventMap extends object> {
     const own = (event: EventMap[Type]) => listener(event);
     listeners.add(own);
     const off = () => {
-      signal?.removeEventListener("abort", off);
+      if (signal) offAbort(signal, off);
       if (
         listeners.delete(own) && listeners.size === 0 && this.#listeners.get(type) === listeners
       ) {
         this.#listeners.delete(type);
       }
     };
-    signal?.addEventListener("abort", off, { once: true });
+    if (signal) onAbort(signal, off);
     return off;
   }
 

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { offAbort, onAbort } from "./abort.ts";
 import type { Clock, Timer } from "./clock.ts";
 
 /** How long a wait may last. */
@@ -47,7 +48,7 @@ export class Wait<T> {
         giveUp();
         this.reject(signal.reason);
       };
-      signal.addEventListener("abort", this.#onAbort, { once: true });
+      onAbort(signal, this.#onAbort);
     }
     // Without a deadline too: else the program could end in a pause between two attempts.
     this.#timer = clock.setTimer(
@@ -84,7 +85,7 @@ export class Wait<T> {
     if (this.#settled) return false;
     this.#settled = true;
     this.#timer?.cancel();
-    if (this.#onAbort) this.#signal?.removeEventListener("abort", this.#onAbort);
+    if (this.#signal && this.#onAbort) offAbort(this.#signal, this.#onAbort);
     return true;
   }
 }

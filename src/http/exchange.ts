@@ -4,6 +4,7 @@
  * @module
  */
 
+import { offAbort, onAbort } from "../core/abort.ts";
 import { RequestError, type RequestFailure } from "../core/errors.ts";
 import type { Connection } from "../map/connection.ts";
 import type { RequestOutcome } from "../pool/figures.ts";
@@ -122,7 +123,7 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
     this.deadline = timeoutMs === undefined ? Infinity : this.queue() + timeoutMs;
     if (signal) {
       this.#onAbort = () => this.#giveUp(signal.reason);
-      signal.addEventListener("abort", this.#onAbort, { once: true });
+      onAbort(signal, this.#onAbort);
     }
   }
 
@@ -500,7 +501,8 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
     const given = outcome === "successes" ? this.#ended : undefined;
     const endedAt = given ? given.connection.lastUsedAt : this.#host.now();
     this.untouchedSince = this.firstByteBy = Infinity;
-    if (this.#onAbort) this.request.options.signal?.removeEventListener("abort", this.#onAbort);
+    const { signal } = this.request.options;
+    if (signal && this.#onAbort) offAbort(signal, this.#onAbort);
     this.#host.over(this, this.#givenUp ? "cancelled" : outcome, endedAt);
     this.watch?.ended?.({
       outcome: this.#givenUp ? "cancelled" : outcome,

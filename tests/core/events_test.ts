@@ -125,7 +125,7 @@ test("Events.on() ends with its signal, and takes its listener off that signal o
   const { signal } = controller;
   events.on("a", (number) => heard.push(number), { signal });
   const off = events.on("a", (number) => heard.push(-number), { signal });
-  assertEquals(controller.listeners, 2);
+  assertEquals(controller.listeners, 1);
   off();
   assertEquals(controller.listeners, 1);
   events.emit("a", 1);

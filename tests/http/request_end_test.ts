@@ -303,3 +303,21 @@ test("Pool.close() ends requests and bodies when the grace is over", () =>
     assert(await body instanceof RequestError, String(await body));
     assertEquals((await origin.report()).requests, 3);
   }));
+
+test("However many requests and waits share a signal, it has one listener, and none after them", () =>
+  withScene({ scripts, pool: one }, async ({ origin, pool, url }) => {
+    const controller = new CountedController();
+    const { signal } = controller;
+    const reason = new Error("enough");
+    const endings = Array.from({ length: 20 }, (_, index) =>
+      rejection(
+        index % 2 === 0
+          ? pool.request(url("/hang"), { signal })
+          : pool.fetch(url("/hang"), { signal }),
+      ));
+    await origin.until({ requests: 1 });
+    assertEquals(controller.listeners, 1);
+    controller.abort(reason);
+    for (const ending of endings) assertStrictEquals(await ending, reason);
+    assertEquals(controller.listeners, 0);
+  }));

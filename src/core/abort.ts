@@ -1,0 +1,48 @@
+/**
+ * Hearing of an abort, however many hear of the same one.
+ *
+ * @module
+ */
+
+interface Watch {
+  readonly callbacks: Set<() => void>;
+  readonly listener: () => void;
+}
+
+const watches = new WeakMap<AbortSignal, Watch>();
+
+/**
+ * Has `callback` called when a signal aborts, which it must not have done. All callbacks of a signal
+ * share one listener: Node takes more than ten for a leak, and warns.
+ */
+export function onAbort(signal: AbortSignal, callback: () => void): void {
+  let watch = watches.get(signal);
+  if (!watch) {
+    const callbacks = new Set<() => void>();
+    watch = { callbacks, listener: () => callAll(callbacks) };
+    watches.set(signal, watch);
+    signal.addEventListener("abort", watch.listener, { once: true });
+  }
+  watch.callbacks.add(callback);
+}
+
+/** Has it called no more. Harmless to repeat, and where it was called. */
+export function offAbort(signal: AbortSignal, callback: () => void): void {
+  const watch = watches.get(signal);
+  if (!watch?.callbacks.delete(callback) || watch.callbacks.size > 0) return;
+  watches.delete(signal);
+  signal.removeEventListener("abort", watch.listener);
+}
+
+function callAll(callbacks: ReadonlySet<() => void>): void {
+  for (const callback of callbacks) {
+    try {
+      callback();
+    } catch (error) {
+      // As any event target has it: thrown at the program's top, and no other is kept from hearing.
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
+  }
+}
