@@ -321,3 +321,18 @@ test("However many requests and waits share a signal, it has one listener, and n
     for (const ending of endings) assertStrictEquals(await ending, reason);
     assertEquals(controller.listeners, 0);
   }));
+
+test("A program that stood still past a deadline reads what came in time before it judges", () =>
+  withScene({
+    scripts: { "/soon": [{ waitMs: 100 }, { send: ok("fine") }] },
+  }, async ({ origin, pool, url }) => {
+    await pool.warm(`a.test:${origin.port}`, { connections: 4 });
+    const requests = Array.from(
+      { length: 4 },
+      () => pool.request(url("/soon"), { timeoutMs: 500 }).then((response) => response.text()),
+    );
+    await origin.until({ requests: 4 });
+    const until = Date.now() + 1_000;
+    while (Date.now() < until);
+    assertEquals(await Promise.all(requests), ["fine", "fine", "fine", "fine"]);
+  }));
