@@ -51,7 +51,7 @@ export async function fetchOver(
   requester: Requester,
   respond: ResponseMaker,
   input: string | URL | Request,
-  init?: RequestInit,
+  init?: RequestInit | null,
 ): Promise<Response> {
   const request = readFetch(input, init);
   request.signal?.throwIfAborted();

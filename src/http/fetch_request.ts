@@ -30,15 +30,37 @@ const NORMALIZED: ReadonlySet<string> = new Set([
 ]);
 const NO_INIT: RequestInit = {};
 
+/** Options of other fetches that say by which way a request goes, or whom it trusts. */
+interface ForeignInit {
+  readonly agent?: unknown;
+  readonly client?: unknown;
+  readonly dispatcher?: unknown;
+  readonly proxy?: unknown;
+  readonly tls?: unknown;
+  readonly unix?: unknown;
+}
+
+const NO_OTHER_WAY = "leave it out, for a pool goes to the host itself, and through no proxy";
+const INSTEAD: { readonly [name in keyof Required<ForeignInit>]: string } = {
+  agent: NO_OTHER_WAY,
+  client: `${NO_OTHER_WAY}; authorities stand in the pool's option tls`,
+  dispatcher: NO_OTHER_WAY,
+  proxy: NO_OTHER_WAY,
+  tls: "give it to the pool, to a host among its hosts, or to request()",
+  unix: "leave it out, for a pool knows no Unix sockets",
+};
+
 /**
  * Reads the arguments of `fetch`.
  *
- * @throws {TypeError} Something is not valid
+ * @throws {TypeError} Something is not valid, or would go unheard to the caller's harm
  */
 export function readFetch(
   input: string | URL | Request,
-  init: RequestInit = NO_INIT,
+  given: RequestInit | null | undefined,
 ): FetchRequest {
+  const init = given ?? NO_INIT;
+  refuseForeign(init as ForeignInit);
   if (init.integrity) throw new TypeError("The option integrity is not supported");
   if (isRequest(input)) return readRequest(ownRequest(input, init));
   const { body = null, headers, redirect = "follow", signal } = init;
@@ -64,6 +86,16 @@ export function readFetch(
     redirect,
     signal: signal ?? undefined,
   };
+}
+
+/** What `fetch` does not know it ignores; but ignored, these would lead elsewhere than was asked. */
+function refuseForeign(init: ForeignInit): void {
+  const { agent, client, dispatcher, proxy, tls, unix } = init;
+  if ((agent ?? client ?? dispatcher ?? proxy ?? tls ?? unix ?? null) === null) return;
+  for (const [name, instead] of Object.entries(INSTEAD)) {
+    if ((init[name as keyof ForeignInit] ?? null) === null) continue;
+    throw new TypeError(`The option ${name} of fetch() is not supported: ${instead}`);
+  }
 }
 
 /**

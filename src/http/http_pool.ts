@@ -163,13 +163,14 @@ export class HttpPool extends ConnectionPool {
    *
    * It keeps no cookies and no cache, and asks no leave of CORS: it is no browser. What `request()`
    * takes besides, such as `timeoutMs`, is ignored, as the web's `fetch` ignores what it does not
-   * know.
+   * know. Options of other fetches by which a request would go another way, or trust somebody else,
+   * are refused: `agent`, `client`, `dispatcher`, `proxy`, `tls`, `unix`.
    *
    * On Node, what it gives is made in full only where that is needed. It is an instance of
    * `Response` with all its members; only `Response.prototype.text.call(response)` and the like
    * refuse it.
    *
-   * @throws {TypeError} It failed; the `cause` says why
+   * @throws {TypeError} Something is not valid; or it failed, and the `cause` says why
    */
   readonly fetch: typeof globalThis.fetch = (input, init) =>
     fetchOver(this.#requester, this.#respond, input, init);
@@ -243,7 +244,7 @@ export class HttpPool extends ConnectionPool {
       return;
     }
     const { request: { options, target }, failover } = exchange;
-    const { ip, signal, sticky, tls } = options;
+    const { ip, sticky, tls } = options;
     const { isPlain: plain } = target;
     const exclude = failover ? failover.exclude(options.exclude) : options.exclude;
     try {
@@ -257,6 +258,7 @@ export class HttpPool extends ConnectionPool {
       }
       exchange.queue();
       exchange.watch?.queued?.();
+      const signal = options.signal ?? undefined;
       const acquire: AcquireOptions = deadline === Infinity
         ? { ...choice, signal }
         : { ...choice, signal, timeoutMs: Math.max(0, deadline - this.#clock.now()) };

@@ -34,13 +34,13 @@ export interface RequestOptions {
    *
    * @default {"GET"}
    */
-  readonly method?: string;
+  readonly method?: string | undefined;
   /** The header fields. Host, Content-Length and Transfer-Encoding follow from URL and body. */
   readonly headers?: RequestHeaders | undefined;
   /** The body. */
   readonly body?: RequestBody | null | undefined;
   /** Ends the request, at any point; it rejects, or its body fails, with the signal's reason. */
-  readonly signal?: AbortSignal | undefined;
+  readonly signal?: AbortSignal | null | undefined;
   /**
    * How long the request may take until its body has arrived, in milliseconds: 0 is no time at all,
    * and `Infinity` no bound. It is looked at every 50 ms, so the request may end so much later.
@@ -255,7 +255,7 @@ function checkOptions(options: RequestOptions): RequestOptions {
   if (idempotent !== undefined && typeof idempotent !== "boolean") {
     throw new TypeError(`idempotent must be true or false, got ${describe(idempotent)}`);
   }
-  if (signal !== undefined && typeof signal?.addEventListener !== "function") {
+  if (signal !== undefined && signal !== null && typeof signal.addEventListener !== "function") {
     throw new TypeError(`signal must be an AbortSignal, got ${describe(signal)}`);
   }
   if (timeoutMs !== undefined) checkNumber("timeoutMs", timeoutMs, { min: 0 });

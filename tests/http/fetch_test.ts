@@ -95,6 +95,42 @@ test("fetch() asks for the option duplex where the body is a stream or an iterab
   assertEquals(pool.dialer.dials.length, 0);
 });
 
+test("fetch() refuses options of other fetches that would lead elsewhere, and says so", async () => {
+  await using pool = memoryHttp(show);
+  const cases: [option: string, text: string][] = [
+    ["agent", "agent of fetch() is not supported: leave it out"],
+    ["client", "client of fetch() is not supported: leave it out"],
+    ["dispatcher", "dispatcher of fetch() is not supported: leave it out"],
+    ["proxy", "proxy of fetch() is not supported: leave it out"],
+    ["tls", "tls of fetch() is not supported: give it to the pool"],
+    ["unix", "unix of fetch() is not supported: leave it out"],
+  ];
+  for (const [option, text] of cases) {
+    for (const input of ["https://a.test/", new Request("https://a.test/")]) {
+      for (const given of [{}, "text", false]) {
+        const init = { [option]: given } as RequestInit;
+        await assertRejects(() => pool.fetch(input, init), TypeError, text);
+      }
+      for (const none of [undefined, null]) {
+        const init = { [option]: none } as unknown as RequestInit;
+        assertEquals((await (await pool.fetch(input, init)).json()).path, "/");
+      }
+    }
+  }
+  assertEquals(pool.dialer.dials.length, 1);
+});
+
+test("fetch() ignores options that it does not know, and takes null as the standard does", async () => {
+  await using pool = memoryHttp(show);
+  const unknown = { timeout: 1, timeoutMs: 0, cache: "no-store", compress: false } as RequestInit;
+  const empty = { body: null, signal: null, window: null } as RequestInit;
+  for (const init of [unknown, empty, null as unknown as RequestInit]) {
+    for (const input of ["https://a.test/", new Request("https://a.test/")]) {
+      assertEquals((await (await pool.fetch(input, init)).json()).method, "GET");
+    }
+  }
+});
+
 test("fetch() takes a Request, its body and its signal", async () => {
   await using pool = memoryHttp(show);
   const request = new Request("https://a.test/r", {

@@ -94,6 +94,19 @@ test("createPool() refuses what is no object, and names every option that a pool
   assertThrows(make({ connectTimeout: 5 }), TypeError, "did you mean connectTimeoutMs?");
 });
 
+test("A signal and a body may be null, as for fetch()", async () => {
+  await using pool = memoryHttp(show);
+  const none: RequestOptions = { method: "DELETE", body: null, signal: null };
+  // The first one waits for a connection, the second one finds it ready.
+  for (let i = 0; i < 2; i++) {
+    const seen = await (await pool.request(URL_A, none)).json() as ServedRequest;
+    assertEquals([seen.method, seen.body], ["DELETE", ""]);
+  }
+  const stop = pool.observe({ begin: () => undefined });
+  assertEquals((await pool.request(URL_A, none)).status, 200);
+  stop();
+});
+
 test("Trap 27: CR, LF and NUL are refused in a method, path, header name and value", async () => {
   await using pool = memoryHttp(show);
   await (await pool.request(URL_A)).dump();
