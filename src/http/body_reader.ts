@@ -16,10 +16,28 @@ export interface BodyReader {
   cancel(reason: unknown): void;
 }
 
+/** A stream of Node's. */
+interface NodeStream extends AsyncIterable<Uint8Array> {
+  /** A request that a server got has one. */
+  readonly method?: unknown;
+  on(event: "error", listener: () => void): unknown;
+  resume(): unknown;
+  destroy(): unknown;
+  iterator(options: { readonly destroyOnReturn: boolean }): AsyncIterator<Uint8Array>;
+}
+
+const nobody = () => {};
+
 /** Takes a body over. */
 export function openBody(body: AsyncIterable<Uint8Array>): BodyReader {
   // A stream's iterator would wait for the part under way before it stops.
-  return body instanceof ReadableStream ? ofStream(body) : ofIterable(body);
+  if (body instanceof ReadableStream) return ofStream(body);
+  return isNodeStream(body) ? ofNodeStream(body) : ofIterator(body[Symbol.asyncIterator]());
+}
+
+function isNodeStream(body: AsyncIterable<Uint8Array>): body is NodeStream {
+  const { destroy, on } = body as Partial<NodeStream>;
+  return typeof destroy === "function" && typeof on === "function";
 }
 
 function ofStream(stream: ReadableStream<Uint8Array>): BodyReader {
@@ -33,8 +51,21 @@ function ofStream(stream: ReadableStream<Uint8Array>): BodyReader {
   };
 }
 
-function ofIterable(iterable: AsyncIterable<Uint8Array>): BodyReader {
-  const iterator = iterable[Symbol.asyncIterator]();
+function ofNodeStream(stream: NodeStream): BodyReader {
+  // Its iterator listens from the first read on; an error that nobody hears ends the program.
+  stream.on("error", nobody);
+  // A server answers over the socket that its request came by, which would be destroyed with it.
+  if (typeof stream.method === "string") {
+    return ofIterator(stream.iterator({ destroyOnReturn: false }), () => stream.resume());
+  }
+  const { read } = ofIterator(stream[Symbol.asyncIterator]());
+  return { read, cancel: () => void stream.destroy() };
+}
+
+function ofIterator(
+  iterator: AsyncIterator<Uint8Array>,
+  afterwards: () => unknown = nobody,
+): BodyReader {
   let ended = false;
   return {
     async read() {
@@ -51,7 +82,7 @@ function ofIterable(iterable: AsyncIterable<Uint8Array>): BodyReader {
     cancel() {
       if (ended) return;
       ended = true;
-      Promise.resolve(iterator.return?.()).catch(() => {});
+      Promise.resolve(iterator.return?.()).then(afterwards).catch(nobody);
     },
   };
 }

@@ -54,7 +54,6 @@ export async function fetchOver(
   init?: RequestInit | null,
 ): Promise<Response> {
   const request = readFetch(input, init);
-  request.signal?.throwIfAborted();
   if (request.headers) setDefaults(request.headers);
   try {
     return await follow(requester, respond, request);

@@ -13,6 +13,7 @@ import type { CheckAnswer, HttpCheck } from "../pool/health_check.ts";
 import type { Lease } from "../pool/lease.ts";
 import { POOL_OPTIONS, type PoolOptions } from "../pool/options.ts";
 import { type AcquireOptions, type CloseOptions, ConnectionPool } from "../pool/pool.ts";
+import { openBody } from "./body_reader.ts";
 import { checkOver } from "./check.ts";
 import { checkLimits, type ResponseLimits } from "./codec/limits.ts";
 import { Exchange, type ExchangeHost } from "./exchange.ts";
@@ -209,7 +210,7 @@ export class HttpPool extends ConnectionPool {
     let request: PreparedRequest;
     try {
       request = await prepareRequest(url, headers ? { ...options, headers } : options);
-      request.options.signal?.throwIfAborted();
+      throwIfAborted(request);
     } catch (error) {
       watch?.ended?.({ outcome: "failures", status: 0, attempts: 0, error });
       throw error;
@@ -228,7 +229,7 @@ export class HttpPool extends ConnectionPool {
   }
 
   #request(request: PreparedRequest, watch?: RequestWatch): Promise<PooledResponse> {
-    request.options.signal?.throwIfAborted();
+    throwIfAborted(request);
     this.#budget.earn();
     return new Promise((resolve, reject) => {
       const exchange = new Exchange(this.#host, request, resolve, reject, watch);
@@ -327,4 +328,10 @@ export class HttpPool extends ConnectionPool {
       if (now - other.lastUsedAt >= idleBeforeMs) this.manager.removeConnection(other, "unhealthy");
     }
   }
+}
+
+/** Ends a request that was given up before it began, and lets go of its body. */
+function throwIfAborted({ options: { signal }, stream }: PreparedRequest): void {
+  if (signal?.aborted && stream) openBody(stream).cancel(signal.reason);
+  signal?.throwIfAborted();
 }

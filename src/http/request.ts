@@ -9,7 +9,10 @@ import type { TlsOptions } from "../core/dialer.ts";
 import type { HeaderField } from "./codec/field_check.ts";
 import { encodeRequest } from "./codec/request_head.ts";
 
-/** A request's body. A stream, or anything to iterate over, is sent as it comes, and only once. */
+/**
+ * A request's body. A stream, or anything to iterate over, is sent as it comes, and only once; where
+ * the request ends first, it is cancelled, stopped or, as a stream of Node's, destroyed.
+ */
 export type RequestBody =
   | string
   | Uint8Array
