@@ -49,10 +49,12 @@ class FetchedResponse extends Response {
   }
 
   override clone(): Response {
-    const copy = super.clone();
-    return new FetchedResponse(this.#fetched, copy.body, copy);
+    return cloneOf(this.#fetched, super.clone());
   }
 }
+
+/** What clones have their bodies of: Node cancels the body of a copy that it collects. */
+const copies = new WeakMap<Response, Response>();
 
 /** Makes a response of the runtime's own that says where it is from, as its clones do. */
 export function responseOf(
@@ -61,6 +63,17 @@ export function responseOf(
   init: Pick<Response, "status" | "statusText"> & Partial<Pick<Response, "headers">>,
 ): Response {
   return new FetchedResponse(fetched, body, init);
+}
+
+/** Makes a clone of a copy that the runtime has made, with what `init` tells. */
+export function cloneOf(
+  fetched: Fetched,
+  copy: Response,
+  init: Pick<Response, "status" | "statusText" | "headers"> = copy,
+): Response {
+  const clone = new FetchedResponse(fetched, copy.body, init);
+  copies.set(clone, copy);
+  return clone;
 }
 
 /** What a response is made of; undefined where `responseOf` has not made it. */

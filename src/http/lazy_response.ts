@@ -6,6 +6,7 @@
 
 import {
   bodyError,
+  cloneOf,
   codingsOfBody,
   type Fetched,
   openBody,
@@ -92,8 +93,7 @@ class LazyResponse {
   }
 
   clone(): Response {
-    const { body } = this.#make().clone();
-    return responseOf(this.#fetched, body, this);
+    return cloneOf(this.#fetched, this.#make().clone(), this);
   }
 
   async arrayBuffer(): Promise<ArrayBuffer> {

@@ -20,6 +20,7 @@ import { RequestError } from "../../src/core/errors.ts";
 import { connectionOf } from "../../src/http/fetch.ts";
 import { makeResponse } from "../../src/http/fetched_response.ts";
 import { makeLazyResponse } from "../../src/http/lazy_response.ts";
+import { collect } from "../support/collect.ts";
 import { answer, memoryHttp, type ServedRequest } from "../support/memory_http.ts";
 import { Random, withSeed } from "../support/random.ts";
 
@@ -165,6 +166,17 @@ for (const [kind, respond] of makers) {
       const texts = [response, ...clones].map((each) => each.text());
       assertEquals(await Promise.all(texts), [text, text, text, text]);
     }
+  });
+
+  test(`a clone of a response made ${kind} can be read however late`, async () => {
+    await using pool = open();
+    const response = await pool.fetch("https://a.test/parts");
+    const clone = response.clone();
+    for (let turns = 0; turns < 5; turns++) {
+      collect();
+      await new Promise((resolve) => setTimeout(resolve));
+    }
+    assertEquals([await response.text(), await clone.text()], [text, text]);
   });
 
   test(`a response made ${kind} has every member of the runtime's own`, async () => {
