@@ -50,6 +50,9 @@ const INSTEAD: { readonly [name in keyof Required<ForeignInit>]: string } = {
   unix: "leave it out, for a pool knows no Unix sockets",
 };
 
+/** On Node a request's signal follows the one that it was given only while the request is held. */
+const followers = new WeakMap<AbortSignal, readonly Request[]>();
+
 /**
  * Reads the arguments of `fetch`.
  *
@@ -62,7 +65,11 @@ export function readFetch(
   const init = given ?? NO_INIT;
   refuseForeign(init as ForeignInit);
   if (init.integrity) throw new TypeError("The option integrity is not supported");
-  if (isRequest(input)) return readRequest(ownRequest(input, init));
+  if (isRequest(input)) {
+    const request = ownRequest(input, init);
+    followers.set(request.signal, [input, request]);
+    return readRequest(request);
+  }
   const { body = null, headers, redirect = "follow", signal } = init;
   const method = readMethod(init.method);
   if (!REDIRECTS.includes(redirect)) {

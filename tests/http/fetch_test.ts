@@ -16,6 +16,7 @@ import { test } from "node:test";
 import { deflateRawSync, deflateSync, gzipSync } from "node:zlib";
 import { RequestError } from "../../src/core/errors.ts";
 import { connectionOf } from "../../src/http/fetch.ts";
+import { collect } from "../support/collect.ts";
 import { answer, memoryHttp, type ServedRequest } from "../support/memory_http.ts";
 
 const show = ({ method, path, headers, body }: ServedRequest) =>
@@ -141,6 +142,27 @@ test("fetch() takes a Request, its body and its signal", async () => {
   const seen = await (await pool.fetch(request, { headers: { "x-two": "2" } })).json();
   assertEquals([seen.method, seen.body], ["PATCH", "patched"]);
   assertEquals([seen.headers["x-one"], seen.headers["x-two"]], [undefined, "2"]);
+});
+
+test("fetch() hears the signal of a Request that nobody else holds, however late", async () => {
+  await using pool = memoryHttp(() => null);
+  const reason = new Error("enough");
+  const ways: readonly ((signal: AbortSignal) => Promise<Response>)[] = [
+    (signal) => pool.fetch(new Request("https://a.test/", { signal })),
+    (signal) => pool.fetch(new Request("https://a.test/"), { signal }),
+  ];
+  for (const ask of ways) {
+    const stop = new AbortController();
+    const ending = assertRejects(() => ask(stop.signal));
+    for (let turns = 0; turns < 5; turns++) {
+      await new Promise((resolve) => setTimeout(resolve));
+      collect();
+    }
+    assertEquals(pool.stats().leased, 1);
+    stop.abort(reason);
+    assertEquals(pool.stats().leased, 0);
+    assertStrictEquals(await ending, reason);
+  }
 });
 
 test("fetch() takes a Request of another class, as servers put in the place of the runtime's", async () => {
