@@ -370,14 +370,14 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
   }
 
   #send(lease: Lease): void {
-    const { head, rest } = this.request;
+    const { head, rest, streamBytes } = this.request;
     const { socket } = lease.connection;
     if (rest || this.#body) this.#upload = new Upload(socket);
     const upload = this.#upload;
     socket.write(head);
     if (rest) upload?.sendLast(rest);
     else if (this.#body) {
-      upload?.send(this.#body).catch((error) => {
+      upload?.send(this.#body, streamBytes).catch((error) => {
         if (this.#lease === lease) this.#abandon(this.#error("body", "its body failed", error));
       });
     }

@@ -84,12 +84,11 @@ export function readFetch(
   if (isStream(body) && (init as { duplex?: unknown }).duplex !== "half") {
     throw new TypeError("A body that is a stream needs the option duplex: \"half\"");
   }
-  const sent = readBody(body);
   return {
     url: readUrl(input),
     method,
-    headers: headers === undefined ? undefined : readHeaders(headers, sent),
-    body: sent,
+    headers: headers === undefined ? undefined : new Headers(headers),
+    body: readBody(body),
     redirect,
     signal: signal ?? undefined,
   };
@@ -122,25 +121,14 @@ function ownRequest(request: Request, init: RequestInit): Request {
 }
 
 function readRequest(request: Request): FetchRequest {
-  const body = request.body as ReadableStream<Uint8Array> | null;
   return {
     url: readUrl(request.url),
     method: request.method,
-    headers: readHeaders(request.headers, body),
-    body,
+    headers: new Headers(request.headers),
+    body: request.body as ReadableStream<Uint8Array> | null,
     redirect: request.redirect,
     signal: request.signal,
   };
-}
-
-/**
- * A stream goes out in chunks. A server that hands on the request it got hands on its length too,
- * which the standard takes away.
- */
-function readHeaders(given: HeadersInit, body: RequestBody | null): Headers {
-  const headers = new Headers(given);
-  if (body instanceof ReadableStream) headers.delete("content-length");
-  return headers;
 }
 
 function readUrl(input: string | URL): URL {

@@ -38,7 +38,10 @@ export interface RequestOptions {
    * @default {"GET"}
    */
   readonly method?: string | undefined;
-  /** The header fields. Host, Content-Length and Transfer-Encoding follow from URL and body. */
+  /**
+   * The header fields. Host, Content-Length and Transfer-Encoding follow from URL and body. A stream
+   * goes out in chunks, unless a Content-Length among the fields says how long it will be.
+   */
   readonly headers?: RequestHeaders | undefined;
   /** The body. */
   readonly body?: RequestBody | null | undefined;
@@ -129,6 +132,8 @@ export interface PreparedRequest {
   readonly rest: Uint8Array | null;
   /** What is sent after the head as it comes. */
   readonly stream: AsyncIterable<Uint8Array> | null;
+  /** How long that is, in bytes, where the headers say so; it is sent in chunks where not. */
+  readonly streamBytes: number | null;
   /** Whether it may be sent more than once. */
   readonly replayable: boolean;
   readonly options: RequestOptions;
@@ -291,16 +296,24 @@ function prepared(
   const idempotent = options.idempotent
     ?? (IDEMPOTENT.has(method) || (headers.length > 0 && hasField(headers, "idempotency-key")));
   const { bytes, stream } = payload;
+  const streamBytes = stream ? lengthAmong(headers) : null;
   const isSmall = bytes !== null && bytes.length <= ONE_PIECE_BYTES;
   const head = encodeRequest({
     method,
     target: target.path,
     host: target.hostHeader,
     headers: own.length > 0 ? [...headers, ...own] : headers,
-    body: stream ? "chunked" : isSmall ? bytes : bytes?.length ?? null,
+    body: stream ? streamBytes ?? "chunked" : isSmall ? bytes : bytes?.length ?? null,
   });
   const rest = isSmall ? null : bytes;
-  return { target, method, head, rest, stream, replayable: idempotent && !stream, options };
+  const replayable = idempotent && !stream;
+  return { target, method, head, rest, stream, streamBytes, replayable, options };
+}
+
+/** The length that fields announce, where they announce one. */
+function lengthAmong(headers: readonly HeaderField[]): number | null {
+  const length = headers.find(([name]) => name.toLowerCase() === "content-length")?.[1];
+  return length !== undefined && /^\d{1,15}$/.test(length) ? Number(length) : null;
 }
 
 /** Whether a field of a name, in lower case, is among some. */

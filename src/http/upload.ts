@@ -34,20 +34,38 @@ export class Upload {
   }
 
   /**
-   * Writes a body as it comes, in chunks.
+   * Writes a body as it comes: in chunks, or as so many bytes as the head has said.
    *
    * @throws {TypeError} A part of it is not bytes
+   * @throws {RangeError} It is not as long as the head has said
    * @throws What the body throws
    */
-  async send(body: BodyReader): Promise<void> {
+  async send(body: BodyReader, length: number | null): Promise<void> {
+    let left = length ?? Infinity;
+    let last: Uint8Array | undefined;
     while (!this.#stopped) {
       const part = await body.read();
       if (this.#stopped) return;
-      if (part === null) return this.sendLast(encodeLastChunk());
+      if (part === null) {
+        if (length === null) this.sendLast(encodeLastChunk());
+        else if (left > 0) throw new RangeError(mismatch("shorter", length));
+        else if (last) this.sendLast(last);
+        else this.#done = true;
+        return;
+      }
       if (!(part instanceof Uint8Array)) {
         throw new TypeError(`A part of the body must be a Uint8Array, got ${describe(part)}`);
       }
-      if (part.length > 0 && !this.#socket.write(encodeChunk(part))) {
+      if (part.length === 0) continue;
+      if (part.length > left) throw new RangeError(mismatch("longer", length));
+      left -= part.length;
+      let bytes = length === null ? encodeChunk(part) : new Uint8Array(part);
+      if (left === 0) {
+        // With its last byte the request would be answered, although more of the body might come.
+        last = bytes.subarray(-1);
+        bytes = bytes.subarray(0, -1);
+      }
+      if (bytes.length > 0 && !this.#socket.write(bytes)) {
         await new Promise<void>((resolve) => this.#drained = resolve);
       }
     }
@@ -65,4 +83,8 @@ export class Upload {
     this.#stopped = true;
     this.onDrain();
   }
+}
+
+function mismatch(how: string, length: number | null): string {
+  return `The body is ${how} than its content-length says, which is ${length}`;
 }

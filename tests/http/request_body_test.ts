@@ -4,7 +4,14 @@
  * @module
  */
 
-import { assert, assertEquals, assertMatch, assertRejects, assertStrictEquals } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStrictEquals,
+  assertStringIncludes,
+} from "@std/assert";
 import { test } from "node:test";
 import { RequestError } from "../../src/core/errors.ts";
 import type { RequestBody } from "../../src/http/request.ts";
@@ -18,6 +25,15 @@ async function post({ pool, url }: Scene, body: RequestBody): Promise<void> {
   const response = await pool.request(url("/"), { method: "POST", body });
   assertEquals(response.status, 201);
   await response.dump();
+}
+
+/** Gives so many bytes at a time of the pattern. */
+async function* patterned(sizes: readonly number[]): AsyncGenerator<Uint8Array> {
+  let at = 0;
+  for (const size of sizes) {
+    yield await Promise.resolve(pattern(at, size));
+    at += size;
+  }
 }
 
 test("A body of every kind is sent whole, with its length and its type", () =>
@@ -97,6 +113,67 @@ test("A stream and an iterable are sent in chunks as they come, empty parts left
       assert(!/content-length/i.test(head));
     }
     assertEquals(scene.pool.stats().dials, 1);
+  }));
+
+test("A stream of a length that the headers say is sent so, and not in chunks", () =>
+  withScene({ scripts }, async ({ origin, pool, url }) => {
+    const cases: [parts: readonly number[], length: number][] = [
+      [[0, 1, 0, 100_000, 0], 100_001],
+      [[300_000, 300_000], 600_000],
+      [[], 0],
+    ];
+    for (const [parts, length] of cases) {
+      const headers = { "Content-Length": `${length}` };
+      const body = patterned(parts);
+      await (await pool.request(url("/"), { method: "PUT", headers, body })).dump();
+    }
+    const { log } = await origin.report();
+    assertEquals(log.map(({ bodyBytes }) => bodyBytes), cases.map(([, length]) => length));
+    assertEquals(log.map(({ bodyMismatch }) => bodyMismatch), [-1, -1, -1]);
+    for (const { head } of log) assert(!/transfer-encoding/i.test(head), head);
+    assertEquals(pool.stats().dials, 1);
+  }));
+
+test("A stream of another length than the headers say ends its request, and is never whole", () =>
+  withScene({ scripts }, async ({ origin, pool, url }) => {
+    const cases: [parts: readonly number[], length: number, text: string][] = [
+      [[4, 5], 10, "shorter than its content-length says, which is 10"],
+      [[], 1, "shorter"],
+      [[4, 6, 1], 10, "longer than its content-length says, which is 10"],
+      [[11], 10, "longer"],
+      [[1], 0, "longer"],
+    ];
+    for (const [parts, length, text] of cases) {
+      const body = new ReadableStream<Uint8Array>({
+        start(controller) {
+          for (const size of parts) controller.enqueue(new Uint8Array(size));
+          controller.close();
+        },
+      });
+      const error = await assertRejects(
+        () =>
+          pool.request(url("/"), {
+            method: "PUT",
+            headers: { "content-length": `${length}` },
+            body,
+          }),
+        RequestError,
+        "its body failed",
+      );
+      assert(error.cause instanceof RangeError);
+      assertStringIncludes(error.cause.message, text);
+    }
+    for (const length of ["1.5", "-1", "01", "1e3", "99999999999999999999"]) {
+      const headers = { "content-length": length };
+      const body = new Blob(["x"]).stream();
+      await assertRejects(
+        () => pool.request(url("/"), { method: "PUT", headers, body }),
+        TypeError,
+        "content-length contradicts the body",
+      );
+    }
+    const { log } = await origin.until({ openSockets: 0 });
+    assertEquals(log.filter(({ complete, head }) => complete && !/length: 0$/m.test(head)), []);
   }));
 
 test("8 MiB go up intact, as bytes and as a stream, and the connection stays hot", () =>
