@@ -109,7 +109,8 @@ export type {
   RequestObserver,
   RequestWatch,
 } from "./src/http/observer.ts";
-export type { RequestBody, RequestHeaders, RequestOptions } from "./src/http/request.ts";
+export type { RequestBody } from "./src/http/payload.ts";
+export type { RequestHeaders, RequestOptions } from "./src/http/request.ts";
 export {
   PooledResponse,
   type RequestTimings,

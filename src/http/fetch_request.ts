@@ -5,7 +5,7 @@
  */
 
 import { describe, quote } from "../core/check.ts";
-import type { RequestBody } from "./request.ts";
+import { refuseForeignBody, type RequestBody } from "./payload.ts";
 
 /** What is to be fetched. */
 export interface FetchRequest {
@@ -163,6 +163,7 @@ function readBody(body: BodyInit | null): RequestBody | null {
     || ArrayBuffer.isView(body) || body instanceof URLSearchParams || body instanceof Blob
     || body instanceof FormData || isStream(body)
   ) return body as RequestBody | null;
+  refuseForeignBody(body);
   // The standard's conversion for everything else.
   return `${body}`;
 }

@@ -8,21 +8,7 @@ import { checkNames, checkNumber, checkStatuses, describe, quote } from "../core
 import type { TlsOptions } from "../core/dialer.ts";
 import type { HeaderField } from "./codec/field_check.ts";
 import { encodeRequest } from "./codec/request_head.ts";
-
-/**
- * A request's body. A stream, or anything to iterate over, is sent as it comes, and only once; where
- * the request ends first, it is cancelled, stopped or, as a stream of Node's, destroyed.
- */
-export type RequestBody =
-  | string
-  | Uint8Array
-  | ArrayBuffer
-  | ArrayBufferView
-  | URLSearchParams
-  | Blob
-  | FormData
-  | ReadableStream<Uint8Array>
-  | AsyncIterable<Uint8Array>;
+import { NO_PAYLOAD, type Payload, readBody, type RequestBody } from "./payload.ts";
 
 /** A request's header fields. */
 export type RequestHeaders =
@@ -112,16 +98,6 @@ export interface Target {
   readonly prepared: Map<RequestOptions, PreparedRequest>;
 }
 
-/** A body that is sent. */
-export interface Payload {
-  /** All of it; null where it comes as a stream, or there is none. */
-  readonly bytes: Uint8Array | null;
-  /** The stream. */
-  readonly stream: AsyncIterable<Uint8Array> | null;
-  /** What the body says it is, where the headers do not. */
-  readonly contentType: string | null;
-}
-
 /** A request, checked and ready to be sent. */
 export interface PreparedRequest {
   readonly target: Target;
@@ -142,7 +118,6 @@ export interface PreparedRequest {
 const NO_OPTIONS: RequestOptions = {};
 const constants = new WeakSet<RequestOptions>([NO_OPTIONS]);
 const NO_FIELDS: readonly HeaderField[] = [];
-const NO_PAYLOAD: Payload = { bytes: null, stream: null, contentType: null };
 const IDEMPOTENT: ReadonlySet<string> = new Set([
   "GET",
   "HEAD",
@@ -357,44 +332,6 @@ function checkPair(field: unknown, index: number): void {
   const isPair = Array.isArray(field) && field.length === 2
     && typeof field[0] === "string" && typeof field[1] === "string";
   if (!isPair) throw new TypeError(`The header at index ${index} must be a pair of texts`);
-}
-
-const TEXT = "text/plain;charset=UTF-8";
-const FORM = "application/x-www-form-urlencoded;charset=UTF-8";
-
-function readBody(body: RequestBody): Payload | Promise<Payload> {
-  if (typeof body === "string") return whole(encoder.encode(body), TEXT);
-  if (body instanceof Uint8Array) return whole(body, null);
-  if (body instanceof ArrayBuffer) return whole(new Uint8Array(body), null);
-  if (ArrayBuffer.isView(body)) {
-    const { buffer, byteLength, byteOffset } = body as ArrayBufferView;
-    return whole(new Uint8Array(buffer, byteOffset, byteLength), null);
-  }
-  if (body instanceof URLSearchParams) return whole(encoder.encode(body.toString()), FORM);
-  if (body instanceof Blob) {
-    return body.arrayBuffer().then((buffer) => whole(new Uint8Array(buffer), body.type || null));
-  }
-  if (body instanceof FormData) {
-    // The runtime's own encoder chooses the boundary, and says it in the type.
-    const encoded = new Response(body);
-    const type = encoded.headers.get("content-type");
-    return encoded.arrayBuffer().then((buffer) => whole(new Uint8Array(buffer), type));
-  }
-  if (body instanceof ReadableStream && body.locked) {
-    throw new TypeError("The body's stream is locked: somebody else reads it");
-  }
-  if (
-    typeof body === "object" && (body instanceof ReadableStream || Symbol.asyncIterator in body)
-  ) {
-    return { bytes: null, stream: body, contentType: null };
-  }
-  throw new TypeError(
-    `body must be text, bytes, a form, a blob or a stream, got ${describe(body)}`,
-  );
-}
-
-function whole(bytes: Uint8Array, contentType: string | null): Payload {
-  return { bytes, stream: null, contentType };
 }
 
 function basicCredentials({ password, username }: URL): string {

@@ -81,6 +81,23 @@ test("fetch() sends every kind of body, with its type", async () => {
   assert(seen.body.includes("name=\"name\"") && seen.body.includes("value"));
 });
 
+test("fetch() and request() refuse a form or blob of a library's, which as text is none", async () => {
+  await using pool = memoryHttp(show);
+  for (const name of ["FormData", "Blob", "File"]) {
+    const body = { [Symbol.toStringTag]: name } as unknown as FormData;
+    for (const ask of [pool.fetch, pool.request.bind(pool)]) {
+      await assertRejects(
+        async () => void await ask("https://a.test/", { method: "POST", body }),
+        TypeError,
+        `body is a ${name} of a library's own class: use the global ${name}`,
+      );
+    }
+  }
+  const body = { toString: () => "text" } as unknown as BodyInit;
+  const seen = await (await pool.fetch("https://a.test/", { method: "POST", body })).json();
+  assertEquals(seen.body, "text");
+});
+
 test("fetch() asks for the option duplex where the body is a stream or an iterable", async () => {
   await using pool = memoryHttp(show);
   async function* pieces() {

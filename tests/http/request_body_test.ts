@@ -14,7 +14,7 @@ import {
 } from "@std/assert";
 import { test } from "node:test";
 import { RequestError } from "../../src/core/errors.ts";
-import type { RequestBody } from "../../src/http/request.ts";
+import type { RequestBody } from "../../src/http/payload.ts";
 import { ok, type Scene, withScene } from "../support/http_scene.ts";
 import { pattern } from "../support/pattern.ts";
 
