@@ -61,18 +61,32 @@ export function readBody(body: RequestBody): Payload | Promise<Payload> {
     const type = encoded.headers.get("content-type");
     return encoded.arrayBuffer().then((buffer) => whole(new Uint8Array(buffer), type));
   }
-  if (body instanceof ReadableStream && body.locked) {
-    throw new TypeError("The body's stream is locked: somebody else reads it");
-  }
   if (
     typeof body === "object" && (body instanceof ReadableStream || Symbol.asyncIterator in body)
   ) {
+    checkUnread(body);
     return { bytes: null, stream: body, contentType: null };
   }
   refuseForeignBody(body);
   throw new TypeError(
     `body must be text, bytes, a form, a blob or a stream, got ${describe(body)}`,
   );
+}
+
+/** Refuses a stream that would go out as an empty body, such as one that is sent a second time. */
+function checkUnread(
+  stream: AsyncIterable<Uint8Array> & { readonly readableEnded?: boolean },
+): void {
+  if (stream instanceof ReadableStream) {
+    try {
+      // Nobody but the runtime knows whether a stream was read that is not locked any more.
+      new Response(stream);
+    } catch (error) {
+      throw new TypeError("The body's stream is locked, or was read already", { cause: error });
+    }
+  } else if (stream.readableEnded === true) {
+    throw new TypeError("The body's stream was read already, to its end");
+  }
 }
 
 /** Refuses a form or blob that a library has made: as text it is "[object FormData]" and the like. */

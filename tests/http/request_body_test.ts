@@ -12,6 +12,7 @@ import {
   assertStrictEquals,
   assertStringIncludes,
 } from "@std/assert";
+import { Readable } from "node:stream";
 import { test } from "node:test";
 import { RequestError } from "../../src/core/errors.ts";
 import type { RequestBody } from "../../src/http/payload.ts";
@@ -253,4 +254,27 @@ test("A body's stream that gives something else than bytes ends the request", ()
       RequestError,
     );
     assertMatch(String(error.cause), /must be a Uint8Array, got string/);
+  }));
+
+test("A stream that was read already is refused, and not sent as an empty body", () =>
+  withScene({ scripts }, async ({ origin, pool, url }) => {
+    const streams: readonly (() => RequestBody)[] = [
+      () => new Blob(["text"]).stream(),
+      () => Readable.from([pattern(0, 10)]),
+    ];
+    for (const make of streams) {
+      const body = make();
+      await (await pool.request(url("/"), { method: "PUT", body })).dump();
+      const again = { method: "PUT", body, duplex: "half" } as RequestInit;
+      await assertRejects(
+        () => pool.request(url("/"), { method: "PUT", body }),
+        TypeError,
+        "read already",
+      );
+      await assertRejects(() => pool.fetch(url("/"), again), TypeError);
+    }
+    const read = new Blob(["text"]).stream();
+    assertEquals(await new Response(read).text(), "text");
+    await assertRejects(() => pool.request(url("/"), { method: "PUT", body: read }), TypeError);
+    assertEquals((await origin.report()).requests, 2);
   }));
