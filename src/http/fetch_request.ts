@@ -30,9 +30,8 @@ const NORMALIZED: ReadonlySet<string> = new Set([
 ]);
 const NO_INIT: RequestInit = {};
 
-/** Options of other fetches that say by which way a request goes, or whom it trusts. */
+/** Options that the runtimes' own fetches have: by which way a request goes, or whom it trusts. */
 interface ForeignInit {
-  readonly agent?: unknown;
   readonly client?: unknown;
   readonly dispatcher?: unknown;
   readonly proxy?: unknown;
@@ -42,7 +41,6 @@ interface ForeignInit {
 
 const NO_OTHER_WAY = "leave it out, for a pool goes to the host itself, and through no proxy";
 const INSTEAD: { readonly [name in keyof Required<ForeignInit>]: string } = {
-  agent: NO_OTHER_WAY,
   client: `${NO_OTHER_WAY}; authorities stand in the pool's option tls`,
   dispatcher: NO_OTHER_WAY,
   proxy: NO_OTHER_WAY,
@@ -96,8 +94,8 @@ export function readFetch(
 
 /** What `fetch` does not know it ignores; but ignored, these would lead elsewhere than was asked. */
 function refuseForeign(init: ForeignInit): void {
-  const { agent, client, dispatcher, proxy, tls, unix } = init;
-  if ((agent ?? client ?? dispatcher ?? proxy ?? tls ?? unix ?? null) === null) return;
+  const { client, dispatcher, proxy, tls, unix } = init;
+  if ((client ?? dispatcher ?? proxy ?? tls ?? unix ?? null) === null) return;
   for (const [name, instead] of Object.entries(INSTEAD)) {
     if ((init[name as keyof ForeignInit] ?? null) === null) continue;
     throw new TypeError(`The option ${name} of fetch() is not supported: ${instead}`);

@@ -165,7 +165,7 @@ export class HttpPool extends ConnectionPool {
    * It keeps no cookies and no cache, and asks no leave of CORS: it is no browser. What `request()`
    * takes besides, such as `timeoutMs`, is ignored, as the web's `fetch` ignores what it does not
    * know. Options of other fetches by which a request would go another way, or trust somebody else,
-   * are refused: `agent`, `client`, `dispatcher`, `proxy`, `tls`, `unix`.
+   * are refused: `client`, `dispatcher`, `proxy`, `tls`, `unix`.
    *
    * On Node, what it gives is made in full only where that is needed. It is an instance of
    * `Response` with all its members; only `Response.prototype.text.call(response)` and the like

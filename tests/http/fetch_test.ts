@@ -116,7 +116,6 @@ test("fetch() asks for the option duplex where the body is a stream or an iterab
 test("fetch() refuses options of other fetches that would lead elsewhere, and says so", async () => {
   await using pool = memoryHttp(show);
   const cases: [option: string, text: string][] = [
-    ["agent", "agent of fetch() is not supported: leave it out"],
     ["client", "client of fetch() is not supported: leave it out"],
     ["dispatcher", "dispatcher of fetch() is not supported: leave it out"],
     ["proxy", "proxy of fetch() is not supported: leave it out"],
@@ -140,7 +139,8 @@ test("fetch() refuses options of other fetches that would lead elsewhere, and sa
 
 test("fetch() ignores options that it does not know, and takes null as the standard does", async () => {
   await using pool = memoryHttp(show);
-  const unknown = { timeout: 1, timeoutMs: 0, cache: "no-store", compress: false } as RequestInit;
+  const foreign = { agent: {}, timeout: 1, timeoutMs: 0, compress: false };
+  const unknown = { ...foreign, cache: "no-store" } as RequestInit;
   const empty = { body: null, signal: null, window: null } as RequestInit;
   for (const init of [unknown, empty, null as unknown as RequestInit]) {
     for (const input of ["https://a.test/", new Request("https://a.test/")]) {
