@@ -257,18 +257,14 @@ function totals(hosts: readonly Counts[]): Omit<EndpointTotals, "hosts"> {
 
 const NO_REQUESTS = new RequestCounts().stats();
 
-const NO_CONNECTIONS = {
-  connections: 0,
-  idle: 0,
-  leased: 0,
-  draining: 0,
-  healthy: 0,
-  dialing: 0,
-};
-
 function emptyHost(): Counts {
   return {
-    ...NO_CONNECTIONS,
+    connections: 0,
+    idle: 0,
+    leased: 0,
+    draining: 0,
+    healthy: 0,
+    dialing: 0,
     waiting: 0,
     warmTarget: 0,
     panic: false,
@@ -278,9 +274,15 @@ function emptyHost(): Counts {
   };
 }
 
+// Written out: an object that begins as a spread costs ten times as much in V8.
 function emptyAddress(): Mutable<AddressStats> {
   return {
-    ...NO_CONNECTIONS,
+    connections: 0,
+    idle: 0,
+    leased: 0,
+    draining: 0,
+    healthy: 0,
+    dialing: 0,
     standing: "good",
     deniedBy: null,
     retryAt: null,
