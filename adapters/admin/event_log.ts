@@ -23,8 +23,8 @@ export const ALL_EVENTS: readonly string[] = [...Object.keys(POOL_EVENTS), "audi
 /** How often the figures are told, in milliseconds. */
 const STATS_INTERVAL_MS = 2_000;
 
-/** How many may follow one pool at once. */
-const MAX_FOLLOWERS = 100;
+/** How many streams of one pool may be open at once. */
+const MAX_STREAMS = 100;
 
 /** Somebody who listens. Each text is one message of an event stream (the HTML standard). */
 export interface Follower {
@@ -32,8 +32,8 @@ export interface Follower {
   readonly types: ReadonlySet<string>;
   /** Takes an event. */
   onEvent(message: string): void;
-  /** Takes the figures, in place of those before. */
-  onStats(message: string): void;
+  /** Takes the figures, in place of those before. They are the same bytes for all. */
+  onStats(message: Uint8Array<ArrayBuffer>): void;
   /** There is nothing more to come. */
   onEnd(): void;
 }
@@ -66,7 +66,10 @@ export class EventLog {
   readonly #firstId: number;
   #nextId: number;
   readonly #followers = new Map<Follower, () => void>();
+  #streams = 0;
   #statsTimer: Timer | undefined;
+  /** The figures that were told last, while somebody wants them. */
+  #latest: Uint8Array<ArrayBuffer> | undefined;
   #over = false;
 
   /** Begins to listen. */
@@ -90,9 +93,22 @@ export class EventLog {
     else signal?.addEventListener("abort", end, { once: true });
   }
 
-  /** Whether as many follow as may. */
+  /** Whether as many streams are open as may be. */
   get full(): boolean {
-    return this.#followers.size >= MAX_FOLLOWERS;
+    return this.#streams >= MAX_STREAMS;
+  }
+
+  /**
+   * Counts a stream, until the returned function is called. One whose follower was let go holds
+   * memory until its server is done with it.
+   */
+  open(): () => void {
+    let open = true;
+    this.#streams++;
+    return () => {
+      if (open) this.#streams--;
+      open = false;
+    };
   }
 
   /** Keeps an event, and tells it to those who want it. */
@@ -143,11 +159,11 @@ export class EventLog {
       for (const off of frequent) off();
       if (this.#wantsStats()) return;
       this.#statsTimer?.cancel();
-      this.#statsTimer = undefined;
+      this.#statsTimer = this.#latest = undefined;
     };
     this.#followers.set(follower, leave);
     if (types.has("stats")) {
-      follower.onStats(this.#stats());
+      follower.onStats(this.#latest ??= this.#stats());
       this.#statsTimer ??= this.#tellStatsLater();
     }
     return leave;
@@ -156,7 +172,7 @@ export class EventLog {
   #tellStatsLater(): Timer {
     return this.#clock.setTimer(() => {
       this.#statsTimer = this.#tellStatsLater();
-      const stats = this.#stats();
+      const stats = this.#latest = this.#stats();
       for (const { onStats, types } of this.#followers.keys()) {
         if (types.has("stats")) onStats(stats);
       }
@@ -168,8 +184,8 @@ export class EventLog {
     return false;
   }
 
-  #stats(): string {
-    return message("stats", this.#pool.stats());
+  #stats(): Uint8Array<ArrayBuffer> {
+    return new TextEncoder().encode(message("stats", this.#pool.stats()));
   }
 
   #end(): void {

@@ -13,6 +13,9 @@ const HEARTBEAT_MS = 15_000;
 /** How much may wait for a client that reads slowly, in characters. */
 const MAX_PENDING = 1_048_576;
 
+/** How much of what was kept is sent at once, in characters. */
+const KEPT_PART = 65_536;
+
 /** After how many milliseconds a client that lost its stream is to come back. */
 const RETRY_MS = 2_000;
 
@@ -46,12 +49,15 @@ class EventStream implements Follower {
   readonly #encoder = new TextEncoder();
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   #leave: () => void = () => {};
+  #close: () => void = () => {};
   #heartbeat: Timer | undefined;
+  /** What was kept for the client from before: the log's own texts, the next one last. */
+  #kept: string[] = [];
   #pending: string[] = [];
-  /** How much waits, what was kept for the client from before not counted. */
+  /** How much of it waits. */
   #pendingLength = 0;
   /** The latest figures, where they have not been sent: none but the latest is of use. */
-  #stats = "";
+  #stats: Uint8Array<ArrayBuffer> | undefined;
   /** Called when there is something to send, where the client waits for it. */
   #wake: (() => void) | undefined;
   #ending = false;
@@ -71,7 +77,7 @@ class EventStream implements Follower {
     this.#end();
   };
 
-  readonly onStats = (message: string): void => {
+  readonly onStats = (message: Uint8Array<ArrayBuffer>): void => {
     if (this.#ending) return;
     this.#stats = message;
     this.#wake?.();
@@ -82,12 +88,14 @@ class EventStream implements Follower {
   start(controller: ReadableStreamDefaultController<Uint8Array>): void {
     const { after, log } = this.#options;
     this.#controller = controller;
-    this.#push(`retry: ${RETRY_MS}\n\n`);
+    this.#close = log.open();
+    const kept = [`retry: ${RETRY_MS}\n\n`];
     if (after !== undefined) {
       const { complete, messages } = log.since(after, this.types);
-      if (!complete) this.#push(": Events before these are no longer kept\n\n");
-      for (const message of messages) this.#push(message);
+      if (!complete) kept.push(": Events before these are no longer kept\n\n");
+      for (const message of messages) kept.push(message);
     }
+    this.#kept = kept.reverse();
     this.#beatLater();
     this.#leave = log.follow(this);
     // It was over before it began.
@@ -103,13 +111,11 @@ class EventStream implements Follower {
       this.#wake = undefined;
     }
     if (this.#stopped) return;
-    if (this.#hasMore()) {
-      const text = this.#pending.join("") + this.#stats;
-      this.#drop();
-      this.#controller?.enqueue(this.#encoder.encode(text));
-    }
-    if (this.#ending) {
+    const next = this.#next();
+    if (next) this.#controller?.enqueue(next);
+    if (this.#ending && !this.#hasMore()) {
       this.#stopped = true;
+      this.#close();
       this.#controller?.close();
     }
   }
@@ -117,12 +123,28 @@ class EventStream implements Follower {
   /** The client has gone. */
   stop(): void {
     this.#stopped = true;
+    this.#close();
     this.#drop();
     this.#end();
   }
 
+  /** Takes what is sent next, in parts: a client that does not read holds one of them. */
+  #next(): Uint8Array<ArrayBuffer> | undefined {
+    let text = "";
+    while (this.#kept.length > 0 && text.length < KEPT_PART) text += this.#kept.pop();
+    if (text === "" && this.#pending.length > 0) {
+      text = this.#pending.join("");
+      this.#pending = [];
+      this.#pendingLength = 0;
+    }
+    if (text !== "") return this.#encoder.encode(text);
+    const stats = this.#stats;
+    this.#stats = undefined;
+    return stats;
+  }
+
   #hasMore(): boolean {
-    return this.#pending.length > 0 || this.#stats !== "";
+    return this.#kept.length > 0 || this.#pending.length > 0 || this.#stats !== undefined;
   }
 
   #push(message: string): void {
@@ -132,9 +154,10 @@ class EventStream implements Follower {
 
   /** Forgets what waits, for one last word where there is one. */
   #drop(last?: string): void {
+    this.#kept = [];
     this.#pending = last === undefined ? [] : [last];
     this.#pendingLength = 0;
-    this.#stats = "";
+    this.#stats = undefined;
   }
 
   #beatLater(): void {

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStrictEquals, assertStringIncludes } from "@std/assert";
 import test from "node:test";
 import { EventLog } from "../../adapters/admin/event_log.ts";
 import { eventStream } from "../../adapters/admin/event_stream.ts";
@@ -318,6 +318,50 @@ test("no more than a hundred may follow a pool at once", async () => {
   await readers[0]![Symbol.asyncDispose]();
   await using _another = await Reader.open(scene, "?events=audit");
   for (const reader of readers) await reader[Symbol.asyncDispose]();
+});
+
+test("a stream that was let go is one of the hundred until its server is done with it", async () => {
+  await using scene = adminScene();
+  const readers = await Promise.all(
+    Array.from({ length: 100 }, () => Reader.open(scene, "?events=block")),
+  );
+  const reason = "x".repeat(10_000);
+  for (let n = 0; n < 120; n++) scene.pool.block("192.0.2.9", { reason });
+  await turns();
+  assertEquals((await scene.json(EVENTS, 503)).error.code, "unavailable");
+  const [ended, cancelled, ...others] = readers;
+  while (await ended!.next());
+  await using _one = await Reader.open(scene, "?events=block");
+  await cancelled![Symbol.asyncDispose]();
+  await using _two = await Reader.open(scene, "?events=block");
+  assertEquals((await scene.json(EVENTS, 503)).error.code, "unavailable");
+  for (const reader of others) await reader[Symbol.asyncDispose]();
+});
+
+test("what was kept comes in parts, and the figures in the same bytes for all", async () => {
+  await using memory = memoryPool();
+  const { clock, pool } = memory;
+  const log = new EventLog({ pool, clock, size: 1_000, signal: undefined });
+  const reason = "x".repeat(1_000);
+  for (let n = 0; n < 1_000; n++) pool.block("192.0.2.9", { reason });
+  await turns();
+  const types = new Set(["block", "stats"]);
+  const read = async () => {
+    const reader = eventStream({ log, clock, types, after: 0 }).getReader();
+    const parts: Uint8Array[] = [];
+    for (;;) {
+      const part = (await reader.read()).value!;
+      if (new TextDecoder().decode(part).startsWith("event: stats")) return { part, parts, reader };
+      parts.push(part);
+    }
+  };
+  const [one, two] = [await read(), await read()];
+  const text = one.parts.map((part) => new TextDecoder().decode(part)).join("");
+  assertEquals(text.match(/^event: block$/gm)?.length, 1_000);
+  const largest = Math.max(...one.parts.map(({ length }) => length));
+  assert(largest < 70_000, `${largest} bytes at once`);
+  assertStrictEquals(one.part, two.part);
+  await Promise.all([one, two].map(({ reader }) => reader.cancel()));
 });
 
 test("an event's error is told by name, code and message; a URL without its secrets", async () => {
