@@ -59,7 +59,11 @@ export interface AdminOptions {
   readonly requiredHosts?: readonly string[] | {
     readonly [pool: string]: readonly string[];
   };
-  /** Hears of each action, and of each attempt that was denied. It must not throw. */
+  /**
+   * Hears of each action, once it is known what came of it, and of each attempt that was denied.
+   * Nobody waits for it, and no answer depends on it: what it throws is uncaught at the program's
+   * top, as a listener's. What must not happen unless it is on record needs a middleware in front.
+   */
   readonly audit?: (entry: AuditEntry) => void;
   /**
    * How many events of a pool are kept for those who come back to its stream.

@@ -48,10 +48,14 @@ export class AdminState {
     throw new Refusal(404, `There is no such pool: there is ${[...this.pools.keys()].join(", ")}`);
   }
 
-  /** Tells what somebody did: to the program, and to who follows the pool. */
+  /**
+   * Tells what somebody did: to the program, and to who follows the pool. What `audit` throws is
+   * thrown at the program's top, as by a listener of a pool: the answer is about the action.
+   */
   tell(entry: AuditEntry): void {
+    const { audit } = this.options;
     this.pools.get(entry.pool)?.events.record("audit", entry);
-    this.options.audit?.(entry);
+    if (audit) queueMicrotask(() => audit(entry));
   }
 
   /** Whether every host that is required has an address that does well. */

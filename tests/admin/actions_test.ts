@@ -133,6 +133,35 @@ test("an error that nobody expects is 500, says nothing, and is in the audit tra
   assertEquals(scene.audits.map(({ outcome }) => outcome), ["failed"]);
 });
 
+test("an audit that throws changes no answer, and its error reaches the top", async () => {
+  await using scene = adminScene({
+    audit: ({ outcome }) => {
+      throw new Error(`no room for ${outcome}`);
+    },
+  });
+  const heard: string[] = [];
+  const original = globalThis.queueMicrotask;
+  // What a microtask throws is the program's to hear: here, the test's.
+  globalThis.queueMicrotask = (call) =>
+    original(() => {
+      try {
+        call();
+      } catch (error) {
+        heard.push((error as Error).message);
+      }
+    });
+  try {
+    assertEquals((await scene.act("block", { ip: "192.0.2.9" })).ok, true);
+    await scene.act("unblock", { ip: "192.0.2.8" }, 404);
+    const denied = await scene.ask(path("close"), { as: "read", body: {} });
+    assertEquals(denied.status, 403);
+  } finally {
+    globalThis.queueMicrotask = original;
+  }
+  assertEquals(heard, ["done", "refused", "denied"].map((outcome) => `no room for ${outcome}`));
+  assertEquals(scene.pool.stats().blocks.map(({ ip }) => ip), ["192.0.2.9"]);
+});
+
 test("an action takes JSON and nothing else", async () => {
   await using scene = adminScene();
   for (
