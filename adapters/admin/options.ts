@@ -7,6 +7,7 @@
 import { parseHost } from "../../src/core/address.ts";
 import { checkNames, checkNumber, describe, quote } from "../../src/core/check.ts";
 import { type Clock, systemClock } from "../../src/core/clock.ts";
+import { openMetrics, type OpenMetricsOptions } from "../../src/metrics/open_metrics.ts";
 import type { ConnectionPool } from "../../src/pool/pool.ts";
 import {
   type AdminMiddleware,
@@ -65,6 +66,8 @@ export interface AdminOptions {
    * top, as a listener's. What must not happen unless it is on record needs a middleware in front.
    */
   readonly audit?: (entry: AuditEntry) => void;
+  /** What `/metrics` tells, as `openMetrics()` takes it. */
+  readonly metrics?: OpenMetricsOptions;
   /**
    * How many events of a pool are kept for those who come back to its stream.
    *
@@ -90,12 +93,22 @@ export interface CheckedOptions {
   readonly hasTokens: boolean;
   readonly requiredHosts: ReadonlyMap<string, readonly string[]>;
   readonly audit: ((entry: AuditEntry) => void) | undefined;
+  readonly metrics: OpenMetricsOptions;
   readonly eventHistory: number;
   readonly signal: AbortSignal | undefined;
   readonly clock: Clock;
 }
 
-const KNOWN = ["auth", "insecure", "requiredHosts", "audit", "eventHistory", "signal", "clock"];
+const KNOWN = [
+  "auth",
+  "insecure",
+  "requiredHosts",
+  "audit",
+  "metrics",
+  "eventHistory",
+  "signal",
+  "clock",
+];
 
 /**
  * Reads the pools by their names. A pool alone is named `default`.
@@ -135,15 +148,19 @@ export function readOptions(
   pools: ReadonlyMap<string, ConnectionPool>,
 ): CheckedOptions {
   checkNames("adminRouter()", options, KNOWN);
-  const { audit, auth, clock = systemClock, eventHistory = 1_000, insecure, signal } = options;
+  const { audit, auth, clock = systemClock, eventHistory = 1_000, insecure } = options;
+  const { metrics = {}, signal } = options;
   if (audit !== undefined && typeof audit !== "function") {
     throw new TypeError(`audit must be a function, got ${describe(audit)}`);
   }
+  // Of no pool: it checks its options, now rather than at the first scrape.
+  openMetrics({}, metrics);
   return {
     gate: readGate(auth, insecure),
     hasTokens: typeof auth === "object",
     requiredHosts: readRequired(options.requiredHosts, pools),
     audit,
+    metrics,
     eventHistory: checkNumber("eventHistory", eventHistory, { min: 1, max: 100_000, whole: true }),
     signal,
     clock,

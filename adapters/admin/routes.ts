@@ -113,7 +113,8 @@ export function readRoutes(document: () => object): Route[] {
       serve: ({ c, state }) => {
         readQuery(c.req.url, []);
         const pools = Array.from(state.pools, ([name, { pool }]) => [name, pool] as const);
-        return reply(openMetrics(Object.fromEntries(pools)), OPEN_METRICS_TYPE);
+        const { metrics } = state.options;
+        return reply(openMetrics(Object.fromEntries(pools), metrics), OPEN_METRICS_TYPE);
       },
     },
     {

@@ -186,6 +186,13 @@ test("adminRouter() refuses pools that are none, names that fit no path, and unk
   assertThrows(make(pool, { histroy: 1 }), TypeError, "Unknown option \"histroy\"");
   assertThrows(make(pool, { eventHistory: 0 }), RangeError, "eventHistory");
   assertThrows(make(pool, { audit: true }), TypeError, "audit must be a function");
+  assertThrows(make(pool, { metrics: true }), TypeError, "openMetrics() must be an object");
+  assertThrows(
+    make(pool, { metrics: { adresses: true } }),
+    TypeError,
+    "\"adresses\" of openMetrics()",
+  );
+  assertThrows(make(pool, { metrics: { maxHosts: -1 } }), RangeError, "maxHosts");
   assertThrows(make(pool, { requiredHosts: { other: [] } }), TypeError, "\"other\"");
   assertThrows(
     make({ a: pool, b: pool }, { requiredHosts: ["a.test"] }),
@@ -287,6 +294,19 @@ test("/metrics is OpenMetrics text with each pool's name", async () => {
   const text = await response.text();
   assertMatch(text, /pool="default"/);
   assert(text.endsWith("\n# EOF\n"));
+  assert(!text.includes("192.0.2.1"));
+});
+
+test("/metrics tells what the option metrics asks for", async () => {
+  await using scene = adminScene({ metrics: { addresses: true, maxHosts: 1 } });
+  await scene.pool.warm("a.test", { connections: 1 });
+  await scene.pool.warm("b.test", { connections: 1 });
+  const text = await (await scene.ask("/metrics")).text();
+  assertStringIncludes(
+    text,
+    "hotconn_address_good{pool=\"default\",host=\"a.test\",address=\"192.0.2.1\"} 1\n",
+  );
+  assertStringIncludes(text, "hotconn_waiting_callers{pool=\"default\",host=\"other\"} 0\n");
 });
 
 test("/diagnose lists what is amiss", async () => {
