@@ -206,7 +206,10 @@ export class AddressHealth {
    */
   reached(endpoint: Endpoint, reason: "handshake" | "connect" = "handshake"): void {
     const record = this.#record(endpoint);
-    record.verdict = { ok: true, reason, at: this.#clock.now() };
+    const forgives = !record.wantsAnswer
+      && (reason === "handshake" || record.streak.failures === 0);
+    // What still counts against it is the verdict until something forgives it.
+    if (forgives) record.verdict = { ok: true, reason, at: this.#clock.now() };
     endpoint.dialFailedAt = 0;
     if (!endpoint.failing) return;
     if (!record.wantsAnswer) {
@@ -327,7 +330,7 @@ export class AddressHealth {
     const forMs = Math.min(ejectionMs * ++record.ejections, maxEjectionMs);
     record.ejectedUntil = now + forMs;
     record.ejectedFor = failsTooOften
-      ? `${record.windowFailures} failures within ${WINDOW.ms / 1_000} s`
+      ? `${record.windowFailures} failures within ${WINDOW.ms / 1_000} s, the last: ${reason}`
       : `${failures} failures in a row, the last: ${reason}`;
     lane.setStanding(endpoint, "ejected", record.ejectedUntil);
     this.#events.onEject(endpoint, record.ejectedFor, forMs);

@@ -152,7 +152,10 @@ test("a share of failures ejects, though they are not in a row", () => {
     if (endpoint.picks === 11) break;
   }
   assertEquals(endpoint.standing, "ejected");
-  assertEquals(world.health.describe(endpoint).ejectedFor, "7 failures within 10 s");
+  assertEquals(
+    world.health.describe(endpoint).ejectedFor,
+    "7 failures within 10 s, the last: status",
+  );
 });
 
 test("what failed with its answers is not back by a handshake: it wants an answer", () => {
@@ -166,6 +169,23 @@ test("what failed with its answers is not back by a handshake: it wants an answe
   world.clock.advance(5);
   world.health.succeeded(endpoint, startedAt);
   assertEquals(endpoint.standing, "good");
+});
+
+test("what counts against an endpoint is its verdict until something forgives it", () => {
+  const world = new World();
+  const [endpoint] = world.host("a.test", 2) as [Endpoint];
+  const verdict = () => world.health.describe(endpoint).verdict?.reason;
+  world.health.failed(endpoint, "response", new Error("no answer"));
+  world.health.reached(endpoint);
+  assertEquals([endpoint.standing, verdict()], ["doubtful", "response: no answer"]);
+  world.health.succeeded(endpoint, world.clock.now() + 1);
+  assertEquals([endpoint.standing, verdict()], ["good", "answer"]);
+  const error = refusal("tls");
+  world.health.failed(endpoint, "certificate", error);
+  world.health.reached(endpoint, "connect");
+  assertEquals([endpoint.standing, verdict()], ["doubtful", `certificate: ${error.message}`]);
+  world.health.reached(endpoint);
+  assertEquals([endpoint.standing, verdict()], ["good", "handshake"]);
 });
 
 test("an answer to what was asked before the last failure forgives nothing", () => {
