@@ -190,3 +190,35 @@ test("Prometheus takes the alerts that docs/operating.md tells", { skip }, () =>
   assertEquals(ask(rules, args), "");
   assert(ask(rules.replace("sum by (pool, host) (", "sum by (pool, host) (("), args) !== "");
 });
+
+test(
+  "The alert for dials leaves a machine alone that is down while others serve",
+  { skip },
+  () => {
+    const [, rules = ""] = /```yaml\n([\s\S]*?)```/.exec(readDocument("docs/operating.md")) ?? [];
+    const alerts = (pool: string) => ({
+      eval_time: "20m",
+      alertname: "HotconnDialsFail",
+      exp_alerts: pool === "few" ? [] : [{
+        exp_labels: { pool },
+        exp_annotations: { summary: `Half of the dials of ${pool} fail` },
+      }],
+    });
+    const series = (name: string, pool: string, each: number) => ({
+      series: `hotconn_${name}_total{pool="${pool}"}`,
+      values: `0+${each}x25`,
+    });
+    // So many a minute: all of the few fail, and most of the many.
+    const scene = (pool: string, dials: number, errors: number) => ({
+      interval: "1m",
+      input_series: [series("dials", pool, dials), series("dial_errors", pool, errors)],
+      alert_rule_test: [alerts(pool)],
+    });
+    const tests = [scene("few", 2, 2), scene("many", 120, 100)];
+    const args = (file: string, folder: string) => {
+      writeFileSync(path.join(folder, "rules.yml"), rules);
+      return ["test", "rules", file];
+    };
+    assertEquals(ask(JSON.stringify({ rule_files: ["rules.yml"], tests }), args), "");
+  },
+);
