@@ -45,7 +45,7 @@ export interface DialsParts {
   /** Hears of each dial that failed. */
   readonly onFailure: (dial: Dial, error: unknown) => void;
   /** Hears that a dial is over, well or not, and with it the room that it took. */
-  readonly onEnd: (queue: HostQueue) => void;
+  readonly onEnd: (queue: HostQueue, address: Address) => void;
 }
 
 /** The dials on their way. What is dialled, and when, is the scheduler's to say. */
@@ -70,10 +70,14 @@ export class Dials {
     return this.#dials.size;
   }
 
+  /** Whether as many are under way as may be. */
+  get areFull(): boolean {
+    return this.#dials.size >= this.#parts.options.maxConcurrentDials;
+  }
+
   /** Whether one more may be under way for a queue. */
   mayBegin(queue: HostQueue): boolean {
-    const { maxConcurrentDials, maxConcurrentDialsPerHost } = this.#parts.options;
-    return this.#dials.size < maxConcurrentDials && queue.dials.size < maxConcurrentDialsPerHost;
+    return !this.areFull && queue.dials.size < this.#parts.options.maxConcurrentDialsPerHost;
   }
 
   /** Begins one, for which there must be room. */
@@ -158,7 +162,7 @@ export class Dials {
       timeout.cancel();
       stagger.cancel();
     }
-    onEnd(queue);
+    onEnd(queue, address);
   }
 
   async #open(dial: Dial): Promise<void> {

@@ -206,7 +206,7 @@ export class LeaseDesk {
     if (queue.warm.connections > 0 && connection.serverIdleMs < Infinity) {
       this.#parts.scheduler().watchEnd(queue, connection);
     }
-    const starved = this.#parts.scheduler().firstStarved;
+    const starved = this.#parts.scheduler().firstStarved(queue, connection);
     if (starved) this.#shareRoom(queue, connection, starved);
     if (queue.waiters.size > 0) this.serve(queue);
     if (this.#manager.idleCount > this.#parts.options.maxIdleConnections) {
@@ -241,14 +241,14 @@ export class LeaseDesk {
    */
   #shareRoom(queue: HostQueue, connection: Connection, starved: HostQueue): void {
     const first = starved.waiters.front?.value;
-    if (!first || starved === queue) return;
-    const { accountant } = this.#manager;
     const own = queue.waiters.front?.value;
     if (!own) {
       // It is idle now, and the scheduler takes what it needs of the coldest idle ones.
-      this.#parts.scheduler().roomCame();
+      this.#parts.scheduler().roomCame(connection.host, connection.address);
       return;
     }
+    if (!first) return;
+    const { accountant } = this.#manager;
     const poorer = accountant.ofHost(starved.host.text) < accountant.ofHost(queue.host.text);
     if (first.since < own.since && poorer) this.#manager.removeConnection(connection, "room");
   }

@@ -188,9 +188,9 @@ export class ConnectionPool implements AsyncDisposable {
       scheduler: () => this.#scheduler,
       noteTrace: (connection, trace) => this.#diagnosis.noteTrace(connection, trace),
     });
-    const lookSoon = (queue: HostQueue) => {
+    const dialEnded = (queue: HostQueue, { text }: Address) => {
       this.#scheduler.wake(queue);
-      this.#scheduler.roomCame();
+      this.#scheduler.dialEnded(queue.host.text, text);
     };
     this.#dials = new Dials({
       options: this.#options,
@@ -205,7 +205,7 @@ export class ConnectionPool implements AsyncDisposable {
       onDoubt: (queue) => this.#scheduler.wake(queue),
       onReady: (queue) => this.#desk.serve(queue),
       onFailure: (dial, error) => this.#scheduler.dialFailed(dial, error),
-      onEnd: lookSoon,
+      onEnd: dialEnded,
     });
     this.#scheduler = new DialScheduler({
       options: this.#options,
@@ -227,7 +227,7 @@ export class ConnectionPool implements AsyncDisposable {
       events: this.#events,
       gate: this.#gate,
       queues: this.#queues,
-      wake: lookSoon,
+      onEnd: dialEnded,
       welcome: (queue, connection) => this.#dials.welcome(queue, connection),
       checkOver: this.checkOver?.bind(this),
     });
@@ -561,7 +561,6 @@ export class ConnectionPool implements AsyncDisposable {
    */
   setLimits(limits: Partial<ConnectionLimits>): number {
     const ended = this.manager.setLimits(limits);
-    this.#scheduler.roomCame();
     for (const queue of this.#queues) {
       if (queue.waiters.size > 0 || queue.warm.connections > 0) this.#scheduler.wake(queue);
     }
@@ -607,7 +606,7 @@ export class ConnectionPool implements AsyncDisposable {
     }
     const queue = this.#queues.find(host, connection.tlsProfile);
     if (queue) this.#scheduler.wake(queue);
-    this.#scheduler.roomCame();
+    this.#scheduler.roomCame(host, address);
   }
 
   #onAddresses(host: Host, { added, removed }: AddressChange): void {

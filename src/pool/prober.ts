@@ -26,8 +26,8 @@ export interface ProberParts extends ProbeParts {
   readonly gate: RwLock;
   /** Every host that the pool knows. */
   readonly queues: Iterable<HostQueue>;
-  /** Has a queue looked at soon, and those that wait for room. */
-  readonly wake: (queue: HostQueue) => void;
+  /** Hears that a check is over, and with it the room that it took. */
+  readonly onEnd: (queue: HostQueue, address: Address) => void;
 }
 
 /** When something is checked next. */
@@ -241,7 +241,7 @@ export class Prober {
     this.#probes.delete(probe);
     if (result && !probe.dropped) this.#conclude(job, probe, result);
     plan.open--;
-    this.#parts.wake(queue);
+    this.#parts.onEnd(queue, address);
     this.#begin();
     // The gate is held until its socket is done: who closes the pool waits for it.
     this.#ending.add(probe);

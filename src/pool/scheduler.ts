@@ -22,6 +22,7 @@ import type { ResolvedPoolOptions } from "./options.ts";
 import type { Dial, HostQueue } from "./queue.ts";
 import { makeRoom } from "./room.ts";
 import { nextToSpread } from "./spread.ts";
+import { FULL, Starved, waitsSince } from "./starved.ts";
 import type { Waiter } from "./waiter.ts";
 import { countFresh, dialToWarm, freshUntil } from "./warm_plan.ts";
 
@@ -56,8 +57,10 @@ export class DialScheduler {
   readonly #parts: SchedulerParts;
   readonly #clock: Clock;
   readonly #awake = new Set<HostQueue>();
-  /** Queues that found no room, the one that has waited longest first. */
-  readonly #starved = new Set<HostQueue>();
+  /** Queues that found no room. */
+  readonly #starved = new Starved();
+  /** Where room has come since they were looked at. */
+  readonly #roomy = new Set<string>();
   readonly #rechecks = new Map<HostQueue, { readonly timer: Timer; readonly at: number }>();
   #scheduled = false;
   #closed = false;
@@ -68,26 +71,31 @@ export class DialScheduler {
     this.#clock = parts.options.clock;
   }
 
-  /** The queue that has waited longest for room while somebody waits in it, if any. */
-  get firstStarved(): HostQueue | undefined {
+  /** Who besides a queue has waited longest for room that one of its connections takes, if anybody. */
+  firstStarved(queue: HostQueue, { address, host }: Connection): HostQueue | undefined {
     // Asked at each release, and hardly ever is there any.
     if (this.#starved.size === 0) return undefined;
-    for (const queue of this.#starved) if (queue.waiters.size > 0) return queue;
-    return undefined;
+    return this.#starved.first([FULL.pool, host, address], queue)?.queue;
   }
 
   /** Has a queue looked at soon. */
   wake(queue: HostQueue): void {
     if (this.#closed) return;
     this.#awake.add(queue);
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    queueMicrotask(() => this.#run());
+    this.#schedule();
   }
 
-  /** Has those looked at that found no room: some has come free. */
-  roomCame(): void {
-    for (const queue of this.#starved) this.wake(queue);
+  /** Has those looked at that found no room: a connection there has become idle, or has ended. */
+  roomCame(host: string, address: string): void {
+    if (this.#closed || this.#starved.size === 0) return;
+    this.#roomy.add(FULL.pool).add(host).add(address);
+    this.#schedule();
+  }
+
+  /** The same where a dial is over. */
+  dialEnded(host: string, address: string): void {
+    this.#roomy.add(FULL.dials).add(FULL.warming);
+    this.roomCame(host, address);
   }
 
   /**
@@ -130,7 +138,6 @@ export class DialScheduler {
     this.#closed = true;
     for (const { timer } of this.#rechecks.values()) timer.cancel();
     this.#rechecks.clear();
-    this.#starved.clear();
   }
 
   /**
@@ -154,32 +161,62 @@ export class DialScheduler {
     return failures.size > 0 ? failures : undefined;
   }
 
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    queueMicrotask(() => this.#run());
+  }
+
   #run(): void {
     this.#scheduled = false;
-    // Whoever has waited longest is looked at first: room that has come free is his.
+    this.#giveRoom();
     const queues = [...this.#awake].sort((a, b) => waitsSince(a) - waitsSince(b));
     this.#awake.clear();
     for (const queue of queues) if (!this.#closed) this.#look(queue);
   }
 
+  /** Has those dial who stand where room has come: whoever has waited longest first. */
+  #giveRoom(): void {
+    const { dials } = this.#parts;
+    const roomy = new Set(this.#roomy);
+    this.#roomy.clear();
+    for (;;) {
+      const first = this.#starved.first(roomy);
+      if (!first || this.#closed) return;
+      const { begun } = dials;
+      this.#awake.delete(first.queue);
+      this.#look(first.queue);
+      // What is not enough for the head of a line is not enough for anybody behind it.
+      const isStuck = this.#starved.first([first.key])?.queue === first.queue;
+      if (isStuck && dials.begun === begun) roomy.delete(first.key);
+    }
+  }
+
   #look(queue: HostQueue): void {
-    const { membership, serve } = this.#parts;
+    const { dials, membership, serve } = this.#parts;
     const { gone, known } = membership.update(queue);
     this.#letGo(gone);
     serve(queue);
-    this.#starved.delete(queue);
     // A host that is let go may have warm-ups still, whose callers must hear of it.
     const isWarmed = queue.warm.connections > 0 || queue.warm.warmUps.size > 0;
-    if (queue.waiters.size === 0 && !isWarmed) return;
+    if (queue.waiters.size === 0 && !isWarmed) {
+      this.#starved.delete(queue);
+      return;
+    }
     if (!known) this.#lookUp(queue);
     // Fewer than half are good, or serve at all, and those are as busy as can be: any will do.
     const { panic, servingCount } = queue.lane;
     if ((panic || servingCount === 0) && this.#isOverrun(queue)) serve(queue, true);
-    this.#dialForWaiters(queue);
-    if (known && isWarmed) this.#dialToWarm(queue);
+    const { begun } = dials;
+    const full = new Set<string>();
+    this.#dialForWaiters(queue, full);
+    if (known && isWarmed) this.#dialToWarm(queue, full);
+    this.#starved.put(queue, full, dials.begun > begun);
     if (queue.waiters.size === 0) return;
-    // Nothing may come back and no dial may end: then only time tells that more is needed.
-    const pauseMs = Math.max(RECHECK_MS.min, Math.min(queue.dialMs, RECHECK_MS.max));
+    // Where connections do not come back, only time tells that more are needed.
+    const pauseMs = queue.lane.connectionCount === 0
+      ? RECHECK_MS.max
+      : Math.max(RECHECK_MS.min, Math.min(queue.dialMs, RECHECK_MS.max));
     this.#recheckAt(queue, this.#clock.now() + pauseMs);
   }
 
@@ -215,7 +252,7 @@ export class DialScheduler {
         // Those who named their machine can do without. Who comes later waits for what is told then.
         const told = queue.toldAddresses;
         queue.toldAddresses ??= [];
-        this.#dialForWaiters(queue);
+        this.#dialForWaiters(queue, new Set());
         queue.toldAddresses = told;
         queue.warm.refuse(error);
       },
@@ -237,7 +274,8 @@ export class DialScheduler {
     return true;
   }
 
-  #dialForWaiters(queue: HostQueue): void {
+  /** Dials for those who wait, and adds to what is full that which hinders it. */
+  #dialForWaiters(queue: HostQueue, full: Set<string>): void {
     let wanted = queue.wantedDials(queue.lane.servingCount, this.#clock.now());
     const promised = queue.promisingDials();
     for (const waiter of queue.waiters) {
@@ -249,13 +287,18 @@ export class DialScheduler {
         promised.splice(covering, 1);
         continue;
       }
-      if (!this.#dialFor(queue, waiter)) return;
+      if (!this.#dialFor(queue, waiter, full)) return;
     }
   }
 
   /** Begins a dial for a waiter, where one may help; false where there is no room for any. */
-  #dialFor(queue: HostQueue, waiter: Waiter): boolean {
-    if (!this.#parts.dials.mayBegin(queue)) return this.#starve(queue);
+  #dialFor(queue: HostQueue, waiter: Waiter, full: Set<string>): boolean {
+    const { dials, giveWay, manager } = this.#parts;
+    if (!dials.mayBegin(queue)) {
+      // Where it is its own dials that are many, the end of one of them wakes it.
+      if (dials.areFull) full.add(FULL.dials);
+      return false;
+    }
     if (!queue.toldAddresses && waiter.filter?.only === undefined) return true;
     const candidates = waiter.filter?.pinned ? waiter.candidates(queue.lane) : [];
     const denied = candidates.filter(({ address }) => this.#isDenied(address));
@@ -286,10 +329,22 @@ export class DialScheduler {
     }
     const endpoint = "dial" in choice
       ? choice.dial
-      : choice.crowded.find((endpoint) => makeRoom(this.#parts.manager, queue, waiter, endpoint));
-    if (!endpoint) return this.#starve(queue);
-    this.#parts.dials.begin(queue, endpoint);
-    return true;
+      : choice.crowded.find((endpoint) => makeRoom(manager, queue, waiter, endpoint));
+    if (endpoint) {
+      dials.begin(queue, endpoint);
+      return true;
+    }
+    if ("crowded" in choice) {
+      for (const { address } of choice.crowded) full.add(this.#fullFor(queue, address.text));
+    }
+    giveWay(queue);
+    return false;
+  }
+
+  /** Which of the things that may be full hinders a dial. */
+  #fullFor({ host }: HostQueue, address: string): string {
+    const scope = this.#parts.manager.accountant.blockedBy(host.text, address);
+    return scope === "ip" ? address : scope === "host" ? host.text : FULL.pool;
   }
 
   #isDenied(address: Address): boolean {
@@ -322,29 +377,23 @@ export class DialScheduler {
     return false;
   }
 
-  #starve(queue: HostQueue): false {
-    this.#starved.add(queue);
-    if (queue.waiters.size > 0) this.#parts.giveWay(queue);
-    return false;
-  }
-
   /** Dials what is missing of a warm target, and ends the waits for it that need not go on. */
-  #dialToWarm(queue: HostQueue): void {
-    const { events, manager } = this.#parts;
+  #dialToWarm(queue: HostQueue, full: Set<string>): void {
+    const { dials, events, manager } = this.#parts;
     const now = this.#clock.now();
     const census = countFresh(queue, now, (connection) => manager.endsAt(connection));
     const { counts, open } = census;
     const mayDial = (endpoint: Endpoint) =>
-      this.#parts.dials.mayBegin(queue) && !queue.isSlow(endpoint) && endpoint.dueAt <= now
+      dials.mayBegin(queue) && !queue.isSlow(endpoint) && endpoint.dueAt <= now
       && this.#hasRoom(queue, endpoint);
     const warmth = { target: queue.warm.connections, counts, mayDial };
-    const short = dialToWarm(warmth, (endpoint) => this.#parts.dials.begin(queue, endpoint));
+    const short = dialToWarm(warmth, (endpoint) => dials.begin(queue, endpoint));
     const due = short > 0 ? nextDue(counts.keys(), now) : Infinity;
     const next = Math.min(due, census.freshUntil);
     if (next < Infinity) this.#recheckAt(queue, next);
     // Too many dials are under way: it goes on when one of them has ended.
-    const crowded = short > 0 && !this.#parts.dials.mayBegin(queue);
-    if (crowded) this.#starve(queue);
+    const crowded = short > 0 && !dials.mayBegin(queue);
+    if (crowded && dials.areFull) full.add(FULL.warming);
     const { warmUps } = queue.warm;
     for (const warmUp of warmUps) {
       const { target } = warmUp;
@@ -407,10 +456,6 @@ export class DialScheduler {
     }, at - this.#clock.now());
     this.#rechecks.set(queue, { timer, at });
   }
-}
-
-function waitsSince({ waiters }: HostQueue): number {
-  return waiters.front?.value.since ?? Number.MAX_VALUE;
 }
 
 /** When the first of the failed endpoints is due again; Infinity where none has failed. */

@@ -1,0 +1,102 @@
+/**
+ * The queues that found no room for a dial, each in line at what is full.
+ *
+ * @module
+ */
+
+import type { HostQueue } from "./queue.ts";
+
+/** What may be full, beside a host and an address, each by its canonical text. */
+export const FULL = {
+  /** The pool: it has all the connections that it may have. */
+  pool: "the pool",
+  /** The dials: as many are under way as may be at once. */
+  dials: "the dials",
+  /** The same, for those who dial to keep a host warm. */
+  warming: "the warming",
+} as const;
+
+/** Where a queue stands, and since when its first caller had waited when it came there. */
+interface Place {
+  readonly keys: ReadonlySet<string>;
+  readonly since: number;
+}
+
+/** The head of a line. */
+export interface Head {
+  readonly key: string;
+  readonly queue: HostQueue;
+}
+
+const NOWHERE: ReadonlySet<string> = new Set();
+
+/**
+ * Lines of queues, one at each thing that is full. When room comes there, the head is looked at, and
+ * the next one only where the head has left: however many wait, room finds its taker at once. Who
+ * has got something, be it a connection of its own that came back, goes to the end.
+ *
+ * A host and an address of one spelling share a line; it costs a look in vain.
+ */
+export class Starved {
+  readonly #lines = new Map<string, Set<HostQueue>>();
+  readonly #places = new Map<HostQueue, Place>();
+
+  /** How many queues there are. */
+  get size(): number {
+    return this.#places.size;
+  }
+
+  /**
+   * Has a queue stand at what is full, and nowhere else.
+   *
+   * @param served Whether it has got something meanwhile
+   */
+  put(queue: HostQueue, keys: ReadonlySet<string>, served = false): void {
+    const place = this.#places.get(queue);
+    const since = waitsSince(queue);
+    const goesToEnd = served || since !== place?.since;
+    for (const key of place?.keys ?? NOWHERE) {
+      const line = this.#lines.get(key)!;
+      if (goesToEnd || !keys.has(key)) line.delete(queue);
+      if (line.size === 0 && !keys.has(key)) this.#lines.delete(key);
+    }
+    if (keys.size > 0) this.#places.set(queue, { keys, since });
+    else this.#places.delete(queue);
+    for (const key of keys) {
+      const line = this.#lines.get(key);
+      if (line) line.add(queue);
+      else this.#lines.set(key, new Set([queue]));
+    }
+  }
+
+  /** Takes a queue out of every line. */
+  delete(queue: HostQueue): void {
+    this.put(queue, NOWHERE);
+  }
+
+  /** The head of some lines whose caller has waited longest; `besides` a queue, as if it were gone. */
+  first(keys: Iterable<string>, besides?: HostQueue): Head | undefined {
+    let first: Head | undefined;
+    for (const key of keys) {
+      const queue = this.#head(key, besides);
+      if (queue && (!first || waitsSince(queue) < waitsSince(first.queue))) first = { key, queue };
+    }
+    return first;
+  }
+
+  #head(key: string, besides: HostQueue | undefined): HostQueue | undefined {
+    for (const queue of this.#lines.get(key) ?? []) {
+      if (queue === besides) continue;
+      const place = this.#places.get(queue)!;
+      if (place.since === waitsSince(queue)) return queue;
+      // Its callers are others by now: it comes again, at the end.
+      this.put(queue, place.keys);
+    }
+    return undefined;
+  }
+}
+
+/** Since when the first caller of a queue waits; without one it is not his turn before anybody's. */
+export function waitsSince({ waiters }: HostQueue): number {
+  return waiters.front?.value.since ?? Number.MAX_VALUE;
+}

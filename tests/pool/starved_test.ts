@@ -1,0 +1,104 @@
+/**
+ * Hosts that wait for room: what each one costs, and whose turn it is.
+ *
+ * @module
+ */
+
+import { assert, assertEquals } from "@std/assert";
+import { test } from "node:test";
+import { memoryPool } from "../support/memory_pool.ts";
+import { pass } from "../support/pass.ts";
+import { turns } from "../support/turns.ts";
+
+/** Asks each of so many hosts once, and gives how often the pool read its clock for one of them. */
+async function readingsPerHost(count: number, addressOf: (index: number) => string) {
+  const names = Array.from({ length: count }, (_, index) => `h${index}.test`);
+  await using it = memoryPool({
+    hosts: Object.fromEntries(names.map((name, index) => [name, [addressOf(index)]])),
+    maxConnections: 16,
+    script: () => ({ delayMs: 5 }),
+  });
+  const { clock, pool } = it;
+  const { now } = clock;
+  let readings = 0;
+  clock.now = () => {
+    readings++;
+    return now.call(clock);
+  };
+  let served = 0;
+  const asking = names.map(async (name) => {
+    const lease = await pool.acquire(name);
+    await new Promise<void>((resolve) => clock.setTimer(resolve, 2));
+    lease.release();
+    served++;
+  });
+  for (let ms = 0; ms < 2 * count && served < count; ms++) {
+    clock.advance(1);
+    await turns();
+  }
+  assertEquals(served, count);
+  await Promise.all(asking);
+  return readings / count;
+}
+
+const places: readonly (readonly [where: string, addressOf: (index: number) => string])[] = [
+  ["at addresses of their own", (index) => `10.0.${index >> 8}.${index & 255}`],
+  ["at one address", () => "10.0.0.1"],
+];
+for (const [where, addressOf] of places) {
+  test(`A host that waits for room costs the same, however many wait ${where}`, async () => {
+    const few = await readingsPerHost(100, addressOf);
+    const many = await readingsPerHost(800, addressOf);
+    assert(many < 1.5 * few, `${few.toFixed(1)} of 100, ${many.toFixed(1)} of 800`);
+  });
+}
+
+test("Two hosts that keep every connection busy give one up to a third that waits", async () => {
+  await using it = memoryPool({
+    hosts: { "a.test": ["192.0.2.1"], "b.test": ["192.0.2.2"], "c.test": ["192.0.2.3"] },
+    maxConnections: 4,
+  });
+  let stop = false;
+  const busy = Array.from({ length: 16 }, async (_, index) => {
+    while (!stop) {
+      const lease = await it.pool.acquire(index % 2 === 0 ? "a.test" : "b.test");
+      await new Promise<void>((resolve) => it.clock.setTimer(resolve, 5));
+      lease.release();
+    }
+  });
+  await pass(it, 50, 1);
+  for (let time = 0; time < 5; time++) {
+    const waiting = it.pool.acquire("c.test");
+    let served = false;
+    void waiting.then(() => served = true);
+    for (let step = 0; step < 100 && !served; step++) await pass(it, 1);
+    assert(served, `it starves, after ${time} times`);
+    (await waiting).release({ reuse: false });
+    await pass(it, 20, 1);
+  }
+  stop = true;
+  await pass(it, 50, 1);
+  await Promise.all(busy);
+});
+
+test("Room goes round among the hosts that wait for it", async () => {
+  const names = ["a.test", "b.test", "c.test"];
+  await using it = memoryPool({
+    hosts: Object.fromEntries(names.map((name, index) => [name, [`192.0.2.${index + 1}`]])),
+    maxConnections: 1,
+  });
+  const first = await it.pool.acquire("a.test");
+  const order: string[] = [];
+  const all = names.flatMap((name) =>
+    Array.from({ length: 3 }, async () => {
+      const lease = await it.pool.acquire(name);
+      order.push(name.charAt(0));
+      lease.release({ reuse: false });
+    })
+  );
+  await turns();
+  first.release({ reuse: false });
+  await pass(it, 50, 1);
+  await Promise.all(all);
+  assertEquals(order.join(""), "abcabcabc");
+});
