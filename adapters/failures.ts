@@ -19,6 +19,10 @@ const byCode: Readonly<Record<string, DialFailure>> = {
   EPIPE: "reset",
   EACCES: "permission",
   EPERM: "permission",
+  EMFILE: "resources",
+  ENFILE: "resources",
+  ENOBUFS: "resources",
+  ENOMEM: "resources",
   EPROTO: "handshake",
 };
 

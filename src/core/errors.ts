@@ -21,7 +21,10 @@ export class HotconnError extends Error {
 /** The step of a dial that failed. */
 export type DialPhase = "tcp" | "tls";
 
-/** Why a dial failed, or a socket ended. A closed set. */
+/**
+ * Why a dial failed, or a socket ended. A closed set. `resources`: the program itself lacks file
+ * descriptors or memory, which tells nothing of the machine; Bun calls some of that `refused`.
+ */
 export type DialFailure =
   | "refused"
   | "unreachable"
@@ -32,6 +35,7 @@ export type DialFailure =
   | "pin"
   | "handshake"
   | "permission"
+  | "resources"
   | "other";
 
 /** Where a dial went wrong. */

@@ -84,10 +84,12 @@ class Streak {
   /**
    * Notes a failure. One that comes while the pause after another goes on tells nothing new: ten
    * dials begun together and refused together are one failure.
+   *
+   * @param most So many are noted and no more
    */
-  note(now: number): void {
+  note(now: number, most = Infinity): void {
     if (now < this.dueAt) return;
-    this.failures++;
+    this.failures = Math.min(this.failures + 1, Math.max(this.failures, most));
     this.dueAt = now + Math.min(FIRST_PAUSE_MS * 2 ** (this.failures - 1), MAX_PAUSE_MS);
   }
 
@@ -184,8 +186,10 @@ export class AddressHealth {
     record.lastFailedAt = now;
     endpoint.lastError = error;
     endpoint.lane.endTrial(endpoint);
+    // What the program itself lacks is no reason to leave a machine alone for long.
+    const most = kind === "resources" ? this.#options.ejectAfterFailures - 1 : Infinity;
     if (error instanceof DialError && error.phase === "tcp") {
-      machine.streak.note(now);
+      machine.streak.note(now, most);
       for (const endpoint of machine.endpoints) {
         if (heldMs > 0) endpoint.lane.hold(endpoint, now + heldMs);
         endpoint.dialFailedAt = now;
@@ -196,7 +200,7 @@ export class AddressHealth {
     if (heldMs > 0) endpoint.lane.hold(endpoint, now + heldMs);
     record.wantsAnswer = !(error instanceof DialError);
     if (!record.wantsAnswer) endpoint.dialFailedAt = now;
-    record.streak.note(now);
+    record.streak.note(now, most);
     this.#judge(endpoint, reason, this.#failsTooOften(endpoint, record, now));
   }
 

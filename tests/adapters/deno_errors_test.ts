@@ -31,7 +31,8 @@ test("what Deno throws during a dial is told as every dialer tells it", () => {
     ],
     [thrown("InvalidData", "invalid peer certificate: UnknownIssuer"), "certificate"],
     [thrown("InvalidData", "received fatal alert: HandshakeFailure"), "handshake"],
-    [thrown("Error", "Too many open files", "EMFILE"), "other"],
+    [thrown("Error", "Too many open files", "EMFILE"), "resources"],
+    [thrown("Error", "Value too large", "EOVERFLOW"), "other"],
     ["not an error", "other"],
   ] as const;
   for (const [cause, failure] of cases) {

@@ -9,6 +9,7 @@ type Traits =
     | "tellsResetInHandshake"
     | "tellsTruncation"
     | "endsAbortedHandshake"
+    | "tellsLackOfDescriptors"
     | "refusesSuitesOfTls13"
   >
   & {
@@ -22,6 +23,7 @@ const allTold: Traits = {
   tellsResetInHandshake: true,
   tellsTruncation: true,
   endsAbortedHandshake: true,
+  tellsLackOfDescriptors: true,
 };
 
 // What each runtime's sockets tell of an end, and do at one, as measured against the origin.
@@ -36,8 +38,13 @@ const dialers: Record<ReturnType<typeof detectRuntime>, Record<string, Traits>> 
     denoDialer: { ...allTold, endsAbortedHandshake: false, impatient: { lingerMs: 50 } },
   },
   bun: {
-    nodeDialer: { ...allTold, tellsTruncation: false },
-    bunDialer: { ...allTold, tellsTruncation: false, refusesSuitesOfTls13: true },
+    nodeDialer: { ...allTold, tellsLackOfDescriptors: false, tellsTruncation: false },
+    bunDialer: {
+      ...allTold,
+      tellsLackOfDescriptors: false,
+      tellsTruncation: false,
+      refusesSuitesOfTls13: true,
+    },
   },
   node: {
     nodeDialer: { ...allTold, tellsTruncation: false },

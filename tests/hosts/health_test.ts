@@ -127,6 +127,19 @@ test("five failures in a row eject for growing times, and a success brings back 
   assertEquals(world.pause(endpoint), 30_000, "What did well for long begins anew");
 });
 
+test("what the program itself lacks ejects nobody, and is not forgotten either", () => {
+  const world = new World();
+  const [endpoint] = world.host("a.test", 3);
+  for (const phase of ["tcp", "tls"] as const) {
+    const fields = { host: "a.test", address: "192.0.2.1", phase, failure: "resources" } as const;
+    world.fail(endpoint!, 20, new DialError(fields, "too many open files"));
+    assertEquals([endpoint!.standing, world.pause(endpoint!)], ["doubtful", 2_000]);
+  }
+  assertEquals(world.heard, []);
+  world.fail(endpoint!, 1);
+  assertEquals(world.heard, ["eject 192.0.2.1 30000"]);
+});
+
 test("never more than half of a host's addresses are ejected, and never its only one", () => {
   for (const [addresses, most] of [[1, 0], [2, 1], [3, 1], [5, 2], [6, 3]] as const) {
     const world = new World();

@@ -5,8 +5,12 @@
  */
 
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
+import process from "node:process";
 import test from "node:test";
 import { startBlackHole } from "../../support/black_hole.ts";
+import { RUN_ARGUMENTS } from "../../support/child_program.ts";
+import type { DescriptorsTask } from "../../support/descriptors_main.ts";
+import { run } from "../../support/programs.ts";
 import { RecordingSink } from "../../support/recording_sink.ts";
 import { assertDialFails, type DialerUnderTest, targetOf, withOrigin } from "./support.ts";
 
@@ -16,6 +20,29 @@ export function testFailures(name: string, under: DialerUnderTest): void {
     withOrigin(under, {}, async ({ origin, dial }) => {
       await origin.stop();
       await assertDialFails(dial(), "tcp", "refused");
+    }));
+
+  test(`${name}: dial() tells that the program has no file descriptor left`, () =>
+    withOrigin(under, {}, async ({ origin }) => {
+      const task: DescriptorsTask = { ...under.factory, target: targetOf(origin.port) };
+      const program = ["tests/support/descriptors_main.ts", JSON.stringify(task)];
+      const { output, stdout } = await run(
+        "sh",
+        // A program may raise the soft limit, and the runtimes do.
+        [
+          "-c",
+          "ulimit -n 256 && exec \"$0\" \"$@\"",
+          process.execPath,
+          ...RUN_ARGUMENTS,
+          ...program,
+        ],
+        { timeoutMs: 30_000 },
+      );
+      assertEquals(
+        stdout,
+        `dialled,${under.tellsLackOfDescriptors ? "resources" : "refused"},dialled\n`,
+        output,
+      );
     }));
 
   test(`${name}: dial() tells of a reset on accept`, () =>
