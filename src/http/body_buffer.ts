@@ -43,6 +43,8 @@ export class BodyBuffer {
   /** How long what is not read yet will be, in bytes; 0 where that is not known. */
   #expectedBytes: number;
   #chunks: Uint8Array[] = [];
+  /** The memory of the last part, where small ones were joined to it. */
+  #room: Uint8Array | undefined;
   #bytes = 0;
   #ended = false;
   #error: unknown = undefined;
@@ -159,21 +161,20 @@ export class BodyBuffer {
 
   /** Copies a part, behind the last one where both are small: a server chooses how small they are. */
   #keep(bytes: Uint8Array): void {
-    const last = this.#chunks.at(-1);
-    const length = (last?.length ?? 0) + bytes.length;
+    const at = this.#chunks.length - 1;
+    const last = this.#chunks[at];
+    const length = bytes.length + (last ? last.length : 0);
     if (!last || length > JOIN_BYTES) {
       this.#chunks.push(bytes.slice());
+      this.#room = undefined;
       return;
     }
-    let { buffer } = last;
-    if (length > buffer.byteLength) {
-      const room = new Uint8Array(Math.min(length * 2, JOIN_BYTES));
-      room.set(last);
-      buffer = room.buffer;
+    if (!this.#room || length > this.#room.length) {
+      this.#room = new Uint8Array(Math.min(length * 2, JOIN_BYTES));
+      this.#room.set(last);
     }
-    const joined = new Uint8Array(buffer, 0, length);
-    joined.set(bytes, last.length);
-    this.#chunks[this.#chunks.length - 1] = joined;
+    this.#room.set(bytes, last.length);
+    this.#chunks[at] = this.#room.subarray(0, length);
   }
 
   #unpause(): void {
@@ -183,11 +184,10 @@ export class BodyBuffer {
   }
 
   #join(): Uint8Array {
-    const [first] = this.#chunks;
     // Whoever takes the buffer of a body takes it for the body.
-    const isWhole = this.#chunks.length === 1 && first!.buffer.byteLength === this.#bytes;
+    const isWhole = this.#chunks.length === 1 && !this.#room;
     const joined = this.#gathered?.subarray(0, this.#bytes)
-      ?? (isWhole ? first! : this.#copyTo(this.#bytes));
+      ?? (isWhole ? this.#chunks[0]! : this.#copyTo(this.#bytes));
     this.#clear();
     return joined;
   }
