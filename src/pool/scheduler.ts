@@ -185,14 +185,15 @@ export class DialScheduler {
       if (!first || this.#closed) return;
       const { begun } = dials;
       this.#awake.delete(first.queue);
-      this.#look(first.queue);
+      this.#look(first.queue, true);
       // What is not enough for the head of a line is not enough for anybody behind it.
       const isStuck = this.#starved.first([first.key])?.queue === first.queue;
       if (isStuck && dials.begun === begun) roomy.delete(first.key);
     }
   }
 
-  #look(queue: HostQueue): void {
+  /** @param inTurn Whether it stood in line: then it has one dial, and stands there again. */
+  #look(queue: HostQueue, inTurn = false): void {
     const { dials, membership, serve } = this.#parts;
     const { gone, known } = membership.update(queue);
     this.#letGo(gone);
@@ -209,7 +210,7 @@ export class DialScheduler {
     if ((panic || servingCount === 0) && this.#isOverrun(queue)) serve(queue, true);
     const { begun } = dials;
     const full = new Set<string>();
-    this.#dialForWaiters(queue, full);
+    this.#dialForWaiters(queue, full, inTurn);
     if (known && isWarmed) this.#dialToWarm(queue, full);
     this.#starved.put(queue, full, dials.begun > begun);
     if (queue.waiters.size === 0) return;
@@ -275,7 +276,8 @@ export class DialScheduler {
   }
 
   /** Dials for those who wait, and adds to what is full that which hinders it. */
-  #dialForWaiters(queue: HostQueue, full: Set<string>): void {
+  #dialForWaiters(queue: HostQueue, full: Set<string>, inTurn = false): void {
+    const { begun } = this.#parts.dials;
     let wanted = queue.wantedDials(queue.lane.servingCount, this.#clock.now());
     const promised = queue.promisingDials();
     for (const waiter of queue.waiters) {
@@ -286,6 +288,10 @@ export class DialScheduler {
       if (covering >= 0) {
         promised.splice(covering, 1);
         continue;
+      }
+      if (inTurn && this.#parts.dials.begun > begun) {
+        for (const key of this.#starved.keysOf(queue)) full.add(key);
+        return;
       }
       if (!this.#dialFor(queue, waiter, full)) return;
     }

@@ -69,6 +69,11 @@ export class Starved {
     }
   }
 
+  /** In which lines a queue stands. */
+  keysOf(queue: HostQueue): ReadonlySet<string> {
+    return this.#places.get(queue)?.keys ?? NOWHERE;
+  }
+
   /** Takes a queue out of every line. */
   delete(queue: HostQueue): void {
     this.put(queue, NOWHERE);

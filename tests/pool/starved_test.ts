@@ -102,3 +102,23 @@ test("Room goes round among the hosts that wait for it", async () => {
   await Promise.all(all);
   assertEquals(order.join(""), "abcabcabc");
 });
+
+test("Room that comes all at once is shared among the hosts that wait for it", async () => {
+  const names = ["a.test", "b.test", "c.test"];
+  await using it = memoryPool({
+    hosts: Object.fromEntries(names.map((name, index) => [name, [`192.0.2.${index + 1}`]])),
+    maxConnections: 4,
+    script: () => ({ delayMs: 5 }),
+  });
+  const ask = (name: string) => Array.from({ length: 4 }, () => it.pool.acquire(name));
+  const leasing = Promise.all(ask("a.test"));
+  await pass(it, 10, 1);
+  const leases = await leasing;
+  const asking = ["b.test", "c.test"].flatMap(ask).map(async (lease) => (await lease).release());
+  await turns();
+  for (const lease of leases) lease.release();
+  await turns();
+  assertEquals(it.dialer.dials.slice(4).map(({ host }) => host.charAt(0)).join(""), "bcbc");
+  await pass(it, 50, 1);
+  await Promise.all(asking);
+});
