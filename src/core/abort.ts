@@ -4,6 +4,8 @@
  * @module
  */
 
+import { callAll } from "./call_all.ts";
+
 interface Watch {
   readonly callbacks: Set<() => void>;
   readonly listener: () => void;
@@ -32,17 +34,4 @@ export function offAbort(signal: AbortSignal, callback: () => void): void {
   if (!watch?.callbacks.delete(callback) || watch.callbacks.size > 0) return;
   watches.delete(signal);
   signal.removeEventListener("abort", watch.listener);
-}
-
-function callAll(callbacks: ReadonlySet<() => void>): void {
-  for (const callback of callbacks) {
-    try {
-      callback();
-    } catch (error) {
-      // As any event target has it: thrown at the program's top, and no other is kept from hearing.
-      queueMicrotask(() => {
-        throw error;
-      });
-    }
-  }
 }

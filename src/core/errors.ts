@@ -67,10 +67,10 @@ export class DialError extends HotconnError implements DialErrorFields {
     // A certificate may list any number of names, and runtimes repeat them all.
     const why = shorten(detail, 1_000);
     super(`Dial of ${host} at ${address} failed (${failure}): ${why}`, options);
-    this.host = fields.host;
-    this.address = fields.address;
+    this.host = host;
+    this.address = address;
     this.phase = fields.phase;
-    this.failure = fields.failure;
+    this.failure = failure;
   }
 }
 

@@ -5,6 +5,7 @@
  */
 
 import { offAbort, onAbort } from "./abort.ts";
+import { callAll } from "./call_all.ts";
 
 /** Options of {@linkcode Events.on}. */
 export interface ListenOptions {
@@ -70,14 +71,6 @@ export class Events<EventMap extends object> {
   #flush(): void {
     const queue = this.#queue;
     this.#queue = [];
-    for (const call of queue) {
-      try {
-        call();
-      } catch (error) {
-        queueMicrotask(() => {
-          throw error;
-        });
-      }
-    }
+    callAll(queue);
   }
 }

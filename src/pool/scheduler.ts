@@ -87,15 +87,12 @@ export class DialScheduler {
 
   /** Has those looked at that found no room: a connection there has become idle, or has ended. */
   roomCame(host: string, address: string): void {
-    if (this.#closed || this.#starved.size === 0) return;
-    this.#roomy.add(FULL.pool).add(host).add(address);
-    this.#schedule();
+    this.#offer(FULL.pool, host, address);
   }
 
   /** The same where a dial is over. */
   dialEnded(host: string, address: string): void {
-    this.#roomy.add(FULL.dials).add(FULL.warming);
-    this.roomCame(host, address);
+    this.#offer(FULL.dials, FULL.warming, FULL.pool, host, address);
   }
 
   /**
@@ -161,6 +158,12 @@ export class DialScheduler {
     return failures.size > 0 ? failures : undefined;
   }
 
+  #offer(...keys: readonly string[]): void {
+    if (this.#closed || this.#starved.size === 0) return;
+    for (const key of keys) this.#roomy.add(key);
+    this.#schedule();
+  }
+
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
@@ -183,12 +186,12 @@ export class DialScheduler {
     for (;;) {
       const first = this.#starved.first(roomy);
       if (!first || this.#closed) return;
+      const { key, queue } = first;
       const { begun } = dials;
-      this.#awake.delete(first.queue);
-      this.#look(first.queue, true);
+      this.#awake.delete(queue);
+      this.#look(queue, true);
       // What is not enough for the head of a line is not enough for anybody behind it.
-      const isStuck = this.#starved.first([first.key])?.queue === first.queue;
-      if (isStuck && dials.begun === begun) roomy.delete(first.key);
+      if (dials.begun === begun && this.#starved.keysOf(queue).has(key)) roomy.delete(key);
     }
   }
 
@@ -253,7 +256,9 @@ export class DialScheduler {
         // Those who named their machine can do without. Who comes later waits for what is told then.
         const told = queue.toldAddresses;
         queue.toldAddresses ??= [];
-        this.#dialForWaiters(queue, new Set());
+        const full = new Set<string>();
+        this.#dialForWaiters(queue, full);
+        this.#starved.put(queue, full);
         queue.toldAddresses = told;
         queue.warm.refuse(error);
       },

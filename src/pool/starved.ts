@@ -23,7 +23,7 @@ interface Place {
 }
 
 /** The head of a line. */
-export interface Head {
+interface Head {
   readonly key: string;
   readonly queue: HostQueue;
 }

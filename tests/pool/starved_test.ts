@@ -122,3 +122,15 @@ test("Room that comes all at once is shared among the hosts that wait for it", a
   await pass(it, 50, 1);
   await Promise.all(asking);
 });
+
+test("Who names a machine of a host that cannot be resolved waits for room as well", async () => {
+  await using it = memoryPool({ hosts: { "a.test": ["192.0.2.1"] }, maxConnections: 1 });
+  const lease = await it.pool.acquire("a.test");
+  const asking = it.pool.acquire("b.test", { ip: "192.0.2.2" });
+  await turns();
+  lease.release({ reuse: false });
+  // Without a clock that moves: nobody looks again by himself.
+  await turns();
+  assertEquals(it.dialer.dials.map(({ host }) => host), ["a.test", "b.test"]);
+  (await asking).release();
+});
