@@ -33,7 +33,7 @@ export {
   detectRuntime,
   type Runtime,
 } from "./adapters/detect.ts";
-export { systemResolver } from "./adapters/system_resolver.ts";
+export { systemResolver } from "./adapters/resolvers/system_resolver.ts";
 export { type Address, type Host, parseAddress, parseHost } from "./src/core/address.ts";
 export { type Clock, ManualClock, systemClock, type Timer } from "./src/core/clock.ts";
 export type {
@@ -97,18 +97,17 @@ export type { Block, BlockOptions } from "./src/hosts/block_list.ts";
 export type { HostInfo } from "./src/hosts/directory.ts";
 export type { EndpointHealth, FailureKind, Verdict } from "./src/hosts/health.ts";
 export { type Resolution, type Resolver, staticResolver } from "./src/hosts/resolver.ts";
-export type { HeaderField } from "./src/http/codec/field_check.ts";
-export type { ResponseLimits } from "./src/http/codec/limits.ts";
-export { HttpParseError, type HttpParseReason } from "./src/http/codec/parse_error.ts";
-export { ResponseHeaders } from "./src/http/codec/response_headers.ts";
 export { connectionOf } from "./src/http/fetch.ts";
+export type { HeaderField } from "./src/http/field_check.ts";
 export { HttpPool, type HttpPoolOptions } from "./src/http/http_pool.ts";
+export type { ResponseLimits } from "./src/http/limits.ts";
 export type {
   ObservedEnd,
   ObservedRequest,
   RequestObserver,
   RequestWatch,
 } from "./src/http/observer.ts";
+export { HttpParseError, type HttpParseReason } from "./src/http/parse_error.ts";
 export type { RequestBody } from "./src/http/payload.ts";
 export type { RequestHeaders, RequestOptions } from "./src/http/request.ts";
 export {
@@ -116,6 +115,7 @@ export {
   type RequestTimings,
   type ResponseConnection,
 } from "./src/http/response.ts";
+export { ResponseHeaders } from "./src/http/response_headers.ts";
 export type { Accountant, ConnectionLimits } from "./src/map/accountant.ts";
 export {
   Connection,
@@ -137,18 +137,11 @@ export {
   openMetrics,
   type OpenMetricsOptions,
 } from "./src/metrics/open_metrics.ts";
-export type { AddressChoice } from "./src/pool/address_filter.ts";
+export type { WarmResult } from "./src/pool/dial/warm_up.ts";
 export type { ConnectionEvent, PoolEvents } from "./src/pool/events.ts";
-export type {
-  PoolHistograms,
-  PoolTimes,
-  RequestOutcome,
-  RequestStats,
-} from "./src/pool/figures.ts";
-export type { Finding, FindingKind, Severity } from "./src/pool/findings.ts";
-export type { CheckAnswer, CheckKind, HealthCheck, HttpCheck } from "./src/pool/health_check.ts";
 export type { HostOptions } from "./src/pool/host_options.ts";
-export { Lease, type ReleaseOptions } from "./src/pool/lease.ts";
+export type { AddressChoice } from "./src/pool/lease/address_filter.ts";
+export { Lease, type ReleaseOptions } from "./src/pool/lease/lease.ts";
 export type { PoolOptions } from "./src/pool/options.ts";
 export {
   type AcquireOptions,
@@ -156,5 +149,17 @@ export {
   ConnectionPool,
   type WarmOptions,
 } from "./src/pool/pool.ts";
-export type { AddressStats, HostStats, PoolDebugInfo, PoolStats } from "./src/pool/stats.ts";
-export type { WarmResult } from "./src/pool/warm_up.ts";
+export type {
+  PoolHistograms,
+  PoolTimes,
+  RequestOutcome,
+  RequestStats,
+} from "./src/pool/watch/figures.ts";
+export type { Finding, FindingKind, Severity } from "./src/pool/watch/findings.ts";
+export type {
+  CheckAnswer,
+  CheckKind,
+  HealthCheck,
+  HttpCheck,
+} from "./src/pool/watch/health_check.ts";
+export type { AddressStats, HostStats, PoolDebugInfo, PoolStats } from "./src/pool/watch/stats.ts";

@@ -15,10 +15,10 @@
  */
 
 import { type Dialer, requireHonoured } from "../src/core/dialer.ts";
-import { bun as requireBun } from "./bun_api.ts";
-import { dial } from "./bun_dial.ts";
-import { capabilities } from "./bun_tls.ts";
-import { readCloseTimes } from "./close_times.ts";
+import { bun as requireBun } from "./bun/bun_api.ts";
+import { dial } from "./bun/bun_dial.ts";
+import { capabilities } from "./bun/bun_tls.ts";
+import { readCloseTimes } from "./sockets/close_times.ts";
 
 /** Options of {@linkcode bunDialer}. */
 export interface BunDialerOptions {

@@ -27,9 +27,9 @@ import {
   denoApi,
   type DenoTcpConn,
   type DenoTlsConn,
-} from "./deno_api.ts";
-import { dialError, startTlsError } from "./deno_errors.ts";
-import { DenoSocket, type DenoSocketOptions } from "./deno_socket.ts";
+} from "./deno/deno_api.ts";
+import { dialError, startTlsError } from "./deno/deno_errors.ts";
+import { DenoSocket, type DenoSocketOptions } from "./deno/deno_socket.ts";
 
 /** How the sockets of a Deno dialer behave. */
 export interface DenoDialerOptions {

@@ -9,7 +9,7 @@ import type { Dialer } from "../src/core/dialer.ts";
 import { makeResponse } from "../src/http/fetched_response.ts";
 import { HttpPool, type HttpPoolOptions } from "../src/http/http_pool.ts";
 import { makeLazyResponse } from "../src/http/lazy_response.ts";
-import { systemResolver } from "./system_resolver.ts";
+import { systemResolver } from "./resolvers/system_resolver.ts";
 
 /** A runtime that hotconn has a dialer for. */
 export type Runtime = "deno" | "bun" | "node";

@@ -19,7 +19,12 @@ import { promises } from "node:dns";
 import { ipPort, parseAddress } from "../src/core/address.ts";
 import { checkNames, describe } from "../src/core/check.ts";
 import type { Resolution, Resolver } from "../src/hosts/resolver.ts";
-import { askFamilies, BOTH_FAMILIES, checkFamilies, type Family } from "./address_families.ts";
+import {
+  askFamilies,
+  BOTH_FAMILIES,
+  checkFamilies,
+  type Family,
+} from "./resolvers/address_families.ts";
 
 /** Options of {@linkcode dnsResolver}. */
 export interface DnsResolverOptions {

@@ -21,10 +21,10 @@ import { Buffer } from "node:buffer";
 import { isIp } from "../src/core/address.ts";
 import { checkNames, describe } from "../src/core/check.ts";
 import type { Resolution, Resolver } from "../src/hosts/resolver.ts";
-import type { ResponseHeaders } from "../src/http/codec/response_headers.ts";
 import type { HttpPool } from "../src/http/http_pool.ts";
 import type { PooledResponse } from "../src/http/response.ts";
-import { askFamilies, BOTH_FAMILIES, checkFamilies } from "./address_families.ts";
+import type { ResponseHeaders } from "../src/http/response_headers.ts";
+import { askFamilies, BOTH_FAMILIES, checkFamilies } from "./resolvers/address_families.ts";
 
 /** Options of {@linkcode dohResolver}. */
 export interface DohResolverOptions {

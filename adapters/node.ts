@@ -25,11 +25,11 @@ import {
   type TlsVersion,
 } from "../src/core/dialer.ts";
 import { DialError } from "../src/core/errors.ts";
-import { type CloseTimes, readCloseTimes } from "./close_times.ts";
-import { endsOf } from "./ends.ts";
-import { whenReady } from "./node_dial.ts";
-import { createReader, NodeSocket, type Reader } from "./node_socket.ts";
-import { matchesPin } from "./pins.ts";
+import { whenReady } from "./node/node_dial.ts";
+import { createReader, NodeSocket, type Reader } from "./node/node_socket.ts";
+import { type CloseTimes, readCloseTimes } from "./sockets/close_times.ts";
+import { endsOf } from "./sockets/ends.ts";
+import { matchesPin } from "./sockets/pins.ts";
 
 /** Options of {@linkcode nodeDialer}. */
 export interface NodeDialerOptions {

@@ -25,7 +25,7 @@ import { parseHost } from "../src/core/address.ts";
 import { checkNames } from "../src/core/check.ts";
 import type { HttpPool } from "../src/http/http_pool.ts";
 import type { ObservedEnd, ObservedRequest, RequestWatch } from "../src/http/observer.ts";
-import type { Lease } from "../src/pool/lease.ts";
+import type { Lease } from "../src/pool/lease/lease.ts";
 
 /** Gives tracers: a `TracerProvider` of OpenTelemetry. */
 export interface TracerSource {

@@ -21,9 +21,9 @@ import {
   type TlsCapability,
   type TlsSocket,
 } from "../src/core/dialer.ts";
-import { CLOSE_TIMES } from "./close_times.ts";
-import { whenReady } from "./node_dial.ts";
-import { createReader, NodeSocket } from "./node_socket.ts";
+import { whenReady } from "./node/node_dial.ts";
+import { createReader, NodeSocket } from "./node/node_socket.ts";
+import { CLOSE_TIMES } from "./sockets/close_times.ts";
 
 /**
  * Makes a dialer without TLS. Whoever sits between can read and change everything, and nobody

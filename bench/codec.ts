@@ -9,9 +9,9 @@
 
 import { bench, do_not_optimize, group, run, summary } from "mitata";
 import { createRequire } from "node:module";
-import { encodeRequest } from "../src/http/codec/request_head.ts";
-import type { ResponseHeaders } from "../src/http/codec/response_headers.ts";
-import { ResponseParser } from "../src/http/codec/response_parser.ts";
+import { encodeRequest } from "../src/http/h1/request_head.ts";
+import { ResponseParser } from "../src/http/h1/response_parser.ts";
+import type { ResponseHeaders } from "../src/http/response_headers.ts";
 
 const KIB = 1024;
 const FIELDS: [name: string, value: string][] = [

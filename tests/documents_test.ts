@@ -3,7 +3,7 @@ import { readdirSync } from "node:fs";
 import test from "node:test";
 import { memoryDialer } from "../adapters/memory.ts";
 import * as main from "../mod.ts";
-import { DEFAULT_LIMITS } from "../src/http/codec/limits.ts";
+import { DEFAULT_LIMITS } from "../src/http/limits.ts";
 import { resolvePoolOptions } from "../src/pool/options.ts";
 import {
   anchorsOf,
@@ -74,12 +74,12 @@ const limits = readDocument("docs/limits-and-timeouts.md");
 const optionTables: { readonly [head: string]: { readonly [file: string]: string } } = {
   "option": { "src/pool/options.ts": "PoolOptions" },
   "HTTP option": { "src/http/http_pool.ts": "HttpPoolOptions" },
-  "response limit": { "src/http/codec/limits.ts": "ResponseLimits" },
+  "response limit": { "src/http/limits.ts": "ResponseLimits" },
   "host option": { "src/pool/host_options.ts": "HostOptions" },
   "request option": { "src/http/request.ts": "RequestOptions" },
   "lease option": {
     "src/pool/pool.ts": "AcquireOptions",
-    "src/pool/address_filter.ts": "AddressChoice",
+    "src/pool/lease/address_filter.ts": "AddressChoice",
   },
   "router option": { "adapters/admin/options.ts": "AdminOptions" },
 };

@@ -6,7 +6,7 @@
 
 import { parseAddress, withItsPort } from "../../src/core/address.ts";
 import type { Block } from "../../src/hosts/block_list.ts";
-import type { AddressStats, PoolStats } from "../../src/pool/stats.ts";
+import type { AddressStats, PoolStats } from "../../src/pool/watch/stats.ts";
 
 /** One machine, with the hosts that have it. */
 export interface MachineStats {

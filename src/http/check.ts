@@ -7,11 +7,11 @@
 import { parseHost } from "../core/address.ts";
 import { RequestError, type RequestFailure } from "../core/errors.ts";
 import type { Connection } from "../map/connection.ts";
-import { type CheckAnswer, type HttpCheck, isWell } from "../pool/health_check.ts";
-import { PLAIN } from "../pool/tls_profiles.ts";
-import type { CheckedLimits } from "./codec/limits.ts";
-import { encodeRequest } from "./codec/request_head.ts";
-import { Http1Session, type SessionUser } from "./session.ts";
+import { PLAIN } from "../pool/dial/tls_profiles.ts";
+import { type CheckAnswer, type HttpCheck, isWell } from "../pool/watch/health_check.ts";
+import { encodeRequest } from "./h1/request_head.ts";
+import { Http1Session, type SessionUser } from "./h1/session.ts";
+import type { CheckedLimits } from "./limits.ts";
 
 /** How much of a body is read so that its connection can be kept, in bytes. */
 const MAX_BODY_BYTES = 65_536;

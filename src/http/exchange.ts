@@ -7,18 +7,18 @@
 import { offAbort, onAbort } from "../core/abort.ts";
 import { RequestError, type RequestFailure } from "../core/errors.ts";
 import type { Connection } from "../map/connection.ts";
-import type { RequestOutcome } from "../pool/figures.ts";
-import type { Lease } from "../pool/lease.ts";
+import type { Lease } from "../pool/lease/lease.ts";
+import type { RequestOutcome } from "../pool/watch/figures.ts";
 import { BodyBuffer, type BodySource } from "./body_buffer.ts";
 import { type BodyReader, openBody } from "./body_reader.ts";
-import type { CheckedLimits } from "./codec/limits.ts";
-import { HttpParseError } from "./codec/parse_error.ts";
-import type { ResponseHeaders } from "./codec/response_headers.ts";
 import { Failover } from "./failover.ts";
+import { Http1Session, type SessionUser } from "./h1/session.ts";
+import type { CheckedLimits } from "./limits.ts";
 import type { RequestWatch } from "./observer.ts";
+import { HttpParseError } from "./parse_error.ts";
 import type { PreparedRequest } from "./request.ts";
 import { PooledResponse, type ResponseOrigin } from "./response.ts";
-import { Http1Session, type SessionUser } from "./session.ts";
+import type { ResponseHeaders } from "./response_headers.ts";
 import { Upload } from "./upload.ts";
 
 /** What an exchange needs of the pool that it runs in. */

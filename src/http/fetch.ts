@@ -4,10 +4,10 @@
  * @module
  */
 
-import type { HeaderField } from "./codec/field_check.ts";
 import { ACCEPT_ENCODING } from "./content_coding.ts";
 import { type FetchRequest, isStream, readFetch } from "./fetch_request.ts";
 import { fetchedOf, type ResponseMaker } from "./fetched_response.ts";
+import type { HeaderField } from "./field_check.ts";
 import { fetchedOfLazy } from "./lazy_response.ts";
 import { asConstant, type RequestOptions } from "./request.ts";
 import type { PooledResponse, ResponseConnection } from "./response.ts";

@@ -8,17 +8,18 @@ import { parseHost } from "../core/address.ts";
 import { checkNames, checkNumber, checkStatuses } from "../core/check.ts";
 import { type Clock, systemClock, type Timer } from "../core/clock.ts";
 import type { Connection } from "../map/connection.ts";
-import type { RequestOutcome } from "../pool/figures.ts";
-import type { CheckAnswer, HttpCheck } from "../pool/health_check.ts";
-import type { Lease } from "../pool/lease.ts";
+import type { Lease } from "../pool/lease/lease.ts";
 import { POOL_OPTIONS, type PoolOptions } from "../pool/options.ts";
 import { type AcquireOptions, type CloseOptions, ConnectionPool } from "../pool/pool.ts";
+import type { RequestOutcome } from "../pool/watch/figures.ts";
+import type { CheckAnswer, HttpCheck } from "../pool/watch/health_check.ts";
 import { openBody } from "./body_reader.ts";
 import { checkOver } from "./check.ts";
-import { checkLimits, type ResponseLimits } from "./codec/limits.ts";
 import { Exchange, type ExchangeHost } from "./exchange.ts";
 import { fetchOver, type Requester } from "./fetch.ts";
 import { makeResponse, type ResponseMaker } from "./fetched_response.ts";
+import { Http1Session } from "./h1/session.ts";
+import { checkLimits, type ResponseLimits } from "./limits.ts";
 import type { RequestObserver, RequestWatch } from "./observer.ts";
 import {
   type PreparedRequest,
@@ -29,7 +30,6 @@ import {
 } from "./request.ts";
 import type { PooledResponse } from "./response.ts";
 import { RetryBudget } from "./retry_budget.ts";
-import { Http1Session } from "./session.ts";
 
 /** Options of a pool that speaks HTTP. */
 export interface HttpPoolOptions extends PoolOptions {

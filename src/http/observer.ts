@@ -4,9 +4,9 @@
  * @module
  */
 
-import type { RequestOutcome } from "../pool/figures.ts";
-import type { Lease } from "../pool/lease.ts";
-import type { HeaderField } from "./codec/field_check.ts";
+import type { Lease } from "../pool/lease/lease.ts";
+import type { RequestOutcome } from "../pool/watch/figures.ts";
+import type { HeaderField } from "./field_check.ts";
 
 /** A request as its watcher is told of it. */
 export interface ObservedRequest {

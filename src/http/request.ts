@@ -6,8 +6,8 @@
 
 import { checkNames, checkNumber, checkStatuses, describe, quote } from "../core/check.ts";
 import type { TlsOptions } from "../core/dialer.ts";
-import type { HeaderField } from "./codec/field_check.ts";
-import { encodeRequest } from "./codec/request_head.ts";
+import type { HeaderField } from "./field_check.ts";
+import { encodeRequest } from "./h1/request_head.ts";
 import { NO_PAYLOAD, type Payload, readBody, type RequestBody } from "./payload.ts";
 
 /** A request's header fields. */

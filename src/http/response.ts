@@ -7,7 +7,7 @@
 import { checkNumber } from "../core/check.ts";
 import type { Connection } from "../map/connection.ts";
 import type { BodyBuffer } from "./body_buffer.ts";
-import type { ResponseHeaders } from "./codec/response_headers.ts";
+import type { ResponseHeaders } from "./response_headers.ts";
 
 /** How long the parts of a request took, in milliseconds. */
 export interface RequestTimings {

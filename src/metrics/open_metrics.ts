@@ -7,7 +7,7 @@
 import { checkNames, checkNumber } from "../core/check.ts";
 import type { HistogramView } from "../core/histogram.ts";
 import { ConnectionPool } from "../pool/pool.ts";
-import type { AddressStats, HostStats, PoolStats } from "../pool/stats.ts";
+import type { AddressStats, HostStats, PoolStats } from "../pool/watch/stats.ts";
 import { type Labels, MetricText } from "./metric_text.ts";
 
 /** The media type of the text. */

@@ -6,8 +6,8 @@
 
 import type { Block } from "../hosts/block_list.ts";
 import type { EvictReason } from "../map/manager.ts";
-import type { Finding } from "./findings.ts";
-import type { CheckKind } from "./health_check.ts";
+import type { Finding } from "./watch/findings.ts";
+import type { CheckKind } from "./watch/health_check.ts";
 
 /** Which connection an event is about. */
 export interface ConnectionEvent {

@@ -10,8 +10,8 @@ import type { Dialer, TlsOptions } from "../core/dialer.ts";
 import { AccessList, type AccessRules } from "../hosts/access.ts";
 import { type Balancer, checkBalancer } from "../hosts/balancer.ts";
 import type { Resolver } from "../hosts/resolver.ts";
-import { type HealthCheck, readHealthCheck } from "./health_check.ts";
 import { type CheckedHostOptions, type HostOptions, readHosts } from "./host_options.ts";
+import { type HealthCheck, readHealthCheck } from "./watch/health_check.ts";
 
 /** Options of a pool. A bad value is a `TypeError` or `RangeError` when the pool is made. */
 export interface PoolOptions {

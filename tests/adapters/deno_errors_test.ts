@@ -1,6 +1,6 @@
 import { assertEquals, assertInstanceOf, assertStrictEquals } from "@std/assert";
 import test from "node:test";
-import { dialError, socketError, startTlsError } from "../../adapters/deno_errors.ts";
+import { dialError, socketError, startTlsError } from "../../adapters/deno/deno_errors.ts";
 import { DialError } from "../../src/core/errors.ts";
 
 const target = {

@@ -1,7 +1,7 @@
 import { assertEquals, assertInstanceOf } from "@std/assert";
 import test from "node:test";
-import type { DenoTlsConn } from "../../adapters/deno_api.ts";
-import { DenoSocket } from "../../adapters/deno_socket.ts";
+import type { DenoTlsConn } from "../../adapters/deno/deno_api.ts";
+import { DenoSocket } from "../../adapters/deno/deno_socket.ts";
 import { SocketError } from "../../src/core/errors.ts";
 
 const addr = { hostname: "192.0.2.1", port: 443 };

@@ -8,8 +8,8 @@
  * @module
  */
 
-import { encodeRequest } from "../../src/http/codec/request_head.ts";
-import { bytesOf, type Outcome, run, type RunOptions, textOf } from "../http/codec/recorder.ts";
+import { encodeRequest } from "../../src/http/h1/request_head.ts";
+import { bytesOf, type Outcome, run, type RunOptions, textOf } from "../http/h1/recorder.ts";
 import { Random } from "../support/random.ts";
 import { readResponse } from "./codec_reference.ts";
 import { attempt, type FuzzTarget, hold } from "./fuzzer.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Field } from "../http/codec/recorder.ts";
+import type { Field } from "../http/h1/recorder.ts";
 
 /** A response that has arrived. */
 interface Read {

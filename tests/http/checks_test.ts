@@ -12,7 +12,7 @@ import { staticResolver } from "../../src/hosts/resolver.ts";
 import type { HttpPool } from "../../src/http/http_pool.ts";
 import type { EvictReason } from "../../src/map/manager.ts";
 import type { PoolEvents } from "../../src/pool/events.ts";
-import type { HealthCheck } from "../../src/pool/health_check.ts";
+import type { HealthCheck } from "../../src/pool/watch/health_check.ts";
 import { authority, ok, withScene } from "../support/http_scene.ts";
 import type { Origin } from "../support/origin_process.ts";
 import type { Scripts } from "../support/origin_script.ts";

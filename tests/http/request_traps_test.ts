@@ -9,7 +9,7 @@ import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/asse
 import { test } from "node:test";
 import { detectRuntime } from "../../adapters/detect.ts";
 import { RequestError } from "../../src/core/errors.ts";
-import { HttpParseError, type HttpParseReason } from "../../src/http/codec/parse_error.ts";
+import { HttpParseError, type HttpParseReason } from "../../src/http/parse_error.ts";
 import { ok, withScene } from "../support/http_scene.ts";
 
 const OK = "HTTP/1.1 200 OK\r\n";

@@ -8,7 +8,7 @@ import { assert, assertEquals } from "@std/assert";
 import { test } from "node:test";
 import type { MemorySocket } from "../../adapters/memory.ts";
 import { BALANCER_NAMES, type BalancerName } from "../../src/hosts/balancer.ts";
-import type { Lease } from "../../src/pool/lease.ts";
+import type { Lease } from "../../src/pool/lease/lease.ts";
 import { type MemoryPool, memoryPool, type MemoryPoolOptions } from "../support/memory_pool.ts";
 import { countAt, pass } from "../support/pass.ts";
 

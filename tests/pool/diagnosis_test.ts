@@ -4,8 +4,8 @@ import type { MemoryDial } from "../../adapters/memory.ts";
 import { ManualClock } from "../../src/core/clock.ts";
 import type { Dialer, DialTarget, TlsSocket } from "../../src/core/dialer.ts";
 import { staticResolver } from "../../src/hosts/resolver.ts";
-import type { Finding, FindingKind } from "../../src/pool/findings.ts";
 import { ConnectionPool } from "../../src/pool/pool.ts";
+import type { Finding, FindingKind } from "../../src/pool/watch/findings.ts";
 import { type MemoryPool, memoryPool } from "../support/memory_pool.ts";
 import { turns } from "../support/turns.ts";
 

@@ -9,7 +9,7 @@ import { test } from "node:test";
 import type { MemoryDial } from "../../adapters/memory.ts";
 import type { DialTarget } from "../../src/core/dialer.ts";
 import { DialError, HostUnavailableError, UnsupportedOptionError } from "../../src/core/errors.ts";
-import type { Lease } from "../../src/pool/lease.ts";
+import type { Lease } from "../../src/pool/lease/lease.ts";
 import { memoryPool } from "../support/memory_pool.ts";
 import { pass } from "../support/pass.ts";
 import { turns } from "../support/turns.ts";

@@ -3,7 +3,7 @@ import test from "node:test";
 import { memorySocket } from "../../adapters/memory.ts";
 import { ResolveError } from "../../src/core/errors.ts";
 import { Connection } from "../../src/map/connection.ts";
-import type { PoolStats } from "../../src/pool/stats.ts";
+import type { PoolStats } from "../../src/pool/watch/stats.ts";
 import { memoryPool } from "../support/memory_pool.ts";
 import { turns } from "../support/turns.ts";
 

@@ -7,8 +7,8 @@
 import { ManualClock } from "../../src/core/clock.ts";
 import type { HistogramSnapshot } from "../../src/core/histogram.ts";
 import type { ConnectionStats } from "../../src/map/connection.ts";
-import type { RequestStats } from "../../src/pool/figures.ts";
-import type { AddressStats, HostStats, PoolStats } from "../../src/pool/stats.ts";
+import type { RequestStats } from "../../src/pool/watch/figures.ts";
+import type { AddressStats, HostStats, PoolStats } from "../../src/pool/watch/stats.ts";
 
 /** One finding of a diagnosis. */
 export interface SceneFinding {

@@ -1,0 +1,144 @@
+/**
+ * The slice of Bun that its dialer stands on, declared here: neither Bun nor its types are needed to
+ * type-check or to import the module on another runtime.
+ *
+ * @module
+ */
+
+import { HotconnError } from "../../src/core/errors.ts";
+import type { SocketEnds } from "../sockets/ends.ts";
+import type { PinCrypto, ShownCertificate } from "../sockets/pins.ts";
+
+/** TLS options as Bun takes them. */
+export interface NativeTlsOptions {
+  readonly serverName: string;
+  readonly rejectUnauthorized: boolean;
+  readonly minVersion: number;
+  readonly maxVersion?: number;
+  readonly ALPNProtocols?: Uint8Array;
+  readonly ca?: string[];
+  readonly cert?: string;
+  readonly key?: string;
+  readonly ciphers?: string;
+  readonly ecdhCurve?: string;
+}
+
+/** A socket of Bun's, TCP or TLS. */
+export interface NativeSocket extends SocketEnds {
+  /** Whoever the handlers call. */
+  data: SocketOwner;
+  /** Above zero while the socket is open. */
+  readonly readyState: number;
+  readonly authorized: boolean;
+  readonly alpnProtocol: string | false | null;
+  /** Answers how many bytes were taken; -1 where the socket can take no more, ever. */
+  write(bytes: Uint8Array, offset?: number, length?: number): number;
+  /** Sends close_notify and FIN; reading goes on. */
+  shutdown(): void;
+  /** Lets go; the system sends FIN. */
+  close(): void;
+  /** Lets go; the system sends RST. */
+  terminate(): void;
+  pause(): void;
+  resume(): void;
+  ref(): void;
+  unref(): void;
+  setNoDelay(noDelay: boolean): boolean;
+  getTLSVersion(): string | null;
+  getCipher(): { readonly name: string | null } | undefined;
+  getPeerCertificate(abbreviated: boolean): ShownCertificate | null;
+  upgradeTLS(
+    options: {
+      readonly data: SocketOwner;
+      readonly tls: NativeTlsOptions;
+      readonly socket: SocketHandlers;
+    },
+  ): [raw: NativeSocket, tls: NativeSocket];
+  reload(options: { readonly socket: Partial<SocketHandlers> }): void;
+}
+
+/** An error of the system's, or of TLS. */
+export interface NativeError extends Error {
+  readonly code?: string;
+  readonly syscall?: string;
+}
+
+/** What Bun calls. One object serves all sockets: whose turn it is stands in a socket's `data`. */
+export interface SocketHandlers {
+  readonly binaryType: "uint8array";
+  open(socket: NativeSocket): void;
+  handshake(socket: NativeSocket, success: boolean, error: NativeError | null): void;
+  data(socket: NativeSocket, bytes: Uint8Array): void;
+  drain(socket: NativeSocket): void;
+  end(socket: NativeSocket): void;
+  error(socket: NativeSocket, error: NativeError): void;
+  close(socket: NativeSocket, error?: NativeError): void;
+  connectError(socket: NativeSocket, error: NativeError): void;
+}
+
+/** What a socket's handlers hand on to: its dial first, and then the open socket. */
+export interface SocketOwner {
+  /** TCP is connected; nothing is verified. */
+  opened(socket: NativeSocket): void;
+  /** The handshake is over, one way or the other. */
+  shaken(socket: NativeSocket, success: boolean, error: NativeError | null): void;
+  received(bytes: Uint8Array): void;
+  drained(): void;
+  /** The peer has sent close_notify or FIN: Bun does not say which. */
+  ended(): void;
+  /** TLS broke. Bun closes the socket next. */
+  failed(error: NativeError): void;
+  /** The socket is gone. */
+  closed(error?: NativeError): void;
+}
+
+/** A TCP socket of `node:net` that is not connected yet. */
+export interface ConnectingSocket {
+  readonly _handle?: NativeSocket | null;
+  on(event: "connect", listener: () => void): unknown;
+  on(event: "error", listener: (error: NativeError) => void): unknown;
+  destroy(): void;
+}
+
+interface BuiltinModules {
+  "node:net": {
+    connect(
+      options: { readonly host: string; readonly port: number; readonly noDelay: boolean },
+    ): ConnectingSocket;
+  };
+  "node:crypto": PinCrypto;
+}
+
+interface BunGlobals {
+  readonly Bun?: {
+    connect(options: {
+      readonly hostname: string;
+      readonly port: number;
+      readonly tls: NativeTlsOptions;
+      readonly allowHalfOpen: boolean;
+      readonly data: SocketOwner;
+      readonly socket: SocketHandlers;
+    }): Promise<NativeSocket>;
+  };
+  readonly process: {
+    getBuiltinModule<Name extends keyof BuiltinModules>(name: Name): BuiltinModules[Name];
+  };
+}
+
+const globals = globalThis as unknown as BunGlobals;
+
+/**
+ * Gives Bun.
+ *
+ * @throws {HotconnError} This is not Bun
+ */
+export function bun(): NonNullable<BunGlobals["Bun"]> {
+  const found = globals.Bun;
+  if (found !== undefined) return found;
+  throw new HotconnError("bunDialer() needs Bun: on Deno use denoDialer(), on Node nodeDialer()");
+}
+
+/** Gives a module that is part of Bun, and loads it only now. */
+export function builtin<Name extends keyof BuiltinModules>(name: Name): BuiltinModules[Name] {
+  return globals.process.getBuiltinModule(name);
+}

@@ -1,0 +1,217 @@
+/**
+ * One dial: from nothing to a verified socket, or to nothing again.
+ *
+ * @module
+ */
+
+import type { DialTarget, TlsSocket } from "../../src/core/dialer.ts";
+import { DialError, type DialFailure, type DialPhase } from "../../src/core/errors.ts";
+import type { CloseTimes } from "../sockets/close_times.ts";
+import { matchesPin } from "../sockets/pins.ts";
+import {
+  builtin,
+  bun,
+  type ConnectingSocket,
+  type NativeError,
+  type NativeSocket,
+  type NativeTlsOptions,
+  type SocketHandlers,
+  type SocketOwner,
+} from "./bun_api.ts";
+import { handshakeFailure, systemFailure } from "./bun_errors.ts";
+import { BunSocket } from "./bun_socket.ts";
+import { describeSession, nativeTlsOptions } from "./bun_tls.ts";
+
+// One set for all sockets: Bun is quickest so.
+const handlers: SocketHandlers = {
+  binaryType: "uint8array",
+  open: (socket) => socket.data.opened(socket),
+  handshake: (socket, success, error) => socket.data.shaken(socket, success, error),
+  data: (socket, bytes) => socket.data.received(bytes),
+  drain: (socket) => socket.data.drained(),
+  end: (socket) => socket.data.ended(),
+  error: (socket, error) => socket.data.failed(error),
+  close: (socket, error) => socket.data.closed(error),
+  // The promise of `Bun.connect` says it, too.
+  connectError: () => {},
+};
+
+// Some handler there must be; one for data would be given everything a second time, encrypted.
+const ignoreCiphertext = { drain: () => {} };
+
+/** Opens a socket. Aborted or failed, it leaves none behind. */
+export function dial(
+  target: DialTarget,
+  signal: AbortSignal,
+  times: CloseTimes,
+): Promise<TlsSocket> {
+  const tls = nativeTlsOptions(target);
+  return new Promise((resolve, reject) => {
+    new Dial(target, tls, signal, times, resolve, reject).start();
+  });
+}
+
+class Dial implements SocketOwner {
+  readonly #target: DialTarget;
+  readonly #tls: NativeTlsOptions;
+  readonly #signal: AbortSignal;
+  readonly #times: CloseTimes;
+  readonly #resolve: (socket: TlsSocket) => void;
+  readonly #reject: (reason: unknown) => void;
+  readonly #startedAt = performance.now();
+  #openedAt = 0;
+  #connecting: ConnectingSocket | null = null;
+  #native: NativeSocket | null = null;
+  #settled = false;
+
+  constructor(
+    target: DialTarget,
+    tls: NativeTlsOptions,
+    signal: AbortSignal,
+    times: CloseTimes,
+    resolve: (socket: TlsSocket) => void,
+    reject: (reason: unknown) => void,
+  ) {
+    this.#target = target;
+    this.#tls = tls;
+    this.#signal = signal;
+    this.#times = times;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  start(): void {
+    this.#signal.addEventListener("abort", this.#abort);
+    try {
+      if (!this.#connect()) this.#connectWithBun();
+    } catch (error) {
+      this.#refuseOptions(error as NativeError);
+    }
+  }
+
+  opened(socket: NativeSocket): void {
+    // Aborted while Bun alone was connecting.
+    if (this.#settled) {
+      socket.terminate();
+      return;
+    }
+    this.#native = socket;
+    this.#openedAt = performance.now();
+    socket.setNoDelay(true);
+  }
+
+  // Bun hands over a refused certificate's socket just as it does an accepted one's.
+  shaken(socket: NativeSocket, success: boolean, error: NativeError | null): void {
+    if (this.#settled) return;
+    const { tls } = this.#target;
+    const accepted = tls.dangerouslyAcceptAnyCertificate
+      // Without a cipher suite it is not the certificate that was wrong.
+      ? Boolean(socket.getCipher()?.name)
+      : success && socket.authorized;
+    if (!accepted) {
+      this.#fail("tls", handshakeFailure(error), error ?? "the certificate was not accepted");
+      return;
+    }
+    const { pins } = tls;
+    if (pins && !matchesPin(socket.getPeerCertificate(false), pins, builtin("node:crypto"))) {
+      this.#fail("tls", "pin", "no public key of the server's chain is pinned");
+      return;
+    }
+    const info = describeSession(socket, {
+      tcpMs: this.#openedAt - this.#startedAt,
+      tlsMs: performance.now() - this.#openedAt,
+    });
+    this.#settle();
+    this.#resolve(socket.data = new BunSocket(socket, info, this.#times));
+  }
+
+  received(): void {}
+
+  drained(): void {}
+
+  ended(): void {
+    this.#fail("tls", "closed", "the server hung up in the middle of the handshake");
+  }
+
+  failed(error: NativeError): void {
+    this.#fail("tls", handshakeFailure(error), error);
+  }
+
+  closed(error?: NativeError): void {
+    if (error === undefined) this.ended();
+    else this.#fail("tls", systemFailure(error), error);
+  }
+
+  // `Bun.connect` cannot be called off: against an address that never answers it would keep the
+  // program alive for two minutes. What `node:net` connects can; its handle is the same socket.
+  #connect(): boolean {
+    const { ip: host, port } = this.#target;
+    const connecting = builtin("node:net").connect({ host, port, noDelay: true });
+    const handle = connecting._handle;
+    if (typeof handle?.upgradeTLS !== "function") {
+      connecting.destroy();
+      return false;
+    }
+    this.#connecting = connecting;
+    connecting.on("connect", () => this.#secure(handle));
+    connecting.on("error", (error) => this.#fail("tcp", systemFailure(error), error));
+    return true;
+  }
+
+  #secure(handle: NativeSocket): void {
+    if (this.#settled) return;
+    if (handle.readyState <= 0) {
+      this.#fail("tcp", "reset", "the server let go as soon as it was connected");
+      return;
+    }
+    try {
+      const [raw] = handle.upgradeTLS({ data: this, tls: this.#tls, socket: handlers });
+      raw.reload({ socket: ignoreCiphertext });
+    } catch (error) {
+      this.#refuseOptions(error as NativeError);
+    }
+  }
+
+  #connectWithBun(): void {
+    bun().connect({
+      hostname: this.#target.ip,
+      port: this.#target.port,
+      tls: this.#tls,
+      allowHalfOpen: true,
+      data: this,
+      socket: handlers,
+    }).catch((error: NativeError) => {
+      if (error.syscall === "connect") this.#fail("tcp", systemFailure(error), error);
+      else this.#refuseOptions(error);
+    });
+  }
+
+  readonly #abort = (): void => this.#giveUp(this.#signal.reason);
+
+  #refuseOptions(cause: NativeError): void {
+    this.#giveUp(new TypeError(`The TLS options cannot be used: ${cause.message}`, { cause }));
+  }
+
+  #fail(phase: DialPhase, failure: DialFailure, cause: NativeError | string): void {
+    const { host, address } = this.#target;
+    const fields = { host, address, phase, failure };
+    this.#giveUp(
+      typeof cause === "string"
+        ? new DialError(fields, cause)
+        : new DialError(fields, cause.message, { cause }),
+    );
+  }
+
+  #giveUp(reason: unknown): void {
+    if (this.#settled) return;
+    this.#settle();
+    if (this.#native !== null) this.#native.terminate();
+    else this.#connecting?.destroy();
+    this.#reject(reason);
+  }
+
+  #settle(): void {
+    this.#settled = true;
+    this.#signal.removeEventListener("abort", this.#abort);
+  }
+}

@@ -1,0 +1,33 @@
+/**
+ * What Bun's errors mean.
+ *
+ * @module
+ */
+
+import { type DialFailure, SocketError } from "../../src/core/errors.ts";
+import { failureOfCode, socketFailure } from "../sockets/failures.ts";
+import type { NativeError } from "./bun_api.ts";
+
+/** Says what failed below TLS. Bun calls some unreachable networks refused. */
+export function systemFailure({ code }: NativeError): DialFailure {
+  return failureOfCode(code) ?? "other";
+}
+
+/** Says why a handshake ended badly, from what Bun's `handshake` was called with. */
+export function handshakeFailure(error: NativeError | null): DialFailure {
+  // The code is the system's, yet the peer only hung up: after a reset `close` is called instead.
+  if (error?.code === "ECONNRESET") return "closed";
+  return error !== null && isTlsError(error) ? "handshake" : "certificate";
+}
+
+/** Says why an open socket ended; nothing where its end was orderly. */
+export function socketError(error: NativeError | undefined): SocketError | undefined {
+  return error && new SocketError(socketFailure(systemFailure(error)), error.message, {
+    cause: error,
+  });
+}
+
+/** Whether an error is one of TLS, and not one that a sink has thrown. */
+export function isTlsError({ code = "" }: NativeError): boolean {
+  return code === "EPROTO" || code.startsWith("ERR_SSL_");
+}

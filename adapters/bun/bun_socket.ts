@@ -1,0 +1,224 @@
+/**
+ * An open TLS socket of Bun's.
+ *
+ * @module
+ */
+
+import { systemClock, type Timer } from "../../src/core/clock.ts";
+import type { SocketSink, TlsInfo, TlsSocket } from "../../src/core/dialer.ts";
+import { SocketError } from "../../src/core/errors.ts";
+import type { CloseTimes } from "../sockets/close_times.ts";
+import type { NativeError, NativeSocket, SocketOwner } from "./bun_api.ts";
+import { isTlsError, socketError } from "./bun_errors.ts";
+
+/** See {@linkcode TlsSocket}. Made by a dial once the certificate is verified. */
+export class BunSocket implements TlsSocket, SocketOwner {
+  readonly info: TlsInfo;
+  readonly #native: NativeSocket;
+  readonly #times: CloseTimes;
+  /** Who hears of everything, from `attach` on. */
+  #sink: SocketSink | null = null;
+  /** Who gets bytes as they come: nobody before what was held back is out, or after the end. */
+  #receiver: SocketSink | null = null;
+  /** Bytes that came before anybody took them. */
+  #held: Uint8Array[] = [];
+  /** What is not written yet; of the first, `#offset` bytes are. */
+  #queue: Uint8Array[] = [];
+  #offset = 0;
+  #drainDue = false;
+  #paused = false;
+  /** Nothing more may be written. */
+  #closing = false;
+  /** What `onClose` says is settled. */
+  #ended = false;
+  #error: Error | undefined;
+  #told = false;
+  /** The native socket is gone. */
+  #released = false;
+  #timer: Timer | undefined;
+
+  constructor(native: NativeSocket, info: TlsInfo, times: CloseTimes) {
+    this.#native = native;
+    this.info = info;
+    this.#times = times;
+  }
+
+  attach(sink: SocketSink): void {
+    this.#sink = sink;
+    if (this.#receiver !== null) this.#receiver = sink;
+    else queueMicrotask(this.#flow);
+  }
+
+  write(bytes: Uint8Array): boolean {
+    if (this.#closing) return false;
+    if (this.#queue.length === 0) {
+      const written = this.#native.write(bytes);
+      if (written === bytes.byteLength) return true;
+      // Nothing is taken where the peer is gone, too: `closed` comes next, and says why.
+      this.#offset = Math.max(written, 0);
+    }
+    this.#queue.push(bytes);
+    this.#drainDue = true;
+    return false;
+  }
+
+  pause(): void {
+    if (this.#closing) return;
+    this.#paused = true;
+    this.#native.pause();
+  }
+
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    if (this.#held.length > 0) queueMicrotask(this.#flow);
+    else if (!this.#closing) this.#native.resume();
+  }
+
+  ref(): void {
+    if (!this.#ended) this.#native.ref();
+  }
+
+  unref(): void {
+    this.#native.unref();
+  }
+
+  close(): void {
+    if (this.#closing) return;
+    this.#closing = true;
+    this.#mute();
+    // What the peer still says is read and dropped, so that its end is seen and gets no RST.
+    this.#native.resume();
+    if (this.#queue.length === 0) this.#shutdown();
+    else this.#timer = systemClock.setTimer(this.#giveUp, this.#times.closeTimeoutMs);
+  }
+
+  destroy(error?: Error): void {
+    if (this.#released) return;
+    this.#mute();
+    this.#end(error);
+    this.#release();
+    this.#native.terminate();
+  }
+
+  opened(): void {}
+
+  shaken(): void {}
+
+  received(bytes: Uint8Array): void {
+    if (this.#receiver !== null) this.#receiver.onData(bytes);
+    else if (!this.#closing) this.#hold(bytes);
+  }
+
+  drained(): void {
+    // Bun calls this unasked, too: after the handshake.
+    if (this.#queue.length === 0) return;
+    let done = 0;
+    for (const bytes of this.#queue) {
+      const left = bytes.byteLength - this.#offset;
+      const written = this.#native.write(bytes, this.#offset, left);
+      if (written < left) {
+        this.#offset += Math.max(written, 0);
+        break;
+      }
+      this.#offset = 0;
+      done++;
+    }
+    this.#queue.splice(0, done);
+    if (this.#queue.length > 0) return;
+    if (this.#closing) this.#shutdown();
+    else this.#tellDrain();
+  }
+
+  ended(): void {
+    // After `close()`, what is written still goes out.
+    if (this.#closing) return;
+    if (this.#queue.length > 0) {
+      this.#error = new SocketError("reset", "the peer hung up before all was written");
+    }
+    this.#closing = true;
+    this.#native.shutdown();
+    this.#native.close();
+  }
+
+  failed(error: NativeError): void {
+    if (isTlsError(error)) {
+      this.#closing = true;
+      this.#error = new SocketError("tls", error.message, { cause: error });
+      return;
+    }
+    // What a sink throws comes here, too. It is no fault of the socket's.
+    queueMicrotask(() => {
+      throw error;
+    });
+  }
+
+  closed(error?: NativeError): void {
+    this.#release();
+    this.#end(this.#error ?? socketError(error));
+  }
+
+  #mute(): void {
+    this.#receiver = null;
+    this.#held = [];
+    this.#paused = false;
+  }
+
+  // Reading stops meanwhile: what nobody takes must not grow.
+  #hold(bytes: Uint8Array): void {
+    this.#held.push(bytes.slice());
+    this.#native.pause();
+  }
+
+  readonly #flow = (): void => {
+    if (this.#receiver !== null) return;
+    while (this.#held.length > 0 && !this.#paused) this.#sink!.onData(this.#held.shift()!);
+    if (this.#ended) this.#tellClose();
+    if (this.#closing || this.#held.length > 0) return;
+    this.#receiver = this.#sink;
+    this.#tellDrain();
+    if (!this.#paused) this.#native.resume();
+  };
+
+  #tellDrain(): void {
+    if (!this.#drainDue || this.#queue.length > 0 || this.#sink === null) return;
+    this.#drainDue = false;
+    this.#sink.onDrain();
+  }
+
+  #shutdown(): void {
+    this.#timer?.cancel();
+    this.#native.unref();
+    this.#timer = systemClock.setTimer(this.#letGo, this.#times.lingerMs);
+    this.#end();
+    this.#native.shutdown();
+  }
+
+  readonly #giveUp = (): void => {
+    this.destroy(new SocketError("timeout", "the peer did not take what was written"));
+  };
+
+  readonly #letGo = (): void => this.#native.close();
+
+  #release(): void {
+    this.#released = true;
+    this.#timer?.cancel();
+  }
+
+  // Told one turn later, never from inside a call of the owner's.
+  #end(error?: Error): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#closing = true;
+    this.#error = error;
+    this.#queue = [];
+    queueMicrotask(this.#tellClose);
+  }
+
+  readonly #tellClose = (): void => {
+    if (this.#told || this.#sink === null || this.#held.length > 0) return;
+    this.#told = true;
+    this.#receiver = null;
+    this.#sink.onClose(this.#error);
+  };
+}

@@ -1,0 +1,103 @@
+/**
+ * TLS options and figures, between hotconn's words and Bun's.
+ *
+ * @module
+ */
+
+import type {
+  DialTarget,
+  TlsCapability,
+  TlsInfo,
+  TlsOptions,
+  TlsVersion,
+} from "../../src/core/dialer.ts";
+import { UnsupportedOptionError } from "../../src/core/errors.ts";
+import { endsOf } from "../sockets/ends.ts";
+import type { NativeSocket, NativeTlsOptions } from "./bun_api.ts";
+
+/** What Bun honours, each seen in what a server got. */
+export const capabilities: ReadonlySet<TlsCapability> = new Set<TlsCapability>([
+  "serverName",
+  "ca",
+  "clientCertificate",
+  "alpn",
+  "minVersion",
+  "maxVersion",
+  "ciphers",
+  "groups",
+  "pins",
+  "dangerouslyAcceptAnyCertificate",
+]);
+
+const versionNumbers = { "TLSv1.2": 0x0303, "TLSv1.3": 0x0304 } as const;
+
+/**
+ * Puts a target's TLS options into Bun's words.
+ *
+ * @throws {UnsupportedOptionError} The cipher suites are ones that Bun gives no say over
+ */
+export function nativeTlsOptions(target: DialTarget): NativeTlsOptions {
+  const { tls } = target;
+  const maxVersion = tls.ciphers?.length ? versionOf(tls.ciphers, tls) : tls.maxVersion;
+  return {
+    serverName: nativeServerName(target),
+    rejectUnauthorized: tls.dangerouslyAcceptAnyCertificate !== true,
+    minVersion: versionNumbers[tls.minVersion ?? "TLSv1.2"],
+    ...maxVersion && { maxVersion: versionNumbers[maxVersion] },
+    ...tls.alpn?.length && { ALPNProtocols: encodeAlpn(tls.alpn) },
+    ...tls.ca && { ca: [...tls.ca] },
+    ...tls.clientCertificate && {
+      cert: tls.clientCertificate.cert,
+      key: tls.clientCertificate.key,
+    },
+    ...tls.ciphers?.length && { ciphers: tls.ciphers.join(":") },
+    ...tls.groups?.length && { ecdhCurve: tls.groups.join(":") },
+  };
+}
+
+/** Tells what is known of a session whose handshake is done. */
+export function describeSession(
+  socket: NativeSocket,
+  times: Pick<TlsInfo, "tcpMs" | "tlsMs">,
+): TlsInfo {
+  const { alpnProtocol } = socket;
+  const version = socket.getTLSVersion();
+  const cipher = socket.getCipher()?.name;
+  return {
+    // False where nothing was agreed.
+    alpn: typeof alpnProtocol === "string" ? alpnProtocol : null,
+    ...endsOf(socket),
+    ...version !== null && version in versionNumbers && { version: version as TlsVersion },
+    ...cipher && { cipher },
+    ...times,
+  };
+}
+
+// An IP address is no server name to send (RFC 6066 section 3). Without one, Bun checks the
+// certificate against the address that it dials, so the two must be the same.
+function nativeServerName({ serverName, ip }: DialTarget): string {
+  const bare = serverName.startsWith("[") ? serverName.slice(1, -1) : serverName;
+  return bare === ip ? "" : bare;
+}
+
+// BoringSSL always offers all of TLS 1.3's suites. A list with none of them is a choice of TLS 1.2.
+function versionOf(ciphers: readonly string[], { minVersion }: TlsOptions): TlsVersion {
+  const tooNew = ciphers.filter((name) => /^TLS_(AES|CHACHA20)_/.test(name));
+  if (tooNew.length === 0 && minVersion !== "TLSv1.3") return "TLSv1.2";
+  const what = tooNew.length > 0 ? tooNew.join(", ") : "minVersion TLSv1.3";
+  throw new UnsupportedOptionError(
+    "ciphers",
+    "bun",
+    `it honours suites of TLS 1.2 only, which rules out ${what}`,
+  );
+}
+
+// Bun takes protocols only as they stand in the ClientHello (RFC 7301 section 3.1): a plain string
+// is no error there, and no protocol either.
+function encodeAlpn(protocols: readonly string[]): Uint8Array {
+  const encoder = new TextEncoder();
+  return Uint8Array.from(protocols.flatMap((protocol) => {
+    const name = encoder.encode(protocol);
+    return [name.length, ...name];
+  }));
+}

@@ -1,0 +1,76 @@
+/**
+ * One dial over a socket of Node's: until it is ready, or nothing is left of it.
+ *
+ * @module
+ */
+
+import type { Socket } from "node:net";
+import type { DialTarget, TlsInfo, TlsSocket } from "../../src/core/dialer.ts";
+import { DialError } from "../../src/core/errors.ts";
+import { classifyDialError } from "./node_errors.ts";
+
+/**
+ * Waits until a socket that has begun to connect is ready. Aborted or failed, it is destroyed.
+ *
+ * @param event Says that it is ready
+ * @param make Makes what the dial gives; what it throws ends the dial
+ */
+export function whenReady(
+  socket: Socket,
+  event: "connect" | "secureConnect",
+  target: DialTarget,
+  signal: AbortSignal,
+  make: (times: Pick<TlsInfo, "tcpMs" | "tlsMs">) => TlsSocket,
+): Promise<TlsSocket> {
+  return new Promise((resolve, reject) => {
+    const startedAt = performance.now();
+    let connectedAt: number | undefined;
+
+    const settle = () => {
+      signal.removeEventListener("abort", onAbort);
+      socket.off("connect", onConnect);
+      socket.off(event, onReady);
+      socket.off("error", onError);
+      socket.off("close", onClose);
+    };
+    const fail = (reason: unknown) => {
+      settle();
+      // Whatever it still has to say about its end is of no interest, and must not be thrown.
+      socket.on("error", () => {});
+      socket.destroy();
+      reject(reason);
+    };
+    const phase = () => connectedAt === undefined ? "tcp" : "tls";
+
+    const onConnect = () => {
+      connectedAt = performance.now();
+    };
+    const onReady = () => {
+      const now = performance.now();
+      const at = connectedAt ?? now;
+      try {
+        const made = make({ tcpMs: at - startedAt, tlsMs: now - at });
+        settle();
+        resolve(made);
+      } catch (error) {
+        if (error instanceof DialError) fail(error);
+        else onError(error as Error);
+      }
+    };
+    const onError = (cause: Error) => {
+      const failure = classifyDialError(cause, phase());
+      fail(new DialError({ ...target, phase: phase(), failure }, cause.message, { cause }));
+    };
+    const onClose = () => {
+      const fields = { ...target, phase: phase(), failure: "closed" } as const;
+      fail(new DialError(fields, "the peer hung up in the handshake"));
+    };
+    const onAbort = () => fail(signal.reason);
+
+    signal.addEventListener("abort", onAbort, { once: true });
+    socket.on("connect", onConnect);
+    socket.on(event, onReady);
+    socket.on("error", onError);
+    socket.on("close", onClose);
+  });
+}

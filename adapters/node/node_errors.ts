@@ -1,0 +1,36 @@
+/**
+ * Says what the errors of `node:tls` mean: the same on every runtime that has it.
+ *
+ * @module
+ */
+
+import { type DialFailure, type DialPhase, SocketError } from "../../src/core/errors.ts";
+import { failureOfCode, socketFailure } from "../sockets/failures.ts";
+
+interface NodeError extends Error {
+  readonly code?: string;
+  readonly syscall?: string;
+}
+
+// OpenSSL's names for what may be wrong with a chain (X509_V_ERR_*), and Node's for a wrong name.
+const certificateCode =
+  /^(CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|INVALID_|PATH_LENGTH_|CRL_|ERROR_IN_C|HOSTNAME_|ERR_TLS_CERT_)/;
+
+/** Says why a dial failed. */
+export function classifyDialError(error: NodeError, phase: DialPhase): DialFailure {
+  const { code = "", syscall } = error;
+  // Node gives a FIN in the handshake the code of a reset; but nothing was read or written.
+  if (phase === "tls" && code === "ECONNRESET" && syscall === undefined) return "closed";
+  const known = failureOfCode(code);
+  if (known !== undefined) return known;
+  if (error.name === "NotCapable" || error.name === "PermissionDenied") return "permission";
+  if (certificateCode.test(code)) return "certificate";
+  return phase === "tls" ? "handshake" : "other";
+}
+
+/** Makes the error with which a socket ends. */
+export function socketError(cause: NodeError): SocketError {
+  const { code = "", message } = cause;
+  const failure = code.startsWith("ERR_SSL_") ? "handshake" : failureOfCode(code);
+  return new SocketError(socketFailure(failure), message, { cause });
+}

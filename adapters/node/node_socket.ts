@@ -1,0 +1,225 @@
+/**
+ * The live end of `nodeDialer()` and `plainDialer()`: a socket of Node's behind the seam's contract.
+ *
+ * @module
+ */
+
+import type { Socket } from "node:net";
+import { systemClock, type Timer } from "../../src/core/clock.ts";
+import type { SocketSink, TlsInfo, TlsSocket } from "../../src/core/dialer.ts";
+import { SocketError } from "../../src/core/errors.ts";
+import type { CloseTimes } from "../sockets/close_times.ts";
+import { socketError } from "./node_errors.ts";
+
+// One buffer for all sockets: it is filled and handed on within one call, never across two.
+const buffer = new Uint8Array(65_536);
+
+// A peer that speaks before it is listened to is held back at this point.
+const maxEarlyBytes = 1_048_576;
+
+/** Takes what a socket reads, from before there is anybody to take it. */
+export interface Reader {
+  /** The option `onread` of `tls.connect` and `net.connect`. */
+  readonly options: {
+    readonly buffer: Uint8Array;
+    readonly callback: (count: number, bytes: Uint8Array) => boolean;
+  };
+  /** What arrived before `take` was set. */
+  readonly early: Uint8Array[];
+  /** Takes a chunk; it is the taker's until it returns. */
+  take: ((bytes: Uint8Array) => void) | null;
+}
+
+/** Makes a reader. */
+export function createReader(): Reader {
+  const reader: Reader = {
+    early: [],
+    take: null,
+    options: {
+      buffer,
+      callback: (count, bytes) => {
+        const chunk = bytes.subarray(0, count);
+        if (reader.take === null) reader.early.push(chunk.slice());
+        else reader.take(chunk);
+        return true;
+      },
+    },
+  };
+  return reader;
+}
+
+// open → ended, by the peer, an error or destroy(); open → closing → ended, by close().
+type State = "open" | "closing" | "ended";
+
+/** See the module. */
+export class NodeSocket implements TlsSocket {
+  readonly info: TlsInfo;
+  readonly #socket: Socket;
+  readonly #times: CloseTimes;
+  // What arrived before there was a sink, or in a pause: decryption runs on for some records after
+  // reading has stopped. Null where bytes go straight to the sink.
+  #held: Uint8Array[] | null;
+  #earlyBytes = 0;
+  #sink: SocketSink | null = null;
+  #state: State = "open";
+  #paused = false;
+  #drainOwed = false;
+  // What onClose is owed, once the sink is there and has had its bytes.
+  #ending: { readonly error: Error | undefined } | null = null;
+  // Gives up on a peer that does not do its part of an end.
+  #timer: Timer | undefined;
+
+  constructor(socket: Socket, reader: Reader, info: TlsInfo, times: CloseTimes) {
+    this.info = info;
+    this.#socket = socket;
+    this.#times = times;
+    this.#held = reader.early;
+    reader.take = (bytes) => this.#onData(bytes);
+    socket.on("drain", () => {
+      this.#drainOwed = true;
+      this.#replay();
+    });
+    socket.on("end", () => this.#onEnd());
+    socket.on("finish", () => this.#onFinish());
+    socket.on("error", (error) => this.#end(socketError(error)));
+    socket.on("close", () => {
+      this.#timer?.cancel();
+      // Told only where neither "end", "finish" nor "error" came first.
+      this.#end(new SocketError("other", "closed without a reason"));
+    });
+  }
+
+  attach(sink: SocketSink): void {
+    this.#sink = sink;
+    if (this.#earlyBytes >= maxEarlyBytes && !this.#paused) this.#setReading(true);
+    this.#earlyBytes = 0;
+    queueMicrotask(() => this.#replay());
+  }
+
+  write(bytes: Uint8Array): boolean {
+    if (this.#state !== "open") return false;
+    // Deno ends a socket to which nothing is written with EPERM.
+    return bytes.length === 0 || this.#socket.write(bytes);
+  }
+
+  pause(): void {
+    if (this.#state !== "open") return;
+    this.#paused = true;
+    this.#held ??= [];
+    this.#setReading(false);
+  }
+
+  resume(): void {
+    this.#paused = false;
+    if (this.#held !== null) queueMicrotask(() => this.#replay());
+    if (this.#state === "open") this.#setReading(true);
+  }
+
+  ref(): void {
+    this.#socket.ref();
+  }
+
+  unref(): void {
+    this.#socket.unref();
+  }
+
+  close(): void {
+    if (this.#state !== "open") return;
+    this.#state = "closing";
+    this.#held = null;
+    // What the peer still says is read and dropped, so that its end is seen, and not answered by RST.
+    this.#setReading(true);
+    this.#socket.end();
+    this.#timer = systemClock.setTimer(() => {
+      this.destroy(new SocketError("timeout", "the peer did not take what was written"));
+    }, this.#times.closeTimeoutMs);
+  }
+
+  destroy(error?: Error): void {
+    this.#socket.destroy();
+    this.#held = null;
+    if (this.#state !== "ended") {
+      this.#state = "ended";
+      this.#ending = { error };
+    }
+    // Never from within the caller's own call.
+    if (this.#ending !== null) queueMicrotask(() => this.#replay());
+  }
+
+  #onData(bytes: Uint8Array): void {
+    if (this.#state !== "open") return;
+    if (this.#held === null) {
+      this.#sink!.onData(bytes);
+      return;
+    }
+    this.#held.push(bytes.slice());
+    if (this.#sink !== null) return;
+    this.#earlyBytes += bytes.length;
+    if (this.#earlyBytes >= maxEarlyBytes) this.#setReading(false);
+  }
+
+  #setReading(reading: boolean): void {
+    if (reading) this.#socket.resume();
+    else this.#socket.pause();
+    const feed = feedOf(this.#socket);
+    if (reading) feed?.readStart();
+    else feed?.readStop();
+  }
+
+  // By itself the socket answers the peer's end with its own; but only as fast as the peer reads.
+  #onEnd(): void {
+    if (this.#state !== "open") return;
+    this.#linger();
+    this.#end();
+  }
+
+  #onFinish(): void {
+    if (this.#state !== "closing") return;
+    this.#linger();
+    this.#end();
+  }
+
+  #linger(): void {
+    this.#socket.unref();
+    this.#timer?.cancel();
+    this.#timer = systemClock.setTimer(() => this.#socket.destroy(), this.#times.lingerMs);
+  }
+
+  #end(error?: Error): void {
+    if (this.#state === "ended") return;
+    this.#state = "ended";
+    this.#ending = { error };
+    this.#replay();
+  }
+
+  // Gives the sink what it is owed: a drain, what was held, and then the end.
+  #replay(): void {
+    const sink = this.#sink;
+    if (sink === null) return;
+    // What was written since will have a drain of its own.
+    const isDrained = this.#drainOwed && this.#state === "open" && !this.#socket.writableNeedDrain;
+    this.#drainOwed = false;
+    if (isDrained) sink.onDrain();
+    while (this.#held !== null && !this.#paused) {
+      const bytes = this.#held.shift();
+      if (bytes === undefined) this.#held = null;
+      else sink.onData(bytes);
+    }
+    if (this.#ending === null || (this.#held !== null && this.#held.length > 0)) return;
+    const { error } = this.#ending;
+    this.#ending = null;
+    sink.onClose(error);
+  }
+}
+
+/** What a TLS socket takes its bytes from. */
+interface Feed {
+  readStart(): void;
+  readStop(): void;
+}
+
+// On Deno a TLS socket that is paused reads on, and keeps what it has decrypted, however much it is
+// (as of 2.9.6). Nothing but to stop what feeds it holds the peer back.
+function feedOf(socket: Socket & { readonly _handle?: { readonly _parent?: Feed } | null }) {
+  return "Deno" in globalThis ? socket._handle?._parent : undefined;
+}

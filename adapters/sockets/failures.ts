@@ -1,0 +1,48 @@
+/**
+ * What the system's errors mean: the same on every runtime.
+ *
+ * @module
+ */
+
+import type { DialFailure, SocketFailure } from "../../src/core/errors.ts";
+
+const byCode: Readonly<Record<string, DialFailure>> = {
+  ECONNREFUSED: "refused",
+  ENETUNREACH: "unreachable",
+  EHOSTUNREACH: "unreachable",
+  ENETDOWN: "unreachable",
+  EHOSTDOWN: "unreachable",
+  EADDRNOTAVAIL: "unreachable",
+  ETIMEDOUT: "timeout",
+  ECONNRESET: "reset",
+  ECONNABORTED: "reset",
+  EPIPE: "reset",
+  EACCES: "permission",
+  EPERM: "permission",
+  EMFILE: "resources",
+  ENFILE: "resources",
+  ENOBUFS: "resources",
+  ENOMEM: "resources",
+  EPROTO: "handshake",
+};
+
+/** What the code of an error says of a dial; undefined where it is none of the system's. */
+export function failureOfCode(code: string | undefined): DialFailure | undefined {
+  return byCode[code ?? ""];
+}
+
+/** What failed, in the words for a socket that is open already. */
+export function socketFailure(failure: DialFailure | undefined): SocketFailure {
+  switch (failure) {
+    case "reset":
+    case "timeout":
+      return failure;
+    case "closed":
+      return "truncated";
+    case "handshake":
+    case "certificate":
+      return "tls";
+    default:
+      return "other";
+  }
+}

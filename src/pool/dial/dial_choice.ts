@@ -1,0 +1,128 @@
+/**
+ * Decides where to dial for a caller who waits.
+ *
+ * @module
+ */
+
+import type { Endpoint } from "../../map/endpoint.ts";
+import { type Accepts, pickFrom } from "../../map/picker.ts";
+import type { HostQueue } from "../lease/queue.ts";
+import type { Waiter } from "../lease/waiter.ts";
+
+/** What becomes of a caller's wish to have something dialled. */
+export type DialChoice =
+  /** This one is to be dialled. */
+  | { readonly dial: Endpoint }
+  /** These would do, the best one first, if there were room. */
+  | { readonly crowded: readonly Endpoint[] }
+  /** There is nothing to dial before a time, in the clock's milliseconds; or `Infinity`. */
+  | { readonly waitUntil: number };
+
+/** What the choice depends on. */
+export interface ChoiceScene {
+  readonly now: number;
+  readonly random: () => number;
+  /** Whether the limits let an endpoint have one more connection. */
+  readonly hasRoom: (endpoint: Endpoint) => boolean;
+  /** Whether a connection that the waiter would take is in use, and may be given back. */
+  readonly mayComeBack: boolean;
+}
+
+/**
+ * For how long a machine is left alone after a failed dial even by callers who have nothing else to
+ * hope for, in milliseconds: so a host that is down is not stormed, however many callers come.
+ */
+const REST_MS = 250;
+
+/**
+ * Chooses for a waiter: a good endpoint that it has not seen fail, by the host's balancer, of the
+ * other IP version than the last one that failed it (RFC 8305 section 4). Where there is none, one
+ * that failed of late; the one that is due, or due next. Of such a one there is one dial at a time,
+ * whose end all callers share.
+ */
+export function chooseDial(queue: HostQueue, waiter: Waiter, scene: ChoiceScene): DialChoice {
+  const { filter } = waiter;
+  for (;;) {
+    const choice = filter
+      ? chooseAmong(filter.candidates(queue.lane), queue, waiter, scene)
+      : chooseFreely(queue, waiter, scene);
+    const isStuck = "waitUntil" in choice && queue.lane.memberCount > 0;
+    if (!isStuck || !filter?.widen()) return choice;
+  }
+}
+
+function chooseFreely(queue: HostQueue, waiter: Waiter, scene: ChoiceScene): DialChoice {
+  const { good } = queue.lane;
+  const { hasRoom, now, random } = scene;
+  const untried: Accepts = (endpoint) => isUntried(queue, waiter, endpoint);
+  const fits: Accepts = (endpoint) => untried(endpoint) && hasRoom(endpoint);
+  const family = preferredFamily(queue, waiter);
+  const dial = (family
+    && pickFrom(
+      good,
+      now,
+      random,
+      (endpoint) => endpoint.address.family === family && fits(endpoint),
+    ))
+    || pickFrom(good, now, random, fits);
+  if (dial) return { dial };
+  return chooseAmong([...queue.lane.endpoints.values()].filter(isMember), queue, waiter, scene);
+}
+
+function chooseAmong(
+  candidates: readonly Endpoint[],
+  queue: HostQueue,
+  waiter: Waiter,
+  scene: ChoiceScene,
+): DialChoice {
+  const { hasRoom, mayComeBack, now, random } = scene;
+  const untried = candidates.filter((endpoint) => isUntried(queue, waiter, endpoint));
+  const good = rotate(untried.filter(isGood), random);
+  const dial = good.find(hasRoom);
+  if (dial) return { dial };
+  if (good.length > 0 && !queue.lane.panic) return { crowded: good };
+  const others = untried.filter((endpoint) => !isGood(endpoint) && endpoint.dialing === 0)
+    .sort((a, b) => a.dueAt - b.dueAt);
+  // What failed of late is tried before its time only by who has nothing else to hope for.
+  const isDesperate = waiter.rounds === 0 && !mayComeBack;
+  const dueAt = (endpoint: Endpoint) =>
+    isDesperate ? Math.min(endpoint.dueAt, endpoint.dialFailedAt + REST_MS) : endpoint.dueAt;
+  const usable = others.filter((endpoint) => dueAt(endpoint) <= now);
+  const last = usable.find(hasRoom);
+  if (last) return { dial: last };
+  if (good.length + usable.length > 0) return { crowded: [...good, ...usable] };
+  return { waitUntil: Math.min(Infinity, ...others.map(dueAt)) };
+}
+
+function isUntried(queue: HostQueue, waiter: Waiter, endpoint: Endpoint): boolean {
+  const { text } = endpoint.address;
+  return waiter.accepts(text) && !waiter.failures.has(text) && !queue.isSlow(endpoint);
+}
+
+function isMember({ member }: Endpoint): boolean {
+  return member;
+}
+
+/** Who names an endpoint that is gone will have it. */
+function isGood({ standing }: Endpoint): boolean {
+  return standing === "good" || standing === "gone";
+}
+
+/**
+ * The IP version to try next: where dials have failed or hang, the other one than that of the last;
+ * for a host without any connection, version 6.
+ */
+function preferredFamily({ dials, lane }: HostQueue, { failures }: Waiter): 4 | 6 | undefined {
+  let last: string | undefined;
+  for (const address of failures.keys()) last = address;
+  for (const { endpoint, slow } of dials) if (slow) last = endpoint.address.text;
+  const family = last === undefined ? undefined : lane.endpoints.get(last)?.address.family;
+  if (family) return family === 6 ? 4 : 6;
+  return lane.connectionCount === 0 && dials.size === 0 ? 6 : undefined;
+}
+
+function rotate<T>(items: readonly T[], random: () => number): readonly T[] {
+  if (items.length < 2) return items;
+  const start = Math.floor(random() * items.length);
+  return [...items.slice(start), ...items.slice(0, start)];
+}

@@ -1,0 +1,132 @@
+/**
+ * TLS profiles: one name for each set of TLS parameters, so that connections made with different
+ * ones are never shared.
+ *
+ * @module
+ */
+
+import { checkNames, describe, quote } from "../../core/check.ts";
+import { isProtocol, type TlsCapability, type TlsOptions } from "../../core/dialer.ts";
+
+/** What stands for no TLS at all among the profiles. */
+export const PLAIN: TlsProfile = { name: "plain", options: {} };
+
+/** A named set of TLS parameters. */
+export interface TlsProfile {
+  /** The name: what the maps, and people, know it by. It tells no secret. */
+  readonly name: string;
+  /** The parameters. */
+  readonly options: TlsOptions;
+}
+
+type Check = (value: unknown) => boolean;
+const isText: Check = (value) => typeof value === "string" && value !== "";
+const isTexts: Check = (value) => Array.isArray(value) && value.length > 0 && value.every(isText);
+const isVersion: Check = (value) => value === "TLSv1.2" || value === "TLSv1.3";
+
+const FORMS: { readonly [Option in TlsCapability]: readonly [check: Check, form: string] } = {
+  serverName: [isText, "a host name"],
+  ca: [isTexts, "a list of texts, certificates in PEM"],
+  clientCertificate: [
+    (value) =>
+      typeof value === "object" && value !== null
+      && "cert" in value && isText(value.cert) && "key" in value && isText(value.key),
+    "{ cert, key }, both texts in PEM",
+  ],
+  alpn: [
+    (value) => isTexts(value) && (value as string[]).every(isProtocol),
+    "a list of protocols such as [\"http/1.1\"], each of 1 to 255 bytes",
+  ],
+  minVersion: [isVersion, "\"TLSv1.2\" or \"TLSv1.3\""],
+  maxVersion: [isVersion, "\"TLSv1.2\" or \"TLSv1.3\""],
+  ciphers: [isTexts, "a list of cipher suites by their OpenSSL names"],
+  groups: [isTexts, "a list of groups such as [\"X25519\"]"],
+  pins: [
+    (value) =>
+      isTexts(value)
+      && (value as string[]).every((pin) => /^sha256\/[A-Za-z0-9+/]{43}=$/.test(pin)),
+    "a list of pins, each \"sha256/\" and 44 characters of base64",
+  ],
+  dangerouslyAcceptAnyCertificate: [(value) => typeof value === "boolean", "true or false"],
+};
+
+/** The names of all TLS options. */
+export const TLS_OPTIONS: readonly TlsCapability[] = Object.keys(FORMS) as TlsCapability[];
+
+/** Gives the same name to the same parameters. */
+export class TlsProfiles {
+  readonly #byContents = new Map<string, TlsProfile>();
+  /** The profile of the pool's own parameters. */
+  readonly default: TlsProfile;
+
+  /**
+   * Begins with the pool's own parameters.
+   *
+   * @throws {TypeError} An option is unknown, or not of its form
+   */
+  constructor(options: TlsOptions) {
+    this.default = this.of(options);
+  }
+
+  /**
+   * The profile of some parameters.
+   *
+   * @throws {TypeError} An option is unknown, or not of its form
+   */
+  of(options: TlsOptions): TlsProfile {
+    checkTls("tls", options);
+    // A copy in one order of names: what the caller changes later changes no profile.
+    const entries = Object.entries(structuredClone(options)).filter(([, value]) =>
+      value !== undefined
+    );
+    const contents = JSON.stringify(entries.sort(([a], [b]) => a < b ? -1 : 1));
+    let profile = this.#byContents.get(contents);
+    if (!profile) {
+      const { size } = this.#byContents;
+      profile = {
+        name: size === 0 ? "default" : `tls-${size}`,
+        options: Object.fromEntries(entries),
+      };
+      this.#byContents.set(contents, profile);
+    }
+    return profile;
+  }
+}
+
+/**
+ * Checks TLS parameters, and gives them back.
+ *
+ * @param name What the option is called
+ * @throws {TypeError} An option is unknown, or not of its form
+ * @throws {RangeError} The versions leave none
+ */
+export function checkTls(name: string, options: TlsOptions): TlsOptions {
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(`${name} must be an object of TLS options, got ${describe(options)}`);
+  }
+  checkNames(name, options, TLS_OPTIONS);
+  for (const [option, [check, form]] of Object.entries(FORMS)) {
+    const value = options[option as TlsCapability];
+    if (value === undefined || check(value)) continue;
+    // A version is no secret, and one like "TLSv1.1" is a text as well.
+    const shown = check === isVersion && typeof value === "string" ? quote(value) : null;
+    throw new TypeError(`${name}.${option} must be ${form}, got ${shown ?? wrong(value)}`);
+  }
+  const { clientCertificate } = options;
+  if (clientCertificate) {
+    checkNames(`${name}.clientCertificate`, clientCertificate, ["cert", "key"]);
+  }
+  if (options.minVersion === "TLSv1.3" && options.maxVersion === "TLSv1.2") {
+    throw new RangeError(
+      `${name}.minVersion must not be above ${name}.maxVersion, got TLSv1.3 and TLSv1.2`,
+    );
+  }
+  return options;
+}
+
+/** What is not of its form: of a list that which is no text, if there is one. */
+function wrong(value: unknown): string {
+  if (!Array.isArray(value)) return describe(value);
+  const index = value.findIndex((part) => typeof part !== "string");
+  return index < 0 ? describe(value) : `${describe(value[index])} at index ${index}`;
+}

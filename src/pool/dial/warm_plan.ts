@@ -1,0 +1,118 @@
+/**
+ * Decides where to dial so that a host is kept warm.
+ *
+ * @module
+ */
+
+import type { Connection } from "../../map/connection.ts";
+import type { Endpoint } from "../../map/endpoint.ts";
+import type { HostQueue } from "../lease/queue.ts";
+
+/** What is known of a host that is to be kept warm. */
+export interface Warmth {
+  /** How many connections it is to have. */
+  readonly target: number;
+  /** Its endpoints, each with the connections there: those that are open, and promising dials. */
+  readonly counts: Map<Endpoint, number>;
+  /** Whether an endpoint may be dialled now, so far as limits and its failures go. */
+  readonly mayDial: (endpoint: Endpoint) => boolean;
+}
+
+/**
+ * Chooses endpoints to dial, one after another, and begins each dial: every one gets its share
+ * of the target, and those that may be dialled do the work of those that may not.
+ *
+ * @returns How many connections are missing still, in all or of an address's share
+ */
+export function dialToWarm(
+  { counts, mayDial, target }: Warmth,
+  dial: (endpoint: Endpoint) => void,
+): number {
+  const share = Math.floor(target / counts.size);
+  let missing = target;
+  for (const count of counts.values()) missing -= count;
+  for (;;) {
+    const next = coldest(counts, missing > 0 ? Infinity : share, mayDial);
+    if (!next) break;
+    missing--;
+    counts.set(next, (counts.get(next) ?? 0) + 1);
+    dial(next);
+  }
+  let short = Math.max(0, missing);
+  for (const count of counts.values()) short = Math.max(short, share - count);
+  return short;
+}
+
+/** The endpoint with the fewest connections, below a number, that may be dialled. */
+function coldest(
+  counts: ReadonlyMap<Endpoint, number>,
+  below: number,
+  mayDial: (endpoint: Endpoint) => boolean,
+): Endpoint | undefined {
+  let coldest: Endpoint | undefined;
+  let fewest = below;
+  for (const [endpoint, count] of counts) {
+    if (count >= fewest || !mayDial(endpoint)) continue;
+    coldest = endpoint;
+    fewest = count;
+  }
+  return coldest;
+}
+
+/** What a host has that is warm. */
+export interface WarmCensus {
+  /** Each endpoint with its connections that stay for a while, and promising dials. */
+  readonly counts: Map<Endpoint, number>;
+  /** How many connections are open, those that will not stay among them. */
+  readonly open: number;
+  /** When the first of them will not stay for a while any more, in the clock's milliseconds. */
+  readonly freshUntil: number;
+}
+
+/**
+ * How long ahead of its end a connection is replaced: several times what a dial takes, in
+ * milliseconds at least, and at the most a share of its time, or of its server's patience.
+ */
+const AHEAD = { dials: 3, ms: 1_000, share: 0.25 };
+
+/** Until when a connection stays that ends at a time: then it is to be replaced. */
+export function freshUntil(
+  queue: HostQueue,
+  { createdAt, serverIdleMs }: Connection,
+  endsAt: number,
+): number {
+  const aheadMs = Math.max(AHEAD.ms, AHEAD.dials * queue.dialMs);
+  return endsAt - Math.min(aheadMs, Math.min(endsAt - createdAt, serverIdleMs) * AHEAD.share);
+}
+
+/**
+ * Counts what is warm. What is about to end does not count any more, so that it is replaced while
+ * it still serves.
+ */
+export function countFresh(
+  queue: HostQueue,
+  now: number,
+  endsAt: (connection: Connection) => number,
+): WarmCensus {
+  const counts = new Map<Endpoint, number>();
+  let open = 0;
+  let next = Infinity;
+  for (const endpoint of queue.lane.endpoints.values()) {
+    if (!endpoint.member) continue;
+    open += endpoint.connections.size;
+    let fresh = 0;
+    for (const connection of endpoint.connections) {
+      if (connection.state === "draining") continue;
+      const staleAt = freshUntil(queue, connection, endsAt(connection));
+      if (staleAt <= now) continue;
+      fresh++;
+      next = Math.min(next, staleAt);
+    }
+    counts.set(endpoint, fresh);
+  }
+  for (const { endpoint } of queue.promisingDials()) {
+    const count = counts.get(endpoint);
+    if (count !== undefined) counts.set(endpoint, count + 1);
+  }
+  return { counts, open, freshUntil: next };
+}

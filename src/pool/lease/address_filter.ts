@@ -1,0 +1,162 @@
+/**
+ * Which of a host's addresses a caller will have.
+ *
+ * @module
+ */
+
+import {
+  type Address,
+  addressKey,
+  type Host,
+  ipOf,
+  parseAddress,
+  withItsPort,
+} from "../../core/address.ts";
+import { describe } from "../../core/check.ts";
+import { StickyChooser } from "../../hosts/sticky.ts";
+import type { Endpoint } from "../../map/endpoint.ts";
+import type { Choice, Lane } from "../../map/lane.ts";
+import type { HostQueue } from "./queue.ts";
+
+/** Which of a host's addresses a caller will have. */
+export interface AddressChoice {
+  /** Only this one: an IP address, or an IP address and port. It need not be known of the host. */
+  readonly ip?: string | undefined;
+  /** None of these: IP addresses, or IP addresses and ports. */
+  readonly exclude?: Iterable<string> | undefined;
+}
+
+/** A parsed {@linkcode AddressChoice}. */
+export class AddressFilter implements Choice {
+  /** The one address that it will have, with its port, whatever else is known of the host. */
+  only: string | undefined;
+  readonly #pin: Address | undefined;
+  readonly #excluded: ReadonlySet<string>;
+  /** Says whether an address in canonical text will do. */
+  accepts: (address: string) => boolean;
+
+  /**
+   * Reads the choice.
+   *
+   * @throws {TypeError | RangeError} An address is not valid
+   */
+  constructor(host: Host, choice: AddressChoice) {
+    const { ip, exclude = [] } = choice;
+    this.#pin = ip === undefined ? undefined : parseAddress(ip, host.port);
+    this.#excluded = new Set([...exclude].map(addressKey));
+    // Without a port, the machine is meant, whichever port it is known by.
+    const isMachine = ip !== undefined && addressKey(ip) === this.#pin?.ip;
+    const wanted = isMachine ? undefined : this.#pin?.text;
+    const wantedIp = wanted === undefined ? this.#pin?.ip : undefined;
+    this.accepts = (address) =>
+      (wanted === undefined || address === wanted)
+      && (wantedIp === undefined || ipOf(address) === wantedIp)
+      && (this.#excluded.size === 0 || !this.#excludes(address, ipOf(address)));
+    this.only = wanted !== undefined && this.accepts(wanted) ? wanted : undefined;
+  }
+
+  #excludes(address: string, ip: string): boolean {
+    return this.#excluded.has(ip) || this.#excluded.has(withItsPort(address, ip));
+  }
+
+  /** Whether it will have one machine only, which need not be known. */
+  get pinned(): boolean {
+    return this.#pin !== undefined;
+  }
+
+  /** Whether an address is among those that it would have, now or later. */
+  wants(address: string): boolean {
+    return this.accepts(address);
+  }
+
+  /** The endpoints that will do, of those that the host has; a pinned one also where it has not. */
+  candidates(lane: Lane): Endpoint[] {
+    const accepted = [...lane.endpoints.values()].filter(({ address, member }) =>
+      member && this.accepts(address.text)
+    );
+    if (accepted.length > 0 || !this.#pin || !this.accepts(this.#pin.text)) return accepted;
+    return [lane.endpoint(this.#pin)];
+  }
+
+  /** Lets one more address do, where that was held back; false where there is none. */
+  widen(): boolean {
+    return false;
+  }
+}
+
+/** Goes through a host's addresses in a key's own order, those that failed of late at the end. */
+class StickyFilter extends AddressFilter {
+  readonly #key: string;
+  readonly #queue: HostQueue;
+  readonly #among: (address: string) => boolean;
+  readonly #allowed = new Set<string>();
+
+  /**
+   * Reads the choice. The first address of the order does, as soon as the host has any.
+   *
+   * @throws {TypeError | RangeError} An address is not valid
+   */
+  constructor(queue: HostQueue, key: string, exclude: Iterable<string> | undefined) {
+    super(queue.host, { exclude });
+    this.#key = key;
+    this.#queue = queue;
+    this.#among = this.accepts;
+    this.accepts = (address) => this.#allowed.has(address);
+    this.widen();
+  }
+
+  /** Whether an address is among all those of the order. */
+  override wants(address: string): boolean {
+    return this.#among(address);
+  }
+
+  /** The addresses tried so far; at least the first one. */
+  override candidates(lane: Lane): Endpoint[] {
+    if (this.#allowed.size === 0) this.widen();
+    return super.candidates(lane);
+  }
+
+  /** Lets the next address of the order do as well. */
+  override widen(): boolean {
+    const { chooser, lane } = this.#queue;
+    const isNext = (address: string) => this.#among(address) && !this.#allowed.has(address);
+    const next = chooser.pick(this.#key, isNext) ?? this.#firstOfTheOthers(lane, isNext);
+    if (!next) return false;
+    const { text } = next.address;
+    this.only = this.#allowed.size === 0 ? text : undefined;
+    this.#allowed.add(text);
+    return true;
+  }
+
+  #firstOfTheOthers(
+    lane: Lane,
+    isNext: (address: string) => boolean,
+  ): Endpoint | undefined {
+    const others = [...lane.endpoints.values()].filter(({ address, member }) =>
+      member && isNext(address.text)
+    );
+    return new StickyChooser(others).pick(this.#key);
+  }
+}
+
+/**
+ * Reads which of a host's addresses a caller will have; undefined where any will do.
+ *
+ * @throws {TypeError | RangeError} It is not valid, or names the machine twice
+ */
+export function filterFor(
+  queue: HostQueue,
+  choice: AddressChoice & { readonly sticky?: string | undefined },
+): AddressFilter | undefined {
+  const { exclude, ip, sticky } = choice;
+  if (sticky === undefined) {
+    return ip === undefined && exclude === undefined
+      ? undefined
+      : new AddressFilter(queue.host, choice);
+  }
+  if (typeof sticky !== "string") {
+    throw new TypeError(`sticky must be a text, got ${describe(sticky)}`);
+  }
+  if (ip !== undefined) throw new TypeError("Only one of ip and sticky can choose the machine");
+  return new StickyFilter(queue, sticky, exclude);
+}

@@ -1,0 +1,119 @@
+/**
+ * The exclusive right to use a connection, which ends once.
+ *
+ * @module
+ */
+
+import type { SocketSink } from "../../core/dialer.ts";
+import { LeaseReleasedError } from "../../core/errors.ts";
+import type { FailureKind } from "../../hosts/health.ts";
+import type { Connection } from "../../map/connection.ts";
+
+/** How a lease ends. */
+export interface ReleaseOptions {
+  /**
+   * Whether the connection is fit for another lease: all that was asked was answered in full.
+   *
+   * @default {true}
+   */
+  readonly reuse?: boolean;
+  /** What went wrong: counted on the connection, which is then not used again. */
+  readonly error?: unknown;
+}
+
+/** What a lease that failed tells of its machine. */
+export interface LeaseFailure {
+  readonly kind: FailureKind;
+  readonly error: unknown;
+}
+
+/** Takes a lease back. */
+export type TakeBack = (lease: Lease, reuse: boolean, error: unknown) => void;
+
+/**
+ * The exclusive right to use a connection, or one stream of it.
+ *
+ * It ends once, with `release()`; a second call does nothing, so it can never free what is somebody
+ * else's by then. When a block that is `using` it ends without a `release()`, and bytes have gone
+ * to or fro, nobody can know whether the exchange was complete: the connection is closed.
+ */
+export class Lease implements Disposable {
+  /** The connection. */
+  readonly connection: Connection;
+  /** When it began, in milliseconds since 1970. */
+  readonly startedAt: number;
+  /** How long the caller waited for it, in milliseconds. */
+  readonly waitedMs: number;
+  /** Whether the connection had a lease before. */
+  readonly reused: boolean;
+  /** How long the server took to answer, in milliseconds; the lease's length where nobody says. */
+  latencyMs: number | undefined = undefined;
+  /**
+   * What its end says of the machine: a failure, or `null`, nothing. Where nobody says, an error is
+   * a failure and anything else a success.
+   *
+   * @internal
+   */
+  failure: LeaseFailure | null | undefined = undefined;
+  #takeBack: TakeBack | undefined;
+  #touched = false;
+
+  /** Made by a pool. */
+  constructor(connection: Connection, startedAt: number, waitedMs: number, takeBack: TakeBack) {
+    this.connection = connection;
+    this.startedAt = startedAt;
+    this.waitedMs = waitedMs;
+    this.reused = connection.requestCount > 1;
+    this.#takeBack = takeBack;
+  }
+
+  /** Whether it has ended. */
+  get released(): boolean {
+    return this.#takeBack === undefined;
+  }
+
+  /**
+   * Sets who takes what the peer sends, until the lease ends. Attach before writing: what arrives
+   * while nobody takes it ends the connection.
+   *
+   * @throws {LeaseReleasedError} The lease has ended
+   */
+  attach(sink: SocketSink): void {
+    this.#require();
+    this.#touched = true;
+    this.connection.setSink(sink);
+  }
+
+  /**
+   * Writes to the peer; false means: wait for the sink's `onDrain`.
+   *
+   * @throws {LeaseReleasedError} The lease has ended
+   */
+  write(bytes: Uint8Array): boolean {
+    this.#require();
+    this.#touched = true;
+    return this.connection.socket.write(bytes);
+  }
+
+  /** Ends the lease. Harmless to repeat. */
+  release(options: ReleaseOptions = {}): void {
+    const takeBack = this.#takeBack;
+    if (!takeBack) return;
+    this.#takeBack = undefined;
+    const { error, reuse = true } = options;
+    if (error !== undefined) {
+      this.connection.errorCount++;
+      this.connection.healthy = false;
+    }
+    takeBack(this, reuse && error === undefined, error);
+  }
+
+  /** Ends the lease, and the connection with it where it was used and not released. */
+  [Symbol.dispose](): void {
+    this.release({ reuse: !this.#touched });
+  }
+
+  #require(): void {
+    if (!this.#takeBack) throw new LeaseReleasedError(this.connection.host);
+  }
+}

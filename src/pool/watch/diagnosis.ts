@@ -1,0 +1,335 @@
+/**
+ * Finds out what may be wrong with a pool, and remembers what it takes for that.
+ *
+ * @module
+ */
+
+import type { RwLock } from "../../core/lock.ts";
+import type { Admission } from "../../hosts/admission.ts";
+import type { HostDirectory } from "../../hosts/directory.ts";
+import type { Connection } from "../../map/connection.ts";
+import type { ConnectionManager } from "../../map/manager.ts";
+import type { HostQueue } from "../lease/queue.ts";
+import type { ResolvedPoolOptions } from "../options.ts";
+import { type DialScene, DialWindow } from "./dial_window.ts";
+import { type Finding, type Occurrence, showMs, sortFindings } from "./findings.ts";
+
+/** What is looked at, all of it the pool's. */
+export interface DiagnosisParts {
+  readonly options: ResolvedPoolOptions;
+  readonly manager: ConnectionManager;
+  readonly directory: HostDirectory;
+  readonly admission: Admission;
+  /** Held shared by each dial. */
+  readonly gate: RwLock;
+  readonly queues: Iterable<HostQueue>;
+  /** How many dials are under way. */
+  readonly dialing: () => number;
+  /** How many leases ever began. */
+  readonly leases: () => number;
+}
+
+interface Ejections {
+  readonly host: string;
+  readonly address: string;
+  readonly times: number[];
+}
+
+/** How long a caller may wait before a limit is called what stands in the way, in milliseconds. */
+const STARVING_MS = 1_000;
+
+/** So many ejections of an address within so many milliseconds are too many. */
+const FLAPPING = { ejections: 3, withinMs: 600_000 };
+
+/** How many of those who hold what others wait for are named. */
+const NAMED = 3;
+
+/** Looks at a pool. It looks at each address of each host, and at connections in use. */
+export class Diagnosis {
+  readonly #parts: DiagnosisParts;
+  readonly #window = new DialWindow();
+  readonly #ejections = new Map<string, Ejections>();
+  readonly #traces = new WeakMap<Connection, { readonly at: number; readonly trace: Error }>();
+  #known: ReadonlySet<string> = new Set();
+
+  /** Makes one that has seen nothing yet. */
+  constructor(parts: DiagnosisParts) {
+    this.#parts = parts;
+  }
+
+  /** Notes where the lease was acquired that a connection has now. */
+  noteTrace(connection: Connection, trace: Error): void {
+    this.#traces.set(connection, { at: connection.lastUsedAt, trace });
+  }
+
+  /** Notes a dial. */
+  noteDial(host: string): void {
+    this.#window.note(host, this.#scene());
+  }
+
+  /** Notes that an address of a host was ejected. */
+  noteEjection(host: string, address: string): void {
+    const key = `${host} ${address}`;
+    let ejections = this.#ejections.get(key);
+    if (!ejections) this.#ejections.set(key, ejections = { host, address, times: [] });
+    ejections.times.push(this.#now);
+  }
+
+  /** What may be wrong now, the worst first. */
+  look(): Finding[] {
+    return this.#look().map(({ finding }) => finding);
+  }
+
+  /** What may be wrong now and was not when this was last asked. */
+  lookForNew(): Finding[] {
+    const occurrences = this.#look();
+    const fresh = occurrences.filter(({ key }) => !this.#known.has(key));
+    this.#known = new Set(occurrences.map(({ key }) => key));
+    return fresh.map(({ finding }) => finding);
+  }
+
+  get #now(): number {
+    return this.#parts.options.clock.now();
+  }
+
+  #scene(): DialScene {
+    const { leases, manager } = this.#parts;
+    return { now: this.#now, leases: leases(), connections: manager.getConnectionCount() };
+  }
+
+  #look(): Occurrence[] {
+    const found = new Map<string, Finding>();
+    const add = (finding: Finding, occurrence = "") => {
+      const { address = "", connectionId = "", host = "", what } = finding;
+      const key = [what, host, address, connectionId, occurrence].join(" ");
+      // A host with several TLS profiles is told of once.
+      if (!found.has(key)) found.set(key, finding);
+    };
+    this.#findLeases(add);
+    this.#findLocks(add);
+    for (const queue of this.#parts.queues) {
+      this.#findStarving(queue, add);
+      this.#findAddresses(queue, add);
+    }
+    this.#findStorm(add);
+    this.#findFlapping(add);
+    return sortFindings(Array.from(found, ([key, finding]) => ({ key, finding })));
+  }
+
+  #findLeases(add: Add): void {
+    const now = this.#now;
+    const { manager, options: { leaseWarningMs }, queues } = this.#parts;
+    const slow = new Set<string>();
+    for (const { endpoints, host } of manager.lanes()) {
+      for (const { busy, connections, draining } of endpoints.values()) {
+        if (busy + draining === 0) continue;
+        for (const connection of connections) {
+          const { address, id: connectionId, lastUsedAt, leases } = connection;
+          if (leases === 0 || now - lastUsedAt < leaseWarningMs) continue;
+          slow.add(host);
+          const stack = this.#stackOf(connection);
+          add({
+            severity: "warning",
+            what: "leaseHeld",
+            host,
+            address,
+            connectionId,
+            message: `A lease on connection ${connectionId} to ${host} at ${address} has not ended `
+              + `for ${showMs(now - lastUsedAt)}.`,
+            advice: stack === undefined
+              ? "Release every lease, and read, dump or cancel every body. From now on this host's "
+                + "leases remember where they were acquired."
+              : "Release the lease that was acquired where the stack says, or read, dump or cancel "
+                + "the body.",
+            ...(stack === undefined ? {} : { stack }),
+          }, `${lastUsedAt}`);
+        }
+      }
+    }
+    if (slow.size === 0) return;
+    for (const queue of queues) if (slow.has(queue.host.text)) queue.traced = true;
+  }
+
+  #stackOf(connection: Connection): string | undefined {
+    const noted = this.#traces.get(connection);
+    // Another lease than the one that it has now.
+    if (noted?.at !== connection.lastUsedAt) return undefined;
+    return noted.trace.stack?.replace(/^Error: .*\n/, "");
+  }
+
+  #findLocks(add: Add): void {
+    const { gate, options: { connectTimeoutMs, leaseWarningMs } } = this.#parts;
+    const limitMs = Math.max(connectTimeoutMs, leaseWarningMs);
+    for (const { mode, name, since } of gate.holders()) {
+      const heldMs = this.#now - since;
+      if (heldMs < limitMs) continue;
+      add({
+        severity: "warning",
+        what: "lockHeld",
+        message: `The lock of the pool's dials has been held (${mode}) for ${showMs(heldMs)} by `
+          + `${name ?? "somebody unnamed"}; ${gate.waiting} wait for it. The pool cannot be closed `
+          + "before that ends.",
+        advice: "A dial must end when its signal aborts: look at the dialer.",
+      }, `${name} ${since}`);
+    }
+  }
+
+  #findStarving(queue: HostQueue, add: Add): void {
+    const first = queue.waiters.front?.value;
+    const host = queue.host.text;
+    const waitedMs = first ? this.#now - first.since : 0;
+    const limit = first && waitedMs >= STARVING_MS ? this.#limitOf(queue) : undefined;
+    if (!limit) return;
+    add({
+      severity: "critical",
+      what: "starving",
+      host,
+      message: `${queue.waiters.size} wait for a connection to ${host}, the first of them for `
+        + `${showMs(waitedMs)}: ${limit.reached}. ${limit.holders}`,
+      advice: limit.advice,
+    });
+  }
+
+  /** Which limit keeps a host from having one more connection, and who has those that there are. */
+  #limitOf({ dials, host: { text: host }, lane }: HostQueue): Limit | undefined {
+    const { dialing, manager, options } = this.#parts;
+    const { accountant } = manager;
+    const { maxConnections, maxConnectionsPerIp } = accountant.limits;
+    const count = accountant.ofHost(host);
+    if (count >= accountant.limitOf(host)) {
+      return {
+        reached: `it has ${count} connections, as many as it may (maxConnectionsPerHost)`,
+        holders: `${this.#busyOf(host)} of them are leased.`,
+        advice: "Raise the limit, make requests shorter, or look for leases that do not end.",
+      };
+    }
+    if (accountant.total >= maxConnections) {
+      return {
+        reached: `there are ${accountant.total} connections, as many as there may be `
+          + "(maxConnections)",
+        holders: this.#holders(),
+        advice: "Raise the limit, or lower that of the hosts that hold most of them.",
+      };
+    }
+    const members = [...lane.endpoints.values()].filter(({ member }) => member);
+    const isFull = members.length > 0
+      && members.every(({ address }) => accountant.ofAddress(address.text) >= maxConnectionsPerIp);
+    if (isFull) {
+      return {
+        reached: `each of its addresses has ${maxConnectionsPerIp} connections, as many as it may `
+          + "(maxConnectionsPerIp)",
+        holders: this.#holders(new Set(members.map(({ address }) => address.text))),
+        advice: "Raise the limit, or give the host more addresses.",
+      };
+    }
+    const { maxConcurrentDials, maxConcurrentDialsPerHost } = options;
+    if (dials.size > 0 || dialing() < maxConcurrentDials) return undefined;
+    return {
+      reached: `${dialing()} dials are under way, as many as may be (maxConcurrentDials)`,
+      holders: "None of them is to this host.",
+      advice: "Look at what is being dialled in vain, raise the limit, or lower "
+        + `maxConcurrentDialsPerHost, which is ${maxConcurrentDialsPerHost}.`,
+    };
+  }
+
+  #busyOf(host: string): number {
+    let busy = 0;
+    for (const lane of this.#parts.manager.lanes()) {
+      if (lane.host !== host) continue;
+      for (const endpoint of lane.endpoints.values()) busy += endpoint.busy + endpoint.draining;
+    }
+    return busy;
+  }
+
+  /** Which hosts have leased most, of all addresses or of some. */
+  #holders(addresses?: ReadonlySet<string>): string {
+    const counts = new Map<string, number>();
+    for (const { endpoints, host } of this.#parts.manager.lanes()) {
+      for (const { address, busy, draining } of endpoints.values()) {
+        if (addresses && !addresses.has(address.text)) continue;
+        if (busy + draining > 0) counts.set(host, (counts.get(host) ?? 0) + busy + draining);
+      }
+    }
+    const most = [...counts].sort(([, a], [, b]) => b - a).slice(0, NAMED);
+    if (most.length === 0) return "None of them is leased.";
+    return `Most are leased to ${most.map(([host, count]) => `${host} (${count})`).join(", ")}.`;
+  }
+
+  #findAddresses({ host, lane, toldAddresses = [] }: HostQueue, add: Add): void {
+    const { admission, directory } = this.#parts;
+    const about = { host: host.text };
+    const info = directory.info(host);
+    if (info?.error != null) {
+      const has = info.addresses.length > 0;
+      add({
+        ...about,
+        severity: has ? "warning" : "critical",
+        what: "resolverFailing",
+        message: `The resolver ${info.source} fails for ${host.text}: ${info.error}. `
+          + (has ? "The addresses that it told last still serve." : "No address of it is known."),
+        advice: "Look at the resolver, and whether the name is right.",
+      });
+    }
+    const rules = toldAddresses.map((address) => admission.deniedBy(address));
+    if (rules.length > 0 && rules.every((rule) => rule !== undefined)) {
+      add({
+        ...about,
+        severity: "critical",
+        what: "allDenied",
+        message: `None of the ${rules.length} addresses of ${host.text} may be used: `
+          + `${[...new Set(rules)].join("; ")}.`,
+        advice: "End the blocks, or change the access rules.",
+      });
+    } else if (lane.panic) {
+      const good = lane.good.size;
+      add({
+        ...about,
+        severity: good === 0 ? "critical" : "warning",
+        what: "panic",
+        message: `${good} of the ${lane.memberCount} addresses of ${host.text} are good. With so `
+          + "few, those that failed are used as well.",
+        advice: "Look at why they failed: stats() tells the last verdict of each address.",
+      });
+    }
+  }
+
+  #findStorm(add: Add): void {
+    const storm = this.#window.storm(this.#scene(), this.#parts.dialing());
+    if (!storm) return;
+    const { dials, host, leases } = storm;
+    add({
+      severity: "warning",
+      what: "dialStorm",
+      host,
+      message: `Within 10 s there were ${dials} dials and ${leases} leases, and hardly more `
+        + `connections than before; most dials were to ${host}.`,
+      advice: "Look at why connections end before they serve: refused handshakes, or a server that "
+        + "closes at once. stats() counts dial errors, and why connections were closed.",
+    });
+  }
+
+  #findFlapping(add: Add): void {
+    const from = this.#now - FLAPPING.withinMs;
+    for (const [key, { address, host, times }] of this.#ejections) {
+      while (times.length > 0 && times[0]! <= from) times.shift();
+      if (times.length === 0) this.#ejections.delete(key);
+      if (times.length < FLAPPING.ejections) continue;
+      add({
+        severity: "warning",
+        what: "flapping",
+        host,
+        address,
+        message: `${address} was ejected from ${host} ${times.length} times within 10 minutes.`,
+        advice: "Look at the machine, or block its address until it is well.",
+      });
+    }
+  }
+}
+
+type Add = (finding: Finding, occurrence?: string) => void;
+
+interface Limit {
+  readonly reached: string;
+  readonly holders: string;
+  readonly advice: string;
+}

@@ -1,0 +1,286 @@
+/**
+ * Looks after the addresses of hosts in use, so that a caller does not find out how they are.
+ *
+ * @module
+ */
+
+import type { Address } from "../../core/address.ts";
+import type { Clock, Timer } from "../../core/clock.ts";
+import { DialError } from "../../core/errors.ts";
+import type { Events } from "../../core/events.ts";
+import type { RwLock } from "../../core/lock.ts";
+import type { Block } from "../../hosts/block_list.ts";
+import type { AddressHealth } from "../../hosts/health.ts";
+import type { Endpoint } from "../../map/endpoint.ts";
+import { blamesOptions } from "../dial/dials.ts";
+import type { PoolEvents } from "../events.ts";
+import type { HostQueue } from "../lease/queue.ts";
+import { type HealthCheck, kindOf } from "./health_check.ts";
+import { Probe, type ProbeParts, type ProbeResult, SPARE } from "./probe.ts";
+
+/** What the prober works with, all of it the pool's. */
+export interface ProberParts extends ProbeParts {
+  readonly health: AddressHealth;
+  readonly events: Events<PoolEvents>;
+  /** Held shared by each check, until its sockets are done. */
+  readonly gate: RwLock;
+  /** Every host that the pool knows. */
+  readonly queues: Iterable<HostQueue>;
+  /** Hears that a check is over, and with it the room that it took. */
+  readonly onEnd: (queue: HostQueue, address: Address) => void;
+}
+
+/** When something is checked next. */
+interface Plan {
+  from: number;
+  pauseMs: number;
+  /** How many of its checks wait or are under way. */
+  open: number;
+}
+
+/** A check that is due: of an endpoint, or of an address that a block ends with. */
+interface Job {
+  readonly queue: HostQueue;
+  readonly address: Address;
+  readonly subject: Endpoint | Block;
+  readonly plan: Plan;
+}
+
+/** How much of an interval goes by at random less from one check to the next. */
+const JITTER = 0.25;
+
+/** A caller's trial waits for so many intervals for the next check, which comes first. */
+const HELD_INTERVALS = 1.5;
+
+/**
+ * Checks every address of each host in use, time and again, and those whose block is to end when
+ * they do well. It has one timer, and none where there is nothing to check.
+ *
+ * A check takes no connection that a caller could want at once, and gives up its room for one.
+ */
+export class Prober {
+  readonly #parts: ProberParts;
+  readonly #clock: Clock;
+  readonly #check: HealthCheck | undefined;
+  readonly #plans = new WeakMap<Endpoint | Block, Plan>();
+  /** What is due and has not begun, the first one first. */
+  readonly #due = new Set<Job>();
+  readonly #probes = new Set<Probe>();
+  /** Those that have a verdict, and a socket that is not done. */
+  readonly #ending = new Set<Probe>();
+  #timer: Timer | undefined;
+  #closed = false;
+
+  /** Makes a prober that has seen nothing yet; `look()` begins. */
+  constructor(parts: ProberParts) {
+    this.#parts = parts;
+    this.#clock = parts.options.clock;
+    this.#check = parts.options.healthCheck;
+  }
+
+  /** Looks what is due, and sees to it that it looks again in time. */
+  look(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    if (this.#closed) return;
+    const now = this.#clock.now();
+    const next = Math.min(this.#lookAtHosts(now), this.#lookAtBlocks(now));
+    if (next < Infinity) this.#timer = this.#clock.setTimer(() => this.look(), next - now);
+    this.#begin();
+  }
+
+  /** Whether a host without connections is still looked after. */
+  needs(queue: HostQueue): boolean {
+    if (this.#check !== undefined && this.#isInUse(queue, this.#clock.now())) return true;
+    return this.#testable().some((block) => this.#blockedBy(queue, block).length > 0);
+  }
+
+  /** Drops the checks in whose place a caller could have a connection. */
+  giveWay(queue: HostQueue): void {
+    const { accountant } = this.#parts.manager;
+    for (const probe of this.#probes) {
+      const isInTheWay = probe.queue.host.text === queue.host.text
+        || queue.lane.endpoints.has(probe.address.text)
+        || accountant.total >= accountant.limits.maxConnections;
+      if (probe.counted && isInTheWay) probe.drop();
+    }
+  }
+
+  /** Ends every check at once, and begins no further one. */
+  close(): void {
+    this.#closed = true;
+    this.#timer?.cancel();
+    this.#due.clear();
+    for (const probe of [...this.#probes, ...this.#ending]) probe.drop();
+  }
+
+  /** Has the endpoints checked that are due; gives when the next one is, or may have come. */
+  #lookAtHosts(now: number): number {
+    if (this.#check === undefined) return Infinity;
+    const { healthCheckIntervalMs: intervalMs } = this.#parts.options;
+    let next = now + intervalMs * JITTER;
+    for (const queue of this.#parts.queues) {
+      if (!this.#isInUse(queue, now)) continue;
+      for (const endpoint of queue.lane.endpoints.values()) {
+        if (!endpoint.member) continue;
+        let plan = this.#plans.get(endpoint);
+        if (!plan) {
+          // Those that come together spread over what is left of an interval since they came.
+          const pauseMs = intervalMs * (1 - JITTER) * this.#clock.random();
+          this.#plans.set(endpoint, plan = { from: now, pauseMs, open: 0 });
+        }
+        if (plan.open > 0) continue;
+        const dueAt = this.#dueAt(endpoint, plan);
+        if (dueAt > now) next = Math.min(next, dueAt);
+        else this.#add({ queue, address: endpoint.address, subject: endpoint, plan });
+      }
+    }
+    return next;
+  }
+
+  /** Traffic is the best check, but what came before a failure tells nothing. */
+  #dueAt({ answeredAt, failing }: Endpoint, { from, pauseMs }: Plan): number {
+    const { healthCheckIntervalMs } = this.#parts.options;
+    const dueAt = from + pauseMs;
+    return failing || answeredAt === 0
+      ? dueAt
+      : Math.max(dueAt, answeredAt + healthCheckIntervalMs);
+  }
+
+  #lookAtBlocks(now: number): number {
+    const { blocklistCheckIntervalMs: intervalMs } = this.#parts.options;
+    let next = Infinity;
+    for (const block of this.#testable()) {
+      let plan = this.#plans.get(block);
+      if (!plan) {
+        plan = { from: block.since, pauseMs: this.#jittered(intervalMs), open: 0 };
+        this.#plans.set(block, plan);
+      }
+      if (plan.from + plan.pauseMs <= now) {
+        plan.from = now;
+        plan.pauseMs = this.#jittered(intervalMs);
+        if (plan.open === 0) {
+          for (const queue of this.#parts.queues) {
+            for (const address of this.#blockedBy(queue, block)) {
+              this.#add({ queue, address, subject: block, plan });
+            }
+          }
+        }
+      }
+      next = Math.min(next, plan.from + plan.pauseMs);
+    }
+    return next;
+  }
+
+  #testable(): Block[] {
+    return this.#parts.admission.blocks.filter(({ untilWell }) => untilWell);
+  }
+
+  /** The addresses of a host that a block keeps from it, and a test may free. */
+  #blockedBy({ toldAddresses = [] }: HostQueue, block: Block): Address[] {
+    return toldAddresses.filter((address) => this.#parts.admission.mayTest(address, block));
+  }
+
+  /** Whether somebody has used a host lately: what only checks use would be checked for ever. */
+  #isInUse(queue: HostQueue, now: number): boolean {
+    if (queue.warm.connections > 0 || queue.waiters.size > 0) return true;
+    const { healthCheckIntervalMs, idleTimeoutMs } = this.#parts.options;
+    if (now - queue.lastReturnAt < Math.max(healthCheckIntervalMs, idleTimeoutMs)) return true;
+    for (const { leased } of queue.lane.endpoints.values()) if (leased > 0) return true;
+    return false;
+  }
+
+  #jittered(ms: number): number {
+    return ms * (1 - JITTER * this.#clock.random());
+  }
+
+  #add(job: Job): void {
+    job.plan.open++;
+    this.#due.add(job);
+  }
+
+  /** Begins what is due, as much of it as may be under way. */
+  #begin(): void {
+    for (const job of this.#due) {
+      if (this.#probes.size >= this.#parts.options.maxConcurrentChecks) return;
+      this.#due.delete(job);
+      const { plan, subject } = job;
+      const now = this.#clock.now();
+      const isEndpoint = "lane" in subject;
+      const isDue = !isEndpoint || this.#dueAt(subject, plan) <= now;
+      if (isEndpoint && isDue) {
+        plan.from = now;
+        plan.pauseMs = this.#jittered(this.#parts.options.healthCheckIntervalMs);
+      }
+      if (isDue && this.#mayBegin(job)) void this.#run(job);
+      else plan.open--;
+    }
+  }
+
+  #mayBegin({ address, queue, subject }: Job): boolean {
+    if (!("lane" in subject)) {
+      return this.#parts.admission.mayTest(address, subject) && this.#hasRoom(queue, address);
+    }
+    // Callers who wait want the room, and find out themselves.
+    if (!subject.member || !queue.lane.kept || queue.waiters.size > 0) return false;
+    const canSpare = typeof this.#check === "object" && subject.idle.size >= SPARE;
+    return canSpare || this.#hasRoom(queue, address);
+  }
+
+  #hasRoom({ host }: HostQueue, { text }: Address): boolean {
+    return this.#parts.manager.accountant.blockedBy(host.text, text) === undefined;
+  }
+
+  async #run(job: Job): Promise<void> {
+    using _guard = this.#parts.gate.tryShared();
+    const { address, plan, queue, subject } = job;
+    const endpoint = "lane" in subject ? subject : undefined;
+    const probe = new Probe(this.#parts, { queue, address, endpoint }, this.#check ?? "tls");
+    this.#probes.add(probe);
+    const result = await probe.run();
+    this.#probes.delete(probe);
+    if (result && !probe.dropped) this.#conclude(job, probe, result);
+    plan.open--;
+    this.#parts.onEnd(queue, address);
+    this.#begin();
+    // The gate is held until its socket is done: who closes the pool waits for it.
+    this.#ending.add(probe);
+    await probe.ended;
+    this.#ending.delete(probe);
+  }
+
+  #conclude({ address, queue, subject }: Job, probe: Probe, { error, reason }: ProbeResult): void {
+    const { admission, events } = this.#parts;
+    const check = this.#check ?? "tls";
+    const ok = error === undefined;
+    if ("lane" in subject) {
+      // It may have gone meanwhile, and what is known of it with it.
+      if (!subject.member || !queue.lane.kept) return;
+      this.#note(subject, probe, check, error);
+    }
+    if (events.wants("check")) {
+      const ms = this.#clock.now() - probe.startedAt;
+      const kind = kindOf(check);
+      events.emit("check", { host: queue.host.text, address: address.text, kind, ok, reason, ms });
+    }
+    if (!ok || "lane" in subject || !admission.mayTest(address, subject)) return;
+    // What it failed by before it was blocked is forgiven, as where it was not.
+    const endpoint = queue.lane.endpoints.get(address.text);
+    if (endpoint) this.#note(endpoint, probe, check, undefined);
+    admission.unblock(subject.ip);
+  }
+
+  #note(endpoint: Endpoint, { startedAt }: Probe, check: HealthCheck, error: unknown): void {
+    const { health, options } = this.#parts;
+    health.checked(endpoint);
+    if (error === undefined) {
+      if (typeof check === "object") health.succeeded(endpoint, startedAt);
+      else health.reached(endpoint, check === "connect" ? "connect" : "handshake");
+      return;
+    }
+    if (blamesOptions(error)) return;
+    const kind = error instanceof DialError ? error.failure : "probe";
+    const heldMs = options.healthCheckIntervalMs * HELD_INTERVALS + options.testTimeoutMs;
+    health.failed(endpoint, kind, error, heldMs);
+  }
+}
