@@ -74,7 +74,7 @@ test("a source map has its source in it, and tells nothing of this machine", () 
 
 test("declarations that name what is disposable ask for its types", () => {
   const directive = "/// <reference lib=\"esnext.disposable\" />\n";
-  assert(read("src/pool/lease.d.ts").startsWith(directive));
+  assert(read("src/pool/lease/lease.d.ts").startsWith(directive));
   assert(!read("src/core/list.d.ts").includes(directive));
 });
 
