@@ -137,10 +137,10 @@ export {
   openMetrics,
   type OpenMetricsOptions,
 } from "./src/metrics/open_metrics.ts";
-export type { WarmResult } from "./src/pool/dial/warm_up.ts";
 export type { ConnectionEvent, PoolEvents } from "./src/pool/events.ts";
+export type { AddressChoice } from "./src/pool/host/address_filter.ts";
+export type { WarmResult } from "./src/pool/host/warm_target.ts";
 export type { HostOptions } from "./src/pool/host_options.ts";
-export type { AddressChoice } from "./src/pool/lease/address_filter.ts";
 export { Lease, type ReleaseOptions } from "./src/pool/lease/lease.ts";
 export type { PoolOptions } from "./src/pool/options.ts";
 export {

@@ -34,7 +34,7 @@ import {
   type TlsSocket,
 } from "../src/core/dialer.ts";
 import { DialError, type DialFailure, type DialPhase } from "../src/core/errors.ts";
-import { TLS_OPTIONS } from "../src/pool/dial/tls_profiles.ts";
+import { TLS_OPTIONS } from "../src/pool/host/tls_profiles.ts";
 
 /** A socket without a network. The test plays the peer. */
 export interface MemorySocket extends TlsSocket {

@@ -79,7 +79,7 @@ const optionTables: { readonly [head: string]: { readonly [file: string]: string
   "request option": { "src/http/request.ts": "RequestOptions" },
   "lease option": {
     "src/pool/pool.ts": "AcquireOptions",
-    "src/pool/lease/address_filter.ts": "AddressChoice",
+    "src/pool/host/address_filter.ts": "AddressChoice",
   },
   "router option": { "adapters/admin/options.ts": "AdminOptions" },
 };

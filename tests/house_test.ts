@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { readdirSync, readFileSync } from "node:fs";
 import test from "node:test";
 import {
+  checkCircles,
   checkImports,
   checkManifests,
   checkModuleDoc,
@@ -74,6 +75,32 @@ test("an import that points upward is found, whatever its form", () => {
   ]);
   const adapter = { path: "adapters/sample.ts", text: "import net from \"node:net\";" };
   assertEquals(checkImports(adapter, []), []);
+});
+
+test("no files import each other in a circle", () => {
+  assertEquals(checkCircles(files), []);
+});
+
+test("a circle of imports is found, types included, and each circle once", () => {
+  const file = (path: string, ...specifiers: string[]): SourceFile => ({
+    path,
+    text: specifiers.map((specifier) => `import type { A } from "${specifier}";\n`).join(""),
+  });
+  const found = checkCircles([
+    file("src/pool/a.ts", "./b.ts", "../map/d.ts"),
+    file("src/pool/b.ts", "./room/c.ts"),
+    file("src/pool/room/c.ts", "../a.ts", "../../map/d.ts"),
+    file("src/map/d.ts", "../core/e.ts"),
+    file("src/core/e.ts"),
+    file("adapters/f.ts", "./f.ts"),
+    file("tests/g.ts", "./h.ts"),
+    file("tests/h.ts", "./g.ts"),
+  ]);
+  assertEquals(found, [
+    "src/pool/a.ts imports src/pool/b.ts imports src/pool/room/c.ts imports src/pool/a.ts: "
+    + "a circle",
+    "adapters/f.ts imports adapters/f.ts: a circle",
+  ]);
 });
 
 test("nothing under src names a runtime", () => {

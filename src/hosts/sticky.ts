@@ -5,6 +5,7 @@
  */
 
 import type { Endpoint } from "../map/endpoint.ts";
+import type { Lane } from "../map/lane.ts";
 import { highHash, keyChance, keyScore, lowHash, mixHashes } from "./rendezvous.ts";
 
 /** How many keys each of the two generations that are remembered has. */
@@ -117,5 +118,26 @@ export class StickyChooser {
       this.#young = new Map();
     }
     this.#young.set(key, endpoint);
+  }
+}
+
+/** Chooses by keys among the endpoints of a lane that are good by now. */
+export class LaneChooser {
+  readonly #lane: Lane;
+  #chooser: StickyChooser | undefined;
+  #version = -1;
+
+  /** Makes one that has not looked at the lane yet. */
+  constructor(lane: Lane) {
+    this.#lane = lane;
+  }
+
+  /** The first endpoint for a key that is accepted: see `StickyChooser.pick`. */
+  pick(key: string, accepts?: (address: string) => boolean): Endpoint | undefined {
+    if (!this.#chooser || this.#version !== this.#lane.version) {
+      this.#chooser = new StickyChooser(this.#lane.good);
+      this.#version = this.#lane.version;
+    }
+    return this.#chooser.pick(key, accepts);
   }
 }

@@ -7,7 +7,7 @@
 import { parseHost } from "../core/address.ts";
 import { RequestError, type RequestFailure } from "../core/errors.ts";
 import type { Connection } from "../map/connection.ts";
-import { PLAIN } from "../pool/dial/tls_profiles.ts";
+import { PLAIN } from "../pool/host/tls_profiles.ts";
 import { type CheckAnswer, type HttpCheck, isWell } from "../pool/watch/health_check.ts";
 import { encodeRequest } from "./h1/request_head.ts";
 import { Http1Session, type SessionUser } from "./h1/session.ts";

@@ -7,7 +7,6 @@
 import { type Address, parseAddress, parseHost } from "../core/address.ts";
 import { type Clock, systemClock } from "../core/clock.ts";
 import type { SocketSink, TlsInfo, TlsSocket } from "../core/dialer.ts";
-import type { Endpoint } from "./endpoint.ts";
 
 /**
  * Where a connection stands: ready, in use, in use for the last time, or done.
@@ -74,6 +73,22 @@ export interface ConnectionStats {
   readonly tls: TlsInfo;
 }
 
+/** Where a connection stands in the maps, as far as it counts itself there: an endpoint. */
+export interface ConnectionPlace {
+  /** Leases under way. */
+  leased: number;
+  /** Leases that began, ever. */
+  picks: number;
+  /** Connections in use. */
+  busy: number;
+  /** Connections in use for the last time. */
+  draining: number;
+  /** Connections that are marked unhealthy, and held still. */
+  unhealthy: number;
+  /** Whether it has failures that its next success forgives. */
+  readonly failing: boolean;
+}
+
 /** Who hears what happens on a connection's socket outside any lease: its manager. */
 export interface ConnectionOwner {
   /** The peer spoke while nobody had asked it. */
@@ -119,11 +134,11 @@ export class Connection {
   /** How long its server is known to keep it while unused, in milliseconds. */
   serverIdleMs: number = Infinity;
   /**
-   * The endpoint that it belongs to, once it is in the maps. The maps' to set.
+   * The endpoint that it belongs to, once it is in the maps, which set it: see `endpointOf`.
    *
    * @internal
    */
-  endpoint: Endpoint | undefined = undefined;
+  endpoint: ConnectionPlace | undefined = undefined;
   /** What the protocol that is spoken on it keeps with it. */
   session: unknown = undefined;
   /** How many leases it has carried. */

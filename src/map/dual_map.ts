@@ -120,15 +120,16 @@ export class DualMap {
   remove(connection: Connection): boolean {
     const entry = this.#entries.get(connection);
     if (!entry) return false;
-    const { address } = connection;
+    const { address, host, tlsProfile } = connection;
     const { endpoint } = entry;
+    const lane = this.lane(host, tlsProfile)!;
     this.unstack(entry);
     this.#entries.delete(connection);
     this.#ids.delete(connection.id);
     if (!connection.healthy) endpoint.unhealthy--;
     endpoint.connections.delete(connection);
-    endpoint.lane.connectionCount--;
-    this.#tidy(endpoint.lane, [endpoint]);
+    lane.connectionCount--;
+    this.#tidy(lane, [endpoint]);
     const bucket = this.#addresses.get(address);
     bucket?.delete(connection);
     if (bucket?.size === 0) this.#addresses.delete(address);

@@ -8,8 +8,7 @@
 import { type Address, parseAddress } from "../core/address.ts";
 import { Histogram } from "../core/histogram.ts";
 import { LinkedList, ListNode } from "../core/list.ts";
-import type { Connection } from "./connection.ts";
-import type { Lane } from "./lane.ts";
+import type { Connection, ConnectionPlace } from "./connection.ts";
 
 /** A connection's place in the maps. */
 export class Entry {
@@ -39,6 +38,30 @@ export class Entry {
  */
 export type Standing = "good" | "doubtful" | "ejected" | "gone";
 
+/** What hears of an endpoint's changes, and keeps it among the others of its host: its lane. */
+export interface EndpointOwner {
+  /** The host. */
+  readonly host: string;
+  /** How many connections there are to all of its endpoints. */
+  readonly connectionCount: number;
+  /** Whether it is kept although it has no connections. */
+  readonly kept: boolean;
+  /** Whether one more endpoint may be ejected. */
+  readonly mayEject: boolean;
+  /** How often an endpoint was chosen. */
+  readonly choices: number;
+  /** Notes that an endpoint's load has changed. */
+  noteLoad(endpoint: Endpoint): void;
+  /** Notes whether an endpoint has a connection to lease, after its stacks have changed. */
+  noteReady(endpoint: Endpoint): void;
+  /** Notes how an endpoint stands from now on, and when it is due for a trial. */
+  setStanding(endpoint: Endpoint, standing: Standing, dueAt?: number): void;
+  /** Notes that an endpoint's trial is over, whatever came of it. */
+  endTrial(endpoint: Endpoint): void;
+  /** Lets no caller's lease be an endpoint's trial before a time, in the clock's milliseconds. */
+  hold(endpoint: Endpoint, until: number): void;
+}
+
 /** How fast a latency that was seen is forgotten, in milliseconds: by two thirds in this time. */
 const LATENCY_DECAY_MS = 10_000;
 
@@ -67,9 +90,9 @@ const IDLE_MARGIN_MS = 2_000;
 const LEARNED_FOR_MS = 600_000;
 
 /** The connections of one host with one TLS profile at one address, and the figures of these. */
-export class Endpoint {
+export class Endpoint implements ConnectionPlace {
   /** The lane it belongs to. */
-  readonly lane: Lane;
+  readonly lane: EndpointOwner;
   /** The address. */
   readonly address: Address;
   /** Every connection, in order of arrival. */
@@ -80,6 +103,8 @@ export class Endpoint {
   readonly partial: LinkedList<Entry> = new LinkedList();
   /** Whether the host is known to have the address now. */
   member = false;
+  /** Whether its lane has forgotten it: then only a lease that has not ended knows it still. */
+  forgotten = false;
   /** How it stands. Changed by its lane. */
   standing: Standing = "good";
   /** Whether it has failures that its next success forgives. */
@@ -126,14 +151,9 @@ export class Endpoint {
   #answers = 0;
 
   /** Made by its lane. */
-  constructor(lane: Lane, address: Address | string) {
+  constructor(lane: EndpointOwner, address: Address | string) {
     this.lane = lane;
     this.address = typeof address === "string" ? parseAddress(address) : address;
-  }
-
-  /** Whether its lane has forgotten it: then only a lease that has not ended knows it still. */
-  get forgotten(): boolean {
-    return this.lane.endpoints.get(this.address.text) !== this;
   }
 
   /** Whether it has a connection to lease. */
@@ -222,6 +242,11 @@ export class Endpoint {
     this.#slowStartMs = 0;
     return 1;
   }
+}
+
+/** The endpoint that a connection belongs to; undefined where it never was in any maps. */
+export function endpointOf({ endpoint }: Connection): Endpoint | undefined {
+  return endpoint instanceof Endpoint ? endpoint : undefined;
 }
 
 /** How much of what was seen so many milliseconds ago counts still. */

@@ -6,6 +6,7 @@
 
 import { checkNumber } from "../core/check.ts";
 import type { Connection } from "./connection.ts";
+import { endpointOf } from "./endpoint.ts";
 
 /** How long connections may be unused, and how old they may grow, in milliseconds. */
 export interface FitnessLimits {
@@ -53,9 +54,9 @@ export class Fitness {
     if (unusedMs < this.#idleTimeoutMs) return undefined;
     // The machine slept: what the minimum would keep may be dead on the way, with nobody to say so.
     const slept = unusedMs - (now - connection.lastUsedAt) >= this.#idleTimeoutMs;
-    const { endpoint, host, tlsProfile } = connection;
+    const { host, tlsProfile } = connection;
     const minimum = this.#minimums.get(`${host} ${tlsProfile}`) ?? 0;
-    const count = endpoint?.lane.connectionCount ?? 0;
+    const count = endpointOf(connection)?.lane.connectionCount ?? 0;
     return slept || count > minimum ? "idle" : undefined;
   }
 
@@ -86,6 +87,9 @@ function expiresAt({ createdAt, jitter }: Connection, maxLifetimeMs: number): nu
 }
 
 /** How long its server keeps a connection unused, by what it told and was seen to do. */
-function patienceMs({ endpoint, serverIdleMs }: Connection, now: number): number {
-  return Math.min(serverIdleMs, endpoint?.trustedIdleMs(now) ?? Infinity);
+function patienceMs(connection: Connection, now: number): number {
+  return Math.min(
+    connection.serverIdleMs,
+    endpointOf(connection)?.trustedIdleMs(now) ?? Infinity,
+  );
 }

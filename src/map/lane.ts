@@ -6,7 +6,7 @@
  */
 
 import type { Address } from "../core/address.ts";
-import { Endpoint, type Standing } from "./endpoint.ts";
+import { Endpoint, type EndpointOwner, type Standing } from "./endpoint.ts";
 import { type MakePicker, type Picker, pickFrom, RandomPicker } from "./picker.ts";
 
 /** Which endpoints of a lane will do. */
@@ -23,7 +23,7 @@ const ANY: Choice = {};
 const RANDOM: MakePicker = (place) => new RandomPicker(place);
 
 /** One host's endpoints with one TLS profile. */
-export class Lane {
+export class Lane implements EndpointOwner {
   /** The host. */
   readonly host: string;
   /** The name of the TLS profile. */
@@ -93,6 +93,7 @@ export class Lane {
   /** Forgets an endpoint that has no connections. */
   forget(endpoint: Endpoint): void {
     this.setMember(endpoint, false);
+    endpoint.forgotten = true;
     this.endpoints.delete(endpoint.address.text);
   }
 

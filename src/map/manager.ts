@@ -12,7 +12,7 @@ import { Accountant, checkLimits, type ConnectionLimits, DEFAULT_LIMITS } from "
 import type { Connection, ConnectionOwner, ConnectionStats } from "./connection.ts";
 import { DualMap } from "./dual_map.ts";
 import { Endings } from "./endings.ts";
-import type { Endpoint, Entry } from "./endpoint.ts";
+import { type Endpoint, endpointOf, type Entry } from "./endpoint.ts";
 import { Fitness } from "./fitness.ts";
 import type { Choice, Lane } from "./lane.ts";
 import type { MakePicker } from "./picker.ts";
@@ -302,7 +302,7 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
   give(connection: Connection, reuse = true): boolean {
     const now = this.#clock.now();
     connection.endLease(now, this.#clock.wallNow());
-    const { endpoint } = connection;
+    const endpoint = endpointOf(connection);
     endpoint?.lane.noteLoad(endpoint);
     const entry = this.#maps.entry(connection);
     if (!entry) return false;
@@ -497,7 +497,7 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
     if (!this.#unmap(connection)) return;
     if (!here && !error && connection.leases === 0) {
       const now = this.#clock.now();
-      connection.endpoint?.noteHangUp(now - connection.lastUsedAt, now);
+      endpointOf(connection)?.noteHangUp(now - connection.lastUsedAt, now);
     }
     this.#endings.watch(connection);
     this.#onEvict?.(connection, here ? "removed" : error ? "error" : "peer", error);

@@ -15,7 +15,7 @@ import {
 import { checkNames, checkNumber, describe } from "../core/check.ts";
 import type { TlsOptions } from "../core/dialer.ts";
 import { type Balancer, checkBalancer } from "../hosts/balancer.ts";
-import { checkTls } from "./dial/tls_profiles.ts";
+import { checkTls } from "./host/tls_profiles.ts";
 
 /** What a pool is told of one host, beside what holds for all. */
 export interface HostOptions {

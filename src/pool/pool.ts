@@ -9,8 +9,7 @@ import { checkNames, checkNumber, describe } from "../core/check.ts";
 import type { Clock, Timer } from "../core/clock.ts";
 import type { TlsOptions } from "../core/dialer.ts";
 import { ClosedError } from "../core/errors.ts";
-import { Events, type ListenOptions } from "../core/events.ts";
-import { RwLock } from "../core/lock.ts";
+import type { ListenOptions } from "../core/events.ts";
 import type { AccessRules } from "../hosts/access.ts";
 import { Admission } from "../hosts/admission.ts";
 import type { Block, BlockOptions } from "../hosts/block_list.ts";
@@ -18,25 +17,26 @@ import { type AddressChange, HostDirectory } from "../hosts/directory.ts";
 import { AddressHealth } from "../hosts/health.ts";
 import type { ConnectionLimits } from "../map/accountant.ts";
 import type { Connection } from "../map/connection.ts";
-import type { Endpoint } from "../map/endpoint.ts";
+import { type Endpoint, endpointOf } from "../map/endpoint.ts";
 import { ConnectionManager, type EvictReason } from "../map/manager.ts";
 import { Dials } from "./dial/dials.ts";
 import { Membership } from "./dial/membership.ts";
 import { DialScheduler } from "./dial/scheduler.ts";
-import type { WarmResult } from "./dial/warm_up.ts";
 import { POOL_EVENTS, type PoolEvents } from "./events.ts";
+import { type AddressChoice, type AddressFilter, filterFor } from "./host/address_filter.ts";
+import type { HostQueue } from "./host/host_queue.ts";
+import { HostQueues } from "./host/host_queues.ts";
+import type { WarmResult } from "./host/warm_target.ts";
 import type { CheckedHostOptions } from "./host_options.ts";
-import { type AddressChoice, type AddressFilter, filterFor } from "./lease/address_filter.ts";
-import { HostQueues } from "./lease/host_queues.ts";
 import type { Lease } from "./lease/lease.ts";
 import { LeaseDesk } from "./lease/lease_desk.ts";
-import type { HostQueue } from "./lease/queue.ts";
 import { type PoolOptions, type ResolvedPoolOptions, resolvePoolOptions } from "./options.ts";
 import { Diagnosis } from "./watch/diagnosis.ts";
-import { PoolFigures, type PoolHistograms } from "./watch/figures.ts";
+import type { PoolFigures, PoolHistograms } from "./watch/figures.ts";
 import type { Finding } from "./watch/findings.ts";
 import type { CheckAnswer, HttpCheck } from "./watch/health_check.ts";
 import { Prober } from "./watch/prober.ts";
+import { Reporter } from "./watch/reporter.ts";
 import { endpointTotals, type PoolDebugInfo, type PoolStats } from "./watch/stats.ts";
 
 /** How a caller wants a connection. */
@@ -95,9 +95,9 @@ export class ConnectionPool implements AsyncDisposable {
    * @internal
    */
   protected readonly figures: PoolFigures;
+  readonly #reporter: Reporter;
   readonly #options: ResolvedPoolOptions;
   readonly #clock: Clock;
-  readonly #events = new Events<PoolEvents>();
   readonly #directory: HostDirectory;
   readonly #health: AddressHealth;
   readonly #admission: Admission;
@@ -107,8 +107,6 @@ export class ConnectionPool implements AsyncDisposable {
   readonly #scheduler: DialScheduler;
   readonly #prober: Prober;
   readonly #diagnosis: Diagnosis;
-  /** Each dial holds it shared; closing takes it alone. */
-  readonly #gate: RwLock;
   readonly #queues: HostQueues;
   #maintenance: Timer | undefined;
   #closing: Promise<void> | undefined;
@@ -127,10 +125,10 @@ export class ConnectionPool implements AsyncDisposable {
       );
     }
     this.#clock = this.#options.clock;
-    this.figures = new PoolFigures(this.#clock.now());
-    this.#gate = new RwLock(this.#clock);
     const { maxConnections, maxConnectionsPerHost, maxConnectionsPerIp } = this.#options;
-    this.manager = new ConnectionManager({
+    const reporter = this.#reporter = new Reporter(this.#clock);
+    this.figures = reporter.figures;
+    const manager = this.manager = new ConnectionManager({
       maxConnections,
       maxConnectionsPerHost,
       maxConnectionsPerIp,
@@ -139,7 +137,7 @@ export class ConnectionPool implements AsyncDisposable {
       clock: this.#clock,
       onEvict: (connection, reason, error) => this.#onEvict(connection, reason, error),
     });
-    this.#directory = new HostDirectory({
+    const directory = this.#directory = new HostDirectory({
       resolver: this.#options.resolver,
       clock: this.#clock,
       minTtlMs: this.#options.dnsMinTtlMs,
@@ -150,96 +148,54 @@ export class ConnectionPool implements AsyncDisposable {
       fixed: fixedAddresses(this.#options.hosts),
       onChange: (host, change) => this.#onAddresses(host, change),
     });
-    this.#queues = new HostQueues({
-      options: this.#options,
-      manager: this.manager,
-      directory: this.#directory,
-      takeBack: (queue, lease, reuse, error) => this.#desk.release(queue, lease, reuse, error),
-      onWarmTarget: (queue) => {
-        this.manager.setMinimum(queue.host.text, queue.warm.connections, queue.tls.name);
-        this.#scheduler.wake(queue);
-      },
-    });
-    this.#health = new AddressHealth(this.#clock, this.#options, {
-      onEject: ({ address, lane }, reason, forMs) => {
-        this.#diagnosis.noteEjection(lane.host, address.text);
-        this.#events.emit("eject", { host: lane.host, address: address.text, reason, forMs });
-      },
-      onReadmit: ({ address, lane }) =>
-        this.#events.emit("readmit", { host: lane.host, address: address.text }),
-    });
-    this.#admission = new Admission(this.#clock, this.#options.access, {
+    const admission = this.#admission = new Admission(this.#clock, this.#options.access, {
       onChange: () => this.#onAdmission(),
-      onUnblock: (ip) => this.#events.emit("unblock", { ip }),
+      onUnblock: (ip) => reporter.events.emit("unblock", { ip }),
     });
-    this.#membership = new Membership({
-      options: this.#options,
-      manager: this.manager,
-      directory: this.#directory,
-      health: this.#health,
-      admission: this.#admission,
+    const health = this.#health = new AddressHealth(this.#clock, this.#options, reporter);
+    const desk = this.#desk = new LeaseDesk(this.#options, manager, health, reporter);
+    const queues = this.#queues = new HostQueues(this.#options, manager, directory, {
+      onRelease: (queue, lease, reuse, error) => desk.release(queue, lease, reuse, error),
+      onWarmTarget: (queue) => this.#onWarmTarget(queue),
     });
-    this.#desk = new LeaseDesk({
+    const membership = new Membership(this.#options, manager, directory, health, admission);
+    this.#membership = membership;
+    const dials = this.#dials = new Dials({
       options: this.#options,
-      manager: this.manager,
-      health: this.#health,
-      events: this.#events,
-      figures: this.figures,
-      scheduler: () => this.#scheduler,
-      noteTrace: (connection, trace) => this.#diagnosis.noteTrace(connection, trace),
-    });
-    const dialEnded = (queue: HostQueue, { text }: Address) => {
-      this.#scheduler.wake(queue);
-      this.#scheduler.dialEnded(queue.host.text, text);
-    };
-    this.#dials = new Dials({
-      options: this.#options,
-      manager: this.manager,
-      admission: this.#admission,
-      health: this.#health,
-      events: this.#events,
-      figures: this.figures,
-      gate: this.#gate,
+      manager,
+      admission,
+      health,
+      reporter,
       prepare: (connection) => this.prepare(connection),
-      onBegin: ({ host }) => this.#diagnosis.noteDial(host.text),
-      onDoubt: (queue) => this.#scheduler.wake(queue),
-      onReady: (queue) => this.#desk.serve(queue),
-      onFailure: (dial, error) => this.#scheduler.dialFailed(dial, error),
-      onEnd: dialEnded,
     });
     this.#scheduler = new DialScheduler({
       options: this.#options,
-      manager: this.manager,
-      directory: this.#directory,
-      admission: this.#admission,
-      membership: this.#membership,
-      events: this.#events,
-      dials: this.#dials,
-      serve: (queue, desperate) => this.#desk.serve(queue, desperate),
-      refuse: (queue, waiter, reason) => this.#desk.refuse(queue, waiter, reason),
-      giveWay: (queue) => this.#prober.giveWay(queue),
+      manager,
+      desk,
+      dials,
+      membership,
+      reporter,
     });
     this.#prober = new Prober({
       options: this.#options,
-      manager: this.manager,
-      admission: this.#admission,
-      health: this.#health,
-      events: this.#events,
-      gate: this.#gate,
-      queues: this.#queues,
-      onEnd: dialEnded,
-      welcome: (queue, connection) => this.#dials.welcome(queue, connection),
+      manager,
+      admission,
+      health,
+      queues,
+      dials,
+      events: reporter.events,
       checkOver: this.checkOver?.bind(this),
     });
+    this.#scheduler.listen(this.#prober);
     this.#diagnosis = new Diagnosis({
       options: this.#options,
-      manager: this.manager,
-      directory: this.#directory,
-      admission: this.#admission,
-      gate: this.#gate,
-      queues: this.#queues,
-      dialing: () => this.#dials.size,
-      leases: () => this.#desk.acquired,
+      manager,
+      directory,
+      admission,
+      gate: dials.gate,
+      queues,
+      figures: reporter.figures,
+      evidence: reporter.evidence,
     });
     // A dialer that could not be loaded is each dial's error, not the program's.
     for (const dialer of [this.#options.dialer, this.#options.connectDialer]) {
@@ -386,7 +342,7 @@ export class ConnectionPool implements AsyncDisposable {
    */
   block(ip: string, options?: BlockOptions): Block {
     const block = this.#admission.block(ip, options);
-    this.#events.emit("block", block);
+    this.#reporter.events.emit("block", block);
     return block;
   }
 
@@ -418,7 +374,7 @@ export class ConnectionPool implements AsyncDisposable {
         `The listener of "${type}" must be a function, got ${describe(listener)}`,
       );
     }
-    return this.#events.on(type, listener, options);
+    return this.#reporter.events.on(type, listener, options);
   }
 
   /**
@@ -449,7 +405,7 @@ export class ConnectionPool implements AsyncDisposable {
 
   /** Tells an event to whoever listens. */
   protected tell<Type extends keyof PoolEvents>(type: Type, event: PoolEvents[Type]): void {
-    this.#events.emit(type, event);
+    this.#reporter.events.emit(type, event);
   }
 
   /**
@@ -475,22 +431,22 @@ export class ConnectionPool implements AsyncDisposable {
   stats(): PoolStats {
     const now = this.#clock.now();
     const { figures } = this;
-    figures.settle(this.#desk.acquired);
+    figures.settle();
     return {
       at: now,
       since: figures.since,
       connections: this.manager.getConnectionCount(),
       idle: this.manager.idleCount,
       ending: this.manager.endingCount,
-      dialing: this.#dials.size,
-      waiting: this.#desk.waiting,
-      acquired: this.#desk.acquired,
-      reused: this.#desk.reused,
-      reuseRate: this.#desk.acquired > 0 ? this.#desk.reused / this.#desk.acquired : null,
-      released: this.#desk.released,
-      timedOut: this.#desk.timedOut,
-      dials: this.#dials.begun,
-      dialErrors: this.#dials.failed,
+      dialing: figures.dialing,
+      waiting: figures.waiting,
+      acquired: figures.acquired,
+      reused: figures.reused,
+      reuseRate: figures.acquired > 0 ? figures.reused / figures.acquired : null,
+      released: figures.released,
+      timedOut: figures.timedOut,
+      dials: figures.dials,
+      dialErrors: figures.dialErrors,
       opened: figures.opened,
       resolved: figures.resolved,
       evicted: { ...figures.evicted },
@@ -542,7 +498,7 @@ export class ConnectionPool implements AsyncDisposable {
   /** How long things took, to be asked for other percentiles than `stats()` tells. */
   histograms(): PoolHistograms {
     const { dial, firstByte, queue, tls, total } = this.figures;
-    this.figures.settle(this.#desk.acquired);
+    this.figures.settle();
     return { queue, dial, tls, firstByte, total };
   }
 
@@ -597,13 +553,14 @@ export class ConnectionPool implements AsyncDisposable {
     return filterFor(queue, options);
   }
 
+  #onWarmTarget(queue: HostQueue): void {
+    this.manager.setMinimum(queue.host.text, queue.warm.connections, queue.tls.name);
+    this.#scheduler.wake(queue);
+  }
+
   #onEvict(connection: Connection, reason: EvictReason, error: Error | undefined): void {
-    const { address, host, id: connectionId } = connection;
-    this.figures.noteEviction(reason);
-    if (this.#events.wants("evict")) {
-      const event = { host, address, connectionId, reason };
-      this.#events.emit("evict", error ? { ...event, error } : event);
-    }
+    const { address, host } = connection;
+    this.#reporter.evicted(connection, reason, error);
     const queue = this.#queues.find(host, connection.tlsProfile);
     if (queue) this.#scheduler.wake(queue);
     this.#scheduler.roomCame(host, address);
@@ -614,9 +571,9 @@ export class ConnectionPool implements AsyncDisposable {
     for (const queue of this.#queues) {
       if (queue.host.text === host.text) this.#scheduler.addressesChanged(queue);
     }
-    if (!this.#events.wants("addresses")) return;
+    if (!this.#reporter.events.wants("addresses")) return;
     const texts = (addresses: readonly Address[]) => addresses.map(({ text }) => text);
-    this.#events.emit("addresses", {
+    this.#reporter.events.emit("addresses", {
       host: host.text,
       added: texts(added),
       removed: texts(removed),
@@ -629,7 +586,7 @@ export class ConnectionPool implements AsyncDisposable {
     this.#scheduler.admissionChanged(this.#queues);
     this.#prober.look();
     for (const connection of [...this.manager.connections()]) {
-      const { endpoint } = connection;
+      const endpoint = endpointOf(connection);
       if (endpoint && this.#admission.deniedBy(endpoint.address) !== undefined) {
         this.manager.drain(connection, "gone");
       }
@@ -642,7 +599,9 @@ export class ConnectionPool implements AsyncDisposable {
       this.manager.cleanupIdleConnections();
       this.manager.cleanupExpiredConnections();
       this.#health.forgetOld();
-      for (const finding of this.#diagnosis.lookForNew()) this.#events.emit(finding.what, finding);
+      for (const finding of this.#diagnosis.lookForNew()) {
+        this.#reporter.events.emit(finding.what, finding);
+      }
       for (const queue of this.#queues) {
         this.#membership.forgetGone(queue);
         if (queue.warm.connections > 0) this.#scheduler.wake(queue);
@@ -676,9 +635,9 @@ export class ConnectionPool implements AsyncDisposable {
     // The promise must be in place before anybody hears of the first connection's end.
     await null;
     const closed = this.manager.close({ graceMs });
-    using _alone = await this.#gate.exclusive();
+    using _alone = await this.#dials.gate.exclusive();
     await closed;
-    this.#events.emit("closed", { graceMs });
+    this.#reporter.events.emit("closed", { graceMs });
   }
 }
 

@@ -20,6 +20,11 @@ function refusal(phase: DialPhase = "tcp"): DialError {
 }
 
 /** A host with so many addresses, and what is heard of them. */
+function laneOf({ lane }: Endpoint): Lane {
+  assert(lane instanceof Lane);
+  return lane;
+}
+
 class World {
   readonly clock = new ManualClock();
   readonly heard: string[] = [];
@@ -147,7 +152,7 @@ test("never more than half of a host's addresses are ejected, and never its only
     for (const endpoint of endpoints) world.fail(endpoint, 9);
     const ejected = endpoints.filter(({ standing }) => standing === "ejected").length;
     assertEquals(ejected, most, `of ${addresses}`);
-    assert(endpoints[0]?.lane.panic);
+    assert(laneOf(endpoints[0]!).panic);
   }
 });
 
@@ -277,7 +282,7 @@ test("What is forgotten leaves no record behind, though a lease on it ends later
   const [a] = world.host("a.test", 2) as [Endpoint];
   world.health.failed(a, "lease", new Error("as the test says"));
   world.health.leave(a);
-  a.lane.forget(a);
+  laneOf(a).forget(a);
   world.health.failed(a, "lease", new Error("as the test says"));
   assertEquals(world.health.describe(a), NO_HEALTH);
   world.health.succeeded(a, world.clock.now());

@@ -41,7 +41,7 @@ export function checkImports(file: SourceFile, packages: readonly string[]): str
     const complain = (what: string) =>
       complaints.push(`${file.path} imports ${specifier}: ${what}`);
     if (specifier.startsWith(".")) {
-      const layer = layerOf(new URL(specifier, `file:///${file.path}`).pathname.slice(1));
+      const layer = layerOf(resolve(file.path, specifier));
       if (layer < 0) complain("it is not published");
       else if (layer > own) complain("it stands above");
     } else if (specifier.startsWith("node:")) {
@@ -50,6 +50,33 @@ export function checkImports(file: SourceFile, packages: readonly string[]): str
       complain("it is no dependency of the package");
     }
   }
+  return complaints;
+}
+
+/**
+ * Files of `src/` and `adapters/` that import each other in a circle, types included: each circle
+ * once, as the way round it.
+ */
+export function checkCircles(files: readonly SourceFile[]): string[] {
+  const house = new Map<string, string[]>();
+  for (const { path, text } of files) {
+    if (!/^(?:src|adapters)\//.test(path)) continue;
+    const imported = importsOf(text).filter((specifier) => specifier.startsWith("."));
+    house.set(path, imported.map((specifier) => resolve(path, specifier)));
+  }
+  const complaints: string[] = [];
+  const done = new Set<string>();
+  const way: string[] = [];
+  const walk = (path: string): void => {
+    const start = way.indexOf(path);
+    if (start >= 0) complaints.push(`${[...way.slice(start), path].join(" imports ")}: a circle`);
+    if (start >= 0 || done.has(path)) return;
+    way.push(path);
+    for (const next of house.get(path) ?? []) walk(next);
+    way.pop();
+    done.add(path);
+  };
+  for (const path of house.keys()) walk(path);
   return complaints;
 }
 
@@ -121,6 +148,11 @@ function layerOf(path: string): number {
   return layers.findIndex((layer) =>
     layer === path || (layer.endsWith("/") && path.startsWith(layer))
   );
+}
+
+/** The path that a relative import of a file means. */
+function resolve(path: string, specifier: string): string {
+  return new URL(specifier, `file:///${path}`).pathname.slice(1);
 }
 
 function importsOf(text: string): string[] {

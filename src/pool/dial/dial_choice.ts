@@ -1,13 +1,14 @@
 /**
- * Decides where to dial for a caller who waits.
+ * Decides where to dial: for a caller who waits, and ahead of any so that load can spread.
  *
  * @module
  */
 
 import type { Endpoint } from "../../map/endpoint.ts";
+import type { Lane } from "../../map/lane.ts";
 import { type Accepts, pickFrom } from "../../map/picker.ts";
-import type { HostQueue } from "../lease/queue.ts";
-import type { Waiter } from "../lease/waiter.ts";
+import type { HostQueue } from "../host/host_queue.ts";
+import type { Waiter } from "../host/waiter.ts";
 
 /** What becomes of a caller's wish to have something dialled. */
 export type DialChoice =
@@ -125,4 +126,42 @@ function rotate<T>(items: readonly T[], random: () => number): readonly T[] {
   if (items.length < 2) return items;
   const start = Math.floor(random() * items.length);
   return [...items.slice(start), ...items.slice(0, start)];
+}
+
+/**
+ * The endpoint that lacks a connection most: one that has none, or fewer than its share while all of
+ * them are in use; what is due for a trial first, so that no caller has to try it. Undefined where
+ * none lacks one.
+ *
+ * @param hasRoom Whether the limits let an endpoint have one more connection
+ */
+export function nextToSpread(
+  lane: Lane,
+  now: number,
+  hasRoom: (endpoint: Endpoint) => boolean,
+): Endpoint | undefined {
+  const fairCount = fairCounts(lane, now);
+  let next: Endpoint | undefined;
+  for (const endpoint of lane.endpoints.values()) {
+    const { connections, dialing, dueAt, lastChoice, member, ready, standing, trialAt } = endpoint;
+    if (!member || dialing > 0 || trialAt > now) continue;
+    const isShort = standing === "good" && !ready && connections.size < fairCount(endpoint);
+    if (connections.size > 0 && !isShort) continue;
+    // What is due for a trial goes first, then what was chosen longest ago.
+    const isBefore = !next || (dueAt > 0 && next.dueAt === 0)
+      || (dueAt > 0 === next.dueAt > 0 && lastChoice < next.lastChoice);
+    if (isBefore && hasRoom(endpoint)) next = endpoint;
+  }
+  return next;
+}
+
+/** How many of a host's connections each of its good endpoints would have by its weight. */
+function fairCounts(lane: Lane, now: number): (endpoint: Endpoint) => number {
+  let connectionCount = 0;
+  let weights = 0;
+  for (const { connections, weight } of lane.good) {
+    connectionCount += connections.size;
+    weights += weight;
+  }
+  return (endpoint) => connectionCount * endpoint.weight * endpoint.share(now) / weights;
 }

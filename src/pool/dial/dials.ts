@@ -7,67 +7,64 @@
 import type { Address } from "../../core/address.ts";
 import type { Clock } from "../../core/clock.ts";
 import { AccessDeniedError, DialError, UnsupportedOptionError } from "../../core/errors.ts";
-import type { Events } from "../../core/events.ts";
-import type { RwLock } from "../../core/lock.ts";
+import { RwLock } from "../../core/lock.ts";
 import type { Admission } from "../../hosts/admission.ts";
 import type { AddressHealth } from "../../hosts/health.ts";
 import { Connection } from "../../map/connection.ts";
-import type { Endpoint } from "../../map/endpoint.ts";
+import { type Endpoint, endpointOf } from "../../map/endpoint.ts";
 import type { ConnectionManager } from "../../map/manager.ts";
-import type { PoolEvents } from "../events.ts";
-import type { Dial, HostQueue } from "../lease/queue.ts";
+import { silent } from "../host/explanations.ts";
+import type { Dial, HostQueue } from "../host/host_queue.ts";
+import { PLAIN } from "../host/tls_profiles.ts";
 import type { ResolvedPoolOptions } from "../options.ts";
-import type { PoolFigures } from "../watch/figures.ts";
-import { dialTarget } from "./dial_target.ts";
-import { silent } from "./explanations.ts";
-import { PLAIN } from "./tls_profiles.ts";
+import type { Reporter } from "../watch/reporter.ts";
 
-/** What dials work with, all of it the pool's. */
+/** What dials work with. */
 export interface DialsParts {
   readonly options: ResolvedPoolOptions;
   readonly manager: ConnectionManager;
   /** Says which addresses may be used. */
   readonly admission: Admission;
   readonly health: AddressHealth;
-  readonly events: Events<PoolEvents>;
-  /** Notes how long dials took. */
-  readonly figures: PoolFigures;
-  /** Held shared by each dial, so that whoever has it alone knows that none is under way. */
-  readonly gate: RwLock;
+  readonly reporter: Reporter;
   /** Gets a fresh connection ready for its first lease. */
   readonly prepare: (connection: Connection) => void;
-  /** Hears of each dial that begins. */
-  readonly onBegin: (queue: HostQueue) => void;
-  /** Hears that nobody should count on a queue's dial any more: it is slow, or unwanted. */
-  readonly onDoubt: (queue: HostQueue) => void;
-  /** Hears that a connection has come. */
-  readonly onReady: (queue: HostQueue) => void;
-  /** Hears of each dial that failed. */
-  readonly onFailure: (dial: Dial, error: unknown) => void;
-  /** Hears that a dial is over, well or not, and with it the room that it took. */
-  readonly onEnd: (queue: HostQueue, address: Address) => void;
+}
+
+/** What becomes of dials that others act on. */
+export interface DialEvents {
+  /** Nobody should count on a queue's dial any more: it is slow, or unwanted. */
+  onDoubt(queue: HostQueue): void;
+  /** A connection has come. */
+  onReady(queue: HostQueue): void;
+  /** A dial has failed. */
+  onFailure(dial: Dial, error: unknown): void;
+  /** A dial or a check is over, well or not, and with it the room that it took. */
+  onEnd(queue: HostQueue, address: Address): void;
 }
 
 /** The dials on their way. What is dialled, and when, is the scheduler's to say. */
 export class Dials {
+  /** Each dial and check holds it shared: who has it alone knows that none is under way. */
+  readonly gate: RwLock;
   /** How many were begun. */
   begun = 0;
-  /** How many of them failed. */
-  failed = 0;
   readonly #parts: DialsParts;
   readonly #clock: Clock;
   readonly #dials = new Set<Dial>();
+  #events: DialEvents | undefined;
   #closed = false;
 
   /** Makes it; nothing is being dialled. */
   constructor(parts: DialsParts) {
     this.#parts = parts;
     this.#clock = parts.options.clock;
+    this.gate = new RwLock(this.#clock);
   }
 
-  /** How many are under way. */
-  get size(): number {
-    return this.#dials.size;
+  /** Sets who acts on what becomes of dials. */
+  listen(events: DialEvents): void {
+    this.#events = events;
   }
 
   /** Whether as many are under way as may be. */
@@ -82,10 +79,8 @@ export class Dials {
 
   /** Begins one, for which there must be room. */
   begin(queue: HostQueue, endpoint: Endpoint): void {
-    const { events, manager } = this.#parts;
-    const host = queue.host.text;
-    const address = endpoint.address.text;
-    manager.accountant.add(host, address);
+    const { manager, reporter } = this.#parts;
+    manager.accountant.add(queue.host.text, endpoint.address.text);
     endpoint.dialing++;
     queue.lane.noteChoice(endpoint);
     const dial: Dial = {
@@ -99,8 +94,7 @@ export class Dials {
     };
     queue.dials.add(dial);
     this.#dials.add(dial);
-    if (events.wants("dial")) events.emit("dial", { host, address });
-    this.#parts.onBegin(queue);
+    reporter.dials(dial, manager.getConnectionCount());
     void this.#run(dial);
   }
 
@@ -109,7 +103,7 @@ export class Dials {
     for (const dial of this.#dials) {
       if (!concerns(dial)) continue;
       dial.unwanted = true;
-      this.#parts.onDoubt(dial.queue);
+      this.#events?.onDoubt(dial.queue);
     }
   }
 
@@ -123,17 +117,18 @@ export class Dials {
 
   /** Takes a fresh connection, which is counted, into the maps, and tells of it. */
   welcome({ host }: HostQueue, connection: Connection): void {
-    const { events, figures, manager, options, prepare } = this.#parts;
+    const { manager, options, prepare, reporter } = this.#parts;
     manager.addConnection(connection, true);
     prepare(connection);
-    const { address, endpoint, id: connectionId, socket: { info: { tcpMs, tlsMs } } } = connection;
     // An address of the host's that nobody has written down is a resolver's.
-    const resolved = endpoint?.member === true && !host.isLiteral
+    const resolved = endpointOf(connection)?.member === true && !host.isLiteral
       && !options.hosts.get(host.text)?.addresses;
-    figures.noteDial(tcpMs, tlsMs, resolved);
-    if (events.wants("ready")) {
-      events.emit("ready", { host: host.text, address, connectionId, tcpMs, tlsMs });
-    }
+    reporter.opened(connection, resolved);
+  }
+
+  /** Tells that a dial or a check is over, and with it the room that it took. */
+  end(queue: HostQueue, address: Address): void {
+    this.#events?.onEnd(queue, address);
   }
 
   /** Stops those under way; none may be begun any more. */
@@ -143,16 +138,16 @@ export class Dials {
   }
 
   async #run(dial: Dial): Promise<void> {
-    const { gate, onDoubt, onEnd, options } = this.#parts;
+    const { options } = this.#parts;
     const { endpoint: { address }, queue } = dial;
-    using _guard = gate.tryShared(`the dial of ${queue.host.text} at ${address.text}`);
+    using _guard = this.gate.tryShared(`the dial of ${queue.host.text} at ${address.text}`);
     const timeout = this.#clock.setTimer(
       () => dial.stop.abort(timedOut(dial, options)),
       options.connectTimeoutMs,
     );
     const stagger = this.#clock.setTimer(() => {
       dial.slow = true;
-      onDoubt(queue);
+      this.#events?.onDoubt(queue);
     }, options.dialStaggerMs);
     try {
       await this.#open(dial);
@@ -162,11 +157,11 @@ export class Dials {
       timeout.cancel();
       stagger.cancel();
     }
-    onEnd(queue, address);
+    this.end(queue, address);
   }
 
   async #open(dial: Dial): Promise<void> {
-    const { health, manager, onReady, options } = this.#parts;
+    const { health, manager, options } = this.#parts;
     const { endpoint, queue } = dial;
     const { address } = endpoint;
     const { host, tls } = queue;
@@ -177,7 +172,7 @@ export class Dials {
       // Asked once more: the rules may have changed since the address was chosen.
       const denied = this.#denial(queue, address);
       if (denied) throw denied;
-      const socket = await dialer.dial(dialTarget(queue, address), dial.stop.signal);
+      const socket = await dialer.dial(queue.dialTarget(address), dial.stop.signal);
       if (dial.unwanted || this.#closed || this.#denial(queue, address)) {
         socket.close();
         return;
@@ -197,7 +192,7 @@ export class Dials {
       counted = false;
       this.#remove(dial);
       this.welcome(queue, connection);
-      onReady(queue);
+      this.#events?.onReady(queue);
     } finally {
       if (counted) manager.accountant.remove(host.text, address.text);
       this.#remove(dial);
@@ -207,6 +202,7 @@ export class Dials {
   #remove(dial: Dial): void {
     if (!this.#dials.delete(dial)) return;
     const { endpoint, queue } = dial;
+    this.#parts.reporter.figures.dialing--;
     queue.dials.delete(dial);
     endpoint.dialing--;
     queue.lane.noteLoad(endpoint);
@@ -214,17 +210,12 @@ export class Dials {
 
   #fail(dial: Dial, error: unknown): void {
     if (this.#closed) return;
-    const { events, health, onFailure } = this.#parts;
-    const { endpoint, queue } = dial;
-    this.failed++;
+    const { health, reporter } = this.#parts;
     if (!blamesOptions(error) && !(error instanceof AccessDeniedError)) {
-      health.failed(endpoint, error instanceof DialError ? error.failure : "other", error);
+      health.failed(dial.endpoint, error instanceof DialError ? error.failure : "other", error);
     }
-    if (events.wants("dialError")) {
-      const address = endpoint.address.text;
-      events.emit("dialError", { host: queue.host.text, address, error });
-    }
-    onFailure(dial, error);
+    reporter.dialFailed(dial, error);
+    this.#events?.onFailure(dial, error);
   }
 
   /** Why an address may not be used now, if it may not. */

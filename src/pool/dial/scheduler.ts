@@ -7,43 +7,38 @@
 import type { Address } from "../../core/address.ts";
 import type { Clock, Timer } from "../../core/clock.ts";
 import { AccessDeniedError } from "../../core/errors.ts";
-import type { Events } from "../../core/events.ts";
-import type { Admission } from "../../hosts/admission.ts";
-import type { HostDirectory } from "../../hosts/directory.ts";
 import type { Connection } from "../../map/connection.ts";
 import type { Endpoint } from "../../map/endpoint.ts";
 import type { ConnectionManager } from "../../map/manager.ts";
-import type { PoolEvents } from "../events.ts";
-import type { Dial, HostQueue } from "../lease/queue.ts";
-import { makeRoom } from "../lease/room.ts";
-import { FULL, Starved, waitsSince } from "../lease/starved.ts";
-import type { Waiter } from "../lease/waiter.ts";
+import { unavailable } from "../host/explanations.ts";
+import type { Dial, HostQueue } from "../host/host_queue.ts";
+import type { Waiter } from "../host/waiter.ts";
+import type { DeskEvents, LeaseDesk } from "../lease/lease_desk.ts";
 import type { ResolvedPoolOptions } from "../options.ts";
-import { chooseDial, type DialChoice } from "./dial_choice.ts";
-import { blamesOptions, type Dials } from "./dials.ts";
-import { noneAdmitted, silent, unavailable } from "./explanations.ts";
+import type { Reporter } from "../watch/reporter.ts";
+import { chooseDial, type DialChoice, nextToSpread } from "./dial_choice.ts";
+import { blamesOptions, type DialEvents, type Dials } from "./dials.ts";
 import type { Membership } from "./membership.ts";
-import { nextToSpread } from "./spread.ts";
+import { FULL, makeRoom, Starved, waitsSince } from "./room.ts";
 import { countFresh, dialToWarm, freshUntil } from "./warm_plan.ts";
 
-/** What the scheduler works with, all of it the pool's. */
+/** What the scheduler works with. */
 export interface SchedulerParts {
   readonly options: ResolvedPoolOptions;
   readonly manager: ConnectionManager;
-  readonly directory: HostDirectory;
-  readonly events: Events<PoolEvents>;
+  /** Gives what is ready to those who wait. */
+  readonly desk: LeaseDesk;
   /** Carries out the dials. */
   readonly dials: Dials;
-  /** Gives what is ready to those who wait; if they are desperate, of whatever endpoint. */
-  readonly serve: (queue: HostQueue, desperate?: boolean) => void;
-  /** Says which addresses may be used. */
-  readonly admission: Admission;
-  /** Knows which endpoints are a host's. */
+  /** Knows which endpoints are a host's, and may be used. */
   readonly membership: Membership;
-  /** Ends a caller's wait with a reason. */
-  readonly refuse: (queue: HostQueue, waiter: Waiter, reason: unknown) => void;
-  /** Has checks give up the room in which a queue's callers could have a connection. */
-  readonly giveWay: (queue: HostQueue) => void;
+  readonly reporter: Reporter;
+}
+
+/** What the scheduler finds that others act on. */
+export interface SchedulerEvents {
+  /** A queue's callers find no room, and checks may have some. */
+  onCrowded(queue: HostQueue): void;
 }
 
 /** The shortest and the longest pause before a queue is looked at again, in milliseconds. */
@@ -53,7 +48,7 @@ const RECHECK_MS = { min: 5, max: 1_000 };
  * Dials on behalf of queues. A queue that something has happened to is woken, and looked at on the
  * next microtask: never in the midst of a change, and once however much has happened.
  */
-export class DialScheduler {
+export class DialScheduler implements DeskEvents, DialEvents {
   readonly #parts: SchedulerParts;
   readonly #clock: Clock;
   readonly #awake = new Set<HostQueue>();
@@ -64,18 +59,19 @@ export class DialScheduler {
   readonly #rechecks = new Map<HostQueue, { readonly timer: Timer; readonly at: number }>();
   #scheduled = false;
   #closed = false;
+  #events: SchedulerEvents | undefined;
 
-  /** Makes a scheduler that has nothing to do. */
+  /** Makes a scheduler that has nothing to do, and hears of what there is. */
   constructor(parts: SchedulerParts) {
     this.#parts = parts;
     this.#clock = parts.options.clock;
+    parts.desk.listen(this);
+    parts.dials.listen(this);
   }
 
-  /** Who besides a queue has waited longest for room that one of its connections takes, if anybody. */
-  firstStarved(queue: HostQueue, { address, host }: Connection): HostQueue | undefined {
-    // Asked at each release, and hardly ever is there any.
-    if (this.#starved.size === 0) return undefined;
-    return this.#starved.first([FULL.pool, host, address], queue)?.queue;
+  /** Sets who acts on what is found here. */
+  listen(events: SchedulerEvents): void {
+    this.#events = events;
   }
 
   /** Has a queue looked at soon. */
@@ -90,9 +86,50 @@ export class DialScheduler {
     this.#offer(FULL.pool, host, address);
   }
 
-  /** The same where a dial is over. */
-  dialEnded(host: string, address: string): void {
-    this.#offer(FULL.dials, FULL.warming, FULL.pool, host, address);
+  /** Looks at who waits. */
+  onWait(queue: HostQueue): void {
+    this.wake(queue);
+  }
+
+  /** Looks at who may have counted on the dial. */
+  onDoubt(queue: HostQueue): void {
+    this.wake(queue);
+  }
+
+  /** Serves who waits. */
+  onReady(queue: HostQueue): void {
+    this.#parts.desk.serve(queue);
+  }
+
+  /** Has those looked at that found no room: a dial or a check is over. */
+  onEnd(queue: HostQueue, address: Address): void {
+    this.wake(queue);
+    this.#offer(FULL.dials, FULL.warming, FULL.pool, queue.host.text, address.text);
+  }
+
+  /**
+   * Sees to it that a connection of a host that is kept warm is replaced before its server ends it:
+   * what its server told may be new. And lets it go for those who wait for room on another host,
+   * where they came first and have fewer connections: a busy host would keep its own for ever.
+   */
+  onReturn(queue: HostQueue, connection: Connection): void {
+    if (this.#closed) return;
+    const { manager } = this.#parts;
+    if (queue.warm.connections > 0 && connection.serverIdleMs < Infinity) {
+      this.#recheckAt(queue, freshUntil(queue, connection, manager.endsAt(connection)));
+    }
+    // Hardly ever is there any.
+    if (this.#starved.size === 0) return;
+    const { address, host } = connection;
+    const starved = this.#starved.first([FULL.pool, host, address], queue)?.queue;
+    const first = starved?.waiters.front?.value;
+    const own = queue.waiters.front?.value;
+    // Without callers of its own it is idle now, and one of the coldest idle ones makes room.
+    if (starved && !own) this.roomCame(host, address);
+    if (!starved || !first || !own) return;
+    const { accountant } = manager;
+    const isPoorer = accountant.ofHost(starved.host.text) < accountant.ofHost(host);
+    if (first.since < own.since && isPoorer) manager.removeConnection(connection, "room");
   }
 
   /**
@@ -100,7 +137,7 @@ export class DialScheduler {
    * connections that there are, and an address that failed is tried again without any caller waiting
    * for it. Called once in so many leases, so that it costs little.
    */
-  spread(queue: HostQueue): void {
+  onManyLeases(queue: HostQueue): void {
     const { lane } = queue;
     queue.putOffSpread();
     if (this.#closed || !this.#parts.dials.mayBegin(queue)) return;
@@ -110,16 +147,6 @@ export class DialScheduler {
       (endpoint) => this.#hasRoom(queue, endpoint),
     );
     if (next) this.#parts.dials.begin(queue, next);
-  }
-
-  /**
-   * Sees to it that a connection of a host that is kept warm is replaced before its server ends it,
-   * now that it has come back from a lease: what its server told may be new.
-   */
-  watchEnd(queue: HostQueue, connection: Connection): void {
-    if (this.#closed) return;
-    const endsAt = this.#parts.manager.endsAt(connection);
-    this.#recheckAt(queue, freshUntil(queue, connection, endsAt));
   }
 
   /** Forgets a queue that is no longer used. */
@@ -135,27 +162,6 @@ export class DialScheduler {
     this.#closed = true;
     for (const { timer } of this.#rechecks.values()) timer.cancel();
     this.#rechecks.clear();
-  }
-
-  /**
-   * How each address that a waiter would have has failed, where each has, or has not answered for
-   * so long that nobody should count on it.
-   */
-  allFailed(
-    queue: HostQueue,
-    waiter: Waiter,
-    waitedMs: number,
-  ): ReadonlyMap<string, unknown> | undefined {
-    if (this.#mayComeBack(queue, waiter)) return undefined;
-    const failures = new Map<string, unknown>();
-    for (const endpoint of waiter.candidates(queue.lane)) {
-      const { text } = endpoint.address;
-      const failure = waiter.failures.get(text) ?? endpoint.lastError
-        ?? (queue.isSlow(endpoint) ? silent(queue, text, waitedMs) : undefined);
-      if (failure === undefined) return undefined;
-      failures.set(text, failure);
-    }
-    return failures.size > 0 ? failures : undefined;
   }
 
   #offer(...keys: readonly string[]): void {
@@ -197,10 +203,10 @@ export class DialScheduler {
 
   /** @param inTurn Whether it stood in line: then it has one dial, and stands there again. */
   #look(queue: HostQueue, inTurn = false): void {
-    const { dials, membership, serve } = this.#parts;
+    const { desk, dials, membership } = this.#parts;
     const { gone, known } = membership.update(queue);
     this.#letGo(gone);
-    serve(queue);
+    desk.serve(queue);
     // A host that is let go may have warm-ups still, whose callers must hear of it.
     const isWarmed = queue.warm.connections > 0 || queue.warm.warmUps.size > 0;
     if (queue.waiters.size === 0 && !isWarmed) {
@@ -210,7 +216,7 @@ export class DialScheduler {
     if (!known) this.#lookUp(queue);
     // Fewer than half are good, or serve at all, and those are as busy as can be: any will do.
     const { panic, servingCount } = queue.lane;
-    if ((panic || servingCount === 0) && this.#isOverrun(queue)) serve(queue, true);
+    if ((panic || servingCount === 0) && this.#isOverrun(queue)) desk.serve(queue, true);
     const { begun } = dials;
     const full = new Set<string>();
     this.#dialForWaiters(queue, full, inTurn);
@@ -247,11 +253,11 @@ export class DialScheduler {
   }
 
   #lookUp(queue: HostQueue): void {
-    this.#parts.directory.lookUp(queue.host).then(
+    this.#parts.membership.lookUp(queue).then(
       () => this.wake(queue),
       (error: unknown) => {
         for (const waiter of queue.waiters) {
-          if (!waiter.filter?.pinned) this.#parts.refuse(queue, waiter, error);
+          if (!waiter.filter?.pinned) this.#parts.desk.refuse(queue, waiter, error);
         }
         // Those who named their machine can do without. Who comes later waits for what is told then.
         const told = queue.toldAddresses;
@@ -304,7 +310,7 @@ export class DialScheduler {
 
   /** Begins a dial for a waiter, where one may help; false where there is no room for any. */
   #dialFor(queue: HostQueue, waiter: Waiter, full: Set<string>): boolean {
-    const { dials, giveWay, manager } = this.#parts;
+    const { dials, manager, membership } = this.#parts;
     if (!dials.mayBegin(queue)) {
       // Where it is its own dials that are many, the end of one of them wakes it.
       if (dials.areFull) full.add(FULL.dials);
@@ -312,7 +318,7 @@ export class DialScheduler {
     }
     if (!queue.toldAddresses && waiter.filter?.only === undefined) return true;
     const candidates = waiter.filter?.pinned ? waiter.candidates(queue.lane) : [];
-    const denied = candidates.filter(({ address }) => this.#isDenied(address));
+    const denied = candidates.filter(({ address }) => membership.isDenied(address));
     if (denied.length > 0 && denied.length === candidates.length) {
       this.#refuseNone(queue, waiter, denied.map(({ address }) => address));
       return true;
@@ -323,11 +329,11 @@ export class DialScheduler {
         now: this.#clock.now(),
         random: () => this.#clock.random(),
         hasRoom: (endpoint) => this.#hasRoom(queue, endpoint),
-        mayComeBack: this.#mayComeBack(queue, waiter),
+        mayComeBack: waiter.mayBeServed(queue.lane),
       });
     } catch (error) {
       // The user's balancer threw: nobody but this waiter hears of it.
-      this.#parts.refuse(queue, waiter, error);
+      this.#parts.desk.refuse(queue, waiter, error);
       return true;
     }
     if ("waitUntil" in choice) {
@@ -348,7 +354,7 @@ export class DialScheduler {
     if ("crowded" in choice) {
       for (const { address } of choice.crowded) full.add(this.#fullFor(queue, address.text));
     }
-    giveWay(queue);
+    this.#events?.onCrowded(queue);
     return false;
   }
 
@@ -358,39 +364,27 @@ export class DialScheduler {
     return scope === "ip" ? address : scope === "host" ? host.text : FULL.pool;
   }
 
-  #isDenied(address: Address): boolean {
-    return this.#parts.admission.deniedBy(address) !== undefined;
-  }
-
   /** Ends the wait of a caller for whom there is no address, none of these being admitted. */
   #refuseNone(queue: HostQueue, waiter: Waiter, addresses: readonly Address[]): void {
-    const { admission, refuse } = this.#parts;
-    refuse(queue, waiter, noneAdmitted(queue, addresses, admission));
+    const { desk, membership } = this.#parts;
+    desk.refuse(queue, waiter, membership.whyNone(queue, addresses));
   }
 
   /** Says why a warm-up ended with nothing open and nothing failed. */
   #noneToWarm(queue: HostQueue): Error {
+    const { membership } = this.#parts;
     const told = queue.toldAddresses ?? [];
-    const allDenied = told.every((address) => this.#isDenied(address));
-    return noneAdmitted(queue, allDenied ? told : [], this.#parts.admission);
+    const allDenied = told.every((address) => membership.isDenied(address));
+    return membership.whyNone(queue, allDenied ? told : []);
   }
 
   #hasRoom({ host }: HostQueue, { address }: Endpoint): boolean {
     return this.#parts.manager.accountant.blockedBy(host.text, address.text) === undefined;
   }
 
-  /** Whether a connection that a waiter would take is in use, and may be given back. */
-  #mayComeBack({ lane }: HostQueue, waiter: Waiter): boolean {
-    if (!waiter.filter) return lane.servingCount > 0;
-    for (const { address, connections } of lane.endpoints.values()) {
-      if (connections.size > 0 && waiter.accepts(address.text)) return true;
-    }
-    return false;
-  }
-
   /** Dials what is missing of a warm target, and ends the waits for it that need not go on. */
   #dialToWarm(queue: HostQueue, full: Set<string>): void {
-    const { dials, events, manager } = this.#parts;
+    const { dials, manager, reporter: { events } } = this.#parts;
     const now = this.#clock.now();
     const census = countFresh(queue, now, (connection) => manager.endsAt(connection));
     const { counts, open } = census;
@@ -420,10 +414,10 @@ export class DialScheduler {
   }
 
   /** Tells those who wait how a dial that they may have hoped for has failed. */
-  dialFailed({ endpoint, number, queue }: Dial, error: unknown): void {
+  onFailure({ endpoint, number, queue }: Dial, error: unknown): void {
     if (blamesOptions(error)) {
       // No other address would do better.
-      for (const waiter of queue.waiters) this.#parts.refuse(queue, waiter, error);
+      for (const waiter of queue.waiters) this.#parts.desk.refuse(queue, waiter, error);
       queue.warm.refuse(error);
       return;
     }
@@ -445,7 +439,7 @@ export class DialScheduler {
     if (!waiter.filter && waiter.failures.size < lane.memberCount) return;
     do if (!waiter.candidates(lane).every(isFailed)) return; while (waiter.filter?.widen());
     waiter.lastDialBefore = this.#parts.dials.begun;
-    if (this.#mayComeBack(queue, waiter)) {
+    if (waiter.mayBeServed(lane)) {
       waiter.rounds++;
       waiter.failures.clear();
       return;
@@ -454,7 +448,7 @@ export class DialScheduler {
       waiter.failures.clear();
       return;
     }
-    this.#parts.refuse(queue, waiter, unavailable(queue, waiter.failures));
+    this.#parts.desk.refuse(queue, waiter, unavailable(queue, waiter.failures));
   }
 
   #recheckAt(queue: HostQueue, at: number): void {

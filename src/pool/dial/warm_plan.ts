@@ -6,7 +6,7 @@
 
 import type { Connection } from "../../map/connection.ts";
 import type { Endpoint } from "../../map/endpoint.ts";
-import type { HostQueue } from "../lease/queue.ts";
+import type { HostQueue } from "../host/host_queue.ts";
 
 /** What is known of a host that is to be kept warm. */
 export interface Warmth {

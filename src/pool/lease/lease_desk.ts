@@ -6,32 +6,27 @@
 
 import { checkNumber } from "../../core/check.ts";
 import type { Clock } from "../../core/clock.ts";
-import { AcquireTimeoutError, WaiterLimitError } from "../../core/errors.ts";
-import type { Events } from "../../core/events.ts";
+import { WaiterLimitError } from "../../core/errors.ts";
 import type { AddressHealth } from "../../hosts/health.ts";
 import type { Connection } from "../../map/connection.ts";
+import { endpointOf } from "../../map/endpoint.ts";
 import type { ConnectionManager } from "../../map/manager.ts";
-import { unavailable } from "../dial/explanations.ts";
-import type { DialScheduler } from "../dial/scheduler.ts";
-import type { PoolEvents } from "../events.ts";
+import type { AddressFilter } from "../host/address_filter.ts";
+import { waitedTooLong } from "../host/explanations.ts";
+import type { HostQueue } from "../host/host_queue.ts";
+import { Waiter } from "../host/waiter.ts";
 import type { ResolvedPoolOptions } from "../options.ts";
-import type { PoolFigures } from "../watch/figures.ts";
-import type { AddressFilter } from "./address_filter.ts";
+import type { Reporter } from "../watch/reporter.ts";
 import { Lease } from "./lease.ts";
-import type { HostQueue } from "./queue.ts";
-import { Waiter } from "./waiter.ts";
 
-/** What the desk works with, all of it the pool's. */
-export interface LeaseDeskParts {
-  readonly options: ResolvedPoolOptions;
-  readonly manager: ConnectionManager;
-  readonly health: AddressHealth;
-  readonly events: Events<PoolEvents>;
-  readonly figures: PoolFigures;
-  /** Dials for those who wait; it asks the desk to serve them. */
-  readonly scheduler: () => DialScheduler;
-  /** Notes where a lease was acquired. */
-  readonly noteTrace: (connection: Connection, trace: Error) => void;
+/** What happens at the desk that others act on. */
+export interface DeskEvents {
+  /** A caller waits. */
+  onWait(queue: HostQueue): void;
+  /** So many leases have begun that the host's addresses are to be looked at. */
+  onManyLeases(queue: HostQueue): void;
+  /** A connection has come back, and is about to serve the next caller. */
+  onReturn(queue: HostQueue, connection: Connection): void;
 }
 
 /** How long a caller waits, and what ends the wait. */
@@ -42,25 +37,30 @@ export interface WaitTerms {
 
 /** Gives leases, first come first served, and takes them back. */
 export class LeaseDesk {
-  /** How many callers wait. */
-  waiting = 0;
-  /** How many leases began. */
-  acquired = 0;
-  /** How many of them on a connection that had one before. */
-  reused = 0;
-  /** How many ended. */
-  released = 0;
-  /** How many callers ran out of time. */
-  timedOut = 0;
-  readonly #parts: LeaseDeskParts;
+  readonly #options: ResolvedPoolOptions;
   readonly #manager: ConnectionManager;
+  readonly #health: AddressHealth;
+  readonly #reporter: Reporter;
   readonly #clock: Clock;
+  #events: DeskEvents | undefined;
 
   /** Makes a desk where nobody waits. */
-  constructor(parts: LeaseDeskParts) {
-    this.#parts = parts;
-    this.#manager = parts.manager;
-    this.#clock = parts.options.clock;
+  constructor(
+    options: ResolvedPoolOptions,
+    manager: ConnectionManager,
+    health: AddressHealth,
+    reporter: Reporter,
+  ) {
+    this.#options = options;
+    this.#manager = manager;
+    this.#health = health;
+    this.#reporter = reporter;
+    this.#clock = options.clock;
+  }
+
+  /** Sets who acts on what happens here. */
+  listen(events: DeskEvents): void {
+    this.#events = events;
   }
 
   /**
@@ -83,13 +83,14 @@ export class LeaseDesk {
   #wait(
     queue: HostQueue,
     filter: AddressFilter | undefined,
-    { signal, timeoutMs = this.#parts.options.acquireTimeoutMs }: WaitTerms,
+    { signal, timeoutMs = this.#options.acquireTimeoutMs }: WaitTerms,
     trace: Error | undefined,
   ): Promise<Lease> {
-    const host = queue.host.text;
-    const { maxWaiters } = this.#parts.options;
+    const { maxWaiters } = this.#options;
     checkNumber("timeoutMs", timeoutMs, { min: 0 });
-    if (this.waiting >= maxWaiters) throw new WaiterLimitError(host, maxWaiters);
+    if (this.#reporter.figures.waiting >= maxWaiters) {
+      throw new WaiterLimitError(queue.host.text, maxWaiters);
+    }
     const waiter = new Waiter(
       this.#clock,
       { signal, timeoutMs, filter, trace },
@@ -98,17 +99,14 @@ export class LeaseDesk {
     );
     if (queue.waiters.size === 0) queue.lastReturnAt = waiter.since;
     queue.waiters.pushBack(waiter.node);
-    this.waiting++;
-    if (this.#parts.events.wants("waiting")) {
-      this.#parts.events.emit("waiting", { host, waiters: queue.waiters.size });
-    }
-    this.#parts.scheduler().wake(queue);
+    this.#reporter.waits(queue);
+    this.#events?.onWait(queue);
     return waiter.promise;
   }
 
   /** Takes a waiter out of its queue, if it stands there still. */
   #leave(queue: HostQueue, waiter: Waiter): void {
-    if (queue.waiters.remove(waiter.node)) this.waiting--;
+    if (queue.waiters.remove(waiter.node)) this.#reporter.figures.waiting--;
   }
 
   /** Ends a caller's wait with a reason. */
@@ -118,25 +116,8 @@ export class LeaseDesk {
   }
 
   #timeout(queue: HostQueue, waiter: Waiter): Error {
-    this.timedOut++;
-    const waitedMs = Math.round(this.#clock.now() - waiter.since);
-    const failures = this.#parts.scheduler().allFailed(queue, waiter, waitedMs);
-    if (failures) return unavailable(queue, failures);
-    const { accountant } = this.#manager;
-    const { maxConnections, maxConnectionsPerIp } = accountant.limits;
-    const host = queue.host.text;
-    const isUnresolved = !queue.toldAddresses && !waiter.filter?.pinned;
-    const situation = (isUnresolved ? "the resolver has told no addresses yet; " : "")
-      + `${accountant.ofHost(host)} connections open or being dialled, `
-      + `${queue.waiters.size} more callers waiting; limits: ${maxConnectionsPerIp} an address, `
-      + `${accountant.limitOf(host)} a host, ${maxConnections} in all`;
-    const cause = [...waiter.failures.values()].at(-1);
-    return new AcquireTimeoutError(
-      host,
-      waitedMs,
-      situation,
-      cause === undefined ? undefined : { cause },
-    );
+    this.#reporter.figures.timedOut++;
+    return waitedTooLong(queue, waiter, this.#clock.now(), this.#manager.accountant);
   }
 
   /** Gives what is ready to those who wait, first come first served. */
@@ -162,10 +143,8 @@ export class LeaseDesk {
 
   /** The one place that decides between delivered and cancelled. */
   #tryDeliver(queue: HostQueue, waiter: Waiter, connection: Connection): void {
-    const now = this.#clock.now();
-    const waitedMs = now - waiter.since;
+    const waitedMs = this.#clock.now() - waiter.since;
     this.#leave(queue, waiter);
-    this.#parts.figures.queue.record(waitedMs);
     const lease = this.lease(queue, connection, waitedMs, waiter.trace);
     if (!waiter.resolve(lease)) lease.release();
   }
@@ -177,39 +156,24 @@ export class LeaseDesk {
     waitedMs: number,
     trace: Error | undefined,
   ): Lease {
-    if (trace) this.#parts.noteTrace(connection, trace);
     const lease = new Lease(connection, connection.lastUsedAt, waitedMs, queue.takeBack);
-    this.acquired++;
-    if (lease.reused) this.reused++;
-    if (--queue.leasesUntilSpread <= 0) this.#parts.scheduler().spread(queue);
-    if (this.#parts.events.wants("lease")) {
-      const { address, host, id: connectionId } = connection;
-      const { reused } = lease;
-      this.#parts.events.emit("lease", { host, address, connectionId, waitedMs, reused });
-    }
+    this.#reporter.leased(lease, trace);
+    if (--queue.leasesUntilSpread <= 0) this.#events?.onManyLeases(queue);
     return lease;
   }
 
   /** Takes a lease back, and gives its connection to whoever is next. */
   release(queue: HostQueue, lease: Lease, reuse: boolean, error: unknown): void {
     const { connection, startedAt } = lease;
-    this.released++;
     const kept = this.#manager.give(connection, reuse);
     const heldMs = connection.lastUsedAt - startedAt;
-    if (this.#parts.events.wants("release")) {
-      const { address, host, id: connectionId } = connection;
-      this.#parts.events.emit("release", { host, address, connectionId, heldMs, kept });
-    }
+    this.#reporter.released(connection, heldMs, kept);
     queue.noteReturn(connection.lastUsedAt, heldMs);
     this.#judge(lease, heldMs, error);
     if (!kept) return;
-    if (queue.warm.connections > 0 && connection.serverIdleMs < Infinity) {
-      this.#parts.scheduler().watchEnd(queue, connection);
-    }
-    const starved = this.#parts.scheduler().firstStarved(queue, connection);
-    if (starved) this.#shareRoom(queue, connection, starved);
+    this.#events?.onReturn(queue, connection);
     if (queue.waiters.size > 0) this.serve(queue);
-    if (this.#manager.idleCount > this.#parts.options.maxIdleConnections) {
+    if (this.#manager.idleCount > this.#options.maxIdleConnections) {
       const coldest = this.#manager.coldestIdle();
       if (coldest) this.#manager.removeConnection(coldest, "surplus");
     }
@@ -221,35 +185,17 @@ export class LeaseDesk {
     heldMs: number,
     error: unknown,
   ): void {
-    const { endpoint } = connection;
+    const endpoint = endpointOf(connection);
     if (!endpoint) return;
     if (failure === null) {
       endpoint.lane.endTrial(endpoint);
     } else if (failure !== undefined || error !== undefined) {
       const { kind, error: cause } = failure ?? { kind: "lease", error };
-      this.#parts.health.failed(endpoint, kind, cause);
+      this.#health.failed(endpoint, kind, cause);
     } else {
       endpoint.answeredAt = connection.lastUsedAt;
       endpoint.noteAnswer(latencyMs ?? heldMs, connection.lastUsedAt);
-      if (endpoint.failing) this.#parts.health.succeeded(endpoint, startedAt);
+      if (endpoint.failing) this.#health.succeeded(endpoint, startedAt);
     }
-  }
-
-  /**
-   * Lets a connection go for those who wait for room on another host, where they came first and
-   * have fewer connections. Without it a busy host would keep its connections for ever.
-   */
-  #shareRoom(queue: HostQueue, connection: Connection, starved: HostQueue): void {
-    const first = starved.waiters.front?.value;
-    const own = queue.waiters.front?.value;
-    if (!own) {
-      // It is idle now, and the scheduler takes what it needs of the coldest idle ones.
-      this.#parts.scheduler().roomCame(connection.host, connection.address);
-      return;
-    }
-    if (!first) return;
-    const { accountant } = this.#manager;
-    const poorer = accountant.ofHost(starved.host.text) < accountant.ofHost(queue.host.text);
-    if (first.since < own.since && poorer) this.#manager.removeConnection(connection, "room");
   }
 }

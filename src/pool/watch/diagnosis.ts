@@ -1,5 +1,5 @@
 /**
- * Finds out what may be wrong with a pool, and remembers what it takes for that.
+ * Finds out what may be wrong with a pool.
  *
  * @module
  */
@@ -7,11 +7,11 @@
 import type { RwLock } from "../../core/lock.ts";
 import type { Admission } from "../../hosts/admission.ts";
 import type { HostDirectory } from "../../hosts/directory.ts";
-import type { Connection } from "../../map/connection.ts";
 import type { ConnectionManager } from "../../map/manager.ts";
-import type { HostQueue } from "../lease/queue.ts";
+import type { HostQueue } from "../host/host_queue.ts";
 import type { ResolvedPoolOptions } from "../options.ts";
-import { type DialScene, DialWindow } from "./dial_window.ts";
+import type { DialScene, Evidence } from "./evidence.ts";
+import type { PoolFigures } from "./figures.ts";
 import { type Finding, type Occurrence, showMs, sortFindings } from "./findings.ts";
 
 /** What is looked at, all of it the pool's. */
@@ -23,16 +23,8 @@ export interface DiagnosisParts {
   /** Held shared by each dial. */
   readonly gate: RwLock;
   readonly queues: Iterable<HostQueue>;
-  /** How many dials are under way. */
-  readonly dialing: () => number;
-  /** How many leases ever began. */
-  readonly leases: () => number;
-}
-
-interface Ejections {
-  readonly host: string;
-  readonly address: string;
-  readonly times: number[];
+  readonly figures: PoolFigures;
+  readonly evidence: Evidence;
 }
 
 /** How long a caller may wait before a limit is called what stands in the way, in milliseconds. */
@@ -47,32 +39,11 @@ const NAMED = 3;
 /** Looks at a pool. It looks at each address of each host, and at connections in use. */
 export class Diagnosis {
   readonly #parts: DiagnosisParts;
-  readonly #window = new DialWindow();
-  readonly #ejections = new Map<string, Ejections>();
-  readonly #traces = new WeakMap<Connection, { readonly at: number; readonly trace: Error }>();
   #known: ReadonlySet<string> = new Set();
 
-  /** Makes one that has seen nothing yet. */
+  /** Makes one that has found nothing yet. */
   constructor(parts: DiagnosisParts) {
     this.#parts = parts;
-  }
-
-  /** Notes where the lease was acquired that a connection has now. */
-  noteTrace(connection: Connection, trace: Error): void {
-    this.#traces.set(connection, { at: connection.lastUsedAt, trace });
-  }
-
-  /** Notes a dial. */
-  noteDial(host: string): void {
-    this.#window.note(host, this.#scene());
-  }
-
-  /** Notes that an address of a host was ejected. */
-  noteEjection(host: string, address: string): void {
-    const key = `${host} ${address}`;
-    let ejections = this.#ejections.get(key);
-    if (!ejections) this.#ejections.set(key, ejections = { host, address, times: [] });
-    ejections.times.push(this.#now);
   }
 
   /** What may be wrong now, the worst first. */
@@ -93,8 +64,12 @@ export class Diagnosis {
   }
 
   #scene(): DialScene {
-    const { leases, manager } = this.#parts;
-    return { now: this.#now, leases: leases(), connections: manager.getConnectionCount() };
+    const { figures, manager } = this.#parts;
+    return {
+      now: this.#now,
+      leases: figures.acquired,
+      connections: manager.getConnectionCount(),
+    };
   }
 
   #look(): Occurrence[] {
@@ -127,7 +102,7 @@ export class Diagnosis {
           const { address, id: connectionId, lastUsedAt, leases } = connection;
           if (leases === 0 || now - lastUsedAt < leaseWarningMs) continue;
           slow.add(host);
-          const stack = this.#stackOf(connection);
+          const stack = this.#parts.evidence.stackOf(connection);
           add({
             severity: "warning",
             what: "leaseHeld",
@@ -148,13 +123,6 @@ export class Diagnosis {
     }
     if (slow.size === 0) return;
     for (const queue of queues) if (slow.has(queue.host.text)) queue.traced = true;
-  }
-
-  #stackOf(connection: Connection): string | undefined {
-    const noted = this.#traces.get(connection);
-    // Another lease than the one that it has now.
-    if (noted?.at !== connection.lastUsedAt) return undefined;
-    return noted.trace.stack?.replace(/^Error: .*\n/, "");
   }
 
   #findLocks(add: Add): void {
@@ -192,7 +160,7 @@ export class Diagnosis {
 
   /** Which limit keeps a host from having one more connection, and who has those that there are. */
   #limitOf({ dials, host: { text: host }, lane }: HostQueue): Limit | undefined {
-    const { dialing, manager, options } = this.#parts;
+    const { figures: { dialing }, manager, options } = this.#parts;
     const { accountant } = manager;
     const { maxConnections, maxConnectionsPerIp } = accountant.limits;
     const count = accountant.ofHost(host);
@@ -223,9 +191,9 @@ export class Diagnosis {
       };
     }
     const { maxConcurrentDials, maxConcurrentDialsPerHost } = options;
-    if (dials.size > 0 || dialing() < maxConcurrentDials) return undefined;
+    if (dials.size > 0 || dialing < maxConcurrentDials) return undefined;
     return {
-      reached: `${dialing()} dials are under way, as many as may be (maxConcurrentDials)`,
+      reached: `${dialing} dials are under way, as many as may be (maxConcurrentDials)`,
       holders: "None of them is to this host.",
       advice: "Look at what is being dialled in vain, raise the limit, or lower "
         + `maxConcurrentDialsPerHost, which is ${maxConcurrentDialsPerHost}.`,
@@ -294,7 +262,8 @@ export class Diagnosis {
   }
 
   #findStorm(add: Add): void {
-    const storm = this.#window.storm(this.#scene(), this.#parts.dialing());
+    const { evidence, figures } = this.#parts;
+    const storm = evidence.dials.storm(this.#scene(), figures.dialing);
     if (!storm) return;
     const { dials, host, leases } = storm;
     add({
@@ -309,10 +278,11 @@ export class Diagnosis {
   }
 
   #findFlapping(add: Add): void {
+    const { ejections } = this.#parts.evidence;
     const from = this.#now - FLAPPING.withinMs;
-    for (const [key, { address, host, times }] of this.#ejections) {
+    for (const [key, { address, host, times }] of ejections) {
       while (times.length > 0 && times[0]! <= from) times.shift();
-      if (times.length === 0) this.#ejections.delete(key);
+      if (times.length === 0) ejections.delete(key);
       if (times.length < FLAPPING.ejections) continue;
       add({
         severity: "warning",

@@ -116,6 +116,22 @@ export class PoolFigures {
   readonly firstByte: Histogram = new Histogram();
   /** Times of whole requests. */
   readonly total: Histogram = new Histogram();
+  /** Leases that began. */
+  acquired = 0;
+  /** How many of them on a connection that had one before. */
+  reused = 0;
+  /** How many ended. */
+  released = 0;
+  /** Callers who wait. */
+  waiting = 0;
+  /** Callers who ran out of time. */
+  timedOut = 0;
+  /** Dials that were begun. */
+  dials = 0;
+  /** How many of them are on their way. */
+  dialing = 0;
+  /** How many of them failed. */
+  dialErrors = 0;
   /** Connections that were dialled. */
   opened = 0;
   /** Those among them to addresses that a resolver told. */
@@ -215,8 +231,8 @@ export class PoolFigures {
    * Brings the histograms up to date: counts those callers who did not wait, which are all but those
    * who did, so that a lease that is ready at once has nothing to note.
    */
-  settle(leases: number): void {
-    this.queue.recordZeros(leases - this.queue.count);
+  settle(): void {
+    this.queue.recordZeros(this.acquired - this.queue.count);
     this.#settleTimes();
   }
 

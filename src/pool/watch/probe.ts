@@ -12,10 +12,10 @@ import { Connection } from "../../map/connection.ts";
 import { CLOSE_TIMEOUT_MS } from "../../map/endings.ts";
 import type { Endpoint } from "../../map/endpoint.ts";
 import type { ConnectionManager } from "../../map/manager.ts";
-import { dialTarget } from "../dial/dial_target.ts";
-import { silent } from "../dial/explanations.ts";
-import { PLAIN } from "../dial/tls_profiles.ts";
-import type { HostQueue } from "../lease/queue.ts";
+import type { Dials } from "../dial/dials.ts";
+import { silent } from "../host/explanations.ts";
+import type { HostQueue } from "../host/host_queue.ts";
+import { PLAIN } from "../host/tls_profiles.ts";
 import type { ResolvedPoolOptions } from "../options.ts";
 import type { CheckAnswer, CheckOver, HealthCheck, HttpCheck } from "./health_check.ts";
 
@@ -25,7 +25,7 @@ export interface ProbeParts {
   readonly manager: ConnectionManager;
   readonly admission: Admission;
   /** Takes a connection that a check has made into the maps. */
-  readonly welcome: (queue: HostQueue, connection: Connection) => void;
+  readonly dials: Dials;
   /** Makes HTTP checks, where the pool can. */
   readonly checkOver: CheckOver | undefined;
 }
@@ -174,7 +174,7 @@ export class Probe {
     if (!dialer) throw new TypeError(`The pool has no dialer for a check of kind "${kind}"`);
     const isDenied = () => this.#endpoint && admission.deniedBy(address) !== undefined;
     if (isDenied()) return undefined;
-    const target = dialTarget(queue, address);
+    const target = queue.dialTarget(address);
     const socket = await dialer.dial(kind === "connect" ? { ...target, tls: {} } : target, signal);
     const tlsProfile = queue.tls.name;
     const connection = new Connection({ host, address, socket, tlsProfile, clock: this.#clock });
@@ -186,12 +186,12 @@ export class Probe {
 
   /** Leaves a connection to the maps; false where there is no place for it. */
   #keep(connection: Connection): boolean {
-    const { manager, options, welcome } = this.#parts;
+    const { dials, manager, options } = this.#parts;
     const isWelcome = this.#endpoint?.member && this.#endpoint.lane.kept && !this.dropped
       && connection.available && manager.idleCount < options.maxIdleConnections;
     if (!isWelcome) return false;
     this.counted = false;
-    welcome(this.queue, connection);
+    dials.welcome(this.queue, connection);
     return true;
   }
 

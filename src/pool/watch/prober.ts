@@ -8,26 +8,22 @@ import type { Address } from "../../core/address.ts";
 import type { Clock, Timer } from "../../core/clock.ts";
 import { DialError } from "../../core/errors.ts";
 import type { Events } from "../../core/events.ts";
-import type { RwLock } from "../../core/lock.ts";
 import type { Block } from "../../hosts/block_list.ts";
 import type { AddressHealth } from "../../hosts/health.ts";
 import type { Endpoint } from "../../map/endpoint.ts";
 import { blamesOptions } from "../dial/dials.ts";
+import type { SchedulerEvents } from "../dial/scheduler.ts";
 import type { PoolEvents } from "../events.ts";
-import type { HostQueue } from "../lease/queue.ts";
+import type { HostQueue } from "../host/host_queue.ts";
 import { type HealthCheck, kindOf } from "./health_check.ts";
 import { Probe, type ProbeParts, type ProbeResult, SPARE } from "./probe.ts";
 
-/** What the prober works with, all of it the pool's. */
+/** What the prober works with. */
 export interface ProberParts extends ProbeParts {
   readonly health: AddressHealth;
-  readonly events: Events<PoolEvents>;
-  /** Held shared by each check, until its sockets are done. */
-  readonly gate: RwLock;
   /** Every host that the pool knows. */
   readonly queues: Iterable<HostQueue>;
-  /** Hears that a check is over, and with it the room that it took. */
-  readonly onEnd: (queue: HostQueue, address: Address) => void;
+  readonly events: Events<PoolEvents>;
 }
 
 /** When something is checked next. */
@@ -58,7 +54,7 @@ const HELD_INTERVALS = 1.5;
  *
  * A check takes no connection that a caller could want at once, and gives up its room for one.
  */
-export class Prober {
+export class Prober implements SchedulerEvents {
   readonly #parts: ProberParts;
   readonly #clock: Clock;
   readonly #check: HealthCheck | undefined;
@@ -96,7 +92,7 @@ export class Prober {
   }
 
   /** Drops the checks in whose place a caller could have a connection. */
-  giveWay(queue: HostQueue): void {
+  onCrowded(queue: HostQueue): void {
     const { accountant } = this.#parts.manager;
     for (const probe of this.#probes) {
       const isInTheWay = probe.queue.host.text === queue.host.text
@@ -232,7 +228,7 @@ export class Prober {
   }
 
   async #run(job: Job): Promise<void> {
-    using _guard = this.#parts.gate.tryShared();
+    using _guard = this.#parts.dials.gate.tryShared();
     const { address, plan, queue, subject } = job;
     const endpoint = "lane" in subject ? subject : undefined;
     const probe = new Probe(this.#parts, { queue, address, endpoint }, this.#check ?? "tls");
@@ -241,7 +237,7 @@ export class Prober {
     this.#probes.delete(probe);
     if (result && !probe.dropped) this.#conclude(job, probe, result);
     plan.open--;
-    this.#parts.onEnd(queue, address);
+    this.#parts.dials.end(queue, address);
     this.#begin();
     // The gate is held until its socket is done: who closes the pool waits for it.
     this.#ending.add(probe);

@@ -10,7 +10,7 @@ import type { HostDirectory, HostInfo } from "../../hosts/directory.ts";
 import { type AddressHealth, type EndpointHealth, NO_HEALTH } from "../../hosts/health.ts";
 import type { Endpoint, Standing } from "../../map/endpoint.ts";
 import type { ConnectionManager, DebugInfo, EvictReason } from "../../map/manager.ts";
-import type { HostQueue } from "../lease/queue.ts";
+import type { HostQueue } from "../host/host_queue.ts";
 import { type PoolFigures, type PoolTimes, RequestCounts, type RequestStats } from "./figures.ts";
 
 /** The figures of one host at one address. */

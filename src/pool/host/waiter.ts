@@ -9,8 +9,8 @@ import { ListNode } from "../../core/list.ts";
 import { Wait, type WaitOptions } from "../../core/wait.ts";
 import type { Endpoint } from "../../map/endpoint.ts";
 import type { Lane } from "../../map/lane.ts";
+import type { Lease } from "../lease/lease.ts";
 import type { AddressFilter } from "./address_filter.ts";
-import type { Lease } from "./lease.ts";
 
 /** A caller who waits. */
 export class Waiter extends Wait<Lease> {
@@ -53,6 +53,15 @@ export class Waiter extends Wait<Lease> {
   /** Whether an address is among those that would do, now or later. */
   wants(address: string): boolean {
     return this.filter?.wants(address) ?? true;
+  }
+
+  /** Whether a connection that would do is open, in use now, and may be given back. */
+  mayBeServed(lane: Lane): boolean {
+    if (!this.filter) return lane.servingCount > 0;
+    for (const { address, connections } of lane.endpoints.values()) {
+      if (connections.size > 0 && this.accepts(address.text)) return true;
+    }
+    return false;
   }
 
   /** The endpoints that would do. */

@@ -1,8 +1,10 @@
 /**
- * Whether what was dialled of late was of any use.
+ * What is remembered of a pool's work, so that a diagnosis can tell what is wrong with it.
  *
  * @module
  */
+
+import type { Connection } from "../../map/connection.ts";
 
 /** What happened around a dial. */
 export interface DialScene {
@@ -79,5 +81,43 @@ export class DialWindow {
   #forget(now: number): void {
     const from = Math.floor((now - WINDOW_MS) / 1_000);
     this.#seconds = this.#seconds.filter(({ number }) => number > from);
+  }
+}
+
+/** The ejections of an address of a host. */
+export interface Ejections {
+  readonly host: string;
+  readonly address: string;
+  /** When they were, in the clock's milliseconds. */
+  readonly times: number[];
+}
+
+/** What a diagnosis goes by, beside what can be seen at any time. */
+export class Evidence {
+  /** The dials of late. */
+  readonly dials: DialWindow = new DialWindow();
+  /** The ejections of each address of a host. */
+  readonly ejections: Map<string, Ejections> = new Map();
+  readonly #traces = new WeakMap<Connection, { readonly at: number; readonly trace: Error }>();
+
+  /** Notes where the lease was acquired that a connection has now. */
+  noteTrace(connection: Connection, trace: Error): void {
+    this.#traces.set(connection, { at: connection.lastUsedAt, trace });
+  }
+
+  /** Notes that an address of a host was ejected. */
+  noteEjection(host: string, address: string, now: number): void {
+    const key = `${host} ${address}`;
+    let ejections = this.ejections.get(key);
+    if (!ejections) this.ejections.set(key, ejections = { host, address, times: [] });
+    ejections.times.push(now);
+  }
+
+  /** The stack of where a connection's lease was acquired, where that is remembered. */
+  stackOf(connection: Connection): string | undefined {
+    const noted = this.#traces.get(connection);
+    // Another lease than the one that it has now.
+    if (noted?.at !== connection.lastUsedAt) return undefined;
+    return noted.trace.stack?.replace(/^Error: .*\n/, "");
   }
 }

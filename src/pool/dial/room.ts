@@ -1,10 +1,14 @@
 /**
- * The queues that found no room for a dial, each in line at what is full.
+ * Room for connections where limits leave none: who stands in line for it, and how it is made.
  *
  * @module
  */
 
-import type { HostQueue } from "./queue.ts";
+import type { Connection } from "../../map/connection.ts";
+import type { Endpoint } from "../../map/endpoint.ts";
+import type { ConnectionManager } from "../../map/manager.ts";
+import type { HostQueue } from "../host/host_queue.ts";
+import type { Waiter } from "../host/waiter.ts";
 
 /** What may be full, beside a host and an address, each by its canonical text. */
 export const FULL = {
@@ -104,4 +108,38 @@ export class Starved {
 /** Since when the first caller of a queue waits; without one it is not his turn before anybody's. */
 export function waitsSince({ waiters }: HostQueue): number {
   return waiters.front?.value.since ?? Number.MAX_VALUE;
+}
+
+/**
+ * Ends idle connections that stand in the way of one to an endpoint, the coldest first. At the limit
+ * of a host or an address only such as are of no use to the waiter.
+ *
+ * @returns Whether there is room now
+ */
+export function makeRoom(
+  manager: ConnectionManager,
+  queue: HostQueue,
+  waiter: Waiter,
+  { address }: Endpoint,
+): boolean {
+  const host = queue.host.text;
+  for (;;) {
+    const scope = manager.accountant.blockedBy(host, address.text);
+    if (!scope) return true;
+    let victim: Connection | undefined;
+    if (scope === "total") victim = manager.coldestIdle();
+    else {
+      const rivals = scope === "ip"
+        ? manager.getConnections(address.text)
+        : manager.getConnectionsForHost(host);
+      for (const rival of rivals) {
+        const useless = rival.tlsProfile !== queue.tls.name || rival.host !== host
+          || !waiter.accepts(rival.address);
+        if (rival.state !== "idle" || !useless) continue;
+        if (!victim || rival.lastUsedAt < victim.lastUsedAt) victim = rival;
+      }
+    }
+    if (!victim) return false;
+    manager.removeConnection(victim, "room");
+  }
 }

@@ -6,15 +6,16 @@
  */
 
 import type { Address, Host } from "../../core/address.ts";
+import type { DialTarget } from "../../core/dialer.ts";
 import { LinkedList } from "../../core/list.ts";
-import { StickyChooser } from "../../hosts/sticky.ts";
+import { LaneChooser } from "../../hosts/sticky.ts";
 import type { Endpoint } from "../../map/endpoint.ts";
 import type { Lane } from "../../map/lane.ts";
-import type { TlsProfile } from "../dial/tls_profiles.ts";
-import { WarmTarget } from "../dial/warm_target.ts";
+import type { Lease, TakeBack } from "../lease/lease.ts";
 import type { ResolvedPoolOptions } from "../options.ts";
-import type { Lease, TakeBack } from "./lease.ts";
+import type { TlsProfile } from "./tls_profiles.ts";
 import type { Waiter } from "./waiter.ts";
+import { WarmTarget } from "./warm_target.ts";
 
 /** A dial on its way. It belongs to no waiter. */
 export interface Dial {
@@ -42,16 +43,15 @@ const BROKEN_PACE = 3;
 /** How long a stall must last after it was first seen, in milliseconds. */
 const CONFIRM_MS = 10;
 
-/** What a queue works with, all of it the pool's. */
-export interface QueueParts {
-  readonly options: ResolvedPoolOptions;
-  /** Takes leases back. */
-  readonly takeBack: (queue: HostQueue, lease: Lease, reuse: boolean, error: unknown) => void;
-  /** Hears that another number of connections is to be kept open. */
-  readonly onWarmTarget: (queue: HostQueue) => void;
+/** What happens to a queue that others act on. */
+export interface QueueEvents {
+  /** A lease on one of its connections has ended. */
+  onRelease(queue: HostQueue, lease: Lease, reuse: boolean, error: unknown): void;
+  /** Another number of connections is to be kept open. */
+  onWarmTarget(queue: HostQueue): void;
 }
 
-/** One host with one TLS profile. */
+/** One host with one TLS profile: all that is known of it, in one place. */
 export class HostQueue {
   /** The host. */
   readonly host: Host;
@@ -61,6 +61,8 @@ export class HostQueue {
   readonly lane: Lane;
   /** Takes leases on its connections back. */
   readonly takeBack: TakeBack;
+  /** Chooses among the good endpoints by keys. */
+  readonly chooser: LaneChooser;
   /** Who waits, first come first. */
   readonly waiters: LinkedList<Waiter> = new LinkedList();
   /** What is being dialled. */
@@ -75,30 +77,38 @@ export class HostQueue {
   leasesUntilSpread: number = SPREAD_LEASES;
   /** Whether its leases remember where they were acquired. */
   traced: boolean;
-  #chooser: StickyChooser | undefined;
-  #chooserVersion = -1;
   #holdMs: number | undefined;
   #dialMs: number | undefined;
   #stallSeenAt: number | undefined;
 
   /** Makes a queue where nobody waits. */
-  constructor(host: Host, tls: TlsProfile, lane: Lane, parts: QueueParts) {
-    const { onWarmTarget, options, takeBack } = parts;
+  constructor(
+    host: Host,
+    tls: TlsProfile,
+    lane: Lane,
+    options: ResolvedPoolOptions,
+    events: QueueEvents,
+  ) {
     this.host = host;
     this.tls = tls;
     this.lane = lane;
-    this.takeBack = (lease, reuse, error) => takeBack(this, lease, reuse, error);
-    this.warm = new WarmTarget(host.text, options, () => onWarmTarget(this));
+    this.chooser = new LaneChooser(lane);
+    this.takeBack = (lease, reuse, error) => events.onRelease(this, lease, reuse, error);
+    this.warm = new WarmTarget(host.text, options, () => events.onWarmTarget(this));
     this.traced = options.traceLeases;
   }
 
-  /** Chooses among the good endpoints by keys. */
-  get chooser(): StickyChooser {
-    if (!this.#chooser || this.#chooserVersion !== this.lane.version) {
-      this.#chooser = new StickyChooser(this.lane.good);
-      this.#chooserVersion = this.lane.version;
-    }
-    return this.#chooser;
+  /** What is dialled for it at an address. */
+  dialTarget(address: Address): DialTarget {
+    const { options } = this.tls;
+    return {
+      host: this.host.text,
+      serverName: options.serverName ?? this.host.name,
+      address: address.text,
+      ip: address.ip,
+      port: address.port,
+      tls: options,
+    };
   }
 
   /** Lets so many leases go by before its addresses are looked at again that it costs little. */

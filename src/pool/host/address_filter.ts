@@ -13,10 +13,9 @@ import {
   withItsPort,
 } from "../../core/address.ts";
 import { describe } from "../../core/check.ts";
-import { StickyChooser } from "../../hosts/sticky.ts";
+import { type LaneChooser, StickyChooser } from "../../hosts/sticky.ts";
 import type { Endpoint } from "../../map/endpoint.ts";
 import type { Choice, Lane } from "../../map/lane.ts";
-import type { HostQueue } from "./queue.ts";
 
 /** Which of a host's addresses a caller will have. */
 export interface AddressChoice {
@@ -24,6 +23,13 @@ export interface AddressChoice {
   readonly ip?: string | undefined;
   /** None of these: IP addresses, or IP addresses and ports. */
   readonly exclude?: Iterable<string> | undefined;
+}
+
+/** Of what a filter chooses: a host, its endpoints, and their order by keys. */
+export interface FilterScene {
+  readonly host: Host;
+  readonly lane: Lane;
+  readonly chooser: LaneChooser;
 }
 
 /** A parsed {@linkcode AddressChoice}. */
@@ -87,7 +93,7 @@ export class AddressFilter implements Choice {
 /** Goes through a host's addresses in a key's own order, those that failed of late at the end. */
 class StickyFilter extends AddressFilter {
   readonly #key: string;
-  readonly #queue: HostQueue;
+  readonly #scene: FilterScene;
   readonly #among: (address: string) => boolean;
   readonly #allowed = new Set<string>();
 
@@ -96,10 +102,10 @@ class StickyFilter extends AddressFilter {
    *
    * @throws {TypeError | RangeError} An address is not valid
    */
-  constructor(queue: HostQueue, key: string, exclude: Iterable<string> | undefined) {
-    super(queue.host, { exclude });
+  constructor(scene: FilterScene, key: string, exclude: Iterable<string> | undefined) {
+    super(scene.host, { exclude });
     this.#key = key;
-    this.#queue = queue;
+    this.#scene = scene;
     this.#among = this.accepts;
     this.accepts = (address) => this.#allowed.has(address);
     this.widen();
@@ -118,7 +124,7 @@ class StickyFilter extends AddressFilter {
 
   /** Lets the next address of the order do as well. */
   override widen(): boolean {
-    const { chooser, lane } = this.#queue;
+    const { chooser, lane } = this.#scene;
     const isNext = (address: string) => this.#among(address) && !this.#allowed.has(address);
     const next = chooser.pick(this.#key, isNext) ?? this.#firstOfTheOthers(lane, isNext);
     if (!next) return false;
@@ -145,18 +151,18 @@ class StickyFilter extends AddressFilter {
  * @throws {TypeError | RangeError} It is not valid, or names the machine twice
  */
 export function filterFor(
-  queue: HostQueue,
+  scene: FilterScene,
   choice: AddressChoice & { readonly sticky?: string | undefined },
 ): AddressFilter | undefined {
   const { exclude, ip, sticky } = choice;
   if (sticky === undefined) {
     return ip === undefined && exclude === undefined
       ? undefined
-      : new AddressFilter(queue.host, choice);
+      : new AddressFilter(scene.host, choice);
   }
   if (typeof sticky !== "string") {
     throw new TypeError(`sticky must be a text, got ${describe(sticky)}`);
   }
   if (ip !== undefined) throw new TypeError("Only one of ip and sticky can choose the machine");
-  return new StickyFilter(queue, sticky, exclude);
+  return new StickyFilter(scene, sticky, exclude);
 }

@@ -9,14 +9,9 @@ import type { TlsOptions } from "../../core/dialer.ts";
 import { pickerFor } from "../../hosts/balancer.ts";
 import type { HostDirectory } from "../../hosts/directory.ts";
 import type { ConnectionManager } from "../../map/manager.ts";
-import { PLAIN, type TlsProfile, TlsProfiles } from "../dial/tls_profiles.ts";
-import { HostQueue, type QueueParts } from "./queue.ts";
-
-/** What the queues are made with, all of it the pool's. */
-export interface HostQueuesParts extends QueueParts {
-  readonly manager: ConnectionManager;
-  readonly directory: HostDirectory;
-}
+import type { ResolvedPoolOptions } from "../options.ts";
+import { HostQueue, type QueueEvents } from "./host_queue.ts";
+import { PLAIN, type TlsProfile, TlsProfiles } from "./tls_profiles.ts";
 
 /** With which parameters a host is asked. */
 export interface HostTerms {
@@ -29,7 +24,10 @@ const MAX_SPELLINGS = 10_000;
 
 /** One queue for each host and TLS profile that is asked for, made when it first is. */
 export class HostQueues {
-  readonly #parts: HostQueuesParts;
+  readonly #options: ResolvedPoolOptions;
+  readonly #manager: ConnectionManager;
+  readonly #directory: HostDirectory;
+  readonly #events: QueueEvents;
   readonly #profiles: TlsProfiles;
   readonly #queues = new Map<string, HostQueue>();
   /** The queues of the hosts' own TLS profiles by whatever spelling they were asked for. */
@@ -40,9 +38,17 @@ export class HostQueues {
    *
    * @throws {TypeError} A TLS option of the pool's is not valid
    */
-  constructor(parts: HostQueuesParts) {
-    this.#parts = parts;
-    this.#profiles = new TlsProfiles(parts.options.tls);
+  constructor(
+    options: ResolvedPoolOptions,
+    manager: ConnectionManager,
+    directory: HostDirectory,
+    events: QueueEvents,
+  ) {
+    this.#options = options;
+    this.#manager = manager;
+    this.#directory = directory;
+    this.#events = events;
+    this.#profiles = new TlsProfiles(options.tls);
   }
 
   /**
@@ -53,7 +59,7 @@ export class HostQueues {
    */
   of(text: string, { plain, tls }: HostTerms = {}): HostQueue {
     if (plain) {
-      if (!this.#parts.options.plainDialer) {
+      if (!this.#options.plainDialer) {
         throw new TypeError(
           "Nothing is dialled without TLS, as for http:, unless the pool has a plainDialer: "
             + "the entry point hotconn/plain makes one",
@@ -70,12 +76,11 @@ export class HostQueues {
     const key = `${host.text} ${profile.name}`;
     const known = this.#queues.get(key);
     if (known) return known;
-    const { directory, manager, options } = this.#parts;
-    const balancer = options.hosts.get(host.text)?.balancer ?? options.balancer;
-    const lane = manager.openLane(host.text, profile.name, pickerFor(balancer));
-    const queue = new HostQueue(host, profile, lane, this.#parts);
+    const balancer = this.#options.hosts.get(host.text)?.balancer ?? this.#options.balancer;
+    const lane = this.#manager.openLane(host.text, profile.name, pickerFor(balancer));
+    const queue = new HostQueue(host, profile, lane, this.#options, this.#events);
     this.#queues.set(key, queue);
-    directory.use(host);
+    this.#directory.use(host);
     // What is warmed is not read anew by its first caller.
     if (profile === this.#profileOf(host)) this.#remember(host.text, queue);
     return queue;
@@ -88,11 +93,10 @@ export class HostQueues {
 
   /** Forgets a queue that nobody uses any more. */
   forget(queue: HostQueue): void {
-    const { directory, manager } = this.#parts;
     this.#queues.delete(`${queue.host.text} ${queue.tls.name}`);
     this.#spellings.clear();
-    manager.closeLane(queue.lane);
-    directory.forget(queue.host.text);
+    this.#manager.closeLane(queue.lane);
+    this.#directory.forget(queue.host.text);
   }
 
   /** Goes over all of them. */
@@ -108,7 +112,7 @@ export class HostQueues {
 
   /** The TLS profile of a host where a caller asks for none. */
   #profileOf(host: Host): TlsProfile {
-    const tls = this.#parts.options.hosts.get(host.text)?.tls;
+    const tls = this.#options.hosts.get(host.text)?.tls;
     return tls ? this.#profiles.of(tls) : this.#profiles.default;
   }
 }

@@ -1,0 +1,76 @@
+/**
+ * What callers and warm-ups are told when nothing could be had.
+ *
+ * @module
+ */
+
+import { AcquireTimeoutError, DialError, HostUnavailableError } from "../../core/errors.ts";
+import type { Accountant } from "../../map/accountant.ts";
+import type { HostQueue } from "./host_queue.ts";
+import type { Waiter } from "./waiter.ts";
+
+/** Says why a caller's time is over: what has failed, or what stands in the way. */
+export function waitedTooLong(
+  queue: HostQueue,
+  waiter: Waiter,
+  now: number,
+  accountant: Accountant,
+): Error {
+  const waitedMs = Math.round(now - waiter.since);
+  const failures = allFailed(queue, waiter, waitedMs);
+  if (failures) return unavailable(queue, failures);
+  const { maxConnections, maxConnectionsPerIp } = accountant.limits;
+  const host = queue.host.text;
+  const isUnresolved = !queue.toldAddresses && !waiter.filter?.pinned;
+  const situation = (isUnresolved ? "the resolver has told no addresses yet; " : "")
+    + `${accountant.ofHost(host)} connections open or being dialled, `
+    + `${queue.waiters.size} more callers waiting; limits: ${maxConnectionsPerIp} an address, `
+    + `${accountant.limitOf(host)} a host, ${maxConnections} in all`;
+  const cause = [...waiter.failures.values()].at(-1);
+  const options = cause === undefined ? undefined : { cause };
+  return new AcquireTimeoutError(host, waitedMs, situation, options);
+}
+
+/**
+ * How each address that a waiter would have has failed, where each has, or has not answered for so
+ * long that nobody should count on it.
+ */
+function allFailed(
+  queue: HostQueue,
+  waiter: Waiter,
+  waitedMs: number,
+): ReadonlyMap<string, unknown> | undefined {
+  if (waiter.mayBeServed(queue.lane)) return undefined;
+  const failures = new Map<string, unknown>();
+  for (const endpoint of waiter.candidates(queue.lane)) {
+    const { text } = endpoint.address;
+    const failure = waiter.failures.get(text) ?? endpoint.lastError
+      ?? (queue.isSlow(endpoint) ? silent(queue, text, waitedMs) : undefined);
+    if (failure === undefined) return undefined;
+    failures.set(text, failure);
+  }
+  return failures.size > 0 ? failures : undefined;
+}
+
+/** Says of each address how it failed, and when it is tried again. */
+export function unavailable(
+  { host, lane }: HostQueue,
+  failures: ReadonlyMap<string, unknown>,
+): HostUnavailableError {
+  return new HostUnavailableError(
+    host.text,
+    Array.from(failures, ([address, error]) => ({
+      address,
+      error,
+      retryAt: lane.endpoints.get(address)?.dueAt || null,
+    })),
+  );
+}
+
+/** Says that an address has not answered for so many milliseconds. */
+export function silent({ host }: HostQueue, address: string, ms: number, why = ""): DialError {
+  return new DialError(
+    { host: host.text, address, phase: "tcp", failure: "timeout" },
+    `no connection within ${ms} ms${why}`,
+  );
+}
