@@ -96,7 +96,14 @@ export type {
 export type { Block, BlockOptions } from "./src/hosts/block_list.ts";
 export type { HostInfo } from "./src/hosts/directory.ts";
 export type { EndpointHealth, FailureKind, Verdict } from "./src/hosts/health.ts";
-export { type Resolution, type Resolver, staticResolver } from "./src/hosts/resolver.ts";
+export {
+  type Resolution,
+  type ResolvedAddress,
+  type Resolver,
+  type SrvRecord,
+  type SrvResolution,
+  staticResolver,
+} from "./src/hosts/resolver.ts";
 export { connectionOf } from "./src/http/fetch.ts";
 export type { HeaderField } from "./src/http/field_check.ts";
 export { HttpPool, type HttpPoolOptions } from "./src/http/http_pool.ts";

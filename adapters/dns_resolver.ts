@@ -18,6 +18,7 @@
 import { promises } from "node:dns";
 import { ipPort, parseAddress } from "../src/core/address.ts";
 import { checkNames, describe } from "../src/core/check.ts";
+import { ResolveError } from "../src/core/errors.ts";
 import type { Resolution, Resolver } from "../src/hosts/resolver.ts";
 import {
   askFamilies,
@@ -25,6 +26,9 @@ import {
   checkFamilies,
   type Family,
 } from "./resolvers/address_families.ts";
+import type { RecordType } from "./resolvers/dns_message.ts";
+import { queryDns } from "./resolvers/dns_query.ts";
+import { resolveOrigin } from "./resolvers/service_bindings.ts";
 
 /** Options of {@linkcode dnsResolver}. */
 export interface DnsResolverOptions {
@@ -39,6 +43,12 @@ export interface DnsResolverOptions {
    * @default {[4, 6]}
    */
   readonly families?: readonly (4 | 6)[];
+  /**
+   * Whether to ask for HTTPS records (RFC 9460) as well, which may tell other machines and ports.
+   *
+   * @default {false}
+   */
+  readonly httpsRecords?: boolean;
 }
 
 /** After how long a silent server is given up for the next, so that a caller still waits then. */
@@ -67,17 +77,36 @@ const DENIALS = ["ENOTFOUND", "ENODATA"];
  * @throws {TypeError | RangeError} An option is unknown, or not valid
  */
 export function dnsResolver(options: DnsResolverOptions = {}): Resolver {
-  checkNames("dnsResolver()", options, ["servers", "families"]);
+  checkNames("dnsResolver()", options, ["servers", "families", "httpsRecords"]);
+  const { httpsRecords = false } = options;
+  if (typeof httpsRecords !== "boolean") {
+    throw new TypeError(`httpsRecords must be true or false, got ${describe(httpsRecords)}`);
+  }
   const servers = options.servers && readServers(options.servers);
   const families = checkFamilies(options.families ?? BOTH_FAMILIES);
+  const ask = <Type extends RecordType>(name: string, type: Type, signal: AbortSignal) =>
+    queryDns(servers ?? new promises.Resolver().getServers(), name, type, signal);
+  const addresses = async (name: string, signal: AbortSignal) => {
+    const question = new Question(name, servers);
+    try {
+      return await askFamilies(name, families, signal, (family) => question.ask(family));
+    } finally {
+      question.end();
+    }
+  };
   return {
     name: "dns",
-    async resolve(name, signal) {
-      const question = new Question(name, servers);
+    resolve: (name, signal, port) =>
+      httpsRecords
+        ? resolveOrigin({ name, port, families, signal, addresses, ask })
+        : addresses(name, signal),
+    async resolveSrv(name, signal) {
       try {
-        return await askFamilies(name, families, signal, (family) => question.ask(family));
-      } finally {
-        question.end();
+        return await ask(name, "SRV", signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        const detail = error instanceof Error ? error.message : String(error);
+        throw new ResolveError(name, `SRV: ${detail}`, { cause: error });
       }
     },
   };

@@ -16,15 +16,21 @@
  * @module
  */
 
-import { decode, type DecodedPacket, encode, RECURSION_DESIRED } from "dns-packet";
 import { Buffer } from "node:buffer";
-import { isIp } from "../src/core/address.ts";
 import { checkNames, describe } from "../src/core/check.ts";
-import type { Resolution, Resolver } from "../src/hosts/resolver.ts";
+import { ResolveError } from "../src/core/errors.ts";
+import type { Resolver } from "../src/hosts/resolver.ts";
 import type { HttpPool } from "../src/http/http_pool.ts";
 import type { PooledResponse } from "../src/http/response.ts";
 import type { ResponseHeaders } from "../src/http/response_headers.ts";
 import { askFamilies, BOTH_FAMILIES, checkFamilies } from "./resolvers/address_families.ts";
+import {
+  encodeQuestion,
+  type Found,
+  readRecords,
+  type RecordType,
+} from "./resolvers/dns_message.ts";
+import { resolveOrigin } from "./resolvers/service_bindings.ts";
 
 /** Options of {@linkcode dohResolver}. */
 export interface DohResolverOptions {
@@ -45,6 +51,12 @@ export interface DohResolverOptions {
    * @default {[4, 6]}
    */
   readonly families?: readonly (4 | 6)[];
+  /**
+   * Whether to ask for HTTPS records (RFC 9460) as well, which may tell other machines and ports.
+   *
+   * @default {false}
+   */
+  readonly httpsRecords?: boolean;
 }
 
 const MEDIA_TYPE = "application/dns-message";
@@ -54,9 +66,6 @@ const MEDIA_TYPE = "application/dns-message";
  * was made to be slow grows with the square of its length: 20 ms here, and 300 ms there.
  */
 const MAX_BYTES = 16_384;
-
-/** How many aliases are followed. */
-const MAX_ALIASES = 16;
 
 /** The end of a request that nobody waits for any more, in milliseconds. */
 const MAX_REQUEST_MS = 10_000;
@@ -74,26 +83,52 @@ const MAX_REQUEST_MS = 10_000;
  * @throws {TypeError} An option is unknown, or not valid
  */
 export function dohResolver(options: DohResolverOptions): Resolver {
-  checkNames("dohResolver()", options, ["url", "pool", "families"]);
-  const { pool } = options;
+  checkNames("dohResolver()", options, ["url", "pool", "families", "httpsRecords"]);
+  const { httpsRecords = false, pool } = options;
   if (typeof pool?.request !== "function") {
     throw new TypeError(`pool must be an HttpPool, got ${describe(pool)}`);
   }
+  if (typeof httpsRecords !== "boolean") {
+    throw new TypeError(`httpsRecords must be true or false, got ${describe(httpsRecords)}`);
+  }
   const url = readUrl(options.url);
   const families = checkFamilies(options.families ?? BOTH_FAMILIES);
+  const ask = async <Type extends RecordType>(
+    name: string,
+    type: Type,
+    signal: AbortSignal,
+  ): Promise<Found<Type>> => {
+    const response = await pool.request(
+      `${url}${encodeQuestion(name, type).toString("base64url")}`,
+      {
+        headers: { accept: MEDIA_TYPE },
+        signal,
+        timeoutMs: MAX_REQUEST_MS,
+      },
+    );
+    const found = readRecords(await readMessage(response), name, type);
+    return { ...found, ttlMs: freshness(response.headers, found.ttlMs) };
+  };
+  const addresses = (name: string, signal: AbortSignal) =>
+    askFamilies(name, families, signal, async (family) => {
+      const { records, ttlMs } = await ask(name, family === 4 ? "A" : "AAAA", signal);
+      return { addresses: records, ttlMs };
+    });
   return {
     name: "doh",
-    resolve: (name, signal) =>
-      askFamilies(name, families, signal, async (family) => {
-        const type = family === 4 ? "A" : "AAAA";
-        const response = await pool.request(`${url}${encodeQuestion(name, type)}`, {
-          headers: { accept: MEDIA_TYPE },
-          signal,
-          timeoutMs: MAX_REQUEST_MS,
-        });
-        const { addresses, ttlMs } = readAnswer(await readMessage(response), name, type);
-        return { addresses, ttlMs: freshness(response.headers, ttlMs) };
-      }),
+    resolve: (name, signal, port) =>
+      httpsRecords
+        ? resolveOrigin({ name, port, families, signal, addresses, ask })
+        : addresses(name, signal),
+    async resolveSrv(name, signal) {
+      try {
+        return await ask(name, "SRV", signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        const detail = error instanceof Error ? error.message : String(error);
+        throw new ResolveError(name, `SRV: ${detail}`, { cause: error });
+      }
+    },
   };
 }
 
@@ -109,15 +144,6 @@ function readUrl(given: string | URL): string {
   const query = url.search === "" ? "?" : `${url.search}&`;
   url.hash = url.search = "";
   return `${url.href}${query}dns=`;
-}
-
-function encodeQuestion(name: string, type: "A" | "AAAA"): string {
-  return encode({
-    type: "query",
-    id: 0,
-    flags: RECURSION_DESIRED,
-    questions: [{ name, type, class: "IN" }],
-  }).toString("base64url");
 }
 
 /** Reads a response's body, if it is a DNS message and not too long. */
@@ -142,66 +168,6 @@ async function readMessage(response: PooledResponse): Promise<Buffer> {
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);
-}
-
-/** What a message says of a name: the addresses at the end of its aliases. */
-function readAnswer(
-  bytes: Buffer,
-  name: string,
-  type: "A" | "AAAA",
-): Resolution & { readonly ttlMs: number } {
-  const { answers = [] } = readPacket(bytes, name, type);
-  let owner = name;
-  let ttl = Infinity;
-  for (let aliases = 0; aliases <= MAX_ALIASES; aliases++) {
-    const addresses: string[] = [];
-    let alias: string | undefined;
-    let aliasTtl = Infinity;
-    for (const answer of answers) {
-      if (!("ttl" in answer) || answer.class !== "IN" || !isSame(answer.name, owner)) continue;
-      if (answer.type === type) {
-        if (!isIp(answer.data)) throw new Error("the message is malformed: no address");
-        addresses.push(answer.data);
-        ttl = Math.min(ttl, ttlOf(answer.ttl));
-      } else if (answer.type === "CNAME" && alias === undefined) {
-        alias = answer.data;
-        aliasTtl = ttlOf(answer.ttl);
-      }
-    }
-    if (addresses.length > 0) return { addresses, ttlMs: 1_000 * ttl };
-    if (alias === undefined) throw new Error("NODATA, the name has no such address");
-    owner = alias;
-    ttl = Math.min(ttl, aliasTtl);
-  }
-  throw new Error(`more than ${MAX_ALIASES} aliases, or a loop of them`);
-}
-
-function readPacket(bytes: Buffer, name: string, type: string): DecodedPacket {
-  let packet: DecodedPacket & { readonly rcode?: string };
-  try {
-    packet = decode(bytes);
-  } catch (error) {
-    const detail = error instanceof Error ? error.message : String(error);
-    throw new Error(`the message is malformed: ${detail}`, { cause: error });
-  }
-  if (!packet.flag_qr) throw new Error("the message is malformed: no response");
-  if (packet.flag_tc) throw new Error("the message is truncated");
-  if (packet.rcode !== "NOERROR") throw new Error(`the server answered ${packet.rcode}`);
-  const [question, ...others] = packet.questions ?? [];
-  if (!question || others.length > 0 || question.type !== type || !isSame(question.name, name)) {
-    throw new Error("the message answers another question");
-  }
-  return packet;
-}
-
-/** Names are the same whatever their case (RFC 4343). */
-function isSame(name: string, other: string): boolean {
-  return name.toLowerCase() === other.toLowerCase();
-}
-
-/** In seconds. What has the highest bit set is none (RFC 2181 section 8). */
-function ttlOf(ttl: number | undefined): number {
-  return ttl === undefined || ttl > 0x7fffffff ? 0 : ttl;
 }
 
 /** How much longer a response holds as HTTP sees it, in milliseconds. */

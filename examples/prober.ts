@@ -99,6 +99,8 @@ await using pool = createPool({
   maxRetries: 0,
   connectTimeoutMs: TIMEOUT_MS,
 });
-const findings = await Promise.all(addresses.map((address) => probe(pool, url, address)));
+const findings = await Promise.all(
+  addresses.map((item) => probe(pool, url, typeof item === "string" ? item : item.address)),
+);
 print(findings);
 if (!findings.every(({ isWell }) => isWell)) process.exitCode = 1;

@@ -16,7 +16,7 @@ export type Family = 4 | 6;
 export const BOTH_FAMILIES: readonly Family[] = [4, 6];
 
 /** How long the second answer is waited for: RFC 8305 section 3, "Resolution Delay". */
-const RESOLUTION_DELAY_MS = 50;
+export const RESOLUTION_DELAY_MS = 50;
 
 /**
  * Checks a list of IP versions.

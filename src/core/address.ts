@@ -14,6 +14,9 @@ import { quote } from "./check.ts";
 /** The port that is left out of a host's and an address's text. */
 export const DEFAULT_PORT = 443;
 
+/** What a host begins with whose machines SRV records tell. */
+const SRV_PREFIX = "srv:";
+
 /** One IP address and TCP port: one machine. */
 export interface Address {
   /** The canonical text: `192.0.2.1`, `192.0.2.1:8443`, `2001:db8::1`, `[2001:db8::1]:8443`. */
@@ -36,6 +39,8 @@ export interface Host {
   readonly port: number;
   /** Whether the name is an address literal, which no resolver is asked for. */
   readonly isLiteral: boolean;
+  /** The name of the SRV records that tell its machines, for a text such as `srv:_api._tcp.example`. */
+  readonly srv?: string;
 }
 
 /**
@@ -72,9 +77,11 @@ export function parseAddress(text: string, defaultPort: number = DEFAULT_PORT): 
 }
 
 /**
- * Reads a host: a host name or an address literal, with or without a port.
+ * Reads a host: a host name or an address literal, with or without a port; or `srv:` and the name of
+ * SRV records, whose host is that name without the labels that begin with an underscore.
  *
- * @param text Such as `example.com`, `Bücher.example:8443`, `192.0.2.1` or `[2001:db8::1]:8443`
+ * @param text Such as `example.com`, `Bücher.example:8443`, `192.0.2.1`, `[2001:db8::1]:8443` or
+ * `srv:_api._tcp.example`
  * @throws {TypeError} The text is neither a host name nor an IP address
  * @throws {RangeError} The port is not in 1 to 65535
  *
@@ -89,6 +96,7 @@ export function parseAddress(text: string, defaultPort: number = DEFAULT_PORT): 
  */
 export function parseHost(text: string): Host {
   requireText("host", text);
+  if (text.startsWith(SRV_PREFIX)) return parseService(text);
   const { name, port = DEFAULT_PORT } = split("host", text);
   const strict = readIp(name);
   const canonical = strict ? name : canonicalName(text, name);
@@ -99,6 +107,17 @@ export function parseHost(text: string): Host {
   }
   const hostText = port === DEFAULT_PORT ? canonical : `${canonical}:${port}`;
   return { text: hostText, name: canonical, port, isLiteral: false };
+}
+
+function parseService(text: string): Host {
+  const { isLiteral, name: srv, port } = parseHost(text.slice(SRV_PREFIX.length));
+  const name = srv.replace(/^(?:_[^.]*\.)+/, "");
+  if (isLiteral || port !== DEFAULT_PORT || name.startsWith("_")) {
+    throw new TypeError(
+      `Host ${quote(text)} names no SRV records: write srv:_api._tcp.example, without a port`,
+    );
+  }
+  return { text: SRV_PREFIX + srv, name, port, isLiteral: false, srv };
 }
 
 /** The IP address of an address in canonical text, without port and brackets. */

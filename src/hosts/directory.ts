@@ -4,12 +4,13 @@
  * @module
  */
 
-import { type Address, type Host, parseAddress } from "../core/address.ts";
-import { describe } from "../core/check.ts";
+import { type Host, parseAddress } from "../core/address.ts";
 import type { Clock, Timer } from "../core/clock.ts";
 import { type Due, DueList } from "../core/due_list.ts";
 import { ResolveError } from "../core/errors.ts";
+import { type HostAddress, readAddresses, sayTheSame } from "./host_address.ts";
 import type { Resolution, Resolver } from "./resolver.ts";
+import { resolveService, type Service } from "./service.ts";
 
 /** How soon after a failure the resolver is asked again, and how long that grows, in milliseconds. */
 const RETRY_MS = { first: 1_000, max: 30_000 };
@@ -17,12 +18,12 @@ const RETRY_MS = { first: 1_000, max: 30_000 };
 /** Up to which share of its time an answer is asked for ahead, so that hosts do not ask together. */
 const JITTER = 0.1;
 
-/** How the addresses of a host have changed. */
+/** How the addresses of a host have changed: neither, where only what is said of them has. */
 export interface AddressChange {
   /** The addresses that are new: all of them, where none was known. */
-  readonly added: readonly Address[];
+  readonly added: readonly HostAddress[];
   /** The addresses that are gone: all of them, where the last good answer has grown too old. */
-  readonly removed: readonly Address[];
+  readonly removed: readonly HostAddress[];
 }
 
 /** Options of a {@linkcode HostDirectory}. */
@@ -42,7 +43,9 @@ export interface HostDirectoryOptions {
   /** How long one query may take, in milliseconds. */
   readonly timeoutMs: number;
   /** The hosts, by their text, whose addresses are configured: they are never asked for. */
-  readonly fixed?: ReadonlyMap<string, readonly Address[]> | undefined;
+  readonly fixed?: ReadonlyMap<string, readonly HostAddress[]> | undefined;
+  /** The hosts, by their text, whose machines SRV records tell. */
+  readonly services?: ReadonlyMap<string, Service> | undefined;
   /**
    * Told of each change of a host's addresses, on a microtask of its own; the first answer is one
    * where all are added. A host that is forgotten is no change. What it throws is passed over.
@@ -70,7 +73,7 @@ export interface HostInfo {
 
 /** What a good answer said. */
 interface Answer {
-  readonly addresses: readonly Address[];
+  readonly addresses: readonly HostAddress[];
   readonly resolvedAt: number;
   readonly ttlMs: number;
 }
@@ -83,7 +86,7 @@ interface Entry extends Due {
   readonly servesUntil: Map<string, number>;
   /** When it may be asked for again. */
   askAt: number;
-  query: Promise<readonly Address[]> | undefined;
+  query: Promise<readonly HostAddress[]> | undefined;
   /** Ends the query. */
   stop: ((reason: ResolveError) => void) | undefined;
   failure: ResolveError | undefined;
@@ -106,7 +109,7 @@ export class HostDirectory {
   readonly #options: HostDirectoryOptions;
   readonly #entries = new Map<string, Entry>();
   readonly #uses = new Map<string, number>();
-  readonly #literals = new WeakMap<Host, readonly Address[]>();
+  readonly #literals = new WeakMap<Host, readonly HostAddress[]>();
   readonly #due = new DueList<Entry>();
   #timer: Timer | undefined;
   #timerAt = Infinity;
@@ -118,7 +121,7 @@ export class HostDirectory {
   }
 
   /** The addresses that are known of a host. An old answer is asked for again meanwhile. */
-  known(host: Host): readonly Address[] | undefined {
+  known(host: Host): readonly HostAddress[] | undefined {
     if (host.isLiteral) return this.#literal(host);
     const fixed = this.#options.fixed?.get(host.text);
     if (fixed) return fixed;
@@ -137,7 +140,7 @@ export class HostDirectory {
    *
    * @throws {ResolveError} No address could be found
    */
-  lookUp(host: Host): Promise<readonly Address[]> {
+  lookUp(host: Host): Promise<readonly HostAddress[]> {
     const known = this.known(host);
     if (known) return Promise.resolve(known);
     if (this.#closed) return Promise.reject(closedError(host));
@@ -204,28 +207,28 @@ export class HostDirectory {
     for (const { host, stop } of this.#entries.values()) stop?.(closedError(host));
   }
 
-  #literal(host: Host): readonly Address[] {
+  #literal(host: Host): readonly HostAddress[] {
     let addresses = this.#literals.get(host);
     if (!addresses) this.#literals.set(host, addresses = [parseAddress(host.text)]);
     return addresses;
   }
 
-  #ask(entry: Entry): Promise<readonly Address[]> {
+  #ask(entry: Entry): Promise<readonly HostAddress[]> {
     if (entry.query) return entry.query;
     if (this.#closed) return Promise.reject(closedError(entry.host));
     this.#due.remove(entry);
     // The query is in place before the resolver is called, which may look the same host up here.
-    let begin = (_: Promise<readonly Address[]>) => {};
+    let begin = (_: Promise<readonly HostAddress[]>) => {};
     entry.query = new Promise((resolve) => begin = resolve);
     begin(this.#query(entry));
     return entry.query;
   }
 
-  async #query(entry: Entry): Promise<readonly Address[]> {
+  async #query(entry: Entry): Promise<readonly HostAddress[]> {
     const { host } = entry;
     try {
       const resolution = await this.#resolve(entry);
-      this.#learn(entry, readAddresses(resolution, host), resolution);
+      this.#learn(entry, readAddresses(resolution, host.name, host.port), resolution);
     } catch (error) {
       this.#fail(entry, error);
     }
@@ -238,8 +241,10 @@ export class HostDirectory {
 
   /** Asks the resolver, and waits no longer than may be, whatever it does. */
   async #resolve(entry: Entry): Promise<Resolution> {
-    const { clock, resolver, timeoutMs } = this.#options;
+    const { clock, resolver, services, timeoutMs } = this.#options;
     const { host } = entry;
+    const service = services?.get(host.text)
+      ?? (host.srv !== undefined ? { name: host.srv, verifyTarget: false } : undefined);
     const ending = new AbortController();
     const ended = new Promise<never>((_, reject) => {
       entry.stop = (reason) => {
@@ -253,14 +258,17 @@ export class HostDirectory {
       timeoutMs,
     );
     try {
-      return await Promise.race([resolver.resolve(host.name, ending.signal), ended]);
+      const answer = service
+        ? resolveService(resolver, service, ending.signal)
+        : resolver.resolve(host.name, ending.signal, host.port);
+      return await Promise.race([answer, ended]);
     } finally {
       timer.cancel();
       entry.stop = undefined;
     }
   }
 
-  #learn(entry: Entry, told: readonly Address[], { partial, ttlMs: ttl }: Resolution): void {
+  #learn(entry: Entry, told: readonly HostAddress[], { partial, ttlMs: ttl }: Resolution): void {
     const { clock, defaultTtlMs, maxTtlMs, minTtlMs } = this.#options;
     const ttlMs = typeof ttl === "number" && !Number.isNaN(ttl)
       ? Math.min(Math.max(ttl, minTtlMs), maxTtlMs)
@@ -274,15 +282,15 @@ export class HostDirectory {
       : [];
     const found = [...told, ...left];
     const change = { added: without(found, before), removed: without(before, found) };
-    const isSame = change.added.length === 0 && change.removed.length === 0;
     // Servers turn the order of their answers round: that alone must move nobody.
-    entry.answer = { addresses: isSame ? before : found, resolvedAt, ttlMs };
+    const addresses = sayTheSame(found, before) ? before : found;
+    entry.answer = { addresses, resolvedAt, ttlMs };
     for (const { text } of told) servesUntil.set(text, this.#dropAt(entry.answer));
     for (const { text } of change.removed) servesUntil.delete(text);
     entry.askAt = resolvedAt + ttlMs * (1 - JITTER * clock.random());
     entry.failure = undefined;
     entry.failures = 0;
-    if (!isSame && !entry.forgotten) this.#tell(entry.host, change);
+    if (addresses !== before && !entry.forgotten) this.#tell(entry.host, change);
   }
 
   #fail(entry: Entry, error: unknown): void {
@@ -384,22 +392,7 @@ function closedError({ name }: Host): ResolveError {
   return new ResolveError(name, "the pool is closed");
 }
 
-/** Reads what a resolver gave, which may be anything; each address once. */
-function readAddresses(resolution: Resolution | undefined, { name, port }: Host): Address[] {
-  const texts = resolution?.addresses;
-  if (!Array.isArray(texts)) {
-    throw new ResolveError(name, `the resolver gave ${describe(texts)} for a list of addresses`);
-  }
-  const addresses = new Map<string, Address>();
-  for (const text of texts) {
-    const address = parseAddress(text, port);
-    addresses.set(address.text, address);
-  }
-  if (addresses.size === 0) throw new ResolveError(name, "the resolver gave none");
-  return [...addresses.values()];
-}
-
-function without(addresses: readonly Address[], others: readonly Address[]): Address[] {
+function without(addresses: readonly HostAddress[], others: readonly HostAddress[]): HostAddress[] {
   const texts = new Set(others.map(({ text }) => text));
   return addresses.filter(({ text }) => !texts.has(text));
 }

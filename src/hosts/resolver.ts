@@ -8,10 +8,31 @@ import { parseAddress, parseHost } from "../core/address.ts";
 import { describe } from "../core/check.ts";
 import { ResolveError } from "../core/errors.ts";
 
+/** An address that there is more to say of than where it is. */
+export interface ResolvedAddress {
+  /** The IP address; one without a port gets that of the host. */
+  readonly address: string;
+  /**
+   * How much it is to bear beside the others of its priority, from 0 to 1,000,000. A weight among
+   * the host's options counts instead.
+   *
+   * @default {1}
+   */
+  readonly weight?: number | undefined;
+  /**
+   * A whole number: addresses of a higher one are used only while none of a lower one is well.
+   *
+   * @default {0}
+   */
+  readonly priority?: number | undefined;
+  /** Who the certificate must be for, where that is not the host. */
+  readonly serverName?: string | undefined;
+}
+
 /** What a resolver found. */
 export interface Resolution {
   /** At least one address; one without a port gets that of the host. */
-  readonly addresses: readonly string[];
+  readonly addresses: readonly (string | ResolvedAddress)[];
   /** For how long it holds, in milliseconds, where the source tells. */
   readonly ttlMs?: number | undefined;
   /**
@@ -23,6 +44,26 @@ export interface Resolution {
   readonly partial?: boolean | undefined;
 }
 
+/** One machine, or several, that offer a service: an SRV record (RFC 2782). */
+export interface SrvRecord {
+  /** Those of the lowest number are used; others only while none of these is well. */
+  readonly priority: number;
+  /** What share of the requests of its priority it gets. */
+  readonly weight: number;
+  /** The TCP port. */
+  readonly port: number;
+  /** The host name, whose addresses are looked up; `.` where the service is not to be had. */
+  readonly target: string;
+}
+
+/** The SRV records that a resolver found. */
+export interface SrvResolution {
+  /** At least one. */
+  readonly records: readonly SrvRecord[];
+  /** For how long they hold, in milliseconds, where the source tells. */
+  readonly ttlMs?: number | undefined;
+}
+
 /** Finds the addresses of host names. */
 export interface Resolver {
   /** Who is asked, for figures: such as `system`, `static`, `dns` or `doh`. */
@@ -32,9 +73,18 @@ export interface Resolver {
    *
    * @param name A host name in canonical text, without a port; never an address literal
    * @param signal Ends the search; nobody waits for it any more
+   * @param port The port of the host, for sources that tell ports
    * @throws {ResolveError} There is none, or it could not be found out
    */
-  resolve(name: string, signal: AbortSignal): Promise<Resolution>;
+  resolve(name: string, signal: AbortSignal, port?: number): Promise<Resolution>;
+  /**
+   * Finds the SRV records of a name. A resolver without it serves no hosts that are found by these.
+   *
+   * @param name Such as `_api._tcp.example`
+   * @param signal Ends the search; nobody waits for it any more
+   * @throws {ResolveError} There is none, or it could not be found out
+   */
+  resolveSrv?(name: string, signal: AbortSignal): Promise<SrvResolution>;
 }
 
 /**

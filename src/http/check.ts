@@ -116,6 +116,7 @@ class Check implements SessionUser {
 
 /** What requests for a host say in their Host field: the scheme's own port is left out. */
 function hostHeader({ host, tlsProfile }: Connection): string {
-  const { port } = parseHost(host);
+  const { name, port, srv } = parseHost(host);
+  if (srv !== undefined) return name;
   return tlsProfile === PLAIN.name && port === 80 ? host.slice(0, -":80".length) : host;
 }

@@ -117,8 +117,10 @@ export class Endpoint implements ConnectionPlace {
   dueAt = 0;
   /** Whether a lease is under way that decides whether it is back. Changed by its lane. */
   onTrial = false;
-  /** How much it is to bear, beside the others of its host. */
+  /** How much it is to bear, beside the others of its host. Changed by its lane. */
   weight = 1;
+  /** Who its certificate must be for, where that is not the host. */
+  serverName: string | undefined = undefined;
   /** When it last answered as it should, in the clock's milliseconds; 0 where it never did. */
   answeredAt = 0;
   /** Leases under way. */

@@ -108,6 +108,14 @@ export class Lane implements EndpointOwner {
     if (member && endpoint.standing === "good") this.good.add(endpoint);
   }
 
+  /** Notes how much an endpoint is to bear from now on. */
+  setWeight(endpoint: Endpoint, weight: number): void {
+    if (endpoint.weight === weight) return;
+    endpoint.weight = weight;
+    this.version++;
+    this.noteLoad(endpoint);
+  }
+
   /** Notes how an endpoint stands from now on, and when it is due for a trial. */
   setStanding(endpoint: Endpoint, standing: Standing, dueAt = 0): void {
     endpoint.dueAt = dueAt;

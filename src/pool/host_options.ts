@@ -7,14 +7,17 @@
 import {
   type Address,
   addressKey,
+  DEFAULT_PORT,
   type Host,
   parseAddress,
   parseHost,
   withItsPort,
 } from "../core/address.ts";
-import { checkNames, checkNumber, describe } from "../core/check.ts";
+import { checkNames, checkNumber, describe, quote } from "../core/check.ts";
 import type { TlsOptions } from "../core/dialer.ts";
 import { type Balancer, checkBalancer } from "../hosts/balancer.ts";
+import { MAX_WEIGHT } from "../hosts/host_address.ts";
+import type { Service } from "../hosts/service.ts";
 import { checkTls } from "./host/tls_profiles.ts";
 
 /** What a pool is told of one host, beside what holds for all. */
@@ -30,6 +33,18 @@ export interface HostOptions {
   readonly maxConnections?: number;
   /** Its addresses; no resolver is asked. One without a port has the host's. */
   readonly addresses?: readonly string[];
+  /**
+   * The name of the SRV records that tell its machines, such as `_api._tcp.example` (RFC 2782): their
+   * targets, ports, priorities and weights. The resolver must have a `resolveSrv()`.
+   */
+  readonly srv?: string;
+  /**
+   * Whether the certificate must be for the target that an SRV record names, instead of the host.
+   * Whoever can change the DNS answer then chooses who is asked.
+   *
+   * @default {false}
+   */
+  readonly verifySrvTarget?: boolean;
   /** How addresses are chosen; the pool's `balancer` where it is left out. */
   readonly balancer?: Balancer;
   /** How much addresses are to bear beside the others, by IP address or address; else 1. */
@@ -44,13 +59,23 @@ export interface CheckedHostOptions {
   readonly minIdle: number;
   readonly maxConnections: number | undefined;
   readonly addresses: readonly Address[] | undefined;
+  readonly service: Service | undefined;
   readonly balancer: Balancer | undefined;
   /** By IP address, and by canonical text. */
   readonly weights: ReadonlyMap<string, number>;
   readonly tls: TlsOptions | undefined;
 }
 
-const NAMES = ["minIdle", "maxConnections", "addresses", "balancer", "weights", "tls"];
+const NAMES = [
+  "minIdle",
+  "maxConnections",
+  "addresses",
+  "srv",
+  "verifySrvTarget",
+  "balancer",
+  "weights",
+  "tls",
+];
 
 /**
  * Reads what is said of hosts, by the hosts' canonical text.
@@ -95,6 +120,7 @@ function readHost(
     minIdle: checkNumber(`${name}.minIdle`, minIdle, { min: 0, max, whole: true }),
     maxConnections,
     addresses: addresses === undefined ? undefined : readAddresses(name, host, addresses),
+    service: readService(name, host, options),
     balancer: balancer === undefined ? undefined : checkBalancer(`${name}.balancer`, balancer),
     weights: readWeights(name, weights),
     tls: tls === undefined ? undefined : checkTls(`${name}.tls`, tls),
@@ -128,6 +154,28 @@ function readAddresses(name: string, host: Host, addresses: readonly string[]): 
   return [...read.values()];
 }
 
+function readService(name: string, host: Host, options: HostOptions): Service | undefined {
+  const { addresses, srv = host.srv, verifySrvTarget = false } = options;
+  if (typeof verifySrvTarget !== "boolean") {
+    throw new TypeError(
+      `${name}.verifySrvTarget must be true or false, got ${describe(verifySrvTarget)}`,
+    );
+  }
+  if (srv === undefined) {
+    if (verifySrvTarget) throw new TypeError(`${name}.verifySrvTarget needs ${name}.srv`);
+    return undefined;
+  }
+  if (host.isLiteral) throw new TypeError(`${name} is an address itself: it takes no srv`);
+  if (addresses !== undefined) throw new TypeError(`${name} has both addresses and srv: give one`);
+  const { isLiteral, name: records, port } = named(`${name}.srv`, () => parseHost(srv));
+  if (isLiteral || port !== DEFAULT_PORT) {
+    throw new TypeError(
+      `${name}.srv must be a name such as _api._tcp.example, without a port, got ${quote(srv)}`,
+    );
+  }
+  return { name: records, verifyTarget: verifySrvTarget };
+}
+
 function readWeights(
   name: string,
   weights: { readonly [address: string]: number },
@@ -137,13 +185,16 @@ function readWeights(
   }
   const read = new Map<string, number>();
   for (const [text, weight] of Object.entries(weights)) {
-    checkNumber(`${name}.weights["${text}"]`, weight, { min: 0, max: 1_000_000 });
+    checkNumber(`${name}.weights["${text}"]`, weight, { min: 0, max: MAX_WEIGHT });
     read.set(named(`${name}.weights`, () => addressKey(text)), weight);
   }
   return read;
 }
 
-/** How much an address is to bear beside the others. */
-export function weightOf({ weights }: CheckedHostOptions, { ip, text }: Address): number {
-  return weights.get(withItsPort(text, ip)) ?? weights.get(ip) ?? 1;
+/** How much an address is to bear beside the others, where the options say so. */
+export function weightOf(
+  { weights }: CheckedHostOptions,
+  { ip, text }: Address,
+): number | undefined {
+  return weights.get(withItsPort(text, ip)) ?? weights.get(ip);
 }

@@ -10,6 +10,7 @@ import type { Dialer, TlsOptions } from "../core/dialer.ts";
 import { AccessList, type AccessRules } from "../hosts/access.ts";
 import { type Balancer, checkBalancer } from "../hosts/balancer.ts";
 import type { Resolver } from "../hosts/resolver.ts";
+import { noSrv } from "../hosts/service.ts";
 import { type CheckedHostOptions, type HostOptions, readHosts } from "./host_options.ts";
 import { type HealthCheck, readHealthCheck } from "./watch/health_check.ts";
 
@@ -345,6 +346,11 @@ export function resolvePoolOptions(options: PoolOptions): ResolvedPoolOptions {
   }
   const balancer = checkBalancer("balancer", options.balancer ?? "p2cEwma");
   const hosts = readHosts(options.hosts ?? {}, numbers.maxConnectionsPerHost);
+  for (const [host, { service }] of hosts) {
+    if (service && typeof resolver.resolveSrv !== "function") {
+      throw new TypeError(`hosts["${host}"].srv: ${noSrv(resolver)}`);
+    }
+  }
   return {
     access,
     balancer,

@@ -15,6 +15,7 @@ import { Admission } from "../hosts/admission.ts";
 import type { Block, BlockOptions } from "../hosts/block_list.ts";
 import { type AddressChange, HostDirectory } from "../hosts/directory.ts";
 import { AddressHealth } from "../hosts/health.ts";
+import type { Service } from "../hosts/service.ts";
 import type { ConnectionLimits } from "../map/accountant.ts";
 import type { Connection } from "../map/connection.ts";
 import { type Endpoint, endpointOf } from "../map/endpoint.ts";
@@ -146,6 +147,7 @@ export class ConnectionPool implements AsyncDisposable {
       staleMs: this.#options.dnsStaleMs,
       timeoutMs: this.#options.dnsTimeoutMs,
       fixed: fixedAddresses(this.#options.hosts),
+      services: services(this.#options.hosts),
       onChange: (host, change) => this.#onAddresses(host, change),
     });
     const admission = this.#admission = new Admission(this.#clock, this.#options.access, {
@@ -394,6 +396,7 @@ export class ConnectionPool implements AsyncDisposable {
   protected alternatives(host: string, options: AcquireOptions): "good" | "doubtful" | "none" {
     if (this.#closing) return "none";
     const queue = this.#queueFor(host, options);
+    this.#scheduler.followAddresses(queue);
     const filter = this.#filter(queue, options);
     const fits = ({ address }: Endpoint) => filter?.wants(address.text) ?? true;
     for (const endpoint of queue.lane.good) if (fits(endpoint)) return "good";
@@ -571,9 +574,10 @@ export class ConnectionPool implements AsyncDisposable {
     for (const queue of this.#queues) {
       if (queue.host.text === host.text) this.#scheduler.addressesChanged(queue);
     }
-    if (!this.#reporter.events.wants("addresses")) return;
+    const { events } = this.#reporter;
+    if (added.length + removed.length === 0 || !events.wants("addresses")) return;
     const texts = (addresses: readonly Address[]) => addresses.map(({ text }) => text);
-    this.#reporter.events.emit("addresses", {
+    events.emit("addresses", {
       host: host.text,
       added: texts(added),
       removed: texts(removed),
@@ -603,6 +607,7 @@ export class ConnectionPool implements AsyncDisposable {
         this.#reporter.events.emit(finding.what, finding);
       }
       for (const queue of this.#queues) {
+        this.#scheduler.followAddresses(queue);
         this.#membership.forgetGone(queue);
         if (queue.warm.connections > 0) this.#scheduler.wake(queue);
         else if (this.#isUnused(queue) && !this.#prober.needs(queue)) {
@@ -647,4 +652,10 @@ function fixedAddresses(
   const fixed = new Map<string, readonly Address[]>();
   for (const [host, { addresses }] of hosts) if (addresses) fixed.set(host, addresses);
   return fixed;
+}
+
+function services(hosts: ReadonlyMap<string, CheckedHostOptions>): Map<string, Service> {
+  const services = new Map<string, Service>();
+  for (const [host, { service }] of hosts) if (service) services.set(host, service);
+  return services;
 }

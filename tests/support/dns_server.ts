@@ -16,11 +16,16 @@ import { Buffer } from "node:buffer";
 import dgram from "node:dgram";
 import { once } from "node:events";
 import net from "node:net";
+import type { SrvRecord } from "../../src/hosts/resolver.ts";
 
 /** How a question is answered. */
 export interface DnsReply {
   /** Addresses of the type that was asked for. */
   readonly addresses?: readonly string[];
+  /** SRV records. */
+  readonly srv?: readonly SrvRecord[];
+  /** The data of HTTPS records. */
+  readonly https?: readonly Uint8Array[];
   /** The names that lead to them, one from another. */
   readonly aliases?: readonly { readonly name: string; readonly ttl: number }[];
   /** For how long the addresses hold, in seconds. @default {60} */
@@ -37,8 +42,19 @@ export interface DnsReply {
 
 /** The replies by name and type; a name that is not there does not exist. */
 export interface DnsZone {
-  readonly [name: string]: { readonly A?: DnsReply; readonly AAAA?: DnsReply };
+  readonly [name: string]: { readonly [Type in DnsType]?: DnsReply };
 }
+
+/** The types of records that a zone has. */
+export type DnsType = "A" | "AAAA" | "SRV" | "HTTPS";
+
+/** The library has no name for HTTPS. */
+const TYPES: { readonly [type: string]: DnsType } = {
+  A: "A",
+  AAAA: "AAAA",
+  SRV: "SRV",
+  UNKNOWN_65: "HTTPS",
+};
 
 /** A running server. */
 export interface DnsServer extends AsyncDisposable {
@@ -51,25 +67,35 @@ export interface DnsServer extends AsyncDisposable {
 const RCODES = { NOERROR: 0, SERVFAIL: 2, NXDOMAIN: 3, REFUSED: 5 };
 
 /** The records of a reply. */
-export function answersOf(name: string, type: "A" | "AAAA", reply: DnsReply): Answer[] {
-  const { addresses = [], aliases = [], ttl = 60 } = reply;
+export function answersOf(name: string, type: DnsType, reply: DnsReply): Answer[] {
+  const { addresses = [], aliases = [], https = [], srv = [], ttl = 60 } = reply;
   const answers: StringAnswer[] = [];
   let owner = name;
   for (const alias of aliases) {
     answers.push({ type: "CNAME", name: owner, ttl: alias.ttl, data: alias.name });
     owner = alias.name;
   }
-  return [...answers, ...addresses.map((data) => ({ type, name: owner, ttl, data }))];
+  return [
+    ...answers,
+    ...addresses.map((data): Answer => ({ type: type as "A", name: owner, ttl, data })),
+    ...srv.map((data): Answer => ({ type: "SRV", name: owner, ttl, data })),
+    ...https.map((data): Answer => ({
+      type: "UNKNOWN_65" as "NULL",
+      name: owner,
+      ttl,
+      data: Buffer.from(data),
+    })),
+  ];
 }
 
 /** Makes the message that answers a question. */
-export function encodeReply(id: number, name: string, type: "A" | "AAAA", reply: DnsReply): Buffer {
+export function encodeReply(id: number, name: string, type: DnsType, reply: DnsReply): Buffer {
   return encode({
     type: "response",
     id,
     flags: RECURSION_AVAILABLE | RCODES[reply.rcode ?? "NOERROR"]
       | (reply.truncated ? TRUNCATED_RESPONSE : 0),
-    questions: [{ type, name }],
+    questions: [{ type: (type === "HTTPS" ? "UNKNOWN_65" : type) as "A", name }],
     answers: answersOf(name, type, reply),
   });
 }
@@ -82,8 +108,9 @@ export async function startDnsServer(zone: DnsZone): Promise<DnsServer> {
 
   function serve(message: Uint8Array, over: "udp" | "tcp", send: (bytes: Buffer) => void): void {
     const { id = 0, questions: [question] = [] } = decode(Buffer.from(message));
-    if (!question || (question.type !== "A" && question.type !== "AAAA")) return;
-    const { name, type } = question;
+    const type = TYPES[question?.type ?? ""];
+    if (!question || !type) return;
+    const { name } = question;
     asked.push(`${name} ${type}${over === "tcp" ? " tcp" : ""}`);
     const records = zone[name.toLowerCase()];
     const reply: DnsReply = records ? records[type] ?? {} : { rcode: "NXDOMAIN" };
@@ -91,7 +118,7 @@ export async function startDnsServer(zone: DnsZone): Promise<DnsServer> {
     const truncated = over === "udp" && reply.truncated === true;
     const timer = setTimeout(() => {
       timers.delete(timer);
-      send(encodeReply(id, name, type, { ...reply, ...truncated && { addresses: [] }, truncated }));
+      send(encodeReply(id, name, type, { ...truncated ? {} : reply, truncated }));
     }, reply.delayMs ?? 0);
     timers.add(timer);
   }

@@ -9,6 +9,7 @@ import { AccessDeniedError, HostUnavailableError } from "../../core/errors.ts";
 import type { Admission } from "../../hosts/admission.ts";
 import type { HostDirectory } from "../../hosts/directory.ts";
 import type { AddressHealth } from "../../hosts/health.ts";
+import { type HostAddress, inUse, priorityOf } from "../../hosts/host_address.ts";
 import type { Endpoint } from "../../map/endpoint.ts";
 import type { Lane } from "../../map/lane.ts";
 import type { ConnectionManager } from "../../map/manager.ts";
@@ -96,33 +97,50 @@ export class Membership {
     }
   }
 
-  #tell(queue: HostQueue, known: readonly Address[]): readonly Endpoint[] {
+  #tell(queue: HostQueue, known: readonly HostAddress[]): readonly Endpoint[] {
     const { lane, toldAddresses: told } = queue;
     // An address literal has one address, for ever.
-    if (known === told || (queue.host.isLiteral && told && told.length > 0)) return [];
+    const isOld = known === told || (queue.host.isLiteral && told && told.length > 0);
+    if (isOld && !queue.hasPriorities) return [];
     queue.toldAddresses = known;
+    queue.hasPriorities = known.some((address) => priorityOf(address) !== priorityOf(known[0]!));
+    const admitted = known.filter((address) => !this.isDenied(address));
     const members = new Set<Endpoint>();
-    for (const address of known) {
-      if (this.isDenied(address)) continue;
+    const gone: Endpoint[] = [];
+    for (const address of inUse(admitted, (address) => isWell(queue, address))) {
       const endpoint = lane.endpoint(address);
       members.add(endpoint);
-      if (!endpoint.member) this.#enter(queue, endpoint, told !== undefined);
+      // Its connections were verified for another name.
+      if (endpoint.member && endpoint.serverName !== address.serverName) {
+        gone.push(endpoint);
+        this.#leave(lane, endpoint);
+      }
+      endpoint.serverName = address.serverName;
+      if (endpoint.member) lane.setWeight(endpoint, this.#weightOf(queue, address));
+      else this.#enter(queue, endpoint, address, told !== undefined);
     }
-    const gone = [...lane.endpoints.values()].filter((endpoint) =>
-      endpoint.member && !members.has(endpoint)
-    );
-    for (const endpoint of gone) this.#leave(lane, endpoint);
-    queue.hurrySpread();
+    for (const endpoint of lane.endpoints.values()) {
+      if (!endpoint.member || members.has(endpoint)) continue;
+      gone.push(endpoint);
+      this.#leave(lane, endpoint);
+    }
+    if (!isOld) queue.hurrySpread();
     return gone;
   }
 
-  #enter({ host, lane }: HostQueue, endpoint: Endpoint, isNew: boolean): void {
-    const configured = this.#options.hosts.get(host.text);
+  #enter(queue: HostQueue, endpoint: Endpoint, address: HostAddress, isNew: boolean): void {
+    const { lane } = queue;
+    endpoint.weight = this.#weightOf(queue, address);
     if (isNew) endpoint.startSlowly(this.#options.clock.now(), this.#options.slowStartMs);
-    if (configured) endpoint.weight = weightOf(configured, endpoint.address);
     lane.setMember(endpoint, true);
     if (endpoint.standing === "gone") lane.setStanding(endpoint, "good");
     this.#health.enter(endpoint);
+  }
+
+  /** How much an address is to bear: by the options of its host, or by its source. */
+  #weightOf({ host }: HostQueue, address: HostAddress): number {
+    const configured = this.#options.hosts.get(host.text);
+    return (configured && weightOf(configured, address)) ?? address.weight ?? 1;
   }
 
   #leave(lane: Lane, endpoint: Endpoint): void {
@@ -132,4 +150,11 @@ export class Membership {
       this.#manager.drain(connection, "gone");
     }
   }
+}
+
+/** Whether there is nothing against an address: those of its priority need no others to help. */
+function isWell(queue: HostQueue, { text }: HostAddress): boolean {
+  const endpoint = queue.lane.endpoints.get(text);
+  if (!endpoint || !endpoint.member) return true;
+  return endpoint.standing === "good" && !queue.isSlow(endpoint);
 }

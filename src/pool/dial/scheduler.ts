@@ -203,9 +203,8 @@ export class DialScheduler implements DeskEvents, DialEvents {
 
   /** @param inTurn Whether it stood in line: then it has one dial, and stands there again. */
   #look(queue: HostQueue, inTurn = false): void {
-    const { desk, dials, membership } = this.#parts;
-    const { gone, known } = membership.update(queue);
-    this.#letGo(gone);
+    const { desk, dials } = this.#parts;
+    const known = this.followAddresses(queue);
     desk.serve(queue);
     // A host that is let go may have warm-ups still, whose callers must hear of it.
     const isWarmed = queue.warm.connections > 0 || queue.warm.warmUps.size > 0;
@@ -228,6 +227,16 @@ export class DialScheduler implements DeskEvents, DialEvents {
       ? RECHECK_MS.max
       : Math.max(RECHECK_MS.min, Math.min(queue.dialMs, RECHECK_MS.max));
     this.#recheckAt(queue, this.#clock.now() + pauseMs);
+  }
+
+  /**
+   * Has a queue use those of its host's addresses that are to be used now: where those of one
+   * priority fail, or are well again, these are others. Gives whether any are known.
+   */
+  followAddresses(queue: HostQueue): boolean {
+    const { gone, known } = this.#parts.membership.update(queue);
+    this.#letGo(gone);
+    return known;
   }
 
   /** Follows what the resolver says of a queue's host now. */
@@ -424,6 +433,7 @@ export class DialScheduler implements DeskEvents, DialEvents {
     const address = endpoint.address.text;
     const retryAt = endpoint.dueAt || null;
     queue.warm.failed({ address, error, retryAt });
+    this.followAddresses(queue);
     // It was not tried: who waits goes elsewhere, or is told when there is nowhere to go.
     if (error instanceof AccessDeniedError) return;
     for (const waiter of queue.waiters) {

@@ -8,6 +8,7 @@
 import type { Address, Host } from "../../core/address.ts";
 import type { DialTarget } from "../../core/dialer.ts";
 import { LinkedList } from "../../core/list.ts";
+import type { HostAddress } from "../../hosts/host_address.ts";
 import { LaneChooser } from "../../hosts/sticky.ts";
 import type { Endpoint } from "../../map/endpoint.ts";
 import type { Lane } from "../../map/lane.ts";
@@ -68,7 +69,9 @@ export class HostQueue {
   /** What is being dialled. */
   readonly dials: Set<Dial> = new Set();
   /** The addresses that its lane has been told, as they came. */
-  toldAddresses: readonly Address[] | undefined = undefined;
+  toldAddresses: readonly HostAddress[] | undefined = undefined;
+  /** Whether some of these are to be used only while others are not well. */
+  hasPriorities = false;
   /** How many connections are to be kept open, and who waits for them. */
   readonly warm: WarmTarget;
   /** When a connection last came back from a lease, or the first waiter came after that. */
@@ -101,9 +104,10 @@ export class HostQueue {
   /** What is dialled for it at an address. */
   dialTarget(address: Address): DialTarget {
     const { options } = this.tls;
+    const { serverName } = this.lane.endpoints.get(address.text) ?? {};
     return {
       host: this.host.text,
-      serverName: options.serverName ?? this.host.name,
+      serverName: options.serverName ?? serverName ?? this.host.name,
       address: address.text,
       ip: address.ip,
       port: address.port,

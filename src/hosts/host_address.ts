@@ -1,0 +1,101 @@
+/**
+ * The addresses of a host with what their source says of them.
+ *
+ * @module
+ */
+
+import { type Address, parseAddress, parseHost } from "../core/address.ts";
+import { checkNumber, describe } from "../core/check.ts";
+import { ResolveError } from "../core/errors.ts";
+import type { Resolution, ResolvedAddress } from "./resolver.ts";
+
+/** An address of a host. What its source does not say is left out. */
+export interface HostAddress extends Address {
+  /** How much it is to bear beside the others of its priority. */
+  readonly weight?: number;
+  /** Addresses of a higher number are for when none of a lower one is well. */
+  readonly priority?: number;
+  /** Who the certificate must be for, where that is not the host. */
+  readonly serverName?: string;
+}
+
+/** The most that an address can weigh. */
+export const MAX_WEIGHT = 1_000_000;
+
+/** The highest number of a priority: SRV records end at 65535, and something may come after them. */
+const MAX_PRIORITY = 1_000_000;
+
+/**
+ * Reads what a resolver gave, which may be anything; each address once, with its lowest priority.
+ *
+ * @param port The port of addresses that have none
+ * @throws {ResolveError | TypeError | RangeError} It is not valid, or there is none
+ */
+export function readAddresses(
+  resolution: Resolution | undefined,
+  name: string,
+  port: number,
+): HostAddress[] {
+  const given: unknown = resolution?.addresses;
+  if (!Array.isArray(given)) {
+    throw new ResolveError(name, `the resolver gave ${describe(given)} for a list of addresses`);
+  }
+  const addresses = new Map<string, HostAddress>();
+  for (const item of given as readonly (string | ResolvedAddress)[]) {
+    const address = readAddress(item, port);
+    const other = addresses.get(address.text);
+    if (!other || priorityOf(address) < priorityOf(other)) addresses.set(address.text, address);
+  }
+  if (addresses.size === 0) throw new ResolveError(name, "the resolver gave none");
+  return [...addresses.values()];
+}
+
+function readAddress(item: string | ResolvedAddress, defaultPort: number): HostAddress {
+  if (typeof item !== "object" || item === null) return parseAddress(item, defaultPort);
+  const { address, priority, serverName, weight } = item;
+  const what = `The resolver's ${address}`;
+  if (weight !== undefined) checkNumber(`${what}: weight`, weight, { min: 0, max: MAX_WEIGHT });
+  if (priority !== undefined) {
+    checkNumber(`${what}: priority`, priority, { min: 0, max: MAX_PRIORITY, whole: true });
+  }
+  return {
+    ...parseAddress(address, defaultPort),
+    ...weight !== undefined && { weight },
+    ...priority !== undefined && { priority },
+    ...serverName !== undefined && { serverName: parseHost(serverName).name },
+  };
+}
+
+/** The priority of an address: the lower, the earlier. */
+export function priorityOf({ priority }: HostAddress): number {
+  return priority ?? 0;
+}
+
+/** Whether the same is said of the same addresses, in whatever order. */
+export function sayTheSame(some: readonly HostAddress[], others: readonly HostAddress[]): boolean {
+  if (some.length !== others.length) return false;
+  const known = new Map(others.map((address) => [address.text, address]));
+  return some.every((address) => {
+    const other = known.get(address.text);
+    return other !== undefined && address.weight === other.weight
+      && address.priority === other.priority && address.serverName === other.serverName;
+  });
+}
+
+/**
+ * The addresses to use now: those of the lowest priority; where none of these is well, those of the
+ * next one besides, and so on (RFC 2782: a client must try the lowest that it can reach).
+ */
+export function inUse(
+  addresses: readonly HostAddress[],
+  isWell: (address: HostAddress) => boolean,
+): readonly HostAddress[] {
+  const priorities = new Set(addresses.map(priorityOf));
+  if (priorities.size < 2) return addresses;
+  let last = Infinity;
+  for (const priority of [...priorities].sort((a, b) => a - b)) {
+    last = priority;
+    if (addresses.some((address) => priorityOf(address) === priority && isWell(address))) break;
+  }
+  return addresses.filter((address) => priorityOf(address) <= last);
+}
