@@ -9,14 +9,19 @@ import { type FetchRequest, isStream, readFetch } from "./fetch_request.ts";
 import { fetchedOf, type ResponseMaker } from "./fetched_response.ts";
 import type { HeaderField } from "./field_check.ts";
 import { fetchedOfLazy } from "./lazy_response.ts";
+import {
+  becomesGet,
+  BODY_HEADERS,
+  MAX_REDIRECTS,
+  readRedirect,
+  SECRET_HEADERS,
+} from "./redirect.ts";
 import { asConstant, type RequestOptions } from "./request.ts";
 import type { PooledResponse, ResponseConnection } from "./response.ts";
 
 /** Makes one request: what a pool does. */
 export type Requester = (url: string, options: RequestOptions) => Promise<PooledResponse>;
 
-const MAX_REDIRECTS = 20;
-const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 const NO_BODY: ReadonlySet<number> = new Set([101, 103, 204, 205, 304]);
 
 /** What is said where the caller says nothing else. */
@@ -28,18 +33,6 @@ const DEFAULTS: readonly HeaderField[] = [
 
 /** A GET that says nothing else: most are like it, and it is prepared once for each URL. */
 const PLAIN_GET = asConstant({ method: "GET", headers: DEFAULTS });
-
-/** What describes a body, and goes with it. */
-const BODY_HEADERS = [
-  "content-encoding",
-  "content-language",
-  "content-length",
-  "content-location",
-  "content-type",
-];
-
-/** What is for one origin's eyes only. */
-const SECRET_HEADERS = ["authorization", "cookie", "host", "proxy-authorization"];
 
 /** Which machine gave a response that a pool has fetched; undefined for any other. */
 export function connectionOf(response: Response): ResponseConnection | undefined {
@@ -84,55 +77,54 @@ async function follow(
       ? PLAIN_GET
       : { method, headers: headers ?? DEFAULTS, body, signal };
     const answer = await requester(url.href, options);
-    const location = REDIRECTS.has(answer.status) ? answer.headers.get("location") : null;
-    if (location === null || redirect === "manual") {
+    const location = redirect === "manual" ? undefined : readRedirect(answer, url, redirect);
+    if (!location) {
       checkStatus(answer);
       const hasBody = method !== "HEAD" && !NO_BODY.has(answer.status);
       if (!hasBody) void answer.dump();
-      return respond({ answer, url: url.href, redirected: redirects > 0, hasBody, signal });
+      return respond({
+        answer,
+        url: withoutFragment(url),
+        redirected: redirects > 0,
+        hasBody,
+        signal,
+      });
     }
-    await answer.dump();
-    if (redirect === "error") {
-      throw new TypeError(`Redirected to ${location}, and redirect is "error"`);
-    }
+    letGo(answer);
     if (redirects === MAX_REDIRECTS) {
       throw new TypeError(`Redirected more than ${MAX_REDIRECTS} times`);
     }
-    const next = locate(location, url);
     if (answer.status !== 303 && isStream(body)) {
       throw new TypeError(
         `Redirected with ${answer.status}, and the body was a stream: it is gone`,
       );
     }
-    const toGet = answer.status === 303
-      ? method !== "GET" && method !== "HEAD"
-      : answer.status <= 302 && method === "POST";
-    if (toGet) {
+    if (becomesGet(answer.status, method)) {
       method = "GET";
       body = null;
       for (const name of BODY_HEADERS) headers?.delete(name);
     }
-    if (next.origin !== url.origin) { for (const name of SECRET_HEADERS) headers?.delete(name); }
-    url = next;
+    if (location.origin !== url.origin) {
+      for (const name of SECRET_HEADERS) headers?.delete(name);
+    }
+    url = location;
   }
 }
 
-/** Where a redirect leads; a fragment is kept where the new URL has none. */
-function locate(location: string, from: URL): URL {
-  let url: URL;
-  try {
-    url = new URL(location, from);
-  } catch (error) {
-    throw new TypeError("Redirected to what is no URL", { cause: error });
-  }
-  if (url.username || url.password) throw new TypeError("Redirected to a URL with credentials");
-  if (url.hash === "") url.hash = from.hash;
-  return url;
+/** Lets a body go that nobody wants: what has not arrived is not waited for, it may never end. */
+function letGo(answer: PooledResponse): void {
+  if (!answer.takeBytes()) void answer.body.cancel();
+}
+
+function withoutFragment(url: URL): string {
+  const { href } = url;
+  const at = href.indexOf("#");
+  return at < 0 ? href : href.slice(0, at);
 }
 
 function checkStatus(answer: PooledResponse): void {
-  if (answer.status >= 200 && answer.status <= 599) return;
-  void answer.dump();
+  if (answer.status >= 200) return;
+  letGo(answer);
   throw new TypeError(`The status ${answer.status} is not one of HTTP`);
 }
 

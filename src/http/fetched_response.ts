@@ -24,11 +24,21 @@ export type ResponseMaker = (fetched: Fetched) => Response;
 /** What a response can be made of: the runtimes' types agree on no name for it. */
 export type ResponseBody = ConstructorParameters<typeof Response>[0];
 
+/** What a response is made with. */
+type OwnInit =
+  & Pick<Response, "status" | "statusText">
+  & Partial<Pick<Response, "headers">>;
+
+/** Beyond this the runtimes make no response; what a server has said beyond it is told all the same. */
+const MOST_STATUS = 599;
+
 class FetchedResponse extends Response {
   readonly #fetched: Fetched;
 
-  constructor(fetched: Fetched, body: ResponseBody, init: ResponseInit) {
-    super(body, init);
+  constructor(fetched: Fetched, body: ResponseBody, init: OwnInit) {
+    const { headers, statusText } = init;
+    const status = Math.min(init.status, MOST_STATUS);
+    super(body, headers ? { headers, status, statusText } : { status, statusText });
     this.#fetched = fetched;
   }
 
@@ -38,6 +48,11 @@ class FetchedResponse extends Response {
 
   override get url(): string {
     return this.#fetched.url;
+  }
+
+  override get status(): number {
+    // Node's own constructor asks for it, before there is anything to tell.
+    return #fetched in this ? this.#fetched.answer.status : super.status;
   }
 
   override get redirected(): boolean {
@@ -60,7 +75,7 @@ const copies = new WeakMap<Response, Response>();
 export function responseOf(
   fetched: Fetched,
   body: ResponseBody,
-  init: Pick<Response, "status" | "statusText"> & Partial<Pick<Response, "headers">>,
+  init: OwnInit,
 ): Response {
   return new FetchedResponse(fetched, body, init);
 }
@@ -69,9 +84,10 @@ export function responseOf(
 export function cloneOf(
   fetched: Fetched,
   copy: Response,
-  init: Pick<Response, "status" | "statusText" | "headers"> = copy,
+  { headers, statusText }: Pick<Response, "statusText" | "headers"> = copy,
 ): Response {
-  const clone = new FetchedResponse(fetched, copy.body, init);
+  const { status } = fetched.answer;
+  const clone = new FetchedResponse(fetched, copy.body, { headers, status, statusText });
   copies.set(clone, copy);
   return clone;
 }

@@ -1,0 +1,74 @@
+/**
+ * Where an answer leads on to, and what of a request goes there (Fetch standard, section 4.4).
+ *
+ * @module
+ */
+
+import type { PooledResponse } from "./response.ts";
+
+/** How often one fetch is led on. */
+export const MAX_REDIRECTS = 20;
+
+const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
+const NOT_ASCII = /[\x80-\xff]/g;
+
+/** What describes a body, and goes with it. */
+export const BODY_HEADERS: readonly string[] = [
+  "content-encoding",
+  "content-language",
+  "content-length",
+  "content-location",
+  "content-type",
+];
+
+/** What is for one origin's eyes only. */
+export const SECRET_HEADERS: readonly string[] = [
+  "authorization",
+  "cookie",
+  "host",
+  "proxy-authorization",
+];
+
+/**
+ * Where an answer from a URL leads; undefined where it is the last one. A fragment is kept where the
+ * new URL has none.
+ *
+ * @throws {TypeError} It leads to what cannot be followed, or must not be
+ */
+export function readRedirect(
+  { headers, status }: PooledResponse,
+  from: URL,
+  redirect: RequestRedirect,
+): URL | undefined {
+  if (!REDIRECTS.has(status)) return undefined;
+  const locations = new Set(headers.getAll("location"));
+  if (redirect === "error") {
+    throw new TypeError(`Redirected with ${status}, and redirect is "error"`);
+  }
+  if (locations.size > 1) throw new TypeError("Redirected to several URLs at once");
+  for (const location of locations) return locate(location, from);
+  return undefined;
+}
+
+/** Whether a request goes on as a GET without a body. */
+export function becomesGet(status: number, method: string): boolean {
+  if (status === 303) return method !== "GET" && method !== "HEAD";
+  return status <= 302 && method === "POST";
+}
+
+function locate(location: string, from: URL): URL {
+  let url: URL;
+  try {
+    // Its characters are bytes. Escaped they stay what they are, be they UTF-8 or not.
+    url = new URL(location.replace(NOT_ASCII, escapeByte), from);
+  } catch (error) {
+    throw new TypeError("Redirected to what is no URL", { cause: error });
+  }
+  if (url.username || url.password) throw new TypeError("Redirected to a URL with credentials");
+  if (url.hash === "") url.hash = from.hash;
+  return url;
+}
+
+function escapeByte(char: string): string {
+  return `%${char.charCodeAt(0).toString(16).toUpperCase()}`;
+}
