@@ -12,7 +12,10 @@ import { type HostAddress, readAddresses, sayTheSame } from "./host_address.ts";
 import type { Resolution, Resolver } from "./resolver.ts";
 import { resolveService, type Service } from "./service.ts";
 
-/** How soon after a failure the resolver is asked again, and how long that grows, in milliseconds. */
+/**
+ * How soon after a failure, or an answer of no use, the resolver is asked again, and how long that
+ * grows, in milliseconds.
+ */
 const RETRY_MS = { first: 1_000, max: 30_000 };
 
 /** Up to which share of its time an answer is asked for ahead, so that hosts do not ask together. */
@@ -92,6 +95,8 @@ interface Entry extends Due {
   failure: ResolveError | undefined;
   /** Failures in a row. */
   failures: number;
+  /** How often in a row it was asked ahead of time, and told the same addresses. */
+  doubts: number;
   /** Whether it goes when its query ends. */
   forgotten: boolean;
 }
@@ -102,6 +107,7 @@ interface Entry extends Due {
  * forgotten. While the resolver fails it is asked again after one second, then two, up to thirty,
  * and the last good answer serves until it is `staleMs` old, and never less than its own time. A
  * failure where there is no answer is remembered for a second, and asked again when somebody asks.
+ * An answer of which no address can be reached may be doubted: then it is asked for ahead of time.
  *
  * No timer of it keeps a program alive.
  */
@@ -151,6 +157,19 @@ export class HostDirectory {
       return Promise.reject(entry.failure);
     }
     return this.#ask(entry);
+  }
+
+  /**
+   * Notes that none of a host's addresses can be reached: it is asked for again although its answer
+   * holds still, a second after the answer came, then two, up to thirty, while it stays the same.
+   */
+  doubt({ text }: Host): void {
+    const entry = this.#entries.get(text);
+    if (this.#closed || !entry?.answer || entry.failure || entry.query) return;
+    const pauseMs = Math.min(RETRY_MS.first * 2 ** entry.doubts, RETRY_MS.max);
+    if (this.#options.clock.now() < entry.answer.resolvedAt + pauseMs) return;
+    entry.doubts++;
+    this.#ask(entry).catch(() => {});
   }
 
   /** Notes that somebody uses a host, who will call `forget` once. */
@@ -290,6 +309,7 @@ export class HostDirectory {
     entry.askAt = resolvedAt + ttlMs * (1 - JITTER * clock.random());
     entry.failure = undefined;
     entry.failures = 0;
+    if (addresses !== before) entry.doubts = 0;
     if (addresses !== before && !entry.forgotten) this.#tell(entry.host, change);
   }
 
@@ -378,6 +398,7 @@ function newEntry(host: Host): Entry {
     stop: undefined,
     failure: undefined,
     failures: 0,
+    doubts: 0,
     forgotten: false,
     dueAt: Infinity,
     place: -1,

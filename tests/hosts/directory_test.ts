@@ -484,3 +484,48 @@ test("HostDirectory does not go round where its resolver looks the same host up 
   await looked;
   assertEquals(world.asked, ["a.test"]);
 });
+
+test("HostDirectory.doubt() has an answer asked for ahead of its time, ever more seldom", async () => {
+  const world = new World({ addresses: ["192.0.2.1"], ttlMs: 600_000 });
+  await world.directory.lookUp(host);
+  const began = world.clock.now();
+  const times: number[] = [];
+  for (let asked = 1; world.clock.now() < began + 95_000;) {
+    world.directory.doubt(host);
+    await world.pass(100);
+    if (world.asked.length > asked) times.push(Math.floor((world.clock.now() - began) / 1_000));
+    asked = world.asked.length;
+  }
+  assertEquals(times, [1, 3, 7, 15, 31, 61, 91]);
+  world.answer("192.0.2.2");
+  await world.pass(30_000);
+  world.directory.doubt(host);
+  await world.pass(0);
+  assertEquals(world.changes.at(-1), "a.test +192.0.2.2 -192.0.2.1");
+  const { length } = world.asked;
+  await world.pass(900);
+  world.directory.doubt(host);
+  assertEquals(world.asked.length, length, "An answer gets its second");
+  await world.pass(100);
+  world.directory.doubt(host);
+  assertEquals(world.asked.length, length + 1, "Other addresses are doubted anew");
+  world.directory.close();
+});
+
+test("HostDirectory.doubt() leaves the pace of a resolver that fails alone, and asks for nothing unknown", async () => {
+  const world = new World(one);
+  world.directory.doubt(host);
+  assertEquals(world.asked, []);
+  await world.directory.lookUp(host);
+  world.fail();
+  await world.pass(5_000);
+  world.directory.doubt(host);
+  await world.pass(0);
+  const { length } = world.asked;
+  for (let i = 0; i < 9; i++) world.directory.doubt(host);
+  assertEquals([length, world.asked.length], [2, 2]);
+  assertEquals(world.known(), ["192.0.2.1"]);
+  world.directory.close();
+  world.directory.doubt(host);
+  assertEquals(world.asked.length, 2);
+});

@@ -201,3 +201,28 @@ test("A host whose addresses change for ever keeps nothing of those that are gon
   assertEquals(Object.keys(it.pool.stats().hosts["a.test"]!.addresses), ["10.0.50.1", "10.0.50.2"]);
   assertEquals(it.pool.stats().connections, 2);
 });
+
+test("Where every address refuses, the resolver is asked before its answer runs out, and not often", async () => {
+  const down = new Set<string>([ONE, TWO]);
+  await using it = scene([ONE, TWO], {
+    script: ({ address }) => down.has(address) ? { failure: "refused" } : {},
+  });
+  it.resolver.ttlMs = 600_000;
+  const served: number[] = [];
+  const ask = async (ms: number) => {
+    for (let passed = 0; passed < ms; passed += 50) {
+      it.pool.acquire("a.test").then((lease) => {
+        served.push(it.clock.now());
+        lease.release();
+      }, () => {});
+      await pass(it, 50, 50);
+    }
+  };
+  await ask(2_500);
+  assert(it.resolver.asked >= 2 && it.resolver.asked <= 3, `asked ${it.resolver.asked} times`);
+  it.resolver.answer = [THREE];
+  const since = it.clock.now();
+  await ask(5_000);
+  assert(served.length > 0 && served[0]! - since <= 3_000, `served after ${served[0]! - since} ms`);
+  assert(it.resolver.asked <= 5, `asked ${it.resolver.asked} times`);
+});

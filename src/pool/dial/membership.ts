@@ -45,6 +45,11 @@ export class Membership {
     return this.#directory.lookUp(host);
   }
 
+  /** Has a host's addresses asked for ahead of time, where none of them is good. */
+  doubt({ host, lane }: HostQueue): void {
+    if (lane.good.size === 0) this.#directory.doubt(host);
+  }
+
   /** Whether an address may not be used. */
   isDenied(address: Address): boolean {
     return this.#admission.deniedBy(address) !== undefined;

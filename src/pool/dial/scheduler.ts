@@ -434,6 +434,8 @@ export class DialScheduler implements DeskEvents, DialEvents {
     const retryAt = endpoint.dueAt || null;
     queue.warm.failed({ address, error, retryAt });
     this.followAddresses(queue);
+    // They may all have been replaced, long before the resolver would be asked again.
+    this.#parts.membership.doubt(queue);
     // It was not tried: who waits goes elsewhere, or is told when there is nowhere to go.
     if (error instanceof AccessDeniedError) return;
     for (const waiter of queue.waiters) {
