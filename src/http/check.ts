@@ -1,5 +1,5 @@
 /**
- * One HTTP/1.1 request that asks a server how it is, over a connection that is held for it.
+ * One request that asks a server how it is, over a connection that is held for it.
  *
  * @module
  */
@@ -9,9 +9,11 @@ import { RequestError, type RequestFailure } from "../core/errors.ts";
 import type { Connection } from "../map/connection.ts";
 import { PLAIN } from "../pool/host/tls_profiles.ts";
 import { type CheckAnswer, type HttpCheck, isWell } from "../pool/watch/health_check.ts";
-import { encodeRequest } from "./h1/request_head.ts";
-import { Http1Session, type SessionUser } from "./h1/session.ts";
 import type { CheckedLimits } from "./limits.ts";
+import { NO_PAYLOAD } from "./payload.ts";
+import { PreparedRequest, type Target } from "./request.ts";
+import type { Stream, StreamFailure, StreamUser } from "./session.ts";
+import { sessionOf } from "./sessions.ts";
 
 /** How much of a body is read so that its connection can be kept, in bytes. */
 const MAX_BODY_BYTES = 65_536;
@@ -26,10 +28,10 @@ export function checkOver(
   return new Promise((resolve) => new Check(connection, check, limits, signal, resolve).begin());
 }
 
-class Check implements SessionUser {
+class Check implements StreamUser {
   readonly #connection: Connection;
   readonly #check: HttpCheck;
-  readonly #session: Http1Session;
+  readonly #stream: Stream;
   readonly #signal: AbortSignal;
   readonly #resolve: (answer: CheckAnswer) => void;
   readonly #onAbort = () => this.#fail("timeout", "no answer in time", this.#signal.reason);
@@ -45,19 +47,19 @@ class Check implements SessionUser {
   ) {
     this.#connection = connection;
     this.#check = check;
-    this.#session = Http1Session.of(connection, limits);
+    this.#stream = sessionOf(connection, limits).open(this);
     this.#signal = signal;
     this.#resolve = resolve;
   }
 
   begin(): void {
     const { method = "GET", path } = this.#check;
-    this.#session.begin(method, this);
     this.#signal.addEventListener("abort", this.#onAbort, { once: true });
     if (this.#signal.aborted) return this.#onAbort();
-    if (this.#connection.state === "closed") return this.onFailure("it ended before the check");
-    const host = hostHeader(this.#connection);
-    this.#connection.socket.write(encodeRequest({ method, target: path, host }));
+    if (this.#connection.state === "closed") return this.#ended("it ended before the check");
+    const target = targetOf(this.#connection, path);
+    const request = new PreparedRequest(target, method, [], NO_PAYLOAD, true, {});
+    this.#stream.send(request, undefined);
   }
 
   onHead(): void {}
@@ -74,14 +76,18 @@ class Check implements SessionUser {
     this.#answered(reusable);
   }
 
-  onDrain(): void {}
+  onUploadFailure(): void {}
 
-  onFailure(cause: unknown): void {
+  onFailure({ error }: StreamFailure): void {
+    this.#ended(error);
+  }
+
+  #ended(cause: unknown): void {
     this.#fail("connection", "the connection ended before an answer was there", cause);
   }
 
   #answered(reusable: boolean): void {
-    const { status } = this.#session;
+    const { status } = this.#stream;
     const reason = `answered ${status}`;
     if (isWell(this.#check, status)) this.#settle({ error: undefined, reason, reusable });
     else {
@@ -99,8 +105,8 @@ class Check implements SessionUser {
     if (this.#over) return;
     this.#over = true;
     this.#signal.removeEventListener("abort", this.#onAbort);
-    const silent = !this.#session.responding;
-    this.#session.end();
+    const silent = !this.#stream.responding;
+    this.#stream.cancel(answer.error);
     this.#resolve({ ...answer, silent });
   }
 
@@ -114,8 +120,18 @@ class Check implements SessionUser {
   }
 }
 
+/** What requests for a path on a connection are for. */
+function targetOf(connection: Connection, path: string): Target {
+  const { host, tlsProfile } = connection;
+  const isPlain = tlsProfile === PLAIN.name;
+  const hostHeader = hostHeaderOf(connection);
+  const url = `${isPlain ? "http" : "https"}://${hostHeader}${path}`;
+  const prepared = new Map();
+  return { url, host, hostHeader, isPlain, path, authorization: undefined, prepared };
+}
+
 /** What requests for a host say in their Host field: the scheme's own port is left out. */
-function hostHeader({ host, tlsProfile }: Connection): string {
+function hostHeaderOf({ host, tlsProfile }: Connection): string {
   const { name, port, srv } = parseHost(host);
   if (srv !== undefined) return name;
   return tlsProfile === PLAIN.name && port === 80 ? host.slice(0, -":80".length) : host;

@@ -9,17 +9,18 @@ import { RequestError, type RequestFailure } from "../core/errors.ts";
 import type { Connection } from "../map/connection.ts";
 import type { Lease } from "../pool/lease/lease.ts";
 import type { RequestOutcome } from "../pool/watch/figures.ts";
-import { BodyBuffer, type BodySource } from "./body_buffer.ts";
+import { Attempt, type AttemptUser } from "./attempt.ts";
+import type { BodyBuffer } from "./body_buffer.ts";
 import { type BodyReader, openBody } from "./body_reader.ts";
 import { Failover } from "./failover.ts";
-import { Http1Session, type SessionUser } from "./h1/session.ts";
 import type { CheckedLimits } from "./limits.ts";
 import type { RequestWatch } from "./observer.ts";
 import { HttpParseError } from "./parse_error.ts";
 import type { PreparedRequest } from "./request.ts";
 import { PooledResponse, type ResponseOrigin } from "./response.ts";
 import type { ResponseHeaders } from "./response_headers.ts";
-import { Upload } from "./upload.ts";
+import type { StreamFailure } from "./session.ts";
+import { sessionOf } from "./sessions.ts";
 
 /** What an exchange needs of the pool that it runs in. */
 export interface ExchangeHost {
@@ -58,12 +59,10 @@ const STOOD_MS = 1;
 
 const FIRST_BYTE_TIMEOUT_MS = 10_000;
 
-const NO_REUSE = { reuse: false };
-
 const nobody = () => {};
 
 /** A request under way. */
-export class Exchange implements SessionUser, BodySource, ResponseOrigin {
+export class Exchange implements AttemptUser, ResponseOrigin {
   /** What is asked. */
   readonly request: PreparedRequest;
   /** By when it must be over. */
@@ -79,10 +78,8 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
   readonly #host: ExchangeHost;
   #resolve: (response: PooledResponse) => void;
   #reject: (reason: unknown) => void;
-  #lease: Lease | undefined;
-  #session: Http1Session | undefined;
-  #buffer: BodyBuffer | undefined;
-  #trailers: ResponseHeaders | null = null;
+  /** The attempt under way, or the one that ended last: it tells still who answered. */
+  #attempt: Attempt | undefined;
   #attempts = 0;
   #freshFailures = 0;
   /** When it began, or NaN: when it first has a connection, which it then need not wait for. */
@@ -91,18 +88,13 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
   #headAt = 0;
   /** The request's body, where it is read as it comes. */
   readonly #body: BodyReader | undefined;
-  /** The body on its way over the connection, where there is one. */
-  #upload: Upload | undefined;
   #answered = false;
   /** Whether its caller has given it up. */
   #givenUp = false;
   #status = 0;
   /** Whether the answer that has begun is not the caller's: the request goes to another machine. */
   #turnedAway = false;
-  #paused = false;
   #over = false;
-  /** The lease that has ended: it tells still who answered. */
-  #ended: Lease | undefined;
   #onAbort: (() => void) | undefined;
 
   /** Begins; `host.dispatch` finds it a connection. */
@@ -161,15 +153,14 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
       return;
     }
     this.#attempts++;
-    this.#lease = lease;
-    this.watch?.sent?.(lease);
     const { connection } = lease;
+    const attempt = new Attempt(this, lease, sessionOf(connection, this.#host.limits));
+    this.#attempt = attempt;
+    this.watch?.sent?.(lease);
     this.#sentAt = lease.startedAt;
     if (Number.isNaN(this.#startedAt)) this.#startedAt = lease.startedAt;
-    const session = this.#session = Http1Session.of(connection, this.#host.limits);
-    session.begin(this.request.method, this);
-    this.#send(lease);
-    if (this.#lease !== lease) return;
+    attempt.send(this.request, this.#body);
+    if (attempt.over) return;
     if (this.request.replayable && connection.idleBeforeMs >= FRESH_ENOUGH_MS) {
       const { firstByteTimeoutMs = FIRST_BYTE_TIMEOUT_MS } = this.request.options;
       this.firstByteBy = this.#sentAt + firstByteTimeoutMs;
@@ -187,12 +178,13 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
 
   /** Ends it because its time is over. */
   timeOut(): void {
-    const lease = this.#lease;
+    const attempt = this.#attempt;
     // While it waits for a connection the pool says why there is none, at the same time.
-    if (!lease) return;
+    if (!attempt || attempt.over) return;
     // A machine answers for what did not come from it.
-    if (!this.#answered && !this.#session?.responding) {
-      lease.failure = { kind: "response", error: this.#error("timeout", "it took too long") };
+    if (!this.#answered && !attempt.responding) {
+      const error = this.#error("timeout", "it took too long");
+      attempt.lease.failure = { kind: "response", error };
     }
     this.#abandon(this.#tooLong());
   }
@@ -208,15 +200,16 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
    */
   doubt(): void {
     this.firstByteBy = Infinity;
-    const lease = this.#lease;
-    if (!lease || this.#session?.responding || !this.#mayRepeat(lease)) return;
+    const attempt = this.#attempt;
+    if (!attempt || attempt.over || attempt.responding || !this.#mayRepeat(attempt.lease)) return;
+    const { lease } = attempt;
     this.#host.doubt(lease);
     const error = this.#error(
       "timeout",
       "no byte came in time over a connection that had stood idle",
     );
     lease.failure = { kind: "response", error };
-    this.#dropLease(error);
+    attempt.drop(error);
     this.#again(error);
   }
 
@@ -242,17 +235,17 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
 
   /** What has arrived of the body. */
   get buffer(): BodyBuffer {
-    return this.#buffer ??= new BodyBuffer(this, this.#session?.contentLength);
+    return this.#attempt!.buffer;
   }
 
   /** The connection that answered. */
   get connection(): Connection {
-    return this.#answerer.connection;
+    return this.#attempt!.lease.connection;
   }
 
   /** Whether it had carried a request before. */
   get reused(): boolean {
-    return this.#answerer.reused;
+    return this.#attempt!.lease.reused;
   }
 
   /** How long it took until the connection was there, in milliseconds. */
@@ -267,15 +260,14 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
 
   /** The trailers, once they are there. */
   get trailers(): ResponseHeaders | null {
-    return this.#trailers;
+    return this.#attempt?.trailers ?? null;
   }
 
   /** Hands the response to the caller. */
-  onHead(status: number, statusText: string, headers: ResponseHeaders): void {
-    const lease = this.#lease ?? this.#ended;
-    if (!lease) return;
-    if (this.#turnedAway || (this.#lease && this.#turnsAway(status, lease))) {
-      this.#turnElsewhere();
+  onHead(attempt: Attempt, status: number, statusText: string, headers: ResponseHeaders): void {
+    const { lease } = attempt;
+    if (this.#turnedAway || (!attempt.over && this.#turnsAway(status, lease))) {
+      this.#turnElsewhere(attempt);
       return;
     }
     this.#answered = true;
@@ -293,71 +285,39 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
     this.#resolve = this.#reject = nobody;
   }
 
-  /** Keeps a part of the body. */
-  onBody(bytes: Uint8Array): void {
-    this.buffer.push(bytes);
-  }
-
-  /** Keeps the trailers. */
-  onTrailers(trailers: ResponseHeaders): void {
-    this.#trailers = trailers;
-  }
-
   /** Gives the lease back: the response is there to its last byte. */
-  onComplete(reusable: boolean): void {
-    const lease = this.#lease;
-    if (!lease) return;
-    this.#ended = lease;
-    this.#lease = undefined;
-    if (this.#paused) lease.connection.socket.resume();
-    // A response that came before the request was out leaves the rest of it in the way.
-    if (this.#upload?.done === false) lease.connection.healthy = false;
+  onComplete(attempt: Attempt, reusable: boolean): void {
+    const { lease, status } = attempt;
     // What came in one piece is judged here, before its head is handed on.
-    if (!this.#answered) this.#turnedAway = this.#turnsAway(this.#session?.status, lease);
-    lease.release(reusable ? undefined : NO_REUSE);
+    if (!this.#answered) this.#turnedAway = this.#turnsAway(status, lease);
+    attempt.release(reusable);
     if (this.#turnedAway) return;
     if (!this.#answered) {
-      this.#status = this.#session?.status ?? 0;
+      this.#status = status;
       this.#headAt = lease.connection.lastUsedAt;
     }
     this.#finish();
-    this.#upload?.stop();
-    this.buffer.end();
-  }
-
-  /** Writes on. */
-  onDrain(): void {
-    this.#upload?.onDrain();
+    attempt.buffer.end();
   }
 
   /** Sends the request again where it may be, and ends it where not. */
-  onFailure(cause: unknown): void {
-    const lease = this.#lease;
-    if (this.#over || !lease) return;
-    const silent = !this.#session?.responding;
-    if (!silent || !isStale(lease)) {
-      lease.failure = { kind: "response", error: cause };
-    }
-    this.#dropLease(cause);
-    if (silent && !this.#answered && this.#mayRepeat(lease)) {
+  onFailure(attempt: Attempt, { error, reusable, unprocessed }: StreamFailure): void {
+    const { lease, responding } = attempt;
+    const silent = !responding;
+    if (!unprocessed && (!silent || !isStale(lease))) lease.failure = { kind: "response", error };
+    attempt.fail(error, reusable);
+    if (silent && !this.#answered && this.#mayRepeat(lease, unprocessed)) {
       // So many dead that never served would use up the budget: their like are let go unseen.
       if (!lease.reused && this.#attempts >= DOUBT_AFTER) this.#host.doubt(lease);
-      this.#again(cause);
+      this.#again(error);
       return;
     }
-    this.#fail(this.#explain(cause, silent, lease));
+    this.#fail(this.#explain(error, silent));
   }
 
-  /** Stops reading. */
-  pause(): void {
-    this.#paused = true;
-    this.#lease?.connection.socket.pause();
-  }
-
-  /** Reads on. */
-  resume(): void {
-    this.#paused = false;
-    this.#lease?.connection.socket.resume();
+  /** Ends it because its own body has failed. */
+  onUploadFailure(_attempt: Attempt, error: unknown): void {
+    this.#abandon(this.#error("body", "its body failed", error));
   }
 
   /** Lets the rest of the body go, and the connection with it. */
@@ -365,31 +325,14 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
     this.#giveUp(reason ?? this.#error("cancelled", "its body was cancelled"));
   }
 
-  get #answerer(): Lease {
-    return (this.#lease ?? this.#ended)!;
-  }
-
-  #send(lease: Lease): void {
-    const { head, rest, streamBytes } = this.request;
-    const { socket } = lease.connection;
-    if (rest || this.#body) this.#upload = new Upload(socket);
-    const upload = this.#upload;
-    socket.write(head);
-    if (rest) upload?.sendLast(rest);
-    else if (this.#body) {
-      upload?.send(this.#body, streamBytes).catch((error) => {
-        if (this.#lease === lease) this.#abandon(this.#error("body", "its body failed", error));
-      });
-    }
-  }
-
   /**
    * Whether the request may be sent once more. A connection that had served dies only once, so no
    * more retries come of it than there were connections: they cost nothing. Where another one dies
    * the server may be dying: the budget says whether to try again, and a fresh one dies only once.
    */
-  #mayRepeat(lease: Lease): boolean {
-    if (!this.request.replayable) return false;
+  #mayRepeat(lease: Lease, unprocessed = false): boolean {
+    // What is read as it comes is gone.
+    if (this.#body || !(this.request.replayable || unprocessed)) return false;
     if (lease.reused) return this.#attempts < MAX_ATTEMPTS;
     if (!isStale(lease) && this.#avoid(lease, lease.failure?.error)) return true;
     return (hasStood(lease) || this.#freshFailures++ === 0) && this.#host.mayRetry();
@@ -407,21 +350,19 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
   }
 
   /** Whether an answer counts as a failure of its machine, and another one may be asked. */
-  #turnsAway(status: number | undefined, lease: Lease): boolean {
+  #turnsAway(status: number, lease: Lease): boolean {
     const { failoverStatuses = this.#host.failoverStatuses } = this.request.options;
-    if (status === undefined || !failoverStatuses.includes(status)) return false;
+    if (!failoverStatuses.includes(status)) return false;
     const error = this.#error("status", `the answer was ${status} (failoverStatuses)`);
     lease.failure = { kind: "status", error };
     return this.request.replayable && this.#avoid(lease, error);
   }
 
   /** Sends the request to another machine; what is left of the answer is let go. */
-  #turnElsewhere(): void {
+  #turnElsewhere(attempt: Attempt): void {
     this.#turnedAway = false;
-    const error = (this.#lease ?? this.#ended)?.failure?.error;
-    this.#dropLease(error);
-    this.#buffer = undefined;
-    this.#trailers = null;
+    const error = attempt.lease.failure?.error;
+    attempt.drop(error);
     this.#again(error);
   }
 
@@ -431,12 +372,12 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
     this.#host.dispatch(this);
   }
 
-  #explain(cause: unknown, silent: boolean, lease: Lease): unknown {
+  #explain(cause: unknown, silent: boolean): unknown {
     if (
       cause instanceof HttpParseError && !cause.reason.startsWith("truncated")
       && cause.reason !== "no-response"
     ) {
-      return this.#error("protocol", cause.message, cause, lease);
+      return this.#error("protocol", cause.message, cause);
     }
     const detail = !silent
       ? "the connection ended in the midst of the response"
@@ -444,7 +385,7 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
       ? "the connection ended before a response, on every attempt that was allowed"
       : `the connection ended before a response, and ${this.request.method} may not be repeated `
         + "(see idempotent)";
-    return this.#error("connection", detail, cause, lease);
+    return this.#error("connection", detail, cause);
   }
 
   #tooLong(): RequestError {
@@ -452,8 +393,8 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
     return this.#error("timeout", `it took longer than ${timeoutMs} ms (timeoutMs)`);
   }
 
-  #error(failure: RequestFailure, detail: string, cause?: unknown, lease?: Lease): RequestError {
-    const address = (lease ?? this.#lease ?? this.#ended)?.connection.address ?? "no address yet";
+  #error(failure: RequestFailure, detail: string, cause?: unknown): RequestError {
+    const address = this.#attempt?.lease.connection.address ?? "no address yet";
     const fields = {
       failure,
       host: this.request.target.host,
@@ -469,37 +410,24 @@ export class Exchange implements SessionUser, BodySource, ResponseOrigin {
     this.#abandon(reason);
   }
 
-  /** Ends it, and the connection that it is on. */
+  /** Ends it, and the attempt under way. */
   #abandon(reason: unknown): void {
     if (this.#over) return;
-    this.#dropLease(reason);
+    this.#attempt?.drop(reason);
     this.#fail(reason);
-  }
-
-  #dropLease(reason: unknown): void {
-    const lease = this.#lease;
-    if (!lease) return;
-    this.#session?.end();
-    this.#ended = lease;
-    this.#lease = undefined;
-    // Nobody has said that the machine is at fault.
-    if (lease.failure === undefined) lease.failure = null;
-    lease.release({ error: reason ?? true });
-    this.#upload?.stop();
   }
 
   #fail(reason: unknown): void {
     this.#finish(reason, "failures");
-    this.buffer.fail(reason);
-    if (!this.#answered) this.#reject(reason);
+    if (this.#answered) this.buffer.fail(reason);
+    else this.#reject(reason);
   }
 
   #finish(reason?: unknown, outcome: RequestOutcome = "successes"): void {
     if (this.#over) return;
     this.#over = true;
     // What has been answered gave its connection back this moment.
-    const given = outcome === "successes" ? this.#ended : undefined;
-    const endedAt = given ? given.connection.lastUsedAt : this.#host.now();
+    const endedAt = outcome === "successes" ? this.connection.lastUsedAt : this.#host.now();
     this.untouchedSince = this.firstByteBy = Infinity;
     const { signal } = this.request.options;
     if (signal && this.#onAbort) offAbort(signal, this.#onAbort);

@@ -18,7 +18,6 @@ import { checkOver } from "./check.ts";
 import { Exchange, type ExchangeHost } from "./exchange.ts";
 import { fetchOver, type Requester } from "./fetch.ts";
 import { makeResponse, type ResponseMaker } from "./fetched_response.ts";
-import { Http1Session } from "./h1/session.ts";
 import { checkLimits, type ResponseLimits } from "./limits.ts";
 import type { RequestObserver, RequestWatch } from "./observer.ts";
 import {
@@ -30,6 +29,7 @@ import {
 } from "./request.ts";
 import type { PooledResponse } from "./response.ts";
 import { RetryBudget } from "./retry_budget.ts";
+import { sessionOf } from "./sessions.ts";
 
 /** Options of a pool that speaks HTTP. */
 export interface HttpPoolOptions extends PoolOptions {
@@ -192,9 +192,9 @@ export class HttpPool extends ConnectionPool {
     return checkOver(connection, check, this.#host.limits, signal);
   }
 
-  /** Makes the parser ahead, so that the first request does not wait for it. */
+  /** Makes the session ahead, so that the first request does not wait for it. */
   protected override prepare(connection: Connection): void {
-    Http1Session.of(connection, this.#host.limits);
+    sessionOf(connection, this.#host.limits);
   }
 
   async #observed(

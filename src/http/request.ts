@@ -98,21 +98,62 @@ export interface Target {
   readonly prepared: Map<RequestOptions, PreparedRequest>;
 }
 
-/** A request, checked and ready to be sent. */
-export interface PreparedRequest {
+/** A request, checked and ready to be sent: what any protocol needs of it. */
+export class PreparedRequest {
   readonly target: Target;
   readonly method: string;
-  /** The head as it is sent, and the body with it where that is small. */
-  readonly head: Uint8Array;
-  /** What is sent after the head, where it is there. */
-  readonly rest: Uint8Array | null;
-  /** What is sent after the head as it comes. */
+  /** The fields, but for those that follow from target and body; names in any case. */
+  readonly fields: readonly HeaderField[];
+  /** The body, where it is there. */
+  readonly bytes: Uint8Array | null;
+  /** The body, where it comes as a stream. */
   readonly stream: AsyncIterable<Uint8Array> | null;
-  /** How long that is, in bytes, where the headers say so; it is sent in chunks where not. */
+  /** How long the stream is, in bytes, where the headers say so. */
   readonly streamBytes: number | null;
   /** Whether it may be sent more than once. */
   readonly replayable: boolean;
   readonly options: RequestOptions;
+  /** The head as HTTP/1.1 sends it, and the body with it where that is small. */
+  readonly head: Uint8Array;
+
+  /**
+   * Checks what goes into the head, by writing it: that is the fastest check there is.
+   *
+   * @throws {TypeError} Something cannot be sent: says what, and repeats no value
+   */
+  constructor(
+    target: Target,
+    method: string,
+    fields: readonly HeaderField[],
+    { bytes, stream }: Pick<Payload, "bytes" | "stream">,
+    replayable: boolean,
+    options: RequestOptions,
+  ) {
+    this.target = target;
+    this.method = method;
+    this.fields = fields;
+    this.bytes = bytes;
+    this.stream = stream;
+    this.streamBytes = stream ? lengthAmong(fields) : null;
+    this.replayable = replayable && !stream;
+    this.options = options;
+    this.head = encodeRequest({
+      method,
+      target: target.path,
+      host: target.hostHeader,
+      headers: fields,
+      body: stream
+        ? this.streamBytes ?? "chunked"
+        : this.rest
+        ? this.rest.length
+        : bytes,
+    });
+  }
+
+  /** What of the body does not go out in one piece with the head. */
+  get rest(): Uint8Array | null {
+    return this.bytes !== null && this.bytes.length > ONE_PIECE_BYTES ? this.bytes : null;
+  }
 }
 
 const NO_OPTIONS: RequestOptions = {};
@@ -270,19 +311,8 @@ function prepared(
   }
   const idempotent = options.idempotent
     ?? (IDEMPOTENT.has(method) || (headers.length > 0 && hasField(headers, "idempotency-key")));
-  const { bytes, stream } = payload;
-  const streamBytes = stream ? lengthAmong(headers) : null;
-  const isSmall = bytes !== null && bytes.length <= ONE_PIECE_BYTES;
-  const head = encodeRequest({
-    method,
-    target: target.path,
-    host: target.hostHeader,
-    headers: own.length > 0 ? [...headers, ...own] : headers,
-    body: stream ? streamBytes ?? "chunked" : isSmall ? bytes : bytes?.length ?? null,
-  });
-  const rest = isSmall ? null : bytes;
-  const replayable = idempotent && !stream;
-  return { target, method, head, rest, stream, streamBytes, replayable, options };
+  const fields = own.length > 0 ? [...headers, ...own] : headers;
+  return new PreparedRequest(target, method, fields, payload, idempotent, options);
 }
 
 /** The length that fields announce, where they announce one. */

@@ -153,6 +153,7 @@ export class Connection {
   #lastUsedOnTheWall: number;
   #owner: ConnectionOwner | undefined;
   #sink: SocketSink | undefined;
+  #keepsSink = false;
   #resolveClosed!: () => void;
 
   /**
@@ -266,6 +267,15 @@ export class Connection {
     this.#sink = sink;
   }
 
+  /**
+   * Sets who takes what the peer sends for good, be there a lease or not. For the session of a
+   * protocol that carries many streams, and speaks while there is none.
+   */
+  keepSink(sink: SocketSink): void {
+    this.#sink = sink;
+    this.#keepsSink = true;
+  }
+
   /** Begins a lease. Its manager's to call. */
   beginLease(now: number): void {
     if (!this.available) throw new Error(`Connection ${this.id} is ${this.#state}: no lease`);
@@ -290,7 +300,7 @@ export class Connection {
     this.#lastUsedOnTheWall = wallNow;
     if (this.endpoint) this.endpoint.leased--;
     if (--this.#leases > 0) return;
-    this.#sink = undefined;
+    if (!this.#keepsSink) this.#sink = undefined;
     if (this.#state === "leased") this.#move("idle");
     if (this.#state !== "closed") this.socket.unref();
   }

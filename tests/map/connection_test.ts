@@ -224,6 +224,22 @@ test("bytes that came before the Connection was made end it too (trap 6)", async
   assertEquals(connection.state, "closed");
 });
 
+test("a sink that is kept hears its peer between leases too, and the end", async () => {
+  const { connection, giveBack, lease, socket } = connect();
+  const { owner, sink, told } = listen();
+  connection.setOwner(owner);
+  connection.keepSink(sink);
+  lease();
+  giveBack();
+  socket.receive(BYTES);
+  await turns();
+  assertEquals(told.splice(0), ["data 1,2"]);
+  assert(connection.healthy);
+  socket.end();
+  await turns();
+  assertEquals(told, ["closed there: in order", "sink closed: in order"]);
+});
+
 test("bytes before the lease's holder listens count as unsolicited: attach before writing (trap 6)", () => {
   const { connection, lease, socket } = connect();
   const { owner, told } = listen();

@@ -1,30 +1,18 @@
 /**
- * HTTP/1.1 on one connection: its parser, and the exchange that is under way.
+ * HTTP/1.1 on one connection: its parser, and the stream that is under way.
  *
  * @module
  */
 
 import type { SocketSink } from "../../core/dialer.ts";
 import type { Connection } from "../../map/connection.ts";
+import type { BodyReader } from "../body_reader.ts";
 import type { CheckedLimits } from "../limits.ts";
+import type { PreparedRequest } from "../request.ts";
 import type { ResponseHeaders } from "../response_headers.ts";
+import type { Session, Stream, StreamUser } from "../session.ts";
 import { ResponseParser, type ResponseSink } from "./response_parser.ts";
-
-/** What a session tells the exchange under way. */
-export interface SessionUser {
-  /** The head has arrived, and as much of the body as came with it was told before. */
-  onHead(status: number, statusText: string, headers: ResponseHeaders): void;
-  /** A part of the body, the receiver's only until it returns. */
-  onBody(bytes: Uint8Array): void;
-  /** The trailers. */
-  onTrailers(trailers: ResponseHeaders): void;
-  /** The response is there to its last byte. `reusable` tells whether the connection is in order. */
-  onComplete(reusable: boolean): void;
-  /** The connection takes more bytes again. */
-  onDrain(): void;
-  /** The response will not come to its end. */
-  onFailure(error: unknown): void;
-}
+import { Upload } from "./upload.ts";
 
 /**
  * A connection stands idle for less than the server's hint by this, in milliseconds; and by no more
@@ -33,22 +21,24 @@ export interface SessionUser {
 const HINT_MARGIN_MS = 2_000;
 
 /**
- * Holds a connection's parser, and passes what it finds to the exchange that is under way. It stays
- * with its connection from one lease to the next.
+ * Holds a connection's parser, and passes what it finds to whoever opened the stream under way. It
+ * stays with its connection from one lease to the next. There is one stream at a time, and nothing
+ * to be kept of it afterwards: the session is its own stream.
  */
-export class Http1Session implements SocketSink, ResponseSink {
+export class Http1Session implements Session, Stream, SocketSink, ResponseSink {
+  /** The protocol. */
+  readonly protocol = "http/1.1";
   /** The connection. */
   readonly connection: Connection;
   readonly #parser: ResponseParser;
-  #user: SessionUser | undefined;
+  #user: StreamUser | undefined;
+  /** The request's body on its way, where it is not sent with the head. */
+  #upload: Upload | undefined;
+  #sent = false;
+  #paused = false;
   #status = 0;
   #statusText = "";
   #headers: ResponseHeaders | undefined;
-
-  /** The session of a connection, made when it is first asked for. */
-  static of(connection: Connection, limits: CheckedLimits): Http1Session {
-    return (connection.session ??= new Http1Session(connection, limits)) as Http1Session;
-  }
 
   /** Made once for each connection. */
   constructor(connection: Connection, limits: CheckedLimits) {
@@ -58,7 +48,7 @@ export class Http1Session implements SocketSink, ResponseSink {
 
   /** Whether a byte of the response has arrived. */
   get responding(): boolean {
-    return this.#parser.started;
+    return this.#sent && this.#parser.started;
   }
 
   /** The status of the response, once its head has arrived. */
@@ -71,16 +61,48 @@ export class Http1Session implements SocketSink, ResponseSink {
     return this.#parser.contentLength;
   }
 
-  /** Expects the response to a request, for an exchange that holds the lease. */
-  begin(method: string, user: SessionUser): void {
-    this.#parser.reset(method);
+  /** Takes the connection for a stream. */
+  open(user: StreamUser): this {
     this.#user = user;
+    this.#sent = false;
     this.connection.setSink(this);
+    return this;
   }
 
-  /** Passes nothing on any more. */
-  end(): void {
-    this.#user = undefined;
+  /** Writes the request, and expects the response to it. */
+  send(request: PreparedRequest, body: BodyReader | undefined): void {
+    const { head, method, rest, streamBytes } = request;
+    const { socket } = this.connection;
+    this.#parser.reset(method);
+    this.#sent = true;
+    const upload = rest || body ? new Upload(socket) : undefined;
+    this.#upload = upload;
+    socket.write(head);
+    if (rest) upload?.sendLast(rest);
+    else if (body) {
+      const user = this.#user;
+      upload?.send(body, streamBytes).catch((error) => {
+        if (this.#upload === upload) user?.onUploadFailure(error);
+      });
+    }
+  }
+
+  /** Stops reading the connection. */
+  pause(): void {
+    this.#paused = true;
+    this.connection.socket.pause();
+  }
+
+  /** Reads on. */
+  resume(): void {
+    this.#paused = false;
+    this.connection.socket.resume();
+  }
+
+  /** Passes nothing on any more. The rest of the response is in the way of whatever would follow. */
+  cancel(): boolean {
+    this.#end();
+    return false;
   }
 
   /** Takes bytes off the connection. */
@@ -97,9 +119,12 @@ export class Http1Session implements SocketSink, ResponseSink {
     const user = this.#user;
     if (!user) return;
     if (complete) {
-      this.#user = undefined;
       // What follows a response that nobody else asked for would be read as the next one.
       if (consumed < bytes.length) this.connection.healthy = false;
+      // A response that came before the request was out leaves the rest of it in the way.
+      if (this.#upload?.done === false) this.connection.healthy = false;
+      this.#end();
+      if (this.#paused) this.resume();
       user.onComplete(this.#settle());
     }
     this.#passHead(user);
@@ -107,7 +132,7 @@ export class Http1Session implements SocketSink, ResponseSink {
 
   /** Passes on that the connection takes more. */
   onDrain(): void {
-    this.#user?.onDrain();
+    this.#upload?.onDrain();
   }
 
   /** Ends the response with the stream, where that is its end. */
@@ -120,7 +145,7 @@ export class Http1Session implements SocketSink, ResponseSink {
       this.#fail(error ?? failure);
       return;
     }
-    this.#user = undefined;
+    this.#end();
     user.onComplete(false);
     this.#passHead(user);
   }
@@ -145,7 +170,7 @@ export class Http1Session implements SocketSink, ResponseSink {
     this.#user?.onTrailers(trailers);
   }
 
-  #passHead(user: SessionUser): void {
+  #passHead(user: StreamUser): void {
     const headers = this.#headers;
     if (!headers) return;
     this.#headers = undefined;
@@ -166,8 +191,17 @@ export class Http1Session implements SocketSink, ResponseSink {
 
   #fail(error: unknown): void {
     const user = this.#user;
-    this.#user = undefined;
+    this.#end();
     this.#headers = undefined;
-    user?.onFailure(error);
+    user?.onFailure({ error, unprocessed: false, reusable: false });
+  }
+
+  /** Ends the stream: whoever opened it hears no more of the connection. */
+  #end(): void {
+    this.#user = undefined;
+    const upload = this.#upload;
+    if (!upload) return;
+    this.#upload = undefined;
+    upload.stop();
   }
 }

@@ -4,10 +4,10 @@
  * @module
  */
 
-import { describe } from "../core/check.ts";
-import type { TlsSocket } from "../core/dialer.ts";
-import type { BodyReader } from "./body_reader.ts";
-import { encodeChunk, encodeLastChunk } from "./h1/request_body.ts";
+import { describe } from "../../core/check.ts";
+import type { TlsSocket } from "../../core/dialer.ts";
+import type { BodyReader } from "../body_reader.ts";
+import { encodeChunk, encodeLastChunk } from "./request_body.ts";
 
 /** Writes a body as fast as its connection takes it, until it is out or stopped. */
 export class Upload {

@@ -1,0 +1,137 @@
+/**
+ * One try of an exchange, over one lease and one stream.
+ *
+ * @module
+ */
+
+import type { Lease } from "../pool/lease/lease.ts";
+import { BodyBuffer, type BodySource } from "./body_buffer.ts";
+import type { BodyReader } from "./body_reader.ts";
+import type { PreparedRequest } from "./request.ts";
+import type { ResponseHeaders } from "./response_headers.ts";
+import type { Session, Stream, StreamFailure, StreamUser } from "./session.ts";
+
+/** Who makes attempts, and hears what comes of each. */
+export interface AttemptUser {
+  /** The head is there. Told after the end where both came at once. */
+  onHead(attempt: Attempt, status: number, statusText: string, headers: ResponseHeaders): void;
+  /** All is there: the attempt is to be released. */
+  onComplete(attempt: Attempt, reusable: boolean): void;
+  /** It has failed: it is to be released. */
+  onFailure(attempt: Attempt, failure: StreamFailure): void;
+  /** The request's own body has failed: the attempt is to be dropped. */
+  onUploadFailure(attempt: Attempt, error: unknown): void;
+  /** Nobody will read the body. */
+  cancel(reason: unknown): void;
+}
+
+const NO_REUSE = { reuse: false };
+
+/** Holds a lease and its stream until one of them ends, and what has arrived. */
+export class Attempt implements StreamUser, BodySource {
+  /** The lease. It still tells who answered when it has ended. */
+  readonly lease: Lease;
+  /** The trailers, once they are there. */
+  trailers: ResponseHeaders | null = null;
+  readonly #user: AttemptUser;
+  readonly #stream: Stream;
+  #buffer: BodyBuffer | undefined;
+  #over = false;
+
+  /** Opens a stream, over which nothing is sent yet. */
+  constructor(user: AttemptUser, lease: Lease, session: Session) {
+    this.#user = user;
+    this.lease = lease;
+    this.#stream = session.open(this);
+  }
+
+  /** Whether its lease has ended. */
+  get over(): boolean {
+    return this.#over;
+  }
+
+  /** Whether a byte of the response has arrived. */
+  get responding(): boolean {
+    return this.#stream.responding;
+  }
+
+  /** The status of the response, once its head has arrived. */
+  get status(): number {
+    return this.#stream.status;
+  }
+
+  /** What has arrived of the body. */
+  get buffer(): BodyBuffer {
+    return this.#buffer ??= new BodyBuffer(this, this.#stream.contentLength);
+  }
+
+  /** Sends the request. */
+  send(request: PreparedRequest, body: BodyReader | undefined): void {
+    this.#stream.send(request, body);
+  }
+
+  /** Ends its lease: its stream has ended. */
+  release(reusable: boolean): void {
+    this.#over = true;
+    this.lease.release(reusable ? undefined : NO_REUSE);
+  }
+
+  /** Ends its stream, and its lease with it. */
+  drop(reason: unknown): void {
+    if (!this.#over) this.fail(reason, this.#stream.cancel(reason));
+  }
+
+  /** Ends its lease: its stream has failed. `reusable` says that the connection is in order. */
+  fail(reason: unknown, reusable: boolean): void {
+    this.#over = true;
+    const { lease } = this;
+    // Nobody has said that the machine is at fault.
+    if (lease.failure === undefined) lease.failure = null;
+    lease.release(reusable ? undefined : { error: reason ?? true });
+  }
+
+  /** Passes the head on. */
+  onHead(status: number, statusText: string, headers: ResponseHeaders): void {
+    this.#user.onHead(this, status, statusText, headers);
+  }
+
+  /** Keeps a part of the body. */
+  onBody(bytes: Uint8Array): void {
+    this.buffer.push(bytes);
+  }
+
+  /** Keeps the trailers. */
+  onTrailers(trailers: ResponseHeaders): void {
+    this.trailers = trailers;
+  }
+
+  /** Passes the end on. */
+  onComplete(reusable: boolean): void {
+    if (!this.#over) this.#user.onComplete(this, reusable);
+  }
+
+  /** Passes the end on. */
+  onFailure(failure: StreamFailure): void {
+    if (!this.#over) this.#user.onFailure(this, failure);
+  }
+
+  /** Passes on that the request's body has failed. */
+  onUploadFailure(error: unknown): void {
+    if (!this.#over) this.#user.onUploadFailure(this, error);
+  }
+
+  /** Stops reading. */
+  pause(): void {
+    if (!this.#over) this.#stream.pause();
+  }
+
+  /** Reads on. */
+  resume(): void {
+    if (!this.#over) this.#stream.resume();
+  }
+
+  /** Lets the rest of the body go. */
+  cancel(reason: unknown): void {
+    this.#user.cancel(reason);
+  }
+}

@@ -1,0 +1,86 @@
+/**
+ * The seam between an exchange and the protocol that carries it.
+ *
+ * A session speaks one protocol over one connection, and lives as long as that. It is kept in
+ * `connection.session`. For each attempt it opens a stream: one request, and the response to it. A
+ * session of HTTP/1.1 has one stream at a time, one of HTTP/2 as many as there are leases.
+ *
+ * @module
+ */
+
+import type { BodyReader } from "./body_reader.ts";
+import type { PreparedRequest } from "./request.ts";
+import type { ResponseHeaders } from "./response_headers.ts";
+
+/** A protocol that carries requests, by its ALPN name. */
+export type Protocol = "http/1.1" | "h2";
+
+/** What a stream tells the one who opened it, in order. Nothing is told after its end. */
+export interface StreamUser {
+  /**
+   * The head has arrived. It may be told after the parts of the body that came in the same read,
+   * and after the end where all of the response did, but always in the same turn.
+   */
+  onHead(status: number, statusText: string, headers: ResponseHeaders): void;
+  /** A part of the body. The bytes are the receiver's only until it returns. */
+  onBody(bytes: Uint8Array): void;
+  /** The trailers, before the end. */
+  onTrailers(trailers: ResponseHeaders): void;
+  /**
+   * The end: the response is there to its last byte. Called before the head is told where both
+   * came in one read, so that the connection is free before the caller hears of it.
+   *
+   * @param reusable Whether the connection may carry another stream
+   */
+  onComplete(reusable: boolean): void;
+  /** The end: the response will not come, or not to its end. */
+  onFailure(failure: StreamFailure): void;
+  /** The request's own body failed, or is not what the head says. The stream is to be cancelled. */
+  onUploadFailure(error: unknown): void;
+}
+
+/** Why a stream failed, and what that says of the connection. */
+export interface StreamFailure {
+  /** What happened. */
+  readonly error: unknown;
+  /** Whether the server surely has not acted on the request, whatever its method. */
+  readonly unprocessed: boolean;
+  /** Whether the connection may carry another stream. */
+  readonly reusable: boolean;
+}
+
+/** One request on a connection, and the response to it. */
+export interface Stream {
+  /** Whether a byte of the response has arrived. */
+  readonly responding: boolean;
+  /** The status of the response, once its head has arrived. */
+  readonly status: number;
+  /** How long the response's body will be, in bytes, where its head says so. */
+  readonly contentLength: number | undefined;
+  /**
+   * Writes the request: called once. A body that comes as a stream is read as fast as the
+   * connection takes it; who gave it cancels it where the stream ends early.
+   */
+  send(request: PreparedRequest, body: BodyReader | undefined): void;
+  /** Takes no more of the response, so that the server feels it. */
+  pause(): void;
+  /** Takes more of it again. */
+  resume(): void;
+  /**
+   * Ends the stream; nothing is told any more. Harmless after its end.
+   *
+   * @returns Whether the connection may carry another stream
+   */
+  cancel(reason: unknown): boolean;
+}
+
+/** A protocol on one connection. */
+export interface Session {
+  /** Which protocol it is. */
+  readonly protocol: Protocol;
+  /**
+   * Opens a stream for one who holds a lease on the connection. Nothing is written, and nothing
+   * told, before `send()`.
+   */
+  open(user: StreamUser): Stream;
+}
