@@ -8,6 +8,7 @@ import { address } from "./address.ts";
 import { admin } from "./admin.ts";
 import { codec } from "./codec.ts";
 import type { FuzzTarget } from "./fuzzer.ts";
+import { h2 } from "./h2.ts";
 
 /** The targets. */
-export const targets: readonly FuzzTarget[] = [codec, address, admin];
+export const targets: readonly FuzzTarget[] = [codec, h2, address, admin];

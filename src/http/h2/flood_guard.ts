@@ -1,0 +1,94 @@
+/**
+ * Tells a busy peer from one that means to keep this side busy.
+ *
+ * @module
+ */
+
+import { connectionError } from "./error_codes.ts";
+
+/** So much of something at once, and so much a second in the long run. */
+export class Budget {
+  readonly #most: number;
+  readonly #perSecond: number;
+  #left: number;
+  #at = 0;
+
+  /** Makes a full one. */
+  constructor(most: number, perSecond: number) {
+    this.#most = this.#left = most;
+    this.#perSecond = perSecond;
+  }
+
+  /** Takes one out, at a time in milliseconds; false where there is none left. */
+  spend(now: number): boolean {
+    this.#left = Math.min(this.#most, this.#left + (now - this.#at) / 1_000 * this.#perSecond);
+    this.#at = now;
+    if (this.#left < 1) return false;
+    this.#left--;
+    return true;
+  }
+
+  /** Adds some. */
+  earn(count: number): void {
+    this.#left = Math.min(this.#most, this.#left + count);
+  }
+}
+
+/** What a peer may send that carries nothing. Each takes work, and some an answer. */
+export type IdleFrame = "settings" | "ping" | "window" | "reset" | "other";
+
+const NAMES: Readonly<Record<IdleFrame, string>> = {
+  settings: "SETTINGS",
+  ping: "PING",
+  window: "WINDOW_UPDATE",
+  reset: "RST_STREAM",
+  other: "PRIORITY, unknown or late",
+};
+
+/** DATA without bytes that may come in a row. */
+const MOST_EMPTY_DATA = 100;
+
+/** WINDOW_UPDATEs that may come for each DATA sent. */
+const WINDOWS_FOR_DATA = 10;
+
+/** Counts the frames of one connection that carry nothing. */
+export class FloodGuard {
+  readonly #budgets: Readonly<Record<IdleFrame, Budget>> = {
+    settings: new Budget(100, 10),
+    ping: new Budget(1_000, 100),
+    window: new Budget(2_000, 100),
+    reset: new Budget(20, 1),
+    other: new Budget(1_000, 100),
+  };
+  #emptyData = 0;
+
+  /**
+   * Counts a frame.
+   *
+   * @throws {Http2Error} There are too many of its kind
+   */
+  count(kind: IdleFrame, now: number): void {
+    if (this.#budgets[kind].spend(now)) return;
+    throw connectionError("ENHANCE_YOUR_CALM", `too many ${NAMES[kind]} frames`);
+  }
+
+  /**
+   * Counts DATA without bytes.
+   *
+   * @throws {Http2Error} Too many have come in a row
+   */
+  countEmptyData(): void {
+    if (++this.#emptyData <= MOST_EMPTY_DATA) return;
+    throw connectionError("ENHANCE_YOUR_CALM", "too many DATA frames without data");
+  }
+
+  /** Notes that bytes of a body came. */
+  noteData(): void {
+    this.#emptyData = 0;
+  }
+
+  /** Notes that DATA was sent, which the peer may answer. */
+  noteSent(): void {
+    this.#budgets.window.earn(WINDOWS_FOR_DATA);
+  }
+}

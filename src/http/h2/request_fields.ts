@@ -1,0 +1,81 @@
+/**
+ * The fields of a request as HTTP/2 has them (RFC 9113 section 8.3).
+ *
+ * @module
+ */
+
+import type { HeaderField } from "../field_check.ts";
+import { type BlockField, blockField, type Indexing } from "./hpack_encoder.ts";
+
+/** A request, whose texts were checked: see `encodeRequest`. */
+export interface Http2Request {
+  readonly method: string;
+  readonly scheme: "https" | "http";
+  readonly authority: string;
+  /** The path and query. */
+  readonly path: string;
+  readonly headers: readonly HeaderField[];
+  /** How long the body is, in bytes, where that is to be said; null where not. */
+  readonly contentLength: number | null;
+  /** Names of fields that nobody on the way may keep, in lower case, besides those of secrets. */
+  readonly sensitive?: readonly string[];
+}
+
+/** Fields that belong to a connection of HTTP/1.1 (section 8.2.2). */
+const OF_CONNECTIONS: ReadonlySet<string> = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-connection",
+  "transfer-encoding",
+  "upgrade",
+]);
+
+/** Secrets, which nobody on the way may keep in a table, to be guessed at (RFC 7541 section 7.1). */
+const SECRETS: ReadonlySet<string> = new Set(["authorization", "cookie", "proxy-authorization"]);
+
+/** What is another one each time, and not worth its place in a table. */
+const PASSING: ReadonlySet<string> = new Set([
+  "content-length",
+  "date",
+  "if-match",
+  "if-modified-since",
+  "if-none-match",
+  "if-range",
+  "if-unmodified-since",
+  "range",
+  "traceparent",
+]);
+
+/**
+ * Makes the fields of a request.
+ *
+ * @throws {TypeError} A field belongs to a connection of HTTP/1.1: says which
+ */
+export function requestFields(request: Http2Request): BlockField[] {
+  const { authority, contentLength, headers, method, path, scheme, sensitive } = request;
+  const fields = [
+    blockField(":method", method, "auto"),
+    blockField(":scheme", scheme, "auto"),
+    blockField(":authority", authority, "auto"),
+    blockField(":path", path, "without"),
+  ];
+  for (const [given, text] of headers) {
+    const name = given.toLowerCase();
+    const value = text.trim();
+    if (name === "host") fields[2] = blockField(":authority", value, "auto");
+    else if (name === "content-length") continue;
+    else if (name === "transfer-encoding" && value.toLowerCase() === "chunked") continue;
+    else if (OF_CONNECTIONS.has(name) || (name === "te" && value.toLowerCase() !== "trailers")) {
+      throw new TypeError(`Header ${name} cannot be sent over HTTP/2: it belongs to HTTP/1.1`);
+    } else fields.push(blockField(name, value, indexingOf(name, sensitive)));
+  }
+  if (contentLength !== null) {
+    fields.push(blockField("content-length", String(contentLength), "without"));
+  }
+  return fields;
+}
+
+function indexingOf(name: string, sensitive: readonly string[] | undefined): Indexing {
+  if (SECRETS.has(name) || sensitive?.includes(name)) return "never";
+  return PASSING.has(name) ? "without" : "auto";
+}
