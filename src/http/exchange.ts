@@ -5,6 +5,7 @@
  */
 
 import { offAbort, onAbort } from "../core/abort.ts";
+import { Expiry } from "../core/due_wheel.ts";
 import { RequestError, type RequestFailure } from "../core/errors.ts";
 import type { Connection } from "../map/connection.ts";
 import type { Lease } from "../pool/lease/lease.ts";
@@ -71,6 +72,8 @@ export class Exchange implements AttemptUser, ResponseOrigin {
   firstByteBy: number = Infinity;
   /** When the head was handed to somebody who has not touched the body, or `Infinity`. */
   untouchedSince: number = Infinity;
+  /** Its place among those that are looked at in time. */
+  readonly expiry: Expiry<Exchange> = new Expiry<Exchange>(this);
   /** Who watches it, if anybody. */
   readonly watch: RequestWatch | undefined;
   /** Which machines it has been to in vain, if any. */
@@ -117,6 +120,11 @@ export class Exchange implements AttemptUser, ResponseOrigin {
       this.#onAbort = () => this.#giveUp(signal.reason);
       onAbort(signal, this.#onAbort);
     }
+  }
+
+  /** Whether it has come to its end. */
+  get over(): boolean {
+    return this.#over;
   }
 
   /** How often it was sent. */

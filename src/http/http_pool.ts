@@ -7,6 +7,7 @@
 import { parseHost } from "../core/address.ts";
 import { checkNames, checkNumber, checkStatuses } from "../core/check.ts";
 import { type Clock, systemClock, type Timer } from "../core/clock.ts";
+import { DueWheel } from "../core/due_wheel.ts";
 import type { Connection } from "../map/connection.ts";
 import type { Lease } from "../pool/lease/lease.ts";
 import { POOL_OPTIONS, type PoolOptions } from "../pool/options.ts";
@@ -65,8 +66,11 @@ const OPTIONS: readonly string[] = [
   "retryShare",
 ];
 
-/** How often deadlines are looked at, in milliseconds. */
-const TICK_MS = 50;
+/** A timer that fires later than this finds a program that stood still, in milliseconds. */
+const STOOD_STILL_MS = 50;
+
+/** When to look again for a request whose time is over, and which is not, in milliseconds. */
+const LOOK_AGAIN_MS = 50;
 
 /**
  * A pool that speaks HTTP/1.1 over its connections: `request()` is the fast way, `fetch()` the
@@ -76,12 +80,14 @@ export class HttpPool extends ConnectionPool {
   readonly #clock: Clock;
   readonly #budget: RetryBudget;
   readonly #leakTimeoutMs: number;
-  readonly #watched = new Set<Exchange>();
+  readonly #watched: DueWheel<Exchange>;
   readonly #host: ExchangeHost;
   readonly #requester: Requester = (url, options) => this.request(url, options);
   readonly #respond: ResponseMaker;
   #observer: RequestObserver | undefined;
-  #tick: Timer | undefined;
+  #timer: Timer | undefined;
+  /** When the timer fires, in the clock's milliseconds; `Infinity` where there is none. */
+  #timerAt = Infinity;
 
   /**
    * Makes a pool. It dials nothing until it is asked to.
@@ -109,6 +115,7 @@ export class HttpPool extends ConnectionPool {
     this.#clock = options.clock ?? systemClock;
     this.#budget = new RetryBudget(retryShare);
     this.#leakTimeoutMs = leakTimeoutMs;
+    this.#watched = new DueWheel(this.#clock.now());
     this.#host = {
       limits,
       failoverStatuses,
@@ -179,7 +186,7 @@ export class HttpPool extends ConnectionPool {
   /** Closes the pool: see `ConnectionPool.close`. */
   override close(options?: CloseOptions): Promise<void> {
     const closing = super.close(options);
-    closing.then(() => this.#tick?.cancel());
+    closing.then(() => this.#timer?.cancel());
     return closing;
   }
 
@@ -220,7 +227,7 @@ export class HttpPool extends ConnectionPool {
 
   /** Counts what is over. */
   #over(exchange: Exchange, outcome: RequestOutcome, endedAt: number): void {
-    this.#watched.delete(exchange);
+    this.#watched.remove(exchange.expiry);
     const { attempts, request, status } = exchange;
     const { figures } = this;
     const firstByteMs = status > 0 ? exchange.firstByteMs : NaN;
@@ -285,30 +292,41 @@ export class HttpPool extends ConnectionPool {
     return found === "good" || (found === "doubtful" && this.#budget.spend());
   }
 
+  /** Sees to it that an exchange is looked at when the next of its times is over. */
   #watch(exchange: Exchange): void {
-    this.#watched.add(exchange);
-    if (!this.#tick) this.#lookLater();
+    const leakAt = exchange.untouchedSince + this.#leakTimeoutMs;
+    const dueAt = Math.min(exchange.deadline, exchange.firstByteBy, leakAt);
+    if (dueAt === Infinity) this.#watched.remove(exchange.expiry);
+    else this.#watched.put(exchange.expiry, dueAt);
+    if (dueAt < this.#timerAt) this.#lookAt(dueAt);
   }
 
-  #lookLater(): void {
-    const dueAt = this.#clock.now() + TICK_MS;
-    this.#tick = this.#clock.setTimer(() => {
+  #lookAt(dueAt: number): void {
+    this.#timer?.cancel();
+    this.#timerAt = dueAt;
+    this.#timer = this.#clock.setTimer(() => {
       const lateMs = this.#clock.now() - dueAt;
       // The program stood still. What has come meanwhile is read first: Deno fires timers before.
-      if (lateMs > TICK_MS) this.#tick = this.#clock.setTimer(() => this.#look(), 0);
+      if (lateMs > STOOD_STILL_MS) this.#timer = this.#clock.setTimer(() => this.#look(), 0);
       else this.#look();
-    }, TICK_MS);
+    }, Math.ceil(dueAt - this.#clock.now()));
   }
 
   #look(): void {
-    this.#tick = undefined;
+    this.#timer = undefined;
+    this.#timerAt = Infinity;
     const now = this.#clock.now();
-    for (const exchange of this.#watched) {
+    for (const exchange of this.#watched.take(now)) {
+      if (exchange.over) continue;
       if (exchange.deadline <= now) exchange.timeOut();
       else if (exchange.firstByteBy <= now) exchange.doubt();
       else if (exchange.untouchedSince + this.#leakTimeoutMs <= now) this.#reclaim(exchange);
+      if (exchange.over || exchange.expiry.list) continue;
+      if (exchange.deadline <= now) this.#watched.put(exchange.expiry, now + LOOK_AGAIN_MS);
+      else this.#watch(exchange);
     }
-    if (this.#watched.size > 0 && !this.#tick) this.#lookLater();
+    const { nextAt } = this.#watched;
+    if (nextAt < this.#timerAt) this.#lookAt(nextAt);
   }
 
   #reclaim(exchange: Exchange): void {

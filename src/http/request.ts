@@ -35,7 +35,7 @@ export interface RequestOptions {
   readonly signal?: AbortSignal | null | undefined;
   /**
    * How long the request may take until its body has arrived, in milliseconds: 0 is no time at all,
-   * and `Infinity` no bound. It is looked at every 50 ms, so the request may end so much later.
+   * and `Infinity` no bound.
    */
   readonly timeoutMs?: number | undefined;
   /**

@@ -102,6 +102,33 @@ test("A request that its peer answers within the write itself leaves the exchang
   await it.pass(100);
 });
 
+test("A request ends at its deadline, to the millisecond, however many others are under way", async () => {
+  const clock = new ManualClock();
+  const dialer = memoryDialer({ clock, script: () => ({ socket: { onWrite() {} } }) });
+  const resolver = staticResolver({ "a.test": ["192.0.2.1"] });
+  const limits = {
+    maxConnections: 1_000,
+    maxConnectionsPerHost: 1_000,
+    maxConnectionsPerIp: 1_000,
+  };
+  const pool = new HttpPool({ ...limits, resolver, dialer, clock });
+  const endedAt: number[] = [];
+  const startedAt = clock.now();
+  const requests = Array.from({ length: 1_000 }, (_, index) => {
+    const request = pool.request(URL_A, { method: "POST", timeoutMs: 1_000 + index });
+    return request.catch(() => endedAt.push(clock.now() - startedAt));
+  });
+  for (let ms = 0; ms < 2_000; ms++) {
+    clock.advance(1);
+    await turns();
+  }
+  await Promise.all(requests);
+  assertEquals(endedAt, Array.from({ length: 1_000 }, (_, index) => 1_000 + index));
+  pool.manager.checkInvariants();
+  await pool.close({ graceMs: 0 });
+  assertEquals([dialer.sockets.size, clock.timers], [0, 0]);
+});
+
 test("A connection that ends on its way to a request costs nothing, even a POST", async () => {
   await using it = memoryScene((socket, text) => text.includes("/hold") || answers(socket, text), {
     maxConnectionsPerIp: 1,

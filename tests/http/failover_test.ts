@@ -211,7 +211,7 @@ test("A request whose time runs out while it waits for a connection hears from t
     dialer,
     resolver: staticResolver({ "a.test": ["192.0.2.1"] }),
   });
-  // Deadlines are looked at every 50 ms: here at the very moment when the wait is over.
+  // The deadline falls on the very moment when the wait is over.
   const failed = assertRejects(
     () => pool.request("https://a.test/", { timeoutMs: 50 }),
     HostUnavailableError,
