@@ -1,9 +1,9 @@
 /**
- * Acquire and release of a ready connection, beside generic pools, and with ten connections or a
- * hundred thousand in the maps.
+ * Acquire and release beside generic pools: of a ready connection, with ten connections or a hundred
+ * thousand in the maps, and with more callers than connections.
  *
  * All of them in turn, round after round in one process, so that noise hits all alike; the median
- * round counts.
+ * round counts, by the processor's time.
  *
  * @module
  */
@@ -18,11 +18,21 @@ import { Connection } from "../src/map/connection.ts";
 import { ConnectionPool } from "../src/pool/pool.ts";
 
 const RESOURCES = 16;
-const TIMES = 500_000;
 const ROUNDS = 7;
 /** V8 goes on optimizing through the first millions of calls. */
 const WARM_UP_ROUNDS = 3;
 const HOST = "example.test";
+/** How many callers there are, and how often all of them together acquire in a round. */
+const CASES = [
+  { callers: 1, times: 200_000 },
+  { callers: 17, times: 100_000 },
+  { callers: 32, times: 100_000 },
+  { callers: 256, times: 100_000 },
+  { callers: 4_000, times: 100_000 },
+  { callers: 100_000, times: 200_000 },
+];
+/** So many callers at the most for all four: beyond it, one of them takes minutes. */
+const MOST_FOR_ALL = 256;
 
 function median(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[values.length >> 1] ?? 0;
@@ -35,6 +45,7 @@ async function hotconn(connections: number): Promise<ConnectionPool> {
     resolver: staticResolver({ [HOST]: ["192.0.2.1", "192.0.2.2"] }),
     maxConnections: Infinity,
     maxConnectionsPerHost: RESOURCES,
+    maxWaiters: Infinity,
     idleTimeoutMs: 3_600_000,
   });
   await pool.warm(HOST, { connections: Math.min(RESOURCES, connections) });
@@ -58,7 +69,7 @@ const tarn = new TarnPool({
 });
 const lightning = createLightningPool(
   { create: () => Promise.resolve({}), destroy: () => Promise.resolve() },
-  { max: RESOURCES, min: RESOURCES },
+  { max: RESOURCES, min: RESOURCES, maxQueue: Infinity },
 );
 const few = await hotconn(RESOURCES);
 const ten = await hotconn(10);
@@ -68,66 +79,96 @@ interface Candidate {
   readonly name: string;
   /** Acquires and releases so many times. */
   run(times: number): Promise<void>;
+  /** Whether it is measured with so many callers. */
+  takes(callers: number): boolean;
 }
 
 const candidates: readonly Candidate[] = [
-  hotconnCandidate("hotconn, 16 connections in the maps", few),
-  hotconnCandidate("hotconn, 10 connections in the maps", ten),
-  hotconnCandidate("hotconn, 100,000 connections in the maps", many),
+  hotconnCandidate("hotconn, 16 connections in the maps", few, () => true),
+  hotconnCandidate("hotconn, 10 connections in the maps", ten, (callers) => callers === 1),
+  hotconnCandidate("hotconn, 100,000 connections in the maps", many, (callers) => callers === 1),
   {
     name: "generic-pool",
+    takes: (callers) => callers <= MOST_FOR_ALL,
     async run(times) {
       for (let i = 0; i < times; i++) await generic.release(await generic.acquire());
     },
   },
   {
-    name: "tarn",
-    async run(times) {
-      for (let i = 0; i < times; i++) tarn.release(await tarn.acquire().promise);
-    },
-  },
-  {
     name: "lightning-pool",
+    takes: (callers) => callers <= MOST_FOR_ALL,
     async run(times) {
       for (let i = 0; i < times; i++) lightning.release(await lightning.acquire());
     },
   },
+  {
+    name: "tarn",
+    takes: (callers) => callers <= MOST_FOR_ALL,
+    async run(times) {
+      for (let i = 0; i < times; i++) tarn.release(await tarn.acquire().promise);
+    },
+  },
 ];
 
-function hotconnCandidate(name: string, pool: ConnectionPool): Candidate {
+function hotconnCandidate(
+  name: string,
+  pool: ConnectionPool,
+  takes: Candidate["takes"],
+): Candidate {
   return {
     name,
+    takes,
     async run(times) {
       for (let i = 0; i < times; i++) (await pool.acquire(HOST)).release();
     },
   };
 }
 
-/** How many a second, over one round. */
-async function round(candidate: Candidate): Promise<number> {
-  const begun = performance.now();
-  await candidate.run(TIMES);
-  return TIMES / (performance.now() - begun) * 1_000;
+/** How many microseconds of the processor each time takes, over one round. */
+async function round(candidate: Candidate, callers: number, times: number): Promise<number> {
+  const before = process.cpuUsage();
+  const each = times / callers;
+  await Promise.all(Array.from({ length: callers }, () => candidate.run(each)));
+  const { system, user } = process.cpuUsage(before);
+  return (system + user) / (each * callers);
 }
 
-const rates = new Map<Candidate, number[]>(candidates.map((candidate) => [candidate, []]));
-for (let number = 0; number < WARM_UP_ROUNDS + ROUNDS; number++) {
-  for (const candidate of candidates) {
-    const rate = await round(candidate);
-    if (number >= WARM_UP_ROUNDS) rates.get(candidate)?.push(rate);
+/** The median round of each candidate with so many callers. */
+async function measure(callers: number, times: number) {
+  const rounds = new Map<Candidate, number[]>(
+    candidates.filter(({ takes }) => takes(callers)).map((candidate) => [candidate, []]),
+  );
+  for (let number = 0; number < WARM_UP_ROUNDS + ROUNDS; number++) {
+    for (const [candidate, figures] of rounds) {
+      // As many for each as there are callers, at least two.
+      const whole = Math.max(2, Math.round(times / callers)) * callers;
+      const figure = await round(candidate, callers, whole);
+      if (number >= WARM_UP_ROUNDS) figures.push(figure);
+    }
   }
+  return Array.from(rounds, ([{ name }, figures]) => ({ callers, name, cpuUs: median(figures) }));
 }
-const medians = candidates.map((candidate) => ({
-  name: candidate.name,
-  perSecond: Math.round(median(rates.get(candidate) ?? [])),
-}));
-if (process.argv.includes("--json")) console.log(JSON.stringify(medians));
+
+const most = Number(
+  process.argv.find((text) => text.startsWith("--callers="))?.slice(10) ?? Infinity,
+);
+const found = [];
+for (const { callers, times } of CASES) {
+  if (callers <= most) found.push(...await measure(callers, times));
+}
+if (process.argv.includes("--json")) console.log(JSON.stringify(found));
 else {
-  const first = medians[0]?.perSecond ?? 1;
-  console.log("acquire and release a ready resource, a second (median round)");
-  for (const { name, perSecond } of medians) {
-    const rate = perSecond.toLocaleString("en").padStart(12);
-    console.log(`${name.padEnd(44)} ${rate} ${(perSecond / first).toFixed(2).padStart(6)}`);
+  console.log(`acquire and release one of ${RESOURCES}: µs of CPU (median round), to the first`);
+  let callers = 0;
+  let first = 1;
+  for (const { callers: count, cpuUs, name } of found) {
+    if (count !== callers) {
+      callers = count;
+      first = cpuUs;
+      console.log(`\n${count === 1 ? "1 caller" : `${count.toLocaleString("en")} callers`}`);
+    }
+    const figure = cpuUs.toFixed(2).padStart(8);
+    console.log(`${name.padEnd(44)} ${figure} ${(cpuUs / first).toFixed(2).padStart(6)}`);
   }
 }
 await Promise.all([few.close(), ten.close(), many.close(), tarn.destroy(), lightning.close(true)]);

@@ -16,50 +16,36 @@ export interface WaitOptions {
 }
 
 /**
- * A wait. Whoever settles it first wins, and hears so: `resolve` returns false where the wait had
- * ended, and the value stays the caller's. The signal's listener and the timer are taken off on
- * every way out. The timer keeps the program alive, as whatever is waited for should.
+ * A wait whose deadline, if it has one, somebody else watches. Whoever settles it first wins, and
+ * hears so: `resolve` returns false where the wait had ended, and the value stays the caller's. The
+ * signal's listener is taken off on every way out.
  */
-export class Wait<T> {
+export class Pending<T> {
   /** Settles with the wait. */
   readonly promise: Promise<T>;
   readonly #signal: AbortSignal | undefined;
   readonly #onAbort: (() => void) | undefined;
   #resolve!: (value: T) => void;
   #reject!: (reason: unknown) => void;
-  #timer: Timer | undefined;
   #settled = false;
 
   /**
    * Begins to wait. The signal must not have aborted.
    *
-   * @param giveUp Called when the signal or the deadline ends the wait, before it rejects
-   * @param timeoutError Makes the deadline's error
+   * @param giveUp Called when the signal ends the wait, before it rejects
    */
-  constructor(clock: Clock, options: WaitOptions, giveUp: () => void, timeoutError: () => Error) {
+  constructor(signal: AbortSignal | undefined, giveUp: () => void) {
     this.promise = new Promise<T>((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    const { signal, timeoutMs = Infinity } = options;
-    if (signal) {
-      this.#signal = signal;
-      this.#onAbort = () => {
-        giveUp();
-        this.reject(signal.reason);
-      };
-      onAbort(signal, this.#onAbort);
-    }
-    // Without a deadline too: else the program could end in a pause between two attempts.
-    this.#timer = clock.setTimer(
-      () => {
-        if (timeoutMs === Infinity) return;
-        giveUp();
-        this.reject(timeoutError());
-      },
-      timeoutMs,
-      true,
-    );
+    if (!signal) return;
+    this.#signal = signal;
+    this.#onAbort = () => {
+      giveUp();
+      this.reject(signal.reason);
+    };
+    onAbort(signal, this.#onAbort);
   }
 
   /** Whether the wait has ended. */
@@ -81,11 +67,45 @@ export class Wait<T> {
     return true;
   }
 
+  /** Called once, when the wait has ended. */
+  protected onEnd(): void {}
+
   #end(): boolean {
     if (this.#settled) return false;
     this.#settled = true;
-    this.#timer?.cancel();
     if (this.#signal && this.#onAbort) offAbort(this.#signal, this.#onAbort);
+    this.onEnd();
     return true;
+  }
+}
+
+/** A wait with a timer of its own, which keeps the program alive, as whatever is waited for should. */
+export class Wait<T> extends Pending<T> {
+  readonly #timer: Timer;
+
+  /**
+   * Begins to wait. The signal must not have aborted.
+   *
+   * @param giveUp Called when the signal or the deadline ends the wait, before it rejects
+   * @param timeoutError Makes the deadline's error
+   */
+  constructor(clock: Clock, options: WaitOptions, giveUp: () => void, timeoutError: () => Error) {
+    const { signal, timeoutMs = Infinity } = options;
+    super(signal, giveUp);
+    // Without a deadline too: else the program could end in a pause between two attempts.
+    this.#timer = clock.setTimer(
+      () => {
+        if (timeoutMs === Infinity) return;
+        giveUp();
+        this.reject(timeoutError());
+      },
+      timeoutMs,
+      true,
+    );
+  }
+
+  /** Takes the timer off. */
+  protected override onEnd(): void {
+    this.#timer.cancel();
   }
 }

@@ -70,13 +70,13 @@ export interface PoolOptions {
   /**
    * How many dials may be on their way in all.
    *
-   * @default {32}
+   * @default {64}
    */
   readonly maxConcurrentDials?: number;
   /**
    * How many dials to one host may be on their way.
    *
-   * @default {16}
+   * @default {32}
    */
   readonly maxConcurrentDialsPerHost?: number;
   /**
@@ -261,8 +261,8 @@ const NUMBERS = {
   maxConnectionsPerIp: { fallback: 10, min: 1, whole: true },
   maxIdleConnections: { fallback: Infinity, min: 0, whole: true },
   maxWaiters: { fallback: 1_024, min: 0, whole: true },
-  maxConcurrentDials: { fallback: 32, min: 1, whole: true },
-  maxConcurrentDialsPerHost: { fallback: 16, min: 1, whole: true },
+  maxConcurrentDials: { fallback: 64, min: 1, whole: true },
+  maxConcurrentDialsPerHost: { fallback: 32, min: 1, whole: true },
   connectTimeoutMs: { fallback: 10_000, min: 1 },
   dialStaggerMs: { fallback: 250, min: 1 },
   acquireTimeoutMs: { fallback: 30_000, min: 0 },

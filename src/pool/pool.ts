@@ -629,7 +629,7 @@ export class ConnectionPool implements AsyncDisposable {
     const reason = new ClosedError("pool");
     this.#maintenance?.cancel();
     for (const queue of this.#queues) {
-      for (const waiter of queue.waiters) this.#desk.refuse(queue, waiter, reason);
+      for (const waiter of queue.waiters) this.#desk.refuse(waiter, reason);
       queue.warm.refuse(reason);
     }
     this.#scheduler.close();

@@ -178,7 +178,7 @@ export class Dials {
         return;
       }
       const now = this.#clock.now();
-      queue.noteDial(now - dial.startedAt);
+      queue.demand.noteDial(now - dial.startedAt);
       // Until there is an answer to go by, the way there tells how far away it is.
       if (endpoint.picks === 0) endpoint.noteLatency(socket.info.tcpMs, now);
       health.reached(endpoint);

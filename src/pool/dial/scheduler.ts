@@ -86,9 +86,9 @@ export class DialScheduler implements DeskEvents, DialEvents {
     this.#offer(FULL.pool, host, address);
   }
 
-  /** Looks at who waits. */
-  onWait(queue: HostQueue): void {
-    this.wake(queue);
+  /** Looks at who waits; not where others stand in line already, who would have the same. */
+  onWait(queue: HostQueue, { filter }: Waiter): void {
+    if (filter || this.#starved.keysOf(queue).size === 0) this.wake(queue);
   }
 
   /** Looks at who may have counted on the dial. */
@@ -225,7 +225,7 @@ export class DialScheduler implements DeskEvents, DialEvents {
     // Where connections do not come back, only time tells that more are needed.
     const pauseMs = queue.lane.connectionCount === 0
       ? RECHECK_MS.max
-      : Math.max(RECHECK_MS.min, Math.min(queue.dialMs, RECHECK_MS.max));
+      : Math.max(RECHECK_MS.min, Math.min(queue.demand.dialMs, RECHECK_MS.max));
     this.#recheckAt(queue, this.#clock.now() + pauseMs);
   }
 
@@ -266,7 +266,7 @@ export class DialScheduler implements DeskEvents, DialEvents {
       () => this.wake(queue),
       (error: unknown) => {
         for (const waiter of queue.waiters) {
-          if (!waiter.filter?.pinned) this.#parts.desk.refuse(queue, waiter, error);
+          if (!waiter.filter?.pinned) this.#parts.desk.refuse(waiter, error);
         }
         // Those who named their machine can do without. Who comes later waits for what is told then.
         const told = queue.toldAddresses;
@@ -287,7 +287,7 @@ export class DialScheduler implements DeskEvents, DialEvents {
   #isOverrun(queue: HostQueue): boolean {
     const { lane } = queue;
     if (queue.promisingDials().length > 0) return false;
-    const waitMs = queue.expectedWaitMs(lane.servingCount, this.#clock.now());
+    const waitMs = queue.demand.expectedWaitMs(lane.servingCount, this.#clock.now());
     if (waitMs <= this.#parts.options.dialStaggerMs) return false;
     for (const endpoint of lane.good) {
       if (!queue.isSlow(endpoint) && this.#hasRoom(queue, endpoint)) return false;
@@ -298,27 +298,33 @@ export class DialScheduler implements DeskEvents, DialEvents {
   /** Dials for those who wait, and adds to what is full that which hinders it. */
   #dialForWaiters(queue: HostQueue, full: Set<string>, inTurn = false): void {
     const { begun } = this.#parts.dials;
-    let wanted = queue.wantedDials(queue.lane.servingCount, this.#clock.now());
     const promised = queue.promisingDials();
-    for (const waiter of queue.waiters) {
-      // A caller who will not have every address cannot rely on what comes back for all.
-      if (wanted <= 0 && !waiter.filter) continue;
+    let wanted = queue.demand.wantedDials(queue.lane.servingCount, this.#clock.now());
+    /** False where no other caller can have anything dialled either. */
+    const serve = (waiter: Waiter<HostQueue>): boolean => {
       const covering = promised.findIndex(({ endpoint }) => waiter.accepts(endpoint.address.text));
-      wanted--;
       if (covering >= 0) {
         promised.splice(covering, 1);
-        continue;
+        return true;
       }
       if (inTurn && this.#parts.dials.begun > begun) {
         for (const key of this.#starved.keysOf(queue)) full.add(key);
-        return;
+        return false;
       }
-      if (!this.#dialFor(queue, waiter, full)) return;
+      return this.#dialFor(queue, waiter, full);
+    };
+    const seen = new Set<Waiter>();
+    for (const waiter of queue.waiters) {
+      if (wanted-- <= 0) break;
+      if (waiter.filter) seen.add(waiter);
+      if (!serve(waiter)) return;
     }
+    // A caller who will not have every address cannot rely on what comes back for all.
+    for (const waiter of queue.choosy) if (!seen.has(waiter) && !serve(waiter)) return;
   }
 
   /** Begins a dial for a waiter, where one may help; false where there is no room for any. */
-  #dialFor(queue: HostQueue, waiter: Waiter, full: Set<string>): boolean {
+  #dialFor(queue: HostQueue, waiter: Waiter<HostQueue>, full: Set<string>): boolean {
     const { dials, manager, membership } = this.#parts;
     if (!dials.mayBegin(queue)) {
       // Where it is its own dials that are many, the end of one of them wakes it.
@@ -342,7 +348,7 @@ export class DialScheduler implements DeskEvents, DialEvents {
       });
     } catch (error) {
       // The user's balancer threw: nobody but this waiter hears of it.
-      this.#parts.desk.refuse(queue, waiter, error);
+      this.#parts.desk.refuse(waiter, error);
       return true;
     }
     if ("waitUntil" in choice) {
@@ -374,9 +380,9 @@ export class DialScheduler implements DeskEvents, DialEvents {
   }
 
   /** Ends the wait of a caller for whom there is no address, none of these being admitted. */
-  #refuseNone(queue: HostQueue, waiter: Waiter, addresses: readonly Address[]): void {
+  #refuseNone(queue: HostQueue, waiter: Waiter<HostQueue>, addresses: readonly Address[]): void {
     const { desk, membership } = this.#parts;
-    desk.refuse(queue, waiter, membership.whyNone(queue, addresses));
+    desk.refuse(waiter, membership.whyNone(queue, addresses));
   }
 
   /** Says why a warm-up ended with nothing open and nothing failed. */
@@ -426,7 +432,7 @@ export class DialScheduler implements DeskEvents, DialEvents {
   onFailure({ endpoint, number, queue }: Dial, error: unknown): void {
     if (blamesOptions(error)) {
       // No other address would do better.
-      for (const waiter of queue.waiters) this.#parts.desk.refuse(queue, waiter, error);
+      for (const waiter of queue.waiters) this.#parts.desk.refuse(waiter, error);
       queue.warm.refuse(error);
       return;
     }
@@ -444,23 +450,24 @@ export class DialScheduler implements DeskEvents, DialEvents {
     }
   }
 
-  #failedFor(waiter: Waiter, queue: HostQueue, endpoint: Endpoint, error: unknown): void {
+  #failedFor(
+    waiter: Waiter<HostQueue>,
+    queue: HostQueue,
+    endpoint: Endpoint,
+    error: unknown,
+  ): void {
     const { lane } = queue;
-    waiter.failures.set(endpoint.address.text, error);
+    waiter.failed(endpoint.address.text, error);
     const isFailed = ({ address }: Endpoint) => waiter.failures.has(address.text);
     if (!waiter.filter && waiter.failures.size < lane.memberCount) return;
     do if (!waiter.candidates(lane).every(isFailed)) return; while (waiter.filter?.widen());
     waiter.lastDialBefore = this.#parts.dials.begun;
-    if (waiter.mayBeServed(lane)) {
-      waiter.rounds++;
-      waiter.failures.clear();
+    // What may come back is waited for, however many rounds fail.
+    if (waiter.mayBeServed(lane) || waiter.rounds < this.#parts.options.maxRetries) {
+      waiter.beginRound();
       return;
     }
-    if (waiter.rounds++ < this.#parts.options.maxRetries) {
-      waiter.failures.clear();
-      return;
-    }
-    this.#parts.desk.refuse(queue, waiter, unavailable(queue, waiter.failures));
+    this.#parts.desk.refuse(waiter, unavailable(queue, waiter.failures));
   }
 
   #recheckAt(queue: HostQueue, at: number): void {

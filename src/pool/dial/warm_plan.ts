@@ -81,7 +81,7 @@ export function freshUntil(
   { createdAt, serverIdleMs }: Connection,
   endsAt: number,
 ): number {
-  const aheadMs = Math.max(AHEAD.ms, AHEAD.dials * queue.dialMs);
+  const aheadMs = Math.max(AHEAD.ms, AHEAD.dials * queue.demand.dialMs);
   return endsAt - Math.min(aheadMs, Math.min(endsAt - createdAt, serverIdleMs) * AHEAD.share);
 }
 

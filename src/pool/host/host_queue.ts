@@ -14,6 +14,7 @@ import type { Endpoint } from "../../map/endpoint.ts";
 import type { Lane } from "../../map/lane.ts";
 import type { Lease, TakeBack } from "../lease/lease.ts";
 import type { ResolvedPoolOptions } from "../options.ts";
+import { Demand } from "./demand.ts";
 import type { TlsProfile } from "./tls_profiles.ts";
 import type { Waiter } from "./waiter.ts";
 import { WarmTarget } from "./warm_target.ts";
@@ -34,15 +35,6 @@ export interface Dial {
 
 /** How many leases of a host it takes before one more of its addresses gets a connection. */
 const SPREAD_LEASES = 10;
-
-/** How much each new figure weighs in a moving average. */
-const WEIGHT = 0.2;
-
-/** After how many times the usual hold without a release the pace is held to be broken. */
-const BROKEN_PACE = 3;
-
-/** How long a stall must last after it was first seen, in milliseconds. */
-const CONFIRM_MS = 10;
 
 /** What happens to a queue that others act on. */
 export interface QueueEvents {
@@ -65,7 +57,11 @@ export class HostQueue {
   /** Chooses among the good endpoints by keys. */
   readonly chooser: LaneChooser;
   /** Who waits, first come first. */
-  readonly waiters: LinkedList<Waiter> = new LinkedList();
+  readonly waiters: LinkedList<Waiter<HostQueue>> = new LinkedList();
+  /** Those among them who will not have every address. */
+  readonly choosy: Set<Waiter<HostQueue>> = new Set();
+  /** How many connections they need. */
+  readonly demand: Demand = new Demand();
   /** What is being dialled. */
   readonly dials: Set<Dial> = new Set();
   /** The addresses that its lane has been told, as they came. */
@@ -74,15 +70,10 @@ export class HostQueue {
   hasPriorities = false;
   /** How many connections are to be kept open, and who waits for them. */
   readonly warm: WarmTarget;
-  /** When a connection last came back from a lease, or the first waiter came after that. */
-  lastReturnAt = 0;
   /** How many leases more may begin before it is looked at whether all addresses have connections. */
   leasesUntilSpread: number = SPREAD_LEASES;
   /** Whether its leases remember where they were acquired. */
   traced: boolean;
-  #holdMs: number | undefined;
-  #dialMs: number | undefined;
-  #stallSeenAt: number | undefined;
 
   /** Makes a queue where nobody waits. */
   constructor(
@@ -126,21 +117,19 @@ export class HostQueue {
     this.leasesUntilSpread = Math.min(this.leasesUntilSpread, SPREAD_LEASES);
   }
 
-  /** Notes that a lease ended, and how long it was held, in milliseconds. */
-  noteReturn(now: number, ms: number): void {
-    this.lastReturnAt = now;
-    this.#stallSeenAt = undefined;
-    this.#holdMs = this.#holdMs === undefined ? ms : this.#holdMs + (ms - this.#holdMs) * WEIGHT;
+  /** Takes a caller in who waits. */
+  enter(waiter: Waiter<HostQueue>): void {
+    this.waiters.pushBack(waiter.node);
+    if (waiter.filter) this.choosy.add(waiter);
+    this.demand.noteWaiting(waiter.since, this.waiters.size);
   }
 
-  /** Notes how long a dial took, in milliseconds. */
-  noteDial(ms: number): void {
-    this.#dialMs = this.#dialMs === undefined ? ms : this.#dialMs + (ms - this.#dialMs) * WEIGHT;
-  }
-
-  /** How long a dial is expected to take, in milliseconds. */
-  get dialMs(): number {
-    return this.#dialMs ?? 0;
+  /** Takes a caller out who waits no more; false where it does not stand here. */
+  leave(waiter: Waiter<HostQueue>, now: number): boolean {
+    if (!this.waiters.remove(waiter.node)) return false;
+    if (waiter.filter) this.choosy.delete(waiter);
+    this.demand.noteWaiting(now, this.waiters.size);
+    return true;
   }
 
   /** Whether a dial to an endpoint has taken so long that nobody should count on it. */
@@ -152,45 +141,5 @@ export class HostQueue {
   /** The dials that somebody may still count on. */
   promisingDials(): Dial[] {
     return [...this.dials].filter(({ slow, unwanted }) => !slow && !unwanted);
-  }
-
-  /**
-   * How many dials ought to be under way: as many as there are callers who would still be waiting
-   * when a dial begun now is ready, at the pace at which `connections` are coming back. Fifty
-   * callers at once with five quick connections need one more, not forty-five.
-   */
-  wantedDials(connections: number, now: number): number {
-    const waiters = this.waiters.size;
-    if (waiters === 0) return 0;
-    if (connections === 0 || this.#dialMs === undefined) return waiters;
-    const stalledMs = now - this.lastReturnAt;
-    if (this.#holdMs === undefined) {
-      // Nobody has come back yet: one dial cannot be wrong, and after its time nothing is counted on.
-      return stalledMs < this.#dialMs ? 1 : waiters;
-    }
-    if (this.#paceIsBroken(stalledMs, now)) return waiters;
-    const served = connections * this.#dialMs / Math.max(this.#holdMs, Number.MIN_VALUE);
-    return Math.max(0, Math.ceil(waiters - served));
-  }
-
-  /** How long whoever came last has to wait, in milliseconds, at the pace of so many connections. */
-  expectedWaitMs(connections: number, now: number): number {
-    if (this.waiters.size === 0) return 0;
-    if (connections === 0) return Infinity;
-    const byPace = this.waiters.size / connections * (this.#holdMs ?? 0);
-    return Math.max(byPace, now - this.lastReturnAt);
-  }
-
-  /**
-   * Whether connections have stopped coming back. A program that was busy sees a stall that is none:
-   * what has arrived meanwhile is not read yet. So it takes two looks, and time between them.
-   */
-  #paceIsBroken(stalledMs: number, now: number): boolean {
-    if (stalledMs <= BROKEN_PACE * (this.#holdMs ?? 0) || stalledMs <= this.dialMs) {
-      this.#stallSeenAt = undefined;
-      return false;
-    }
-    this.#stallSeenAt ??= now;
-    return now - this.#stallSeenAt >= CONFIRM_MS;
   }
 }

@@ -4,45 +4,78 @@
  * @module
  */
 
-import type { Clock } from "../../core/clock.ts";
+import type { Expiring } from "../../core/deadlines.ts";
 import { ListNode } from "../../core/list.ts";
-import { Wait, type WaitOptions } from "../../core/wait.ts";
+import { Pending } from "../../core/wait.ts";
 import type { Endpoint } from "../../map/endpoint.ts";
 import type { Lane } from "../../map/lane.ts";
 import type { Lease } from "../lease/lease.ts";
 import type { AddressFilter } from "./address_filter.ts";
 
+/** How a caller waits. */
+export interface WaiterInit<Queue> {
+  /** The queue that it stands in. */
+  readonly queue: Queue;
+  /** Which addresses will do; all of them where there is none. */
+  readonly filter: AddressFilter | undefined;
+  /** Where it was asked for, if that is remembered. */
+  readonly trace: Error | undefined;
+  readonly signal: AbortSignal | undefined;
+  /** When it began to wait, and when its time is over, in the clock's milliseconds. */
+  readonly since: number;
+  readonly dueAt: number;
+}
+
+const NO_FAILURES: ReadonlyMap<string, unknown> = new Map();
+
 /** A caller who waits. */
-export class Waiter extends Wait<Lease> {
+export class Waiter<Queue = unknown> extends Pending<Lease> implements Expiring {
+  /** The queue that it stands in. */
+  readonly queue: Queue;
   /** Its place in its queue. */
-  readonly node: ListNode<Waiter> = new ListNode<Waiter>(this);
+  readonly node: ListNode<Waiter<Queue>> = new ListNode<Waiter<Queue>>(this);
   /** Which addresses will do; all of them where there is none. */
   readonly filter: AddressFilter | undefined;
   /** When it began to wait. */
   readonly since: number;
   /** Where it was asked for, if that is remembered. */
   readonly trace: Error | undefined;
-  /** What each address failed with since then, in this round. */
-  readonly failures: Map<string, unknown> = new Map();
+  /** When its time is over. */
+  dueAt: number;
+  /** Its places among the deadlines. */
+  readonly dueNode: ListNode<Expiring> = new ListNode<Expiring>(this);
+  /** Where it stands among deadlines out of order. */
+  place = -1;
   /** How many rounds of all its addresses have failed. */
   rounds = 0;
   /** The last dial that was begun before this round: what becomes of it tells nothing new. */
   lastDialBefore = 0;
+  #failures: Map<string, unknown> | undefined;
 
   /** Begins to wait. */
-  constructor(
-    clock: Clock,
-    options: WaitOptions & {
-      readonly filter: AddressFilter | undefined;
-      readonly trace: Error | undefined;
-    },
-    giveUp: (waiter: Waiter) => void,
-    timeoutError: (waiter: Waiter) => Error,
-  ) {
-    super(clock, options, () => giveUp(this), () => timeoutError(this));
-    this.filter = options.filter;
-    this.trace = options.trace;
-    this.since = clock.now();
+  constructor(init: WaiterInit<Queue>, giveUp: (waiter: Waiter<Queue>) => void) {
+    super(init.signal, () => giveUp(this));
+    this.queue = init.queue;
+    this.filter = init.filter;
+    this.trace = init.trace;
+    this.since = init.since;
+    this.dueAt = init.dueAt;
+  }
+
+  /** What each address failed with since it waits, in this round. */
+  get failures(): ReadonlyMap<string, unknown> {
+    return this.#failures ?? NO_FAILURES;
+  }
+
+  /** Notes that an address has failed it. */
+  failed(address: string, error: unknown): void {
+    (this.#failures ??= new Map()).set(address, error);
+  }
+
+  /** Begins a round in which every address may be tried again. */
+  beginRound(): void {
+    this.rounds++;
+    this.#failures = undefined;
   }
 
   /** Whether a connection to an address would do. */

@@ -6,6 +6,7 @@
 
 import { checkNumber } from "../../core/check.ts";
 import type { Clock } from "../../core/clock.ts";
+import { Deadlines } from "../../core/deadlines.ts";
 import { WaiterLimitError } from "../../core/errors.ts";
 import type { AddressHealth } from "../../hosts/health.ts";
 import type { Connection } from "../../map/connection.ts";
@@ -22,7 +23,7 @@ import { Lease } from "./lease.ts";
 /** What happens at the desk that others act on. */
 export interface DeskEvents {
   /** A caller waits. */
-  onWait(queue: HostQueue): void;
+  onWait(queue: HostQueue, waiter: Waiter): void;
   /** So many leases have begun that the host's addresses are to be looked at. */
   onManyLeases(queue: HostQueue): void;
   /** A connection has come back, and is about to serve the next caller. */
@@ -42,6 +43,8 @@ export class LeaseDesk {
   readonly #health: AddressHealth;
   readonly #reporter: Reporter;
   readonly #clock: Clock;
+  readonly #deadlines: Deadlines<Waiter<HostQueue>>;
+  readonly #giveUp = (waiter: Waiter<HostQueue>) => this.#leave(waiter, this.#clock.now());
   #events: DeskEvents | undefined;
 
   /** Makes a desk where nobody waits. */
@@ -56,6 +59,7 @@ export class LeaseDesk {
     this.#health = health;
     this.#reporter = reporter;
     this.#clock = options.clock;
+    this.#deadlines = new Deadlines(options.clock, (waiter) => this.#expire(waiter));
   }
 
   /** Sets who acts on what happens here. */
@@ -91,40 +95,46 @@ export class LeaseDesk {
     if (this.#reporter.figures.waiting >= maxWaiters) {
       throw new WaiterLimitError(queue.host.text, maxWaiters);
     }
+    const since = this.#clock.now();
     const waiter = new Waiter(
-      this.#clock,
-      { signal, timeoutMs, filter, trace },
-      (waiter) => this.#leave(queue, waiter),
-      (waiter) => this.#timeout(queue, waiter),
+      { queue, filter, trace, signal, since, dueAt: since + timeoutMs },
+      this.#giveUp,
     );
-    if (queue.waiters.size === 0) queue.lastReturnAt = waiter.since;
-    queue.waiters.pushBack(waiter.node);
+    queue.enter(waiter);
+    this.#deadlines.add(waiter);
     this.#reporter.waits(queue);
-    this.#events?.onWait(queue);
+    this.#events?.onWait(queue, waiter);
     return waiter.promise;
   }
 
   /** Takes a waiter out of its queue, if it stands there still. */
-  #leave(queue: HostQueue, waiter: Waiter): void {
-    if (queue.waiters.remove(waiter.node)) this.#reporter.figures.waiting--;
+  #leave(waiter: Waiter<HostQueue>, now: number): void {
+    if (!waiter.queue.leave(waiter, now)) return;
+    this.#deadlines.remove(waiter);
+    this.#reporter.figures.waiting--;
   }
 
   /** Ends a caller's wait with a reason. */
-  refuse(queue: HostQueue, waiter: Waiter, reason: unknown): void {
-    this.#leave(queue, waiter);
+  refuse(waiter: Waiter<HostQueue>, reason: unknown): void {
+    this.#leave(waiter, this.#clock.now());
     waiter.reject(reason);
   }
 
-  #timeout(queue: HostQueue, waiter: Waiter): Error {
+  #expire(waiter: Waiter<HostQueue>): void {
+    const now = this.#clock.now();
+    this.#leave(waiter, now);
     this.#reporter.figures.timedOut++;
-    return waitedTooLong(queue, waiter, this.#clock.now(), this.#manager.accountant);
+    waiter.reject(waitedTooLong(waiter.queue, waiter, now, this.#manager.accountant));
   }
 
   /** Gives what is ready to those who wait, first come first served. */
   serve(queue: HostQueue, desperate = false): void {
     if (queue.waiters.size === 0) return;
-    for (const waiter of queue.waiters) {
+    let next = queue.waiters.front;
+    while (next) {
+      const waiter = next.value;
       const { filter } = waiter;
+      next = next.next;
       const choice = desperate
         ? { accepts: filter?.accepts, only: filter?.only, desperate }
         : filter;
@@ -133,19 +143,21 @@ export class LeaseDesk {
         connection = this.#manager.takeFrom(queue.lane, choice);
       } catch (error) {
         // The user's balancer threw: that is for who asked, not for whoever gave a connection back.
-        this.refuse(queue, waiter, error);
+        this.refuse(waiter, error);
         continue;
       }
-      if (connection) this.#tryDeliver(queue, waiter, connection);
+      if (connection) this.#tryDeliver(waiter, connection);
       else if (!filter) return;
     }
   }
 
   /** The one place that decides between delivered and cancelled. */
-  #tryDeliver(queue: HostQueue, waiter: Waiter, connection: Connection): void {
-    const waitedMs = this.#clock.now() - waiter.since;
-    this.#leave(queue, waiter);
-    const lease = this.lease(queue, connection, waitedMs, waiter.trace);
+  #tryDeliver(waiter: Waiter<HostQueue>, connection: Connection): void {
+    // It has just been leased.
+    const now = connection.lastUsedAt;
+    const waitedMs = now - waiter.since;
+    this.#leave(waiter, now);
+    const lease = this.lease(waiter.queue, connection, waitedMs, waiter.trace);
     if (!waiter.resolve(lease)) lease.release();
   }
 
@@ -168,7 +180,7 @@ export class LeaseDesk {
     const kept = this.#manager.give(connection, reuse);
     const heldMs = connection.lastUsedAt - startedAt;
     this.#reporter.released(connection, heldMs, kept);
-    queue.noteReturn(connection.lastUsedAt, heldMs);
+    queue.demand.noteReturn(connection.lastUsedAt, heldMs);
     this.#judge(lease, heldMs, error);
     if (!kept) return;
     this.#events?.onReturn(queue, connection);

@@ -181,7 +181,9 @@ export class Prober implements SchedulerEvents {
   #isInUse(queue: HostQueue, now: number): boolean {
     if (queue.warm.connections > 0 || queue.waiters.size > 0) return true;
     const { healthCheckIntervalMs, idleTimeoutMs } = this.#parts.options;
-    if (now - queue.lastReturnAt < Math.max(healthCheckIntervalMs, idleTimeoutMs)) return true;
+    if (now - queue.demand.lastReturnAt < Math.max(healthCheckIntervalMs, idleTimeoutMs)) {
+      return true;
+    }
     for (const { leased } of queue.lane.endpoints.values()) if (leased > 0) return true;
     return false;
   }
