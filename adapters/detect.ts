@@ -9,6 +9,7 @@ import type { Dialer } from "../src/core/dialer.ts";
 import { makeResponse } from "../src/http/fetched_response.ts";
 import { HttpPool, type HttpPoolOptions } from "../src/http/http_pool.ts";
 import { makeLazyResponse } from "../src/http/lazy_response.ts";
+import { decoders } from "./codings/decoders.ts";
 import { systemResolver } from "./resolvers/system_resolver.ts";
 
 /** A runtime that hotconn has a dialer for. */
@@ -90,5 +91,6 @@ export function createPool(options: CreatePoolOptions = {}): HttpPool {
       ?? (options.healthCheck === "connect" ? loadConnectDialer() : undefined),
   };
   // The servers of Deno and Bun look inside a response; Node has nothing that does.
-  return new HttpPool(complete, findRuntime() === "node" ? makeLazyResponse : makeResponse);
+  const respond = findRuntime() === "node" ? makeLazyResponse : makeResponse;
+  return new HttpPool(complete, respond, decoders);
 }

@@ -16,6 +16,16 @@ export interface BodyReader {
   cancel(reason: unknown): void;
 }
 
+/** A body that is made of bytes. */
+export interface ByteReader extends BodyReader {
+  /**
+   * Gives the next part; null after the last one.
+   *
+   * @throws Why there is no more
+   */
+  read(): Promise<Uint8Array | null>;
+}
+
 /** A stream of Node's. */
 interface NodeStream extends AsyncIterable<Uint8Array> {
   /** A request that a server got has one. */
@@ -40,7 +50,8 @@ function isNodeStream(body: AsyncIterable<Uint8Array>): body is NodeStream {
   return typeof destroy === "function" && typeof on === "function";
 }
 
-function ofStream(stream: ReadableStream<Uint8Array>): BodyReader {
+/** Reads a stream. */
+export function ofStream(stream: ReadableStream<Uint8Array>): ByteReader {
   const reader = stream.getReader();
   return {
     async read() {

@@ -1,96 +1,39 @@
 /**
- * Content codings: what this runtime can decode, and decoding it (RFC 9110 section 8.4.1).
+ * Content codings: which a body has, and which can be taken off it (RFC 9110 section 8.4.1).
  *
  * @module
  */
 
-/** The name in HTTP, and the names that runtimes have for it. */
-const CODINGS: readonly (readonly [name: string, formats: readonly string[]])[] = [
-  ["gzip", ["gzip"]],
-  ["deflate", ["deflate"]],
-  ["br", ["brotli", "br"]],
-  ["zstd", ["zstd"]],
-];
+import type { ByteReader } from "./body_reader.ts";
 
-const formats: ReadonlyMap<string, string> = new Map(
-  CODINGS.flatMap(([name, candidates]) => {
-    const format = candidates.find(isDecodable);
-    return format === undefined ? [] : [[name, format]];
-  }),
-);
+/** Takes one coding off a body. An empty body has none, whatever its head says. */
+export type Decoder = (coded: ByteReader) => ByteReader;
+
+/** What can be decoded, by the name in HTTP. */
+export type Decoders = ReadonlyMap<string, Decoder>;
+
+/** More codings than this are refused: a head has room for thousands, and each costs memory. */
+const MAX_CODINGS = 5;
 
 /** The value of Accept-Encoding that asks for what can be decoded, and nothing else. */
-export const ACCEPT_ENCODING: string = [...formats.keys()].join(", ");
+export function acceptEncoding(decoders: Decoders): string {
+  return decoders.size === 0 ? "identity" : [...decoders.keys()].join(", ");
+}
 
 /**
- * The codings of a body in the order they are to be taken off; undefined where one of them cannot
- * be decoded, so that the body must stay as it is.
+ * What takes a body's codings off it, in this order; nothing where one of them cannot be decoded, so
+ * that the body must stay as it is.
+ *
+ * @throws {TypeError} There are too many
  */
-export function codingsOf(contentEncoding: string | null): string[] | undefined {
+export function decodersOf(contentEncoding: string | null, decoders: Decoders): readonly Decoder[] {
   if (contentEncoding === null) return [];
   const codings = contentEncoding.toLowerCase().split(",")
     .map((coding) => coding.trim().replace(/^x-(?=gzip$)/, ""))
     .filter((coding) => coding !== "" && coding !== "identity");
-  return codings.every((coding) => formats.has(coding)) ? codings.reverse() : undefined;
-}
-
-/** Takes codings off a body. What does not decode errors the stream. */
-export function decode(
-  body: ReadableStream<Uint8Array>,
-  codings: readonly string[],
-): ReadableStream<Uint8Array> {
-  for (const coding of codings) {
-    body = coding === "deflate" ? inflate(body) : through(body, formats.get(coding) ?? coding);
+  if (codings.length > MAX_CODINGS) {
+    throw new TypeError(`The body has ${codings.length} codings; at most ${MAX_CODINGS} are taken`);
   }
-  return body;
-}
-
-function through(body: ReadableStream<Uint8Array>, format: string): ReadableStream<Uint8Array> {
-  const decoder = new DecompressionStream(format as CompressionFormat);
-  return body.pipeThrough(decoder as unknown as ReadableWritablePair<Uint8Array, Uint8Array>);
-}
-
-/** "deflate" means the zlib format, but there are servers that leave its two bytes of head out. */
-function inflate(body: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
-  let inner: ReadableStreamDefaultReader<Uint8Array> | undefined;
-  return new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      inner ??= await openDeflated(body);
-      const { done, value } = await inner.read();
-      if (done) controller.close();
-      else controller.enqueue(value);
-    },
-    cancel: (reason) => inner ? inner.cancel(reason) : body.cancel(reason),
-  }, { highWaterMark: 0 });
-}
-
-async function openDeflated(
-  body: ReadableStream<Uint8Array>,
-): Promise<ReadableStreamDefaultReader<Uint8Array>> {
-  const reader = body.getReader();
-  const first = await reader.read();
-  const rest = new ReadableStream<Uint8Array>({
-    start(controller) {
-      if (first.value) controller.enqueue(first.value);
-      else controller.close();
-    },
-    async pull(controller) {
-      const { done, value } = await reader.read();
-      if (done) controller.close();
-      else controller.enqueue(value);
-    },
-    cancel: (reason) => reader.cancel(reason),
-  }, { highWaterMark: 0 });
-  // The low four bits of zlib's first byte are its method, and 8 is the only one (RFC 1950).
-  const isZlib = first.value === undefined || ((first.value[0] ?? 0) & 0x0f) === 8;
-  return through(rest, isZlib ? "deflate" : "deflate-raw").getReader();
-}
-
-function isDecodable(format: string): boolean {
-  try {
-    new DecompressionStream(format as CompressionFormat);
-    return true;
-  } catch {
-    return false;
-  }
+  const found = codings.reverse().map((coding) => decoders.get(coding));
+  return found.every((decoder) => decoder !== undefined) ? found as Decoder[] : [];
 }

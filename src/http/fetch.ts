@@ -4,9 +4,10 @@
  * @module
  */
 
-import { ACCEPT_ENCODING } from "./content_coding.ts";
+import type { Clock } from "../core/clock.ts";
+import { acceptEncoding, type Decoders, decodersOf } from "./content_coding.ts";
 import { type FetchRequest, isStream, readFetch } from "./fetch_request.ts";
-import { fetchedOf, type ResponseMaker } from "./fetched_response.ts";
+import { type Fetched, fetchedOf, type ResponseMaker } from "./fetched_response.ts";
 import type { HeaderField } from "./field_check.ts";
 import { fetchedOfLazy } from "./lazy_response.ts";
 import {
@@ -24,15 +25,42 @@ export type Requester = (url: string, options: RequestOptions) => Promise<Pooled
 
 const NO_BODY: ReadonlySet<number> = new Set([101, 103, 204, 205, 304]);
 
-/** What is said where the caller says nothing else. */
-const DEFAULTS: readonly HeaderField[] = [
-  ["accept", "*/*"],
-  ["accept-encoding", ACCEPT_ENCODING],
-  ["user-agent", "hotconn"],
-];
+/** How long the rest of a body that nobody wants may take, so that its connection can be kept. */
+const UNWANTED_BODY_MS = 20;
 
-/** A GET that says nothing else: most are like it, and it is prepared once for each URL. */
-const PLAIN_GET = asConstant({ method: "GET", headers: DEFAULTS });
+/** How much of it is read, in bytes. */
+const UNWANTED_BODY_BYTES = 65_536;
+
+/** What `fetch` needs of its pool. */
+export interface FetchHost {
+  readonly request: Requester;
+  readonly respond: ResponseMaker;
+  readonly decoders: Decoders;
+  readonly clock: Clock;
+}
+
+/** What is said where the caller says nothing else. */
+interface Defaults {
+  readonly fields: readonly HeaderField[];
+  /** A GET that says nothing else: most are like it, and it is prepared once for each URL. */
+  readonly plainGet: RequestOptions;
+}
+
+const knownDefaults = new WeakMap<Decoders, Defaults>();
+
+/** Made once: what is prepared of a constant is kept. */
+function defaultsFor(decoders: Decoders): Defaults {
+  const known = knownDefaults.get(decoders);
+  if (known) return known;
+  const fields: readonly HeaderField[] = [
+    ["accept", "*/*"],
+    ["accept-encoding", acceptEncoding(decoders)],
+    ["user-agent", "hotconn"],
+  ];
+  const defaults = { fields, plainGet: asConstant({ method: "GET", headers: fields }) };
+  knownDefaults.set(decoders, defaults);
+  return defaults;
+}
 
 /** Which machine gave a response that a pool has fetched; undefined for any other. */
 export function connectionOf(response: Response): ResponseConnection | undefined {
@@ -41,22 +69,22 @@ export function connectionOf(response: Response): ResponseConnection | undefined
 
 /** Fetches over a pool: see `HttpPool.fetch`. */
 export async function fetchOver(
-  requester: Requester,
-  respond: ResponseMaker,
+  host: FetchHost,
   input: string | URL | Request,
   init?: RequestInit | null,
 ): Promise<Response> {
   const request = readFetch(input, init);
-  if (request.headers) setDefaults(request.headers);
+  const defaults = defaultsFor(host.decoders);
+  if (request.headers) setDefaults(request.headers, defaults);
   try {
-    return await follow(requester, respond, request);
+    return await follow(host, request, defaults);
   } catch (error) {
     throw networkError(error, request.signal);
   }
 }
 
-function setDefaults(headers: Headers): void {
-  for (const [name, value] of DEFAULTS) {
+function setDefaults(headers: Headers, { fields }: Defaults): void {
+  for (const [name, value] of fields) {
     if (headers.has(name)) continue;
     // A part of a coded body cannot be decoded by itself.
     const isPart = name === "accept-encoding" && headers.has("range");
@@ -65,40 +93,38 @@ function setDefaults(headers: Headers): void {
 }
 
 async function follow(
-  requester: Requester,
-  respond: ResponseMaker,
+  host: FetchHost,
   request: FetchRequest,
+  { fields, plainGet }: Defaults,
 ): Promise<Response> {
   const { headers, redirect, signal } = request;
   let { body, method, url } = request;
   for (let redirects = 0;; redirects++) {
     const isPlain = method === "GET" && !headers && !signal;
     const options: RequestOptions = isPlain
-      ? PLAIN_GET
-      : { method, headers: headers ?? DEFAULTS, body, signal };
-    const answer = await requester(url.href, options);
-    const location = redirect === "manual" ? undefined : readRedirect(answer, url, redirect);
-    if (!location) {
-      checkStatus(answer);
-      const hasBody = method !== "HEAD" && !NO_BODY.has(answer.status);
-      if (!hasBody) void answer.dump();
-      return respond({
-        answer,
-        url: withoutFragment(url),
-        redirected: redirects > 0,
-        hasBody,
-        signal,
-      });
+      ? plainGet
+      : { method, headers: headers ?? fields, body, signal };
+    const answer = await host.request(url.href, options);
+    let location: URL | undefined;
+    try {
+      if (redirect !== "manual") location = readRedirect(answer, url, redirect);
+      if (!location) {
+        const isRedirected = redirects > 0;
+        return host.respond(fetchedFrom(answer, method, url, isRedirected, host, signal));
+      }
+      if (redirects === MAX_REDIRECTS) {
+        throw new TypeError(`Redirected more than ${MAX_REDIRECTS} times`);
+      }
+      if (answer.status !== 303 && isStream(body)) {
+        throw new TypeError(
+          `Redirected with ${answer.status}, and the body was a stream: it is gone`,
+        );
+      }
+    } catch (error) {
+      void letGo(answer, host.clock);
+      throw error;
     }
-    letGo(answer);
-    if (redirects === MAX_REDIRECTS) {
-      throw new TypeError(`Redirected more than ${MAX_REDIRECTS} times`);
-    }
-    if (answer.status !== 303 && isStream(body)) {
-      throw new TypeError(
-        `Redirected with ${answer.status}, and the body was a stream: it is gone`,
-      );
-    }
+    await letGo(answer, host.clock);
     if (becomesGet(answer.status, method)) {
       method = "GET";
       body = null;
@@ -111,21 +137,46 @@ async function follow(
   }
 }
 
-/** Lets a body go that nobody wants: what has not arrived is not waited for, it may never end. */
-function letGo(answer: PooledResponse): void {
-  if (!answer.takeBytes()) void answer.body.cancel();
+/** Takes an answer for the last one. */
+function fetchedFrom(
+  answer: PooledResponse,
+  method: string,
+  url: URL,
+  redirected: boolean,
+  { clock, decoders }: FetchHost,
+  signal: AbortSignal | undefined,
+): Fetched {
+  if (answer.status < 200) throw new TypeError(`The status ${answer.status} is not one of HTTP`);
+  const hasBody = method !== "HEAD" && !NO_BODY.has(answer.status);
+  const codings = hasBody ? answer.headers.get("content-encoding") : null;
+  const found = decodersOf(codings, decoders);
+  if (!hasBody) void letGo(answer, clock);
+  return { answer, url: withoutFragment(url), redirected, hasBody, decoders: found, signal };
+}
+
+/** Lets a body go that nobody wants. It may never end: the connection is kept where it soon does. */
+async function letGo(answer: PooledResponse, clock: Clock): Promise<void> {
+  if (answer.takeBytes()) return;
+  const reader = answer.body.getReader();
+  const leave = () => void reader.cancel().catch(() => {});
+  const timer = clock.setTimer(leave, UNWANTED_BODY_MS);
+  let bytes = 0;
+  try {
+    for (let part = await reader.read(); !part.done; part = await reader.read()) {
+      bytes += part.value.length;
+      if (bytes > UNWANTED_BODY_BYTES) return leave();
+    }
+  } catch {
+    // The body has failed: there is nothing left to let go.
+  } finally {
+    timer.cancel();
+  }
 }
 
 function withoutFragment(url: URL): string {
   const { href } = url;
   const at = href.indexOf("#");
   return at < 0 ? href : href.slice(0, at);
-}
-
-function checkStatus(answer: PooledResponse): void {
-  if (answer.status >= 200) return;
-  letGo(answer);
-  throw new TypeError(`The status ${answer.status} is not one of HTTP`);
 }
 
 /** What callers of `fetch` expect: the signal's reason, or a `TypeError` that has the cause. */

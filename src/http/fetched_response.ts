@@ -4,7 +4,8 @@
  * @module
  */
 
-import { codingsOf, decode } from "./content_coding.ts";
+import { type ByteReader, ofStream } from "./body_reader.ts";
+import type { Decoder } from "./content_coding.ts";
 import type { PooledResponse } from "./response.ts";
 
 /** What a fetch came to. */
@@ -15,6 +16,8 @@ export interface Fetched {
   readonly redirected: boolean;
   /** Whether there is a body, if only an empty one: neither method nor status rules it out. */
   readonly hasBody: boolean;
+  /** What takes the codings off the body, in this order. */
+  readonly decoders: readonly Decoder[];
   readonly signal: AbortSignal | undefined;
 }
 
@@ -105,26 +108,21 @@ export function makeResponse(fetched: Fetched): Response {
   return response;
 }
 
-/** The codings that are to be taken off a body. */
-export function codingsOfBody({ headers }: PooledResponse): readonly string[] {
-  return codingsOf(headers.get("content-encoding")) ?? [];
-}
-
 /** The body, decoded. */
-export function openBody({ answer, hasBody, signal }: Fetched): ResponseBody {
+export function openBody({ answer, decoders, hasBody, signal }: Fetched): ResponseBody {
   if (!hasBody) return null;
-  const codings = codingsOfBody(answer);
-  const whole = codings.length === 0 ? answer.takeBytes() : undefined;
+  const whole = decoders.length === 0 ? answer.takeBytes() : undefined;
   if (whole) return whole as Uint8Array<ArrayBuffer>;
   // Opened by the first read, so that a body that nobody reads is known as such.
-  let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
-  const open = () => reader ??= decode(answer.body, codings).getReader();
+  let reader: ByteReader | undefined;
+  const open = () =>
+    reader ??= decoders.reduce((coded, decode) => decode(coded), ofStream(answer.body));
   return new ReadableStream<Uint8Array>({
     async pull(controller) {
       try {
-        const { done, value } = await open().read();
-        if (done) controller.close();
-        else controller.enqueue(value);
+        const part = await open().read();
+        if (part) controller.enqueue(part);
+        else controller.close();
       } catch (error) {
         throw bodyError(error, signal);
       }

@@ -16,8 +16,9 @@ import type { RequestOutcome } from "../pool/watch/figures.ts";
 import type { CheckAnswer, HttpCheck } from "../pool/watch/health_check.ts";
 import { openBody } from "./body_reader.ts";
 import { checkOver } from "./check.ts";
+import type { Decoders } from "./content_coding.ts";
 import { Exchange, type ExchangeHost } from "./exchange.ts";
-import { fetchOver, type Requester } from "./fetch.ts";
+import { type FetchHost, fetchOver, type Requester } from "./fetch.ts";
 import { makeResponse, type ResponseMaker } from "./fetched_response.ts";
 import { checkLimits, type ResponseLimits } from "./limits.ts";
 import type { RequestObserver, RequestWatch } from "./observer.ts";
@@ -66,6 +67,8 @@ const OPTIONS: readonly string[] = [
   "retryShare",
 ];
 
+const NO_DECODERS: Decoders = new Map();
+
 /** A timer that fires later than this finds a program that stood still, in milliseconds. */
 const STOOD_STILL_MS = 50;
 
@@ -82,8 +85,7 @@ export class HttpPool extends ConnectionPool {
   readonly #leakTimeoutMs: number;
   readonly #watched: DueWheel<Exchange>;
   readonly #host: ExchangeHost;
-  readonly #requester: Requester = (url, options) => this.request(url, options);
-  readonly #respond: ResponseMaker;
+  readonly #fetchHost: FetchHost;
   #observer: RequestObserver | undefined;
   #timer: Timer | undefined;
   /** When the timer fires, in the clock's milliseconds; `Infinity` where there is none. */
@@ -94,9 +96,14 @@ export class HttpPool extends ConnectionPool {
    *
    * @param options The options
    * @param respond What `fetch()` gives, where it need not be a response of the runtime's own
+   * @param decoders What `fetch()` can decode, and asks for: nothing where they are left out
    * @throws {TypeError | RangeError} An option is unknown, or not valid
    */
-  constructor(options: HttpPoolOptions, respond: ResponseMaker = makeResponse) {
+  constructor(
+    options: HttpPoolOptions,
+    respond: ResponseMaker = makeResponse,
+    decoders: Decoders = NO_DECODERS,
+  ) {
     const {
       failoverStatuses = [],
       leakTimeoutMs = 20_000,
@@ -111,8 +118,9 @@ export class HttpPool extends ConnectionPool {
     const limits = checkLimits(responseLimits);
     checkStatuses("failoverStatuses", failoverStatuses);
     super(rest);
-    this.#respond = respond;
     this.#clock = options.clock ?? systemClock;
+    const request: Requester = (url, options) => this.request(url, options);
+    this.#fetchHost = { request, respond, decoders, clock: this.#clock };
     this.#budget = new RetryBudget(retryShare);
     this.#leakTimeoutMs = leakTimeoutMs;
     this.#watched = new DueWheel(this.#clock.now());
@@ -181,7 +189,7 @@ export class HttpPool extends ConnectionPool {
    * @throws {TypeError} Something is not valid; or it failed, and the `cause` says why
    */
   readonly fetch: typeof globalThis.fetch = (input, init) =>
-    fetchOver(this.#requester, this.#respond, input, init);
+    fetchOver(this.#fetchHost, input, init);
 
   /** Closes the pool: see `ConnectionPool.close`. */
   override close(options?: CloseOptions): Promise<void> {

@@ -7,7 +7,6 @@
 import {
   bodyError,
   cloneOf,
-  codingsOfBody,
   type Fetched,
   openBody,
   type ResponseMaker,
@@ -116,8 +115,8 @@ class LazyResponse {
 
   /** Whether the body can be had as it comes from the connection. */
   #isPlain(): boolean {
-    const { answer, hasBody } = this.#fetched;
-    return hasBody && !this.#used && !this.#made && codingsOfBody(answer).length === 0;
+    const { decoders, hasBody } = this.#fetched;
+    return hasBody && !this.#used && !this.#made && decoders.length === 0;
   }
 
   async #read(): Promise<Uint8Array> {

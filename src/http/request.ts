@@ -211,7 +211,8 @@ export function readTarget(text: string | URL): Target {
     host: isPlain && url.port === "" ? `${url.host}:80` : url.host,
     hostHeader: url.host,
     isPlain,
-    path: url.pathname + url.search,
+    // A question mark at its end is part of it, and no part of the URL tells of it.
+    path: url.href.slice(url.origin.length),
     authorization,
     prepared: new Map(),
   };

@@ -20,7 +20,10 @@ test("fetch() follows a redirect whose own body never ends, on another connectio
         ? answer("200 OK", {}, "there")
         : `HTTP/1.1 301 Moved\r\nlocation: /to\r\n${framing}\r\n`
     );
+    // The pool's own timers hold no program.
+    const held = setTimeout(() => {}, 10_000);
     const response = await pool.fetch("https://a.test/from");
+    clearTimeout(held);
     assertEquals([await response.text(), response.redirected], ["there", true]);
     assertEquals(pool.stats().leased, 0);
     assertEquals(pool.dialer.dials.length, 2);
@@ -76,6 +79,29 @@ test("fetch() with redirect: error fails a redirect that leads nowhere, too", as
   assertEquals(await (await pool.fetch("https://a.test/")).text(), "no location");
   await assertRejects(() => pool.fetch("https://a.test/", { redirect: "error" }), TypeError);
   assertEquals(pool.stats().leased, 0);
+});
+
+test("fetch() and request() send the question mark of an empty query", async () => {
+  const paths: string[] = [];
+  await using pool = memoryHttp(({ path }) => {
+    paths.push(path);
+    return path === "/from" ? found("/to?") : answer("200 OK");
+  });
+  await pool.fetch("https://a.test/?#there");
+  await pool.fetch("https://a.test/from");
+  await pool.request("https://me:secret@a.test/a?");
+  await pool.request("https://a.test:8443?#there");
+  assertEquals(paths, ["/?", "/from", "/to?", "/a?", "/?"]);
+});
+
+test("fetch() keeps the connection of a redirect whose body comes soon", async () => {
+  await using pool = memoryHttp(({ path }, socket) => {
+    if (path === "/to") return answer("200 OK");
+    queueMicrotask(() => socket.receive(new Uint8Array(3)));
+    return "HTTP/1.1 302 Found\r\nlocation: /to\r\ncontent-length: 3\r\n\r\n";
+  });
+  await (await pool.fetch("https://a.test/from")).text();
+  assertEquals(pool.dialer.dials.length, 1);
 });
 
 test("the url of a response has no fragment, after a redirect neither", async () => {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { decoders } from "../../adapters/codings/decoders.ts";
 import { type MemoryDialer, memoryDialer, type MemorySocket } from "../../adapters/memory.ts";
 import { staticResolver } from "../../src/hosts/resolver.ts";
 import type { ResponseMaker } from "../../src/http/fetched_response.ts";
@@ -47,7 +48,8 @@ export function memoryHttp(
   });
   const names = ["a.test", "b.test"];
   const resolver = staticResolver(Object.fromEntries(names.map((name) => [name, ["192.0.2.1"]])));
-  return Object.assign(new HttpPool({ resolver, ...options, dialer }, respond), { dialer });
+  const pool = new HttpPool({ resolver, ...options, dialer }, respond, decoders);
+  return Object.assign(pool, { dialer });
 }
 
 /** Gathers what is written until a request is whole, and answers it. */
