@@ -85,6 +85,7 @@ export {
   type LockOptions,
   RwLock,
 } from "./src/core/lock.ts";
+export type { Authorities } from "./src/core/trust/authorities.ts";
 export type { WaitOptions } from "./src/core/wait.ts";
 export type { AccessRules } from "./src/hosts/access.ts";
 export type {

@@ -21,6 +21,7 @@ import {
   type TlsCapability,
   type TlsSocket,
 } from "../src/core/dialer.ts";
+import { readAuthorities } from "../src/core/trust/authorities.ts";
 import {
   atEndOfTurn,
   type DenoApi,
@@ -30,6 +31,7 @@ import {
 } from "./deno/deno_api.ts";
 import { dialError, startTlsError } from "./deno/deno_errors.ts";
 import { DenoSocket, type DenoSocketOptions } from "./deno/deno_socket.ts";
+import { bareServerName } from "./sockets/server_name.ts";
 
 /** How the sockets of a Deno dialer behave. */
 export interface DenoDialerOptions {
@@ -91,14 +93,13 @@ class DenoDialer implements Dialer {
   async dial(target: DialTarget, signal: AbortSignal): Promise<TlsSocket> {
     requireHonoured(this, target.tls);
     // Deno passes over a text without a certificate, and the caller would trust less than he thinks.
-    if (target.tls.ca?.some((pem) => !pem.includes("-----BEGIN CERTIFICATE-----"))) {
-      throw new TypeError("tls.ca has a text without a certificate in PEM");
-    }
+    const { ca } = target.tls;
+    const caCerts = ca === undefined ? undefined : [...readAuthorities(ca)];
     signal.throwIfAborted();
     const startedAt = performance.now();
     const tcp = await this.#connect(target, signal);
     const connectedAt = performance.now();
-    const conn = await this.#startTls(tcp, target);
+    const conn = await this.#startTls(tcp, target, caCerts);
     const { alpnProtocol } = await handshake(conn, target, signal);
     return new DenoSocket(conn, {
       alpn: alpnProtocol,
@@ -136,14 +137,18 @@ class DenoDialer implements Dialer {
     return tcp;
   }
 
-  async #startTls(tcp: DenoTcpConn, target: DialTarget): Promise<DenoTlsConn> {
+  async #startTls(
+    tcp: DenoTcpConn,
+    target: DialTarget,
+    caCerts: string[] | undefined,
+  ): Promise<DenoTlsConn> {
     try {
       tcp.setNoDelay(true);
       // It ends what Deno leaves open (see above) when the server's machine is gone.
       tcp.setKeepAlive(true);
       return await this.#deno.startTls(tcp, {
-        hostname: target.serverName.replace(/^\[(.*)\]$/, "$1"),
-        ...target.tls.ca && { caCerts: [...target.tls.ca] },
+        hostname: bareServerName(target.serverName),
+        ...caCerts && { caCerts },
         ...target.tls.alpn && { alpnProtocols: [...target.tls.alpn] },
       });
     } catch (cause) {

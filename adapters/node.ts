@@ -12,8 +12,9 @@
  * @module
  */
 
-import { createHash, createPrivateKey, X509Certificate } from "node:crypto";
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import tls from "node:tls";
+import { isIp } from "../src/core/address.ts";
 import {
   type Dialer,
   type DialTarget,
@@ -24,12 +25,13 @@ import {
   type TlsSocket,
   type TlsVersion,
 } from "../src/core/dialer.ts";
-import { DialError } from "../src/core/errors.ts";
+import { readAuthorities } from "../src/core/trust/authorities.ts";
 import { whenReady } from "./node/node_dial.ts";
 import { createReader, NodeSocket, type Reader } from "./node/node_socket.ts";
+import { Verifier } from "./node/node_verify.ts";
 import { type CloseTimes, readCloseTimes } from "./sockets/close_times.ts";
 import { endsOf } from "./sockets/ends.ts";
-import { matchesPin } from "./sockets/pins.ts";
+import { bareServerName } from "./sockets/server_name.ts";
 
 /** Options of {@linkcode nodeDialer}. */
 export interface NodeDialerOptions {
@@ -73,6 +75,7 @@ const everywhere: readonly TlsCapability[] = [
   "minVersion",
   "maxVersion",
   "pins",
+  "dangerouslyAcceptWeakCertificate",
   "dangerouslyAcceptAnyCertificate",
 ];
 
@@ -87,8 +90,8 @@ class NodeDialer implements Dialer {
   readonly name: string;
   readonly capabilities: ReadonlySet<TlsCapability>;
   readonly #times: CloseTimes;
-  // Parsing authorities and keys costs more than a handshake; a profile's options stay the same.
-  readonly #contexts = new WeakMap<TlsOptions, tls.SecureContext>();
+  // A profile's options stay the same.
+  readonly #profiles = new WeakMap<TlsOptions, Profile>();
 
   constructor(times: CloseTimes) {
     const { name, more } = perRuntime[runtime()]!;
@@ -101,44 +104,53 @@ class NodeDialer implements Dialer {
     requireHonoured(this, target.tls);
     signal.throwIfAborted();
     const reader = createReader();
+    const { context, verifier } = this.#profile(target.tls);
+    let shown: tls.DetailedPeerCertificate | undefined;
     const socket = tls.connect(
-      connectOptions(target, this.#context(target.tls), reader.options),
+      connectOptions(target, context, reader.options, (certificate) => shown = certificate),
     );
     socket.setNoDelay(true);
     return await whenReady(socket, "secureConnect", target, signal, (times) => {
-      const { pins } = target.tls;
-      const crypto = { createHash, X509Certificate };
-      if (pins && !matchesPin(socket.getPeerCertificate(true), pins, crypto)) {
-        const fields = { ...target, phase: "tls", failure: "pin" } as const;
-        throw new DialError(fields, "no public key of the chain is among the pins");
-      }
+      // Each time that Node is asked for them costs as much as a handshake.
+      verifier.check(shown?.issuerCertificate ? shown : socket.getPeerCertificate(true), target);
       return new NodeSocket(socket, reader, { ...sessionOf(socket), ...times }, this.#times);
     });
   }
 
-  #context(options: TlsOptions): tls.SecureContext {
-    let context = this.#contexts.get(options);
-    if (context === undefined) {
-      context = createContext(options);
-      this.#contexts.set(options, context);
+  #profile(options: TlsOptions): Profile {
+    let profile = this.#profiles.get(options);
+    if (profile === undefined) {
+      profile = { context: createContext(options), verifier: new Verifier() };
+      this.#profiles.set(options, profile);
     }
-    return context;
+    return profile;
   }
+}
+
+/** What is kept of a set of TLS options. */
+interface Profile {
+  /** Parsing authorities and keys costs more than a handshake. */
+  readonly context: tls.SecureContext;
+  readonly verifier: Verifier;
 }
 
 function createContext(options: TlsOptions): tls.SecureContext {
   const { ca, clientCertificate, ciphers, groups, minVersion, maxVersion } = options;
   try {
     // Runtimes differ in which of these they pass over in silence when they are malformed.
-    for (const pem of ca ?? []) new X509Certificate(pem);
+    const authorities = ca === undefined ? undefined : readAuthorities(ca);
+    for (const pem of authorities ?? []) new X509Certificate(pem);
     if (clientCertificate !== undefined) {
       const key = createPrivateKey(clientCertificate.key);
       if (!new X509Certificate(clientCertificate.cert).checkPrivateKey(key)) {
         throw new TypeError("the client certificate belongs to another key");
       }
     }
+    // Whatever is in `ca` is trusted with nobody above it, as on Deno. Beside the runtime's own
+    // authorities it would make Node forget NODE_EXTRA_CA_CERTS.
+    const trusted = authorities && { ca: [...authorities], allowPartialTrustChain: true };
     return tls.createSecureContext({
-      ...ca && { ca: [...ca] },
+      ...trusted,
       ...clientCertificate && { cert: clientCertificate.cert, key: clientCertificate.key },
       ...ciphers && { ciphers: ciphers.join(":") },
       ...groups && { ecdhCurve: groups.join(":") },
@@ -155,20 +167,25 @@ function connectOptions(
   target: DialTarget,
   secureContext: tls.SecureContext,
   onread: Reader["options"],
+  onShown: (certificate: tls.DetailedPeerCertificate) => void,
 ): tls.ConnectionOptions {
-  // A literal of IPv6 may come in its brackets; a literal is verified, but never sent (RFC 6066).
-  const name = target.serverName.replace(/^\[|\]$/g, "");
-  const isLiteral = name.includes(":") || /^\d+\.\d+\.\d+\.\d+$/.test(name);
-  const { alpn, dangerouslyAcceptAnyCertificate = false } = target.tls;
+  const name = bareServerName(target.serverName);
+  const { alpn, dangerouslyAcceptAnyCertificate, dangerouslyAcceptWeakCertificate } = target.tls;
   const options: tls.ConnectionOptions & { onread: typeof onread } = {
     host: target.ip,
     port: target.port,
-    servername: isLiteral ? "" : name,
+    // A literal is verified, but never sent (RFC 6066 section 3).
+    servername: isIp(name) ? "" : name,
     secureContext,
     onread,
     rejectUnauthorized: !dangerouslyAcceptAnyCertificate,
-    checkServerIdentity: (_host, certificate) =>
-      dangerouslyAcceptAnyCertificate ? undefined : tls.checkServerIdentity(name, certificate),
+    checkServerIdentity: (_host, certificate) => {
+      onShown(certificate as tls.DetailedPeerCertificate);
+      // The policy looks at the names; where it does not, who is accepted is up to Node.
+      return dangerouslyAcceptWeakCertificate && !dangerouslyAcceptAnyCertificate
+        ? tls.checkServerIdentity(name, certificate)
+        : undefined;
+    },
   };
   if (alpn !== undefined && alpn.length > 0) options.ALPNProtocols = [...alpn];
   return options;

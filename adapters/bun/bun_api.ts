@@ -5,9 +5,10 @@
  * @module
  */
 
+import type { createHash } from "node:crypto";
 import { HotconnError } from "../../src/core/errors.ts";
 import type { SocketEnds } from "../sockets/ends.ts";
-import type { PinCrypto, ShownCertificate } from "../sockets/pins.ts";
+import type { CertificateReader, ShownCertificate } from "../sockets/shown_chain.ts";
 
 /** TLS options as Bun takes them. */
 export interface NativeTlsOptions {
@@ -21,6 +22,7 @@ export interface NativeTlsOptions {
   readonly key?: string;
   readonly ciphers?: string;
   readonly ecdhCurve?: string;
+  readonly allowPartialTrustChain?: boolean;
 }
 
 /** A socket of Bun's, TCP or TLS. */
@@ -106,7 +108,11 @@ interface BuiltinModules {
       options: { readonly host: string; readonly port: number; readonly noDelay: boolean },
     ): ConnectingSocket;
   };
-  "node:crypto": PinCrypto;
+  "node:crypto": {
+    readonly createHash: typeof createHash;
+    readonly X509Certificate: CertificateReader;
+  };
+  "node:tls": { getCACertificates(type: "default"): string[] };
 }
 
 interface BunGlobals {

@@ -7,7 +7,9 @@
 import type { DialTarget, TlsSocket } from "../../src/core/dialer.ts";
 import { DialError, type DialFailure, type DialPhase } from "../../src/core/errors.ts";
 import type { CloseTimes } from "../sockets/close_times.ts";
+import { explain } from "../sockets/explain.ts";
 import { matchesPin } from "../sockets/pins.ts";
+import { objectionToShown, readShown } from "../sockets/shown_chain.ts";
 import {
   builtin,
   bun,
@@ -112,17 +114,34 @@ class Dial implements SocketOwner {
       this.#fail("tls", handshakeFailure(error), error ?? "the certificate was not accepted");
       return;
     }
-    const { pins } = tls;
-    if (pins && !matchesPin(socket.getPeerCertificate(false), pins, builtin("node:crypto"))) {
-      this.#fail("tls", "pin", "no public key of the server's chain is pinned");
-      return;
-    }
+    if (!this.#verify(socket)) return;
     const info = describeSession(socket, {
       tcpMs: this.#openedAt - this.#startedAt,
       tlsMs: performance.now() - this.#openedAt,
     });
     this.#settle();
     this.#resolve(socket.data = new BunSocket(socket, info, this.#times));
+  }
+
+  /** Checks what Bun has left, or fails. */
+  #verify(socket: NativeSocket): boolean {
+    const { serverName, tls } = this.#target;
+    const { dangerouslyAcceptAnyCertificate, dangerouslyAcceptWeakCertificate, pins } = tls;
+    const isRelaxed = dangerouslyAcceptAnyCertificate || dangerouslyAcceptWeakCertificate;
+    if (isRelaxed && !pins) return true;
+    const { createHash, X509Certificate } = builtin("node:crypto");
+    const shown = readShown(socket.getPeerCertificate(false), X509Certificate);
+    if (!isRelaxed) {
+      const roots = () => builtin("node:tls").getCACertificates("default");
+      const objection = objectionToShown(shown, serverName, tls, roots);
+      if (objection !== null) {
+        this.#fail("tls", "certificate", objection);
+        return false;
+      }
+    }
+    if (!pins || matchesPin(shown.chain, pins, createHash)) return true;
+    this.#fail("tls", "pin", "no public key of the server's chain is pinned");
+    return false;
   }
 
   received(): void {}
@@ -198,7 +217,7 @@ class Dial implements SocketOwner {
     this.#giveUp(
       typeof cause === "string"
         ? new DialError(fields, cause)
-        : new DialError(fields, cause.message, { cause }),
+        : new DialError(fields, explain(cause.message, cause.code), { cause }),
     );
   }
 

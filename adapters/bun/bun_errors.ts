@@ -17,6 +17,10 @@ export function systemFailure({ code }: NativeError): DialFailure {
 export function handshakeFailure(error: NativeError | null): DialFailure {
   // The code is the system's, yet the peer only hung up: after a reset `close` is called instead.
   if (error?.code === "ECONNRESET") return "closed";
+  // BoringSSL breaks off the handshake at once for some certificates.
+  if (/KEY_USAGE_BIT_INCORRECT|CERTIFICATE_VERIFY_FAILED/.test(error?.message ?? "")) {
+    return "certificate";
+  }
   return error !== null && isTlsError(error) ? "handshake" : "certificate";
 }
 

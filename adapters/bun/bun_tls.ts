@@ -12,7 +12,9 @@ import type {
   TlsVersion,
 } from "../../src/core/dialer.ts";
 import { UnsupportedOptionError } from "../../src/core/errors.ts";
+import { readAuthorities } from "../../src/core/trust/authorities.ts";
 import { endsOf } from "../sockets/ends.ts";
+import { bareServerName } from "../sockets/server_name.ts";
 import type { NativeSocket, NativeTlsOptions } from "./bun_api.ts";
 
 /** What Bun honours, each seen in what a server got. */
@@ -26,6 +28,7 @@ export const capabilities: ReadonlySet<TlsCapability> = new Set<TlsCapability>([
   "ciphers",
   "groups",
   "pins",
+  "dangerouslyAcceptWeakCertificate",
   "dangerouslyAcceptAnyCertificate",
 ]);
 
@@ -45,7 +48,8 @@ export function nativeTlsOptions(target: DialTarget): NativeTlsOptions {
     minVersion: versionNumbers[tls.minVersion ?? "TLSv1.2"],
     ...maxVersion && { maxVersion: versionNumbers[maxVersion] },
     ...tls.alpn?.length && { ALPNProtocols: encodeAlpn(tls.alpn) },
-    ...tls.ca && { ca: [...tls.ca] },
+    // Whatever is in `ca` is trusted with nobody above it, as on Deno.
+    ...tls.ca && { ca: [...readAuthorities(tls.ca)], allowPartialTrustChain: true },
     ...tls.clientCertificate && {
       cert: tls.clientCertificate.cert,
       key: tls.clientCertificate.key,
@@ -76,7 +80,7 @@ export function describeSession(
 // An IP address is no server name to send (RFC 6066 section 3). Without one, Bun checks the
 // certificate against the address that it dials, so the two must be the same.
 function nativeServerName({ serverName, ip }: DialTarget): string {
-  const bare = serverName.startsWith("[") ? serverName.slice(1, -1) : serverName;
+  const bare = bareServerName(serverName);
   return bare === ip ? "" : bare;
 }
 

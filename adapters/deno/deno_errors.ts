@@ -7,6 +7,7 @@
 
 import type { DialTarget } from "../../src/core/dialer.ts";
 import { DialError, type DialFailure, type DialPhase, SocketError } from "../../src/core/errors.ts";
+import { explain } from "../sockets/explain.ts";
 import { failureOfCode, socketFailure } from "../sockets/failures.ts";
 
 const failureByName: Readonly<Record<string, DialFailure>> = {
@@ -27,9 +28,8 @@ const failureByName: Readonly<Record<string, DialFailure>> = {
 /** Makes of what Deno threw during a dial the error that every dialer throws for it. */
 export function dialError(target: DialTarget, phase: DialPhase, cause: unknown): DialError {
   const { host, address } = target;
-  return new DialError({ host, address, phase, failure: failureOf(cause) }, messageOf(cause), {
-    cause,
-  });
+  const fields = { host, address, phase, failure: failureOf(cause) };
+  return new DialError(fields, explain(messageOf(cause)), { cause });
 }
 
 /**

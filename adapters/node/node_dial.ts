@@ -6,8 +6,9 @@
 
 import type { Socket } from "node:net";
 import type { DialTarget, TlsInfo, TlsSocket } from "../../src/core/dialer.ts";
-import { DialError } from "../../src/core/errors.ts";
-import { classifyDialError } from "./node_errors.ts";
+import { DialError, type DialPhase } from "../../src/core/errors.ts";
+import { explain } from "../sockets/explain.ts";
+import { classifyDialError, type NodeError } from "./node_errors.ts";
 
 /**
  * Waits until a socket that has begun to connect is ready. Aborted or failed, it is destroyed.
@@ -40,7 +41,7 @@ export function whenReady(
       socket.destroy();
       reject(reason);
     };
-    const phase = () => connectedAt === undefined ? "tcp" : "tls";
+    const phase = (): DialPhase => connectedAt === undefined ? "tcp" : "tls";
 
     const onConnect = () => {
       connectedAt = performance.now();
@@ -58,8 +59,10 @@ export function whenReady(
       }
     };
     const onError = (cause: Error) => {
+      const { code, message } = cause as NodeError;
       const failure = classifyDialError(cause, phase());
-      fail(new DialError({ ...target, phase: phase(), failure }, cause.message, { cause }));
+      const fields = { ...target, phase: phase(), failure };
+      fail(new DialError(fields, explain(message, code), { cause }));
     };
     const onClose = () => {
       const fields = { ...target, phase: phase(), failure: "closed" } as const;

@@ -7,14 +7,16 @@
 import { type DialFailure, type DialPhase, SocketError } from "../../src/core/errors.ts";
 import { failureOfCode, socketFailure } from "../sockets/failures.ts";
 
-interface NodeError extends Error {
+/** An error of Node's. */
+export interface NodeError extends Error {
   readonly code?: string;
   readonly syscall?: string;
 }
 
-// OpenSSL's names for what may be wrong with a chain (X509_V_ERR_*), and Node's for a wrong name.
+// OpenSSL's names for what may be wrong with a chain (X509_V_ERR_*), where Node has none UNSPECIFIED,
+// Node's for a wrong name, and BoringSSL's for what breaks off the handshake at once.
 const certificateCode =
-  /^(CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|INVALID_|PATH_LENGTH_|CRL_|ERROR_IN_C|HOSTNAME_|ERR_TLS_CERT_)/;
+  /^(UNSPECIFIED$|ERR_SSL_(KEY_USAGE_BIT_INCORRECT|CERTIFICATE_VERIFY_FAILED)$|CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|INVALID_|PATH_LENGTH_|CRL_|ERROR_IN_C|HOSTNAME_|ERR_TLS_CERT_)/;
 
 /** Says why a dial failed. */
 export function classifyDialError(error: NodeError, phase: DialPhase): DialFailure {

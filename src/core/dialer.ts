@@ -9,6 +9,7 @@
 
 import { quote } from "./check.ts";
 import { UnsupportedOptionError } from "./errors.ts";
+import type { Authorities } from "./trust/authorities.ts";
 
 /** A version of TLS that hotconn speaks. */
 export type TlsVersion = "TLSv1.2" | "TLSv1.3";
@@ -21,8 +22,11 @@ export interface TlsOptions {
    * The name sent in the handshake and checked against the certificate, where it is not the host's.
    */
   readonly serverName?: string;
-  /** The certificate authorities to trust, PEM, instead of (Deno: besides) the runtime's own. */
-  readonly ca?: readonly string[];
+  /**
+   * The certificate authorities to trust instead of (Deno: besides) the runtime's own: what their
+   * files hold, as text or bytes, or a list of that. A file may hold many. PEM, or DER as bytes.
+   */
+  readonly ca?: Authorities;
   /** The certificate chain and private key, PEM, with which the client shows who it is. */
   readonly clientCertificate?: { readonly cert: string; readonly key: string };
   /** The ALPN protocols to offer, the preferred one first, such as `["http/1.1"]`. */
@@ -40,6 +44,13 @@ export interface TlsOptions {
    * (RFC 7469 section 2.4). One of the server's chain must match, after the chain was verified.
    */
   readonly pins?: readonly string[];
+  /**
+   * Accepts what the runtime accepts, and asks no more of a certificate: a common name in place of
+   * names, RSA keys below 2,048 bits, signatures with SHA-1. Such can be forged.
+   *
+   * @default {false}
+   */
+  readonly dangerouslyAcceptWeakCertificate?: boolean;
   /**
    * Accepts any certificate whatever. Whoever sits between can read and change everything.
    *

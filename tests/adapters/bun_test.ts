@@ -19,6 +19,7 @@ const never = new AbortController().signal;
 const ca = await createAuthority();
 const leaf = await ca.issue({ names: ["a.test", "127.0.0.1", "::1"] });
 const client = await ca.issueClient("a client");
+const emptyCertificate = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
 
 function targetOf(port: number, tls: TlsOptions = {}, ip = "127.0.0.1"): DialTarget {
   const serverName = tls.serverName ?? "a.test";
@@ -123,7 +124,7 @@ test(
   async () => {
     await using origin = await startRemoteOrigin({ certificates: [leaf] });
     const wrong: TlsOptions[] = [
-      { ca: ["no PEM"] },
+      { ca: emptyCertificate },
       { groups: ["no group"] },
       { ciphers: ["no cipher"] },
       { clientCertificate: { cert: client.cert, key: leaf.key } },
@@ -208,7 +209,7 @@ test("dial() works where node:net has no handle to give, through Bun.connect", o
     assertEquals(await sink.closed(), undefined);
     const wrongName = targetOf(origin.port, { serverName: "b.test" });
     await assertRejects(() => dialer.dial(wrongName, never), Error, "(certificate)");
-    const wrongOptions = targetOf(origin.port, { ca: ["no PEM"] });
+    const wrongOptions = targetOf(origin.port, { ca: emptyCertificate });
     await assertRejects(() => dialer.dial(wrongOptions, never), TypeError, "Invalid CA");
     await origin.until({ openSockets: 0, accepted: 2 });
     await origin.stop();

@@ -169,7 +169,7 @@ test("a dial without --allow-net tells which permission it lacks", denoOnly, asy
 
 test("certificate authorities that cannot be read are the caller's error", denoOnly, async () => {
   await using origin = await startOrigin();
-  const broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+  const broken = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
   await assertRejects(
     () => dial(targetOf(origin.port, { ca: [broken] })),
     TypeError,

@@ -6,16 +6,25 @@ import { memoryDialer } from "../../adapters/memory.ts";
 import { createPool } from "../../mod.ts";
 import { staticResolver } from "../../src/hosts/resolver.ts";
 import { TOKENS } from "../support/admin_scene.ts";
+import { createAuthority } from "../support/pki.ts";
 
 const PIN = `sha256/${"c2VjcmV0LXBpbg".padEnd(43, "A")}=`;
 
+const POOL_CA = (await createAuthority("Pool")).cert;
+const LEASE_CA = (await createAuthority("Lease")).cert;
+
+/** Some of a certificate that no other has: its key. */
+function certificateLine(pem: string): string {
+  return pem.split("\n").at(4)!;
+}
+
 test("no secret, key, certificate, pin or header is in any answer or event", async () => {
   const secrets = {
-    ca: "CA-CERTIFICATE-OF-THE-POOL",
+    ca: certificateLine(POOL_CA),
     cert: "CLIENT-CERTIFICATE",
     key: "PRIVATE-KEY",
     other: "PRIVATE-KEY-OF-A-HOST",
-    third: "CA-CERTIFICATE-OF-A-LEASE",
+    third: certificateLine(LEASE_CA),
     pin: PIN,
     header: "SECRET-HEADER",
     query: "SECRET-QUERY",
@@ -33,7 +42,7 @@ test("no secret, key, certificate, pin or header is in any answer or event", asy
     resolver: staticResolver({ "a.test": ["192.0.2.1"], "b.test": ["192.0.2.2"] }),
     maxRetries: 0,
     tls: {
-      ca: [secrets.ca],
+      ca: POOL_CA,
       clientCertificate: { cert: secrets.cert, key: secrets.key },
       pins: [PIN],
     },
@@ -51,7 +60,7 @@ test("no secret, key, certificate, pin or header is in any answer or event", asy
   assertEquals(response.status, 200);
   await response.text();
   await pool.acquire("b.test").catch(() => {});
-  const lease = await pool.acquire("a.test", { tls: { ca: [secrets.third] } });
+  const lease = await pool.acquire("a.test", { tls: { ca: LEASE_CA } });
   const bodies: { readonly [action: string]: unknown } = {
     warm: { host: "a.test", connections: 2 },
     drain: { target: "192.0.2.9" },

@@ -14,11 +14,14 @@ import { memoryPool } from "../support/memory_pool.ts";
 import { pass } from "../support/pass.ts";
 import { turns } from "../support/turns.ts";
 
+// No certificate, but what one looks like.
+const PEM = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
+
 const refusing = (...addresses: string[]) => ({ address }: DialTarget): MemoryDial =>
   addresses.includes(address) ? { failure: "refused" } : {};
 
 test("A dial is told the host, the server name, the address and the TLS options", async () => {
-  const tls = { alpn: ["http/1.1"], ca: ["PEM"] };
+  const tls = { alpn: ["http/1.1"], ca: [PEM] };
   await using it = memoryPool({ tls });
   using _lease = await it.pool.acquire("b.test:8443");
   assertEquals(it.dialer.dials, [{
@@ -339,7 +342,7 @@ test("Trap 16: other TLS parameters or another host on the same machine share no
   const variants = [
     undefined,
     { alpn: ["h2"] },
-    { ca: ["PEM"] },
+    { ca: PEM },
     { clientCertificate: { cert: "PEM", key: "PEM" } },
     { serverName: "b.test" },
   ];

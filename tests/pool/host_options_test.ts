@@ -218,7 +218,8 @@ test("Bad options of a host are refused with their name, their value, and what w
     [{ weights: { "b.test": 1 } }, TypeError, `${name("weights")}`],
     [{ tls: { alpn: "h2" } }, TypeError, `${name("tls")}.alpn must be a list of protocols`],
     [{ tls: { alpn: ["h2", "x".repeat(256)] } }, TypeError, "each of 1 to 255 bytes, got an array"],
-    [{ tls: { ca: ["PEM", new Uint8Array(3)] } }, TypeError, "in PEM, got object at index 1"],
+    [{ tls: { ca: "ca.pem" } }, TypeError, `${name("tls")}.ca has no certificate in PEM: it looks`],
+    [{ tls: { ca: [{}] } }, TypeError, `${name("tls")}.ca[0] must be certificates in PEM`],
     [{ tls: 1 }, TypeError, `${name("tls")} must be an object of TLS options, got 1`],
   ];
   for (const [options, error, message] of bad) {

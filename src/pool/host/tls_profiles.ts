@@ -7,6 +7,7 @@
 
 import { checkNames, describe, quote } from "../../core/check.ts";
 import { isProtocol, type TlsCapability, type TlsOptions } from "../../core/dialer.ts";
+import { readAuthorities } from "../../core/trust/authorities.ts";
 
 /** What stands for no TLS at all among the profiles. */
 export const PLAIN: TlsProfile = { name: "plain", options: {} };
@@ -24,9 +25,10 @@ const isText: Check = (value) => typeof value === "string" && value !== "";
 const isTexts: Check = (value) => Array.isArray(value) && value.length > 0 && value.every(isText);
 const isVersion: Check = (value) => value === "TLSv1.2" || value === "TLSv1.3";
 
-const FORMS: { readonly [Option in TlsCapability]: readonly [check: Check, form: string] } = {
+const FORMS: {
+  readonly [Option in Exclude<TlsCapability, "ca">]: readonly [check: Check, form: string];
+} = {
   serverName: [isText, "a host name"],
-  ca: [isTexts, "a list of texts, certificates in PEM"],
   clientCertificate: [
     (value) =>
       typeof value === "object" && value !== null
@@ -47,11 +49,15 @@ const FORMS: { readonly [Option in TlsCapability]: readonly [check: Check, form:
       && (value as string[]).every((pin) => /^sha256\/[A-Za-z0-9+/]{43}=$/.test(pin)),
     "a list of pins, each \"sha256/\" and 44 characters of base64",
   ],
+  dangerouslyAcceptWeakCertificate: [(value) => typeof value === "boolean", "true or false"],
   dangerouslyAcceptAnyCertificate: [(value) => typeof value === "boolean", "true or false"],
 };
 
 /** The names of all TLS options. */
-export const TLS_OPTIONS: readonly TlsCapability[] = Object.keys(FORMS) as TlsCapability[];
+export const TLS_OPTIONS: readonly TlsCapability[] = [
+  "ca",
+  ...Object.keys(FORMS),
+] as TlsCapability[];
 
 /** Gives the same name to the same parameters. */
 export class TlsProfiles {
@@ -76,9 +82,12 @@ export class TlsProfiles {
   of(options: TlsOptions): TlsProfile {
     checkTls("tls", options);
     // A copy in one order of names: what the caller changes later changes no profile.
-    const entries = Object.entries(structuredClone(options)).filter(([, value]) =>
-      value !== undefined
-    );
+    const { ca, ...others } = options;
+    const copy: TlsOptions = {
+      ...structuredClone(others),
+      ...ca !== undefined && { ca: readAuthorities(ca) },
+    };
+    const entries = Object.entries(copy).filter(([, value]) => value !== undefined);
     const contents = JSON.stringify(entries.sort(([a], [b]) => a < b ? -1 : 1));
     let profile = this.#byContents.get(contents);
     if (!profile) {
@@ -112,7 +121,8 @@ export function checkTls(name: string, options: TlsOptions): TlsOptions {
     const shown = check === isVersion && typeof value === "string" ? quote(value) : null;
     throw new TypeError(`${name}.${option} must be ${form}, got ${shown ?? wrong(value)}`);
   }
-  const { clientCertificate } = options;
+  const { ca, clientCertificate } = options;
+  if (ca !== undefined) readAuthorities(ca, `${name}.ca`);
   if (clientCertificate) {
     checkNames(`${name}.clientCertificate`, clientCertificate, ["cert", "key"]);
   }

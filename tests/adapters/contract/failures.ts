@@ -4,7 +4,7 @@
  * @module
  */
 
-import { assert, assertEquals, assertStrictEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import process from "node:process";
 import test from "node:test";
 import { startBlackHole } from "../../support/black_hole.ts";
@@ -66,10 +66,12 @@ export function testFailures(name: string, under: DialerUnderTest): void {
 
   test(`${name}: dial() tells that the peer speaks no TLS`, () =>
     withOrigin(under, { behaviour: { kind: "mute" } }, async ({ origin, dial }) => {
-      const failing = assertDialFails(dial(), "tls", "handshake");
+      const dialling = dial();
+      const failing = assertDialFails(dialling, "tls", "handshake");
       await origin.until({ hellos: 1 });
       await origin.act({ kind: "send", text: "HTTP/1.1 400 Bad Request\r\n\r\n" });
       await failing;
+      await assertRejects(() => dialling, Error, "the server speaks no TLS on this port");
     }));
 
   test(`${name}: dial() rejects with the reason of a signal that has aborted, and dials nothing`, () =>

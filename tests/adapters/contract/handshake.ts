@@ -4,10 +4,10 @@
  * @module
  */
 
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import test from "node:test";
 import type { TlsOptions } from "../../../src/core/dialer.ts";
-import { UnsupportedOptionError } from "../../../src/core/errors.ts";
+import { DialError, UnsupportedOptionError } from "../../../src/core/errors.ts";
 import { createAuthority, createSelfSigned, createUnreadable } from "../../support/pki.ts";
 import {
   assertDialFails,
@@ -35,6 +35,7 @@ const samples: Required<TlsOptions> = {
   ciphers: ["TLS_AES_128_GCM_SHA256", "ECDHE-ECDSA-AES128-GCM-SHA256"],
   groups: ["P-256"],
   pins: [leaf.pin],
+  dangerouslyAcceptWeakCertificate: true,
   dangerouslyAcceptAnyCertificate: true,
 };
 
@@ -96,6 +97,12 @@ export function testHandshake(name: string, under: DialerUnderTest): void {
       assertEquals((await origin.until({ handshakes: 1 })).connections[0]?.sni, "a.test");
     }));
 
+  test(`${name}: dial() sends a server name without the dot at its end`, () =>
+    withOrigin(under, {}, async ({ origin, dial }) => {
+      await dial({ serverName: "a.test." });
+      assertEquals((await origin.until({ handshakes: 1 })).connections[0]?.hello?.sni, "a.test");
+    }));
+
   test(`${name}: dial() offers no TLS session of one name to another (traps 15 and 25)`, () =>
     withOrigin(under, {
       certificates: [leaf, leafB],
@@ -120,6 +127,7 @@ export function testHandshake(name: string, under: DialerUnderTest): void {
       const names = Array.from({ length: 1_000 }, (_, i) => `machine-${i}.b.test`);
       return await ca.issue({ names });
     }],
+    ["whose name is its common name alone", async () => await ca.issue({ commonName: "a.test" })],
     ["that has run out", async () => await ca.issueExpired({ names: ["a.test"] })],
     ["that vouches for itself", async () => await createSelfSigned({ names: ["a.test"] })],
     ["of an unknown authority", async () => await otherCa.issue({ names: ["a.test"] })],
@@ -134,6 +142,18 @@ export function testHandshake(name: string, under: DialerUnderTest): void {
       }));
   }
 
+  test(`${name}: dial() points at tls.ca where nobody vouches for a certificate`, async () => {
+    for (const certificate of [await createSelfSigned({ names: ["a.test"] }), leaf]) {
+      await withOrigin(under, { certificates: [certificate] }, async ({ dial }) => {
+        const error = await assertRejects(() => dial({ ca: otherCa.cert }), DialError);
+        assertStringIncludes(
+          error.message,
+          "trust its authority, or the certificate itself, with tls.ca",
+        );
+      });
+    }
+  });
+
   if (honours(under, "dangerouslyAcceptAnyCertificate")) {
     test(`${name}: dial() accepts any certificate where it is told to`, async () => {
       const certificates = [await createSelfSigned({ names: ["b.test"] })];
@@ -147,6 +167,15 @@ export function testHandshake(name: string, under: DialerUnderTest): void {
   if (honours(under, "pins")) testPins(name, under);
 
   if (honours(under, "ca")) {
+    test(`${name}: dial() takes authorities as bytes, and many in a text`, () =>
+      withOrigin(under, {}, async ({ origin, dial }) => {
+        const text = `${otherCa.cert}\n${ca.cert}`;
+        for (const form of [text, new TextEncoder().encode(text), [otherCa.cert, ca.cert]]) {
+          await dial({ ca: form });
+        }
+        await origin.until({ handshakes: 3 });
+      }));
+
     test(`${name}: dial() refuses an authority that is none`, () =>
       withOrigin(under, {}, async ({ origin, dial }) => {
         await assertRejects(() => dial({ ca: [ca.cert, "no certificate"] }), TypeError);
