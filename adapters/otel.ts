@@ -83,7 +83,7 @@ const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 
  * `http.client.request.duration`, `http.client.active_requests` and `http.client.open_connections`.
  *
  * The span is a child of the one that is active when the request is made. Its events tell what the
- * pool did: `hotconn.queue`, `hotconn.dial` or `hotconn.reuse`, `hotconn.retry`.
+ * pool did: `hotconn.queue`, `hotconn.dial` or `hotconn.reuse`, `hotconn.retry`, `hotconn.hedge`.
  *
  * @throws {TypeError} An option is unknown, or the pool's requests are watched already
  *
@@ -127,6 +127,7 @@ interface Meters {
   readonly duration: Histogram;
   readonly active: UpDownCounter;
   readonly resent: Counter;
+  readonly hedged: Counter;
 }
 
 function makeMeters(meter: Meter): Meters {
@@ -142,6 +143,10 @@ function makeMeters(meter: Meter): Meters {
     }),
     resent: meter.createCounter("hotconn.request.resends", {
       description: "Times that a request was sent once more.",
+      unit: "{request}",
+    }),
+    hedged: meter.createCounter("hotconn.request.hedges", {
+      description: "Times that a request was sent to a second machine besides.",
       unit: "{request}",
     }),
   };
@@ -189,13 +194,9 @@ class TracedRequest implements RequestWatch {
     this.#span.addEvent("hotconn.queue");
   }
 
-  sent({ connection, reused, waitedMs }: Lease): void {
-    this.#span.setAttributes({
-      "network.peer.address": connection.ip,
-      "network.peer.port": connection.port,
-      "network.protocol.name": "http",
-      "network.protocol.version": "1.1",
-    });
+  sent(lease: Lease): void {
+    const { connection, reused, waitedMs } = lease;
+    this.#notePeer(lease);
     const about = { "hotconn.connection.id": connection.id, "hotconn.queue_ms": waitedMs };
     const { tcpMs, tlsMs } = connection.socket.info;
     if (reused) this.#span.addEvent("hotconn.reuse", about);
@@ -203,6 +204,25 @@ class TracedRequest implements RequestWatch {
       const dial = { ...about, "hotconn.tcp_ms": tcpMs, "hotconn.tls_ms": tlsMs };
       this.#span.addEvent("hotconn.dial", dial);
     }
+  }
+
+  hedged({ connection }: Lease): void {
+    this.#meters.hedged.add(1, this.#attributes);
+    this.#span.addEvent("hotconn.hedge", { "network.peer.address": connection.ip });
+  }
+
+  hedgeWon(lease: Lease): void {
+    this.#notePeer(lease);
+    this.#span.setAttribute("hotconn.hedge_won", true);
+  }
+
+  #notePeer({ connection }: Lease): void {
+    this.#span.setAttributes({
+      "network.peer.address": connection.ip,
+      "network.peer.port": connection.port,
+      "network.protocol.name": "http",
+      "network.protocol.version": "1.1",
+    });
   }
 
   retried(error: unknown): void {

@@ -289,9 +289,10 @@ function factsOfLine(line, model, isHost) {
     return facts;
   }
   facts.push(["Waiting", fmtCount(numberOr0(stats.waiting))], ["Kept open", fmtCount(numberOr0(stats.warmTarget))]);
-  const { count, successRate } = stats.requests;
+  const { count, hedges, hedgesWon, successRate } = stats.requests;
   if (count > 0) facts.push(["Requests so far", fmtCount(count)]);
   if (successRate !== null) facts.push(["Answered", (successRate * 100).toFixed(1) + " %"]);
+  if (hedges > 0) facts.push(["Hedged", fmtCount(hedges) + ", the second machine faster in " + fmtCount(hedgesWon)]);
   if (stats.panic) facts.push(["Panic", "Fewer than half of its addresses are good, so that none is left alone", true]);
   const { resolution } = stats;
   if (!resolution) return facts;

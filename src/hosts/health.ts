@@ -13,10 +13,11 @@ import type { Endpoint } from "../map/endpoint.ts";
  *
  * - `status`: an answer that counts as a failure
  * - `response`: no answer, or not all of it
+ * - `silence`: no byte to several requests at once, for longer than is likely there
  * - `lease`: a lease that ended with an error
  * - `probe`: a check that got a connection, and not the answer that it asks for
  */
-export type FailureKind = DialFailure | "status" | "response" | "lease" | "probe";
+export type FailureKind = DialFailure | "status" | "response" | "silence" | "lease" | "probe";
 
 /** When endpoints are ejected, and for how long. */
 export interface HealthOptions {
@@ -98,10 +99,25 @@ class Streak {
   }
 }
 
-/** An address: what fails below TLS counts for every host there. */
-interface Machine {
-  readonly streak: Streak;
-  readonly endpoints: Set<Endpoint>;
+/** An address: what fails below TLS, and silence, count for every host there. */
+class Machine {
+  readonly streak = new Streak();
+  readonly endpoints = new Set<Endpoint>();
+  /** Requests that it was silent to, in a row, and when the last one was noted. */
+  silences = 0;
+  silentAt = 0;
+
+  /** Whether it is in doubt for its silence, which a handshake does not end. */
+  get silent(): boolean {
+    return this.silences >= SILENT_TO;
+  }
+
+  /** When it last sent anything of an answer. */
+  get heardAt(): number {
+    let at = 0;
+    for (const { answeredAt, heardAt } of this.endpoints) at = Math.max(at, answeredAt, heardAt);
+    return at;
+  }
 }
 
 class HealthRecord {
@@ -133,6 +149,9 @@ const MAX_PAUSE_MS = 30_000;
 
 /** The time over which a rate of failures is taken, in milliseconds, and how many leases it needs. */
 const WINDOW = { ms: 10_000, leases: 10 };
+
+/** A machine that is silent to so many requests at once is in doubt. */
+const SILENT_TO = 3;
 
 /**
  * Remembers failures, and says how endpoints stand. A failure below TLS counts against the address
@@ -210,17 +229,48 @@ export class AddressHealth {
    */
   reached(endpoint: Endpoint, reason: "handshake" | "connect" = "handshake"): void {
     const record = this.#record(endpoint);
-    const forgives = !record.wantsAnswer
+    const { silent } = record.machine;
+    const forgives = !record.wantsAnswer && !silent
       && (reason === "handshake" || record.streak.failures === 0);
     // What still counts against it is the verdict until something forgives it.
     if (forgives) record.verdict = { ok: true, reason, at: this.#clock.now() };
     endpoint.dialFailedAt = 0;
-    if (!endpoint.failing) return;
+    if (!endpoint.failing || silent) return;
     if (!record.wantsAnswer) {
       if (reason === "handshake") record.streak.clear();
       endpoint.lane.hold(endpoint, 0);
     }
     this.#forgive(record);
+  }
+
+  /**
+   * Notes a request to which no byte has come for longer than is likely. A machine that is silent to
+   * several, and has answered nobody meanwhile, is in doubt for every host.
+   *
+   * @param sentAt When the request was sent, in the clock's milliseconds
+   * @returns Whether the machine is in doubt
+   */
+  silent(endpoint: Endpoint, sentAt: number, error: unknown): boolean {
+    if (endpoint.forgotten) return false;
+    const now = this.#clock.now();
+    const record = this.#record(endpoint);
+    const { machine } = record;
+    const { heardAt } = machine;
+    if (heardAt >= sentAt) return false;
+    if (heardAt > machine.silentAt || now - machine.silentAt > WINDOW.ms) machine.silences = 0;
+    machine.silences++;
+    machine.silentAt = now;
+    if (!machine.silent) return false;
+    const reason = reasonOf("silence", error);
+    record.failures.silence = (record.failures.silence ?? 0) + 1;
+    endpoint.lastError = error;
+    endpoint.lane.endTrial(endpoint);
+    machine.streak.note(now);
+    for (const endpoint of machine.endpoints) {
+      this.#record(endpoint).verdict = { ok: false, reason, at: now };
+      this.#judge(endpoint, reason);
+    }
+    return true;
   }
 
   /** Notes that a check of an endpoint has a verdict, which is told besides. */
@@ -240,6 +290,7 @@ export class AddressHealth {
     record.verdict = { ok: true, reason: "answer", at: this.#clock.now() };
     record.streak.clear();
     record.wantsAnswer = false;
+    record.machine.silences = 0;
     this.#forgive(record);
   }
 
@@ -276,7 +327,7 @@ export class AddressHealth {
     const { text } = endpoint.address;
     let machine = this.#machines.get(text);
     if (!machine) {
-      this.#machines.set(text, machine = { streak: new Streak(), endpoints: new Set() });
+      this.#machines.set(text, machine = new Machine());
     }
     machine.endpoints.add(endpoint);
     this.#records.set(endpoint, record = new HealthRecord(machine));

@@ -31,6 +31,9 @@ const NO_REUSE = { reuse: false };
 export class Attempt implements StreamUser, BodySource {
   /** The lease. It still tells who answered when it has ended. */
   readonly lease: Lease;
+  /** Whether its machine was silent for longer than is likely, and to others as well. */
+  overdue = false;
+  silent = false;
   /** The trailers, once they are there. */
   trailers: ResponseHeaders | null = null;
   readonly #user: AttemptUser;

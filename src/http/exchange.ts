@@ -28,10 +28,21 @@ export interface ExchangeHost {
   readonly limits: CheckedLimits;
   /** The answers that count as failures of their machine. */
   readonly failoverStatuses: readonly number[];
+  /** Whether a second machine is asked where the first is silent. */
+  readonly hedging: boolean;
   /** The time, in milliseconds. */
   now(): number;
   /** Gives the exchange a connection, by `start`, or its failure. */
   dispatch(exchange: Exchange): void;
+  /** Notes that no byte came in time; gives whether the machine is silent to others, too. */
+  noteSilence(lease: Lease, error: unknown): boolean;
+  /**
+   * Looks for a connection to another machine, and gives it by `startHedge`, or says so by
+   * `missHedge`. Whoever is silent to others, too, may be left for nothing.
+   *
+   * @returns Whether there is another machine, and the budget allows it
+   */
+  hedge(exchange: Exchange, silent: Lease, free: boolean, signal: AbortSignal): boolean;
   /** Takes a retry out of the budget; false where there is none left. */
   mayRetry(): boolean;
   /** Whether there is another machine to turn to, the ones to avoid left out. */
@@ -70,6 +81,8 @@ export class Exchange implements AttemptUser, ResponseOrigin {
   readonly deadline: number;
   /** By when the first byte must have come; `Infinity` where no connection is in doubt. */
   firstByteBy: number = Infinity;
+  /** When the silence of its machine is out of the ordinary; `Infinity` where nobody waits for it. */
+  overdueAt: number = Infinity;
   /** When the head was handed to somebody who has not touched the body, or `Infinity`. */
   untouchedSince: number = Infinity;
   /** Its place among those that are looked at in time. */
@@ -83,7 +96,13 @@ export class Exchange implements AttemptUser, ResponseOrigin {
   #reject: (reason: unknown) => void;
   /** The attempt under way, or the one that ended last: it tells still who answered. */
   #attempt: Attempt | undefined;
+  /** The attempt at another machine beside that, where the first is silent. */
+  #hedge: Attempt | undefined;
+  /** Ends the wait for a connection to another machine, while there is one. */
+  #hedging: AbortController | undefined;
   #attempts = 0;
+  #hedges = 0;
+  #hedgeWon = false;
   #freshFailures = 0;
   /** When it began, or NaN: when it first has a connection, which it then need not wait for. */
   #startedAt = NaN;
@@ -132,6 +151,21 @@ export class Exchange implements AttemptUser, ResponseOrigin {
     return this.#attempts;
   }
 
+  /** How many times it was sent to another machine beside the one that was silent. */
+  get hedges(): number {
+    return this.#hedges;
+  }
+
+  /** Whether it was answered by another machine than the one that was silent. */
+  get hedgeWon(): boolean {
+    return this.#hedgeWon;
+  }
+
+  /** Whether it was sent to another machine besides. */
+  get hedged(): boolean {
+    return this.#hedges > 0;
+  }
+
   /** The status of the answer; 0 where there was none. */
   get status(): number {
     return this.#status;
@@ -172,8 +206,54 @@ export class Exchange implements AttemptUser, ResponseOrigin {
     if (this.request.replayable && connection.idleBeforeMs >= FRESH_ENOUGH_MS) {
       const { firstByteTimeoutMs = FIRST_BYTE_TIMEOUT_MS } = this.request.options;
       this.firstByteBy = this.#sentAt + firstByteTimeoutMs;
-      this.#host.watch(this);
     }
+    // Who knows how long a long body takes to arrive, and to be taken in.
+    if (!this.request.rest && !this.#body) this.#awaitByte(attempt, this.#sentAt);
+    this.#host.watch(this);
+  }
+
+  /** Sends the request over a lease to another machine, besides. */
+  startHedge(lease: Lease): void {
+    if (!this.#hedging || lease.connection.state === "closed") {
+      lease.release();
+      this.missHedge();
+      return;
+    }
+    this.#hedging = undefined;
+    this.#attempts++;
+    this.#hedges++;
+    this.#hedge = new Attempt(this, lease, sessionOf(lease.connection, this.#host.limits));
+    this.watch?.hedged?.(lease);
+    this.#hedge.send(this.request, undefined);
+  }
+
+  /** Notes that no other machine is to be had: it waits on, and looks again later. */
+  missHedge(): void {
+    if (!this.#hedging) return;
+    this.#hedging = undefined;
+    if (this.#attempt) this.#awaitByte(this.#attempt, this.#host.now());
+    this.#host.watch(this);
+  }
+
+  /**
+   * Notes that no byte has come for longer than is likely, and turns to another machine besides,
+   * where the request may be repeated.
+   */
+  overdue(): void {
+    this.overdueAt = Infinity;
+    const attempt = this.#attempt;
+    if (!attempt || attempt.over || attempt.responding || this.#hedge || this.#hedging) return;
+    const { lease } = attempt;
+    if (!attempt.overdue) {
+      attempt.overdue = true;
+      const error = this.#error("timeout", "no byte came for longer than is likely");
+      attempt.silent = this.#host.noteSilence(lease, error);
+    }
+    const { replayable, options: { hedge = this.#host.hedging } } = this.request;
+    if (!replayable || !hedge || this.#attempts >= MAX_ATTEMPTS) return;
+    const hedging = this.#hedging = new AbortController();
+    const free = attempt.silent || lease.connection.endpoint?.failing === true;
+    if (!this.#host.hedge(this, lease, free, hedging.signal)) this.missHedge();
   }
 
   /** Ends it before a connection was there for it. */
@@ -190,9 +270,10 @@ export class Exchange implements AttemptUser, ResponseOrigin {
     // While it waits for a connection the pool says why there is none, at the same time.
     if (!attempt || attempt.over) return;
     // A machine answers for what did not come from it.
-    if (!this.#answered && !attempt.responding) {
-      const error = this.#error("timeout", "it took too long");
-      attempt.lease.failure = { kind: "response", error };
+    for (const late of [attempt, this.#hedge]) {
+      if (this.#answered || !late || late.responding) continue;
+      const error = this.#error("timeout", "it took too long", undefined, late);
+      late.lease.failure = { kind: "response", error };
     }
     this.#abandon(this.#tooLong());
   }
@@ -209,8 +290,9 @@ export class Exchange implements AttemptUser, ResponseOrigin {
   doubt(): void {
     this.firstByteBy = Infinity;
     const attempt = this.#attempt;
-    if (!attempt || attempt.over || attempt.responding || !this.#mayRepeat(attempt.lease)) return;
+    if (!attempt || attempt.over || attempt.responding) return;
     const { lease } = attempt;
+    if (!this.#hedge && !this.#mayRepeat(lease)) return;
     this.#host.doubt(lease);
     const error = this.#error(
       "timeout",
@@ -218,7 +300,7 @@ export class Exchange implements AttemptUser, ResponseOrigin {
     );
     lease.failure = { kind: "response", error };
     attempt.drop(error);
-    this.#again(error);
+    if (!this.#goesOn(attempt)) this.#again(error);
   }
 
   /** Ends a response whose body nobody reads. */
@@ -274,18 +356,21 @@ export class Exchange implements AttemptUser, ResponseOrigin {
   /** Hands the response to the caller. */
   onHead(attempt: Attempt, status: number, statusText: string, headers: ResponseHeaders): void {
     const { lease } = attempt;
-    if (this.#turnedAway || (!attempt.over && this.#turnsAway(status, lease))) {
+    if (this.#turnedAway || (!attempt.over && this.#turnsAway(status, attempt))) {
       this.#turnElsewhere(attempt);
       return;
     }
+    this.#overtake(attempt);
     this.#answered = true;
     this.#status = status;
-    this.firstByteBy = Infinity;
+    this.firstByteBy = this.overdueAt = Infinity;
     // Where all of the response is there, its end was noted a moment ago.
     this.#headAt = this.#over ? lease.connection.lastUsedAt : this.#host.now();
     if (!this.#over) {
       this.untouchedSince = this.#headAt;
       lease.latencyMs = this.firstByteMs;
+      const { endpoint } = lease.connection;
+      if (endpoint) endpoint.heardAt = this.#headAt;
       this.#host.watch(this);
     }
     this.#resolve(new PooledResponse(status, statusText, headers, this));
@@ -297,9 +382,10 @@ export class Exchange implements AttemptUser, ResponseOrigin {
   onComplete(attempt: Attempt, reusable: boolean): void {
     const { lease, status } = attempt;
     // What came in one piece is judged here, before its head is handed on.
-    if (!this.#answered) this.#turnedAway = this.#turnsAway(status, lease);
+    if (!this.#answered) this.#turnedAway = this.#turnsAway(status, attempt);
     attempt.release(reusable);
     if (this.#turnedAway) return;
+    this.#overtake(attempt);
     if (!this.#answered) {
       this.#status = status;
       this.#headAt = lease.connection.lastUsedAt;
@@ -314,6 +400,7 @@ export class Exchange implements AttemptUser, ResponseOrigin {
     const silent = !responding;
     if (!unprocessed && (!silent || !isStale(lease))) lease.failure = { kind: "response", error };
     attempt.fail(error, reusable);
+    if (!this.#answered && this.#goesOn(attempt)) return;
     if (silent && !this.#answered && this.#mayRepeat(lease, unprocessed)) {
       // So many dead that never served would use up the budget: their like are let go unseen.
       if (!lease.reused && this.#attempts >= DOUBT_AFTER) this.#host.doubt(lease);
@@ -358,12 +445,14 @@ export class Exchange implements AttemptUser, ResponseOrigin {
   }
 
   /** Whether an answer counts as a failure of its machine, and another one may be asked. */
-  #turnsAway(status: number, lease: Lease): boolean {
+  #turnsAway(status: number, { lease }: Attempt): boolean {
     const { failoverStatuses = this.#host.failoverStatuses } = this.request.options;
     if (!failoverStatuses.includes(status)) return false;
     const error = this.#error("status", `the answer was ${status} (failoverStatuses)`);
     lease.failure = { kind: "status", error };
-    return this.request.replayable && this.#avoid(lease, error);
+    if (!this.request.replayable) return false;
+    const others = this.#avoid(lease, error);
+    return others || this.#hedge !== undefined;
   }
 
   /** Sends the request to another machine; what is left of the answer is let go. */
@@ -371,11 +460,52 @@ export class Exchange implements AttemptUser, ResponseOrigin {
     this.#turnedAway = false;
     const error = attempt.lease.failure?.error;
     attempt.drop(error);
-    this.#again(error);
+    if (!this.#goesOn(attempt)) this.#again(error);
+  }
+
+  /** Notes when the silence of an attempt's machine is out of the ordinary. */
+  #awaitByte({ lease }: Attempt, from: number): void {
+    const { endpoint } = lease.connection;
+    this.overdueAt = endpoint ? from + endpoint.patienceMs : Infinity;
+  }
+
+  /** Lets go of what is slower than the attempt whose answer has come. */
+  #overtake(attempt: Attempt): void {
+    this.#hedging?.abort();
+    this.#hedging = undefined;
+    if (!this.#hedge) return;
+    const slower = attempt === this.#hedge ? this.#attempt : this.#hedge;
+    this.#hedgeWon = attempt === this.#hedge;
+    this.#attempt = attempt;
+    this.#hedge = undefined;
+    if (this.#hedgeWon) {
+      this.#sentAt = attempt.lease.startedAt;
+      this.watch?.hedgeWon?.(attempt.lease);
+    }
+    if (!slower || slower.over) return;
+    slower.lease.latencyMs = this.#host.now() - slower.lease.startedAt;
+    slower.drop(this.#error("cancelled", "another machine was faster", undefined, slower));
+  }
+
+  /** Goes on with the other attempt where one has ended; false where there is no other. */
+  #goesOn(attempt: Attempt): boolean {
+    const other = this.#hedge;
+    if (!other) return false;
+    this.#hedge = undefined;
+    const { connection, failure } = attempt.lease;
+    (this.failover ??= new Failover()).avoid(connection.address, failure?.error);
+    if (attempt === this.#attempt) {
+      this.#attempt = other;
+      this.#sentAt = other.lease.startedAt;
+    }
+    this.#awaitByte(this.#attempt!, this.#host.now());
+    this.#host.watch(this);
+    return true;
   }
 
   /** Sends the request once more. */
   #again(error: unknown): void {
+    this.#endHedge(error);
     this.watch?.retried?.(error);
     this.#host.dispatch(this);
   }
@@ -401,8 +531,13 @@ export class Exchange implements AttemptUser, ResponseOrigin {
     return this.#error("timeout", `it took longer than ${timeoutMs} ms (timeoutMs)`);
   }
 
-  #error(failure: RequestFailure, detail: string, cause?: unknown): RequestError {
-    const address = this.#attempt?.lease.connection.address ?? "no address yet";
+  #error(
+    failure: RequestFailure,
+    detail: string,
+    cause?: unknown,
+    attempt: Attempt | undefined = this.#attempt,
+  ): RequestError {
+    const address = attempt?.lease.connection.address ?? "no address yet";
     const fields = {
       failure,
       host: this.request.target.host,
@@ -431,12 +566,22 @@ export class Exchange implements AttemptUser, ResponseOrigin {
     else this.#reject(reason);
   }
 
+  /** Lets go of the attempt at another machine, and of the wait for one. */
+  #endHedge(reason: unknown): void {
+    this.#hedging?.abort();
+    this.#hedging = undefined;
+    const hedge = this.#hedge;
+    this.#hedge = undefined;
+    hedge?.drop(reason);
+  }
+
   #finish(reason?: unknown, outcome: RequestOutcome = "successes"): void {
     if (this.#over) return;
     this.#over = true;
     // What has been answered gave its connection back this moment.
     const endedAt = outcome === "successes" ? this.connection.lastUsedAt : this.#host.now();
-    this.untouchedSince = this.firstByteBy = Infinity;
+    this.untouchedSince = this.firstByteBy = this.overdueAt = Infinity;
+    this.#endHedge(reason);
     const { signal } = this.request.options;
     if (signal && this.#onAbort) offAbort(signal, this.#onAbort);
     this.#host.over(this, this.#givenUp ? "cancelled" : outcome, endedAt);
@@ -444,6 +589,7 @@ export class Exchange implements AttemptUser, ResponseOrigin {
       outcome: this.#givenUp ? "cancelled" : outcome,
       status: this.#status,
       attempts: this.#attempts,
+      hedges: this.#hedges,
       error: reason,
     });
     this.#body?.cancel(reason);

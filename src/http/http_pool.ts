@@ -4,8 +4,8 @@
  * @module
  */
 
-import { parseHost } from "../core/address.ts";
-import { checkNames, checkNumber, checkStatuses } from "../core/check.ts";
+import { ipOf, parseHost, withItsPort } from "../core/address.ts";
+import { checkNames, checkNumber, checkStatuses, describe } from "../core/check.ts";
 import { type Clock, systemClock, type Timer } from "../core/clock.ts";
 import { DueWheel } from "../core/due_wheel.ts";
 import type { Connection } from "../map/connection.ts";
@@ -57,11 +57,19 @@ export interface HttpPoolOptions extends PoolOptions {
    * @default {[]}
    */
   readonly failoverStatuses?: readonly number[];
+  /**
+   * Whether a second machine is asked too, where the first is silent for longer than is likely and
+   * the request may be repeated. The first answer counts, and the other request is cancelled.
+   *
+   * @default {true}
+   */
+  readonly hedge?: boolean;
 }
 
 const OPTIONS: readonly string[] = [
   ...POOL_OPTIONS,
   "failoverStatuses",
+  "hedge",
   "leakTimeoutMs",
   "responseLimits",
   "retryShare",
@@ -70,7 +78,10 @@ const OPTIONS: readonly string[] = [
 const NO_DECODERS: Decoders = new Map();
 
 /** A timer that fires later than this finds a program that stood still, in milliseconds. */
-const STOOD_STILL_MS = 50;
+const STOOD_STILL_MS = 5;
+
+/** How many requests may be sent to a second machine besides, for each that is made. */
+const HEDGE_SHARE = 0.005;
 
 /** When to look again for a request whose time is over, and which is not, in milliseconds. */
 const LOOK_AGAIN_MS = 50;
@@ -82,6 +93,7 @@ const LOOK_AGAIN_MS = 50;
 export class HttpPool extends ConnectionPool {
   readonly #clock: Clock;
   readonly #budget: RetryBudget;
+  readonly #hedges = new RetryBudget(HEDGE_SHARE);
   readonly #leakTimeoutMs: number;
   readonly #watched: DueWheel<Exchange>;
   readonly #host: ExchangeHost;
@@ -106,6 +118,7 @@ export class HttpPool extends ConnectionPool {
   ) {
     const {
       failoverStatuses = [],
+      hedge = true,
       leakTimeoutMs = 20_000,
       responseLimits,
       retryShare = 0.2,
@@ -117,6 +130,9 @@ export class HttpPool extends ConnectionPool {
     checkNumber("leakTimeoutMs", leakTimeoutMs, { min: 1 });
     const limits = checkLimits(responseLimits);
     checkStatuses("failoverStatuses", failoverStatuses);
+    if (typeof hedge !== "boolean") {
+      throw new TypeError(`hedge must be true or false, got ${describe(hedge)}`);
+    }
     super(rest);
     this.#clock = options.clock ?? systemClock;
     const request: Requester = (url, options) => this.request(url, options);
@@ -127,8 +143,12 @@ export class HttpPool extends ConnectionPool {
     this.#host = {
       limits,
       failoverStatuses,
+      hedging: hedge,
       now: () => this.#clock.now(),
       dispatch: (exchange) => this.#dispatch(exchange),
+      noteSilence: ({ connection, startedAt }, error) =>
+        this.noteSilence(connection, startedAt, error),
+      hedge: (exchange, silent, free, signal) => this.#hedge(exchange, silent, free, signal),
       mayRetry: () => this.#budget.spend(),
       mayTurnElsewhere: (exchange) => this.#mayTurnElsewhere(exchange),
       watch: (exchange) => this.#watch(exchange),
@@ -227,7 +247,7 @@ export class HttpPool extends ConnectionPool {
       request = await prepareRequest(url, headers ? { ...options, headers } : options);
       throwIfAborted(request);
     } catch (error) {
-      watch?.ended?.({ outcome: "failures", status: 0, attempts: 0, error });
+      watch?.ended?.({ outcome: "failures", status: 0, attempts: 0, hedges: 0, error });
       throw error;
     }
     return await this.#request(request, watch);
@@ -240,12 +260,15 @@ export class HttpPool extends ConnectionPool {
     const { figures } = this;
     const firstByteMs = status > 0 ? exchange.firstByteMs : NaN;
     const totalMs = outcome === "cancelled" ? NaN : endedAt - exchange.startedAt;
-    figures.noteRequest(request.target.host, outcome, status, attempts, firstByteMs, totalMs);
+    const sent = attempts - exchange.hedges;
+    figures.noteRequest(request.target.host, outcome, status, sent, firstByteMs, totalMs);
+    if (exchange.hedges > 0) figures.noteHedges(exchange.hedges, exchange.hedgeWon);
   }
 
   #request(request: PreparedRequest, watch?: RequestWatch): Promise<PooledResponse> {
     throwIfAborted(request);
     this.#budget.earn();
+    this.#hedges.earn();
     return new Promise((resolve, reject) => {
       const exchange = new Exchange(this.#host, request, resolve, reject, watch);
       if (exchange.deadline < Infinity) this.#watch(exchange);
@@ -300,10 +323,34 @@ export class HttpPool extends ConnectionPool {
     return found === "good" || (found === "doubtful" && this.#budget.spend());
   }
 
+  /** Finds a connection to another machine than one that is silent. */
+  #hedge(exchange: Exchange, { connection }: Lease, free: boolean, signal: AbortSignal): boolean {
+    const { deadline, failover, request: { options, target } } = exchange;
+    const { ip, sticky, tls } = options;
+    const { address } = connection;
+    const silent = withItsPort(address, ipOf(address));
+    const exclude = [...failover?.exclude(options.exclude) ?? options.exclude ?? [], silent];
+    const choice = { ip, exclude, sticky, tls, plain: target.isPlain };
+    if (this.alternatives(target.host, choice) !== "good") return false;
+    if (!free && !this.#hedges.spend()) return false;
+    const lease = this.tryAcquire(target.host, choice);
+    if (lease) {
+      exchange.startHedge(lease);
+      return true;
+    }
+    const timeoutMs = deadline === Infinity ? undefined : Math.max(0, deadline - this.#clock.now());
+    this.acquire(target.host, { ...choice, signal, timeoutMs }).then(
+      (lease) => exchange.startHedge(lease),
+      () => exchange.missHedge(),
+    );
+    return true;
+  }
+
   /** Sees to it that an exchange is looked at when the next of its times is over. */
   #watch(exchange: Exchange): void {
     const leakAt = exchange.untouchedSince + this.#leakTimeoutMs;
-    const dueAt = Math.min(exchange.deadline, exchange.firstByteBy, leakAt);
+    const { deadline, firstByteBy, overdueAt } = exchange;
+    const dueAt = Math.min(deadline, firstByteBy, overdueAt, leakAt);
     if (dueAt === Infinity) this.#watched.remove(exchange.expiry);
     else this.#watched.put(exchange.expiry, dueAt);
     if (dueAt < this.#timerAt) this.#lookAt(dueAt);
@@ -328,6 +375,7 @@ export class HttpPool extends ConnectionPool {
       if (exchange.over) continue;
       if (exchange.deadline <= now) exchange.timeOut();
       else if (exchange.firstByteBy <= now) exchange.doubt();
+      else if (exchange.overdueAt <= now) exchange.overdue();
       else if (exchange.untouchedSince + this.#leakTimeoutMs <= now) this.#reclaim(exchange);
       if (exchange.over || exchange.expiry.list) continue;
       if (exchange.deadline <= now) this.#watched.put(exchange.expiry, now + LOOK_AGAIN_MS);

@@ -28,6 +28,8 @@ export interface ObservedEnd {
   readonly status: number;
   /** How often it was sent. */
   readonly attempts: number;
+  /** How often of these to another machine besides, because the first was silent. */
+  readonly hedges: number;
   /** Why it failed, or was given up. */
   readonly error: unknown;
 }
@@ -42,6 +44,10 @@ export interface RequestWatch {
   sent?(lease: Lease): void;
   /** It is to be sent once more, after a failure. */
   retried?(error: unknown): void;
+  /** It is sent to another machine besides, because the first is silent. */
+  hedged?(lease: Lease): void;
+  /** The other machine was faster: its answer is the one that counts. */
+  hedgeWon?(lease: Lease): void;
   /** It is over. */
   ended?(end: ObservedEnd): void;
 }

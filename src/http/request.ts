@@ -63,6 +63,11 @@ export interface RequestOptions {
    * goes to another machine then, where there is one. The pool's own where it is left out.
    */
   readonly failoverStatuses?: readonly number[] | undefined;
+  /**
+   * Whether a second machine is asked too, where the first is silent for longer than is likely and
+   * the request may be repeated. The pool's own where it is left out.
+   */
+  readonly hedge?: boolean | undefined;
 }
 
 const OPTIONS = [
@@ -78,6 +83,7 @@ const OPTIONS = [
   "tls",
   "idempotent",
   "failoverStatuses",
+  "hedge",
 ];
 
 /** Where a URL leads. */
@@ -272,13 +278,16 @@ function checkOptions(options: RequestOptions): RequestOptions {
     throw new TypeError(`The options must be an object, got ${describe(options)}`);
   }
   checkNames("request()", options, OPTIONS);
-  const { exclude, failoverStatuses, firstByteTimeoutMs, idempotent, method, signal, timeoutMs } =
-    options;
+  const { exclude, failoverStatuses, firstByteTimeoutMs, hedge, idempotent, method } = options;
+  const { signal, timeoutMs } = options;
   if (method !== undefined && typeof method !== "string") {
     throw new TypeError(`method must be a text, got ${describe(method)}`);
   }
   if (idempotent !== undefined && typeof idempotent !== "boolean") {
     throw new TypeError(`idempotent must be true or false, got ${describe(idempotent)}`);
+  }
+  if (hedge !== undefined && typeof hedge !== "boolean") {
+    throw new TypeError(`hedge must be true or false, got ${describe(hedge)}`);
   }
   if (signal !== undefined && signal !== null && typeof signal.addEventListener !== "function") {
     throw new TypeError(`signal must be an AbortSignal, got ${describe(signal)}`);

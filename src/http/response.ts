@@ -33,6 +33,8 @@ export interface ResponseConnection {
   readonly reused: boolean;
   /** The protocol that ALPN chose, or null. */
   readonly alpn: string | null;
+  /** Whether two machines were asked, because the first was silent; this one was faster. */
+  readonly hedged: boolean;
   /** How long things took. */
   readonly timings: RequestTimings;
 }
@@ -44,6 +46,7 @@ export interface ResponseOrigin {
   readonly buffer: BodyBuffer;
   readonly connection: Connection;
   readonly reused: boolean;
+  readonly hedged: boolean;
   readonly queueMs: number;
   readonly firstByteMs: number;
   readonly trailers: ResponseHeaders | null;
@@ -99,7 +102,7 @@ export class PooledResponse {
 
   /** Which machine answered, over what, and how long it took. */
   get connection(): ResponseConnection {
-    const { connection, firstByteMs, queueMs, reused } = this.#origin;
+    const { connection, firstByteMs, hedged, queueMs, reused } = this.#origin;
     const { info } = connection.socket;
     return {
       ip: connection.ip,
@@ -107,6 +110,7 @@ export class PooledResponse {
       id: connection.id,
       reused,
       alpn: info.alpn,
+      hedged,
       timings: {
         queueMs,
         dialMs: reused ? 0 : info.tcpMs,

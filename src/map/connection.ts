@@ -87,6 +87,10 @@ export interface ConnectionPlace {
   unhealthy: number;
   /** Whether it has failures that its next success forgives. */
   readonly failing: boolean;
+  /** After how long without a byte of an answer its silence is out of the ordinary. */
+  readonly patienceMs: number;
+  /** When an answer last began that went on for a while, in the clock's milliseconds; 0: never. */
+  heardAt: number;
 }
 
 /** Who hears what happens on a connection's socket outside any lease: its manager. */

@@ -71,6 +71,13 @@ const LATENCIES = { relativeError: 0.125, remember: 1_024 };
 /** The first answers are all of interest; of the others so few tell as much, and cost nothing. */
 const SAMPLE = { all: 512, oneIn: 17 };
 
+/**
+ * When a server's silence is out of the ordinary: after so many times the 99th percentile of what it
+ * takes, which is looked at after each so many samples; never before the least; and after the first,
+ * in milliseconds, where less than so many samples were seen.
+ */
+const PATIENCE = { times: 1.5, every: 16, leastMs: 20, firstMs: 1_000, samples: 32 };
+
 /** With what share of its load an address starts that is new, or back. */
 const FIRST_SHARE = 0.1;
 
@@ -123,6 +130,10 @@ export class Endpoint implements ConnectionPlace {
   serverName: string | undefined = undefined;
   /** When it last answered as it should, in the clock's milliseconds; 0 where it never did. */
   answeredAt = 0;
+  /** When an answer last began that went on for a while, in the clock's milliseconds; 0: never. */
+  heardAt = 0;
+  /** After how long without a byte of an answer its silence is out of the ordinary. */
+  patienceMs: number = PATIENCE.firstMs;
   /** Leases under way. */
   leased = 0;
   /** Connections in use. */
@@ -151,6 +162,7 @@ export class Endpoint implements ConnectionPlace {
   #learnedIdleMs = Infinity;
   #learnedUntil = 0;
   #answers = 0;
+  #samples = 0;
 
   /** Made by its lane. */
   constructor(lane: EndpointOwner, address: Address | string) {
@@ -198,7 +210,10 @@ export class Endpoint implements ConnectionPlace {
   }
 
   #sample(ms: number): void {
-    (this.latencies ??= new Histogram(LATENCIES)).record(ms);
+    const latencies = this.latencies ??= new Histogram(LATENCIES);
+    latencies.record(ms);
+    if (++this.#samples < PATIENCE.samples || this.#samples % PATIENCE.every !== 0) return;
+    this.patienceMs = Math.max(PATIENCE.leastMs, PATIENCE.times * latencies.percentile(99)!);
   }
 
   /** How long its server is expected to take, in milliseconds; 0 where nothing is known. */

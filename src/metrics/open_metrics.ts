@@ -243,6 +243,20 @@ function writeRequests(writer: Writer): void {
   writer.counter("request_retries", "Times that a request was sent once more.", (source, put) => {
     byHost(source, ({ retries }) => retries, (host, count) => put({ host }, count));
   });
+  writer.counter(
+    "request_hedges",
+    "Times that a request was sent to a second machine besides, because the first was silent.",
+    (source, put) => {
+      byHost(source, ({ hedges }) => hedges, (host, count) => put({ host }, count));
+    },
+  );
+  writer.counter(
+    "request_hedges_won",
+    "Times that the second machine answered.",
+    (source, put) => {
+      byHost(source, ({ hedgesWon }) => hedgesWon, (host, count) => put({ host }, count));
+    },
+  );
   writer.histogram(
     "request_duration",
     "Requests that were answered or failed, from their beginning to their last byte.",

@@ -406,6 +406,16 @@ export class ConnectionPool implements AsyncDisposable {
     return "none";
   }
 
+  /**
+   * Notes that a machine has sent no byte of an answer for longer than is likely there.
+   *
+   * @returns Whether it is in doubt, because it is silent to several requests at once
+   */
+  protected noteSilence(connection: Connection, sentAt: number, error: unknown): boolean {
+    const endpoint = endpointOf(connection);
+    return endpoint !== undefined && this.#health.silent(endpoint, sentAt, error);
+  }
+
   /** Tells an event to whoever listens. */
   protected tell<Type extends keyof PoolEvents>(type: Type, event: PoolEvents[Type]): void {
     this.#reporter.events.emit(type, event);

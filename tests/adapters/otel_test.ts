@@ -14,9 +14,13 @@ import {
 } from "@opentelemetry/sdk-trace-base";
 import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import test from "node:test";
+import { memoryDialer } from "../../adapters/memory.ts";
 import { instrument, type InstrumentOptions } from "../../adapters/otel.ts";
-import type { HttpPool } from "../../src/http/http_pool.ts";
+import { ManualClock } from "../../src/core/clock.ts";
+import { staticResolver } from "../../src/hosts/resolver.ts";
+import { HttpPool } from "../../src/http/http_pool.ts";
 import { answer, memoryHttp, type ServedRequest } from "../support/memory_http.ts";
+import { turns } from "../support/turns.ts";
 
 class Reader extends MetricReader {
   protected override onShutdown(): Promise<void> {
@@ -105,6 +109,32 @@ test("instrument() traces failures, answers that are errors, and what is sent ag
   assertEquals([invalid.name, invalid.attributes["http.request.method"]], ["HTTP", "_OTHER"]);
   assertEquals(invalid.attributes["error.type"], "TypeError");
   assertEquals(it.spans().length, 4);
+});
+
+test("instrument() tells of a second machine that was asked because the first was silent", async () => {
+  const clock = new ManualClock();
+  const silent = new Set<string>();
+  const body = answer("200 OK");
+  const dialer = memoryDialer({
+    clock,
+    script: ({ ip }) => ({
+      socket: { onWrite: (socket) => silent.has(ip) || socket.receive(body) },
+    }),
+  });
+  const resolver = staticResolver({ "a.test": ["192.0.2.1", "192.0.2.2"] });
+  await using pool = new HttpPool({ balancer: "roundRobin", resolver, dialer, clock });
+  for (let index = 0; index < 200; index++) await (await pool.request("https://a.test/")).text();
+  const it = watch(pool);
+  silent.add("192.0.2.1");
+  const both = [pool.request("https://a.test/"), pool.request("https://a.test/")];
+  for (let ms = 0; ms < 40; ms++) {
+    clock.advance(1);
+    await turns();
+  }
+  await Promise.all(both);
+  const hedged = it.spans().find((span) => names(span).includes("hotconn.hedge"));
+  assertEquals(hedged?.attributes["hotconn.hedge_won"], true);
+  assertEquals(hedged?.attributes["network.peer.address"], "192.0.2.2");
 });
 
 test("instrument() makes its spans children of the active one", async () => {

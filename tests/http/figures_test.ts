@@ -29,6 +29,8 @@ test("HttpPool counts requests by what became of them, for all and for each host
     cancelled: 1,
     successRate: 0.75,
     retries: 0,
+    hedges: 0,
+    hedgesWon: 0,
     statuses: { "2xx": 3, "4xx": 1 },
   });
   assertEquals(hosts["a.test"]?.requests, {
@@ -38,6 +40,8 @@ test("HttpPool counts requests by what became of them, for all and for each host
     cancelled: 0,
     successRate: 2 / 3,
     retries: 0,
+    hedges: 0,
+    hedgesWon: 0,
     statuses: { "2xx": 1, "4xx": 1 },
   });
   assertEquals(hosts["b.test"]?.requests.cancelled, 1);

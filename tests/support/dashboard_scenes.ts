@@ -275,7 +275,16 @@ function requests(count: number): RequestStats {
   const failures = Math.round(count / 10_000);
   const successes = count - failures;
   return {
-    ...{ count, successes, failures, cancelled: 0, successRate: successes / count, retries: 12 },
+    ...{
+      count,
+      successes,
+      failures,
+      cancelled: 0,
+      successRate: successes / count,
+      retries: 12,
+      hedges: 3,
+      hedgesWon: 2,
+    },
     statuses: { "2xx": successes },
   };
 }

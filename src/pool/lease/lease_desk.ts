@@ -201,6 +201,8 @@ export class LeaseDesk {
     if (!endpoint) return;
     if (failure === null) {
       endpoint.lane.endTrial(endpoint);
+      // It took at least so long, whatever became of it.
+      if (latencyMs !== undefined) endpoint.noteAnswer(latencyMs, connection.lastUsedAt);
     } else if (failure !== undefined || error !== undefined) {
       const { kind, error: cause } = failure ?? { kind: "lease", error };
       this.#health.failed(endpoint, kind, cause);

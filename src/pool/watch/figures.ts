@@ -22,6 +22,10 @@ export interface RequestStats {
   readonly successRate: number | null;
   /** How many times a request was sent once more. */
   readonly retries: number;
+  /** How many times a request was sent to a second machine besides, because the first was silent. */
+  readonly hedges: number;
+  /** How many of them were answered by the second machine. */
+  readonly hedgesWon: number;
   /** The final answers by class of status, such as `2xx`. */
   readonly statuses: { readonly [statusClass: string]: number };
 }
@@ -56,6 +60,10 @@ export class RequestCounts {
   cancelled = 0;
   /** How many times one was sent once more. */
   retries = 0;
+  /** How many times one was sent to a second machine besides. */
+  hedges = 0;
+  /** How many of them the second machine answered. */
+  hedgesWon = 0;
   /** The answers by the first digit of their status. */
   readonly statuses: number[] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
@@ -69,17 +77,20 @@ export class RequestCounts {
   }
 
   /** Adds other counts to its own. */
-  add({ cancelled, failures, retries, statuses, successes }: RequestCounts): void {
+  add(counts: RequestCounts): void {
+    const { cancelled, failures, hedges, hedgesWon, retries, statuses, successes } = counts;
     this.successes += successes;
     this.failures += failures;
     this.cancelled += cancelled;
     this.retries += retries;
+    this.hedges += hedges;
+    this.hedgesWon += hedgesWon;
     statuses.forEach((count, digit) => this.statuses[digit]! += count);
   }
 
   /** Its figures now: plain data. */
   stats(): RequestStats {
-    const { cancelled, failures, retries, successes } = this;
+    const { cancelled, failures, hedges, hedgesWon, retries, successes } = this;
     const statuses: { [statusClass: string]: number } = {};
     this.statuses.forEach((count, digit) => {
       if (count > 0) statuses[`${digit}xx`] = count;
@@ -91,6 +102,8 @@ export class RequestCounts {
       cancelled,
       successRate: successes + failures > 0 ? successes / (successes + failures) : null,
       retries,
+      hedges,
+      hedgesWon,
       statuses,
     };
   }
@@ -173,6 +186,12 @@ export class PoolFigures {
     this.#times[this.#timeCount++] = firstByteMs;
     this.#times[this.#timeCount++] = totalMs;
     if (this.#timeCount === 2 * BATCH) this.#settleTimes();
+  }
+
+  /** Notes that the request that was noted last was sent to other machines besides. */
+  noteHedges(hedges: number, won: boolean): void {
+    this.#lastCounts.hedges += hedges;
+    if (won) this.#lastCounts.hedgesWon++;
   }
 
   /** The requests of all hosts there ever were. */
