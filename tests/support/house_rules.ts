@@ -23,6 +23,7 @@ export interface Manifest {
 /** The layers of what is published, from the bottom up. */
 export const layers: readonly string[] = [
   "src/core/",
+  "src/fleet/",
   "src/map/",
   "src/hosts/",
   "src/pool/",

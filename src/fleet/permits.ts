@@ -1,0 +1,296 @@
+/**
+ * What a member may have of the fleet's caps, and what it has.
+ *
+ * @module
+ */
+
+import type { Clock } from "../core/clock.ts";
+import { reserveOf } from "./ledger.ts";
+import type { PermitClaim, SyncReply } from "./store.ts";
+
+/** When a member's permits hold. */
+export interface PermitTimes {
+  /** For how long what the store gave is used without another answer, in milliseconds. */
+  readonly leaseMs: number;
+  /** After how long a silence the store may give it to others, in milliseconds. */
+  readonly goneAfterMs: number;
+  /** What a member does that is cut off: it goes on with its share, or stops before that time. */
+  readonly alone: "share" | "stop";
+}
+
+/** One cap, as a member stands to it. */
+interface Cap {
+  readonly key: string;
+  cap: number;
+  /** Connections that there are, those that are ending included, and dials. */
+  used: number;
+  /** How many it may have, as long as the lease holds. */
+  count: number;
+  /** The most that were used in this period, and in the last. */
+  peak: number;
+  lastPeak: number;
+  /** How many it would have. */
+  wish: number;
+  /** Whether a dial was wanted and not permitted. */
+  short: boolean;
+  dirty: boolean;
+  /** What was claimed last. */
+  claimed: number;
+}
+
+/** When something happened, by a clock that only moves forward and by the one on the wall. */
+export interface Moment {
+  readonly now: number;
+  readonly wall: number;
+}
+
+/** What became of an answer. */
+export interface Answered {
+  /** Keys with more permits than before. */
+  readonly grown: readonly string[];
+  /** Keys with more connections than permits. */
+  readonly shrunk: readonly string[];
+  /** Keys whose other members have to give some back. */
+  readonly lacking: readonly string[];
+}
+
+/**
+ * Counts connections against permits. It never asks the store: it says what changed, and is told
+ * what came of it. Times are taken before a request is sent, so that a lease ends here before it can
+ * end there.
+ */
+export class Permits {
+  readonly #clock: Clock;
+  readonly #times: PermitTimes;
+  readonly #caps = new Map<string, Cap>();
+  /** When the request was sent that the store answered last. */
+  #sentAt: Moment | undefined;
+  /** When it was last looked at: a longer pause than a lease means that the process stood still. */
+  #seenAt: Moment;
+  /** When the process was last found to have stood still, or began. */
+  #resumedAt: number;
+  /** Whether it has been tried since then to reach the store, well or not. */
+  #checked = false;
+  #members = 1;
+  #periodAt: number;
+
+  /** Makes it; nothing is permitted. */
+  constructor(clock: Clock, times: PermitTimes) {
+    this.#clock = clock;
+    this.#times = times;
+    this.#seenAt = this.moment();
+    this.#periodAt = this.#resumedAt = clock.now();
+  }
+
+  /** This moment. */
+  moment(): Moment {
+    return { now: this.#clock.now(), wall: this.#clock.wallNow() };
+  }
+
+  /** Whether the store has not answered for longer than a lease. */
+  get alone(): boolean {
+    return this.#silentMs() >= this.#times.leaseMs;
+  }
+
+  /** How many connections a cap lets this member have now. */
+  allowance(key: string, cap: number): number {
+    return this.#allowance(this.#caps.get(key), cap);
+  }
+
+  /** How many connections are counted for a key, those that are ending included. */
+  used(key: string): number {
+    return this.#caps.get(key)?.used ?? 0;
+  }
+
+  /** Whether one more may be dialled. Where not, it is noted that one is wanted. */
+  mayAdd(key: string, cap: number): boolean {
+    const of = this.#cap(key, cap);
+    if (of.used < this.#allowance(of, cap)) return true;
+    of.short = of.dirty = true;
+    return false;
+  }
+
+  /** Whether there are more connections than may be. */
+  exceeds(key: string, cap: number): boolean {
+    const of = this.#caps.get(key);
+    return of !== undefined && of.used > this.#allowance(of, cap);
+  }
+
+  /** Counts one more. */
+  add(key: string, cap: number): void {
+    const of = this.#cap(key, cap);
+    of.used++;
+    of.peak = Math.max(of.peak, of.used);
+  }
+
+  /** Counts one less: its socket is closed. */
+  remove(key: string): void {
+    const of = this.#caps.get(key);
+    if (!of) return;
+    of.used--;
+    // What was claimed because it was there still is to be given back.
+    if (of.used >= of.count) of.dirty = true;
+  }
+
+  /** Notes that time goes on. Called more often than a lease is long, or the process stood still. */
+  tick(): void {
+    this.#look();
+    const now = this.#clock.now();
+    if (now - this.#periodAt < this.#times.leaseMs) return;
+    this.#periodAt = now;
+    for (const of of this.#caps.values()) {
+      of.lastPeak = of.peak;
+      of.peak = of.used;
+    }
+  }
+
+  /** Notes that an attempt to reach the store has failed, which began at a moment. */
+  failed(sentAt: Moment): void {
+    this.#look();
+    if (sentAt.now >= this.#resumedAt) this.#checked = true;
+  }
+
+  /** Claims everything with the next request: whoever answers it may know nothing. */
+  claimAll(): void {
+    for (const of of this.#caps.values()) of.dirty = true;
+  }
+
+  /** Claims a key anew: others lack it. */
+  reclaim(key: string): boolean {
+    const of = this.#caps.get(key);
+    if (!of || of.count === 0) return false;
+    return of.dirty = true;
+  }
+
+  /** Whether a dial waits for a permit that the store could give. */
+  get lacks(): boolean {
+    for (const { short } of this.#caps.values()) if (short) return true;
+    return false;
+  }
+
+  /** What is to be claimed now. What is not needed any more is given back with it, at once. */
+  claims(): PermitClaim[] {
+    const claims: PermitClaim[] = [];
+    const { alone } = this;
+    for (const of of this.#caps.values()) {
+      const want = this.#wishOf(of);
+      const changed = Math.abs(want - of.claimed) > Math.max(0, Math.floor(of.claimed / 4));
+      if (!of.dirty && !changed) continue;
+      of.dirty = false;
+      of.claimed = want;
+      // What was given before a long silence may be somebody else's by now.
+      of.count = Math.min(of.count, alone ? of.used : Math.max(want, of.used));
+      const hold = Math.max(of.count, of.used, this.#allowance(of, of.cap));
+      claims.push({ key: of.key, cap: of.cap, hold, want });
+    }
+    return claims;
+  }
+
+  /** Takes an answer. What it does not speak of is renewed by it. */
+  answered(reply: SyncReply, sentAt: Moment): Answered {
+    const grown: string[] = [];
+    const shrunk: string[] = [];
+    const lacking: string[] = [];
+    const wasAlone = this.alone;
+    this.#look();
+    if (sentAt.now >= this.#resumedAt) this.#checked = true;
+    this.#sentAt = sentAt;
+    this.#members = Math.max(1, reply.members);
+    for (const { count, due, key } of reply.grants) {
+      const of = this.#caps.get(key);
+      if (!of) continue;
+      if (count > of.count) grown.push(key);
+      of.count = count;
+      if (of.used > count) shrunk.push(key);
+      if (count < due) lacking.push(key);
+      if (of.used === 0 && count === 0 && of.wish === 0) this.#caps.delete(key);
+    }
+    if (wasAlone) {
+      for (const { count, key, used } of this.#caps.values()) {
+        if (used < count && !grown.includes(key)) grown.push(key);
+      }
+    }
+    return { grown, shrunk, lacking };
+  }
+
+  /** Keys with more connections than are permitted now. */
+  overdrawn(): string[] {
+    const keys: string[] = [];
+    for (const of of this.#caps.values()) {
+      if (of.used > this.#allowance(of, of.cap)) keys.push(of.key);
+    }
+    return keys;
+  }
+
+  /** What there is, by key: for those who look on. */
+  *figures(): Generator<{ key: string; cap: number; used: number; count: number }> {
+    for (const { cap, count, key, used } of this.#caps.values()) yield { cap, count, key, used };
+  }
+
+  #allowance(of: Cap | undefined, cap: number): number {
+    const count = of?.count ?? 0;
+    const { alone, goneAfterMs, leaseMs } = this.#times;
+    const silentMs = this.#silentMs();
+    if (silentMs < leaseMs) return count;
+    if (!this.#checked || this.#stoodStill()) return 0;
+    if (alone === "stop" && silentMs >= goneAfterMs - leaseMs) return 0;
+    const share = Math.floor((cap - reserveOf(cap)) / this.#members);
+    if (count > 0) return Math.min(count, Math.max(1, share));
+    if (alone === "stop" || reserveOf(cap) === 0) return 0;
+    // The others have come down to their share by now; a newcomer has the reserve.
+    return this.#sentAt === undefined || (share >= 1 && silentMs >= 2 * leaseMs) ? 1 : 0;
+  }
+
+  /** Finds out whether the process has stood still. */
+  #look(): void {
+    if (this.#stoodStill()) {
+      this.#checked = false;
+      this.#resumedAt = this.#clock.now();
+    }
+    this.#seenAt = this.moment();
+  }
+
+  #silentMs(): number {
+    return this.#sentAt ? this.#since(this.#sentAt) : Infinity;
+  }
+
+  #stoodStill(): boolean {
+    return this.#since(this.#seenAt) >= this.#times.leaseMs;
+  }
+
+  /** While the machine sleeps the first clock may stand; the second may be set back. */
+  #since({ now, wall }: Moment): number {
+    return Math.max(this.#clock.now() - now, this.#clock.wallNow() - wall);
+  }
+
+  #wishOf(of: Cap): number {
+    const peak = Math.max(of.peak, of.lastPeak);
+    // A little more than was needed, so that the next dial need not wait for it.
+    const calm = peak === 0 ? 0 : peak + Math.min(4, Math.max(1, peak >> 3));
+    of.wish = Math.min(of.cap, of.short ? Math.max(2 * of.wish, of.used + 1) : calm);
+    of.short = false;
+    return of.wish;
+  }
+
+  #cap(key: string, cap: number): Cap {
+    let of = this.#caps.get(key);
+    if (of) {
+      of.cap = cap;
+      return of;
+    }
+    of = {
+      key,
+      cap,
+      used: 0,
+      count: 0,
+      peak: 0,
+      lastPeak: 0,
+      wish: 0,
+      short: false,
+      dirty: false,
+      claimed: 0,
+    };
+    this.#caps.set(key, of);
+    return of;
+  }
+}
