@@ -9,6 +9,7 @@ import {
   checkName,
   checkRuntimeNames,
   checkSkips,
+  checkTimeouts,
   type Manifest,
   type SourceFile,
 } from "./support/house_rules.ts";
@@ -131,6 +132,14 @@ test("every file says at its top what it is for", () => {
   assertEquals(checkModuleDoc({ path: "a.ts", text: later }), ["a.ts has no module doc"]);
   const other = "/**\n * Of a function.\n */\nfunction a() {}\n";
   assertEquals(checkModuleDoc({ path: "a.ts", text: other }), ["a.ts has no module doc"]);
+});
+
+test("no timeout is combined with other signals, where it may never come", () => {
+  assertEquals(files.flatMap(checkTimeouts), []);
+  const text = "const end = AbortSignal.any([\n  signal,\n  AbortSignal.timeout(5),\n]);\n";
+  assertEquals(checkTimeouts({ path: "a.ts", text }), [
+    "a.ts combines a timeout with other signals: it may never come",
+  ]);
 });
 
 test("every file is named in snake case", () => {

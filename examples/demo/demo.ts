@@ -65,13 +65,21 @@ export async function runDemo(
     pool.on("lease", ({ waitedMs }) => waitedMs > 0 && tally.waitedFor(waitedMs));
     const observer = new Observer(pool, tally, stage ? bareIp : (address) => address);
     const view = json ? undefined : openView({ title, seconds, observer, tally });
-    const end = AbortSignal.any([signal, AbortSignal.timeout(seconds * 1_000)]);
+    // Not `AbortSignal.any()` with a timeout in it: Node 20 may collect the timeout before it comes.
+    const clock = new AbortController();
+    const end = clock.signal;
+    const stop = () => clock.abort();
+    const timer = setTimeout(stop, seconds * 1_000);
+    signal.addEventListener("abort", stop, { once: true });
+    if (signal.aborted) stop();
     try {
       await Promise.all([
         drive(pool, plan, tally, end),
         stage && play(stage, tally, seconds * 1_000, end),
       ]);
     } finally {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", stop);
       stopNotes();
       view?.end();
     }

@@ -107,6 +107,15 @@ export function checkSkips({ path, text }: SourceFile): string[] {
     : [];
 }
 
+/** Timeouts among combined signals, which Node 20 may collect before they come. Tests may try it. */
+export function checkTimeouts({ path, text }: SourceFile): string[] {
+  if (path.startsWith("tests/")) return [];
+  const found = withoutComments(text).match(/AbortSignal\.any\([^;]*AbortSignal\.timeout\(/g);
+  return (found ?? []).map(() =>
+    `${path} combines a timeout with other signals: it may never come`
+  );
+}
+
 /** A file whose name is not in snake case. */
 export function checkName({ path }: SourceFile): string[] {
   return path.split("/").every((part) => /^[a-z0-9_]+(?:\.ts)?$/.test(part))
