@@ -41,10 +41,10 @@ export function checkNames(what: string, options: object, known: readonly string
   }
   for (const name of Object.keys(options)) {
     if (known.includes(name)) continue;
-    const meant = known.find((option) => resembles(option.toLowerCase(), name.toLowerCase()));
-    const hint = meant === undefined ? "" : `; did you mean ${meant}?`;
+    const meant = nearest(name, known);
+    const it = meant === undefined ? "it" : `did you mean ${meant}? It`;
     throw new TypeError(
-      `Unknown option ${quote(name)} of ${what}: it takes ${known.join(", ")}${hint}`,
+      `Unknown option ${quote(name)} of ${what}: ${it} takes ${known.join(", ")}`,
     );
   }
 }
@@ -63,9 +63,38 @@ export function checkStatuses(name: string, statuses: unknown): void {
   for (const status of statuses) checkNumber(name, status, { min: 200, max: 599, whole: true });
 }
 
-/** Whether names differ in their letters' case alone, or in the unit at the end. */
-function resembles(known: string, given: string): boolean {
-  return known === given || known === `${given}ms`;
+/** The known name that somebody meant who wrote another one, as far as it can be told. */
+function nearest(name: string, known: readonly string[]): string | undefined {
+  const given = withoutUnit(name.slice(0, MAX_QUOTED));
+  let best: string | undefined;
+  // Up to a third of the letters may be wrong, or missing.
+  let bound = Math.floor(given.length / 3) + 1;
+  for (const option of known) {
+    const distance = distanceOf(given, withoutUnit(option));
+    if (distance >= bound) continue;
+    bound = distance;
+    best = option;
+  }
+  return best;
+}
+
+/** A name in one case, without the unit at its end. */
+function withoutUnit(name: string): string {
+  return name.replace(/(?:Ms|Bytes)$/, "").toLowerCase();
+}
+
+/** How many letters must be put in, taken out or changed to make one text of another. */
+function distanceOf(from: string, to: string): number {
+  let row = Array.from({ length: to.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= from.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= to.length; j++) {
+      const change = row[j - 1]! + (from[i - 1] === to[j - 1] ? 0 : 1);
+      next.push(Math.min(change, row[j]! + 1, next[j - 1]! + 1));
+    }
+    row = next;
+  }
+  return row[to.length]!;
 }
 
 /** The longest text that a message repeats whole, in characters. */

@@ -33,12 +33,28 @@ test("checkNames() refuses a name that nobody knows, and says which are known", 
   checkNames("it()", { a: 1, b: undefined }, ["a", "b", "c"]);
   const error = assertThrows(() => checkNames("it()", { a: 1, d: 2 }, ["a", "b"]), TypeError);
   assertEquals(error.message, "Unknown option \"d\" of it(): it takes a, b");
-  for (const [given, known] of [["servername", "serverName"], ["timeout", "timeoutMs"]] as const) {
+});
+
+test("checkNames() names the option that was meant, as far as it can be told", () => {
+  const known = ["serverName", "timeoutMs", "maxConnections", "maxConnectionsPerHost", "ca"];
+  const meant = [
+    ["servername", "serverName"],
+    ["timeout", "timeoutMs"],
+    ["timeOutMS", "timeoutMs"],
+    ["maxConnection", "maxConnections"],
+    ["maxConectionsPerHost", "maxConnectionsPerHost"],
+    ["maxConnectionsPerhosts", "maxConnectionsPerHost"],
+  ];
+  for (const [given = "", option = ""] of meant) {
     assertThrows(
-      () => checkNames("it()", { [given]: 1 }, ["a", known]),
+      () => checkNames("it()", { [given]: 1 }, known),
       TypeError,
-      `Unknown option "${given}" of it(): it takes a, ${known}; did you mean ${known}?`,
+      `Unknown option "${given}" of it(): did you mean ${option}? It takes ${known.join(", ")}`,
     );
+  }
+  for (const given of ["d", "proxy", "keepAlive", "x".repeat(9_000)]) {
+    const error = assertThrows(() => checkNames("it()", { [given]: 1 }, known), TypeError);
+    assertFalse(error.message.includes("did you mean"), error.message);
   }
 });
 

@@ -162,7 +162,7 @@ test("BlockList.block() refuses what is no IP address, and options that are not 
     [
       { for: 1 },
       TypeError,
-      "Unknown option \"for\" of block(): it takes forMs, reason, untilWell; did you mean forMs?",
+      "Unknown option \"for\" of block(): did you mean forMs? It takes forMs, reason, untilWell",
     ],
     [{ forMs: "1000" }, TypeError, "forMs must be a number of at least 1, got string"],
     [{ forMs: NaN }, TypeError, "forMs must be a number of at least 1, got NaN"],

@@ -207,7 +207,7 @@ test("What is no object of options makes no pool, and no unknown option closes o
   assertThrows(
     () => pool.close(grace),
     TypeError,
-    "\"grace\" of close(): it takes graceMs; did you mean",
+    "\"grace\" of close(): did you mean graceMs? It takes graceMs",
   );
   assertEquals((await pool.request(URL_A)).status, 200);
 });
