@@ -34,7 +34,7 @@ export class Pending<T> {
    *
    * @param giveUp Called when the signal ends the wait, before it rejects
    */
-  constructor(signal: AbortSignal | undefined, giveUp: () => void) {
+  constructor(signal: AbortSignal | undefined, giveUp: (() => void) | undefined) {
     this.promise = new Promise<T>((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -42,7 +42,7 @@ export class Pending<T> {
     if (!signal) return;
     this.#signal = signal;
     this.#onAbort = () => {
-      giveUp();
+      giveUp?.();
       this.reject(signal.reason);
     };
     onAbort(signal, this.#onAbort);

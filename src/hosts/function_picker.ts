@@ -66,6 +66,8 @@ class Candidate implements BalancerCandidate {
 
 /** The one that a function of the user's gives back. */
 export class FunctionPicker extends EndpointList {
+  /** It hears of every choice, also of one among one. */
+  readonly isAsked = true;
   readonly #choose: BalancerFunction;
 
   /** Makes an empty set. */

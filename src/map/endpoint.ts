@@ -46,10 +46,14 @@ export interface EndpointOwner {
   readonly connectionCount: number;
   /** Whether it is kept although it has no connections. */
   readonly kept: boolean;
+  /** Whether its balancer is asked also where there is nothing to choose. */
+  readonly isAsked: boolean;
   /** Whether one more endpoint may be ejected. */
   readonly mayEject: boolean;
   /** How often an endpoint was chosen. */
   readonly choices: number;
+  /** Notes that an endpoint was chosen, for a lease or a dial. */
+  noteChoice(endpoint: Endpoint): void;
   /** Notes that an endpoint's load has changed. */
   noteLoad(endpoint: Endpoint): void;
   /** Notes whether an endpoint has a connection to lease, after its stacks have changed. */

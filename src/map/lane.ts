@@ -72,6 +72,16 @@ export class Lane implements EndpointOwner {
     return count;
   }
 
+  /** Whether its balancer is asked also where there is nothing to choose. */
+  get isAsked(): boolean {
+    return this.good.isAsked === true;
+  }
+
+  /** Whether any endpoint has a connection to lease. */
+  get ready(): boolean {
+    return this.#ready.size > 0 || this.#doubtful.size > 0 || this.#ejected.size > 0;
+  }
+
   /** Whether fewer than half of the host's addresses are good: then none is left alone. */
   get panic(): boolean {
     return this.good.size * 2 < this.#members;

@@ -278,7 +278,8 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
    * @internal
    */
   takeFrom(lane: Lane, choice?: Choice): Connection | undefined {
-    if (this.#closing) return undefined;
+    // Asked by each caller who has to wait: it reads no clock.
+    if (this.#closing || (!lane.ready && choice?.only === undefined)) return undefined;
     const now = this.#clock.now();
     const wallNow = this.#clock.wallNow();
     for (;;) {
@@ -300,16 +301,53 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
    * @returns Whether it may be leased again
    */
   give(connection: Connection, reuse = true): boolean {
+    const isKept = this.takeBack(connection, reuse);
+    if (isKept) this.putBack(connection);
+    return isKept;
+  }
+
+  /**
+   * The first half of `give`: the lease has ended, and what is kept of it is in the caller's hand,
+   * for `putBack` or `passOn`.
+   *
+   * @internal
+   */
+  takeBack(connection: Connection, reuse: boolean): boolean {
     const now = this.#clock.now();
     connection.endLease(now, this.#clock.wallNow());
     const endpoint = endpointOf(connection);
     endpoint?.lane.noteLoad(endpoint);
-    const entry = this.#maps.entry(connection);
-    if (!entry) return false;
+    if (!connection.held) return false;
     const reason = this.#whyNotKept(connection, reuse, now);
-    if (!reason) this.#maps.restack(entry);
-    else this.drain(connection, reason);
+    if (reason) this.drain(connection, reason);
     return reason === undefined;
+  }
+
+  /**
+   * Lets a connection in hand be leased by anybody, unless it has left the maps.
+   *
+   * @internal
+   */
+  putBack(connection: Connection): void {
+    const entry = this.#maps.entry(connection);
+    if (entry) this.#maps.restack(entry);
+  }
+
+  /**
+   * Leases a connection in hand to the next caller at once; false where its endpoint is for nobody
+   * who has a choice, or others share it.
+   *
+   * @internal
+   */
+  passOn(connection: Connection): boolean {
+    const endpoint = endpointOf(connection);
+    if (endpoint?.standing !== "good" || connection.leases > 0 || !connection.available) {
+      return false;
+    }
+    if (connection.capacity > 1 || endpoint.lane.isAsked) return false;
+    connection.beginLease(connection.lastUsedAt);
+    endpoint.lane.noteChoice(endpoint);
+    return true;
   }
 
   /**

@@ -16,6 +16,8 @@ export type Accepts = (endpoint: Endpoint) => boolean;
 export interface Picker {
   /** How many there are. */
   readonly size: number;
+  /** Whether it is asked also where there is nothing to choose, being a user's. */
+  readonly isAsked?: boolean;
   /** Takes one in that is not in it. */
   add(endpoint: Endpoint): void;
   /** Takes one out that is in it. */

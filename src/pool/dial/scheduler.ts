@@ -118,8 +118,9 @@ export class DialScheduler implements DeskEvents, DialEvents {
     if (queue.warm.connections > 0 && connection.serverIdleMs < Infinity) {
       this.#recheckAt(queue, freshUntil(queue, connection, manager.endsAt(connection)));
     }
-    // Hardly ever is there any.
-    if (this.#starved.size === 0) return;
+    // Hardly ever is there any, but for itself.
+    const others = this.#starved.size - (this.#starved.keysOf(queue).size > 0 ? 1 : 0);
+    if (others === 0) return;
     const { address, host } = connection;
     const starved = this.#starved.first([FULL.pool, host, address], queue)?.queue;
     const first = starved?.waiters.front?.value;

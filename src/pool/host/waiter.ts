@@ -54,7 +54,7 @@ export class Waiter<Queue = unknown> extends Pending<Lease> implements Expiring 
 
   /** Begins to wait. */
   constructor(init: WaiterInit<Queue>, giveUp: (waiter: Waiter<Queue>) => void) {
-    super(init.signal, () => giveUp(this));
+    super(init.signal, init.signal && (() => giveUp(this)));
     this.queue = init.queue;
     this.filter = init.filter;
     this.trace = init.trace;

@@ -91,7 +91,9 @@ export class LeaseDesk {
     trace: Error | undefined,
   ): Promise<Lease> {
     const { maxWaiters } = this.#options;
-    checkNumber("timeoutMs", timeoutMs, { min: 0 });
+    if (timeoutMs !== this.#options.acquireTimeoutMs) {
+      checkNumber("timeoutMs", timeoutMs, { min: 0 });
+    }
     if (this.#reporter.figures.waiting >= maxWaiters) {
       throw new WaiterLimitError(queue.host.text, maxWaiters);
     }
@@ -177,14 +179,20 @@ export class LeaseDesk {
   /** Takes a lease back, and gives its connection to whoever is next. */
   release(queue: HostQueue, lease: Lease, reuse: boolean, error: unknown): void {
     const { connection, startedAt } = lease;
-    const kept = this.#manager.give(connection, reuse);
+    const kept = this.#manager.takeBack(connection, reuse);
     const heldMs = connection.lastUsedAt - startedAt;
     this.#reporter.released(connection, heldMs, kept);
     queue.demand.noteReturn(connection.lastUsedAt, heldMs);
     this.#judge(lease, heldMs, error);
     if (!kept) return;
     this.#events?.onReturn(queue, connection);
-    if (queue.waiters.size > 0) this.serve(queue);
+    const next = queue.waiters.front?.value;
+    if (next && !next.filter && this.#manager.passOn(connection)) {
+      this.#tryDeliver(next, connection);
+      return;
+    }
+    this.#manager.putBack(connection);
+    if (next) this.serve(queue);
     if (this.#manager.idleCount > this.#options.maxIdleConnections) {
       const coldest = this.#manager.coldestIdle();
       if (coldest) this.#manager.removeConnection(coldest, "surplus");
