@@ -87,11 +87,13 @@ class Streak {
    * dials begun together and refused together are one failure.
    *
    * @param most So many are noted and no more
+   * @param leastMs The shortest pause
    */
-  note(now: number, most = Infinity): void {
+  note(now: number, most = Infinity, leastMs = 0): void {
     if (now < this.dueAt) return;
     this.failures = Math.min(this.failures + 1, Math.max(this.failures, most));
-    this.dueAt = now + Math.min(FIRST_PAUSE_MS * 2 ** (this.failures - 1), MAX_PAUSE_MS);
+    const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** (this.failures - 1), MAX_PAUSE_MS);
+    this.dueAt = now + Math.max(pauseMs, leastMs);
   }
 
   clear(): void {
@@ -152,6 +154,9 @@ const WINDOW = { ms: 10_000, leases: 10 };
 
 /** A machine that is silent to so many requests at once is in doubt. */
 const SILENT_TO = 3;
+
+/** The shortest pause after that, in milliseconds. */
+const SILENT_PAUSE_MS = 1_000;
 
 /**
  * Remembers failures, and says how endpoints stand. A failure below TLS counts against the address
@@ -265,7 +270,8 @@ export class AddressHealth {
     record.failures.silence = (record.failures.silence ?? 0) + 1;
     endpoint.lastError = error;
     endpoint.lane.endTrial(endpoint);
-    machine.streak.note(now);
+    // A trial costs a caller some time: it is not refused at once.
+    machine.streak.note(now, Infinity, SILENT_PAUSE_MS);
     for (const endpoint of machine.endpoints) {
       this.#record(endpoint).verdict = { ok: false, reason, at: now };
       this.#judge(endpoint, reason);

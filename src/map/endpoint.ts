@@ -80,7 +80,7 @@ const SAMPLE = { all: 512, oneIn: 17 };
  * takes, which is looked at after each so many samples; never before the least; and after the first,
  * in milliseconds, where less than so many samples were seen.
  */
-const PATIENCE = { times: 1.5, every: 16, leastMs: 20, firstMs: 1_000, samples: 32 };
+const PATIENCE = { times: 1.25, every: 16, leastMs: 20, firstMs: 1_000, samples: 32 };
 
 /** With what share of its load an address starts that is new, or back. */
 const FIRST_SHARE = 0.1;

@@ -114,7 +114,7 @@ test("A GET to a machine that falls silent is answered by another one, soon", as
   assert(response.connection.hedged);
   assert(response.connection.ip !== A);
   assertEquals(await response.text(), response.connection.ip);
-  // Once and a half what it takes at the worst, known to an eighth, and what the other one takes.
+  // A quarter more than what it takes at the worst, known to an eighth, and what the other one takes.
   assert(it.clock.now() - asked < 120);
   const { hedges, hedgesWon, retries } = it.pool.stats().requests;
   assertEquals([hedges, hedgesWon, retries], [1, 1, 0]);

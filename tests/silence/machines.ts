@@ -1,0 +1,170 @@
+/**
+ * Three machines in network namespaces of their own, each of which can fall silent in four ways.
+ *
+ * @module
+ */
+
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import process from "node:process";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { createAuthority } from "../support/pki.ts";
+import { findProgram } from "../support/services.ts";
+
+/** The host that the machines serve. */
+export const HOST = "silence.test";
+
+/** How a machine falls silent. */
+export const SILENCES = [
+  "its packets are dropped",
+  "its process is stopped",
+  "its route is removed",
+  "it answers no more",
+] as const;
+
+/** One of them. */
+export type Silence = (typeof SILENCES)[number];
+
+/** Machines that serve one host. */
+export interface Machines extends AsyncDisposable {
+  /** Their addresses, with their ports. */
+  readonly addresses: readonly string[];
+  /** The authority of their certificates, PEM. */
+  readonly ca: string;
+  /** Has the first of them fall silent. */
+  silence(how: Silence): void;
+}
+
+/** Why there can be no such machines here; undefined where there can. */
+export function whyNot(): string | undefined {
+  if (process.platform !== "linux") return "network namespaces are Linux's";
+  if (process.getuid?.() !== 0) return "network namespaces need root";
+  const missing = ["ip", "iptables", "node"].filter((name) => !findProgram(name));
+  if (missing.length > 0) return `${missing.join(" and ")} not installed`;
+  try {
+    ip("netns", "add", `${PREFIX}probe`);
+    ip("netns", "delete", `${PREFIX}probe`);
+    return undefined;
+  } catch {
+    return "no network namespace can be made here";
+  }
+}
+
+const PREFIX = `exchange${process.pid}-`;
+
+/** A network for tests between devices (RFC 2544), and a part of it that no other process has. */
+const NETWORK = `198.18.${process.pid % 256}`;
+
+/** Starts three machines, whose answers take some 20 ms. */
+export async function startMachines(): Promise<Machines> {
+  const authority = await createAuthority();
+  const credentials = await authority.issue({ names: [HOST] });
+  const machines: Machine[] = [];
+  const dispose = async () => {
+    for (const machine of machines) await machine.end();
+  };
+  process.on("exit", () => machines.forEach((machine) => machine.remove()));
+  try {
+    for (let index = 0; index < 3; index++) {
+      const machine = new Machine(index);
+      machines.push(machine);
+      await machine.start(JSON.stringify(credentials));
+    }
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
+  return {
+    addresses: machines.map(({ address, port }) => `${address}:${port}`),
+    ca: authority.cert,
+    silence: (how) => machines[0]!.silence(how),
+    [Symbol.asyncDispose]: dispose,
+  };
+}
+
+class Machine {
+  readonly address: string;
+  port = 0;
+  readonly #namespace: string;
+  readonly #device: string;
+  readonly #near: string;
+  #child: ChildProcess | undefined;
+
+  constructor(index: number) {
+    this.#namespace = `${PREFIX}${index}`;
+    this.#device = `ex${process.pid % 100_000_000}v${index}`;
+    this.#near = `${NETWORK}.${4 * index + 1}`;
+    this.address = `${NETWORK}.${4 * index + 2}`;
+  }
+
+  async start(credentials: string): Promise<void> {
+    const far = `${this.#device}f`;
+    ip("netns", "add", this.#namespace);
+    ip("link", "add", this.#device, "type", "veth", "peer", "name", far);
+    ip("link", "set", far, "netns", this.#namespace);
+    ip("address", "add", `${this.#near}/30`, "dev", this.#device);
+    ip("link", "set", this.#device, "up");
+    ip("-n", this.#namespace, "address", "add", `${this.address}/30`, "dev", far);
+    ip("-n", this.#namespace, "link", "set", far, "up");
+    const main = fileURLToPath(new URL("machine_main.ts", import.meta.url));
+    const child = spawn(
+      "ip",
+      ["netns", "exec", this.#namespace, "node", "--import", "tsx", main, this.address],
+      {
+        stdio: ["pipe", "pipe", "inherit"],
+        cwd: fileURLToPath(new URL("../../", import.meta.url)),
+      },
+    );
+    this.#child = child;
+    child.stdin!.write(`${credentials}\n`);
+    const [line] = await once(createInterface({ input: child.stdout! }), "line");
+    this.port = Number(line);
+  }
+
+  silence(how: Silence): void {
+    switch (how) {
+      case "its packets are dropped":
+        for (const chain of ["INPUT", "OUTPUT"]) {
+          ip("netns", "exec", this.#namespace, "iptables", "-I", chain, "-j", "DROP");
+        }
+        break;
+      case "its process is stopped":
+        process.kill(this.#child!.pid!, "SIGSTOP");
+        break;
+      case "its route is removed":
+        ip("route", "del", `${NETWORK}.${Number(this.#near.split(".")[3]) - 1}/30`);
+        break;
+      case "it answers no more":
+        this.#child!.stdin!.write("mute\n");
+    }
+  }
+
+  async end(): Promise<void> {
+    const child = this.#child;
+    if (child && child.exitCode === null && child.signalCode === null) {
+      const exit = once(child, "exit");
+      process.kill(child.pid!, "SIGKILL");
+      await exit;
+    }
+    this.#child = undefined;
+    this.remove();
+  }
+
+  /** Takes the namespace away, and the devices with it. */
+  remove(): void {
+    if (this.#child) process.kill(this.#child.pid!, "SIGKILL");
+    // A namespace stays for a while after its name has gone, and its devices with it.
+    for (const what of [["link", "delete", this.#device], ["netns", "delete", this.#namespace]]) {
+      try {
+        ip(...what);
+      } catch {
+        // It is gone, or was never there.
+      }
+    }
+  }
+}
+
+function ip(...args: string[]): void {
+  execFileSync("ip", args, { stdio: ["ignore", "ignore", "pipe"] });
+}
