@@ -107,6 +107,7 @@ export {
 } from "./src/hosts/resolver.ts";
 export { connectionOf } from "./src/http/fetch.ts";
 export type { HeaderField } from "./src/http/field_check.ts";
+export { Http2Error, type Http2ErrorName } from "./src/http/h2/error_codes.ts";
 export { HttpPool, type HttpPoolOptions } from "./src/http/http_pool.ts";
 export type { ResponseLimits } from "./src/http/limits.ts";
 export type {
@@ -147,10 +148,11 @@ export {
 } from "./src/metrics/open_metrics.ts";
 export type { ConnectionEvent, PoolEvents } from "./src/pool/events.ts";
 export type { AddressChoice } from "./src/pool/host/address_filter.ts";
+export type { Protocol, Protocols } from "./src/pool/host/tls_profiles.ts";
 export type { WarmResult } from "./src/pool/host/warm_target.ts";
 export type { HostOptions } from "./src/pool/host_options.ts";
 export { Lease, type ReleaseOptions } from "./src/pool/lease/lease.ts";
-export type { PoolOptions } from "./src/pool/options.ts";
+export type { HttpConnectionOptions, PoolOptions } from "./src/pool/options.ts";
 export {
   type AcquireOptions,
   type CloseOptions,

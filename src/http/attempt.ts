@@ -9,7 +9,7 @@ import { BodyBuffer, type BodySource } from "./body_buffer.ts";
 import type { BodyReader } from "./body_reader.ts";
 import type { PreparedRequest } from "./request.ts";
 import type { ResponseHeaders } from "./response_headers.ts";
-import type { Session, Stream, StreamFailure, StreamUser } from "./session.ts";
+import type { Protocol, Session, Stream, StreamFailure, StreamUser } from "./session.ts";
 
 /** Who makes attempts, and hears what comes of each. */
 export interface AttemptUser {
@@ -36,6 +36,8 @@ export class Attempt implements StreamUser, BodySource {
   silent = false;
   /** The trailers, once they are there. */
   trailers: ResponseHeaders | null = null;
+  /** The protocol that carries it. */
+  readonly protocol: Protocol;
   readonly #user: AttemptUser;
   readonly #stream: Stream;
   #buffer: BodyBuffer | undefined;
@@ -45,7 +47,13 @@ export class Attempt implements StreamUser, BodySource {
   constructor(user: AttemptUser, lease: Lease, session: Session) {
     this.#user = user;
     this.lease = lease;
+    this.protocol = session.protocol;
     this.#stream = session.open(this);
+  }
+
+  /** Its stream. */
+  get stream(): Stream {
+    return this.#stream;
   }
 
   /** Whether its lease has ended. */

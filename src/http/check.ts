@@ -7,13 +7,11 @@
 import { parseHost } from "../core/address.ts";
 import { RequestError, type RequestFailure } from "../core/errors.ts";
 import type { Connection } from "../map/connection.ts";
-import { PLAIN } from "../pool/host/tls_profiles.ts";
+import { PLAIN, PLAIN_H2 } from "../pool/host/tls_profiles.ts";
 import { type CheckAnswer, type HttpCheck, isWell } from "../pool/watch/health_check.ts";
-import type { CheckedLimits } from "./limits.ts";
 import { NO_PAYLOAD } from "./payload.ts";
 import { PreparedRequest, type Target } from "./request.ts";
-import type { Stream, StreamFailure, StreamUser } from "./session.ts";
-import { sessionOf } from "./sessions.ts";
+import type { Session, Stream, StreamFailure, StreamUser } from "./session.ts";
 
 /** How much of a body is read so that its connection can be kept, in bytes. */
 const MAX_BODY_BYTES = 65_536;
@@ -22,10 +20,10 @@ const MAX_BODY_BYTES = 65_536;
 export function checkOver(
   connection: Connection,
   check: HttpCheck,
-  limits: CheckedLimits,
+  session: Session,
   signal: AbortSignal,
 ): Promise<CheckAnswer> {
-  return new Promise((resolve) => new Check(connection, check, limits, signal, resolve).begin());
+  return new Promise((resolve) => new Check(connection, check, session, signal, resolve).begin());
 }
 
 class Check implements StreamUser {
@@ -41,13 +39,13 @@ class Check implements StreamUser {
   constructor(
     connection: Connection,
     check: HttpCheck,
-    limits: CheckedLimits,
+    session: Session,
     signal: AbortSignal,
     resolve: (answer: CheckAnswer) => void,
   ) {
     this.#connection = connection;
     this.#check = check;
-    this.#stream = sessionOf(connection, limits).open(this);
+    this.#stream = session.open(this);
     this.#signal = signal;
     this.#resolve = resolve;
   }
@@ -120,10 +118,14 @@ class Check implements StreamUser {
   }
 }
 
+function isPlainProfile(name: string): boolean {
+  return name === PLAIN.name || name === PLAIN_H2.name;
+}
+
 /** What requests for a path on a connection are for. */
 function targetOf(connection: Connection, path: string): Target {
   const { host, tlsProfile } = connection;
-  const isPlain = tlsProfile === PLAIN.name;
+  const isPlain = isPlainProfile(tlsProfile);
   const hostHeader = hostHeaderOf(connection);
   const url = `${isPlain ? "http" : "https"}://${hostHeader}${path}`;
   const prepared = new Map();
@@ -134,5 +136,5 @@ function targetOf(connection: Connection, path: string): Target {
 function hostHeaderOf({ host, tlsProfile }: Connection): string {
   const { name, port, srv } = parseHost(host);
   if (srv !== undefined) return name;
-  return tlsProfile === PLAIN.name && port === 80 ? host.slice(0, -":80".length) : host;
+  return isPlainProfile(tlsProfile) && port === 80 ? host.slice(0, -":80".length) : host;
 }

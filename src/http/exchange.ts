@@ -14,24 +14,24 @@ import { Attempt, type AttemptUser } from "./attempt.ts";
 import type { BodyBuffer } from "./body_buffer.ts";
 import { type BodyReader, openBody } from "./body_reader.ts";
 import { Failover } from "./failover.ts";
-import type { CheckedLimits } from "./limits.ts";
+import { Http2Error } from "./h2/error_codes.ts";
 import type { RequestWatch } from "./observer.ts";
 import { HttpParseError } from "./parse_error.ts";
 import type { PreparedRequest } from "./request.ts";
 import { PooledResponse, type ResponseOrigin } from "./response.ts";
 import type { ResponseHeaders } from "./response_headers.ts";
-import type { StreamFailure } from "./session.ts";
-import { sessionOf } from "./sessions.ts";
+import type { Protocol, Session, Stream, StreamFailure } from "./session.ts";
 
 /** What an exchange needs of the pool that it runs in. */
 export interface ExchangeHost {
-  readonly limits: CheckedLimits;
   /** The answers that count as failures of their machine. */
   readonly failoverStatuses: readonly number[];
   /** Whether a second machine is asked where the first is silent. */
   readonly hedging: boolean;
   /** The time, in milliseconds. */
   now(): number;
+  /** What speaks on a connection. */
+  sessionOf(connection: Connection): Session;
   /** Gives the exchange a connection, by `start`, or its failure. */
   dispatch(exchange: Exchange): void;
   /** Notes that no byte came in time; gives whether the machine is silent to others, too. */
@@ -69,6 +69,12 @@ const FRESH_ENOUGH_MS = 5_000;
 /** What was dialled for a request, and handed to it, stood idle for less, in milliseconds. */
 const STOOD_MS = 1;
 
+/** How often a request that nobody has looked at is sent again for nothing. */
+const FREE_REFUSALS = 3;
+
+/** The status of an answer by who is not the one to give it. */
+const MISDIRECTED = 421;
+
 const FIRST_BYTE_TIMEOUT_MS = 10_000;
 
 const nobody = () => {};
@@ -104,6 +110,9 @@ export class Exchange implements AttemptUser, ResponseOrigin {
   #hedges = 0;
   #hedgeWon = false;
   #freshFailures = 0;
+  /** How often it was refused without being looked at. */
+  #refusals = 0;
+  #misdirected = false;
   /** When it began, or NaN: when it first has a connection, which it then need not wait for. */
   #startedAt = NaN;
   #sentAt = 0;
@@ -196,7 +205,7 @@ export class Exchange implements AttemptUser, ResponseOrigin {
     }
     this.#attempts++;
     const { connection } = lease;
-    const attempt = new Attempt(this, lease, sessionOf(connection, this.#host.limits));
+    const attempt = new Attempt(this, lease, this.#host.sessionOf(connection));
     this.#attempt = attempt;
     this.watch?.sent?.(lease);
     this.#sentAt = lease.startedAt;
@@ -222,7 +231,7 @@ export class Exchange implements AttemptUser, ResponseOrigin {
     this.#hedging = undefined;
     this.#attempts++;
     this.#hedges++;
-    this.#hedge = new Attempt(this, lease, sessionOf(lease.connection, this.#host.limits));
+    this.#hedge = new Attempt(this, lease, this.#host.sessionOf(lease.connection));
     this.watch?.hedged?.(lease);
     this.#hedge.send(this.request, undefined);
   }
@@ -333,6 +342,16 @@ export class Exchange implements AttemptUser, ResponseOrigin {
     return this.#attempt!.lease.connection;
   }
 
+  /** The protocol that carried the response. */
+  get protocol(): Protocol {
+    return this.#attempt!.protocol;
+  }
+
+  /** The stream that carried it. */
+  get stream(): Stream {
+    return this.#attempt!.stream;
+  }
+
   /** Whether it had carried a request before. */
   get reused(): boolean {
     return this.#attempt!.lease.reused;
@@ -428,6 +447,7 @@ export class Exchange implements AttemptUser, ResponseOrigin {
   #mayRepeat(lease: Lease, unprocessed = false): boolean {
     // What is read as it comes is gone.
     if (this.#body || !(this.request.replayable || unprocessed)) return false;
+    if (unprocessed) return ++this.#refusals <= FREE_REFUSALS || this.#host.mayRetry();
     if (lease.reused) return this.#attempts < MAX_ATTEMPTS;
     if (!isStale(lease) && this.#avoid(lease, lease.failure?.error)) return true;
     return (hasStood(lease) || this.#freshFailures++ === 0) && this.#host.mayRetry();
@@ -445,7 +465,9 @@ export class Exchange implements AttemptUser, ResponseOrigin {
   }
 
   /** Whether an answer counts as a failure of its machine, and another one may be asked. */
-  #turnsAway(status: number, { lease }: Attempt): boolean {
+  #turnsAway(status: number, attempt: Attempt): boolean {
+    const { lease } = attempt;
+    if (status === MISDIRECTED && this.#isMisdirected(attempt)) return true;
     const { failoverStatuses = this.#host.failoverStatuses } = this.request.options;
     if (!failoverStatuses.includes(status)) return false;
     const error = this.#error("status", `the answer was ${status} (failoverStatuses)`);
@@ -453,6 +475,18 @@ export class Exchange implements AttemptUser, ResponseOrigin {
     if (!this.request.replayable) return false;
     const others = this.#avoid(lease, error);
     return others || this.#hedge !== undefined;
+  }
+
+  /**
+   * Whether the answer says that the request should have come by another connection, and may: that
+   * is no answer to the request, which nobody has looked at (RFC 9110 section 15.5.20).
+   */
+  #isMisdirected({ lease, protocol }: Attempt): boolean {
+    if (protocol !== "h2" || this.#misdirected || this.#body) return false;
+    this.#misdirected = true;
+    lease.failure = null;
+    lease.connection.healthy = false;
+    return true;
   }
 
   /** Sends the request to another machine; what is left of the answer is let go. */
@@ -515,6 +549,9 @@ export class Exchange implements AttemptUser, ResponseOrigin {
       cause instanceof HttpParseError && !cause.reason.startsWith("truncated")
       && cause.reason !== "no-response"
     ) {
+      return this.#error("protocol", cause.message, cause);
+    }
+    if (cause instanceof Http2Error && cause.scope === "stream") {
       return this.#error("protocol", cause.message, cause);
     }
     const detail = !silent

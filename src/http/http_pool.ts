@@ -1,5 +1,5 @@
 /**
- * A pool that speaks HTTP/1.1 over its connections.
+ * A pool that speaks HTTP over its connections.
  *
  * @module
  */
@@ -9,9 +9,10 @@ import { checkNames, checkNumber, checkStatuses, describe } from "../core/check.
 import { type Clock, systemClock, type Timer } from "../core/clock.ts";
 import { DueWheel } from "../core/due_wheel.ts";
 import type { Connection } from "../map/connection.ts";
+import { checkProtocols, type Protocols } from "../pool/host/tls_profiles.ts";
 import type { Lease } from "../pool/lease/lease.ts";
 import { POOL_OPTIONS, type PoolOptions } from "../pool/options.ts";
-import { type AcquireOptions, type CloseOptions, ConnectionPool } from "../pool/pool.ts";
+import { type CloseOptions, ConnectionPool, type HttpAcquireOptions } from "../pool/pool.ts";
 import type { RequestOutcome } from "../pool/watch/figures.ts";
 import type { CheckAnswer, HttpCheck } from "../pool/watch/health_check.ts";
 import { openBody } from "./body_reader.ts";
@@ -20,7 +21,7 @@ import type { Decoders } from "./content_coding.ts";
 import { Exchange, type ExchangeHost } from "./exchange.ts";
 import { type FetchHost, fetchOver, type Requester } from "./fetch.ts";
 import { makeResponse, type ResponseMaker } from "./fetched_response.ts";
-import { checkLimits, type ResponseLimits } from "./limits.ts";
+import { type CheckedLimits, checkLimits, type ResponseLimits } from "./limits.ts";
 import type { RequestObserver, RequestWatch } from "./observer.ts";
 import {
   type PreparedRequest,
@@ -31,6 +32,7 @@ import {
 } from "./request.ts";
 import type { PooledResponse } from "./response.ts";
 import { RetryBudget } from "./retry_budget.ts";
+import type { Session } from "./session.ts";
 import { sessionOf } from "./sessions.ts";
 
 /** Options of a pool that speaks HTTP. */
@@ -64,7 +66,17 @@ export interface HttpPoolOptions extends PoolOptions {
    * @default {true}
    */
   readonly hedge?: boolean;
+  /**
+   * What HTTP is spoken over, the preferred one first: a server is offered these, and chooses. `["h2"]`
+   * without TLS is spoken without asking; with more than one, HTTP/1.1 is. `["http/1.1"]` offers
+   * nothing, and shares connections with `acquire()`.
+   *
+   * @default {["h2", "http/1.1"]}
+   */
+  readonly protocols?: Protocols;
 }
+
+const DEFAULT_PROTOCOLS: Protocols = ["h2", "http/1.1"];
 
 const OPTIONS: readonly string[] = [
   ...POOL_OPTIONS,
@@ -77,6 +89,8 @@ const OPTIONS: readonly string[] = [
 
 const NO_DECODERS: Decoders = new Map();
 
+const FOR_HTTP = { http: true } as const;
+
 /** A timer that fires later than this finds a program that stood still, in milliseconds. */
 const STOOD_STILL_MS = 5;
 
@@ -87,11 +101,12 @@ const HEDGE_SHARE = 0.005;
 const LOOK_AGAIN_MS = 50;
 
 /**
- * A pool that speaks HTTP/1.1 over its connections: `request()` is the fast way, `fetch()` the
+ * A pool that speaks HTTP/2 and HTTP/1.1 over its connections: `request()` is the fast way, `fetch()` the
  * standard one.
  */
 export class HttpPool extends ConnectionPool {
   readonly #clock: Clock;
+  readonly #limits: CheckedLimits;
   readonly #budget: RetryBudget;
   readonly #hedges = new RetryBudget(HEDGE_SHARE);
   readonly #leakTimeoutMs: number;
@@ -120,6 +135,7 @@ export class HttpPool extends ConnectionPool {
       failoverStatuses = [],
       hedge = true,
       leakTimeoutMs = 20_000,
+      protocols = DEFAULT_PROTOCOLS,
       responseLimits,
       retryShare = 0.2,
       ...rest
@@ -133,15 +149,16 @@ export class HttpPool extends ConnectionPool {
     if (typeof hedge !== "boolean") {
       throw new TypeError(`hedge must be true or false, got ${describe(hedge)}`);
     }
-    super(rest);
+    super({ ...rest, protocols: checkProtocols("protocols", protocols) });
     this.#clock = options.clock ?? systemClock;
     const request: Requester = (url, options) => this.request(url, options);
     this.#fetchHost = { request, respond, decoders, clock: this.#clock };
     this.#budget = new RetryBudget(retryShare);
     this.#leakTimeoutMs = leakTimeoutMs;
     this.#watched = new DueWheel(this.#clock.now());
+    this.#limits = limits;
     this.#host = {
-      limits,
+      sessionOf: (connection) => this.#sessionOf(connection),
       failoverStatuses,
       hedging: hedge,
       now: () => this.#clock.now(),
@@ -224,12 +241,16 @@ export class HttpPool extends ConnectionPool {
     check: HttpCheck,
     signal: AbortSignal,
   ): Promise<CheckAnswer> {
-    return checkOver(connection, check, this.#host.limits, signal);
+    return checkOver(connection, check, this.#sessionOf(connection), signal);
   }
 
   /** Makes the session ahead, so that the first request does not wait for it. */
   protected override prepare(connection: Connection): void {
-    sessionOf(connection, this.#host.limits);
+    this.#sessionOf(connection);
+  }
+
+  #sessionOf(connection: Connection): Session {
+    return sessionOf(connection, this.#limits, this.#clock);
   }
 
   async #observed(
@@ -283,14 +304,15 @@ export class HttpPool extends ConnectionPool {
       return;
     }
     const { request: { options, target }, failover } = exchange;
-    const { ip, sticky, tls } = options;
+    const { ip, protocols, sticky, tls } = options;
     const { isPlain: plain } = target;
     const exclude = failover ? failover.exclude(options.exclude) : options.exclude;
+    const http: true | Protocols = protocols ?? true;
     try {
       const isFree = ip === undefined && exclude === undefined && sticky === undefined
-        && tls === undefined && !plain;
-      const choice = isFree ? undefined : { ip, exclude, sticky, tls, plain };
-      const lease = this.tryAcquire(target.host, choice);
+        && tls === undefined && protocols === undefined && !plain;
+      const choice = isFree ? FOR_HTTP : { ip, exclude, sticky, tls, plain, http };
+      const lease = this.tryHttp(target.host, isFree ? undefined : choice);
       if (lease) {
         exchange.start(lease);
         return;
@@ -298,10 +320,10 @@ export class HttpPool extends ConnectionPool {
       exchange.queue();
       exchange.watch?.queued?.();
       const signal = options.signal ?? undefined;
-      const acquire: AcquireOptions = deadline === Infinity
+      const acquire: HttpAcquireOptions = deadline === Infinity
         ? { ...choice, signal }
         : { ...choice, signal, timeoutMs: Math.max(0, deadline - this.#clock.now()) };
-      this.acquire(target.host, acquire).then(
+      this.acquireHttp(target.host, acquire).then(
         (lease) => exchange.start(lease),
         (error) => exchange.refuse(error),
       );
@@ -316,30 +338,32 @@ export class HttpPool extends ConnectionPool {
    */
   #mayTurnElsewhere({ failover, request: { options, target } }: Exchange): boolean {
     if (!failover) return false;
-    const { ip, sticky, tls } = options;
+    const { ip, protocols, sticky, tls } = options;
+    const http: true | Protocols = protocols ?? true;
     const exclude = failover.exclude(options.exclude);
     const plain = target.isPlain;
-    const found = this.alternatives(target.host, { ip, exclude, sticky, tls, plain });
+    const found = this.alternatives(target.host, { ip, exclude, sticky, tls, plain, http });
     return found === "good" || (found === "doubtful" && this.#budget.spend());
   }
 
   /** Finds a connection to another machine than one that is silent. */
   #hedge(exchange: Exchange, { connection }: Lease, free: boolean, signal: AbortSignal): boolean {
     const { deadline, failover, request: { options, target } } = exchange;
-    const { ip, sticky, tls } = options;
+    const { ip, protocols, sticky, tls } = options;
+    const http: true | Protocols = protocols ?? true;
     const { address } = connection;
     const silent = withItsPort(address, ipOf(address));
     const exclude = [...failover?.exclude(options.exclude) ?? options.exclude ?? [], silent];
-    const choice = { ip, exclude, sticky, tls, plain: target.isPlain };
+    const choice = { ip, exclude, sticky, tls, plain: target.isPlain, http };
     if (this.alternatives(target.host, choice) !== "good") return false;
     if (!free && !this.#hedges.spend()) return false;
-    const lease = this.tryAcquire(target.host, choice);
+    const lease = this.tryHttp(target.host, choice);
     if (lease) {
       exchange.startHedge(lease);
       return true;
     }
     const timeoutMs = deadline === Infinity ? undefined : Math.max(0, deadline - this.#clock.now());
-    this.acquire(target.host, { ...choice, signal, timeoutMs }).then(
+    this.acquireHttp(target.host, { ...choice, signal, timeoutMs }).then(
       (lease) => exchange.startHedge(lease),
       () => exchange.missHedge(),
     );

@@ -6,6 +6,7 @@
 
 import { checkNames, checkNumber, checkStatuses, describe, quote } from "../core/check.ts";
 import type { TlsOptions } from "../core/dialer.ts";
+import { checkProtocols, type Protocols } from "../pool/host/tls_profiles.ts";
 import type { HeaderField } from "./field_check.ts";
 import { encodeRequest } from "./h1/request_head.ts";
 import { NO_PAYLOAD, type Payload, readBody, type RequestBody } from "./payload.ts";
@@ -68,6 +69,8 @@ export interface RequestOptions {
    * the request may be repeated. The pool's own where it is left out.
    */
   readonly hedge?: boolean | undefined;
+  /** What it may be sent over; the host's or the pool's `protocols` where it is left out. */
+  readonly protocols?: Protocols | undefined;
 }
 
 const OPTIONS = [
@@ -84,6 +87,7 @@ const OPTIONS = [
   "idempotent",
   "failoverStatuses",
   "hedge",
+  "protocols",
 ];
 
 /** Where a URL leads. */
@@ -280,6 +284,7 @@ function checkOptions(options: RequestOptions): RequestOptions {
   checkNames("request()", options, OPTIONS);
   const { exclude, failoverStatuses, firstByteTimeoutMs, hedge, idempotent, method } = options;
   const { signal, timeoutMs } = options;
+  if (options.protocols !== undefined) checkProtocols("protocols", options.protocols);
   if (method !== undefined && typeof method !== "string") {
     throw new TypeError(`method must be a text, got ${describe(method)}`);
   }

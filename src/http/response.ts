@@ -8,6 +8,7 @@ import { checkNumber } from "../core/check.ts";
 import type { Connection } from "../map/connection.ts";
 import type { BodyBuffer } from "./body_buffer.ts";
 import type { ResponseHeaders } from "./response_headers.ts";
+import type { Protocol, Stream } from "./session.ts";
 
 /** How long the parts of a request took, in milliseconds. */
 export interface RequestTimings {
@@ -35,6 +36,12 @@ export interface ResponseConnection {
   readonly alpn: string | null;
   /** Whether two machines were asked, because the first was silent; this one was faster. */
   readonly hedged: boolean;
+  /** The protocol that carried it. */
+  readonly protocol: Protocol;
+  /** The number of the stream that carried it; null over HTTP/1.1. */
+  readonly streamId: number | null;
+  /** How many requests shared the connection when it was sent, itself included. */
+  readonly streams: number;
   /** How long things took. */
   readonly timings: RequestTimings;
 }
@@ -45,6 +52,8 @@ export interface ResponseOrigin {
   readonly url: string;
   readonly buffer: BodyBuffer;
   readonly connection: Connection;
+  readonly protocol: Protocol;
+  readonly stream: Pick<Stream, "id" | "streams">;
   readonly reused: boolean;
   readonly hedged: boolean;
   readonly queueMs: number;
@@ -102,7 +111,7 @@ export class PooledResponse {
 
   /** Which machine answered, over what, and how long it took. */
   get connection(): ResponseConnection {
-    const { connection, firstByteMs, hedged, queueMs, reused } = this.#origin;
+    const { connection, firstByteMs, hedged, protocol, queueMs, reused, stream } = this.#origin;
     const { info } = connection.socket;
     return {
       ip: connection.ip,
@@ -111,6 +120,9 @@ export class PooledResponse {
       reused,
       alpn: info.alpn,
       hedged,
+      protocol,
+      streamId: stream.id,
+      streams: stream.streams,
       timings: {
         queueMs,
         dialMs: reused ? 0 : info.tcpMs,

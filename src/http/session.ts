@@ -8,12 +8,12 @@
  * @module
  */
 
+import type { Protocol } from "../pool/host/tls_profiles.ts";
 import type { BodyReader } from "./body_reader.ts";
 import type { PreparedRequest } from "./request.ts";
 import type { ResponseHeaders } from "./response_headers.ts";
 
-/** A protocol that carries requests, by its ALPN name. */
-export type Protocol = "http/1.1" | "h2";
+export type { Protocol };
 
 /** What a stream tells the one who opened it, in order. Nothing is told after its end. */
 export interface StreamUser {
@@ -51,6 +51,10 @@ export interface StreamFailure {
 
 /** One request on a connection, and the response to it. */
 export interface Stream {
+  /** Its number on the connection; null where the protocol has none. */
+  readonly id: number | null;
+  /** How many streams the connection had when it began, itself included. */
+  readonly streams: number;
   /** Whether a byte of the response has arrived. */
   readonly responding: boolean;
   /** The status of the response, once its head has arrived. */

@@ -4,12 +4,23 @@
  * @module
  */
 
+import type { Clock } from "../core/clock.ts";
 import type { Connection } from "../map/connection.ts";
+import { PLAIN_H2 } from "../pool/host/tls_profiles.ts";
 import { Http1Session } from "./h1/session.ts";
+import { Http2Session } from "./h2/session.ts";
 import type { CheckedLimits } from "./limits.ts";
 import type { Session } from "./session.ts";
 
 /** The session of a connection, made when it is first asked for. */
-export function sessionOf(connection: Connection, limits: CheckedLimits): Session {
-  return (connection.session ??= new Http1Session(connection, limits)) as Session;
+export function sessionOf(connection: Connection, limits: CheckedLimits, clock: Clock): Session {
+  return (connection.session ??= begin(connection, limits, clock)) as Session;
+}
+
+/** Speaks what was agreed upon in the handshake, or is known without one. */
+function begin(connection: Connection, limits: CheckedLimits, clock: Clock): Session {
+  const { socket, tlsProfile } = connection;
+  return socket.info.alpn === "h2" || tlsProfile === PLAIN_H2.name
+    ? new Http2Session(connection, limits, clock)
+    : new Http1Session(connection, limits);
 }

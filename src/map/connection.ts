@@ -99,6 +99,8 @@ export interface ConnectionOwner {
   onUnsolicited(connection: Connection): void;
   /** It is done, whoever ended it. Called once; `here` tells that it was ended on this side. */
   onClosed(connection: Connection, error: Error | undefined, here: boolean): void;
+  /** It carries more or fewer leases at once than before. */
+  onCapacity(connection: Connection): void;
 }
 
 /**
@@ -121,8 +123,6 @@ export class Connection {
   readonly port: number;
   /** The TLS profile it was made with. */
   readonly tlsProfile: string;
-  /** How many leases it carries at once. */
-  readonly capacity: number;
   /** The socket. Bytes go through a lease; what is written past one is nobody's request. */
   readonly socket: TlsSocket;
   /** When it was made. */
@@ -152,11 +152,13 @@ export class Connection {
 
   #state: ConnectionState = "idle";
   #healthy = true;
+  #capacity: number;
   #leases = 0;
   #idleBeforeMs = 0;
   #lastUsedOnTheWall: number;
   #owner: ConnectionOwner | undefined;
   #sink: SocketSink | undefined;
+  #resident: SocketSink | undefined;
   #keepsSink = false;
   #resolveClosed!: () => void;
 
@@ -179,7 +181,7 @@ export class Connection {
     this.ip = address.ip;
     this.port = address.port;
     this.tlsProfile = init.tlsProfile ?? "default";
-    this.capacity = capacity;
+    this.#capacity = capacity;
     this.socket = init.socket;
     this.jitter = clock.random();
     this.createdAt = this.lastUsedAt = clock.now();
@@ -189,8 +191,12 @@ export class Connection {
     });
     this.socket.unref();
     this.socket.attach({
-      onData: (bytes) => this.#sink ? this.#sink.onData(bytes) : this.#onUnsolicited(),
-      onDrain: () => this.#sink?.onDrain(),
+      onData: (bytes) => {
+        const sink = this.#sink ?? this.#resident;
+        if (sink) sink.onData(bytes);
+        else this.#onUnsolicited();
+      },
+      onDrain: () => (this.#sink ?? this.#resident)?.onDrain(),
       onClose: (error) => this.#onClose(error),
     });
   }
@@ -212,6 +218,21 @@ export class Connection {
     if (this.held && this.endpoint) this.endpoint.unhealthy += healthy ? -1 : 1;
   }
 
+  /** How many leases it carries at once. */
+  get capacity(): number {
+    return this.#capacity;
+  }
+
+  /**
+   * Says how many leases it carries at once, as its protocol tells: fewer than there are end none,
+   * and with 0 none begins for now.
+   */
+  set capacity(capacity: number) {
+    if (this.#capacity === capacity) return;
+    this.#capacity = capacity;
+    this.#owner?.onCapacity(this);
+  }
+
   /** How many leases it carries now. */
   get leases(): number {
     return this.#leases;
@@ -224,7 +245,7 @@ export class Connection {
 
   /** Whether one more lease may begin. */
   get available(): boolean {
-    return this.#healthy && this.#leases < this.capacity
+    return this.#healthy && this.#leases < this.#capacity
       && (this.#state === "idle" || this.#state === "leased");
   }
 
@@ -278,6 +299,14 @@ export class Connection {
   keepSink(sink: SocketSink): void {
     this.#sink = sink;
     this.#keepsSink = true;
+  }
+
+  /**
+   * Sets who takes what the peer sends while no lease's sink does: a protocol that has something to
+   * say unasked. Without one, such a peer ends the connection.
+   */
+  setResident(sink: SocketSink): void {
+    this.#resident = sink;
   }
 
   /** Begins a lease. Its manager's to call. */
@@ -352,8 +381,8 @@ export class Connection {
   }
 
   #onClose(error: Error | undefined): void {
-    const sink = this.#sink;
-    this.#sink = undefined;
+    const sink = this.#sink ?? this.#resident;
+    this.#sink = this.#resident = undefined;
     this.#end(error, false);
     this.#resolveClosed();
     sink?.onClose(error);

@@ -40,9 +40,10 @@ export function assertInvariants(maps: Maps): void {
     const isIdle = state === "idle";
     insist(isIdle === (leases === 0), () => `${name(connection)} has wrong leases`);
     // One that was marked unhealthy stands where it stood until somebody looks.
-    insist(isIdle === (idleNode.list === maps.idle), () => `${name(connection)} is wrongly idle`);
-    const hasRoom = state === "leased" && leases < capacity;
-    const stack = isIdle ? endpoint.idle : hasRoom ? endpoint.partial : undefined;
+    const hasRoom = (isIdle || state === "leased") && leases < capacity;
+    const stands = isIdle && hasRoom;
+    insist(stands === (idleNode.list === maps.idle), () => `${name(connection)} is wrongly idle`);
+    const stack = stands ? endpoint.idle : hasRoom ? endpoint.partial : undefined;
     insist(stackNode.list === stack, () => `${name(connection)} is on a wrong stack`);
   }
   for (const { connection } of maps.idle) {

@@ -67,6 +67,8 @@ export interface ConnectionManagerOptions extends Partial<ConnectionLimits> {
   readonly clock?: Clock;
   /** Hears of each connection that left the maps, within the change: it must not throw. */
   readonly onEvict?: (connection: Connection, reason: EvictReason, error?: Error) => void;
+  /** Hears of each connection that carries more leases than before, within the change. */
+  readonly onRoom?: (connection: Connection) => void;
 }
 
 /** Which connection to take. */
@@ -123,6 +125,7 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
   readonly #random = () => this.#clock.random();
   readonly #fitness: Fitness;
   readonly #onEvict: ConnectionManagerOptions["onEvict"];
+  readonly #onRoom: ConnectionManagerOptions["onRoom"];
   readonly #maps = new DualMap();
   /** Why what is leased for the last time is to end. */
   readonly #drained = new WeakMap<Connection, EvictReason>();
@@ -144,6 +147,7 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
       maxLifetimeMs: options.maxLifetimeMs ?? 1_800_000,
     });
     this.#onEvict = options.onEvict;
+    this.#onRoom = options.onRoom;
   }
 
   /**
@@ -528,6 +532,14 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
   /** The peer spoke while nobody had asked it: whatever it said would be read as the next answer. */
   onUnsolicited(connection: Connection): void {
     this.removeConnection(connection, "unsolicited");
+  }
+
+  /** A connection carries more or fewer leases at once: it has a place among the ready ones, or none. */
+  onCapacity(connection: Connection): void {
+    const entry = this.#maps.entry(connection);
+    if (!entry || connection.state === "draining") return;
+    this.#maps.restack(entry);
+    if (connection.available) this.#onRoom?.(connection);
   }
 
   /** A connection ended of itself, or was ended by who has it. */

@@ -18,7 +18,7 @@ import type { TlsOptions } from "../core/dialer.ts";
 import { type Balancer, checkBalancer } from "../hosts/balancer.ts";
 import { MAX_WEIGHT } from "../hosts/host_address.ts";
 import type { Service } from "../hosts/service.ts";
-import { checkTls } from "./host/tls_profiles.ts";
+import { checkProtocols, checkTls, type Protocols } from "./host/tls_profiles.ts";
 
 /** What a pool is told of one host, beside what holds for all. */
 export interface HostOptions {
@@ -51,6 +51,8 @@ export interface HostOptions {
   readonly weights?: { readonly [address: string]: number };
   /** The TLS parameters of its connections; the pool's `tls` where it is left out. */
   readonly tls?: TlsOptions;
+  /** What HTTP is spoken over with it; the pool's `protocols` where it is left out. */
+  readonly protocols?: Protocols;
 }
 
 /** {@linkcode HostOptions}, read. */
@@ -64,6 +66,7 @@ export interface CheckedHostOptions {
   /** By IP address, and by canonical text. */
   readonly weights: ReadonlyMap<string, number>;
   readonly tls: TlsOptions | undefined;
+  readonly protocols: Protocols | undefined;
 }
 
 const NAMES = [
@@ -75,6 +78,7 @@ const NAMES = [
   "balancer",
   "weights",
   "tls",
+  "protocols",
 ];
 
 /**
@@ -110,7 +114,8 @@ function readHost(
     throw new TypeError(`${name} must be an object of options, got ${describe(options)}`);
   }
   checkNames(name, options, NAMES);
-  const { addresses, balancer, maxConnections, minIdle = 0, tls, weights = {} } = options;
+  const { addresses, balancer, maxConnections, minIdle = 0, protocols, tls, weights = {} } =
+    options;
   if (maxConnections !== undefined) {
     checkNumber(`${name}.maxConnections`, maxConnections, { min: 1, whole: true });
   }
@@ -124,6 +129,9 @@ function readHost(
     balancer: balancer === undefined ? undefined : checkBalancer(`${name}.balancer`, balancer),
     weights: readWeights(name, weights),
     tls: tls === undefined ? undefined : checkTls(`${name}.tls`, tls),
+    protocols: protocols === undefined
+      ? undefined
+      : checkProtocols(`${name}.protocols`, protocols),
   };
 }
 

@@ -11,6 +11,7 @@ import { AccessList, type AccessRules } from "../hosts/access.ts";
 import { type Balancer, checkBalancer } from "../hosts/balancer.ts";
 import type { Resolver } from "../hosts/resolver.ts";
 import { noSrv } from "../hosts/service.ts";
+import type { Protocols } from "./host/tls_profiles.ts";
 import { type CheckedHostOptions, type HostOptions, readHosts } from "./host_options.ts";
 import { type HealthCheck, readHealthCheck } from "./watch/health_check.ts";
 
@@ -240,12 +241,19 @@ export interface PoolOptions {
   readonly traceLeases?: boolean;
 }
 
+/** Options of a pool that speaks HTTP, as far as they concern its connections. */
+export interface HttpConnectionOptions extends PoolOptions {
+  /** What HTTP is spoken over. */
+  readonly protocols?: Protocols;
+}
+
 type Optional = "connectDialer" | "healthCheck" | "plainDialer";
 
 /** Every option, with its default where it was left out. */
 export type ResolvedPoolOptions =
   & Required<Omit<PoolOptions, Optional | "hosts">>
   & { readonly [Name in Optional]: PoolOptions[Name] }
+  & { readonly protocols: Protocols | undefined }
   & { readonly hosts: ReadonlyMap<string, CheckedHostOptions> };
 
 interface NumberOption {
@@ -301,6 +309,7 @@ const OBJECTS = [
   "clock",
   "healthCheck",
   "traceLeases",
+  "protocols",
 ];
 
 /** The names of a pool's options. */
@@ -311,7 +320,7 @@ export const POOL_OPTIONS: readonly string[] = [...OBJECTS, ...Object.keys(NUMBE
  *
  * @throws {TypeError | RangeError} Names the option, its value, and what would be valid
  */
-export function resolvePoolOptions(options: PoolOptions): ResolvedPoolOptions {
+export function resolvePoolOptions(options: HttpConnectionOptions): ResolvedPoolOptions {
   checkNames("createPool()", options, POOL_OPTIONS);
   const { access = {}, clock = systemClock, dialer, plainDialer, resolver, tls = {} } = options;
   const { connectDialer } = options;
@@ -363,6 +372,7 @@ export function resolvePoolOptions(options: PoolOptions): ResolvedPoolOptions {
     clock,
     healthCheck,
     traceLeases,
+    protocols: options.protocols,
     ...numbers,
   };
 }

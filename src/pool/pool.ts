@@ -27,11 +27,16 @@ import { POOL_EVENTS, type PoolEvents } from "./events.ts";
 import { type AddressChoice, type AddressFilter, filterFor } from "./host/address_filter.ts";
 import type { HostQueue } from "./host/host_queue.ts";
 import { HostQueues } from "./host/host_queues.ts";
+import type { Protocols } from "./host/tls_profiles.ts";
 import type { WarmResult } from "./host/warm_target.ts";
 import type { CheckedHostOptions } from "./host_options.ts";
 import type { Lease } from "./lease/lease.ts";
 import { LeaseDesk } from "./lease/lease_desk.ts";
-import { type PoolOptions, type ResolvedPoolOptions, resolvePoolOptions } from "./options.ts";
+import {
+  type HttpConnectionOptions,
+  type ResolvedPoolOptions,
+  resolvePoolOptions,
+} from "./options.ts";
 import { Diagnosis } from "./watch/diagnosis.ts";
 import type { PoolFigures, PoolHistograms } from "./watch/figures.ts";
 import type { Finding } from "./watch/findings.ts";
@@ -79,6 +84,14 @@ export interface CloseOptions {
   readonly graceMs?: number;
 }
 
+/** How a caller is served who speaks HTTP. */
+export interface HttpAcquireOptions extends AcquireOptions {
+  /** Over the protocols that hold for the host, or over these. */
+  readonly http: true | Protocols;
+}
+
+const FOR_HTTP = { http: true } as const;
+
 const ACQUIRE_OPTIONS = ["signal", "timeoutMs", "ip", "exclude", "sticky", "tls", "plain"];
 
 /**
@@ -117,7 +130,7 @@ export class ConnectionPool implements AsyncDisposable {
    *
    * @throws {TypeError | RangeError} An option is unknown, or not valid
    */
-  constructor(options: PoolOptions) {
+  constructor(options: HttpConnectionOptions) {
     this.#options = resolvePoolOptions(options);
     if (typeof this.#options.healthCheck === "object" && !this.checkOver) {
       throw new TypeError(
@@ -137,6 +150,7 @@ export class ConnectionPool implements AsyncDisposable {
       maxLifetimeMs: this.#options.maxLifetimeMs,
       clock: this.#clock,
       onEvict: (connection, reason, error) => this.#onEvict(connection, reason, error),
+      onRoom: (connection) => this.#onRoom(connection),
     });
     const directory = this.#directory = new HostDirectory({
       resolver: this.#options.resolver,
@@ -206,7 +220,7 @@ export class ConnectionPool implements AsyncDisposable {
     this.#prober.look();
     for (const { host, maxConnections, minIdle } of this.#options.hosts.values()) {
       if (maxConnections) this.manager.accountant.setLimit(host.text, maxConnections);
-      if (minIdle > 0) this.#queues.get(host).warm.keep(minIdle);
+      if (minIdle > 0) this.#queues.main(host).warm.keep(minIdle);
     }
     this.#maintain();
   }
@@ -249,7 +263,35 @@ export class ConnectionPool implements AsyncDisposable {
     options?: Omit<AcquireOptions, "signal" | "timeoutMs">,
   ): Lease | undefined {
     const queue = this.#queueFor(host, options);
-    const filter = options && this.#filter(queue, options);
+    return this.#tryLease(queue, options && this.#filter(queue, options));
+  }
+
+  /**
+   * Gives a lease for HTTP if a connection is ready now. Others may have leases on the same one.
+   *
+   * @internal
+   */
+  protected tryHttp(host: string, options?: HttpAcquireOptions): Lease | undefined {
+    if (this.#closing) throw new ClosedError("pool");
+    const queue = this.#queues.of(host, options ?? FOR_HTTP);
+    const filter = options && filterFor(queue, options);
+    return this.#tryLease(queue, filter);
+  }
+
+  /**
+   * Gives a lease for HTTP, as `acquire()` does. Others may have leases on the same connection.
+   *
+   * @internal
+   */
+  protected acquireHttp(host: string, options: HttpAcquireOptions): Promise<Lease> {
+    if (this.#closing) throw new ClosedError("pool");
+    const queue = this.#queues.of(host, options);
+    options.signal?.throwIfAborted();
+    const trace = queue.traced ? new Error("Acquired here") : undefined;
+    return this.#desk.acquire(queue, filterFor(queue, options), options, trace);
+  }
+
+  #tryLease(queue: HostQueue, filter: AddressFilter | undefined): Lease | undefined {
     const connection = this.manager.takeFrom(queue.lane, filter);
     if (!connection) return undefined;
     const trace = queue.traced ? new Error("Acquired here") : undefined;
@@ -276,9 +318,9 @@ export class ConnectionPool implements AsyncDisposable {
     if (this.#closing) throw new ClosedError("pool");
     if (host === undefined) {
       const kept = [...this.#options.hosts.values()].filter(({ minIdle }) => minIdle > 0);
-      return await Promise.all(kept.map(({ host }) => this.#warm(this.#queues.get(host), {})));
+      return await Promise.all(kept.map(({ host }) => this.#warm(this.#queues.main(host), {})));
     }
-    return await this.#warm(this.#queues.get(parseHost(host)), options);
+    return await this.#warm(this.#queues.main(parseHost(host)), options);
   }
 
   async #warm(queue: HostQueue, options: WarmOptions): Promise<WarmResult> {
@@ -392,12 +434,16 @@ export class ConnectionPool implements AsyncDisposable {
   /** Gets a fresh connection ready for its first lease, as far as a protocol can. */
   protected prepare(_connection: Connection): void {}
 
-  /** Whether a caller has a good address to turn to, or at least any. */
-  protected alternatives(host: string, options: AcquireOptions): "good" | "doubtful" | "none" {
+  /**
+   * Whether a caller has a good address to turn to, or at least any.
+   *
+   * @internal
+   */
+  protected alternatives(host: string, options: HttpAcquireOptions): "good" | "doubtful" | "none" {
     if (this.#closing) return "none";
-    const queue = this.#queueFor(host, options);
+    const queue = this.#queues.of(host, options);
     this.#scheduler.followAddresses(queue);
-    const filter = this.#filter(queue, options);
+    const filter = filterFor(queue, options);
     const fits = ({ address }: Endpoint) => filter?.wants(address.text) ?? true;
     for (const endpoint of queue.lane.good) if (fits(endpoint)) return "good";
     for (const endpoint of queue.lane.endpoints.values()) {
@@ -577,6 +623,14 @@ export class ConnectionPool implements AsyncDisposable {
     const queue = this.#queues.find(host, connection.tlsProfile);
     if (queue) this.#scheduler.wake(queue);
     this.#scheduler.roomCame(host, address);
+  }
+
+  /** Looks at those who wait, when whatever is under way is done. */
+  #onRoom({ capacity, host, tlsProfile }: Connection): void {
+    const queue = this.#queues.find(host, tlsProfile);
+    if (!queue) return;
+    queue.demand.streams = capacity;
+    if (queue.waiters.size > 0) this.#scheduler.wake(queue);
   }
 
   #onAddresses(host: Host, { added, removed }: AddressChange): void {

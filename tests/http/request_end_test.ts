@@ -7,6 +7,7 @@
 
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { test } from "node:test";
+import type { CreatePoolOptions } from "../../adapters/detect.ts";
 import { AcquireTimeoutError, ClosedError, RequestError } from "../../src/core/errors.ts";
 import type { RequestOptions } from "../../src/http/request.ts";
 import { collect } from "../support/collect.ts";
@@ -25,7 +26,12 @@ const scripts = {
   "/bits": [{ send: BIG }, { pattern: 1_000 }],
 };
 
-const one = { maxConnectionsPerIp: 1, maxConnectionsPerHost: 1 };
+// Requests and leases share connections.
+const one: CreatePoolOptions = {
+  maxConnectionsPerIp: 1,
+  maxConnectionsPerHost: 1,
+  protocols: ["http/1.1"],
+};
 
 async function rejection(promise: Promise<unknown>): Promise<unknown> {
   return await promise.then(() => assert(false, "It did not reject"), (error: unknown) => error);

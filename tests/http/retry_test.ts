@@ -117,7 +117,9 @@ test("tls gives a request a connection of its own kind", () =>
     await (await pool.request(url("/"), { tls })).dump();
     const { connections } = await origin.report();
     assertEquals(connections.map(({ requests }) => requests), [1, 2]);
-    assertEquals(connections.map(({ hello }) => hello?.alpn ?? []), [[], ["http/1.1"]]);
+    assertEquals(connections.map(({ hello }) => hello?.alpn ?? []), [["h2", "http/1.1"], [
+      "http/1.1",
+    ]]);
   }));
 
 test("Trap 8: a half-open connection costs firstByteTimeoutMs, and its like are let go", () => {

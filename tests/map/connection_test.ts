@@ -45,6 +45,7 @@ function listen(): { told: string[]; owner: ConnectionOwner; sink: typeof sink }
   const told: string[] = [];
   const owner: ConnectionOwner = {
     onUnsolicited: () => void told.push("unsolicited"),
+    onCapacity: ({ capacity }) => void told.push(`capacity ${capacity}`),
     onClosed: (_connection, error, here) =>
       void told.push(`closed ${here ? "here" : "there"}: ${error?.message ?? "in order"}`),
   };

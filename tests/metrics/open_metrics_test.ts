@@ -52,7 +52,9 @@ function ask(
 }
 
 test("openMetrics() tells connections, requests and times of each pool and host", async () => {
-  await using pool = memoryHttp(({ path }) => answer(path === "/" ? "200 OK" : "503 Busy"));
+  await using pool = memoryHttp(({ path }) => answer(path === "/" ? "200 OK" : "503 Busy"), {
+    protocols: ["http/1.1"],
+  });
   await (await pool.request("https://a.test/")).text();
   await (await pool.request("https://b.test/x")).text();
   const lease = await pool.acquire("b.test");

@@ -58,10 +58,12 @@ export function testWith(
   body: (scene: Scene) => Promise<void>,
 ): void {
   const skip = kind.program === undefined && `${kind.name} is not installed`;
-  test(`${kind.name} ${name}`, { skip }, async () => {
+  const { protocol = "http/1.1" } = options;
+  const over = protocol === "h2" ? " over HTTP/2" : "";
+  test(`${kind.name}${over} ${name}`, { skip }, async () => {
     const { addresses, pool: poolOptions, ...settings } = options;
     await using party = await kind.start({ credentials, ...settings });
-    await using pool = poolTo(party.port, poolOptions, addresses);
+    await using pool = poolTo(party.port, { protocols: [protocol], ...poolOptions }, addresses);
     await body({ party, pool });
   });
 }

@@ -129,6 +129,7 @@ test("Rules that change end what is idle at once, and what is in use with its le
   withScene({
     origin: { addresses: THREE },
     scripts: { "/slow": [{ wait: "body" }, { waitMs: 300 }, { send: ok("late") }], ...FINE },
+    pool: { protocols: ["http/1.1"] },
   }, async ({ origin, pool, url }) => {
     const host = `a.test:${origin.port}`;
     const evicted: [address: string, reason: EvictReason][] = [];

@@ -164,7 +164,10 @@ test(
   "On real sockets: both versions of one machine serve, version 6 first",
   { skip: withoutVersion6 },
   () =>
-    withScene({ origin: { addresses: ["127.0.0.1", "::1"] } }, async ({ origin, pool }) => {
+    withScene({
+      origin: { addresses: ["127.0.0.1", "::1"] },
+      pool: { protocols: ["http/1.1"] },
+    }, async ({ origin, pool }) => {
       const host = `a.test:${origin.port}`;
       const lease = await pool.acquire(host);
       assertEquals(lease.connection.address, `[::1]:${origin.port}`);

@@ -79,6 +79,7 @@ function world(options: WorldOptions = {}): World {
   const pool = new HttpPool({
     resolver: staticResolver({ "a.test": addresses }),
     healthCheckIntervalMs: EVERY,
+    protocols: ["http/1.1"],
     ...rest,
     dialer,
     clock,

@@ -45,13 +45,13 @@ async function start(settings: PartySettings): Promise<Party> {
 }
 
 function configure(
-  { extra = "", keepAliveSeconds = 60 }: PartySettings,
+  { extra = "", keepAliveSeconds = 60, protocol = "http/1.1" }: PartySettings,
   folder: string,
   port: number,
   upstream: number,
   generation: number,
 ): string {
-  const bind = `ssl crt ${path.join(folder, "site.pem")} alpn http/1.1`;
+  const bind = `ssl crt ${path.join(folder, "site.pem")} alpn ${protocol}`;
   return `
 global
   maxconn 512

@@ -41,11 +41,12 @@ async function start(settings: PartySettings): Promise<Party> {
 }
 
 function configure(
-  { extra = "", keepAliveSeconds = 60 }: PartySettings,
+  { extra = "", keepAliveSeconds = 60, protocol }: PartySettings,
   port: number,
   upstream: number,
   generation: number,
 ): string {
+  const ssl = protocol === "h2" ? "ssl http2" : "ssl";
   return `
 daemon off;
 ${process.getuid?.() === 0 ? "user root root;" : ""}
@@ -65,8 +66,8 @@ http {
     keepalive 16;
   }
   server {
-    listen 127.0.0.1:${port} ssl;
-    listen 127.0.0.2:${port} ssl;
+    listen 127.0.0.1:${port} ${ssl};
+    listen 127.0.0.2:${port} ${ssl};
     server_name a.test;
     ssl_certificate cert.pem;
     ssl_certificate_key key.pem;

@@ -17,6 +17,8 @@ export interface PartySettings {
   readonly credentials: Credentials;
   /** How long it keeps an idle connection, in seconds. @default {60} */
   readonly keepAliveSeconds?: number;
+  /** What it is asked over: it may speak others too. @default {"http/1.1"} */
+  readonly protocol?: "http/1.1" | "h2";
   /** More of its configuration: into the server, the frontend or the site. */
   readonly extra?: string;
 }
@@ -31,6 +33,8 @@ export interface Party extends AsyncDisposable {
 /** A kind of party. */
 export interface PartyKind {
   readonly name: string;
+  /** Whether it can be reloaded. @default {true} */
+  readonly reloads?: boolean;
   /** Its program; undefined where it is not installed. */
   readonly program: string | undefined;
   /**

@@ -28,6 +28,10 @@ const HINT_MARGIN_MS = 2_000;
 export class Http1Session implements Session, Stream, SocketSink, ResponseSink {
   /** The protocol. */
   readonly protocol = "http/1.1";
+  /** Streams have no numbers. */
+  readonly id = null;
+  /** There is one at a time. */
+  readonly streams = 1;
   /** The connection. */
   readonly connection: Connection;
   readonly #parser: ResponseParser;

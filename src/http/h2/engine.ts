@@ -296,9 +296,9 @@ export class Http2Engine implements FrameSink {
       && (this.#streams.size > 0 || this.#resets.slots > 0 || this.#liveness.isWaiting);
   }
 
-  /** How much is there to be taken now, in bytes; bodies that wait are not counted. */
-  get hasOutput(): boolean {
-    return this.#writer.length > 0 || this.#queue.length > 0 || this.#resets.wantsPing;
+  /** How much is there to be taken, in bytes; bodies that wait are not counted. */
+  get outputLength(): number {
+    return this.#writer.length;
   }
 
   /** Takes what is to be written, parts of bodies among it; undefined where there is nothing. */

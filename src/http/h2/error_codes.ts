@@ -7,7 +7,7 @@
 import { HotconnError } from "../../core/errors.ts";
 
 /** The names of the error codes, each at its number (RFC 9113 section 7). */
-const NAMES = [
+const NAMES: readonly Http2ErrorName[] = [
   "NO_ERROR",
   "PROTOCOL_ERROR",
   "INTERNAL_ERROR",
@@ -22,10 +22,24 @@ const NAMES = [
   "ENHANCE_YOUR_CALM",
   "INADEQUATE_SECURITY",
   "HTTP_1_1_REQUIRED",
-] as const;
+];
 
 /** The name of an error code (RFC 9113 section 7). What is not known means the same as INTERNAL_ERROR. */
-export type Http2ErrorName = typeof NAMES[number];
+export type Http2ErrorName =
+  | "NO_ERROR"
+  | "PROTOCOL_ERROR"
+  | "INTERNAL_ERROR"
+  | "FLOW_CONTROL_ERROR"
+  | "SETTINGS_TIMEOUT"
+  | "STREAM_CLOSED"
+  | "FRAME_SIZE_ERROR"
+  | "REFUSED_STREAM"
+  | "CANCEL"
+  | "COMPRESSION_ERROR"
+  | "CONNECT_ERROR"
+  | "ENHANCE_YOUR_CALM"
+  | "INADEQUATE_SECURITY"
+  | "HTTP_1_1_REQUIRED";
 
 /** The number of an error code. */
 export function errorNumber(name: Http2ErrorName): number {

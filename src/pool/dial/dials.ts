@@ -6,6 +6,7 @@
 
 import type { Address } from "../../core/address.ts";
 import type { Clock } from "../../core/clock.ts";
+import type { TlsSocket } from "../../core/dialer.ts";
 import { AccessDeniedError, DialError, UnsupportedOptionError } from "../../core/errors.ts";
 import { RwLock } from "../../core/lock.ts";
 import type { Admission } from "../../hosts/admission.ts";
@@ -15,7 +16,6 @@ import { type Endpoint, endpointOf } from "../../map/endpoint.ts";
 import type { ConnectionManager } from "../../map/manager.ts";
 import { silent } from "../host/explanations.ts";
 import type { Dial, HostQueue } from "../host/host_queue.ts";
-import { PLAIN } from "../host/tls_profiles.ts";
 import type { ResolvedPoolOptions } from "../options.ts";
 import type { Reporter } from "../watch/reporter.ts";
 
@@ -167,7 +167,7 @@ export class Dials {
     const { host, tls } = queue;
     let counted = true;
     try {
-      const dialer = await (tls === PLAIN ? options.plainDialer : options.dialer);
+      const dialer = await (tls.isPlain ? options.plainDialer : options.dialer);
       if (!dialer) throw new TypeError("The pool has no plainDialer");
       // Asked once more: the rules may have changed since the address was chosen.
       const denied = this.#denial(queue, address);
@@ -177,6 +177,7 @@ export class Dials {
         socket.close();
         return;
       }
+      requireProtocol(queue, address, socket);
       const now = this.#clock.now();
       queue.demand.noteDial(now - dial.startedAt);
       // Until there is an answer to go by, the way there tells how far away it is.
@@ -192,6 +193,7 @@ export class Dials {
       counted = false;
       this.#remove(dial);
       this.welcome(queue, connection);
+      queue.demand.streams = Math.max(1, connection.capacity);
       this.#events?.onReady(queue);
     } finally {
       if (counted) manager.accountant.remove(host.text, address.text);
@@ -229,6 +231,20 @@ export class Dials {
 /** Whether the options are at fault: nothing was dialled, and it tells nothing of the address. */
 export function blamesOptions(error: unknown): boolean {
   return error instanceof UnsupportedOptionError || error instanceof TypeError;
+}
+
+/** Refuses a socket over which the one protocol that is wanted was not agreed upon. */
+function requireProtocol({ host, tls }: HostQueue, address: Address, socket: TlsSocket): void {
+  const { protocol } = tls;
+  if (protocol === undefined || tls.isPlain || socket.info.alpn === protocol) return;
+  socket.destroy();
+  const fields = {
+    host: host.text,
+    address: address.text,
+    phase: "tls",
+    failure: "handshake",
+  } as const;
+  throw new DialError(fields, `the server does not speak ${protocol} (protocols)`);
 }
 
 function timedOut({ endpoint, queue }: Dial, { connectTimeoutMs }: ResolvedPoolOptions): DialError {

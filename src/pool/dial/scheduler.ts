@@ -299,20 +299,24 @@ export class DialScheduler implements DeskEvents, DialEvents {
   /** Dials for those who wait, and adds to what is full that which hinders it. */
   #dialForWaiters(queue: HostQueue, full: Set<string>, inTurn = false): void {
     const { begun } = this.#parts.dials;
-    const promised = queue.promisingDials();
+    let promised = queue.promisingDials();
+    const isShared = queue.demand.streams !== 1;
     let wanted = queue.demand.wantedDials(queue.lane.servingCount, this.#clock.now());
     /** False where no other caller can have anything dialled either. */
     const serve = (waiter: Waiter<HostQueue>): boolean => {
       const covering = promised.findIndex(({ endpoint }) => waiter.accepts(endpoint.address.text));
       if (covering >= 0) {
-        promised.splice(covering, 1);
+        // Where a connection serves many, so does a dial.
+        if (!isShared) promised.splice(covering, 1);
         return true;
       }
       if (inTurn && this.#parts.dials.begun > begun) {
         for (const key of this.#starved.keysOf(queue)) full.add(key);
         return false;
       }
-      return this.#dialFor(queue, waiter, full);
+      const goesOn = this.#dialFor(queue, waiter, full);
+      if (isShared) promised = queue.promisingDials();
+      return goesOn;
     };
     const seen = new Set<Waiter>();
     for (const waiter of queue.waiters) {

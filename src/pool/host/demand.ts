@@ -38,6 +38,19 @@ export class Demand {
   #holdMs: number | undefined;
   #dialMs: number | undefined;
   #stallSeenAt: number | undefined;
+  #streams = 1;
+
+  /**
+   * How many callers one connection serves at a time, as its protocol tells; 0 where no connection
+   * has told yet, and it may be many.
+   */
+  get streams(): number {
+    return this.#streams;
+  }
+
+  set streams(streams: number) {
+    this.#streams = streams;
+  }
 
   /** Notes that another number of callers waits from now on. */
   noteWaiting(now: number, waiting: number): void {
@@ -67,8 +80,12 @@ export class Demand {
   /** How many dials ought to be under way, where so many connections may come back. */
   wantedDials(connections: number, now: number): number {
     if (this.#waiting === 0) return 0;
-    const standing = this.#standingAt(connections, now);
-    return Math.min(this.#waiting, Math.max(this.#passing(connections, now), standing));
+    // The first connection tells how many others are needed, if any.
+    if (this.#streams === 0) return 1;
+    const served = connections * this.#streams;
+    const standing = this.#standingAt(served, now);
+    const callers = Math.min(this.#waiting, Math.max(this.#passing(served, now), standing));
+    return Math.ceil(callers / this.#streams);
   }
 
   /** How long whoever came last has to wait, in milliseconds, at the pace of so many connections. */

@@ -85,6 +85,7 @@ export class HostQueue {
   ) {
     this.host = host;
     this.tls = tls;
+    if (tls.protocol === "h2" || tls.options.alpn?.includes("h2")) this.demand.streams = 0;
     this.lane = lane;
     this.chooser = new LaneChooser(lane);
     this.takeBack = (lease, reuse, error) => events.onRelease(this, lease, reuse, error);

@@ -11,12 +11,14 @@ import type { HostDirectory } from "../../hosts/directory.ts";
 import type { ConnectionManager } from "../../map/manager.ts";
 import type { ResolvedPoolOptions } from "../options.ts";
 import { HostQueue, type QueueEvents } from "./host_queue.ts";
-import { PLAIN, type TlsProfile, TlsProfiles } from "./tls_profiles.ts";
+import { PLAIN, type Protocols, type TlsProfile, TlsProfiles } from "./tls_profiles.ts";
 
 /** With which parameters a host is asked. */
 export interface HostTerms {
   readonly tls?: TlsOptions | undefined;
   readonly plain?: boolean | undefined;
+  /** Whether HTTP is to be spoken, over the protocols that hold for the host, or over these. */
+  readonly http?: true | Protocols | undefined;
 }
 
 /** How many spellings of hosts are remembered, so that none is parsed twice. */
@@ -32,6 +34,8 @@ export class HostQueues {
   readonly #queues = new Map<string, HostQueue>();
   /** The queues of the hosts' own TLS profiles by whatever spelling they were asked for. */
   readonly #spellings = new Map<string, HostQueue>();
+  /** The queues for HTTP, in the same way. */
+  readonly #httpSpellings = new Map<string, HostQueue>();
 
   /**
    * Begins without any.
@@ -57,18 +61,23 @@ export class HostQueues {
    * @throws {TypeError | RangeError} The host or a TLS option is not valid, or there is no dialer
    * without TLS
    */
-  of(text: string, { plain, tls }: HostTerms = {}): HostQueue {
-    if (plain) {
-      if (!this.#options.plainDialer) {
-        throw new TypeError(
-          "Nothing is dialled without TLS, as for http:, unless the pool has a plainDialer: "
-            + "the entry point hotconn/plain makes one",
-        );
+  of(text: string, { http, plain, tls }: HostTerms = {}): HostQueue {
+    if (!plain && !tls) {
+      if (http === true) return this.#forHttp(text);
+      if (!http) {
+        return this.#spellings.get(text) ?? this.#remember(text, this.get(parseHost(text)));
       }
-      return this.get(parseHost(text), PLAIN);
     }
-    if (tls) return this.get(parseHost(text), this.#profiles.of(tls));
-    return this.#spellings.get(text) ?? this.#remember(text, this.get(parseHost(text)));
+    if (plain && !this.#options.plainDialer) {
+      throw new TypeError(
+        "Nothing is dialled without TLS, as for http:, unless the pool has a plainDialer: "
+          + "the entry point hotconn/plain makes one",
+      );
+    }
+    const host = parseHost(text);
+    const protocols = http === true ? this.#protocolsOf(host) : http;
+    const own = plain ? PLAIN : tls ? this.#profiles.of(tls) : this.#profileOf(host);
+    return this.get(host, protocols ? this.#profiles.forHttp(own, protocols) : own);
   }
 
   /** The queue of a host and a TLS profile, its own where none is named. */
@@ -86,6 +95,27 @@ export class HostQueues {
     return queue;
   }
 
+  /** The queue of a host that is kept warm: for HTTP, where the pool speaks that. */
+  main(host: Host): HostQueue {
+    const protocols = this.#protocolsOf(host);
+    const own = this.#profileOf(host);
+    return this.get(host, protocols ? this.#profiles.forHttp(own, protocols) : own);
+  }
+
+  #forHttp(text: string): HostQueue {
+    const known = this.#httpSpellings.get(text);
+    if (known) return known;
+    const queue = this.main(parseHost(text));
+    if (this.#httpSpellings.size >= MAX_SPELLINGS) this.#httpSpellings.clear();
+    this.#httpSpellings.set(text, queue);
+    return queue;
+  }
+
+  /** What HTTP is spoken over with a host, where nothing else is said; undefined without HTTP. */
+  #protocolsOf(host: Host): Protocols | undefined {
+    return this.#options.hosts.get(host.text)?.protocols ?? this.#options.protocols;
+  }
+
   /** The queue that a connection of a host and a TLS profile belongs to, if there is one. */
   find(host: string, tlsProfile: string): HostQueue | undefined {
     return this.#queues.get(`${host} ${tlsProfile}`);
@@ -95,6 +125,7 @@ export class HostQueues {
   forget(queue: HostQueue): void {
     this.#queues.delete(`${queue.host.text} ${queue.tls.name}`);
     this.#spellings.clear();
+    this.#httpSpellings.clear();
     this.#manager.closeLane(queue.lane);
     this.#directory.forget(queue.host.text);
   }

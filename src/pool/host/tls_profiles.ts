@@ -10,7 +10,21 @@ import { isProtocol, type TlsCapability, type TlsOptions } from "../../core/dial
 import { readAuthorities } from "../../core/trust/authorities.ts";
 
 /** What stands for no TLS at all among the profiles. */
-export const PLAIN: TlsProfile = { name: "plain", options: {} };
+export const PLAIN: TlsProfile = { name: "plain", options: {}, isPlain: true };
+
+/** The same, over which HTTP/2 is spoken without asking (RFC 9113 section 3.3). */
+export const PLAIN_H2: TlsProfile = {
+  name: "plain-h2",
+  options: {},
+  isPlain: true,
+  protocol: "h2",
+};
+
+/** A protocol that HTTP is spoken over, by its name in ALPN. */
+export type Protocol = "h2" | "http/1.1";
+
+/** The protocols that HTTP is spoken over, the preferred one first. */
+export type Protocols = readonly Protocol[];
 
 /** A named set of TLS parameters. */
 export interface TlsProfile {
@@ -18,6 +32,10 @@ export interface TlsProfile {
   readonly name: string;
   /** The parameters. */
   readonly options: TlsOptions;
+  /** Whether there is no TLS at all. */
+  readonly isPlain?: boolean;
+  /** The one protocol that is to be spoken, whatever is agreed upon. */
+  readonly protocol?: string;
 }
 
 type Check = (value: unknown) => boolean;
@@ -59,9 +77,25 @@ export const TLS_OPTIONS: readonly TlsCapability[] = [
   ...Object.keys(FORMS),
 ] as TlsCapability[];
 
+/**
+ * Checks protocols of HTTP, and gives them back.
+ *
+ * @throws {TypeError} They are none: names the option
+ */
+export function checkProtocols(name: string, protocols: unknown): Protocols {
+  const isList = Array.isArray(protocols) && protocols.length > 0
+    && new Set(protocols).size === protocols.length
+    && protocols.every((protocol) => protocol === "h2" || protocol === "http/1.1");
+  if (isList) return Object.freeze([...protocols]) as Protocols;
+  throw new TypeError(
+    `${name} must be a list of "h2" and "http/1.1", or of one of them, got ${describe(protocols)}`,
+  );
+}
+
 /** Gives the same name to the same parameters. */
 export class TlsProfiles {
   readonly #byContents = new Map<string, TlsProfile>();
+  readonly #forHttp = new Map<string, TlsProfile>();
   /** The profile of the pool's own parameters. */
   readonly default: TlsProfile;
 
@@ -97,6 +131,25 @@ export class TlsProfiles {
         options: Object.fromEntries(entries),
       };
       this.#byContents.set(contents, profile);
+    }
+    return profile;
+  }
+
+  /**
+   * The profile for HTTP over these protocols. Where HTTP/1.1 alone is to be spoken, nothing need be
+   * agreed upon; and parameters that say what to agree upon stand.
+   */
+  forHttp(base: TlsProfile, protocols: Protocols): TlsProfile {
+    const speaksH2 = protocols.includes("h2");
+    if (base.isPlain) return speaksH2 && protocols.length === 1 ? PLAIN_H2 : base;
+    if (!speaksH2 || base.options.alpn) return base;
+    const suffix = protocols.map((protocol) => protocol === "h2" ? "h2" : "h1").join("-");
+    const name = base === this.default ? suffix : `${base.name}-${suffix}`;
+    let profile = this.#forHttp.get(name);
+    if (!profile) {
+      const options = { ...base.options, alpn: protocols };
+      profile = protocols.length === 1 ? { name, options, protocol: "h2" } : { name, options };
+      this.#forHttp.set(name, profile);
     }
     return profile;
   }

@@ -15,7 +15,6 @@ import type { ConnectionManager } from "../../map/manager.ts";
 import type { Dials } from "../dial/dials.ts";
 import { silent } from "../host/explanations.ts";
 import type { HostQueue } from "../host/host_queue.ts";
-import { PLAIN } from "../host/tls_profiles.ts";
 import type { ResolvedPoolOptions } from "../options.ts";
 import type { CheckAnswer, CheckOver, HealthCheck, HttpCheck } from "./health_check.ts";
 
@@ -165,7 +164,7 @@ export class Probe {
     if (signal.aborted || accountant.blockedBy(host, address.text)) return undefined;
     accountant.add(host, address.text);
     this.counted = true;
-    const isPlain = queue.tls === PLAIN;
+    const { isPlain } = queue.tls;
     const dialer = await (kind === "connect"
       ? options.connectDialer
       : isPlain

@@ -1,0 +1,224 @@
+/**
+ * HTTP/2 on one connection: its engine, the socket below it, and the streams above.
+ *
+ * @module
+ */
+
+import type { Clock, Timer } from "../../core/clock.ts";
+import type { SocketSink } from "../../core/dialer.ts";
+import type { Connection } from "../../map/connection.ts";
+import type { CheckedLimits } from "../limits.ts";
+import type { Session, StreamUser } from "../session.ts";
+import { type EngineHost, Http2Engine } from "./engine.ts";
+import { connectionError } from "./error_codes.ts";
+import { Http2RequestStream, type StreamSession } from "./request_stream.ts";
+
+/** How often the engine looks at what has to do with time, in milliseconds. */
+const TICK_MS = 500;
+
+/** How long a connection that stood idle may take to show that it is alive, in milliseconds. */
+const PROBE_MS = 2_000;
+
+/**
+ * So many microtasks may pass while requests are still being made, before what there is is written:
+ * callers who were answered at the same time ask again at about the same time.
+ */
+const MOST_HOPS = 12;
+
+/** Speaks HTTP/2 on a connection, for as long as it is open. */
+export class Http2Session implements Session, StreamSession, SocketSink, EngineHost {
+  /** The protocol. */
+  readonly protocol = "h2";
+  /** The connection. */
+  readonly connection: Connection;
+  /** What there is to know of the protocol. */
+  readonly engine: Http2Engine;
+  readonly #clock: Clock;
+  /** Heads that came in this read, to be passed on at its end. */
+  #heads: { passHead(): void }[] = [];
+  /** Requests that wait for the answer to a PING. */
+  readonly #probing = new Map<() => void, (error: unknown) => void>();
+  #probe: Timer | undefined;
+  #tick: Timer | undefined;
+  #isScheduled = false;
+  #hops = 0;
+  #length = 0;
+  #isBlocked = false;
+  #isClosed = false;
+
+  /** Begins, on a connection that nobody has used. */
+  constructor(connection: Connection, limits: CheckedLimits, clock: Clock) {
+    this.connection = connection;
+    this.#clock = clock;
+    this.engine = new Http2Engine(this, limits, clock.now());
+    connection.setResident(this);
+    this.#flush();
+    this.#lookLater();
+    this.onCapacity();
+  }
+
+  /** Opens a stream. */
+  open(user: StreamUser): Http2RequestStream {
+    return new Http2RequestStream(this, user);
+  }
+
+  /** The engine, with the time set. */
+  timed(): Http2Engine {
+    const { engine } = this;
+    engine.now = this.#clock.now();
+    return engine;
+  }
+
+  /** Notes that a head came; it is passed on when the bytes that came with it are taken. */
+  noteHead(stream: { passHead(): void }): void {
+    this.#heads.push(stream);
+  }
+
+  /** Calls back when the peer has shown that it is alive. Where it is not, streams are failed. */
+  whenAlive(call: () => void, failed: (error: unknown) => void): void {
+    this.#probing.set(call, failed);
+    if (this.#probing.size > 1) return;
+    this.timed().ping();
+    this.#probe = this.#clock.setTimer(() => {
+      const detail = "the peer did not answer a PING on a connection that had stood idle";
+      this.#fail(connectionError("NO_ERROR", detail));
+    }, PROBE_MS);
+  }
+
+  /** Says which of the waiting ones does not wait any more. */
+  forget(call: () => void): void {
+    this.#probing.delete(call);
+  }
+
+  /** Sees to it that the engine looks at the time, as long as it has something to look at. */
+  lookLater(): void {
+    if (!this.#tick) this.#lookLater();
+  }
+
+  /** Takes bytes off the connection. */
+  onData(bytes: Uint8Array): void {
+    this.timed().push(bytes);
+    this.#afterwards();
+  }
+
+  /** Writes on. */
+  onDrain(): void {
+    this.#isBlocked = false;
+    this.#schedule();
+  }
+
+  /** Fails what is under way. */
+  onClose(error?: Error): void {
+    this.#isClosed = true;
+    this.#tick?.cancel();
+    this.#probe?.cancel();
+    const failure = error ?? new Error("The peer has closed the connection");
+    this.timed().fail(failure);
+    this.#failProbing(failure);
+    this.#passHeads();
+  }
+
+  /** Writes soon: there is something to write. */
+  onOutput(): void {
+    this.#schedule();
+  }
+
+  /** Follows how many streams there may be. */
+  onCapacity(): void {
+    const { connection, engine } = this;
+    if (engine.isLeaving) connection.healthy = false;
+    else connection.capacity = engine.capacity;
+  }
+
+  /** Sends what waited for the peer to show that it is alive. */
+  onPong(): void {
+    this.#probe?.cancel();
+    this.#probe = undefined;
+    const calls = [...this.#probing.keys()];
+    this.#probing.clear();
+    for (const call of calls) call();
+  }
+
+  #afterwards(): void {
+    this.#passHeads();
+    const { connection, engine } = this;
+    if (engine.failure !== undefined) this.#fail(engine.failure);
+    // Its last stream has ended, and there will not be another one.
+    else if (engine.isLeaving && engine.active === 0 && connection.leases === 0) this.#leave();
+  }
+
+  #passHeads(): void {
+    if (this.#heads.length === 0) return;
+    const heads = this.#heads;
+    this.#heads = [];
+    for (const stream of heads) stream.passHead();
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled || this.#isBlocked || this.#isClosed) return;
+    this.#isScheduled = true;
+    this.#hops = 0;
+    this.#length = -1;
+    queueMicrotask(this.#onHop);
+  }
+
+  readonly #onHop = (): void => {
+    const { outputLength } = this.engine;
+    if (outputLength > this.#length && this.#hops++ < MOST_HOPS) {
+      this.#length = outputLength;
+      queueMicrotask(this.#onHop);
+      return;
+    }
+    this.#isScheduled = false;
+    this.#flush();
+  };
+
+  #flush(): void {
+    const { connection: { socket }, engine } = this;
+    if (this.#isClosed) return;
+    while (!this.#isBlocked) {
+      const bytes = engine.take();
+      if (!bytes) break;
+      this.#isBlocked = !socket.write(bytes);
+    }
+  }
+
+  #lookLater(): void {
+    this.#tick = this.#clock.setTimer(() => {
+      this.#tick = undefined;
+      if (this.#isClosed) return;
+      this.timed().tick();
+      this.#afterwards();
+      if (!this.#isClosed && this.engine.needsTicks) this.#lookLater();
+    }, TICK_MS);
+  }
+
+  #leave(): void {
+    this.engine.leave();
+    this.#flush();
+    this.connection.close();
+  }
+
+  #fail(error: unknown): void {
+    this.timed().fail(error);
+    this.#failProbing(error);
+    this.#passHeads();
+    this.#end();
+  }
+
+  /** Fails what was not sent. */
+  #failProbing(error: unknown): void {
+    const failed = [...this.#probing.values()];
+    this.#probing.clear();
+    for (const fail of failed) fail(error);
+  }
+
+  /** Ends the connection, with what there is to tell the peer. */
+  #end(): void {
+    if (this.#isClosed) return;
+    const { failure } = this.engine;
+    this.#isBlocked = false;
+    this.#flush();
+    this.connection.destroy(failure instanceof Error ? failure : undefined);
+  }
+}
