@@ -1,6 +1,8 @@
 /**
- * Questions to DNS servers of which node:dns does not tell the answer, or not its time: over UDP,
- * and over TCP where an answer is cut short.
+ * Questions to DNS servers: over UDP, and over TCP where an answer is cut short.
+ *
+ * The runtimes' own clients differ: some take an answer for another name, some give a slow server up
+ * after a second, and none asks for every type of record or tells how long an alias holds.
  *
  * @module
  */
@@ -9,8 +11,8 @@ import { Buffer } from "node:buffer";
 import { randomInt } from "node:crypto";
 import dgram from "node:dgram";
 import net from "node:net";
-import { parseAddress } from "../../src/core/address.ts";
-import { systemClock } from "../../src/core/clock.ts";
+import { parseAddress, readIp } from "../../src/core/address.ts";
+import { systemClock, type Timer } from "../../src/core/clock.ts";
 import {
   DnsDenial,
   encodeQuestion,
@@ -20,17 +22,22 @@ import {
   type RecordType,
 } from "./dns_message.ts";
 
-/** After how long a silent server is given up for the next. */
+/** After how long the next server is asked beside a silent one. */
 const TRY_MS = 1_500;
 
 /** How often the servers are gone through. */
 const ROUNDS = 2;
 
+/** The length of a message's head, and of the record OPT at the end of a question. */
+const HEADER_BYTES = 12;
+const OPT_BYTES = 11;
+
 /** The longest message that is taken, in bytes. */
 const MAX_BYTES = 16_384;
 
 /**
- * Asks one server after the other.
+ * Asks one server after the other, each as soon as the one before it has failed or been silent for
+ * 1.5 s, and goes on listening to those: a slow answer is better than none.
  *
  * @param servers Each with its port
  * @throws {DnsDenial} There is no such record
@@ -43,20 +50,45 @@ export async function queryDns<Type extends RecordType>(
   type: Type,
   signal: AbortSignal,
 ): Promise<Found<Type>> {
-  let failure: unknown = new Error("there is no server to ask");
-  for (let round = 0; round < ROUNDS; round++) {
-    for (const server of servers) {
-      signal.throwIfAborted();
-      try {
-        return await askServer(server, name, type, signal);
-      } catch (error) {
-        signal.throwIfAborted();
-        if (error instanceof DnsDenial) throw error;
-        failure = error;
-      }
-    }
+  signal.throwIfAborted();
+  const stop = new AbortController();
+  let timer: Timer | undefined;
+  let onAbort = () => {};
+  try {
+    return await new Promise<Found<Type>>((resolve, reject) => {
+      const toAsk = Array.from({ length: ROUNDS }, () => servers).flat();
+      let failure: unknown = new Error("there is no server to ask");
+      let listening = 0;
+      const next = () => {
+        timer?.cancel();
+        const server = toAsk.shift();
+        if (server === undefined && listening === 0) reject(failure);
+        timer = systemClock.setTimer(() => {
+          failure = new Error(`no answer within ${TRY_MS} ms`);
+          // Whoever was asked last has had as much time as the others.
+          if (toAsk.length === 0) reject(failure);
+          else next();
+        }, TRY_MS);
+        if (server === undefined) return;
+        listening++;
+        askServer(server, name, type, stop.signal).then(resolve, (error) => {
+          listening--;
+          // Ended by what has settled the question.
+          if (stop.signal.aborted) return;
+          failure = error;
+          if (error instanceof DnsDenial) reject(error);
+          else next();
+        });
+      };
+      onAbort = () => reject(signal.reason);
+      signal.addEventListener("abort", onAbort, { once: true });
+      next();
+    });
+  } finally {
+    timer?.cancel();
+    signal.removeEventListener("abort", onAbort);
+    stop.abort();
   }
-  throw failure;
 }
 
 async function askServer<Type extends RecordType>(
@@ -68,34 +100,14 @@ async function askServer<Type extends RecordType>(
   const { ip, port } = parseAddress(server, 53);
   const id = randomInt(0x10000);
   const question = encodeQuestion(name, type, id, true);
-  const bytes = await withLimit(signal, (signal) => overUdp(ip, port, question, signal));
-  const whole = isTruncated(bytes)
-    ? await withLimit(signal, (signal) => overTcp(ip, port, question, signal))
-    : bytes;
+  const bytes = await overUdp(ip, port, question, signal);
+  signal.throwIfAborted();
+  const whole = isTruncated(bytes) ? await overTcp(ip, port, question, signal) : bytes;
   return readRecords(whole, name, type);
 }
 
-/** Ends an attempt with the caller's signal, or after a while. */
-async function withLimit<T>(
-  signal: AbortSignal,
-  attempt: (signal: AbortSignal) => Promise<T>,
-): Promise<T> {
-  const stop = new AbortController();
-  const onAbort = () => stop.abort(signal.reason);
-  signal.addEventListener("abort", onAbort, { once: true });
-  const timer = systemClock.setTimer(
-    () => stop.abort(new Error(`no answer within ${TRY_MS} ms`)),
-    TRY_MS,
-  );
-  try {
-    return await attempt(stop.signal);
-  } finally {
-    timer.cancel();
-    signal.removeEventListener("abort", onAbort);
-  }
-}
-
 function overUdp(ip: string, port: number, question: Buffer, signal: AbortSignal): Promise<Buffer> {
+  const server = readIp(ip)?.toString();
   const socket = dgram.createSocket(ip.includes(":") ? "udp6" : "udp4");
   return new Promise<Buffer>((resolve, reject) => {
     signal.addEventListener("abort", () => reject(signal.reason), { once: true });
@@ -103,7 +115,8 @@ function overUdp(ip: string, port: number, question: Buffer, signal: AbortSignal
     // Whoever else sends something is not heard, nor an answer to another question.
     socket.on("message", (bytes, from) => {
       const answer = Buffer.from(bytes);
-      if (from.port === port && isAnswerTo(question, answer)) resolve(answer);
+      const isServer = from.port === port && readIp(from.address)?.toString() === server;
+      if (isServer && isAnswerTo(question, answer)) resolve(answer);
     });
     socket.send(question, port, ip, (error) => error && reject(error));
   }).finally(() => socket.close());
@@ -134,7 +147,13 @@ function overTcp(ip: string, port: number, question: Buffer, signal: AbortSignal
   }).finally(() => socket.destroy());
 }
 
-/** Whether an answer has a question's ID. */
+/** Whether an answer has a question's ID, and repeats the question, or none as some failures do. */
 function isAnswerTo(question: Buffer, answer: Buffer): boolean {
-  return answer.length >= 12 && answer.readUInt16BE(0) === question.readUInt16BE(0);
+  if (answer.length < HEADER_BYTES || answer.readUInt16BE(0) !== question.readUInt16BE(0)) {
+    return false;
+  }
+  const end = question.length - OPT_BYTES;
+  const asText = (bytes: Buffer) =>
+    bytes.subarray(HEADER_BYTES, end).toString("latin1").toLowerCase();
+  return answer.readUInt16BE(4) === 0 || asText(question) === asText(answer);
 }

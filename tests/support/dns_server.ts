@@ -26,6 +26,8 @@ export interface DnsReply {
   readonly srv?: readonly SrvRecord[];
   /** The data of HTTPS records. */
   readonly https?: readonly Uint8Array[];
+  /** The name that the records are of. @default {the name that was asked for} */
+  readonly owner?: string;
   /** The names that lead to them, one from another. */
   readonly aliases?: readonly { readonly name: string; readonly ttl: number }[];
   /** For how long the addresses hold, in seconds. @default {60} */
@@ -70,7 +72,7 @@ const RCODES = { NOERROR: 0, SERVFAIL: 2, NXDOMAIN: 3, REFUSED: 5 };
 export function answersOf(name: string, type: DnsType, reply: DnsReply): Answer[] {
   const { addresses = [], aliases = [], https = [], srv = [], ttl = 60 } = reply;
   const answers: StringAnswer[] = [];
-  let owner = name;
+  let owner = reply.owner ?? name;
   for (const alias of aliases) {
     answers.push({ type: "CNAME", name: owner, ttl: alias.ttl, data: alias.name });
     owner = alias.name;
