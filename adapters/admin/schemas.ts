@@ -112,6 +112,7 @@ export const SCHEMAS: { readonly [name: string]: Schema } = {
     ttlMs: nullable(duration),
     stale: boolean,
     error: nullable(string),
+    leftOut: list(string),
   }),
   AddressStats: object(addressStats),
   Addresses: object({ addresses: list(ref("MachineStats")) }),

@@ -72,6 +72,8 @@ export interface HostInfo {
   readonly stale: boolean;
   /** Why the last query failed; null where it did not. */
   readonly error: string | null;
+  /** What the last good answer held besides, which cannot be dialled: why not. Eight at the most. */
+  readonly leftOut: readonly string[];
 }
 
 /** What a good answer said. */
@@ -93,6 +95,8 @@ interface Entry extends Due {
   /** Ends the query. */
   stop: ((reason: ResolveError) => void) | undefined;
   failure: ResolveError | undefined;
+  /** What the last good answer held that is of no use. */
+  leftOut: readonly string[];
   /** Failures in a row. */
   failures: number;
   /** How often in a row it was asked ahead of time, and told the same addresses. */
@@ -201,7 +205,7 @@ export class HostDirectory {
     if (configured) {
       const addresses = configured.map(({ text }) => text);
       const never = { resolvedAt: null, expiresAt: null, ttlMs: null };
-      return { source: "fixed", addresses, ...never, stale: false, error: null };
+      return { source: "fixed", addresses, ...never, stale: false, error: null, leftOut: [] };
     }
     const entry = this.#entries.get(host.text);
     if (!entry) return undefined;
@@ -215,6 +219,7 @@ export class HostDirectory {
       ttlMs: answer?.ttlMs ?? null,
       stale: expiresAt !== null && clock.now() >= expiresAt,
       error: failure?.message ?? null,
+      leftOut: entry.leftOut,
     };
   }
 
@@ -247,7 +252,9 @@ export class HostDirectory {
     const { host } = entry;
     try {
       const resolution = await this.#resolve(entry);
-      this.#learn(entry, readAddresses(resolution, host.name, host.port), resolution);
+      const { addresses, leftOut } = readAddresses(resolution, host.name, host.port);
+      this.#learn(entry, addresses, resolution);
+      entry.leftOut = leftOut;
     } catch (error) {
       this.#fail(entry, error);
     }
@@ -398,6 +405,7 @@ function newEntry(host: Host): Entry {
     stop: undefined,
     failure: undefined,
     failures: 0,
+    leftOut: [],
     doubts: 0,
     forgotten: false,
     dueAt: Infinity,

@@ -25,29 +25,54 @@ export const MAX_WEIGHT = 1_000_000;
 /** The highest number of a priority: SRV records end at 65535, and something may come after them. */
 const MAX_PRIORITY = 1_000_000;
 
+/** What of a resolver's answer is of use. */
+export interface ReadAddresses {
+  readonly addresses: readonly HostAddress[];
+  /** What is no address that can be dialled, each with the reason. */
+  readonly leftOut: readonly string[];
+}
+
+/** So many of the addresses that were left out are told. */
+const MAX_LEFT_OUT = 8;
+
 /**
  * Reads what a resolver gave, which may be anything; each address once, with its lowest priority.
+ * Those that are of no use are left out: the others can serve all the same.
  *
  * @param port The port of addresses that have none
- * @throws {ResolveError | TypeError | RangeError} It is not valid, or there is none
+ * @throws {ResolveError} There is none of use
  */
 export function readAddresses(
   resolution: Resolution | undefined,
   name: string,
   port: number,
-): HostAddress[] {
+): ReadAddresses {
   const given: unknown = resolution?.addresses;
   if (!Array.isArray(given)) {
     throw new ResolveError(name, `the resolver gave ${describe(given)} for a list of addresses`);
   }
   const addresses = new Map<string, HostAddress>();
+  const leftOut: string[] = [];
+  let cause: unknown;
   for (const item of given as readonly (string | ResolvedAddress)[]) {
-    const address = readAddress(item, port);
-    const other = addresses.get(address.text);
-    if (!other || priorityOf(address) < priorityOf(other)) addresses.set(address.text, address);
+    try {
+      const address = readAddress(item, port);
+      const other = addresses.get(address.text);
+      if (!other || priorityOf(address) < priorityOf(other)) addresses.set(address.text, address);
+    } catch (error) {
+      cause = error;
+      if (leftOut.length < MAX_LEFT_OUT) leftOut.push((error as Error).message);
+    }
   }
-  if (addresses.size === 0) throw new ResolveError(name, "the resolver gave none");
-  return [...addresses.values()];
+  if (addresses.size === 0) {
+    const why = leftOut.length === 0 ? "" : ` of use: ${leftOut.join("; ")}`;
+    throw new ResolveError(
+      name,
+      `the resolver gave none${why}`,
+      cause === undefined ? {} : { cause },
+    );
+  }
+  return { addresses: [...addresses.values()], leftOut };
 }
 
 function readAddress(item: string | ResolvedAddress, defaultPort: number): HostAddress {

@@ -83,6 +83,8 @@ export interface PoolEvents {
   resolverFailing: Finding;
   /** None of a host's addresses may be used. */
   allDenied: Finding;
+  /** Some of what the resolver gave for a host cannot be dialled, and was left out. */
+  addressesLeftOut: Finding;
   /** The pool is closed, and everything in it. */
   closed: { readonly graceMs: number };
 }
@@ -112,5 +114,6 @@ export const POOL_EVENTS: { readonly [Type in keyof PoolEvents]: "usual" | "freq
   panic: "usual",
   resolverFailing: "usual",
   allDenied: "usual",
+  addressesLeftOut: "usual",
   closed: "usual",
 };

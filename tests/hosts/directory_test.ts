@@ -4,6 +4,7 @@ import {
   assertNotEquals,
   assertRejects,
   assertStrictEquals,
+  assertStringIncludes,
 } from "@std/assert";
 import test from "node:test";
 import { parseAddress, parseHost } from "../../src/core/address.ts";
@@ -110,6 +111,7 @@ test("HostDirectory never asks for an address literal, or for a host that is con
     ttlMs: null,
     stale: false,
     error: null,
+    leftOut: [],
   });
   assertEquals([world.asked, world.changes, world.clock.timers], [[], [], 0]);
 });
@@ -153,6 +155,7 @@ test("HostDirectory holds an answer within bounds, and by default where it does 
       ttlMs: expected,
       stale: false,
       error: null,
+      leftOut: [],
     });
     await world.pass(expected * 0.9 - 1);
     assertEquals(world.asked.length, 1);
@@ -348,6 +351,7 @@ test("HostDirectory remembers for a second that there is no answer", async () =>
     ttlMs: null,
     stale: false,
     error: error.message,
+    leftOut: [],
   });
   await world.pass(1);
   assertEquals(world.asked.length, 1);
@@ -355,11 +359,27 @@ test("HostDirectory remembers for a second that there is no answer", async () =>
   assertEquals((await world.directory.lookUp(host)).length, 1);
 });
 
+test("HostDirectory leaves out what cannot be dialled, uses the rest, and says so", async () => {
+  const world = new World(() =>
+    Promise.resolve({ addresses: ["fe80::1%eth0", "192.0.2.1", null, "192.0.2.2"] })
+  );
+  const found = await world.directory.lookUp(host);
+  assertEquals(found.map(({ text }) => text), ["192.0.2.1", "192.0.2.2"]);
+  const { error, leftOut } = world.directory.info(host)!;
+  assertEquals(error, null);
+  assertEquals(leftOut.length, 2);
+  assertStringIncludes(leftOut[0]!, "\"fe80::1%eth0\" has a zone id");
+  world.answer("192.0.2.1");
+  await world.pass(60_000);
+  assertEquals(world.directory.info(host)?.leftOut, []);
+  world.directory.close();
+});
+
 test("HostDirectory makes a ResolveError of whatever nonsense a resolver gives", async () => {
   const cases: [reply: Reply, text: string][] = [
     [() => Promise.resolve({ addresses: [] }), "gave none"],
     [() => Promise.resolve({ addresses: ["nonsense"] }), "not an IP address"],
-    [() => Promise.resolve({ addresses: ["192.0.2.1", "192.0.2.1:99999"] }), "port"],
+    [() => Promise.resolve({ addresses: ["nonsense", "192.0.2.1:99999"] }), "port"],
     [() => Promise.resolve({ addresses: [null] }), "must be a text"],
     [() => Promise.resolve({ addresses: "192.0.2.1" }), "string for a list"],
     [() => Promise.resolve({}), "undefined for a list"],

@@ -1,4 +1,10 @@
-import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
 import test from "node:test";
 import type { MemoryDial } from "../../adapters/memory.ts";
 import { ManualClock } from "../../src/core/clock.ts";
@@ -224,6 +230,22 @@ test("a resolver that fails is told, the worse where no address is known", async
     "warning",
   ]]);
   lease.release();
+});
+
+test("addresses that cannot be dialled are told, and the others serve", async () => {
+  await using it = memoryPool({
+    resolver: {
+      name: "scripted",
+      resolve: () => Promise.resolve({ addresses: ["fe80::1%eth0", "192.0.2.1"] }),
+    },
+  });
+  const told = heard(it.pool, "addressesLeftOut");
+  const lease = await it.pool.acquire("a.test");
+  assertEquals(lease.connection.address, "192.0.2.1");
+  lease.release();
+  await maintain(it);
+  assertEquals(told.map(({ host, severity }) => [host, severity]), [["a.test", "info"]]);
+  assertStringIncludes(told[0]!.message, "has a zone id");
 });
 
 test("a host none of whose addresses may be used is told", async () => {

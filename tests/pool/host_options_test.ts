@@ -110,6 +110,7 @@ test("addresses are used as they stand, with the host's port, and no resolver is
     ttlMs: null,
     stale: false,
     error: null,
+    leftOut: [],
   });
   assertEquals(silentResolver.asked, 0);
 });

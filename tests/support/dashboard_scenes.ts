@@ -141,6 +141,7 @@ export function scene(places: { readonly [host: string]: readonly string[] }, ea
         ttlMs: 60_000,
         stale: false,
         error: null,
+        leftOut: [],
       },
       addresses: Object.fromEntries(addresses.map((at) => [at, address(each, 8 + 30 * random())])),
     };

@@ -238,6 +238,17 @@ export class Diagnosis {
         advice: "Look at the resolver, and whether the name is right.",
       });
     }
+    if (info && info.leftOut.length > 0) {
+      add({
+        ...about,
+        severity: "info",
+        what: "addressesLeftOut",
+        message:
+          `Some of what the resolver ${info.source} gave for ${host.text} cannot be dialled: `
+          + `${info.leftOut.join("; ")}. The other addresses serve.`,
+        advice: "Have the resolver, or the system's hosts file, leave it out.",
+      });
+    }
     const rules = toldAddresses.map((address) => admission.deniedBy(address));
     if (rules.length > 0 && rules.every((rule) => rule !== undefined)) {
       add({

@@ -14,6 +14,7 @@
  * - `flapping`: an address is ejected and readmitted time and again
  * - `panic`: fewer than half of a host's addresses are good
  * - `resolverFailing`: the resolver fails for a host
+ * - `addressesLeftOut`: the resolver gave addresses of a host that cannot be dialled
  * - `allDenied`: none of a host's addresses may be used
  */
 export type FindingKind =
@@ -24,6 +25,7 @@ export type FindingKind =
   | "flapping"
   | "panic"
   | "resolverFailing"
+  | "addressesLeftOut"
   | "allDenied";
 
 /** How bad it is: `critical` means that callers fail, or will. */
