@@ -91,6 +91,8 @@ export interface ConnectionPlace {
   readonly patienceMs: number;
   /** When an answer last began that went on for a while, in the clock's milliseconds; 0: never. */
   heardAt: number;
+  /** Counts leases that its connections can carry at once, besides those counted already. */
+  addSlots(slots: number): void;
 }
 
 /** Who hears what happens on a connection's socket outside any lease: its manager. */
@@ -153,6 +155,7 @@ export class Connection {
   #state: ConnectionState = "idle";
   #healthy = true;
   #capacity: number;
+  #slots: number;
   #leases = 0;
   #idleBeforeMs = 0;
   #lastUsedOnTheWall: number;
@@ -181,7 +184,7 @@ export class Connection {
     this.ip = address.ip;
     this.port = address.port;
     this.tlsProfile = init.tlsProfile ?? "default";
-    this.#capacity = capacity;
+    this.#capacity = this.#slots = capacity;
     this.socket = init.socket;
     this.jitter = clock.random();
     this.createdAt = this.lastUsedAt = clock.now();
@@ -216,6 +219,7 @@ export class Connection {
     if (this.#healthy === healthy) return;
     this.#healthy = healthy;
     if (this.held && this.endpoint) this.endpoint.unhealthy += healthy ? -1 : 1;
+    this.#countSlots();
   }
 
   /** How many leases it carries at once. */
@@ -230,7 +234,13 @@ export class Connection {
   set capacity(capacity: number) {
     if (this.#capacity === capacity) return;
     this.#capacity = capacity;
+    this.#countSlots();
     this.#owner?.onCapacity(this);
+  }
+
+  /** How many leases it can carry at once as it stands: none where it is in use for the last time. */
+  get slots(): number {
+    return this.#slots;
   }
 
   /** How many leases it carries now. */
@@ -371,6 +381,16 @@ export class Connection {
       else if (state === "draining") endpoint.draining++;
     }
     this.#state = state;
+    this.#countSlots();
+  }
+
+  #countSlots(): void {
+    const isOpen = this.#healthy && (this.#state === "idle" || this.#state === "leased");
+    const slots = isOpen ? this.#capacity : 0;
+    if (slots === this.#slots) return;
+    // The maps count it as it comes and as it goes.
+    if (this.#owner) this.endpoint?.addSlots(slots - this.#slots);
+    this.#slots = slots;
   }
 
   #end(error: Error | undefined, here: boolean): void {

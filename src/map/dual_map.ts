@@ -129,6 +129,7 @@ export class DualMap {
     if (!connection.healthy) endpoint.unhealthy--;
     endpoint.connections.delete(connection);
     lane.connectionCount--;
+    endpoint.addSlots(-connection.slots);
     this.#tidy(lane, [endpoint]);
     const bucket = this.#addresses.get(address);
     bucket?.delete(connection);
@@ -163,6 +164,7 @@ export class DualMap {
     else if (connection.state === "draining") endpoint.draining++;
     if (!connection.healthy) endpoint.unhealthy++;
     lane.connectionCount++;
+    endpoint.addSlots(connection.slots);
     connection.endpoint = endpoint;
     this.#entries.set(connection, entry);
     this.#ids.set(connection.id, connection);
@@ -181,11 +183,11 @@ export class DualMap {
     const { connection, endpoint, idleNode, stackNode } = entry;
     stackNode.list?.remove(stackNode);
     this.idle.remove(idleNode);
-    if (connection.available) {
-      if (connection.leases === 0) {
-        endpoint.idle.pushFront(stackNode);
-        this.idle.pushFront(idleNode);
-      } else endpoint.partial.pushFront(stackNode);
+    const { capacity, leases, state } = connection;
+    // Idle is what nobody uses, also where it carries nothing for now: it may make room, and age.
+    if (state === "idle") this.idle.pushFront(idleNode);
+    if (leases < capacity && (state === "idle" || state === "leased")) {
+      (leases === 0 ? endpoint.idle : endpoint.partial).pushFront(stackNode);
     }
     endpoint.lane.noteReady(endpoint);
   }

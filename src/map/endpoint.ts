@@ -52,6 +52,8 @@ export interface EndpointOwner {
   readonly mayEject: boolean;
   /** How often an endpoint was chosen. */
   readonly choices: number;
+  /** Counts leases that its connections can carry at once, besides those counted already. */
+  addSlots(slots: number): void;
   /** Notes that an endpoint was chosen, for a lease or a dial. */
   noteChoice(endpoint: Endpoint): void;
   /** Notes that an endpoint's load has changed. */
@@ -146,6 +148,10 @@ export class Endpoint implements ConnectionPlace {
   draining = 0;
   /** Connections that are marked unhealthy, and held still. */
   unhealthy = 0;
+  /** How many leases its connections can carry at once. */
+  slots = 0;
+  /** How many a connection there carried at once of late; 0 where nobody knows. */
+  streams = 0;
   /** Dials under way. */
   dialing = 0;
   /** Leases that began, ever. */
@@ -172,6 +178,12 @@ export class Endpoint implements ConnectionPlace {
   constructor(lane: EndpointOwner, address: Address | string) {
     this.lane = lane;
     this.address = typeof address === "string" ? parseAddress(address) : address;
+  }
+
+  /** Counts leases that its connections can carry at once, besides those counted already. */
+  addSlots(slots: number): void {
+    this.slots += slots;
+    this.lane.addSlots(slots);
   }
 
   /** Whether it has a connection to lease. */

@@ -40,10 +40,9 @@ export function assertInvariants(maps: Maps): void {
     const isIdle = state === "idle";
     insist(isIdle === (leases === 0), () => `${name(connection)} has wrong leases`);
     // One that was marked unhealthy stands where it stood until somebody looks.
+    insist(isIdle === (idleNode.list === maps.idle), () => `${name(connection)} is wrongly idle`);
     const hasRoom = (isIdle || state === "leased") && leases < capacity;
-    const stands = isIdle && hasRoom;
-    insist(stands === (idleNode.list === maps.idle), () => `${name(connection)} is wrongly idle`);
-    const stack = stands ? endpoint.idle : hasRoom ? endpoint.partial : undefined;
+    const stack = !hasRoom ? undefined : isIdle ? endpoint.idle : endpoint.partial;
     insist(stackNode.list === stack, () => `${name(connection)} is on a wrong stack`);
   }
   for (const { connection } of maps.idle) {
@@ -98,17 +97,20 @@ function checkLane(lane: Lane, entries: Maps["entries"]): void {
   const { host, kept, tlsProfile } = lane;
   insist(kept || lane.endpoints.size > 0, () => `a lane of host ${host} is empty`);
   let ofLane = 0;
+  let slotsOfLane = 0;
   for (const [address, endpoint] of lane.endpoints) {
     const { connections, idle, member, partial, places, standing } = endpoint;
     insist(kept || connections.size > 0, () => `host ${host} has nothing at ${address}`);
     let stacked = 0;
     let leased = 0;
+    let slots = 0;
     const counts = { busy: 0, draining: 0, unhealthy: 0 };
     for (const connection of connections) {
       const entry = entries.get(connection);
       insist(entry?.endpoint === endpoint, () => `${name(connection)} is misplaced`);
       if (entry?.stackNode.list) stacked++;
       leased += connection.leases;
+      slots += connection.slots;
       if (connection.state === "leased") counts.busy++;
       if (connection.state === "draining") counts.draining++;
       if (!connection.healthy) counts.unhealthy++;
@@ -126,12 +128,20 @@ function checkLane(lane: Lane, entries: Maps["entries"]): void {
     insist(places[1] >= 0 === isGood, () => `${where()} is not rightly good`);
     // What has left the maps may be leased still.
     insist(endpoint.leased >= leased, () => `${where()} has wrong leases`);
+    insist(endpoint.slots === slots, () => `${where()} miscounts what it can carry`);
+    slotsOfLane += slots;
     for (const name of ["busy", "draining", "unhealthy"] as const) {
       insist(endpoint[name] === counts[name], () => `${where()} miscounts what is ${name}`);
     }
     ofLane += connections.size;
   }
   insist(ofLane === lane.connectionCount, () => `host ${host} miscounts its connections`);
+  // Where all are good, or none, the lane has counted for itself.
+  const counts = lane.good.size === 0 || lane.good.size === lane.endpoints.size;
+  insist(
+    !counts || lane.servingSlots === slotsOfLane,
+    () => `host ${host} miscounts what it can carry`,
+  );
 }
 
 function insist(holds: boolean, message: () => string): void {

@@ -48,6 +48,7 @@ export class Lane implements EndpointOwner {
   /** When the next endpoint is due for a trial; never before. */
   #trialAt = Infinity;
   #members = 0;
+  #slots = 0;
   #ejections = 0;
 
   /** Makes a lane without endpoints. */
@@ -63,13 +64,25 @@ export class Lane implements EndpointOwner {
     return this.#members;
   }
 
-  /** How many of its connections are to be had: where any address is good, those of good ones. */
-  get servingCount(): number {
+  /** How many leases may be under way at once: where any address is good, with good ones. */
+  get servingSlots(): number {
     const { size } = this.good;
-    if (size === 0 || size === this.endpoints.size) return this.connectionCount;
+    if (size === 0 || size === this.endpoints.size) return this.#slots;
     let count = 0;
-    for (const { connections } of this.good) count += connections.size;
+    for (const { slots } of this.good) count += slots;
     return count;
+  }
+
+  /** Whether a connection is open, in use or not, at a good address or where there is no such. */
+  get isServing(): boolean {
+    if (this.good.size === 0 || this.connectionCount === 0) return this.connectionCount > 0;
+    for (const { connections } of this.good) if (connections.size > 0) return true;
+    return false;
+  }
+
+  /** Counts leases that its connections can carry at once, besides those counted already. */
+  addSlots(slots: number): void {
+    this.#slots += slots;
   }
 
   /** Whether its balancer is asked also where there is nothing to choose. */

@@ -626,10 +626,11 @@ export class ConnectionPool implements AsyncDisposable {
   }
 
   /** Looks at those who wait, when whatever is under way is done. */
-  #onRoom({ capacity, host, tlsProfile }: Connection): void {
-    const queue = this.#queues.find(host, tlsProfile);
-    if (!queue) return;
-    queue.demand.streams = capacity;
+  #onRoom(connection: Connection): void {
+    const queue = this.#queues.find(connection.host, connection.tlsProfile);
+    const endpoint = endpointOf(connection);
+    if (!queue || !endpoint) return;
+    queue.noteStreams(endpoint, connection.capacity);
     if (queue.waiters.size > 0) this.#scheduler.wake(queue);
   }
 

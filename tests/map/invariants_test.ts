@@ -166,6 +166,8 @@ test("checkInvariants() finds whatever is wrong, and says of which connection, h
     ],
     [(it) => it.entry(it.idle).endpoint.places[1] = 0, "at 192.0.2.1 is not rightly good"],
     [(it) => it.entry(it.shared).endpoint.leased--, "c.example at 192.0.2.3 has wrong leases"],
+    [(it) => it.entry(it.shared).endpoint.slots--, "192.0.2.3 miscounts what it can carry"],
+    [(it) => it.lane("c.example").addSlots(1), "host c.example miscounts what it can carry"],
     [(it) => it.entry(it.idle).endpoint.connections.add(it.other), "is misplaced"],
     [(it) => it.entry(it.idle).endpoint.connections.delete(it.idle), "has nothing at 192.0.2.1"],
     // Counts.

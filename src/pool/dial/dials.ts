@@ -116,12 +116,16 @@ export class Dials {
   }
 
   /** Takes a fresh connection, which is counted, into the maps, and tells of it. */
-  welcome({ host }: HostQueue, connection: Connection): void {
+  welcome(queue: HostQueue, connection: Connection): void {
+    const { host } = queue;
     const { manager, options, prepare, reporter } = this.#parts;
     manager.addConnection(connection, true);
-    prepare(connection);
+    // What somebody asked for alone speaks what he makes of it.
+    if (queue.tls.isShared || connection.socket.info.alpn !== "h2") prepare(connection);
+    const endpoint = endpointOf(connection);
+    if (endpoint) queue.noteStreams(endpoint, connection.capacity);
     // An address of the host's that nobody has written down is a resolver's.
-    const resolved = endpointOf(connection)?.member === true && !host.isLiteral
+    const resolved = endpoint?.member === true && !host.isLiteral
       && !options.hosts.get(host.text)?.addresses;
     reporter.opened(connection, resolved);
   }
@@ -193,7 +197,6 @@ export class Dials {
       counted = false;
       this.#remove(dial);
       this.welcome(queue, connection);
-      queue.demand.streams = Math.max(1, connection.capacity);
       this.#events?.onReady(queue);
     } finally {
       if (counted) manager.accountant.remove(host.text, address.text);

@@ -215,8 +215,8 @@ export class DialScheduler implements DeskEvents, DialEvents {
     }
     if (!known) this.#lookUp(queue);
     // Fewer than half are good, or serve at all, and those are as busy as can be: any will do.
-    const { panic, servingCount } = queue.lane;
-    if ((panic || servingCount === 0) && this.#isOverrun(queue)) desk.serve(queue, true);
+    const { isServing, panic } = queue.lane;
+    if ((panic || !isServing) && this.#isOverrun(queue)) desk.serve(queue, true);
     const { begun } = dials;
     const full = new Set<string>();
     this.#dialForWaiters(queue, full, inTurn);
@@ -288,7 +288,7 @@ export class DialScheduler implements DeskEvents, DialEvents {
   #isOverrun(queue: HostQueue): boolean {
     const { lane } = queue;
     if (queue.promisingDials().length > 0) return false;
-    const waitMs = queue.demand.expectedWaitMs(lane.servingCount, this.#clock.now());
+    const waitMs = queue.demand.expectedWaitMs(lane.servingSlots, this.#clock.now());
     if (waitMs <= this.#parts.options.dialStaggerMs) return false;
     for (const endpoint of lane.good) {
       if (!queue.isSlow(endpoint) && this.#hasRoom(queue, endpoint)) return false;
@@ -299,28 +299,41 @@ export class DialScheduler implements DeskEvents, DialEvents {
   /** Dials for those who wait, and adds to what is full that which hinders it. */
   #dialForWaiters(queue: HostQueue, full: Set<string>, inTurn = false): void {
     const { begun } = this.#parts.dials;
-    let promised = queue.promisingDials();
-    const isShared = queue.demand.streams !== 1;
-    let wanted = queue.demand.wantedDials(queue.lane.servingCount, this.#clock.now());
+    const { lane } = queue;
+    const left = (endpoint: Endpoint) => ({ endpoint, slots: queue.streamsOf(endpoint) });
+    const promised = queue.promisingDials().map(({ endpoint }) => left(endpoint));
+    // Those that let nobody in for now promise to, where there is nowhere else to go.
+    const shut = lane.servingSlots === 0 ? [...lane.good].filter(isShut) : [];
+    if (shut.length === lane.good.size) {
+      for (const endpoint of shut) promised.push({ endpoint, slots: Infinity });
+    }
+    let wanted = queue.demand.wanted(lane.servingSlots, this.#clock.now());
     /** False where no other caller can have anything dialled either. */
     const serve = (waiter: Waiter<HostQueue>): boolean => {
-      const covering = promised.findIndex(({ endpoint }) => waiter.accepts(endpoint.address.text));
-      if (covering >= 0) {
-        // Where a connection serves many, so does a dial.
-        if (!isShared) promised.splice(covering, 1);
+      const covering = promised.find(({ endpoint, slots }) =>
+        slots > 0 && waiter.accepts(endpoint.address.text)
+      );
+      if (covering) {
+        covering.slots--;
         return true;
       }
       if (inTurn && this.#parts.dials.begun > begun) {
         for (const key of this.#starved.keysOf(queue)) full.add(key);
         return false;
       }
+      const { begun: before } = this.#parts.dials;
       const goesOn = this.#dialFor(queue, waiter, full);
-      if (isShared) promised = queue.promisingDials();
+      // The dial that was begun serves its caller, and maybe others.
+      const dial = this.#parts.dials.begun > before ? [...queue.dials].at(-1) : undefined;
+      if (dial) {
+        promised.push({ endpoint: dial.endpoint, slots: queue.streamsOf(dial.endpoint) - 1 });
+      }
       return goesOn;
     };
     const seen = new Set<Waiter>();
     for (const waiter of queue.waiters) {
-      if (wanted-- <= 0) break;
+      // All others rely on the same.
+      if (wanted-- <= 0 || promised.some(({ slots }) => slots === Infinity)) break;
       if (waiter.filter) seen.add(waiter);
       if (!serve(waiter)) return;
     }
@@ -485,6 +498,14 @@ export class DialScheduler implements DeskEvents, DialEvents {
     }, at - this.#clock.now());
     this.#rechecks.set(queue, { timer, at });
   }
+}
+
+/** Whether an endpoint has a connection that carries nothing for now, and may again. */
+function isShut({ connections }: Endpoint): boolean {
+  for (const { capacity, healthy, state } of connections) {
+    if (capacity === 0 && healthy && (state === "idle" || state === "leased")) return true;
+  }
+  return false;
 }
 
 /** When the first of the failed endpoints is due again; Infinity where none has failed. */

@@ -17,13 +17,14 @@ const CONFIRM_MS = 10;
 const LEAST_WINDOW_MS = 5;
 
 /**
- * Says how many dials a host's callers need. Two kinds of shortage call for them. A passing one: who
+ * Says how many of a host's callers need a dial. Two kinds of shortage call for them. A passing one: who
  * would still be waiting when a dial begun now is ready, at the pace at which connections come back.
  * Fifty callers at once with five quick connections need one more, not forty-five. And a standing
  * one, by Little's law: over any time, the callers in a system are on average their rate times the
  * time that each is there. With all connections busy, those who are waiting on average, over the
  * time that a dial takes, are the connections that are missing, however soon each of them is served.
  * A burst is over within that time and counts for little; a queue that never empties counts in full.
+ * Where a connection carries many leases at once, so does a dial.
  */
 export class Demand {
   /** When a connection last came back from a lease, or the first waiter came after that. */
@@ -38,19 +39,6 @@ export class Demand {
   #holdMs: number | undefined;
   #dialMs: number | undefined;
   #stallSeenAt: number | undefined;
-  #streams = 1;
-
-  /**
-   * How many callers one connection serves at a time, as its protocol tells; 0 where no connection
-   * has told yet, and it may be many.
-   */
-  get streams(): number {
-    return this.#streams;
-  }
-
-  set streams(streams: number) {
-    this.#streams = streams;
-  }
 
   /** Notes that another number of callers waits from now on. */
   noteWaiting(now: number, waiting: number): void {
@@ -77,42 +65,38 @@ export class Demand {
     return this.#dialMs ?? 0;
   }
 
-  /** How many dials ought to be under way, where so many connections may come back. */
-  wantedDials(connections: number, now: number): number {
+  /** How many callers ought to have a dial, where so many leases may be under way at once. */
+  wanted(slots: number, now: number): number {
     if (this.#waiting === 0) return 0;
-    // The first connection tells how many others are needed, if any.
-    if (this.#streams === 0) return 1;
-    const served = connections * this.#streams;
-    const standing = this.#standingAt(served, now);
-    const callers = Math.min(this.#waiting, Math.max(this.#passing(served, now), standing));
-    return Math.ceil(callers / this.#streams);
+    const standing = this.#standingAt(slots, now);
+    return Math.min(this.#waiting, Math.max(this.#passing(slots, now), standing));
   }
 
-  /** How long whoever came last has to wait, in milliseconds, at the pace of so many connections. */
-  expectedWaitMs(connections: number, now: number): number {
+  /** How long whoever came last has to wait, in milliseconds, at the pace of so many leases at once. */
+  expectedWaitMs(slots: number, now: number): number {
     if (this.#waiting === 0) return 0;
-    if (connections === 0) return Infinity;
-    const byPace = this.#waiting / connections * (this.#holdMs ?? 0);
+    if (slots === 0) return Infinity;
+    const byPace = this.#waiting / slots * (this.#holdMs ?? 0);
     return Math.max(byPace, now - this.lastReturnAt);
   }
 
   /** How many would still be waiting when a dial begun now is ready. */
-  #passing(connections: number, now: number): number {
-    if (connections === 0 || this.#dialMs === undefined) return this.#waiting;
+  #passing(slots: number, now: number): number {
+    if (slots === 0 || this.#dialMs === undefined) return this.#waiting;
     const stalledMs = now - this.lastReturnAt;
     if (this.#holdMs === undefined) {
       // Nobody has come back yet: one dial cannot be wrong, and after its time nothing is counted on.
       return stalledMs < this.#dialMs ? 1 : this.#waiting;
     }
     if (this.#paceIsBroken(stalledMs, now)) return this.#waiting;
-    const served = connections * this.#dialMs / Math.max(this.#holdMs, Number.MIN_VALUE);
+    const served = slots * this.#dialMs / Math.max(this.#holdMs, Number.MIN_VALUE);
     return Math.ceil(this.#waiting - served);
   }
 
   /** How many were waiting on average over the last time that a dial takes. */
-  #standingAt(connections: number, now: number): number {
+  #standingAt(slots: number, now: number): number {
     // Without any, callers wait for a dial, not for one another.
-    if (connections === 0) this.#windowAt = undefined;
+    if (slots === 0) this.#windowAt = undefined;
     else if (this.#windowAt !== undefined) {
       const passedMs = now - this.#windowAt;
       if (passedMs < Math.max(this.dialMs, LEAST_WINDOW_MS)) return this.#standing;
@@ -120,7 +104,7 @@ export class Demand {
       this.#standing = Math.round(this.#area / passedMs);
       this.#windowAt = undefined;
     }
-    if (connections > 0 && this.#windowAt === undefined) {
+    if (slots > 0 && this.#windowAt === undefined) {
       this.#windowAt = this.#changedAt = now;
       this.#area = 0;
     }

@@ -75,6 +75,8 @@ export class HostQueue {
   /** Whether its leases remember where they were acquired. */
   traced: boolean;
 
+  #streams = 0;
+
   /** Makes a queue where nobody waits. */
   constructor(
     host: Host,
@@ -85,7 +87,6 @@ export class HostQueue {
   ) {
     this.host = host;
     this.tls = tls;
-    if (tls.protocol === "h2" || tls.options.alpn?.includes("h2")) this.demand.streams = 0;
     this.lane = lane;
     this.chooser = new LaneChooser(lane);
     this.takeBack = (lease, reuse, error) => events.onRelease(this, lease, reuse, error);
@@ -131,6 +132,19 @@ export class HostQueue {
     if (waiter.filter) this.choosy.delete(waiter);
     this.demand.noteWaiting(now, this.waiters.size);
     return true;
+  }
+
+  /**
+   * How many callers a connection to an endpoint will serve at once: as many as the last one there,
+   * or elsewhere, and all of them where it may be many and nobody knows. So one dial tells.
+   */
+  streamsOf({ streams }: Endpoint): number {
+    return this.tls.isShared ? streams || this.#streams || Infinity : 1;
+  }
+
+  /** Notes how many leases a connection to an endpoint carries at once. */
+  noteStreams(endpoint: Endpoint, streams: number): void {
+    if (streams > 0) endpoint.streams = this.#streams = streams;
   }
 
   /** Whether a dial to an endpoint has taken so long that nobody should count on it. */

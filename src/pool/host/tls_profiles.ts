@@ -17,6 +17,7 @@ export const PLAIN_H2: TlsProfile = {
   name: "plain-h2",
   options: {},
   isPlain: true,
+  isShared: true,
   protocol: "h2",
 };
 
@@ -34,6 +35,8 @@ export interface TlsProfile {
   readonly options: TlsOptions;
   /** Whether there is no TLS at all. */
   readonly isPlain?: boolean;
+  /** Whether its connections may carry several leases at once. */
+  readonly isShared?: boolean;
   /** The one protocol that is to be spoken, whatever is agreed upon. */
   readonly protocol?: string;
 }
@@ -136,19 +139,22 @@ export class TlsProfiles {
   }
 
   /**
-   * The profile for HTTP over these protocols. Where HTTP/1.1 alone is to be spoken, nothing need be
-   * agreed upon; and parameters that say what to agree upon stand.
+   * The profile for HTTP over these protocols, whose connections may be shared: a caller who has one
+   * alone never gets such a one. Where HTTP/1.1 alone is to be spoken, nothing need be agreed upon,
+   * and any will do. Parameters that say what to agree upon stand.
    */
   forHttp(base: TlsProfile, protocols: Protocols): TlsProfile {
-    const speaksH2 = protocols.includes("h2");
-    if (base.isPlain) return speaksH2 && protocols.length === 1 ? PLAIN_H2 : base;
-    if (!speaksH2 || base.options.alpn) return base;
-    const suffix = protocols.map((protocol) => protocol === "h2" ? "h2" : "h1").join("-");
+    if (base.isPlain) return protocols[0] === "h2" && protocols.length === 1 ? PLAIN_H2 : base;
+    const alpn = base.options.alpn ?? protocols;
+    if (!alpn.includes("h2")) return base;
+    const suffix = base.options.alpn
+      ? "http"
+      : protocols.map((protocol) => protocol === "h2" ? "h2" : "h1").join("-");
     const name = base === this.default ? suffix : `${base.name}-${suffix}`;
     let profile = this.#forHttp.get(name);
     if (!profile) {
-      const options = { ...base.options, alpn: protocols };
-      profile = protocols.length === 1 ? { name, options, protocol: "h2" } : { name, options };
+      profile = { name, options: { ...base.options, alpn }, isShared: true };
+      if (alpn.length === 1) profile = { ...profile, protocol: "h2" };
       this.#forHttp.set(name, profile);
     }
     return profile;

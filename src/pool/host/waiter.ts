@@ -90,7 +90,7 @@ export class Waiter<Queue = unknown> extends Pending<Lease> implements Expiring 
 
   /** Whether a connection that would do is open, in use now, and may be given back. */
   mayBeServed(lane: Lane): boolean {
-    if (!this.filter) return lane.servingCount > 0;
+    if (!this.filter) return lane.isServing;
     for (const { address, connections } of lane.endpoints.values()) {
       if (connections.size > 0 && this.accepts(address.text)) return true;
     }
