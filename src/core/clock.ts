@@ -28,6 +28,11 @@ export interface Clock {
    * @param holds Whether the timer keeps the program alive; without it, it does not
    */
   setTimer(callback: () => void, delayMs: number, holds?: boolean): Timer;
+  /**
+   * Calls back when whatever has arrived on any socket by now was read. Where it is left out, there
+   * is nothing to wait for.
+   */
+  afterReading?(callback: () => void): void;
   /** A number from 0 to 1, 1 not included. */
   random(): number;
 }
@@ -37,11 +42,18 @@ const MAX_DELAY_MS = 2 ** 31 - 1;
 
 const { timeOrigin } = performance;
 
+const { setImmediate: immediately = (callback: () => void) => void setTimeout(callback, 0) } =
+  globalThis as { setImmediate?: (callback: () => void) => unknown };
+
 /** The machine's own time and chance. */
 export const systemClock: Clock = {
   now: () => timeOrigin + performance.now(),
   wallNow: () => Date.now(),
   random: () => Math.random(),
+  afterReading(callback) {
+    // The first one may come in the midst of the reading that has called here.
+    immediately(() => immediately(callback));
+  },
   setTimer(callback, delayMs, holds = false) {
     if (delayMs > MAX_DELAY_MS) return longTimer(callback, delayMs, holds);
     const id: unknown = setTimeout(callback, Math.max(delayMs, 0));

@@ -30,6 +30,8 @@ export interface ExchangeHost {
   readonly hedging: boolean;
   /** The time, in milliseconds. */
   now(): number;
+  /** The time on the wall, in milliseconds: it goes on while the machine sleeps. */
+  wallNow(): number;
   /** What speaks on a connection. */
   sessionOf(connection: Connection): Session;
   /** Gives the exchange a connection, by `start`, or its failure. */
@@ -77,6 +79,12 @@ const MISDIRECTED = 421;
 
 const FIRST_BYTE_TIMEOUT_MS = 10_000;
 
+/**
+ * An answer that is read so long after the deadline is none, in milliseconds. What came in time to a
+ * program that stood still for less is taken.
+ */
+const LATE_MS = 1_000;
+
 const nobody = () => {};
 
 /** A request under way. */
@@ -120,8 +128,12 @@ export class Exchange implements AttemptUser, ResponseOrigin {
   /** The request's body, where it is read as it comes. */
   readonly #body: BodyReader | undefined;
   #answered = false;
+  /** By when it must be over by the clock on the wall. */
+  readonly #wallDeadline: number = Infinity;
   /** Whether its caller has given it up. */
   #givenUp = false;
+  /** Whether it has ended without an answer, or without all of it. */
+  #failed = false;
   #status = 0;
   /** Whether the answer that has begun is not the caller's: the request goes to another machine. */
   #turnedAway = false;
@@ -144,6 +156,7 @@ export class Exchange implements AttemptUser, ResponseOrigin {
     const { signal, timeoutMs } = request.options;
     this.#body = request.stream ? openBody(request.stream) : undefined;
     this.deadline = timeoutMs === undefined ? Infinity : this.queue() + timeoutMs;
+    if (timeoutMs !== undefined) this.#wallDeadline = host.wallNow() + timeoutMs;
     if (signal) {
       this.#onAbort = () => this.#giveUp(signal.reason);
       onAbort(signal, this.#onAbort);
@@ -194,12 +207,12 @@ export class Exchange implements AttemptUser, ResponseOrigin {
   /** Sends the request over a lease, which is the exchange's from now on. */
   start(lease: Lease): void {
     if (this.#over) {
-      lease.release();
+      giveBack(lease);
       return;
     }
     if (lease.connection.state === "closed") {
       // It ended on its way to here. Nothing was written: this was no attempt.
-      lease.release();
+      giveBack(lease);
       this.#host.dispatch(this);
       return;
     }
@@ -224,7 +237,7 @@ export class Exchange implements AttemptUser, ResponseOrigin {
   /** Sends the request over a lease to another machine, besides. */
   startHedge(lease: Lease): void {
     if (!this.#hedging || lease.connection.state === "closed") {
-      lease.release();
+      giveBack(lease);
       this.missHedge();
       return;
     }
@@ -374,6 +387,8 @@ export class Exchange implements AttemptUser, ResponseOrigin {
 
   /** Hands the response to the caller. */
   onHead(attempt: Attempt, status: number, statusText: string, headers: ResponseHeaders): void {
+    if (!this.#over && this.#isLate) this.timeOut();
+    if (this.#failed) return;
     const { lease } = attempt;
     if (this.#turnedAway || (!attempt.over && this.#turnsAway(status, attempt))) {
       this.#turnElsewhere(attempt);
@@ -399,6 +414,10 @@ export class Exchange implements AttemptUser, ResponseOrigin {
 
   /** Gives the lease back: the response is there to its last byte. */
   onComplete(attempt: Attempt, reusable: boolean): void {
+    if (this.#isLate) {
+      this.timeOut();
+      return;
+    }
     const { lease, status } = attempt;
     // What came in one piece is judged here, before its head is handed on.
     if (!this.#answered) this.#turnedAway = this.#turnsAway(status, attempt);
@@ -495,6 +514,13 @@ export class Exchange implements AttemptUser, ResponseOrigin {
     const error = attempt.lease.failure?.error;
     attempt.drop(error);
     if (!this.#goesOn(attempt)) this.#again(error);
+  }
+
+  /** Whether its time was over long ago: the program was stopped, or the machine slept. */
+  get #isLate(): boolean {
+    return this.deadline < Infinity
+      && (this.#host.now() > this.deadline + LATE_MS
+        || this.#host.wallNow() > this.#wallDeadline + LATE_MS);
   }
 
   /** Notes when the silence of an attempt's machine is out of the ordinary. */
@@ -598,6 +624,7 @@ export class Exchange implements AttemptUser, ResponseOrigin {
   }
 
   #fail(reason: unknown): void {
+    this.#failed = true;
     this.#finish(reason, "failures");
     if (this.#answered) this.buffer.fail(reason);
     else this.#reject(reason);
@@ -631,6 +658,12 @@ export class Exchange implements AttemptUser, ResponseOrigin {
     });
     this.#body?.cancel(reason);
   }
+}
+
+/** Ends a lease over which nothing was sent: it tells nothing of its machine. */
+function giveBack(lease: Lease): void {
+  lease.failure = null;
+  lease.release();
 }
 
 /**

@@ -97,6 +97,9 @@ const STOOD_STILL_MS = 5;
 /** How many requests may be sent to a second machine besides, for each that is made. */
 const HEDGE_SHARE = 0.005;
 
+/** How long a server gets to hang up that was not seen to keep a connection, in milliseconds. */
+const MOMENT_MS = 25;
+
 /** When to look again for a request whose time is over, and which is not, in milliseconds. */
 const LOOK_AGAIN_MS = 50;
 
@@ -162,6 +165,7 @@ export class HttpPool extends ConnectionPool {
       failoverStatuses,
       hedging: hedge,
       now: () => this.#clock.now(),
+      wallNow: () => this.#clock.wallNow(),
       dispatch: (exchange) => this.#dispatch(exchange),
       noteSilence: ({ connection, startedAt }, error) =>
         this.noteSilence(connection, startedAt, error),
@@ -314,7 +318,7 @@ export class HttpPool extends ConnectionPool {
       const choice = isFree ? FOR_HTTP : { ip, exclude, sticky, tls, plain, http };
       const lease = this.tryHttp(target.host, isFree ? undefined : choice);
       if (lease) {
-        exchange.start(lease);
+        this.#start(exchange, lease);
         return;
       }
       exchange.queue();
@@ -324,11 +328,37 @@ export class HttpPool extends ConnectionPool {
         ? { ...choice, signal }
         : { ...choice, signal, timeoutMs: Math.max(0, deadline - this.#clock.now()) };
       this.acquireHttp(target.host, acquire).then(
-        (lease) => exchange.start(lease),
+        (lease) => this.#start(exchange, lease),
         (error) => exchange.refuse(error),
       );
     } catch (error) {
       exchange.refuse(error);
+    }
+  }
+
+  /**
+   * Sends a request over a connection. The end of that may stand right behind the answer that set it
+   * free: what may not be repeated waits until all that has arrived was read, and for a moment
+   * longer where its server was not seen to keep a connection.
+   */
+  #start(exchange: Exchange, lease: Lease): void {
+    const { connection, reused } = lease;
+    const isUrgent = exchange.request.replayable || !reused || !this.#clock.afterReading
+      || this.#sessionOf(connection).protocol === "h2";
+    if (isUrgent) exchange.start(lease);
+    else if (connection.endpoint?.keepsOpen) {
+      this.#clock.afterReading?.(() => exchange.start(lease));
+    } else {
+      let started = false;
+      const start = () => {
+        if (started) return;
+        started = true;
+        timer.cancel();
+        exchange.start(lease);
+      };
+      const { afterReading } = this.#clock;
+      const timer = this.#clock.setTimer(() => afterReading?.(start), MOMENT_MS);
+      connection.closed.then(start);
     }
   }
 

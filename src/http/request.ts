@@ -123,6 +123,8 @@ export class PreparedRequest {
   /** Whether it may be sent more than once. */
   readonly replayable: boolean;
   readonly options: RequestOptions;
+  /** Whether it asks that its connection be closed after it (RFC 9112 section 9.6). */
+  readonly closes: boolean;
   /** The head as HTTP/1.1 sends it, and the body with it where that is small. */
   readonly head: Uint8Array;
 
@@ -147,6 +149,7 @@ export class PreparedRequest {
     this.streamBytes = stream ? lengthAmong(fields) : null;
     this.replayable = replayable && !stream;
     this.options = options;
+    this.closes = fields.length > 0 && fields.some(asksToClose);
     this.head = encodeRequest({
       method,
       target: target.path,
@@ -328,6 +331,11 @@ function prepared(
     ?? (IDEMPOTENT.has(method) || (headers.length > 0 && hasField(headers, "idempotency-key")));
   const fields = own.length > 0 ? [...headers, ...own] : headers;
   return new PreparedRequest(target, method, fields, payload, idempotent, options);
+}
+
+function asksToClose([name, value]: HeaderField): boolean {
+  return name.length === 10 && name.toLowerCase() === "connection"
+    && value.toLowerCase().split(",").some((option) => option.trim() === "close");
 }
 
 /** The length that fields announce, where they announce one. */

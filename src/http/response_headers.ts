@@ -89,7 +89,7 @@ export class ResponseHeaders implements Iterable<[name: string, value: string]> 
     const text = this.#decode();
     for (let at = 1; at < text.length;) {
       const colon = text.indexOf(":", at);
-      take(text.slice(at, colon), valueAt(text, colon + 1));
+      take(ownPart(text, at, colon), valueAt(text, colon + 1));
       at = text.indexOf("\n", colon) + 1;
     }
   }
@@ -117,6 +117,24 @@ function find(text: string, key: string): number {
   return at >= 0 && (key.lastIndexOf("\n") > 0 || key.indexOf(":") < key.length - 1) ? -1 : at;
 }
 
+/** A part of a text keeps all of it in memory: it must not where that is so long, in characters. */
+const LONG_TEXT = 1_024;
+
+/** What is longer is worth what it keeps, in characters. */
+const SHORT_PART = 4_096;
+
+/** A part of a text; where the rest is far longer, in memory of its own. */
+function ownPart(text: string, at: number, end: number): string {
+  const length = end - at;
+  if (text.length < LONG_TEXT || length > SHORT_PART || length * 8 > text.length) {
+    return text.slice(at, end);
+  }
+  // Engines see through all that joins and cuts texts.
+  const codes: number[] = [];
+  for (let i = at; i < end; i++) codes.push(text.charCodeAt(i));
+  return String.fromCharCode(...codes);
+}
+
 /** The value of the line whose colon stands before `at`, without the white space around it. */
 function valueAt(text: string, at: number): string {
   let end = text.indexOf("\r", at);
@@ -124,5 +142,5 @@ function valueAt(text: string, at: number): string {
   while ((code = text.charCodeAt(at)) === SP || code === HTAB) at++;
   if (at >= end) return "";
   while ((code = text.charCodeAt(end - 1)) === SP || code === HTAB) end--;
-  return text.slice(at, end);
+  return ownPart(text, at, end);
 }

@@ -89,6 +89,8 @@ export interface ConnectionPlace {
   readonly failing: boolean;
   /** After how long without a byte of an answer its silence is out of the ordinary. */
   readonly patienceMs: number;
+  /** Whether its server was seen to keep a connection after its first answer. */
+  readonly keepsOpen: boolean;
   /** When an answer last began that went on for a while, in the clock's milliseconds; 0: never. */
   heardAt: number;
   /** Counts leases that its connections can carry at once, besides those counted already. */

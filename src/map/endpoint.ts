@@ -87,6 +87,9 @@ const PATIENCE = { times: 1.25, every: 16, leastMs: 20, firstMs: 1_000, samples:
 /** With what share of its load an address starts that is new, or back. */
 const FIRST_SHARE = 0.1;
 
+/** Who hangs up after less than this, in milliseconds, does so because it has answered. */
+const AT_ONCE_MS = 50;
+
 /** The shortest idle time at whose end a hang-up tells something of the server, in milliseconds. */
 const LEAST_IDLE_MS = 1_000;
 
@@ -138,6 +141,8 @@ export class Endpoint implements ConnectionPlace {
   answeredAt = 0;
   /** When an answer last began that went on for a while, in the clock's milliseconds; 0: never. */
   heardAt = 0;
+  /** Whether its server was seen to keep a connection after its first answer. */
+  keepsOpen = false;
   /** After how long without a byte of an answer its silence is out of the ordinary. */
   patienceMs: number = PATIENCE.firstMs;
   /** Leases under way. */
@@ -243,6 +248,7 @@ export class Endpoint implements ConnectionPlace {
    * one: a server that restarts hangs up on all at once, whatever their idle times.
    */
   noteHangUp(idleMs: number, now: number): void {
+    if (idleMs < AT_ONCE_MS) this.keepsOpen = false;
     if (idleMs < LEAST_IDLE_MS) return;
     const last = this.#hangUp;
     const agrees = last !== undefined && Math.abs(idleMs - last.idleMs)

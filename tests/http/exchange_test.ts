@@ -129,6 +129,35 @@ test("A request ends at its deadline, to the millisecond, however many others ar
   assertEquals([dialer.sockets.size, clock.timers], [0, 0]);
 });
 
+test("What a program that was stopped, or slept, reads long after a deadline is no answer", async () => {
+  const held: MemorySocket[] = [];
+  await using it = memoryScene((socket) => void held.push(socket));
+  const answer = encoder.encode(ok("fine"));
+  const head = encoder.encode("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n");
+  const tooLate = (promise: Promise<unknown>) =>
+    assertRejects(() => promise, RequestError, "timeoutMs");
+  // All at once; its head alone; its body after the head.
+  for (const parts of [[answer], [head], [head, encoder.encode("fine")]]) {
+    const request = it.pool.request(URL_A, { timeoutMs: 2_000 });
+    request.catch(() => {});
+    await turns();
+    const socket = held.pop()!;
+    if (parts.length > 1) socket.receive(parts.shift()!);
+    await turns();
+    it.clock.shiftWall(70_000);
+    socket.receive(parts[0]!);
+    const isBody = parts[0]!.length === 4;
+    await tooLate(isBody ? request.then((response) => response.text()) : request);
+    assert(!socket.open);
+  }
+  // Half a second is nothing: what came meanwhile is read.
+  const request = it.pool.request(URL_A, { timeoutMs: 2_000 });
+  await turns();
+  it.clock.shiftWall(2_500);
+  held.pop()!.receive(answer);
+  assertEquals(await (await request).text(), "fine");
+});
+
 test("A connection that ends on its way to a request costs nothing, even a POST", async () => {
   await using it = memoryScene((socket, text) => text.includes("/hold") || answers(socket, text), {
     maxConnectionsPerIp: 1,

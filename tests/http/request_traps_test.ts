@@ -6,9 +6,12 @@
  */
 
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
+import net from "node:net";
 import { test } from "node:test";
-import { detectRuntime } from "../../adapters/detect.ts";
+import { createPool, detectRuntime } from "../../adapters/detect.ts";
+import { plainDialer } from "../../adapters/plain.ts";
 import { RequestError } from "../../src/core/errors.ts";
+import { staticResolver } from "../../src/hosts/resolver.ts";
 import { HttpParseError, type HttpParseReason } from "../../src/http/parse_error.ts";
 import { ok, withScene } from "../support/http_scene.ts";
 
@@ -91,8 +94,70 @@ test("Trap 3: HEAD, 204 and 304 have no body whatever their headers say", () =>
       const response = await pool.request(url(path), { method });
       assertEquals(await response.text(), "", path);
     }
-    assertEquals(pool.stats().dials, 1);
+    // That of 204 announces a body, which may come all the same.
+    assertEquals(pool.stats().dials, 2);
   }));
+
+test("Trap 3: a body that a 204 has announced, and that comes late, is nobody's answer", () =>
+  withScene({
+    scripts: {
+      "/204": [
+        { send: "HTTP/1.1 204 No Content\r\ncontent-length: 38\r\n\r\n" },
+        { waitMs: 30 },
+        { send: "HTTP/1.1 500 Evil\r\ncontent-length: 0\r\n\r\n" },
+      ],
+      "/204-chunked": [
+        { send: "HTTP/1.1 204 No Content\r\ntransfer-encoding: chunked\r\n\r\n" },
+        { waitMs: 30 },
+        { send: "HTTP/1.1 500 Evil\r\ncontent-length: 0\r\n\r\n" },
+      ],
+      "/204-of-nothing": [{ send: "HTTP/1.1 204 No Content\r\ncontent-length: 0\r\n\r\n" }],
+      "*": [{ waitMs: 60 }, { send: ok("fine") }],
+    },
+    pool: { maxConnectionsPerIp: 1 },
+  }, async ({ pool, url }) => {
+    for (const path of ["/204", "/204-chunked", "/204-of-nothing"]) {
+      assertEquals((await pool.request(url(path))).status, 204);
+      assertEquals(await (await pool.request(url("/"))).text(), "fine", path);
+    }
+    assertEquals(pool.stats().dials, 3);
+  }));
+
+test("A request that says close is the last one on its connection (RFC 9112 section 9.6)", () =>
+  withScene({ scripts: { "*": [{ send: ok("fine") }] } }, async ({ pool, url }) => {
+    const says = ["close", "Close", "keep-alive, close ", "keep-alive", "x-close"];
+    const dials: number[] = [];
+    for (const connection of says) {
+      const response = await pool.request(url("/"), { headers: { Connection: connection } });
+      assertEquals(await response.text(), "fine");
+      assertEquals(await (await pool.request(url("/"))).text(), "fine");
+      dials.push(pool.stats().dials);
+    }
+    assertEquals(dials, [2, 3, 4, 4, 4]);
+  }));
+
+test("No POST fails because the server's FIN stands right behind the last answer", async () => {
+  // In this process: answer and FIN leave in one turn, before anybody reads.
+  const server = net.createServer((socket) => {
+    socket.on("error", () => {});
+    socket.on("data", () => socket.end(ok("ok")));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as net.AddressInfo;
+  await using pool = createPool({
+    plainDialer: plainDialer(),
+    resolver: staticResolver({ "a.test": ["127.0.0.1"] }),
+  });
+  const ask = async () => {
+    const response = await pool.request(`http://a.test:${port}/`, { method: "POST", body: "x" });
+    return await response.text();
+  };
+  for (let index = 0; index < 30; index++) assertEquals(await ask(), "ok");
+  // Many at once, as well: who waits gets what comes back.
+  const answers = await Promise.all(Array.from({ length: 40 }, ask));
+  assertEquals(new Set(answers), new Set(["ok"]));
+  await new Promise<void>((resolve) => server.close(() => resolve()));
+});
 
 test("Trap 3: a body behind an answer to HEAD is not read as the next answer", () =>
   withScene({

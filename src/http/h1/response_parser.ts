@@ -255,6 +255,8 @@ export class ResponseParser {
     let state = LENGTH;
     if (this.#isHead || status === 204 || status === 304) {
       state = COMPLETE;
+      // A 204 that announces a body may bring it all the same: as the next response.
+      if (status === 204 && (length > 0 || scanner.framing.chunked)) this.#closes = true;
     } else if (scanner.framing.chunked) {
       this.#beginChunk();
       state = SIZE;

@@ -39,6 +39,8 @@ export class Http1Session implements Session, Stream, SocketSink, ResponseSink {
   /** The request's body on its way, where it is not sent with the head. */
   #upload: Upload | undefined;
   #sent = false;
+  /** Whether the request has asked for the connection to be closed after it. */
+  #closes = false;
   #paused = false;
   #status = 0;
   #statusText = "";
@@ -75,10 +77,11 @@ export class Http1Session implements Session, Stream, SocketSink, ResponseSink {
 
   /** Writes the request, and expects the response to it. */
   send(request: PreparedRequest, body: BodyReader | undefined): void {
-    const { head, method, rest, streamBytes } = request;
+    const { closes, head, method, rest, streamBytes } = request;
     const { socket } = this.connection;
     this.#parser.reset(method);
     this.#sent = true;
+    this.#closes = closes;
     const upload = rest || body ? new Upload(socket) : undefined;
     this.#upload = upload;
     socket.write(head);
@@ -190,7 +193,7 @@ export class Http1Session implements Session, Stream, SocketSink, ResponseSink {
         keepAliveTimeoutMs / 2,
       );
     }
-    return keepAlive && keepAliveMax !== 0;
+    return keepAlive && keepAliveMax !== 0 && !this.#closes;
   }
 
   #fail(error: unknown): void {

@@ -201,7 +201,7 @@ export class LeaseDesk {
 
   /** Notes what a lease that has ended tells of its machine. */
   #judge(
-    { connection, failure, latencyMs, startedAt }: Lease,
+    { connection, failure, latencyMs, reused, startedAt }: Lease,
     heldMs: number,
     error: unknown,
   ): void {
@@ -216,6 +216,7 @@ export class LeaseDesk {
       this.#health.failed(endpoint, kind, cause);
     } else {
       endpoint.answeredAt = connection.lastUsedAt;
+      if (reused) endpoint.keepsOpen = true;
       endpoint.noteAnswer(latencyMs ?? heldMs, connection.lastUsedAt);
       if (endpoint.failing) this.#health.succeeded(endpoint, startedAt);
     }

@@ -154,9 +154,11 @@ test("ResponseParser expects no body after HEAD, 204 and 304, whatever their hea
   for (const fields of framings) {
     for (const [method, status] of [["HEAD", 200], ["HEAD", 404], ["GET", 204], ["GET", 304]]) {
       const outcome = run(`${head(fields, Number(status))}x`, { method: String(method) });
+      // A 204 must not announce a body: one that does may bring it all the same.
+      const keepAlive = status !== 204 || fields === "" || fields === "Content-Length: 0\r\n";
       assertEquals(
         [outcome.refused, outcome.complete, outcome.keepAlive, outcome.body, outcome.surplus],
-        [null, true, true, "", 1],
+        [null, true, keepAlive, "", 1],
         `${method} ${status} ${fields}`,
       );
     }

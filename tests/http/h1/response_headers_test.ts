@@ -1,7 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
+import process from "node:process";
 import { test } from "node:test";
 import { ResponseParser } from "../../../src/http/h1/response_parser.ts";
 import type { ResponseHeaders } from "../../../src/http/response_headers.ts";
+import { collect } from "../../support/collect.ts";
 import { bytesOf } from "./recorder.ts";
 
 function headersOf(fields: string): ResponseHeaders {
@@ -80,4 +82,34 @@ test("ResponseHeaders.toHeaders() makes a Headers that can be changed", () => {
   assertEquals(web.get("e"), "\xe9");
   web.set("x", "other");
   assertEquals(headers.get("x"), "y, z");
+});
+
+test("A value, or a name, that is kept does not keep the whole head in memory", () => {
+  const filler = Array.from({ length: 80 }, (_, index) => `x-${index}: ${"y".repeat(90)}\r\n`).join(
+    "",
+  );
+  const used = () => {
+    collect();
+    return process.memoryUsage().heapUsed;
+  };
+  for (
+    const take of [
+      (headers: ResponseHeaders) => headers.get("etag"),
+      (headers: ResponseHeaders) => headers.getAll("etag")[0],
+      (headers: ResponseHeaders) => [...headers].find(([name]) => name.startsWith("etag")),
+      (headers: ResponseHeaders) => [...headers].find(([name]) => name.startsWith("etag"))?.[0],
+    ]
+  ) {
+    const kept: unknown[] = [];
+    for (let index = 0; index < 100; index++) {
+      take(headersOf(`ETag: "${index}"\r\nETag-of-the-whole: ${index}\r\n${filler}`));
+    }
+    const before = used();
+    for (let index = 0; index < 1_000; index++) {
+      const etag = `etag: "0123456789abcdef-${index}"\r\n`;
+      kept.push(take(headersOf(`${etag}etag-of-the-whole-of-it: x\r\n${filler}`)));
+    }
+    const each = (used() - before) / kept.length;
+    assert(each < 2_000, `${each} bytes for ${String(kept[0])}`);
+  }
 });

@@ -154,8 +154,11 @@ export const validResponse: fc.Arbitrary<ValidResponse> = fc.record({
     trailers = null;
   }
   const untilEnd = framing === "end" && !bodiless;
+  // A 204 must announce no body: one that does may bring it all the same.
+  const announced = framing === "chunked" || (framing !== "end" && parts.body.length > 0);
+  const promised = parts.status === 204 && announced;
   const tokens = (parts.connection ?? "").toLowerCase().split(/, ?/);
-  const keepAlive = !untilEnd && !tokens.includes("close")
+  const keepAlive = !untilEnd && !promised && !tokens.includes("close")
     && (parts.minor === 1 || tokens.includes("keep-alive"));
   const head = `HTTP/1.${parts.minor} ${parts.status}`
     + (parts.phrase === null ? "" : ` ${parts.phrase}`)
