@@ -87,6 +87,17 @@ export {
 } from "./src/core/lock.ts";
 export type { Authorities } from "./src/core/trust/authorities.ts";
 export type { WaitOptions } from "./src/core/wait.ts";
+export type {
+  Fleet,
+  FleetCap,
+  FleetEvent,
+  FleetMember,
+  FleetPeer,
+  FleetPermits,
+  FleetSite,
+  FleetStats,
+} from "./src/fleet/fleet.ts";
+export type { HeardVerdict, OwnExperience } from "./src/fleet/verdicts.ts";
 export type { AccessRules } from "./src/hosts/access.ts";
 export type {
   Balancer,

@@ -81,12 +81,20 @@ const optionTables: { readonly [head: string]: { readonly [file: string]: string
     "src/pool/pool.ts": "AcquireOptions",
     "src/pool/host/address_filter.ts": "AddressChoice",
   },
+  "fleet option": {
+    "adapters/redis.ts": "RedisFleetOptions",
+    "src/fleet/fleet_over.ts": "FleetOptions",
+  },
   "router option": { "adapters/admin/options.ts": "AdminOptions" },
 };
 
 for (const [head, interfaces] of Object.entries(optionTables)) {
   test(`the table of ${head}s has each with its default, and no other`, () => {
-    const document = head === "router option" ? readDocument("docs/operating.md") : limits;
+    const document = head === "router option"
+      ? readDocument("docs/operating.md")
+      : head === "fleet option"
+      ? readDocument("docs/fleet.md")
+      : limits;
     const told = new Map(
       tableOf(document, head).map(([option = "", fallback = ""]) => [unquoted(option), fallback]),
     );

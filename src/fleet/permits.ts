@@ -4,7 +4,8 @@
  * @module
  */
 
-import type { Clock } from "../core/clock.ts";
+import type { Clock, Timer } from "../core/clock.ts";
+import type { FleetPermits } from "./fleet.ts";
 import { reserveOf } from "./ledger.ts";
 import type { PermitClaim, SyncReply } from "./store.ts";
 
@@ -18,17 +19,37 @@ export interface PermitTimes {
   readonly alone: "share" | "stop";
 }
 
+/** What the permits tell. */
+export interface PermitEvents {
+  /** A dial was wanted and not permitted. */
+  onLack(): void;
+  /** A connection has surely ended, and with it the room that it took. */
+  onCleared(key: string): void;
+}
+
+/**
+ * For how long a connection is counted that was closed here, in milliseconds: the machine may not have
+ * heard of it. Longer where it was a dial that failed, whose socket nobody saw close.
+ */
+const SEEN_MS = 50;
+const UNSEEN_MS = 250;
+
 /** One cap, as a member stands to it. */
 interface Cap {
   readonly key: string;
   cap: number;
   /** Connections that there are, those that are ending included, and dials. */
   used: number;
+  /** How many of them are ending. */
+  leaving: number;
   /** How many it may have, as long as the lease holds. */
   count: number;
   /** The most that were used in this period, and in the last. */
   peak: number;
   lastPeak: number;
+  /** The most that it was given in this period, and in the last: it is kept for as long, used or not. */
+  given: number;
+  lastGiven: number;
   /** How many it would have. */
   wish: number;
   /** Whether a dial was wanted and not permitted. */
@@ -59,7 +80,7 @@ export interface Answered {
  * what came of it. Times are taken before a request is sent, so that a lease ends here before it can
  * end there.
  */
-export class Permits {
+export class Permits implements FleetPermits {
   readonly #clock: Clock;
   readonly #times: PermitTimes;
   readonly #caps = new Map<string, Cap>();
@@ -72,6 +93,9 @@ export class Permits {
   /** Whether it has been tried since then to reach the store, well or not. */
   #checked = false;
   #members = 1;
+  #events: PermitEvents | undefined;
+  readonly #timers = new Set<Timer>();
+  #closed = false;
   #periodAt: number;
 
   /** Makes it; nothing is permitted. */
@@ -80,6 +104,11 @@ export class Permits {
     this.#times = times;
     this.#seenAt = this.moment();
     this.#periodAt = this.#resumedAt = clock.now();
+  }
+
+  /** Sets who hears of what is wanted, and of what has become free. */
+  listen(events: PermitEvents): void {
+    this.#events = events;
   }
 
   /** This moment. */
@@ -107,13 +136,15 @@ export class Permits {
     const of = this.#cap(key, cap);
     if (of.used < this.#allowance(of, cap)) return true;
     of.short = of.dirty = true;
+    this.#events?.onLack();
     return false;
   }
 
   /** Whether there are more connections than may be. */
   exceeds(key: string, cap: number): boolean {
     const of = this.#caps.get(key);
-    return of !== undefined && of.used > this.#allowance(of, cap);
+    // What is ending already is as good as closed.
+    return of !== undefined && of.used - of.leaving > this.#allowance(of, cap);
   }
 
   /** Counts one more. */
@@ -123,13 +154,58 @@ export class Permits {
     of.peak = Math.max(of.peak, of.used);
   }
 
+  /**
+   * Counts one less as soon as its socket is closed, and a moment has passed in which the machine can
+   * hear of it.
+   */
+  leave(keys: readonly string[], closed: Promise<void> | undefined): void {
+    for (const key of keys) this.#noteLeaving(key, 1);
+    if (!closed) this.#clear(keys, UNSEEN_MS);
+    else void closed.then(() => this.#clear(keys, SEEN_MS));
+  }
+
+  /** Whether connections that are ending take up permits still. */
+  isClearing(key: string): boolean {
+    return (this.#caps.get(key)?.leaving ?? 0) > 0;
+  }
+
+  /** Ends what waits. */
+  close(): void {
+    this.#closed = true;
+    for (const timer of this.#timers) timer.cancel();
+    this.#timers.clear();
+  }
+
+  #clear(keys: readonly string[], ms: number): void {
+    if (this.#closed) return;
+    const timer = this.#clock.setTimer(() => {
+      this.#timers.delete(timer);
+      for (const key of keys) {
+        this.#noteLeaving(key, -1);
+        this.remove(key);
+        this.#events?.onCleared(key);
+      }
+    }, ms);
+    this.#timers.add(timer);
+  }
+
+  #noteLeaving(key: string, more: number): void {
+    const of = this.#caps.get(key);
+    if (of) of.leaving += more;
+  }
+
   /** Counts one less: its socket is closed. */
   remove(key: string): void {
     const of = this.#caps.get(key);
     if (!of) return;
-    of.used--;
+    of.used = Math.max(0, of.used - 1);
     // What was claimed because it was there still is to be given back.
     if (of.used >= of.count) of.dirty = true;
+  }
+
+  /** Whether the store is still to be told that there are fewer connections than it was told. */
+  owes(key: string): boolean {
+    return this.#caps.get(key)?.dirty ?? false;
   }
 
   /** Notes that time goes on. Called more often than a lease is long, or the process stood still. */
@@ -141,6 +217,8 @@ export class Permits {
     for (const of of this.#caps.values()) {
       of.lastPeak = of.peak;
       of.peak = of.used;
+      of.lastGiven = of.given;
+      of.given = 0;
     }
   }
 
@@ -173,6 +251,7 @@ export class Permits {
     const claims: PermitClaim[] = [];
     const { alone } = this;
     for (const of of this.#caps.values()) {
+      if (of.cap === Infinity) continue;
       const want = this.#wishOf(of);
       const changed = Math.abs(want - of.claimed) > Math.max(0, Math.floor(of.claimed / 4));
       if (!of.dirty && !changed) continue;
@@ -199,7 +278,13 @@ export class Permits {
     for (const { count, due, key } of reply.grants) {
       const of = this.#caps.get(key);
       if (!of) continue;
-      if (count > of.count) grown.push(key);
+      if (count > of.count) {
+        grown.push(key);
+        of.given = Math.max(of.given, count);
+      } else {
+        of.given = Math.min(of.given, count);
+        of.lastGiven = Math.min(of.lastGiven, count);
+      }
       of.count = count;
       if (of.used > count) shrunk.push(key);
       if (count < due) lacking.push(key);
@@ -217,7 +302,7 @@ export class Permits {
   overdrawn(): string[] {
     const keys: string[] = [];
     for (const of of this.#caps.values()) {
-      if (of.used > this.#allowance(of, of.cap)) keys.push(of.key);
+      if (of.used - of.leaving > this.#allowance(of, of.cap)) keys.push(of.key);
     }
     return keys;
   }
@@ -228,6 +313,7 @@ export class Permits {
   }
 
   #allowance(of: Cap | undefined, cap: number): number {
+    if (cap === Infinity) return Infinity;
     const count = of?.count ?? 0;
     const { alone, goneAfterMs, leaseMs } = this.#times;
     const silentMs = this.#silentMs();
@@ -267,7 +353,8 @@ export class Permits {
     const peak = Math.max(of.peak, of.lastPeak);
     // A little more than was needed, so that the next dial need not wait for it.
     const calm = peak === 0 ? 0 : peak + Math.min(4, Math.max(1, peak >> 3));
-    of.wish = Math.min(of.cap, of.short ? Math.max(2 * of.wish, of.used + 1) : calm);
+    const kept = Math.max(calm, of.given, of.lastGiven);
+    of.wish = Math.min(of.cap, of.short ? Math.max(2 * of.wish, of.used + 1) : kept);
     of.short = false;
     return of.wish;
   }
@@ -282,9 +369,12 @@ export class Permits {
       key,
       cap,
       used: 0,
+      leaving: 0,
       count: 0,
       peak: 0,
       lastPeak: 0,
+      given: 0,
+      lastGiven: 0,
       wish: 0,
       short: false,
       dirty: false,

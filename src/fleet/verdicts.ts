@@ -8,13 +8,15 @@
 export interface HeardVerdict {
   /** Whose it is. */
   readonly member: string;
-  /** The host and the address, in canonical text. */
+  /** The host, in canonical text. */
   readonly host: string;
+  /** The address, in canonical text. */
   readonly address: string;
   /** Why, in the member's words. */
   readonly reason: string;
-  /** When it was heard, and until when it holds, in the clock's milliseconds. */
+  /** When it was told, in the clock's milliseconds. */
   readonly at: number;
+  /** Until when it holds, in the clock's milliseconds. */
   readonly until: number;
 }
 
@@ -65,11 +67,6 @@ export function isDoubtful(
     members.add(member);
   }
   return members.size >= rules.quorum;
-}
-
-/** Whether one more of a host's good addresses may be doubted: never more than half of them all. */
-export function mayDoubt(good: number, addresses: number): boolean {
-  return (good - 1) * 2 >= addresses;
 }
 
 /** Whether to tell the others of a failure, when so many of them have told of it already. */

@@ -131,6 +131,8 @@ class HealthRecord {
   lastFailedAt = 0;
   /** Whether it takes an answer to show that it is well: a handshake is not enough. */
   wantsAnswer = false;
+  /** Whether its one failure is somebody else's word. */
+  hearsay = false;
   ejections = 0;
   ejectedUntil = 0;
   ejectedFor: string | null = null;
@@ -208,6 +210,7 @@ export class AddressHealth {
     record.failures[kind] = (record.failures[kind] ?? 0) + 1;
     record.verdict = { ok: false, reason, at: now };
     record.lastFailedAt = now;
+    record.hearsay = false;
     endpoint.lastError = error;
     endpoint.lane.endTrial(endpoint);
     // What the program itself lacks is no reason to leave a machine alone for long.
@@ -277,6 +280,38 @@ export class AddressHealth {
       this.#judge(endpoint, reason);
     }
     return true;
+  }
+
+  /**
+   * Holds a good endpoint for doubtful on somebody else's word, as after one failure: callers go
+   * elsewhere, and soon one trial goes there. Never more than half of a host's.
+   */
+  doubt(endpoint: Endpoint, reason: string): void {
+    const { failing, lane, standing } = endpoint;
+    if (standing !== "good" || failing || !endpoint.member) return;
+    if (!lane.mayDoubt) return;
+    const record = this.#record(endpoint);
+    const now = this.#clock.now();
+    record.streak.note(now);
+    record.hearsay = true;
+    record.verdict = { ok: false, reason: `told by another pool: ${reason}`, at: now };
+    endpoint.failing = true;
+    lane.setStanding(endpoint, "doubtful", dueAtOf(record));
+  }
+
+  /** Lets an endpoint be tried at once: it did well for somebody else. What was hearsay is forgiven. */
+  retry(endpoint: Endpoint): void {
+    const record = this.#record(endpoint);
+    const { lane, standing } = endpoint;
+    if (record.hearsay && record.streak.failures === 1 && record.machine.streak.failures === 0) {
+      record.streak.clear();
+      record.hearsay = false;
+      this.#settle(endpoint);
+    } else if (standing === "ejected" || standing === "doubtful") {
+      const now = this.#clock.now();
+      record.ejectedUntil = Math.min(record.ejectedUntil, now);
+      lane.setStanding(endpoint, standing, now);
+    }
   }
 
   /** Notes that a check of an endpoint has a verdict, which is told besides. */

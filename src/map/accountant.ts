@@ -7,6 +7,7 @@
 
 import { checkNumber } from "../core/check.ts";
 import { LimitError, type LimitScope } from "../core/errors.ts";
+import type { FleetPermits } from "../fleet/fleet.ts";
 
 /** How many connections there may be. */
 export interface ConnectionLimits {
@@ -50,10 +51,18 @@ export class Accountant {
   readonly #hosts = new Map<string, number>();
   readonly #addresses = new Map<string, number>();
   #total = 0;
+  /** What the fleet permits, where there is one: it has the same limits, for all of its pools. */
+  #permits: FleetPermits | undefined;
 
   /** Makes an accountant that has counted nothing. */
   constructor(limits: ConnectionLimits) {
     this.#limits = limits;
+  }
+
+  /** Holds the limits of addresses, and those that hosts have of their own, for a whole fleet. */
+  share(permits: FleetPermits): void {
+    this.#permits = permits;
+    this.mayExceed = true;
   }
 
   /** The limits it holds. */
@@ -71,7 +80,16 @@ export class Accountant {
   exceeds(host: string, address: string): boolean {
     const { maxConnections, maxConnectionsPerIp } = this.#limits;
     return this.#total > maxConnections || this.ofHost(host) > this.limitOf(host)
-      || this.ofAddress(address) > maxConnectionsPerIp;
+      || this.ofAddress(address) > maxConnectionsPerIp
+      || (this.#permits !== undefined
+        && this.#keys(host, address).some((key) => this.#overdraws(key)));
+  }
+
+  /** Whether connections that are ending still take up what the fleet permits. */
+  isClearing(host: string, address: string): boolean {
+    const permits = this.#permits;
+    return permits !== undefined
+      && this.#keys(host, address).some((key) => permits.isClearing(key));
   }
 
   /** Finds out whether more are counted still than the limits let. */
@@ -79,7 +97,8 @@ export class Accountant {
     const { maxConnections, maxConnectionsPerIp } = this.#limits;
     this.mayExceed = this.#total > maxConnections
       || [...this.#hosts].some(([host, count]) => count > this.limitOf(host))
-      || [...this.#addresses.values()].some((count) => count > maxConnectionsPerIp);
+      || [...this.#addresses.values()].some((count) => count > maxConnectionsPerIp)
+      || (this.#permits !== undefined && this.#overdrawsAny());
   }
 
   /** How many are counted in all. */
@@ -113,7 +132,7 @@ export class Accountant {
     if (this.ofAddress(address) >= maxConnectionsPerIp) return "ip";
     if (this.ofHost(host) >= this.limitOf(host)) return "host";
     if (this.#total >= maxConnections) return "total";
-    return undefined;
+    return this.#permits && this.#refusedBy(this.#permits, host, address);
   }
 
   /**
@@ -127,13 +146,46 @@ export class Accountant {
     this.#hosts.set(host, this.ofHost(host) + 1);
     this.#addresses.set(address, this.ofAddress(address) + 1);
     this.#total++;
+    for (const key of this.#permits ? this.#keys(host, address) : []) {
+      this.#permits?.add(key, this.#capOf(key));
+    }
   }
 
-  /** Counts one less. */
-  remove(host: string, address: string): void {
+  /**
+   * Counts one less.
+   *
+   * @param closed Resolves when its socket is closed, where that is known
+   */
+  remove(host: string, address: string, closed?: Promise<void>): void {
     decrement(this.#hosts, host);
     decrement(this.#addresses, address);
     this.#total--;
+    this.#permits?.leave(this.#keys(host, address), closed);
+  }
+
+  /** What the fleet's permits are asked for: an address, and a host that has a limit of its own. */
+  #keys(host: string, address: string): string[] {
+    return this.#hostLimits.has(host) ? [`a ${address}`, `h ${host}`] : [`a ${address}`];
+  }
+
+  #capOf(key: string): number {
+    return key.startsWith("a ") ? this.#limits.maxConnectionsPerIp : this.limitOf(key.slice(2));
+  }
+
+  #overdraws(key: string): boolean {
+    return this.#permits?.exceeds(key, this.#capOf(key)) ?? false;
+  }
+
+  #overdrawsAny(): boolean {
+    return [...this.#addresses.keys()].some((address) => this.#overdraws(`a ${address}`))
+      || [...this.#hostLimits.keys()].some((host) => this.#overdraws(`h ${host}`));
+  }
+
+  #refusedBy(permits: FleetPermits, host: string, address: string): LimitScope | undefined {
+    for (const key of this.#keys(host, address)) {
+      if (!permits.mayAdd(key, this.#capOf(key))) return key.startsWith("a ") ? "ip" : "host";
+    }
+    return undefined;
   }
 
   #refusal(scope: LimitScope, host: string, address: string): LimitError {

@@ -50,6 +50,8 @@ export interface EndpointOwner {
   readonly isAsked: boolean;
   /** Whether one more endpoint may be ejected. */
   readonly mayEject: boolean;
+  /** Whether one more good endpoint may be doubted on somebody else's word. */
+  readonly mayDoubt: boolean;
   /** How often an endpoint was chosen. */
   readonly choices: number;
   /** Counts leases that its connections can carry at once, besides those counted already. */

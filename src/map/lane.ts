@@ -105,6 +105,11 @@ export class Lane implements EndpointOwner {
     return (this.#ejections + 1) * 2 <= this.#members;
   }
 
+  /** Whether one more good endpoint may be doubted on somebody else's word: never more than half. */
+  get mayDoubt(): boolean {
+    return (this.good.size - 1) * 2 >= this.#members;
+  }
+
   /** The endpoint of an address, made where there is none. */
   endpoint(address: Address | string): Endpoint {
     const text = typeof address === "string" ? address : address.text;

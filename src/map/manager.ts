@@ -172,7 +172,7 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
       }
       if (!counted) this.accountant.add(host, address);
     } catch (error) {
-      if (counted) this.accountant.remove(host, address);
+      if (counted) this.accountant.remove(host, address, connection.closed);
       if (!connection.held) this.#endings.end(connection);
       throw error;
     }
@@ -577,7 +577,7 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
 
   #unmap(connection: Connection): boolean {
     if (!this.#maps.remove(connection)) return false;
-    this.accountant.remove(connection.host, connection.address);
+    this.accountant.remove(connection.host, connection.address, connection.closed);
     if (this.#maps.size === 0) this.#onEmpty?.();
     return true;
   }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { FleetEvent } from "../fleet/fleet.ts";
 import type { Block } from "../hosts/block_list.ts";
 import type { EvictReason } from "../map/manager.ts";
 import type { Finding } from "./watch/findings.ts";
@@ -65,6 +66,8 @@ export interface PoolEvents {
   block: Block;
   /** A block has ended. */
   unblock: { readonly ip: string };
+  /** The fleet's store answers again, or answers no more: then the pool goes on alone. */
+  fleet: FleetEvent;
   /** A response whose body nobody read, dumped or cancelled loses its connection. */
   leak: ConnectionEvent & { readonly url: string };
   /** A lease has not ended for long: see `ConnectionPool.diagnose()`, as for those that follow. */
@@ -85,6 +88,10 @@ export interface PoolEvents {
   allDenied: Finding;
   /** Some of what the resolver gave for a host cannot be dialled, and was left out. */
   addressesLeftOut: Finding;
+  /** The fleet's store does not answer. */
+  fleetAlone: Finding;
+  /** There are entries in the fleet's store that are none of this version's. */
+  fleetForeign: Finding;
   /** The pool is closed, and everything in it. */
   closed: { readonly graceMs: number };
 }
@@ -105,6 +112,7 @@ export const POOL_EVENTS: { readonly [Type in keyof PoolEvents]: "usual" | "freq
   readmit: "usual",
   block: "usual",
   unblock: "usual",
+  fleet: "usual",
   leak: "usual",
   leaseHeld: "usual",
   lockHeld: "usual",
@@ -115,5 +123,7 @@ export const POOL_EVENTS: { readonly [Type in keyof PoolEvents]: "usual" | "freq
   resolverFailing: "usual",
   allDenied: "usual",
   addressesLeftOut: "usual",
+  fleetAlone: "usual",
+  fleetForeign: "usual",
   closed: "usual",
 };

@@ -7,6 +7,7 @@
 import { checkNames, checkNumber, describe } from "../core/check.ts";
 import { type Clock, systemClock } from "../core/clock.ts";
 import type { Dialer, TlsOptions } from "../core/dialer.ts";
+import type { Fleet } from "../fleet/fleet.ts";
 import { AccessList, type AccessRules } from "../hosts/access.ts";
 import { type Balancer, checkBalancer } from "../hosts/balancer.ts";
 import type { Resolver } from "../hosts/resolver.ts";
@@ -222,6 +223,11 @@ export interface PoolOptions {
    * @default {8}
    */
   readonly maxConcurrentChecks?: number;
+  /**
+   * Other pools that this one shares its limits for addresses and hosts with, its verdicts on
+   * addresses, and blocks, such as `redisFleet()` of `hotconn/redis` makes. None by default.
+   */
+  readonly fleet?: Fleet | undefined;
   /** Opens TCP without TLS for checks of kind `"connect"`, which need it, and for nothing else. */
   readonly connectDialer?: Dialer | Promise<Dialer> | undefined;
   /**
@@ -247,7 +253,7 @@ export interface HttpConnectionOptions extends PoolOptions {
   readonly protocols?: Protocols;
 }
 
-type Optional = "connectDialer" | "healthCheck" | "plainDialer";
+type Optional = "connectDialer" | "fleet" | "healthCheck" | "plainDialer";
 
 /** Every option, with its default where it was left out. */
 export type ResolvedPoolOptions =
@@ -308,6 +314,7 @@ const OBJECTS = [
   "tls",
   "clock",
   "healthCheck",
+  "fleet",
   "traceLeases",
   "protocols",
 ];
@@ -340,7 +347,10 @@ export function resolvePoolOptions(options: HttpConnectionOptions): ResolvedPool
   if (typeof resolver?.resolve !== "function") {
     throw new TypeError(`resolver must be a Resolver, got ${describe(resolver)}`);
   }
-  const { traceLeases = false } = options;
+  const { fleet, traceLeases = false } = options;
+  if (fleet !== undefined && typeof fleet?.join !== "function") {
+    throw new TypeError(`fleet must be a Fleet, such as of redisFleet(), got ${describe(fleet)}`);
+  }
   if (typeof traceLeases !== "boolean") {
     throw new TypeError(`traceLeases must be true or false, got ${describe(traceLeases)}`);
   }
@@ -371,6 +381,7 @@ export function resolvePoolOptions(options: HttpConnectionOptions): ResolvedPool
     tls,
     clock,
     healthCheck,
+    fleet,
     traceLeases,
     protocols: options.protocols,
     ...numbers,

@@ -10,6 +10,7 @@ import type { Clock, Timer } from "../core/clock.ts";
 import type { TlsOptions } from "../core/dialer.ts";
 import { ClosedError } from "../core/errors.ts";
 import type { ListenOptions } from "../core/events.ts";
+import type { FleetMember } from "../fleet/fleet.ts";
 import type { AccessRules } from "../hosts/access.ts";
 import { Admission } from "../hosts/admission.ts";
 import type { Block, BlockOptions } from "../hosts/block_list.ts";
@@ -24,6 +25,7 @@ import { Dials } from "./dial/dials.ts";
 import { Membership } from "./dial/membership.ts";
 import { DialScheduler } from "./dial/scheduler.ts";
 import { POOL_EVENTS, type PoolEvents } from "./events.ts";
+import { PoolSite } from "./fleet_site.ts";
 import { type AddressChoice, type AddressFilter, filterFor } from "./host/address_filter.ts";
 import type { HostQueue } from "./host/host_queue.ts";
 import { HostQueues } from "./host/host_queues.ts";
@@ -103,6 +105,8 @@ const ACQUIRE_OPTIONS = ["signal", "timeoutMs", "ip", "exclude", "sticky", "tls"
 export class ConnectionPool implements AsyncDisposable {
   /** The two maps. Reading them is free; what is removed from them is closed. */
   readonly manager: ConnectionManager;
+  /** The pool's part in its fleet, where it has one. */
+  readonly fleet: FleetMember | undefined;
   /**
    * What it counts and times.
    *
@@ -203,6 +207,10 @@ export class ConnectionPool implements AsyncDisposable {
       checkOver: this.checkOver?.bind(this),
     });
     this.#scheduler.listen(this.#prober);
+    const fleet = this.fleet = this.#options.fleet?.join(this.#clock);
+    if (fleet) {
+      new PoolSite(fleet, manager, health, admission, queues, this.#scheduler, reporter);
+    }
     this.#diagnosis = new Diagnosis({
       options: this.#options,
       manager,
@@ -210,6 +218,7 @@ export class ConnectionPool implements AsyncDisposable {
       admission,
       gate: dials.gate,
       queues,
+      fleet,
       figures: reporter.figures,
       evidence: reporter.evidence,
     });
@@ -707,6 +716,7 @@ export class ConnectionPool implements AsyncDisposable {
     const closed = this.manager.close({ graceMs });
     using _alone = await this.#dials.gate.exclusive();
     await closed;
+    await this.fleet?.close();
     this.#reporter.events.emit("closed", { graceMs });
   }
 }

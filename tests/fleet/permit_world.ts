@@ -42,6 +42,7 @@ export interface WorldMember {
   sent:
     | { readonly request: SyncRequest; readonly at: Moment; readonly deadline: number }
     | undefined;
+  toldAt: Map<string, number>;
   pausedUntil: number;
   cutUntil: number;
   dead: boolean;
@@ -63,9 +64,11 @@ export class PermitWorld {
   readonly members: WorldMember[] = [];
   /** Connections at each machine. */
   readonly counts: Map<string, number> = new Map<string, number>();
-  /** How many requests the store had, and how many claims were in them. */
+  /** How many requests and hints the store had, and how many claims were in them. */
   requests = 0;
   claims = 0;
+  hints = 0;
+  readonly #users = new Map<string, Set<WorldMember>>();
   readonly #options: WorldOptions;
   readonly #links = new Set<string>();
   #ledger = new PermitLedger();
@@ -115,6 +118,7 @@ export class PermitWorld {
   kill(index: number): void {
     const member = this.members[index]!;
     member.dead = true;
+    for (const key of member.keys) this.#users.get(key)?.delete(member);
     for (const [key, open] of member.sockets) this.#count(key, -open);
     for (const link of member.links) this.#links.delete(link);
     this.members[index] = this.#newMember(member.keys);
@@ -168,7 +172,7 @@ export class PermitWorld {
     const { alone, keysEach } = this.#options;
     const own = new Set<string>();
     while (!keys && own.size < keysEach) own.add(`a ${this.random.below(this.#options.keys)}`);
-    return {
+    const member: WorldMember = {
       name,
       permits: new Permits(this.clock, { ...TIMES, alone }),
       keys: keys ?? [...own],
@@ -180,10 +184,17 @@ export class PermitWorld {
       seq: 0,
       dueAt: this.#now + this.random.below(TIMES.leaseMs / 3),
       sent: undefined,
+      toldAt: new Map(),
       pausedUntil: 0,
       cutUntil: 0,
       dead: false,
     };
+    for (const key of member.keys) {
+      let users = this.#users.get(key);
+      if (!users) this.#users.set(key, users = new Set());
+      users.add(member);
+    }
+    return member;
   }
 
   #step(member: WorldMember): void {
@@ -312,8 +323,12 @@ export class PermitWorld {
     for (const key of shrunk) this.#shed(member, key);
     if (reply.silent.length > 0) this.#suspects.set(member, reply.silent);
     for (const key of lacking) {
+      // Others are told once in a while.
+      if (this.#now - (member.toldAt.get(key) ?? 0) < 1_000) continue;
+      member.toldAt.set(key, this.#now);
+      this.hints++;
       this.#post(() => {
-        for (const other of this.members) {
+        for (const other of this.#users.get(key) ?? []) {
           const hears = this.#now >= other.cutUntil && this.#now >= other.pausedUntil;
           if (hears && other.permits.reclaim(key)) {
             other.dueAt = Math.min(other.dueAt, this.#now + this.random.below(100));

@@ -90,14 +90,14 @@ test("A thousand members and five hundred addresses stay within each cap", () =>
     const options = { members: 1_000, keys: 500, cap: 100, keysEach: 5, alone: "stop" } as const;
     const world = new PermitWorld({ ...options, seed });
     world.demand(() => world.random.below(20));
-    world.run(2_000);
+    world.run(1_200);
     for (let index = 0; index < 50; index++) world.kill(world.random.below(options.members));
     for (let index = 0; index < 50; index++) {
       world.pause(world.random.below(options.members), world.random.below(8_000));
     }
-    world.run(1_000);
+    world.run(500);
     world.restartStore(500, true);
-    world.run(3_000);
+    world.run(1_500);
     let open = 0;
     for (const count of world.counts.values()) open += count;
     assert(open > 10_000, `${open} connections in all`);

@@ -5,7 +5,6 @@ import {
   type HeardVerdict,
   isDoubtful,
   isWorthTelling,
-  mayDoubt,
 } from "../../src/fleet/verdicts.ts";
 
 const heard = (member: string, address = "192.0.2.1", at = 100): HeardVerdict => ({
@@ -55,11 +54,6 @@ test("A member that condemns most of what is known is not believed, and harms no
 test("Of two addresses a member may condemn one, and of few known ones nobody is distrusted", () => {
   const known = new Set(["192.0.2.1", "192.0.2.2"]);
   assertEquals([...distrusted([heard("m1"), heard("m1", "192.0.2.2")], known)], []);
-});
-
-test("No more than half of a host's addresses are doubted", () => {
-  assertEquals([mayDoubt(4, 4), mayDoubt(3, 4), mayDoubt(2, 4)], [true, true, false]);
-  assertEquals([mayDoubt(1, 1), mayDoubt(2, 2)], [false, true]);
 });
 
 test("A verdict that more members than the quorum have told is not told again", () => {

@@ -126,6 +126,8 @@ export function makeRoom(
   for (;;) {
     const scope = manager.accountant.blockedBy(host, address.text);
     if (!scope) return true;
+    // Room that is on its way: it is told when it is there.
+    if (scope !== "total" && manager.accountant.isClearing(host, address.text)) return false;
     let victim: Connection | undefined;
     if (scope === "total") victim = manager.coldestIdle();
     else {

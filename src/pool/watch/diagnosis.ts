@@ -5,6 +5,7 @@
  */
 
 import type { RwLock } from "../../core/lock.ts";
+import type { FleetMember } from "../../fleet/fleet.ts";
 import type { Admission } from "../../hosts/admission.ts";
 import type { HostDirectory } from "../../hosts/directory.ts";
 import type { ConnectionManager } from "../../map/manager.ts";
@@ -23,6 +24,8 @@ export interface DiagnosisParts {
   /** Held shared by each dial. */
   readonly gate: RwLock;
   readonly queues: Iterable<HostQueue>;
+  /** The pool's part in its fleet, where it has one. */
+  readonly fleet: FleetMember | undefined;
   readonly figures: PoolFigures;
   readonly evidence: Evidence;
 }
@@ -88,7 +91,36 @@ export class Diagnosis {
     }
     this.#findStorm(add);
     this.#findFlapping(add);
+    this.#findFleet(add);
     return sortFindings(Array.from(found, ([key, finding]) => ({ key, finding })));
+  }
+
+  #findFleet(add: Add): void {
+    const stats = this.#parts.fleet?.stats();
+    if (!stats) return;
+    const { error, foreign, state, stateSince, store } = stats;
+    if (state === "alone") {
+      add({
+        severity: "warning",
+        what: "fleetAlone",
+        message: `${store} has not answered for ${showMs(this.#now - stateSince)}`
+          + `${error === null ? "" : `: ${error}`}. The pool goes on alone, with its share of what `
+          + "the fleet may have.",
+        advice: "Look at the store, and at the way there. The pool comes back by itself.",
+      });
+    }
+    if (foreign > 0) {
+      add({
+        severity: "info",
+        what: "fleetForeign",
+        message:
+          `${foreign} entries or messages of the fleet ${stats.name} in ${store} are none that `
+          + "this version writes: they were passed over.",
+        advice:
+          "Give each fleet a name of its own, and let nothing else write under its keys. While "
+          + "another version is rolled out this passes.",
+      });
+    }
   }
 
   #findLeases(add: Add): void {

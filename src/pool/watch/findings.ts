@@ -16,6 +16,8 @@
  * - `resolverFailing`: the resolver fails for a host
  * - `addressesLeftOut`: the resolver gave addresses of a host that cannot be dialled
  * - `allDenied`: none of a host's addresses may be used
+ * - `fleetAlone`: the fleet's store does not answer, and the pool goes on alone
+ * - `fleetForeign`: there are entries in the fleet's store that are none of this version's
  */
 export type FindingKind =
   | "leaseHeld"
@@ -26,7 +28,9 @@ export type FindingKind =
   | "panic"
   | "resolverFailing"
   | "addressesLeftOut"
-  | "allDenied";
+  | "allDenied"
+  | "fleetAlone"
+  | "fleetForeign";
 
 /** How bad it is: `critical` means that callers fail, or will. */
 export type Severity = "info" | "warning" | "critical";

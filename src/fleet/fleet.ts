@@ -1,0 +1,144 @@
+/**
+ * How a pool and its fleet speak: what the pool asks of its member, and what the member tells it.
+ *
+ * @module
+ */
+
+import type { Clock } from "../core/clock.ts";
+import type { HeardVerdict, OwnExperience } from "./verdicts.ts";
+
+/** What a pool is given as its `fleet`: it joins for the pool. */
+export interface Fleet {
+  /**
+   * Makes a member, which does nothing before it is started. The pool that has it closes it.
+   *
+   * @internal
+   */
+  join(clock: Clock): FleetMember;
+}
+
+/** Says what may be dialled. All of it is said at once, from what the store told last. */
+export interface FleetPermits {
+  /** Whether one more connection may be dialled. Where not, the fleet is asked for it. */
+  mayAdd(key: string, cap: number): boolean;
+  /** Counts one more. */
+  add(key: string, cap: number): void;
+  /** Counts one less, once its socket is closed: a moment from now where nobody can tell. */
+  leave(keys: readonly string[], closed: Promise<void> | undefined): void;
+  /** Whether connections that are ending take up permits still. */
+  isClearing(key: string): boolean;
+  /** Whether there are more connections than may be. */
+  exceeds(key: string, cap: number): boolean;
+}
+
+/** One pool's part in a fleet. */
+export interface FleetMember {
+  /** What may be dialled. */
+  readonly permits: FleetPermits;
+  /** Begins to speak with the store, and to tell the pool. */
+  start(site: FleetSite): void;
+  /** Tells the others that an address was ejected from a host. */
+  condemn(host: string, address: string, reason: string, forMs: number): void;
+  /** Tells the others that an address is well. */
+  acquit(host: string, address: string): void;
+  /** Blocks an address, as `ConnectionPool.block()` does, for every member. */
+  block(ip: string, options?: { readonly forMs?: number; readonly reason?: string }): void;
+  /** Ends a block that was made for every member. */
+  unblock(ip: string): void;
+  /** What is known of the fleet. */
+  stats(): FleetStats;
+  /** Gives everything back, if the store answers in time. */
+  close(): Promise<void>;
+}
+
+/** What a member tells its pool, and asks it. */
+export interface FleetSite {
+  /** There are permits for a key that had none left. */
+  onRoom(key: string): void;
+  /** There are more connections than permits. */
+  onShrink(): void;
+  /** Another member has ejected an address of a host: it may be doubted here. */
+  onDoubt(verdict: HeardVerdict): void;
+  /** For another member, an address of a host is well again. */
+  onWell(host: string, address: string): void;
+  /** An operator has blocked an address for every member. */
+  onBlock(ip: string, options: { readonly forMs?: number; readonly reason?: string }): void;
+  /** Such a block has been ended. */
+  onUnblock(ip: string): void;
+  /** The store answers again, or answers no more. */
+  onLink(event: FleetEvent): void;
+  /** What was seen here of an address of a host; undefined where it is not known. */
+  experience(host: string, address: string): OwnExperience | undefined;
+  /** The addresses that are known here. */
+  known(): ReadonlySet<string>;
+  /** How many connections the pool has, and how many of them are in use. */
+  load(): { readonly connections: number; readonly leased: number };
+}
+
+/** How a member stands to its fleet, when that changes. */
+export interface FleetEvent {
+  /** Whether the store answers, or the member goes on alone. */
+  readonly state: "joined" | "alone";
+  /** The store, without any secret. */
+  readonly store: string;
+  /** How many members there were at the last answer. */
+  readonly members: number;
+  /** Why it is alone. */
+  readonly error?: unknown;
+}
+
+/** Another member, as it tells of itself. */
+export interface FleetPeer {
+  /** Its name. */
+  readonly member: string;
+  /** Since when it is there, by its own clock, in milliseconds since 1970. */
+  readonly since: number;
+  /** How many connections it has. */
+  readonly connections: number;
+  /** How many of them are in use. */
+  readonly leased: number;
+}
+
+/** What the fleet has of one cap. */
+export interface FleetCap {
+  /** What is capped: `a` and an address, or `h` and a host. */
+  readonly key: string;
+  /** How many connections the whole fleet may have there. */
+  readonly cap: number;
+  /** How many this member has, those that are ending included. */
+  readonly used: number;
+  /** How many it may have. */
+  readonly permits: number;
+}
+
+/** What a member knows of its fleet: plain data. */
+export interface FleetStats {
+  /** The fleet's name. */
+  readonly name: string;
+  /** This member's name. */
+  readonly member: string;
+  /** The store, without any secret. */
+  readonly store: string;
+  /** Whether the store answers. */
+  readonly state: "joining" | "joined" | "alone";
+  /** Since when, in milliseconds since 1970. */
+  readonly stateSince: number;
+  /** Why it is alone, where it is. */
+  readonly error: string | null;
+  /** How many members there were at the last answer. */
+  readonly members: number;
+  /** The members that were seen last, this one too. */
+  readonly peers: readonly FleetPeer[];
+  /** The caps that this member uses. */
+  readonly caps: readonly FleetCap[];
+  /** The verdicts of others that hold. */
+  readonly verdicts: readonly HeardVerdict[];
+  /** How often the store was asked. */
+  readonly requests: number;
+  /** How often that failed. */
+  readonly failures: number;
+  /** How many hints were heard. */
+  readonly hints: number;
+  /** How many entries and hints were none of this version's, and were passed over. */
+  readonly foreign: number;
+}

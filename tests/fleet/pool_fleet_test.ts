@@ -1,0 +1,268 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import test from "node:test";
+import { type MemoryDial, memoryDialer } from "../../adapters/memory.ts";
+import { ManualClock } from "../../src/core/clock.ts";
+import type { FleetEvent } from "../../src/fleet/fleet.ts";
+import { type FleetOptions, fleetOver, readFleetOptions } from "../../src/fleet/fleet_over.ts";
+import { MemoryFleetStore } from "../../src/fleet/memory_store.ts";
+import { staticResolver } from "../../src/hosts/resolver.ts";
+import type { PoolOptions } from "../../src/pool/options.ts";
+import { ConnectionPool } from "../../src/pool/pool.ts";
+
+/** A fleet of pools on one clock, whose machines count. */
+class FleetScene implements AsyncDisposable {
+  readonly clock = new ManualClock();
+  readonly store = new MemoryFleetStore(this.clock);
+  readonly pools: ConnectionPool[] = [];
+  /** Addresses that refuse, and how often they did so for each pool. */
+  readonly down = new Set<string>();
+  readonly refused: number[] = [];
+  readonly #fleet: FleetOptions;
+
+  constructor(fleet: FleetOptions = {}) {
+    this.#fleet = fleet;
+  }
+
+  add(options: Partial<PoolOptions> = {}): ConnectionPool {
+    const number = this.pools.length;
+    this.refused[number] = 0;
+    const pool = new ConnectionPool({
+      resolver: staticResolver({
+        "a.test": ["192.0.2.1"],
+        "b.test": ["192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4"],
+      }),
+      dialer: memoryDialer({
+        clock: this.clock,
+        script: ({ address }): MemoryDial => {
+          if (!this.down.has(address)) return {};
+          this.refused[number]!++;
+          return { failure: "refused" };
+        },
+      }),
+      clock: this.clock,
+      fleet: fleetOver(this.store, readFleetOptions("a fleet", this.#fleet)),
+      ...options,
+    });
+    this.pools.push(pool);
+    return pool;
+  }
+
+  /** Lets time pass in small steps, in which everything under way goes on. */
+  async pass(ms: number, stepMs = 20): Promise<void> {
+    for (let passed = 0; passed < ms; passed += stepMs) {
+      this.clock.advance(stepMs);
+      for (let turn = 0; turn < 30; turn++) await null;
+    }
+  }
+
+  /** Connections at an address, of all pools. */
+  count(address: string): number {
+    let count = 0;
+    for (const { manager } of this.pools) count += manager.getConnections(address).length;
+    return count;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const pool of this.pools) {
+      pool.manager.checkInvariants();
+      await pool.close({ graceMs: 0 });
+    }
+    assertEquals(this.clock.timers, 0);
+  }
+}
+
+test("Pools of a fleet hold maxConnectionsPerIp together, and share it", async () => {
+  await using scene = new FleetScene();
+  for (let number = 0; number < 4; number++) {
+    const pool = scene.add({ maxConnectionsPerIp: 40 });
+    for (let caller = 0; caller < 40; caller++) {
+      pool.acquire("a.test", { timeoutMs: 3_000_000 }).catch(() => {});
+    }
+  }
+  await scene.pass(8_000);
+  const counts = scene.pools.map(({ manager }) => manager.getConnectionCount());
+  const all = scene.count("192.0.2.1");
+  assert(all <= 38 && all >= 36, `${all} connections: ${counts.join(", ")}`);
+  assert(Math.min(...counts) >= 7, counts.join(", "));
+  assertEquals(scene.store.granted("a 192.0.2.1") <= 38, true);
+});
+
+test("What a pool does not use goes back to the others, and all of it when the pool is closed", async () => {
+  await using scene = new FleetScene();
+  const [one, two] = [0, 1].map(() => scene.add({ maxConnectionsPerIp: 20, idleTimeoutMs: 1_000 }));
+  const leases = [];
+  for (let caller = 0; caller < 12; caller++) {
+    leases.push(one!.acquire("a.test"));
+    await scene.pass(100);
+  }
+  for (const lease of await Promise.all(leases)) lease.release();
+  for (let caller = 0; caller < 19; caller++) {
+    two!.acquire("a.test", { timeoutMs: 3_000_000 }).catch(() => {});
+  }
+  await scene.pass(60_000, 100);
+  assertEquals(two!.manager.getConnectionCount(), 19);
+  await two!.close({ graceMs: 0 });
+  assertEquals(scene.store.granted("a 192.0.2.1"), 0);
+});
+
+test("A pool whose store is lost goes on with what it has, says so, and comes back by itself", async () => {
+  await using scene = new FleetScene();
+  const pool = scene.add();
+  const told: FleetEvent[] = [];
+  pool.on("fleet", (event) => told.push(event));
+  const lease = pool.acquire("a.test");
+  await scene.pass(200);
+  (await lease).release();
+  scene.store.stop();
+  await scene.pass(30_000, 100);
+  const again = await pool.acquire("a.test");
+  assertEquals(again.reused, true);
+  again.release();
+  assertEquals(pool.fleet!.stats().state, "alone");
+  assertEquals(pool.diagnose().map(({ what }) => what), ["fleetAlone"]);
+  scene.store.start(true);
+  await scene.pass(5_000, 100);
+  assertEquals(told.map(({ state }) => state), ["joined", "alone", "joined"]);
+  assertEquals(pool.diagnose(), []);
+});
+
+test("A pool that starts without the store may have a connection to a machine, and no more", async () => {
+  await using scene = new FleetScene();
+  scene.store.stop();
+  const pool = scene.add({ maxConnectionsPerIp: 10 });
+  const leases = [0, 1].map(() => pool.acquire("a.test", { timeoutMs: 20_000 }));
+  leases[1]!.catch(() => {});
+  await scene.pass(3_000);
+  assertEquals(pool.manager.getConnectionCount(), 1);
+  await leases[0]!;
+});
+
+test("A host's own maxConnections holds for the fleet", async () => {
+  await using scene = new FleetScene();
+  for (let number = 0; number < 2; number++) {
+    const pool = scene.add({ hosts: { "b.test": { maxConnections: 8 } } });
+    for (let caller = 0; caller < 8; caller++) {
+      pool.acquire("b.test", { timeoutMs: 3_000_000 }).catch(() => {});
+    }
+  }
+  await scene.pass(8_000);
+  const counts = scene.pools.map(({ manager }) => manager.getConnectionCount());
+  assertEquals(counts.reduce((sum, count) => sum + count, 0), 8, counts.join(", "));
+});
+
+/** Has a pool find out that an address is down, and eject it. */
+async function ejectFrom(scene: FleetScene, pool: ConnectionPool, address: string): Promise<void> {
+  let ejected = false;
+  pool.on("eject", () => ejected = true);
+  for (let tries = 0; tries < 40 && !ejected; tries++) {
+    pool.acquire("b.test", { ip: address, timeoutMs: 500 }).then(
+      (lease) => lease.release(),
+      () => {},
+    );
+    await scene.pass(1_000, 100);
+  }
+  assert(ejected);
+}
+
+function standings(pool: ConnectionPool): Record<string, string> {
+  const addresses = Object.entries(pool.stats().hosts["b.test"]!.addresses);
+  return Object.fromEntries(addresses.map(([address, { standing }]) => [address, standing]));
+}
+
+test("What one pool ejects the others doubt at once, and dial once at most; recovery is known to all", async () => {
+  await using scene = new FleetScene();
+  for (let number = 0; number < 4; number++) scene.add();
+  const use = async () => {
+    for (const pool of scene.pools) {
+      for (let caller = 0; caller < 8; caller++) {
+        pool.acquire("b.test").then((lease) => lease.release(), () => {});
+      }
+    }
+    await scene.pass(200);
+  };
+  for (let time = 0; time < 10; time++) await use();
+  scene.down.add("192.0.2.2");
+  for (const { manager } of scene.pools) manager.removeConnection("192.0.2.2");
+  const [first, ...others] = scene.pools;
+  await ejectFrom(scene, first!, "192.0.2.2");
+  await scene.pass(20);
+  for (const pool of others) assertEquals(standings(pool)["192.0.2.2"], "doubtful");
+  for (let time = 0; time < 3; time++) await use();
+  assert(scene.refused.slice(1).every((times) => times <= 1), scene.refused.join(", "));
+  scene.down.clear();
+  for (let time = 0; time < 300 && standings(first!)["192.0.2.2"] !== "good"; time++) await use();
+  for (let time = 0; time < 5; time++) await use();
+  for (const pool of scene.pools) assertEquals(standings(pool)["192.0.2.2"], "good");
+});
+
+test("A pool that condemns everything harms nobody", async () => {
+  await using scene = new FleetScene();
+  const [broken, well] = [scene.add(), scene.add()];
+  for (let time = 0; time < 10; time++) {
+    for (let caller = 0; caller < 8; caller++) {
+      well!.acquire("b.test").then((lease) => lease.release());
+    }
+    await scene.pass(100);
+  }
+  for (const last of [1, 2, 3, 4]) {
+    broken!.fleet!.condemn("b.test", `192.0.2.${last}`, "its network is broken", 30_000);
+    await scene.pass(20);
+  }
+  const doubted = Object.values(standings(well!)).filter((standing) => standing !== "good");
+  assert(doubted.length <= 2, `${doubted.length} are doubted`);
+  const lease = well!.acquire("b.test");
+  await scene.pass(100);
+  (await lease).release();
+});
+
+test("A block for the fleet holds in every pool, in those that come later too, until it is ended", async () => {
+  await using scene = new FleetScene();
+  const one = scene.add();
+  await scene.pass(100);
+  one.fleet!.block("192.0.2.3", { reason: "on fire" });
+  await scene.pass(100);
+  scene.add();
+  await scene.pass(100);
+  const blocks = () => scene.pools.map((pool) => pool.stats().blocks.map(({ ip }) => ip));
+  assertEquals(blocks(), [["192.0.2.3"], ["192.0.2.3"]]);
+  scene.pools[1]!.fleet!.unblock("192.0.2.3");
+  await scene.pass(100);
+  assertEquals(blocks(), [[], []]);
+});
+
+test("What is foreign in the store is passed over, and found", async () => {
+  await using scene = new FleetScene();
+  const link = await scene.store.connect(
+    { onHint: () => {}, onLost: () => {} },
+    new AbortController().signal,
+  );
+  const foreign = [
+    "garbage",
+    "{}",
+    "[]",
+    "null",
+    "{\"v\":2,\"kind\":\"bad\"}",
+    "{\"v\":1,\"kind\":\"block\"}",
+  ];
+  for (const value of foreign) await link.put("verdicts", value, value, 60_000);
+  await link.put("blocks", "huge", "x".repeat(1_000_000), 60_000);
+  const pool = scene.add();
+  await scene.pass(100);
+  await link.hint(
+    "{\"v\":1,\"kind\":\"bad\",\"host\":\"b.test\",\"address\":\"nowhere\",\"member\":\"x\"}",
+  );
+  await scene.pass(100);
+  assertEquals(pool.fleet!.stats().foreign, foreign.length + 2);
+  assertEquals(pool.diagnose().map(({ what }) => what), ["fleetForeign"]);
+  assertEquals(pool.stats().blocks, []);
+});
+
+test("The options of a fleet are checked", () => {
+  const read = (options: object) => () => readFleetOptions("a fleet", options);
+  assertThrows(read({ nam: "x" }), TypeError, "nam");
+  assertThrows(read({ name: "a b" }), TypeError, "name must be");
+  assertThrows(read({ alone: "maybe" }), TypeError, "alone must be");
+  assertThrows(read({ leaseMs: 1 }), RangeError, "leaseMs must be");
+  assertThrows(read({ leaseMs: 10_000, goneAfterMs: 15_000 }), RangeError, "goneAfterMs must be");
+  assertThrows(read({ quorum: 0 }), RangeError, "quorum must be");
+});
