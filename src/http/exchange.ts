@@ -270,6 +270,9 @@ export class Exchange implements AttemptUser, ResponseOrigin {
       attempt.overdue = true;
       const error = this.#error("timeout", "no byte came for longer than is likely");
       attempt.silent = this.#host.noteSilence(lease, error);
+      // Others would wait on such a connection as well.
+      const { heardAt = Infinity } = this.#host.sessionOf(lease.connection);
+      if (heardAt < lease.startedAt) lease.connection.healthy = false;
     }
     const { replayable, options: { hedge = this.#host.hedging } } = this.request;
     if (!replayable || !hedge || this.#attempts >= MAX_ATTEMPTS) return;

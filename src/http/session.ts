@@ -83,6 +83,11 @@ export interface Session {
   /** Which protocol it is. */
   readonly protocol: Protocol;
   /**
+   * When anything last came on the connection, in the clock's milliseconds. Told where others may
+   * have streams on it besides.
+   */
+  readonly heardAt?: number;
+  /**
    * Opens a stream for one who holds a lease on the connection. Nothing is written, and nothing
    * told, before `send()`.
    */

@@ -33,6 +33,8 @@ export class Http2Session implements Session, StreamSession, SocketSink, EngineH
   readonly connection: Connection;
   /** What there is to know of the protocol. */
   readonly engine: Http2Engine;
+  /** When anything last came, in the clock's milliseconds. */
+  heardAt = 0;
   readonly #clock: Clock;
   /** Heads that came in this read, to be passed on at its end. */
   #heads: { passHead(): void }[] = [];
@@ -97,7 +99,9 @@ export class Http2Session implements Session, StreamSession, SocketSink, EngineH
 
   /** Takes bytes off the connection. */
   onData(bytes: Uint8Array): void {
-    this.timed().push(bytes);
+    const engine = this.timed();
+    this.heardAt = engine.now;
+    engine.push(bytes);
     this.#afterwards();
   }
 
