@@ -12,6 +12,7 @@ import os from "node:os";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { CLIENTS, OURS } from "./http/clients.ts";
+import { measureCase } from "./http/measure.ts";
 import { BODIES, startNginx } from "./http/nginx.ts";
 import { type CaseResult, table } from "./http/table.ts";
 import { type BenchRuntime, findRuntime, Worker } from "./http/worker.ts";
@@ -86,7 +87,15 @@ async function measureRuntime(runtime: BenchRuntime): Promise<void> {
   try {
     for (const body of bodies) {
       for (const connections of connectionCounts) {
-        const result = await measureCase(runtime, workers, body, connections);
+        const result = await measureCase(workers, {
+          runtime: runtime.version,
+          body,
+          connections,
+          callers: connections,
+          runMs,
+          rounds,
+          ours: OURS,
+        });
         results.push(result);
         if (!values.json) console.log(table(result));
       }
@@ -94,64 +103,4 @@ async function measureRuntime(runtime: BenchRuntime): Promise<void> {
   } finally {
     for (const worker of workers.values()) worker.stop();
   }
-}
-
-/** What a client did in its turns. */
-interface Turns {
-  readonly perSecond: number[];
-  readonly cpuMicros: number[];
-  error?: string;
-}
-
-/** Lets the clients take turns, so that whatever else the machine does hits all of them alike. */
-async function measureCase(
-  runtime: BenchRuntime,
-  workers: ReadonlyMap<string, Worker>,
-  body: keyof typeof BODIES,
-  connections: number,
-): Promise<CaseResult> {
-  const turns = new Map<string, Turns>();
-  for (const [name, worker] of workers) {
-    const open = { path: `/${body}`, bodyBytes: BODIES[body], connections };
-    const { error } = await worker.tell({ open });
-    turns.set(name, { perSecond: [], cpuMicros: [], ...error !== undefined && { error } });
-  }
-  // The first turn is for the compilers, and counts for nothing.
-  for (let round = 0; round <= rounds; round++) {
-    for (const [name, worker] of workers) {
-      const turn = turns.get(name)!;
-      if (turn.error !== undefined) continue;
-      const answer = await worker.tell({ runMs: round === 0 ? Math.max(runMs, 1_000) : runMs });
-      const { cpuMicros, error, ms, requests } = answer;
-      if (error !== undefined) turn.error = error;
-      else if (round > 0) {
-        turn.perSecond.push(requests! / ms! * 1000);
-        turn.cpuMicros.push(cpuMicros! / requests!);
-      }
-    }
-  }
-  const ours = turns.get(OURS);
-  return {
-    runtime: runtime.version,
-    body,
-    connections,
-    load: os.loadavg()[0]!,
-    clients: [...turns].map(([name, { cpuMicros, error, perSecond }]) =>
-      error !== undefined ? { name, error } : {
-        name,
-        perSecond: median(perSecond),
-        cpuMicros: median(cpuMicros),
-        ...ours?.perSecond.length === rounds && {
-          ratio: median(perSecond.map((rate, round) => ours.perSecond[round]! / rate)),
-          cpuRatio: median(cpuMicros.map((cost, round) => cost / ours.cpuMicros[round]!)),
-        },
-      }
-    ),
-  };
-}
-
-function median(numbers: readonly number[]): number {
-  const sorted = [...numbers].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }

@@ -14,6 +14,8 @@ export interface BenchTarget {
   readonly port: number;
   /** The authority to trust, PEM. */
   readonly ca: string;
+  /** The protocols to offer, for who opens sockets; none where it is left out. */
+  readonly alpn?: readonly string[];
 }
 
 /** Set when the time is over: whoever sees it begins no more requests. */
@@ -35,16 +37,17 @@ export type OpenClient = (
   path: string,
   bodyBytes: number,
   connections: number,
+  callers: number,
 ) => Client | Promise<Client>;
 
 /**
  * Makes a client of a function that makes one request, and gives the length of the body that it
- * has read: one loop for each connection.
+ * has read: one loop for each caller.
  */
 export function looping(
   get: () => Promise<number>,
   bodyBytes: number,
-  connections: number,
+  callers: number,
   close: () => void | Promise<void> = () => {},
 ): Client {
   async function loop(stop: Stop): Promise<number> {
@@ -58,7 +61,7 @@ export function looping(
   }
   return {
     async run(stop) {
-      const counts = await Promise.all(Array.from({ length: connections }, () => loop(stop)));
+      const counts = await Promise.all(Array.from({ length: callers }, () => loop(stop)));
       return counts.reduce((sum, count) => sum + count, 0);
     },
     close,

@@ -20,6 +20,7 @@ async function openPool(target: BenchTarget, connections: number): Promise<HttpP
     maxConnections: connections,
     maxConnectionsPerHost: connections,
     maxConnectionsPerIp: connections,
+    protocols: ["http/1.1"],
     tls: { ca: [target.ca] },
   });
   await pool.warm(`${target.host}:${target.port}`, { connections });
@@ -43,7 +44,7 @@ const ourFetch: OpenClient = async (target, path, bodyBytes, connections) => {
 const undiciRequest: OpenClient = async (target, path, bodyBytes, connections) => {
   const { Pool } = await import("undici");
   const { origin } = new URL(urlOf(target, path));
-  const pool = new Pool(origin, { connections, connect: { ca: target.ca } });
+  const pool = new Pool(origin, { connections, allowH2: false, connect: { ca: target.ca } });
   const get = async () => {
     const { body } = await pool.request({ path, method: "GET" });
     return (await body.arrayBuffer()).byteLength;
@@ -53,7 +54,7 @@ const undiciRequest: OpenClient = async (target, path, bodyBytes, connections) =
 
 const undiciFetch: OpenClient = async (target, path, bodyBytes, connections) => {
   const { fetch, Agent } = await import("undici");
-  const dispatcher = new Agent({ connections, connect: { ca: target.ca } });
+  const dispatcher = new Agent({ connections, allowH2: false, connect: { ca: target.ca } });
   const url = urlOf(target, path);
   const get = async () => (await (await fetch(url, { dispatcher })).arrayBuffer()).byteLength;
   return looping(get, bodyBytes, connections, () => dispatcher.destroy());

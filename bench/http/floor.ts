@@ -48,21 +48,22 @@ function responseLength(bytes: Uint8Array, bodyBytes: number): number {
   throw new Error("The head of a response came in pieces");
 }
 
-/** One connection: sends the same bytes again whenever a response is over. */
-interface Lane {
-  write(): void;
+/** One connection. */
+export interface Lane {
+  /** Writes bytes: the request, where they are left out. */
+  write(bytes?: Uint8Array): void;
   end(): void;
 }
 
 /** What lanes report to. */
-interface Lanes {
+export interface Lanes {
   /** Takes bytes of a lane. */
   received(index: number, bytes: Uint8Array): void;
   /** A lane has broken. */
   failed(error: unknown): void;
 }
 
-type OpenLane = (
+export type OpenLane = (
   target: BenchTarget,
   request: Uint8Array,
   index: number,
@@ -115,13 +116,15 @@ async function openLanes(
 
 const nodeBuffer = new Uint8Array(65_536);
 
-const openNode: OpenLane = (target, request, index, lanes) =>
+/** Over `node:tls`, read into one buffer. */
+export const openNode: OpenLane = (target, request, index, lanes) =>
   new Promise((resolve, reject) => {
     const options: tls.ConnectionOptions & { onread: object } = {
       host: target.ip,
       port: target.port,
       servername: target.host,
       ca: target.ca,
+      ...target.alpn && { ALPNProtocols: [...target.alpn] },
       onread: {
         buffer: nodeBuffer,
         callback: (length: number, buffer: Uint8Array) => {
@@ -136,7 +139,10 @@ const openNode: OpenLane = (target, request, index, lanes) =>
     socket.once("secureConnect", () => {
       socket.off("error", reject);
       socket.on("error", lanes.failed);
-      resolve({ write: () => void socket.write(request), end: () => void socket.end() });
+      resolve({
+        write: (bytes = request) => void socket.write(bytes),
+        end: () => void socket.end(),
+      });
     });
   });
 
@@ -152,13 +158,18 @@ interface DenoConn {
   close(): void;
 }
 
-const openDeno: OpenLane = async (target, request, index, lanes) => {
+/** Over `Deno.startTls`. */
+export const openDeno: OpenLane = async (target, request, index, lanes) => {
   const { Deno } = globalThis as unknown as { Deno: DenoTls };
   const { ca, host, port } = target;
   // Deno.connectTls would leave Nagle's algorithm on.
   const tcp = await Deno.connect({ hostname: host, port });
   tcp.setNoDelay();
-  const conn = await Deno.startTls(tcp, { hostname: host, caCerts: [ca] });
+  const conn = await Deno.startTls(tcp, {
+    hostname: host,
+    caCerts: [ca],
+    ...target.alpn && { alpnProtocols: [...target.alpn] },
+  });
   await conn.handshake();
   let ended = false;
   async function read(): Promise<void> {
@@ -171,13 +182,20 @@ const openDeno: OpenLane = async (target, request, index, lanes) => {
   }
   read().catch((error) => ended || lanes.failed(error));
   return {
-    write: () => void conn.write(request),
+    write: (bytes = request) => void conn.write(bytes),
     end() {
       ended = true;
       conn.close();
     },
   };
 };
+
+/** Protocols as they stand in the ClientHello, which is how Bun takes them. */
+function wireForm(protocols: readonly string[]): Uint8Array {
+  return encoder.encode(
+    protocols.map((name) => String.fromCharCode(name.length) + name).join(""),
+  );
+}
 
 /** What this file uses of Bun. */
 interface BunTls {
@@ -188,7 +206,8 @@ interface BunConn {
   end(): void;
 }
 
-const openBun: OpenLane = async (target, request, index, lanes) => {
+/** Over `Bun.connect`. */
+export const openBun: OpenLane = async (target, request, index, lanes) => {
   const { Bun } = globalThis as unknown as { Bun: BunTls };
   const { ca, host, ip, port } = target;
   let ready = () => {};
@@ -196,7 +215,7 @@ const openBun: OpenLane = async (target, request, index, lanes) => {
   const socket = await Bun.connect({
     hostname: ip,
     port,
-    tls: { ca, serverName: host },
+    tls: { ca, serverName: host, ...target.alpn && { ALPNProtocols: wireForm(target.alpn) } },
     socket: {
       handshake: () => ready(),
       data: (_socket: unknown, bytes: Uint8Array) => lanes.received(index, bytes),
@@ -204,7 +223,7 @@ const openBun: OpenLane = async (target, request, index, lanes) => {
     },
   });
   await shaken;
-  return { write: () => void socket.write(request), end: () => socket.end() };
+  return { write: (bytes = request) => void socket.write(bytes), end: () => socket.end() };
 };
 
 function floor(openLane: OpenLane): OpenClient {

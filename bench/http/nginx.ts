@@ -84,7 +84,8 @@ http {
   keepalive_timeout 600s;
   keepalive_requests 1000000000;
   server {
-    listen 127.0.0.1:${port} ssl backlog=1024;
+    listen 127.0.0.1:${port} ssl http2 backlog=1024;
+    http2_max_concurrent_streams 1024;
     ssl_certificate ${folder}/cert.pem;
     ssl_certificate_key ${folder}/key.pem;
     ssl_protocols TLSv1.3;

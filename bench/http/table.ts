@@ -23,13 +23,14 @@ export interface CaseResult {
   readonly runtime: string;
   readonly body: string;
   readonly connections: number;
+  readonly callers: number;
   /** The machine's load average over the last minute, at the end. */
   readonly load: number;
   readonly clients: readonly ClientResult[];
 }
 
 /** A table in Markdown. */
-export function table({ body, clients, connections, load, runtime }: CaseResult): string {
+export function table({ body, callers, clients, connections, load, runtime }: CaseResult): string {
   const rows = clients.map((client) => {
     if ("error" in client) return [client.name, client.error, "", "", ""];
     const { cpuMicros, cpuRatio, name, perSecond, ratio } = client;
@@ -44,7 +45,10 @@ export function table({ body, clients, connections, load, runtime }: CaseResult)
     "its CPU ÷ request()",
   ];
   const lines = [head, head.map((_, at) => at === 0 ? "---" : "---:"), ...rows];
-  return `**${runtime}, ${body}, ${connections} connections** (load ${load.toFixed(1)})\n\n`
+  const what = callers === connections
+    ? `${connections} connections`
+    : `${callers} callers, ${connections} of HTTP/2`;
+  return `**${runtime}, ${body}, ${what}** (load ${load.toFixed(1)})\n\n`
     + `${lines.map((cells) => `| ${cells.join(" | ")} |`).join("\n")}\n`;
 }
 

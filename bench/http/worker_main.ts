@@ -9,10 +9,11 @@ import process from "node:process";
 import { createInterface } from "node:readline";
 import type { BenchTarget, Client, Stop } from "./client.ts";
 import { CLIENTS } from "./clients.ts";
+import { H2_CLIENTS } from "./h2_clients.ts";
 
 /** What a worker is told: to open so many connections, or to make requests for so long. */
 export type Order =
-  | { readonly open: { path: string; bodyBytes: number; connections: number } }
+  | { readonly open: { path: string; bodyBytes: number; connections: number; callers: number } }
   | { readonly runMs: number };
 
 /** What it answers. */
@@ -24,14 +25,14 @@ export interface Answer {
 }
 
 const [runtime, name, target] = process.argv.slice(2) as [keyof typeof CLIENTS, string, string];
-const open = CLIENTS[runtime][name]!;
+const open = (CLIENTS[runtime][name] ?? H2_CLIENTS[runtime][name])!;
 let client: Client | undefined;
 
 async function obey(order: Order): Promise<Answer> {
   if ("open" in order) {
     await client?.close();
-    const { bodyBytes, connections, path } = order.open;
-    client = await open(JSON.parse(target) as BenchTarget, path, bodyBytes, connections);
+    const { bodyBytes, callers, connections, path } = order.open;
+    client = await open(JSON.parse(target) as BenchTarget, path, bodyBytes, connections, callers);
     return {};
   }
   const stop: Stop = { now: false };

@@ -76,7 +76,7 @@ async function warm(): Promise<FirstAndSteady> {
 
 async function floor(): Promise<FirstAndSteady> {
   const [openFloor] = Object.values(CLIENTS[runtime]);
-  const client = await openFloor!(target, "/tiny", 2, 1);
+  const client = await openFloor!(target, "/tiny", 2, 1, 1);
   const times = await time(() => once(client));
   await client.close();
   return times;
