@@ -36,7 +36,11 @@ interface Scene {
 
 /** Sets up a.test on machines, and at the end finds every socket closed. */
 async function withMachines(
-  kinds: { readonly good: number; readonly bad: readonly BadKind[] },
+  kinds: {
+    readonly good: number;
+    readonly bad: readonly BadKind[];
+    readonly alpn?: readonly string[];
+  },
   options: CreatePoolOptions,
   body: (scene: Scene) => Promise<void>,
 ): Promise<void> {
@@ -95,6 +99,9 @@ async function bear(
 // Ten dials and ten leases at once before anything can be known; then a trial now and then.
 const COLD = { concurrency: 20, mostVisits: 30, requests: 1_000 };
 
+// Twenty callers share a connection before anything can be known of it.
+const MULTIPLEXED = { concurrency: 20, mostVisits: 60, requests: 1_000 };
+
 // One dial and one lease each time, and of these four or five in so little time.
 const ONE_BY_ONE = { concurrency: 1, mostVisits: 10, requests: 200 };
 
@@ -113,6 +120,27 @@ for (const kind of BAD_KINDS) {
     () => withMachines({ good: 2, bad: [kind, kind, kind] }, {}, (scene) => bear(scene, COLD)),
   );
 }
+
+for (const kind of BAD_KINDS) {
+  const skip = await whyNot(kind) ?? false;
+
+  test(
+    `Over HTTP/2, of a host's two machines one ${kind}: of 1,000 requests none fails`,
+    { skip },
+    () =>
+      withMachines({ good: 1, bad: [kind], alpn: ["h2"] }, { protocols: ["h2"] }, async (scene) => {
+        await bear(scene, MULTIPLEXED);
+        assertEquals(scene.pool.stats().requests.successes, 1_000);
+      }),
+  );
+}
+
+test("Over HTTP/2, of a host's eleven machines ten fail: of 1,000 requests none fails", () =>
+  withMachines(
+    { good: 1, bad: BAD_KINDS, alpn: ["h2"] },
+    { protocols: ["h2"] },
+    (scene) => bear(scene, MULTIPLEXED),
+  ));
 
 test("Of a host's eleven machines ten fail, each in its own way: of 1,000 requests none fails", () =>
   withMachines({ good: 1, bad: BAD_KINDS }, {}, (scene) => bear(scene, COLD)));

@@ -48,57 +48,64 @@ async function stir(origins: readonly OwnOrigin[], random: Random, until: number
 /** Whether one of three machines bears about its share. */
 const isFair = (share: number): boolean => share > 0.2;
 
-test("Of a host's three machines some are killed and restarted at random: no request fails", () =>
-  withSeed(async (seed) => {
-    const origins: OwnOrigin[] = [];
-    try {
-      for (const ip of IPS) {
-        origins.push(await startOwnOrigin({ addresses: [ip], certificates: [leaf] }));
-      }
-      const addresses = origins.map(({ port }, index) => `${IPS[index]}:${port}`);
-      await using pool = createPool({
-        resolver: staticResolver({ "a.test": addresses }),
-        tls: { ca: [authority] },
-        ejectionMs: EJECTION_MS,
-        slowStartMs: SLOW_START_MS,
-      });
-      const leases = Object.fromEntries(addresses.map((address) => [address, 0]));
-      const counts = { eject: 0, readmit: 0, dialError: 0 };
-      pool.on("lease", ({ address }) => void leases[address]!++);
-      for (const type of ["eject", "readmit", "dialError"] as const) {
-        pool.on(type, () => void counts[type]++);
-      }
-      let goesOn = true;
-      const loading = load(pool, { url: "https://a.test/delay/5", goesOn: () => goesOn });
-      let kills = 0;
-      let shares: number[] = [0];
-      try {
-        kills = await stir(origins, new Random(seed), performance.now() + LOAD_MS - BACK_MS);
-        await pause(BACK_MS);
-        // A busy machine may take longer to come to rest than it should.
-        for (let second = 0; second < 8 && !shares.every(isFair); second++) {
-          const before = { ...leases };
-          await pause(1_000);
-          const now = addresses.map((address) => leases[address]! - before[address]!);
-          const all = now.reduce((sum, count) => sum + count, 0);
-          shares = now.map((count) => count / all);
-        }
-      } finally {
-        goesOn = false;
-      }
-      const result = await loading;
-      if (SHOWS_FIGURES) {
-        const times = [50, 99, 100].map((percent) => percentile(result, percent).toFixed(1));
-        const told = { made: result.times.length, errors: result.errors.length, kills, times };
-        console.log({ ...told, ...counts, shares: shares.map((share) => share.toFixed(2)).join() });
-      }
-      assertEquals(result.errors.map(String), []);
-      assertEquals(result.statuses, { 200: result.times.length });
-      assert(kills > 1, `only ${kills} were killed`);
-      assert(shares.every(isFair), `They bear shares of ${shares} again`);
-      await pool.close();
-      pool.manager.checkInvariants();
-    } finally {
-      for (const origin of origins) await origin[Symbol.asyncDispose]();
+for (const protocol of ["http/1.1", "h2"] as const) {
+  test(`Of a host's three machines some are killed and restarted at random: no request fails (${protocol})`, () =>
+    withSeed((seed) => killAndRestart(seed, protocol)));
+}
+
+async function killAndRestart(seed: number, protocol: "http/1.1" | "h2"): Promise<void> {
+  const origins: OwnOrigin[] = [];
+  try {
+    for (const ip of IPS) {
+      origins.push(
+        await startOwnOrigin({ addresses: [ip], certificates: [leaf], alpn: [protocol] }),
+      );
     }
-  }));
+    const addresses = origins.map(({ port }, index) => `${IPS[index]}:${port}`);
+    await using pool = createPool({
+      resolver: staticResolver({ "a.test": addresses }),
+      tls: { ca: [authority] },
+      protocols: [protocol],
+      ejectionMs: EJECTION_MS,
+      slowStartMs: SLOW_START_MS,
+    });
+    const leases = Object.fromEntries(addresses.map((address) => [address, 0]));
+    const counts = { eject: 0, readmit: 0, dialError: 0 };
+    pool.on("lease", ({ address }) => void leases[address]!++);
+    for (const type of ["eject", "readmit", "dialError"] as const) {
+      pool.on(type, () => void counts[type]++);
+    }
+    let goesOn = true;
+    const loading = load(pool, { url: "https://a.test/delay/5", goesOn: () => goesOn });
+    let kills = 0;
+    let shares: number[] = [0];
+    try {
+      kills = await stir(origins, new Random(seed), performance.now() + LOAD_MS - BACK_MS);
+      await pause(BACK_MS);
+      // A busy machine may take longer to come to rest than it should.
+      for (let second = 0; second < 8 && !shares.every(isFair); second++) {
+        const before = { ...leases };
+        await pause(1_000);
+        const now = addresses.map((address) => leases[address]! - before[address]!);
+        const all = now.reduce((sum, count) => sum + count, 0);
+        shares = now.map((count) => count / all);
+      }
+    } finally {
+      goesOn = false;
+    }
+    const result = await loading;
+    if (SHOWS_FIGURES) {
+      const times = [50, 99, 100].map((percent) => percentile(result, percent).toFixed(1));
+      const told = { made: result.times.length, errors: result.errors.length, kills, times };
+      console.log({ ...told, ...counts, shares: shares.map((share) => share.toFixed(2)).join() });
+    }
+    assertEquals(result.errors.map(String), []);
+    assertEquals(result.statuses, { 200: result.times.length });
+    assert(kills > 1, `only ${kills} were killed`);
+    assert(shares.every(isFair), `They bear shares of ${shares} again`);
+    await pool.close();
+    pool.manager.checkInvariants();
+  } finally {
+    for (const origin of origins) await origin[Symbol.asyncDispose]();
+  }
+}

@@ -66,12 +66,16 @@ const HTTP_BAD: { readonly [kind: string]: Script } = {
 };
 
 /** Starts a machine that answers every request after some milliseconds. */
-export function startGood(ip: string): Promise<Machine> {
-  return startServing(ip, [{ wait: "body" }, { waitMs: 5 }, { send: ok("fine") }]);
+export function startGood(ip: string, alpn?: readonly string[]): Promise<Machine> {
+  return startServing(ip, [{ wait: "body" }, { waitMs: 5 }, { send: ok("fine") }], alpn);
 }
 
 /** Starts a machine that fails in some way. The black hole has an IP address of its own. */
-export async function startBad(kind: BadKind, ip: string): Promise<Machine> {
+export async function startBad(
+  kind: BadKind,
+  ip: string,
+  alpn?: readonly string[],
+): Promise<Machine> {
   if (kind === "refuses") return standing(`${ip}:1`);
   if (kind === "is unreachable") return standing(`${UNREACHABLE}:${ip.split(".")[3]}`);
   if (kind === "is a black hole") {
@@ -86,7 +90,7 @@ export async function startBad(kind: BadKind, ip: string): Promise<Machine> {
     };
   }
   const script = HTTP_BAD[kind];
-  if (script) return await startServing(ip, script);
+  if (script) return await startServing(ip, script, alpn);
   const origin = await startRemoteOrigin({
     addresses: [ip],
     certificates: [foreign],
@@ -105,12 +109,21 @@ export async function startBad(kind: BadKind, ip: string): Promise<Machine> {
 
 /** Starts so many good machines, and a bad one of each kind that is named. */
 export async function startMachines(
-  wanted: { readonly good: number; readonly bad: readonly BadKind[] },
+  wanted: {
+    readonly good: number;
+    readonly bad: readonly BadKind[];
+    /** The protocols that they offer. */
+    readonly alpn?: readonly string[];
+  },
 ): Promise<{ readonly good: Machine[]; readonly bad: Machine[] } & AsyncDisposable> {
   const good: Machine[] = [];
   const bad: Machine[] = [];
-  for (let i = 0; i < wanted.good; i++) good.push(await startGood(`127.0.0.${11 + i}`));
-  for (const [i, kind] of wanted.bad.entries()) bad.push(await startBad(kind, `127.0.0.${21 + i}`));
+  for (let i = 0; i < wanted.good; i++) {
+    good.push(await startGood(`127.0.0.${11 + i}`, wanted.alpn));
+  }
+  for (const [i, kind] of wanted.bad.entries()) {
+    bad.push(await startBad(kind, `127.0.0.${21 + i}`, wanted.alpn));
+  }
   return {
     good,
     bad,
@@ -138,11 +151,16 @@ export async function whyNot(kind: BadKind): Promise<string | undefined> {
   return isTold ? undefined : `${UNREACHABLE} gives ${code} here, not ENETUNREACH`;
 }
 
-async function startServing(ip: string, script: Script): Promise<Machine> {
+async function startServing(
+  ip: string,
+  script: Script,
+  alpn?: readonly string[],
+): Promise<Machine> {
   const origin = await startRemoteOrigin({
     addresses: [ip],
     certificates: [leaf],
     behaviour: { kind: "script", scripts: { "*": script } },
+    ...alpn && { alpn },
   });
   return {
     address: `${ip}:${origin.port}`,

@@ -9,8 +9,9 @@ import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import { type ClientHello, parseClientHello } from "./client_hello.ts";
+import { serveHttp2 } from "./origin_h2.ts";
 import { serveHttp } from "./origin_http.ts";
-import type { ScriptedConnection } from "./origin_script.ts";
+import { type ScriptedConnection, ScriptedOrigin } from "./origin_script.ts";
 import type { Action, Behaviour, ConnectionReport, Ending } from "./origin_types.ts";
 import { pattern } from "./pattern.ts";
 import type { WireTap } from "./wire_tap.ts";
@@ -109,6 +110,10 @@ export class OriginConnection {
     served: { serve(to: ScriptedConnection): (bytes: Uint8Array) => void } | null = null,
   ): void {
     const tls = this.#tls!;
+    if (tls.alpnProtocol === "h2") {
+      this.#serveHttp2(tls, served instanceof ScriptedOrigin ? served : undefined);
+      return;
+    }
     const onSent = (bytes: number) => {
       this.#bytesSent += bytes;
       this.#changed();
@@ -147,6 +152,20 @@ export class OriginConnection {
       this.#bytesReceived += bytes.length;
       this.#changed();
       take(bytes);
+    });
+  }
+
+  #serveHttp2(tls: TLSSocket, scripted: ScriptedOrigin | undefined): void {
+    serveHttp2(tls, {
+      id: this.id,
+      address: this.address,
+      script: (path) => scripted?.next(path),
+      onRequest: (record) => {
+        scripted?.log.push(record);
+        this.#requests++;
+        this.#changed();
+      },
+      act: (action) => this.act(action),
     });
   }
 

@@ -55,13 +55,14 @@ export class ScriptedOrigin {
     const reader = new RequestReader(connection.id, connection.changed, (record, body) => {
       this.log.push(record);
       connection.onRequest();
-      const script = this.#next(record.path);
+      const script = this.next(record.path);
       pending = pending.then(() => play(script, connection, body));
     });
     return (bytes) => reader.take(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length));
   }
 
-  #next(path: string): Script {
+  /** The answer to the next request for a path. */
+  next(path: string): Script {
     const scripts = this.#scripts[path] ?? this.#scripts["*"] ?? [];
     if (!isList(scripts)) return scripts;
     const asked = this.#asked.get(path) ?? 0;
