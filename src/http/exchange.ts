@@ -223,7 +223,13 @@ export class Exchange implements AttemptUser, ResponseOrigin {
     this.watch?.sent?.(lease);
     this.#sentAt = lease.startedAt;
     if (Number.isNaN(this.#startedAt)) this.#startedAt = lease.startedAt;
-    attempt.send(this.request, this.#body);
+    try {
+      attempt.send(this.request, this.#body);
+    } catch (error) {
+      // It has something that the protocol does not: nothing was sent.
+      this.#abandon(error);
+      return;
+    }
     if (attempt.over) return;
     if (this.request.replayable && connection.idleBeforeMs >= FRESH_ENOUGH_MS) {
       const { firstByteTimeoutMs = FIRST_BYTE_TIMEOUT_MS } = this.request.options;
@@ -246,7 +252,11 @@ export class Exchange implements AttemptUser, ResponseOrigin {
     this.#hedges++;
     this.#hedge = new Attempt(this, lease, this.#host.sessionOf(lease.connection));
     this.watch?.hedged?.(lease);
-    this.#hedge.send(this.request, undefined);
+    try {
+      this.#hedge.send(this.request, undefined);
+    } catch (error) {
+      this.#abandon(error);
+    }
   }
 
   /** Notes that no other machine is to be had: it waits on, and looks again later. */

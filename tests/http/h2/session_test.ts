@@ -1,0 +1,360 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { test } from "node:test";
+import { RequestError } from "../../../src/core/errors.ts";
+import { Http2Error } from "../../../src/http/h2/error_codes.ts";
+import { MAX_CONCURRENT_STREAMS } from "../../../src/http/h2/frames.ts";
+import { type FrameScene, frameScene, settle } from "./frame_server.ts";
+
+const ONE = { "a.test": ["192.0.2.1"] };
+
+async function end({ dialer, pool }: FrameScene): Promise<void> {
+  pool.manager.checkInvariants();
+  await pool.close({ graceMs: 0 });
+  assertEquals(dialer.sockets.size, 0);
+}
+
+test("A response over HTTP/2 tells protocol, stream and how many shared the connection", async () => {
+  const scene = frameScene({
+    hosts: ONE,
+    onRequest: (connection, { id }) => connection.respond(id, 200, "fine", [["x-a", "1"]]),
+  });
+  const first = await scene.pool.request("https://a.test/x");
+  assertEquals([first.status, await first.text(), first.headers.get("x-a")], [200, "fine", "1"]);
+  const { alpn, protocol, reused, streamId, streams } = first.connection;
+  assertEquals([alpn, protocol, reused, streamId, streams], ["h2", "h2", false, 1, 1]);
+  const [second, third] = await Promise.all([1, 2].map(async () => {
+    const response = await scene.pool.request("https://a.test/x");
+    await response.dump();
+    return response.connection;
+  }));
+  assertEquals([second!.streamId, third!.streamId, third!.streams], [3, 5, 2]);
+  assertEquals(scene.connections[0]!.streams[0], {
+    id: 1,
+    method: "GET",
+    path: "/x",
+    authority: "a.test",
+  });
+  await end(scene);
+});
+
+test("H1: more callers than the peer allows streams wait, and all are served", async () => {
+  const scene = frameScene({
+    hosts: ONE,
+    maxStreams: 3,
+    pool: { maxConnectionsPerIp: 1 },
+    onRequest: (connection, { id }) => queueMicrotask(() => connection.respond(id)),
+  });
+  await (await scene.pool.request("https://a.test/")).dump();
+  const all = await Promise.all(Array.from({ length: 50 }, async () => {
+    return await (await scene.pool.request("https://a.test/")).text();
+  }));
+  assertEquals(all, all.map(() => "ok"));
+  assertEquals([scene.connections.length, scene.connections[0]!.mostOpen], [1, 3]);
+  await end(scene);
+});
+
+test("H2: requests that may not be repeated share a connection like any others", async () => {
+  const scene = frameScene({ hosts: ONE, maxStreams: 100 });
+  const asked = Array.from(
+    { length: 20 },
+    () => scene.pool.request("https://a.test/", { method: "POST", body: "x" }),
+  );
+  await settle();
+  const [connection] = scene.connections;
+  assertEquals([scene.connections.length, connection!.mostOpen], [1, 20]);
+  for (const { id } of [...connection!.streams]) connection!.respond(id);
+  for (const response of await Promise.all(asked)) assertEquals(await response.text(), "ok");
+  await end(scene);
+});
+
+test("H3: a hundred callers on a cold host cause one dial", async () => {
+  const scene = frameScene({
+    hosts: ONE,
+    dialMs: 20,
+    onRequest: (connection, { id }) => connection.respond(id),
+  });
+  const asked = Promise.all(Array.from({ length: 100 }, async () => {
+    await (await scene.pool.request("https://a.test/")).dump();
+  }));
+  for (let ms = 0; ms < 30; ms++) {
+    await settle();
+    scene.clock.advance(1);
+  }
+  await asked;
+  assertEquals(scene.dialer.dials.length, 1);
+  await end(scene);
+});
+
+test("H4, H11: after a GOAWAY streams up to the last one finish, and the others go elsewhere unseen", async () => {
+  let isFirst = true;
+  const scene = frameScene({
+    hosts: ONE,
+    onRequest(connection, { id }) {
+      if (connection.id > 1) connection.respond(id);
+      else if (id === 5 && isFirst) {
+        isFirst = false;
+        connection.goaway(3);
+      }
+    },
+  });
+  const methods = ["GET", "POST", "POST", "GET", "POST"];
+  const asked = methods.map((method) => scene.pool.request("https://a.test/", { method }));
+  await settle();
+  const [first, second] = scene.connections;
+  assertEquals(scene.connections.length, 2);
+  // What was refused was sent again, POST or not.
+  assertEquals(second!.streams.map(({ method }) => method), ["POST", "GET", "POST"]);
+  first!.respond(1);
+  first!.respond(3);
+  const responses = await Promise.all(asked);
+  for (const response of responses) assertEquals(await response.text(), "ok");
+  assertEquals(responses.map(({ connection }) => connection.streamId), [1, 3, 1, 3, 5]);
+  await settle();
+  // It was let go with its last stream.
+  assertEquals([first!.isOpen, second!.isOpen], [false, true]);
+  await end(scene);
+});
+
+test("H4: a connection that stands idle is let go at once when its peer goes away", async () => {
+  const scene = frameScene({
+    hosts: ONE,
+    onRequest: (connection, { id }) => connection.respond(id),
+  });
+  await (await scene.pool.request("https://a.test/")).dump();
+  scene.connections[0]!.goaway(1);
+  await settle();
+  assertEquals([scene.connections[0]!.isOpen, scene.pool.stats().connections], [false, 0]);
+  await (await scene.pool.request("https://a.test/")).dump();
+  assertEquals(scene.connections.length, 2);
+  await end(scene);
+});
+
+test("H5: an idle connection of HTTP/2 is let go after idleTimeoutMs, with a good-bye", async () => {
+  const scene = frameScene({
+    hosts: ONE,
+    onRequest: (connection, { id }) => connection.respond(id),
+    pool: { idleTimeoutMs: 1_000, cleanupIntervalMs: 500 },
+  });
+  await (await scene.pool.request("https://a.test/")).dump();
+  scene.clock.advance(5_000);
+  await settle();
+  assertEquals([scene.connections[0]!.isOpen, scene.pool.stats().connections], [false, 0]);
+  await end(scene);
+});
+
+test("H7: the bodies of many requests in a row over one connection all arrive", async () => {
+  const body = new Uint8Array(100_000).fill(0x61);
+  const scene = frameScene({
+    hosts: ONE,
+    onRequest(connection, { id }) {
+      connection.head(id);
+      for (let at = 0; at < body.length; at += 10_000) {
+        connection.data(id, body.subarray(at, at + 10_000), at + 10_000 === body.length);
+      }
+    },
+  });
+  for (let i = 0; i < 300; i++) {
+    const response = await scene.pool.request("https://a.test/");
+    assertEquals((await response.bytes()).length, body.length);
+  }
+  assertEquals(scene.connections.length, 1);
+  await end(scene);
+});
+
+test("H13: a peer that falls silent in the midst of requests is found, and they go elsewhere", async () => {
+  let isSilent = false;
+  const scene = frameScene({
+    hosts: ONE,
+    answersPings: false,
+    onRequest(connection, { id }) {
+      if (!isSilent || connection.id > 1) connection.respond(id);
+    },
+    pool: { hedge: false },
+  });
+  await (await scene.pool.request("https://a.test/")).dump();
+  isSilent = true;
+  const asked = scene.pool.request("https://a.test/");
+  const posted = assertRejects(
+    () => scene.pool.request("https://a.test/", { method: "POST" }),
+    RequestError,
+  );
+  for (let i = 0; i < 60; i++) {
+    await settle();
+    scene.clock.advance(500);
+  }
+  assertEquals(await (await asked).text(), "ok");
+  const error = await posted;
+  assertEquals([error.failure, error.maybeActedOn], ["connection", true]);
+  assert(error.cause instanceof Http2Error);
+  assertEquals([scene.connections.length, scene.connections[0]!.pings], [2, 1]);
+  await end(scene);
+});
+
+test("H13: what may be sent once waits for a PING's answer on a connection that stood idle", async () => {
+  const scene = frameScene({
+    hosts: ONE,
+    onRequest: (connection, { id }) => connection.respond(id),
+  });
+  await (await scene.pool.request("https://a.test/")).dump();
+  scene.clock.advance(10_000);
+  const response = await scene.pool.request("https://a.test/", { method: "POST" });
+  assertEquals(await response.text(), "ok");
+  assertEquals([scene.connections.length, scene.connections[0]!.pings], [1, 1]);
+  await end(scene);
+});
+
+test("H13: where that PING is not answered, what may be sent once goes over another connection", async () => {
+  let isDead = false;
+  const scene = frameScene({
+    hosts: ONE,
+    answersPings: false,
+    onRequest(connection, { id }) {
+      if (!isDead || connection.id > 1) connection.respond(id);
+    },
+  });
+  await (await scene.pool.request("https://a.test/")).dump();
+  isDead = true;
+  scene.clock.advance(10_000);
+  const asked = scene.pool.request("https://a.test/", { method: "POST" });
+  for (let i = 0; i < 30; i++) {
+    await settle();
+    scene.clock.advance(100);
+  }
+  assertEquals(await (await asked).text(), "ok");
+  assertEquals(scene.connections.map(({ streams }) => streams.length), [1, 1]);
+  await end(scene);
+});
+
+test("H14: callers wait while no stream is allowed, and go on when some are", async () => {
+  const scene = frameScene({
+    hosts: ONE,
+    maxStreams: 0,
+    pool: { maxConnectionsPerIp: 1 },
+    onRequest: (connection, { id }) => connection.respond(id),
+  });
+  await scene.pool.warm("a.test", { connections: 1 });
+  await settle();
+  const asked = [1, 2, 3].map(() => scene.pool.request("https://a.test/"));
+  await settle();
+  assertEquals(scene.connections[0]!.streams.length, 0);
+  scene.pool.manager.checkInvariants();
+  scene.connections[0]!.settings([[MAX_CONCURRENT_STREAMS, 1]]);
+  for (const response of await Promise.all(asked)) assertEquals(await response.text(), "ok");
+  assertEquals(scene.connections.length, 1);
+  await end(scene);
+});
+
+test("H17: where a server tires of aborts, callers do not feel it", async () => {
+  const scene = frameScene({
+    hosts: ONE,
+    onRequest(connection, { id, path }) {
+      if (path === "/slow") {
+        if (connection.streams.length === 400) connection.goaway(id - 2, "ENHANCE_YOUR_CALM");
+      } else connection.respond(id);
+    },
+  });
+  for (let i = 0; i < 1_000; i++) {
+    const stop = new AbortController();
+    const aborted = scene.pool.request("https://a.test/slow", { signal: stop.signal });
+    await settle();
+    stop.abort("enough");
+    await aborted.catch(() => {});
+    if (i % 100 === 0) {
+      assertEquals(await (await scene.pool.request("https://a.test/")).text(), "ok");
+    }
+    scene.clock.advance(1);
+  }
+  assertEquals(scene.pool.stats().requests.failures, 0);
+  for (const { resets } of scene.connections) assert(resets.length <= 560, `${resets.length}`);
+  await end(scene);
+});
+
+test("A refused stream is sent again at once, whatever its method, and not for ever", async () => {
+  let refusals = 2;
+  const scene = frameScene({
+    hosts: ONE,
+    onRequest(connection, { id }) {
+      if (refusals-- > 0) connection.reset(id, "REFUSED_STREAM");
+      else connection.respond(id);
+    },
+  });
+  const response = await scene.pool.request("https://a.test/", { method: "POST" });
+  assertEquals(await response.text(), "ok");
+  refusals = Infinity;
+  await assertRejects(
+    () => scene.pool.request("https://a.test/", { method: "POST" }),
+    RequestError,
+  );
+  const sent = scene.connections.reduce((sum, { streams }) => sum + streams.length, 0);
+  assert(sent < 40, `sent ${sent} times`);
+  await end(scene);
+});
+
+test("A stream that is reset fails its request, and the connection goes on", async () => {
+  const scene = frameScene({
+    hosts: ONE,
+    onRequest(connection, { id, path }) {
+      if (path === "/bad") connection.reset(id, "INTERNAL_ERROR");
+      else connection.respond(id);
+    },
+  });
+  const error = await assertRejects(
+    () => scene.pool.request("https://a.test/bad", { method: "POST" }),
+    RequestError,
+  );
+  assertEquals([error.failure, (error.cause as Http2Error).http2Code], [
+    "protocol",
+    "INTERNAL_ERROR",
+  ]);
+  assertEquals(await (await scene.pool.request("https://a.test/")).text(), "ok");
+  assertEquals(scene.connections.length, 1);
+  await end(scene);
+});
+
+test("421 is answered over another connection, once, whatever the method", async () => {
+  const scene = frameScene({
+    hosts: ONE,
+    onRequest(connection, { id }) {
+      connection.respond(id, connection.id === 1 ? 421 : 200);
+    },
+  });
+  const response = await scene.pool.request("https://a.test/", { method: "POST" });
+  assertEquals([response.status, response.connection.reused], [200, false]);
+  await response.dump();
+  assertEquals(scene.connections.length, 2);
+  await end(scene);
+  const always = frameScene({
+    hosts: ONE,
+    onRequest: (connection, { id }) => connection.respond(id, 421),
+  });
+  const last = await always.pool.request("https://a.test/");
+  await last.dump();
+  assertEquals([last.status, always.connections.length], [421, 2]);
+  await end(always);
+});
+
+test("acquire() never gives a connection that speaks HTTP/2", async () => {
+  const scene = frameScene({
+    hosts: ONE,
+    onRequest: (connection, { id }) => connection.respond(id),
+  });
+  await (await scene.pool.request("https://a.test/")).dump();
+  const lease = await scene.pool.acquire("a.test");
+  assertEquals(scene.dialer.dials.map(({ tls }) => tls.alpn), [["h2", "http/1.1"], undefined]);
+  lease.release({ reuse: false });
+  await end(scene);
+});
+
+test("Over HTTP/2 header fields of HTTP/1.1 connections are refused, and te may say trailers", async () => {
+  const scene = frameScene({
+    hosts: ONE,
+    onRequest: (connection, { id }) => connection.respond(id),
+  });
+  for (const headers of [{ connection: "close" }, { upgrade: "x" }, { te: "gzip" }]) {
+    const error = await assertRejects(() => scene.pool.request("https://a.test/", { headers }));
+    assert(error instanceof TypeError && /HTTP\/2/.test(error.message), String(error));
+  }
+  const response = await scene.pool.request("https://a.test/", { headers: { te: "trailers" } });
+  assertEquals(await response.text(), "ok");
+  await end(scene);
+});
