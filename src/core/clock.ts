@@ -37,6 +37,12 @@ export interface Clock {
   random(): number;
 }
 
+/** Calls back in a turn of its own, as far as the clock has such: others have theirs before. */
+export function inNextTurn(clock: Clock, callback: () => void): void {
+  if (clock.afterReading) clock.afterReading(callback);
+  else queueMicrotask(callback);
+}
+
 /** The longest delay that the runtimes' timers know, in milliseconds. */
 const MAX_DELAY_MS = 2 ** 31 - 1;
 

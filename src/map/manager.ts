@@ -6,7 +6,7 @@
 
 import { parseAddress, parseHost } from "../core/address.ts";
 import { checkNames, checkNumber } from "../core/check.ts";
-import { type Clock, systemClock } from "../core/clock.ts";
+import { type Clock, inNextTurn, systemClock } from "../core/clock.ts";
 import { ClosedError } from "../core/errors.ts";
 import { Accountant, checkLimits, type ConnectionLimits, DEFAULT_LIMITS } from "./accountant.ts";
 import type { Connection, ConnectionOwner, ConnectionStats } from "./connection.ts";
@@ -70,6 +70,9 @@ export interface ConnectionManagerOptions extends Partial<ConnectionLimits> {
   /** Hears of each connection that carries more leases than before, within the change. */
   readonly onRoom?: (connection: Connection) => void;
 }
+
+/** So many connections end in one turn. */
+const MOST_A_TURN = 500;
 
 /** Which connection to take. */
 export interface TakeOptions {
@@ -556,7 +559,7 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
   async #close(graceMs: number): Promise<void> {
     // The promise must be in place before anybody hears of the first connection's end.
     await null;
-    for (const connection of [...this.connections()]) this.drain(connection, "close");
+    await this.#inSlices((connection) => this.drain(connection, "close"));
     if (this.#maps.size > 0 && graceMs > 0) {
       await new Promise<void>((resolve) => {
         const timer = this.#clock.setTimer(resolve, graceMs, true);
@@ -566,9 +569,20 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
         };
       });
     }
-    for (const connection of [...this.connections()]) this.removeConnection(connection, "close");
+    await this.#inSlices((connection) => this.removeConnection(connection, "close"));
     // What is refused meanwhile ends here too.
     await this.#endings.settle(this.#clock);
+  }
+
+  /** Ends all connections, so many in a turn that the program is not held up. */
+  async #inSlices(end: (connection: Connection) => void): Promise<void> {
+    let count = 0;
+    for (const connection of [...this.connections()]) {
+      if (++count % MOST_A_TURN === 0) {
+        await new Promise<void>((resolve) => inNextTurn(this.#clock, resolve));
+      }
+      end(connection);
+    }
   }
 
   #bucket(ip: string): ReadonlySet<Connection> {

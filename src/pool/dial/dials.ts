@@ -5,7 +5,7 @@
  */
 
 import type { Address } from "../../core/address.ts";
-import type { Clock } from "../../core/clock.ts";
+import { type Clock, inNextTurn } from "../../core/clock.ts";
 import type { TlsSocket } from "../../core/dialer.ts";
 import { AccessDeniedError, DialError, UnsupportedOptionError } from "../../core/errors.ts";
 import { RwLock } from "../../core/lock.ts";
@@ -41,7 +41,12 @@ export interface DialEvents {
   onFailure(dial: Dial, error: unknown): void;
   /** A dial or a check is over, well or not, and with it the room that it took. */
   onEnd(queue: HostQueue, address: Address): void;
+  /** As many dials had begun in one turn as should: others may follow. */
+  onTurn(): void;
 }
+
+/** So many dials begin in one turn: each takes the program a millisecond, which others wait for. */
+const MOST_A_TURN = 64;
 
 /** The dials on their way. What is dialled, and when, is the scheduler's to say. */
 export class Dials {
@@ -53,6 +58,7 @@ export class Dials {
   readonly #clock: Clock;
   readonly #dials = new Set<Dial>();
   #events: DialEvents | undefined;
+  #inTurn = 0;
   #closed = false;
 
   /** Makes it; nothing is being dialled. */
@@ -67,9 +73,10 @@ export class Dials {
     this.#events = events;
   }
 
-  /** Whether as many are under way as may be. */
+  /** Whether as many are under way as may be, or have begun in this turn. */
   get areFull(): boolean {
-    return this.#dials.size >= this.#parts.options.maxConcurrentDials;
+    return this.#dials.size >= this.#parts.options.maxConcurrentDials
+      || this.#inTurn >= MOST_A_TURN;
   }
 
   /** Whether one more may be under way for a queue. */
@@ -94,6 +101,7 @@ export class Dials {
     };
     queue.dials.add(dial);
     this.#dials.add(dial);
+    if (this.#inTurn++ === 0) inNextTurn(this.#clock, () => this.#endTurn());
     reporter.dials(dial, manager.getConnectionCount());
     void this.#run(dial);
   }
@@ -139,6 +147,12 @@ export class Dials {
   close(reason: Error): void {
     this.#closed = true;
     for (const dial of this.#dials) dial.stop.abort(reason);
+  }
+
+  #endTurn(): void {
+    const isLate = this.#inTurn >= MOST_A_TURN;
+    this.#inTurn = 0;
+    if (isLate) this.#events?.onTurn();
   }
 
   async #run(dial: Dial): Promise<void> {

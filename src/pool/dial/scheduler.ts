@@ -107,6 +107,11 @@ export class DialScheduler implements DeskEvents, DialEvents {
     this.#offer(FULL.dials, FULL.warming, FULL.pool, queue.host.text, address.text);
   }
 
+  /** Has those looked at whose dials were put off. */
+  onTurn(): void {
+    this.#offer(FULL.dials, FULL.warming);
+  }
+
   /**
    * Sees to it that a connection of a host that is kept warm is replaced before its server ends it:
    * what its server told may be new. And lets it go for those who wait for room on another host,

@@ -1,0 +1,89 @@
+/**
+ * Work of a size that would hold the program up is done a part at a time.
+ *
+ * @module
+ */
+
+import { assert, assertEquals } from "@std/assert";
+import { test } from "node:test";
+import { type MemoryPool, memoryPool, type MemoryPoolOptions } from "../support/memory_pool.ts";
+import { pass } from "../support/pass.ts";
+import { turns } from "../support/turns.ts";
+
+const UNLIMITED = {
+  maxConnections: 5_000,
+  maxConnectionsPerHost: 5_000,
+  maxConnectionsPerIp: 5_000,
+  maxConcurrentDials: 5_000,
+  maxConcurrentDialsPerHost: 5_000,
+  maxWaiters: 5_000,
+};
+
+/** A pool whose clock has turns, and what ends one. */
+function turnPool(options: MemoryPoolOptions = {}): MemoryPool & { nextTurn(): Promise<void> } {
+  const it = memoryPool({ ...UNLIMITED, ...options });
+  let due: (() => void)[] = [];
+  Object.assign(it.clock, { afterReading: (callback: () => void) => due.push(callback) });
+  return Object.assign(it, {
+    async nextTurn() {
+      const callbacks = due;
+      due = [];
+      for (const callback of callbacks) callback();
+      await turns();
+    },
+    async [Symbol.asyncDispose]() {
+      const closing = it.pool.close({ graceMs: 0 });
+      while (it.pool.manager.getConnectionCount() > 0) await this.nextTurn();
+      await closing;
+      assertEquals([it.dialer.sockets.size, it.dialer.dialing, it.clock.timers], [0, 0, 0]);
+    },
+  });
+}
+
+test("Hundreds of dials that are wanted at once begin some in each turn, until all have", async () => {
+  await using it = turnPool({ script: () => ({ delayMs: 50 }) });
+  const callers = Promise.all(Array.from({ length: 400 }, () => it.pool.acquire("a.test")));
+  let begun = 0;
+  for (let turn = 0; begun < 400; turn++) {
+    assert(turn < 20, `${begun} dials in ${turn} turns`);
+    if (turn === 0) await turns();
+    else await it.nextTurn();
+    const now = it.dialer.dials.length;
+    assert(now > begun && now - begun <= 64, `${now - begun} dials in one turn`);
+    begun = now;
+  }
+  await pass(it, 60, 10);
+  for (const lease of await callers) lease.release();
+});
+
+test("A warm-up of hundreds begins some dials in each turn, and ends when all are open", async () => {
+  await using it = turnPool({ script: () => ({ delayMs: 50 }) });
+  const warming = it.pool.warm("a.test", { connections: 300 });
+  await turns();
+  assertEquals(it.dialer.dialing, 64);
+  for (let turn = 0; turn < 5; turn++) await it.nextTurn();
+  assertEquals(it.dialer.dialing, 300);
+  await pass(it, 60, 10);
+  assertEquals((await warming).connections, 300);
+});
+
+test("Thousands of connections are closed some in each turn, and all of them in the end", async () => {
+  await using it = turnPool();
+  const warming = it.pool.warm("a.test", { connections: 1_600 });
+  for (let turn = 0; turn < 30; turn++) await it.nextTurn();
+  await warming;
+  const leases = await Promise.all(Array.from({ length: 20 }, () => it.pool.acquire("a.test")));
+  const closing = it.pool.close({ graceMs: 100 });
+  let open = 1_600;
+  for (let turn = 0; open > 20; turn++) {
+    assert(turn < 10, `${open} open after ${turn} turns`);
+    if (turn === 0) await turns();
+    else await it.nextTurn();
+    const now = it.pool.manager.getConnectionCount();
+    assert(now < open && open - now <= 500, `${open - now} closed in one turn`);
+    open = now;
+  }
+  for (const lease of leases) lease.release();
+  await it.nextTurn();
+  await closing;
+});
