@@ -52,6 +52,7 @@ const addressStats = {
   idle: count,
   leased: count,
   dialing: count,
+  ceiling: nullable(count),
   standing: words("good", "doubtful", "ejected", "gone"),
   deniedBy: nullable(string),
   retryAt: nullable(time),

@@ -313,6 +313,7 @@ function factsOfCell(cell, model) {
     ["Weight", isNumber(stats.weight) ? String(stats.weight) : "\u2013"], ["Share of its weight", fmtShare(stats.share)],
     ["Failures in a row", fmtCount(numberOr0(health.consecutiveFailures))], ["Ejections lately", fmtCount(numberOr0(health.ejections))],
   ];
+  if (isNumber(stats.ceiling)) facts.push(["Takes no more than", fmtCount(stats.ceiling)]);
   if (stats.p50Ms !== null) facts.push(["p50", fmtMs(stats.p50Ms)], ["p99", fmtMs(stats.p99Ms)]);
   const kinds = Object.entries(health.failures || {}).filter(([, count]) => isNumber(count));
   if (kinds.length > 0) facts.push(["Failures by what failed", kinds.map(([kind, count]) => kind + " " + fmtCount(count)).join(", "), true]);

@@ -5,8 +5,10 @@
  */
 
 import type { Clock } from "../core/clock.ts";
-import { DialError, type DialFailure } from "../core/errors.ts";
+import { DialError, type DialFailure, RequestError } from "../core/errors.ts";
 import type { Endpoint } from "../map/endpoint.ts";
+import type { Ceilings } from "./ceilings.ts";
+import { MAX_PAUSE_MS, Streak } from "./streak.ts";
 
 /**
  * What failed. A closed set: the ways in which a dial fails, and
@@ -39,6 +41,12 @@ export interface HealthEvents {
   onEject(endpoint: Endpoint, reason: string, forMs: number): void;
   /** An ejected endpoint is back. */
   onReadmit(endpoint: Endpoint): void;
+}
+
+/** What is known of failures that others act on. */
+export interface HealthListener {
+  /** An endpoint has failed: a dial that nobody waits for may find out when it is well. */
+  onFailing(endpoint: Endpoint): void;
 }
 
 /** The last look at an endpoint. */
@@ -77,30 +85,6 @@ export const NO_HEALTH: EndpointHealth = {
   ejectedFor: null,
 };
 
-/** Failures in a row, and when there may be another one. */
-class Streak {
-  failures = 0;
-  dueAt = 0;
-
-  /**
-   * Notes a failure. One that comes while the pause after another goes on tells nothing new: ten
-   * dials begun together and refused together are one failure.
-   *
-   * @param most So many are noted and no more
-   * @param leastMs The shortest pause
-   */
-  note(now: number, most = Infinity, leastMs = 0): void {
-    if (now < this.dueAt) return;
-    this.failures = Math.min(this.failures + 1, Math.max(this.failures, most));
-    const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** (this.failures - 1), MAX_PAUSE_MS);
-    this.dueAt = now + Math.max(pauseMs, leastMs);
-  }
-
-  clear(): void {
-    this.failures = this.dueAt = 0;
-  }
-}
-
 /** An address: what fails below TLS, and silence, count for every host there. */
 class Machine {
   readonly streak = new Streak();
@@ -129,10 +113,22 @@ class HealthRecord {
   verdict: Verdict | null = null;
   lastCheckedAt: number | null = null;
   lastFailedAt = 0;
+  /** When it last failed otherwise than by a dial. */
+  lastBrokenAt = 0;
+  /** When a dial last failed, however its connection would have done. */
+  dialFailedAt = 0;
+  /** When it was last too busy for a connection that it had answered on. */
+  busyAt = 0;
+  /** When a handshake was last made. */
+  reachedAt = 0;
   /** Whether it takes an answer to show that it is well: a handshake is not enough. */
   wantsAnswer = false;
   /** Whether its one failure is somebody else's word. */
   hearsay = false;
+  /** Whether one caller may find out as soon as a handshake goes well: its connections broke. */
+  mayAsk = false;
+  /** How often callers found out in vain, and when the next one may. */
+  readonly asks = new Streak();
   ejections = 0;
   ejectedUntil = 0;
   ejectedFor: string | null = null;
@@ -145,11 +141,22 @@ class HealthRecord {
   }
 }
 
-/** The pause after a first failure, in milliseconds; it doubles with each further one. */
-const FIRST_PAUSE_MS = 250;
+/**
+ * For how long an answer, or a handshake, on another connection shows that a machine is well although
+ * a dial failed so, in milliseconds: it takes no more connections. Silence says less than a refusal.
+ */
+const FULL_MS: { readonly [Failure in DialFailure]?: number } = {
+  refused: 10_000,
+  reset: 10_000,
+  closed: 10_000,
+  timeout: 1_000,
+};
 
-/** The longest pause, in milliseconds. */
-const MAX_PAUSE_MS = 30_000;
+/** For how long an answer, or a connection served in vain, says how busy a machine is, in milliseconds. */
+const BUSY_MS = 10_000;
+
+/** So many fresh connections that end at once, and none that serves between, mean something. */
+const HANG_UPS = 3;
 
 /** The time over which a rate of failures is taken, in milliseconds, and how many leases it needs. */
 const WINDOW = { ms: 10_000, leases: 10 };
@@ -170,12 +177,49 @@ export class AddressHealth {
   readonly #events: HealthEvents;
   readonly #records = new Map<Endpoint, HealthRecord>();
   readonly #machines = new Map<string, Machine>();
+  readonly #failing = new Set<Endpoint>();
+  readonly #ceilings: Ceilings;
+  #listener: HealthListener | undefined;
 
   /** Makes a record of no failures. */
-  constructor(clock: Clock, options: HealthOptions, events: HealthEvents) {
+  constructor(clock: Clock, options: HealthOptions, events: HealthEvents, ceilings: Ceilings) {
     this.#clock = clock;
     this.#options = options;
     this.#events = events;
+    this.#ceilings = ceilings;
+  }
+
+  /** Sets who acts on failures. */
+  listen(listener: HealthListener): void {
+    this.#listener = listener;
+  }
+
+  /** The endpoints that have failures. */
+  get failing(): Iterable<Endpoint> {
+    return this.#failing;
+  }
+
+  /**
+   * When a dial that nobody waits for may find out whether an endpoint is well, in the clock's
+   * milliseconds; `Infinity` where it is.
+   */
+  tryAt(endpoint: Endpoint): number {
+    const record = this.#records.get(endpoint);
+    if (!record || !endpoint.failing) return Infinity;
+    return Math.max(record.streak.tryAt, record.machine.streak.tryAt);
+  }
+
+  /** Whether a dial tells anything: whether connections answer that are open is for callers to see. */
+  isToBeTried(endpoint: Endpoint): boolean {
+    const { machine, wantsAnswer } = this.#record(endpoint);
+    return endpoint.connections.size === 0 || !(wantsAnswer || machine.silent);
+  }
+
+  /** Notes that a dial which nobody waits for is under way. */
+  tries(endpoint: Endpoint): void {
+    const { machine, streak } = this.#record(endpoint);
+    const now = this.#clock.now();
+    (machine.streak.failures > 0 ? machine.streak : streak).noteTry(now, this.#clock.random());
   }
 
   /** Begins to keep an endpoint's record. It stands as its address does. */
@@ -189,46 +233,111 @@ export class AddressHealth {
     const record = this.#records.get(endpoint);
     if (!record) return;
     this.#records.delete(endpoint);
+    this.#failing.delete(endpoint);
     const { endpoints, streak } = record.machine;
     endpoints.delete(endpoint);
-    if (endpoints.size === 0 && streak.failures === 0) {
-      this.#machines.delete(endpoint.address.text);
-    }
+    if (endpoints.size > 0) return;
+    this.#ceilings.forget(endpoint.address.text);
+    if (streak.failures === 0) this.#machines.delete(endpoint.address.text);
   }
 
   /**
-   * Notes a failure.
+   * Notes a failure. A dial that fails at a machine which answers on other connections is none: it
+   * takes no more of them.
    *
    * @param heldMs For how long no caller's lease may be the trial: where checks see to it
    */
   failed(endpoint: Endpoint, kind: FailureKind, error: unknown, heldMs = 0): void {
     if (endpoint.forgotten) return;
-    const now = this.#clock.now();
-    const record = this.#record(endpoint);
+    const record = this.#note(endpoint, kind);
+    if (error instanceof DialError && this.#isFull(endpoint, error, true)) {
+      this.#takesNoMore(endpoint, false);
+      return;
+    }
+    const now = this.#blame(endpoint, record, kind, error);
     const { machine } = record;
     const reason = reasonOf(kind, error);
-    record.failures[kind] = (record.failures[kind] ?? 0) + 1;
-    record.verdict = { ok: false, reason, at: now };
-    record.lastFailedAt = now;
-    record.hearsay = false;
-    endpoint.lastError = error;
-    endpoint.lane.endTrial(endpoint);
-    // What the program itself lacks is no reason to leave a machine alone for long.
-    const most = kind === "resources" ? this.#options.ejectAfterFailures - 1 : Infinity;
+    const most = this.#mostFailures(kind);
     if (error instanceof DialError && error.phase === "tcp") {
       machine.streak.note(now, most);
+      machine.streak.noteTry(now, this.#clock.random());
+      // What broke before, or was silent, was so because nobody was there.
+      machine.silences = 0;
       for (const endpoint of machine.endpoints) {
         if (heldMs > 0) endpoint.lane.hold(endpoint, now + heldMs);
-        endpoint.dialFailedAt = now;
+        const record = this.#record(endpoint);
+        endpoint.dialFailedAt = record.dialFailedAt = now;
+        record.wantsAnswer = false;
         this.#judge(endpoint, reason);
       }
       return;
     }
     if (heldMs > 0) endpoint.lane.hold(endpoint, now + heldMs);
     record.wantsAnswer = !(error instanceof DialError);
-    if (!record.wantsAnswer) endpoint.dialFailedAt = now;
+    if (record.wantsAnswer) {
+      record.lastBrokenAt = now;
+      record.mayAsk = kind === "response"
+        && !(error instanceof RequestError && error.failure === "timeout");
+      // What did well for long begins anew.
+      if (now > record.asks.dueAt + MAX_PAUSE_MS) record.asks.clear();
+      record.asks.note(now);
+    } else endpoint.dialFailedAt = record.dialFailedAt = now;
     record.streak.note(now, most);
+    record.streak.noteTry(now, this.#clock.random());
     this.#judge(endpoint, reason, this.#failsTooOften(endpoint, record, now));
+  }
+
+  /**
+   * Notes that a connection ended right after its handshake, before it ever served. It counts as a
+   * failed dial; but it takes an answer to show that the next one is better.
+   *
+   * @param cause What the caller saw that it was for, if there was one
+   * @returns Whether the machine answers on other connections, so that it only takes no more
+   */
+  hungUp(endpoint: Endpoint, cause?: unknown): boolean {
+    if (endpoint.forgotten) return false;
+    const { address: { text: address }, lane: { host } } = endpoint;
+    const error = new DialError(
+      { host, address, phase: "tls", failure: "closed" },
+      "the connection ended right after the handshake, before it served",
+      { cause },
+    );
+    const record = this.#note(endpoint, "closed");
+    // One alone may be about what was asked.
+    if (++endpoint.hangUps >= HANG_UPS && this.#isFull(endpoint, error, false)) {
+      this.#takesNoMore(endpoint, true);
+      return true;
+    }
+    const now = this.#blame(endpoint, record, "closed", error);
+    record.wantsAnswer = true;
+    record.mayAsk = false;
+    endpoint.dialFailedAt = now;
+    record.streak.note(now);
+    record.streak.noteTry(now, this.#clock.random());
+    this.#judge(endpoint, reasonOf("closed", error), this.#failsTooOften(endpoint, record, now));
+    return false;
+  }
+
+  /**
+   * Whether a connection whose server is too busy for it is one more than that takes: it never
+   * answered otherwise, and others do; or may, where none of them has had the time for it.
+   */
+  isTooMuch(endpoint: Endpoint, answered: boolean): "yes" | "perhaps" | "no" {
+    const record = this.#record(endpoint);
+    const now = this.#clock.now();
+    // What is too busy for those whom it serves is so for all.
+    if (answered) record.busyAt = now;
+    const from = now - BUSY_MS;
+    if (record.busyAt >= from || endpoint.connections.size < 2) return "no";
+    if (endpoint.answeredAt >= Math.max(from, record.lastBrokenAt)) return "yes";
+    return endpoint.answeredAt < from ? "perhaps" : "no";
+  }
+
+  /** Notes that a connection was one more than its machine takes. It is in the maps no more. */
+  turnedAway(endpoint: Endpoint): void {
+    if (endpoint.forgotten) return;
+    this.#note(endpoint, "status");
+    this.#takesNoMore(endpoint, true);
   }
 
   /**
@@ -238,17 +347,33 @@ export class AddressHealth {
   reached(endpoint: Endpoint, reason: "handshake" | "connect" = "handshake"): void {
     const record = this.#record(endpoint);
     const { silent } = record.machine;
+    const now = this.#clock.now();
     const forgives = !record.wantsAnswer && !silent
       && (reason === "handshake" || record.streak.failures === 0);
     // What still counts against it is the verdict until something forgives it.
-    if (forgives) record.verdict = { ok: true, reason, at: this.#clock.now() };
+    if (forgives) record.verdict = { ok: true, reason, at: now };
     endpoint.dialFailedAt = 0;
+    if (reason === "handshake") {
+      record.reachedAt = now;
+      record.dialFailedAt = 0;
+    }
     if (!endpoint.failing || silent) return;
     if (!record.wantsAnswer) {
       if (reason === "handshake") record.streak.clear();
       endpoint.lane.hold(endpoint, 0);
     }
     this.#forgive(record);
+    if (record.wantsAnswer && record.mayAsk && endpoint.standing !== "gone") {
+      const dueAt = Math.min(endpoint.dueAt, Math.max(now, record.asks.dueAt));
+      endpoint.lane.setStanding(endpoint, endpoint.standing, dueAt);
+    }
+  }
+
+  /** Notes that a connection has served for the first time. */
+  served(endpoint: Endpoint): void {
+    const { text } = endpoint.address;
+    endpoint.hangUps = 0;
+    if (this.#ceilings.of(text) !== null) this.#ceilings.served(text, this.#openAt(text, true));
   }
 
   /**
@@ -275,6 +400,7 @@ export class AddressHealth {
     endpoint.lane.endTrial(endpoint);
     // A trial costs a caller some time: it is not refused at once.
     machine.streak.note(now, Infinity, SILENT_PAUSE_MS);
+    machine.streak.noteTry(now, this.#clock.random());
     for (const endpoint of machine.endpoints) {
       this.#record(endpoint).verdict = { ok: false, reason, at: now };
       this.#judge(endpoint, reason);
@@ -321,18 +447,26 @@ export class AddressHealth {
 
   /**
    * Notes that an exchange went well. One that began before the last failure tells nothing of what
-   * is now.
+   * is now, and one on a connection that was made before the last failed dial nothing of dials.
+   *
+   * @param madeAt When its connection was made, in the clock's milliseconds
    */
-  succeeded(endpoint: Endpoint, startedAt: number): void {
+  succeeded(endpoint: Endpoint, startedAt: number, madeAt: number = startedAt): void {
     if (endpoint.forgotten) return;
     const record = this.#record(endpoint);
     endpoint.lane.endTrial(endpoint);
     if (startedAt < record.lastFailedAt) return;
+    if (madeAt <= record.dialFailedAt) return;
     record.verdict = { ok: true, reason: "answer", at: this.#clock.now() };
     record.streak.clear();
     record.wantsAnswer = false;
     record.machine.silences = 0;
     this.#forgive(record);
+  }
+
+  /** How many connections an endpoint's machine was seen to take; null where it took all. */
+  ceilingOf({ address: { text } }: Endpoint): number | null {
+    return this.#ceilings.of(text);
   }
 
   /** What is known of an endpoint. */
@@ -375,16 +509,100 @@ export class AddressHealth {
     return record;
   }
 
+  /** Counts a failure, of whatever it may be. */
+  #note(endpoint: Endpoint, kind: FailureKind): HealthRecord {
+    const record = this.#record(endpoint);
+    record.failures[kind] = (record.failures[kind] ?? 0) + 1;
+    endpoint.lane.endTrial(endpoint);
+    return record;
+  }
+
+  /** Holds a failure against an endpoint. Gives the time. */
+  #blame(endpoint: Endpoint, record: HealthRecord, kind: FailureKind, error: unknown): number {
+    const now = this.#clock.now();
+    record.verdict = { ok: false, reason: reasonOf(kind, error), at: now };
+    record.lastFailedAt = now;
+    record.hearsay = false;
+    endpoint.lastError = error;
+    const { text } = endpoint.address;
+    if (error instanceof DialError && this.#openAt(text) === 0) this.#ceilings.forget(text);
+    return now;
+  }
+
+  /** How many failures in a row are noted: for what the program lacks no machine is ejected. */
+  #mostFailures(kind: FailureKind): number {
+    return kind === "resources" ? this.#options.ejectAfterFailures - 1 : Infinity;
+  }
+
+  /** How many connections an address has, those of all hosts: all, or those that have served. */
+  #openAt(address: string, thatServed = false): number {
+    let open = 0;
+    for (const { connections } of this.#machines.get(address)?.endpoints ?? []) {
+      if (!thatServed) open += connections.size;
+      else for (const { answered } of connections) if (answered) open++;
+    }
+    return open;
+  }
+
+  /**
+   * Whether a machine answers on other connections, so that a dial that failed tells that it takes
+   * no more. What fails in TLS is held against the host's own connections alone.
+   *
+   * @param byHandshake Whether a handshake will do for an answer
+   */
+  #isFull(endpoint: Endpoint, { failure, phase }: DialError, byHandshake: boolean): boolean {
+    const withinMs = FULL_MS[failure];
+    if (withinMs === undefined) return false;
+    const from = this.#clock.now() - withinMs;
+    const others = phase === "tcp" ? this.#record(endpoint).machine.endpoints : [endpoint];
+    for (const other of others) {
+      const { lastBrokenAt, reachedAt } = this.#record(other);
+      const at = Math.max(other.answeredAt, byHandshake ? reachedAt : 0);
+      if (other.connections.size > 0 && at >= from && at > lastBrokenAt) return true;
+    }
+    return false;
+  }
+
+  /**
+   * Notes that a machine has as many connections as it takes: that is no failure of its.
+   *
+   * @param afterwards Whether it tells so only when they are open: what has not served is in doubt
+   */
+  #takesNoMore(endpoint: Endpoint, afterwards: boolean): void {
+    const { text } = endpoint.address;
+    this.#ceilings.refused(text, this.#openAt(text, afterwards));
+    if (!endpoint.failing) return;
+    const record = this.#record(endpoint);
+    // What dials failed by before, while nobody knew that others are answered, was the same.
+    if (endpoint.dialFailedAt === 0) return;
+    record.streak.clear();
+    record.wantsAnswer = false;
+    for (const endpoint of record.machine.endpoints) {
+      endpoint.dialFailedAt = this.#record(endpoint).dialFailedAt = 0;
+    }
+    this.#forgive(record);
+  }
+
   #forgive({ machine }: HealthRecord): void {
     machine.streak.clear();
     for (const endpoint of machine.endpoints) this.#settle(endpoint);
+  }
+
+  #setFailing(endpoint: Endpoint, failing: boolean): void {
+    endpoint.failing = failing;
+    if (!failing) {
+      this.#failing.delete(endpoint);
+      return;
+    }
+    this.#failing.add(endpoint);
+    this.#listener?.onFailing(endpoint);
   }
 
   /** Says how an endpoint stands after something has gone well, or was forgiven. */
   #settle(endpoint: Endpoint): void {
     const { lane } = endpoint;
     const record = this.#record(endpoint);
-    endpoint.failing = failuresOf(record) > 0;
+    this.#setFailing(endpoint, failuresOf(record) > 0);
     if (endpoint.standing === "gone") return;
     if (endpoint.failing) {
       // One that was gone for a while comes back as it left.
@@ -412,8 +630,14 @@ export class AddressHealth {
     const now = this.#clock.now();
     const wasEjected = record.ejectedFor !== null;
     const failures = failuresOf(record);
-    endpoint.failing = true;
-    if (endpoint.standing === "gone" || (wasEjected && now < record.ejectedUntil)) return;
+    this.#setFailing(endpoint, true);
+    if (endpoint.standing === "gone") return;
+    if (wasEjected && now < record.ejectedUntil) {
+      // It may have been tried before its time.
+      const { dueAt } = endpoint;
+      if (dueAt < record.ejectedUntil) lane.setStanding(endpoint, "ejected", record.ejectedUntil);
+      return;
+    }
     const { ejectAfterFailures, ejectionMs, maxEjectionMs } = this.#options;
     const isDue = failsTooOften || failures >= ejectAfterFailures;
     if (!isDue || !(lane.mayEject || wasEjected)) {

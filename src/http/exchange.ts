@@ -53,6 +53,8 @@ export interface ExchangeHost {
   watch(exchange: Exchange): void;
   /** The exchange is over: it needs no looking after, and counts. */
   over(exchange: Exchange, outcome: RequestOutcome, endedAt: number): void;
+  /** The server of a lease is too busy. */
+  noteBusy(lease: Lease): void;
   /** The connection of an exchange has not answered: others that stood as long are in doubt. */
   doubt(lease: Lease): void;
   /** Nobody will read the body of an exchange any more: tells so, and ends it. */
@@ -434,7 +436,8 @@ export class Exchange implements AttemptUser, ResponseOrigin {
     const { lease, status } = attempt;
     // What came in one piece is judged here, before its head is handed on.
     if (!this.#answered) this.#turnedAway = this.#turnsAway(status, attempt);
-    attempt.release(reusable);
+    const isTooMuch = lease.tooMuch === "yes" || (lease.tooMuch === "perhaps" && this.#turnedAway);
+    attempt.release(reusable && !isTooMuch);
     if (this.#turnedAway) return;
     this.#overtake(attempt);
     if (!this.#answered) {
@@ -480,7 +483,7 @@ export class Exchange implements AttemptUser, ResponseOrigin {
     // What is read as it comes is gone.
     if (this.#body || !(this.request.replayable || unprocessed)) return false;
     if (unprocessed) return ++this.#refusals <= FREE_REFUSALS || this.#host.mayRetry();
-    if (lease.reused) return this.#attempts < MAX_ATTEMPTS;
+    if (lease.reused || lease.tooMuch === "yes") return this.#attempts < MAX_ATTEMPTS;
     if (!isStale(lease) && this.#avoid(lease, lease.failure?.error)) return true;
     return (hasStood(lease) || this.#freshFailures++ === 0) && this.#host.mayRetry();
   }
@@ -500,13 +503,17 @@ export class Exchange implements AttemptUser, ResponseOrigin {
   #turnsAway(status: number, attempt: Attempt): boolean {
     const { lease } = attempt;
     if (status === MISDIRECTED && this.#isMisdirected(attempt)) return true;
+    if (status === 503) this.#host.noteBusy(lease);
     const { failoverStatuses = this.#host.failoverStatuses } = this.request.options;
     if (!failoverStatuses.includes(status)) return false;
+    // Its machine serves others: another connection to it will do.
+    if (lease.tooMuch === "yes") return this.request.replayable && this.#attempts < MAX_ATTEMPTS;
     const error = this.#error("status", `the answer was ${status} (failoverStatuses)`);
     lease.failure = { kind: "status", error };
     if (!this.request.replayable) return false;
-    const others = this.#avoid(lease, error);
-    return others || this.#hedge !== undefined;
+    if (this.#avoid(lease, error) || this.#hedge !== undefined) return true;
+    // It may take no more connections than those that have not answered yet.
+    return lease.tooMuch === "perhaps" && this.#freshFailures++ === 0 && this.#host.mayRetry();
   }
 
   /**

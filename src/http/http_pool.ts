@@ -174,6 +174,7 @@ export class HttpPool extends ConnectionPool {
       mayTurnElsewhere: (exchange) => this.#mayTurnElsewhere(exchange),
       watch: (exchange) => this.#watch(exchange),
       over: (exchange, outcome, endedAt) => this.#over(exchange, outcome, endedAt),
+      noteBusy: (lease) => this.noteBusy(lease),
       doubt: (lease) => this.#doubt(lease),
       reclaim: (exchange) => this.#reclaim(exchange),
     };

@@ -50,6 +50,7 @@ export class Accountant {
   readonly #hostLimits = new Map<string, number>();
   readonly #hosts = new Map<string, number>();
   readonly #addresses = new Map<string, number>();
+  readonly #ceilings = new Map<string, number>();
   #total = 0;
   /** What the fleet permits, where there is one: it has the same limits, for all of its pools. */
   #permits: FleetPermits | undefined;
@@ -126,8 +127,30 @@ export class Accountant {
     this.#hostLimits.set(host, connections);
   }
 
-  /** Which limit one more would break: the narrowest one first. */
+  /**
+   * Holds an address to fewer connections than its limit: its machine was seen to take no more.
+   * Nothing is ended for it, and what is open already counts.
+   *
+   * @param connections How many it may have; undefined lets it have its limit again
+   */
+  setCeiling(address: string, connections: number | undefined): void {
+    if (connections === undefined) this.#ceilings.delete(address);
+    else this.#ceilings.set(address, connections);
+  }
+
+  /** How many connections an address may have by what was seen of its machine. */
+  ceilingOf(address: string): number {
+    return this.#ceilings.get(address) ?? Infinity;
+  }
+
+  /** Which limit forbids to dial one more, what machines were seen to take included. */
   blockedBy(host: string, address: string): LimitScope | undefined {
+    if (this.#ceilings.size > 0 && this.ofAddress(address) >= this.ceilingOf(address)) return "ip";
+    return this.#brokenBy(host, address);
+  }
+
+  /** Which limit one more would break: the narrowest one first. */
+  #brokenBy(host: string, address: string): LimitScope | undefined {
     const { maxConnections, maxConnectionsPerIp } = this.#limits;
     if (this.ofAddress(address) >= maxConnectionsPerIp) return "ip";
     if (this.ofHost(host) >= this.limitOf(host)) return "host";
@@ -141,7 +164,7 @@ export class Accountant {
    * @throws {LimitError} It would break a limit
    */
   add(host: string, address: string): void {
-    const scope = this.blockedBy(host, address);
+    const scope = this.#brokenBy(host, address);
     if (scope) throw this.#refusal(scope, host, address);
     this.#hosts.set(host, this.ofHost(host) + 1);
     this.#addresses.set(address, this.ofAddress(address) + 1);

@@ -14,6 +14,9 @@ import type { SocketSink, TlsInfo, TlsSocket } from "../core/dialer.ts";
  */
 export type ConnectionState = "idle" | "leased" | "draining" | "closed";
 
+/** How soon after its handshake a connection ends that was never to serve, in milliseconds. */
+const AT_ONCE_MS = 1_000;
+
 /** What a connection is made of. */
 export interface ConnectionInit {
   /** The host that the socket was verified for. */
@@ -149,6 +152,12 @@ export class Connection {
   endpoint: ConnectionPlace | undefined = undefined;
   /** What the protocol that is spoken on it keeps with it. */
   session: unknown = undefined;
+  /**
+   * Whether its peer has answered on it, and not that it is too busy.
+   *
+   * @internal
+   */
+  answered = false;
   /** How many leases it has carried. */
   requestCount = 0;
   /** How many of them failed. */
@@ -165,6 +174,8 @@ export class Connection {
   #sink: SocketSink | undefined;
   #resident: SocketSink | undefined;
   #keepsSink = false;
+  #isHeard = false;
+  #unserved = false;
   #resolveClosed!: () => void;
 
   /**
@@ -197,6 +208,7 @@ export class Connection {
     this.socket.unref();
     this.socket.attach({
       onData: (bytes) => {
+        this.#isHeard = true;
         const sink = this.#sink ?? this.#resident;
         if (sink) sink.onData(bytes);
         else this.#onUnsolicited();
@@ -248,6 +260,14 @@ export class Connection {
   /** How many leases it carries now. */
   get leases(): number {
     return this.#leases;
+  }
+
+  /**
+   * Whether its peer ended it, a moment ago and right after its handshake, before it ever served; or
+   * made it end, by speaking out of turn.
+   */
+  endedAtOnce(now: number): boolean {
+    return this.#unserved && now - this.createdAt < AT_ONCE_MS;
   }
 
   /** How long it had been unused when its present lease, or its last one, began, in milliseconds. */
@@ -369,6 +389,7 @@ export class Connection {
 
   #onUnsolicited(): void {
     this.healthy = false;
+    this.#unserved = this.requestCount === 0;
     if (this.#owner) this.#owner.onUnsolicited(this);
     else this.destroy();
   }
@@ -405,6 +426,9 @@ export class Connection {
   #onClose(error: Error | undefined): void {
     const sink = this.#sink ?? this.#resident;
     this.#sink = this.#resident = undefined;
+    // A first lease that goes on has not gone well.
+    const isFresh = this.requestCount === this.#leases && !this.#isHeard;
+    this.#unserved = this.#state !== "closed" && isFresh;
     this.#end(error, false);
     this.#resolveClosed();
     sink?.onClose(error);

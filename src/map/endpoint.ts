@@ -42,6 +42,8 @@ export type Standing = "good" | "doubtful" | "ejected" | "gone";
 export interface EndpointOwner {
   /** The host. */
   readonly host: string;
+  /** The name of the TLS profile. */
+  readonly tlsProfile: string;
   /** How many connections there are to all of its endpoints. */
   readonly connectionCount: number;
   /** Whether it is kept although it has no connections. */
@@ -147,6 +149,8 @@ export class Endpoint implements ConnectionPlace {
   keepsOpen = false;
   /** After how long without a byte of an answer its silence is out of the ordinary. */
   patienceMs: number = PATIENCE.firstMs;
+  /** How many fresh connections ended at once in a row, and none served between. */
+  hangUps = 0;
   /** Leases under way. */
   leased = 0;
   /** Connections in use. */

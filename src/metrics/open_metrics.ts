@@ -325,6 +325,9 @@ function writeAddresses(writer: Writer): void {
       each(source, (labels, stats) => put({ ...labels, state }, stats[state]));
     }
   });
+  writer.gauge("address_ceiling", "Connections that a machine was seen to take.", (source, put) => {
+    each(source, (labels, { ceiling }) => ceiling !== null && put(labels, ceiling));
+  });
   writer.gauge("address_good", "Whether an address is chosen as any other.", (source, put) => {
     each(source, (labels, { standing }) => put(labels, standing === "good" ? 1 : 0));
   });

@@ -53,6 +53,8 @@ export interface PoolEvents {
   };
   /** An address that was ejected has done well: it is back, with little load at first. */
   readmit: { readonly host: string; readonly address: string };
+  /** A machine takes so many connections, and no more: it is held to that, and tried now and then. */
+  ceiling: { readonly address: string; readonly connections: number };
   /** A check has a verdict on an address of a host; see `healthCheck`. */
   check: {
     readonly host: string;
@@ -76,6 +78,8 @@ export interface PoolEvents {
   lockHeld: Finding;
   /** Callers wait for a host, and a limit stands in the way. */
   starving: Finding;
+  /** A machine takes no more connections than it has. */
+  full: Finding;
   /** Far more is dialled than is used. */
   dialStorm: Finding;
   /** An address is ejected and readmitted time and again. */
@@ -110,6 +114,7 @@ export const POOL_EVENTS: { readonly [Type in keyof PoolEvents]: "usual" | "freq
   addresses: "usual",
   eject: "usual",
   readmit: "usual",
+  ceiling: "usual",
   block: "usual",
   unblock: "usual",
   fleet: "usual",
@@ -117,6 +122,7 @@ export const POOL_EVENTS: { readonly [Type in keyof PoolEvents]: "usual" | "freq
   leaseHeld: "usual",
   lockHeld: "usual",
   starving: "usual",
+  full: "usual",
   dialStorm: "usual",
   flapping: "usual",
   panic: "usual",

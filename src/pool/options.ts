@@ -172,8 +172,8 @@ export interface PoolOptions {
    */
   readonly ejectAboveFailureRate?: number;
   /**
-   * How long an address is left alone at first, in milliseconds; twice as long the second time,
-   * three times the third.
+   * How long callers leave an address alone at first, in milliseconds; twice as long the second
+   * time, three times the third. A dial that nobody waits for may find out sooner that it is well.
    *
    * @default {30_000}
    */

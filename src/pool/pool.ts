@@ -14,6 +14,7 @@ import type { FleetMember } from "../fleet/fleet.ts";
 import type { AccessRules } from "../hosts/access.ts";
 import { Admission } from "../hosts/admission.ts";
 import type { Block, BlockOptions } from "../hosts/block_list.ts";
+import { Ceilings } from "../hosts/ceilings.ts";
 import { type AddressChange, HostDirectory } from "../hosts/directory.ts";
 import { AddressHealth } from "../hosts/health.ts";
 import type { Service } from "../hosts/service.ts";
@@ -23,6 +24,7 @@ import { type Endpoint, endpointOf } from "../map/endpoint.ts";
 import { ConnectionManager, type EvictReason } from "../map/manager.ts";
 import { Dials } from "./dial/dials.ts";
 import { Membership } from "./dial/membership.ts";
+import { Recovery } from "./dial/recovery.ts";
 import { DialScheduler } from "./dial/scheduler.ts";
 import { POOL_EVENTS, type PoolEvents } from "./events.ts";
 import { PoolSite } from "./fleet_site.ts";
@@ -117,12 +119,14 @@ export class ConnectionPool implements AsyncDisposable {
   readonly #options: ResolvedPoolOptions;
   readonly #clock: Clock;
   readonly #directory: HostDirectory;
+  readonly #ceilings: Ceilings;
   readonly #health: AddressHealth;
   readonly #admission: Admission;
   readonly #membership: Membership;
   readonly #desk: LeaseDesk;
   readonly #dials: Dials;
   readonly #scheduler: DialScheduler;
+  readonly #recovery: Recovery;
   readonly #prober: Prober;
   readonly #diagnosis: Diagnosis;
   readonly #queues: HostQueues;
@@ -172,7 +176,17 @@ export class ConnectionPool implements AsyncDisposable {
       onChange: () => this.#onAdmission(),
       onUnblock: (ip) => reporter.events.emit("unblock", { ip }),
     });
-    const health = this.#health = new AddressHealth(this.#clock, this.#options, reporter);
+    const ceilings = this.#ceilings = new Ceilings(
+      this.#clock,
+      manager.accountant,
+      (address, connections) => reporter.learned(address, connections),
+    );
+    const health = this.#health = new AddressHealth(
+      this.#clock,
+      this.#options,
+      reporter,
+      ceilings,
+    );
     const desk = this.#desk = new LeaseDesk(this.#options, manager, health, reporter);
     const queues = this.#queues = new HostQueues(this.#options, manager, directory, {
       onRelease: (queue, lease, reuse, error) => desk.release(queue, lease, reuse, error),
@@ -196,6 +210,8 @@ export class ConnectionPool implements AsyncDisposable {
       membership,
       reporter,
     });
+    ceilings.listen(this.#scheduler);
+    this.#recovery = new Recovery(this.#options, health, queues, dials, manager);
     this.#prober = new Prober({
       options: this.#options,
       manager,
@@ -216,6 +232,7 @@ export class ConnectionPool implements AsyncDisposable {
       manager,
       directory,
       admission,
+      health,
       gate: dials.gate,
       queues,
       fleet,
@@ -471,6 +488,18 @@ export class ConnectionPool implements AsyncDisposable {
     return endpoint !== undefined && this.#health.silent(endpoint, sentAt, error);
   }
 
+  /**
+   * Notes that a lease's server said that it is too busy, and whether for this connection alone, as
+   * the one that is too much: then it is not to be used again.
+   */
+  protected noteBusy(lease: Lease): void {
+    const { connection } = lease;
+    const endpoint = endpointOf(connection);
+    if (!endpoint) return;
+    lease.busy = true;
+    lease.tooMuch = this.#health.isTooMuch(endpoint, connection.answered);
+  }
+
   /** Tells an event to whoever listens. */
   protected tell<Type extends keyof PoolEvents>(type: Type, event: PoolEvents[Type]): void {
     this.#reporter.events.emit(type, event);
@@ -630,6 +659,12 @@ export class ConnectionPool implements AsyncDisposable {
     const { address, host } = connection;
     this.#reporter.evicted(connection, reason, error);
     const queue = this.#queues.find(host, connection.tlsProfile);
+    const endpoint = endpointOf(connection);
+    // Of one that is leased its lease tells.
+    const endedAtOnce = connection.leases === 0 && connection.endedAtOnce(this.#clock.now());
+    if (endpoint && endedAtOnce && !this.#health.hungUp(endpoint) && queue) {
+      this.#scheduler.onHangUp(queue, endpoint);
+    }
     if (queue) this.#scheduler.wake(queue);
     this.#scheduler.roomCame(host, address);
   }
@@ -708,6 +743,8 @@ export class ConnectionPool implements AsyncDisposable {
     }
     this.#scheduler.close();
     this.#dials.close(reason);
+    this.#recovery.close();
+    this.#ceilings.close();
     this.#prober.close();
     this.#directory.close();
     this.#admission.close();

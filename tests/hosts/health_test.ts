@@ -1,8 +1,12 @@
 import { assert, assertEquals } from "@std/assert";
 import test from "node:test";
+import { memorySocket } from "../../adapters/memory.ts";
 import { ManualClock } from "../../src/core/clock.ts";
-import { DialError, type DialPhase } from "../../src/core/errors.ts";
+import { DialError, type DialFailure, type DialPhase } from "../../src/core/errors.ts";
+import { Ceilings } from "../../src/hosts/ceilings.ts";
 import { AddressHealth, type HealthOptions, NO_HEALTH } from "../../src/hosts/health.ts";
+import { Accountant, DEFAULT_LIMITS } from "../../src/map/accountant.ts";
+import { Connection } from "../../src/map/connection.ts";
 import type { Endpoint } from "../../src/map/endpoint.ts";
 import { Lane } from "../../src/map/lane.ts";
 
@@ -28,13 +32,19 @@ function laneOf({ lane }: Endpoint): Lane {
 class World {
   readonly clock = new ManualClock();
   readonly heard: string[] = [];
+  readonly accountant = new Accountant(DEFAULT_LIMITS);
+  readonly ceilings = new Ceilings(
+    this.clock,
+    this.accountant,
+    (address, connections) => this.heard.push(`ceiling ${address} ${connections}`),
+  );
   readonly health: AddressHealth;
 
   constructor(options: Partial<HealthOptions> = {}) {
     this.health = new AddressHealth(this.clock, { ...OPTIONS, ...options }, {
       onEject: ({ address }, _reason, forMs) => this.heard.push(`eject ${address.ip} ${forMs}`),
       onReadmit: ({ address }) => this.heard.push(`readmit ${address.ip}`),
-    });
+    }, this.ceilings);
   }
 
   host(name: string, addresses: number): Endpoint[] {
@@ -301,4 +311,175 @@ test("An address that is ejected because of another host says what failed there"
     + "Dial of a.test at 192.0.2.1 failed (refused): as the test says";
   assertEquals(world.health.describe(a).ejectedFor, reason);
   assertEquals(world.health.describe(b).ejectedFor, reason);
+});
+
+/** Has an endpoint hold a connection that answered just now. */
+function answers(world: World, endpoint: Endpoint): void {
+  if (endpoint.connections.size === 0) {
+    const connection = new Connection({
+      host: endpoint.lane.host,
+      address: endpoint.address,
+      socket: memorySocket(),
+      clock: world.clock,
+    });
+    endpoint.connections.add(connection);
+    connection.answered = true;
+  }
+  endpoint.answeredAt = world.clock.now();
+}
+
+function failure(kind: DialFailure, phase: DialPhase = "tcp"): DialError {
+  return new DialError({ host: "a.test", address: "192.0.2.1", phase, failure: kind }, "so it is");
+}
+
+test("A dial that fails at a machine which answers on other connections tells that it is full", () => {
+  for (const kind of ["refused", "reset", "closed", "timeout"] as const) {
+    const world = new World();
+    const [a] = world.host("a.test", 2) as [Endpoint];
+    const [b] = world.host("b.test", 2) as [Endpoint];
+    answers(world, a);
+    for (const endpoint of [a, b]) world.health.failed(endpoint, kind, failure(kind));
+    assertEquals([a.standing, b.standing, world.ceilings.of("192.0.2.1")], ["good", "good", 1]);
+    assertEquals(world.health.describe(a).failures, { [kind]: 1 });
+    world.clock.advance(1_250);
+    assertEquals(world.heard, ["ceiling 192.0.2.1 1"]);
+    world.ceilings.close();
+  }
+});
+
+test("A dial tells nothing of room where it fails otherwise, or nobody answers any more", () => {
+  const cases: [DialFailure, DialPhase, (world: World, endpoint: Endpoint) => void][] = [
+    ["unreachable", "tcp", answers],
+    ["certificate", "tls", answers],
+    ["refused", "tcp", () => {}],
+    ["timeout", "tcp", (world, endpoint) => {
+      answers(world, endpoint);
+      world.clock.advance(1_001);
+    }],
+    ["refused", "tcp", (world, endpoint) => {
+      answers(world, endpoint);
+      world.clock.advance(10_001);
+    }],
+    ["refused", "tcp", (world, endpoint) => {
+      answers(world, endpoint);
+      world.clock.advance(5);
+      world.health.failed(endpoint, "response", new Error("it broke"));
+    }],
+  ];
+  for (const [kind, phase, before] of cases) {
+    const world = new World();
+    const [a] = world.host("a.test", 2) as [Endpoint];
+    before(world, a);
+    world.health.failed(a, kind, failure(kind, phase));
+    assertEquals([a.standing, world.ceilings.of("192.0.2.1")], ["doubtful", null], kind);
+  }
+  const world = new World();
+  const [a] = world.host("a.test", 2) as [Endpoint];
+  const [b] = world.host("b.test", 2) as [Endpoint];
+  answers(world, a);
+  world.health.failed(b, "reset", failure("reset", "tls"));
+  assertEquals([b.standing, world.ceilings.of("192.0.2.1")], ["doubtful", null], "another host's");
+});
+
+test("An answer on a connection that was made before forgives no failed dial", () => {
+  const world = new World();
+  const [a] = world.host("a.test", 2) as [Endpoint];
+  const madeAt = world.clock.now();
+  world.fail(a, 5, failure("unreachable"));
+  world.clock.advance(10);
+  world.health.succeeded(a, world.clock.now(), madeAt);
+  assertEquals(a.standing, "ejected");
+  world.health.succeeded(a, world.clock.now(), world.clock.now());
+  assertEquals([a.standing, world.heard.at(-1)], ["good", "readmit 192.0.2.1"]);
+});
+
+test("A connection that ends before it served is a failed dial, which no handshake forgives", () => {
+  const world = new World();
+  const [a] = world.host("a.test", 2) as [Endpoint];
+  assertEquals(world.health.hungUp(a), false);
+  assertEquals([a.standing, a.dialFailedAt], ["doubtful", world.clock.now()]);
+  assertEquals(world.health.describe(a).failures, { closed: 1 });
+  world.clock.advance(250);
+  world.health.reached(a);
+  assertEquals([a.standing, a.dialFailedAt], ["doubtful", 0]);
+  const pauses: number[] = [];
+  for (let i = 0; i < 4; i++) {
+    world.health.hungUp(a);
+    pauses.push(world.pause(a));
+    world.clock.advance(world.pause(a));
+    world.health.reached(a);
+  }
+  assertEquals(pauses, [500, 1_000, 2_000, 30_000]);
+  world.health.succeeded(a, world.clock.now(), world.clock.now());
+  assertEquals(a.standing, "good");
+});
+
+test("Connections that end before they served tell of room when several do, and others answer", () => {
+  const world = new World();
+  const [a] = world.host("a.test", 2) as [Endpoint];
+  answers(world, a);
+  assertEquals([1, 2, 3].map(() => world.health.hungUp(a)), [false, false, true]);
+  assertEquals([a.standing, world.ceilings.of("192.0.2.1")], ["good", 1]);
+  world.health.served(a);
+  assertEquals(world.health.hungUp(a), false);
+  world.ceilings.close();
+});
+
+test("A server that is too busy for a connection alone on which it never answered is full", () => {
+  const world = new World();
+  const [a] = world.host("a.test", 2) as [Endpoint];
+  assertEquals(world.health.isTooMuch(a, false), "no");
+  answers(world, a);
+  a.connections.add(new Connection({ host: "a.test", address: a.address, socket: memorySocket() }));
+  assertEquals(world.health.isTooMuch(a, false), "yes");
+  world.health.turnedAway(a);
+  assertEquals([a.standing, world.ceilings.of("192.0.2.1")], ["good", 1]);
+  // It is too busy for those that it serves as well.
+  assertEquals([true, false].map((answered) => world.health.isTooMuch(a, answered)), ["no", "no"]);
+  world.ceilings.close();
+});
+
+test("A dial that nobody waits for may find out at once, and then every two seconds or so", () => {
+  const world = new World();
+  const [a] = world.host("a.test", 2) as [Endpoint];
+  const [b] = world.host("b.test", 2) as [Endpoint];
+  const failing: Endpoint[] = [];
+  world.health.listen({ onFailing: (endpoint) => failing.push(endpoint) });
+  assertEquals(world.health.tryAt(a), Infinity);
+  world.health.failed(a, "refused", failure("refused"));
+  assertEquals([failing, [...world.health.failing]], [[a, b], [a, b]]);
+  const least = [250, 500, 1_000, 2_000, 2_000, 2_000];
+  for (const ms of least) {
+    const pause = world.health.tryAt(a) - world.clock.now();
+    assert(pause >= ms && pause <= ms * 1.25, `${pause} ms for ${ms}`);
+    world.clock.advance(pause);
+    // One of the hosts finds out for all.
+    world.health.tries(b);
+    assert(world.health.tryAt(a) > world.clock.now());
+    world.health.failed(b, "refused", failure("refused"));
+  }
+  world.health.reached(b);
+  assertEquals([...world.health.failing], []);
+});
+
+test("What broke and takes a handshake again may be asked by one caller at once, ever more seldom", () => {
+  const world = new World({ ejectAfterFailures: 1 });
+  const [a] = world.host("a.test", 2) as [Endpoint];
+  world.health.failed(a, "response", new Error("it broke"));
+  assertEquals([a.standing, world.pause(a)], ["ejected", 30_000]);
+  assert(world.health.tryAt(a) <= world.clock.now() + 313);
+  world.clock.advance(300);
+  world.health.reached(a);
+  assertEquals([a.standing, world.pause(a)], ["ejected", 0]);
+  world.health.failed(a, "response", new Error("it broke"));
+  assertEquals([a.standing, world.pause(a)], ["ejected", 29_700]);
+  world.health.reached(a);
+  assertEquals(world.pause(a), 500);
+  world.clock.advance(500);
+  world.health.succeeded(a, world.clock.now(), world.clock.now());
+  assertEquals(a.standing, "good");
+  // What is slow, or answers what it should not, is left alone for its time.
+  world.health.failed(a, "status", new Error("503"));
+  world.health.reached(a);
+  assertEquals(world.pause(a), 60_000);
 });

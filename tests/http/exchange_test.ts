@@ -74,6 +74,12 @@ function memoryScene(onWrite: OnWrite, options: Partial<HttpPoolOptions> = {}): 
   };
 }
 
+/** Lets a connection end after a while: one that ends at once counts as a failed dial. */
+function dies({ clock }: It, socket: MemorySocket): void {
+  clock.advance(1_000);
+  socket.end();
+}
+
 /** Says how a promise stands. */
 function watch(promise: Promise<unknown>): { state: string } {
   const seen = { state: "pending" };
@@ -210,7 +216,7 @@ test("Trap 8: neither a fresh connection is doubted, nor one that has begun to a
 
 test("Trap 8: without a retry to spend, a slow answer is waited for", async () => {
   await using it = memoryScene((socket, text) => {
-    if (text.includes("/die")) socket.end();
+    if (text.includes("/die")) dies(it, socket);
     else if (!text.includes("/slow")) answers(socket, text);
   }, { retryShare: 0 });
   for (let i = 0; i < 11; i++) {
@@ -226,7 +232,7 @@ test("Trap 8: without a retry to spend, a slow answer is waited for", async () =
 
 test("Retries spend from a budget: a small reserve, and a share of what is asked", async () => {
   for (const [retryShare, most] of [[0, 10], [0.2, 30], [1, 100]] as const) {
-    await using it = memoryScene((socket) => socket.end(), { retryShare });
+    await using it = memoryScene((socket) => dies(it, socket), { retryShare });
     for (let i = 0; i < 100; i++) {
       const error = await assertRejects(() => it.pool.request(URL_A), RequestError);
       assertEquals(error.maybeActedOn, true);
@@ -239,7 +245,7 @@ test("Retries spend from a budget: a small reserve, and a share of what is asked
 
 test("What was saved up of the budget is bounded", async () => {
   let dying = false;
-  await using it = memoryScene((socket, text) => dying ? socket.end() : answers(socket, text));
+  await using it = memoryScene((socket, text) => dying ? dies(it, socket) : answers(socket, text));
   for (let i = 0; i < 2_000; i++) await (await it.pool.request(URL_A)).dump();
   dying = true;
   for (let i = 0; i < 500; i++) await assertRejects(() => it.pool.request(URL_A), RequestError);

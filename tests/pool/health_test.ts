@@ -80,7 +80,7 @@ test("A host that comes to know an address that refuses does not go there first"
   assertEquals(it.dialer.dials.filter(({ ip }) => ip === "192.0.2.1").length, 1);
 });
 
-test("A machine that failed is tried behind the callers' backs, ever more seldom, until it is back", async () => {
+test("A machine that failed is tried behind the callers' backs, time and again, until it is back", async () => {
   const down = new Set(["192.0.2.1"]);
   const events: string[] = [];
   await using it = memoryPool({ script: failing(down), maxRetries: 0, slowStartMs: 10_000 });
@@ -97,26 +97,25 @@ test("A machine that failed is tried behind the callers' backs, ever more seldom
     it.clock.advance(25);
     await turns(10);
   }
-  // Once in ten leases it is looked at: 250 ms here.
   const pauses = tries.slice(1).map((at, index) => at - tries[index]!);
-  assertEquals(pauses.length, 6);
-  for (const [index, least] of [250, 500, 1_000, 2_000, 30_000, 60_000].entries()) {
-    assert(
-      pauses[index]! >= least && pauses[index]! <= least + 500,
-      `pause ${index}: ${pauses[index]} ms`,
-    );
+  for (const [index, pause] of pauses.entries()) {
+    const least = [250, 500, 1_000][index] ?? 2_000;
+    assert(pause >= least && pause <= least * 1.25 + 50, `pause ${index}: ${pause} ms`);
   }
+  // A dial in vain tells nothing new while the address is ejected: only the next one counts.
   assertEquals(events, [
     "eject 192.0.2.1 30000",
     "eject 192.0.2.1 60000",
     "eject 192.0.2.1 90000",
   ]);
   down.clear();
-  for (let second = 0; second < 120 && events.length === 3; second++) {
+  const wellAt = it.clock.now();
+  while (events.length === 3) {
     assertEquals(await leaseOnce(it), "192.0.2.2");
-    it.clock.advance(1_000);
+    it.clock.advance(25);
     await turns(10);
   }
+  assert(it.clock.now() - wellAt <= 2_550, `back after ${it.clock.now() - wellAt} ms`);
   assertEquals(events.slice(3), ["readmit 192.0.2.1"]);
   const seen = { early: 0, late: 0 };
   for (let lease = 0; lease < 500; lease++) {

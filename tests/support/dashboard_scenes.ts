@@ -254,6 +254,7 @@ function address(connections: number, latencyMs: number): Mutable<AddressStats> 
     draining: 0,
     healthy: connections,
     dialing: 0,
+    ceiling: null,
     standing: "good",
     deniedBy: null,
     retryAt: null,

@@ -36,6 +36,13 @@ export async function startOrigin(
   return origin;
 }
 
+const BUSY = {
+  "*": [
+    { wait: "body" },
+    { send: "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 4\r\n\r\nbusy" },
+  ],
+} as const;
+
 interface Waiter {
   readonly condition: Condition;
   readonly resolve: (report: OriginReport) => void;
@@ -195,7 +202,14 @@ class LocalOrigin implements Origin {
   ): void => done(null, this.#contexts.get(name) ?? this.#contexts.get(""));
 
   #inspected(raw: net.Socket, address: string): void {
+    const { capacity } = this.#options;
+    const isBeyond = capacity !== undefined && this.#open >= capacity.connections;
     const connection = this.#add(raw, address);
+    if (capacity?.beyond === "refuse") this.#listenWhileThereIsRoom(raw, capacity.connections);
+    if (isBeyond && (capacity.beyond === "refuse" || capacity.beyond === "reset")) {
+      raw.resetAndDestroy();
+      return;
+    }
     const tap = new WireTap(raw, {
       onBytes: (bytes) => connection.heard(bytes),
       onFin: () => connection.clientEnded("fin"),
@@ -223,7 +237,29 @@ class LocalOrigin implements Origin {
     });
     // TLS over a stream that may stay half open stays half open itself.
     socket.on("end", () => socket.end());
-    socket.on("secure", () => this.#secured(connection, socket));
+    socket.on("secure", () => {
+      if (!isBeyond) return this.#secured(connection, socket);
+      connection.secure(socket, null);
+      if (capacity.beyond === "503") connection.serve(this.#behaviour, new ScriptedOrigin(BUSY));
+      else connection.act({ kind: "end" });
+    });
+  }
+
+  /** How many connections are open. */
+  get #open(): number {
+    return this.#connections.filter(({ open }) => open).length;
+  }
+
+  #listenWhileThereIsRoom(raw: net.Socket, connections: number): void {
+    if (this.#open >= connections) {
+      for (const server of this.#servers) if (server.listening) server.close();
+    }
+    raw.on("close", () => {
+      if (this.#open >= connections || this.#servers.length === 0) return;
+      if (this.#servers.some(({ listening }) => listening)) return;
+      this.#servers = [];
+      for (const address of this.addresses) void this.#listen(address);
+    });
   }
 
   #refuse(raw: net.Socket, address: string): void {

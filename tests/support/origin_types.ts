@@ -36,12 +36,24 @@ export type Behaviour =
   /** Sends RST: on accept, or when the ClientHello is in. */
   | { readonly kind: "reset"; readonly at: "accept" | "hello" };
 
+/** How many connections an origin takes, and what it does with those beyond. */
+export interface Capacity {
+  readonly connections: number;
+  /**
+   * Stops listening, sends RST as soon as it accepts, ends them after the handshake, or answers 503
+   * to whatever is asked over them.
+   */
+  readonly beyond: "refuse" | "reset" | "hang up" | "503";
+}
+
 /** Options of an origin. */
 export interface OriginOptions {
   /** Not needed where no handshake is ever finished. */
   readonly certificates?: readonly OriginCertificate[];
   /** @default {{ kind: "http" }} */
   readonly behaviour?: Behaviour;
+  /** For an origin in another process; without it, it takes all. */
+  readonly capacity?: Capacity;
   /** The IP addresses to listen on, all with one port. @default {["127.0.0.1"]} */
   readonly addresses?: readonly string[];
   /** The port; 0 for a free one. @default {0} */

@@ -130,8 +130,7 @@ function rotate<T>(items: readonly T[], random: () => number): readonly T[] {
 
 /**
  * The endpoint that lacks a connection most: one that has none, or fewer than its share while all of
- * them are in use; what is due for a trial first, so that no caller has to try it. Undefined where
- * none lacks one.
+ * them are in use; of several that which was chosen longest ago. Undefined where none lacks one.
  *
  * @param hasRoom Whether the limits let an endpoint have one more connection
  */
@@ -142,15 +141,12 @@ export function nextToSpread(
 ): Endpoint | undefined {
   const fairCount = fairCounts(lane, now);
   let next: Endpoint | undefined;
-  for (const endpoint of lane.endpoints.values()) {
-    const { connections, dialing, dueAt, lastChoice, member, ready, standing, trialAt } = endpoint;
-    if (!member || dialing > 0 || trialAt > now) continue;
-    const isShort = standing === "good" && !ready && connections.size < fairCount(endpoint);
+  for (const endpoint of lane.good) {
+    const { connections, dialing, lastChoice, ready } = endpoint;
+    if (dialing > 0) continue;
+    const isShort = !ready && connections.size < fairCount(endpoint);
     if (connections.size > 0 && !isShort) continue;
-    // What is due for a trial goes first, then what was chosen longest ago.
-    const isBefore = !next || (dueAt > 0 && next.dueAt === 0)
-      || (dueAt > 0 === next.dueAt > 0 && lastChoice < next.lastChoice);
-    if (isBefore && hasRoom(endpoint)) next = endpoint;
+    if ((!next || lastChoice < next.lastChoice) && hasRoom(endpoint)) next = endpoint;
   }
   return next;
 }

@@ -84,8 +84,16 @@ export class Dials {
     return !this.areFull && queue.dials.size < this.#parts.options.maxConcurrentDialsPerHost;
   }
 
-  /** Begins one, for which there must be room. */
-  begin(queue: HostQueue, endpoint: Endpoint): void {
+  /**
+   * Begins one, for which there must be room.
+   *
+   * @param timeoutMs How long it may take, in milliseconds; less than a caller's where nobody waits
+   */
+  begin(
+    queue: HostQueue,
+    endpoint: Endpoint,
+    timeoutMs: number = this.#parts.options.connectTimeoutMs,
+  ): void {
     const { manager, reporter } = this.#parts;
     manager.accountant.add(queue.host.text, endpoint.address.text);
     endpoint.dialing++;
@@ -95,6 +103,7 @@ export class Dials {
       queue,
       endpoint,
       startedAt: this.#clock.now(),
+      timeoutMs,
       stop: new AbortController(),
       slow: false,
       unwanted: false,
@@ -161,7 +170,7 @@ export class Dials {
     using _guard = this.gate.tryShared(`the dial of ${queue.host.text} at ${address.text}`);
     const timeout = this.#clock.setTimer(
       () => dial.stop.abort(timedOut(dial, options)),
-      options.connectTimeoutMs,
+      dial.timeoutMs,
     );
     const stagger = this.#clock.setTimer(() => {
       dial.slow = true;
@@ -229,11 +238,13 @@ export class Dials {
 
   #fail(dial: Dial, error: unknown): void {
     if (this.#closed) return;
-    const { health, reporter } = this.#parts;
+    const { health, options: { connectTimeoutMs }, reporter } = this.#parts;
     if (!blamesOptions(error) && !(error instanceof AccessDeniedError)) {
       health.failed(dial.endpoint, error instanceof DialError ? error.failure : "other", error);
     }
     reporter.dialFailed(dial, error);
+    // Callers would have waited longer for it, and may still.
+    if (error === dial.stop.signal.reason && dial.timeoutMs < connectTimeoutMs) return;
     this.#events?.onFailure(dial, error);
   }
 
@@ -264,6 +275,8 @@ function requireProtocol({ host, tls }: HostQueue, address: Address, socket: Tls
   throw new DialError(fields, `the server does not speak ${protocol} (protocols)`);
 }
 
-function timedOut({ endpoint, queue }: Dial, { connectTimeoutMs }: ResolvedPoolOptions): DialError {
-  return silent(queue, endpoint.address.text, connectTimeoutMs, " (connectTimeoutMs)");
+function timedOut(dial: Dial, { connectTimeoutMs }: ResolvedPoolOptions): DialError {
+  const { endpoint, queue, timeoutMs } = dial;
+  const why = timeoutMs < connectTimeoutMs ? "" : " (connectTimeoutMs)";
+  return silent(queue, endpoint.address.text, timeoutMs, why);
 }

@@ -128,6 +128,7 @@ export function makeRoom(
     if (!scope) return true;
     // Room that is on its way: it is told when it is there.
     if (scope !== "total" && manager.accountant.isClearing(host, address.text)) return false;
+    if (manager.accountant.ceilingOf(address.text) === 0) return false;
     let victim: Connection | undefined;
     if (scope === "total") victim = manager.coldestIdle();
     else {

@@ -7,6 +7,7 @@
 import type { Address } from "../../core/address.ts";
 import type { Clock, Timer } from "../../core/clock.ts";
 import { AccessDeniedError } from "../../core/errors.ts";
+import type { CeilingEvents } from "../../hosts/ceilings.ts";
 import type { Connection } from "../../map/connection.ts";
 import type { Endpoint } from "../../map/endpoint.ts";
 import type { ConnectionManager } from "../../map/manager.ts";
@@ -48,7 +49,7 @@ const RECHECK_MS = { min: 5, max: 1_000 };
  * Dials on behalf of queues. A queue that something has happened to is woken, and looked at on the
  * next microtask: never in the midst of a change, and once however much has happened.
  */
-export class DialScheduler implements DeskEvents, DialEvents {
+export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
   readonly #parts: SchedulerParts;
   readonly #clock: Clock;
   readonly #awake = new Set<HostQueue>();
@@ -84,6 +85,11 @@ export class DialScheduler implements DeskEvents, DialEvents {
   /** Has those looked at that found no room: a connection there has become idle, or has ended. */
   roomCame(host: string, address: string): void {
     this.#offer(FULL.pool, host, address);
+  }
+
+  /** Has those looked at that found a machine full: it takes more now, or is to be tried. */
+  onRoom(address: string): void {
+    this.#offer(address);
   }
 
   /** Looks at who waits; not where others stand in line already, who would have the same. */
@@ -139,9 +145,8 @@ export class DialScheduler implements DeskEvents, DialEvents {
   }
 
   /**
-   * Dials an address of a host in use that lacks a connection: load can only be spread over
-   * connections that there are, and an address that failed is tried again without any caller waiting
-   * for it. Called once in so many leases, so that it costs little.
+   * Dials a good address of a host in use that lacks a connection: load can only be spread over
+   * connections that there are. Called once in so many leases, so that it costs little.
    */
   onManyLeases(queue: HostQueue): void {
     const { lane } = queue;
@@ -459,6 +464,15 @@ export class DialScheduler implements DeskEvents, DialEvents {
       queue.warm.refuse(error);
       return;
     }
+    this.#tellFailure(queue, endpoint, error, number);
+  }
+
+  /** Tells them that a connection has ended right after its handshake: that is no better. */
+  onHangUp(queue: HostQueue, endpoint: Endpoint): void {
+    this.#tellFailure(queue, endpoint, endpoint.lastError, Infinity);
+  }
+
+  #tellFailure(queue: HostQueue, endpoint: Endpoint, error: unknown, number: number): void {
     const address = endpoint.address.text;
     const retryAt = endpoint.dueAt || null;
     queue.warm.failed({ address, error, retryAt });

@@ -26,6 +26,8 @@ export interface Dial {
   readonly queue: HostQueue;
   readonly endpoint: Endpoint;
   readonly startedAt: number;
+  /** How long it may take, in milliseconds. */
+  readonly timeoutMs: number;
   readonly stop: AbortController;
   /** Whether it has taken so long that nobody should count on it. */
   slow: boolean;
@@ -117,6 +119,14 @@ export class HostQueue {
   /** Has its addresses looked at soon, for they have changed. */
   hurrySpread(): void {
     this.leasesUntilSpread = Math.min(this.leasesUntilSpread, SPREAD_LEASES);
+  }
+
+  /** Whether somebody uses it, or has used it within so many milliseconds. */
+  isInUse(now: number, withinMs: number): boolean {
+    if (this.warm.connections > 0 || this.waiters.size > 0) return true;
+    if (now - this.demand.lastReturnAt < withinMs) return true;
+    for (const { leased } of this.lane.endpoints.values()) if (leased > 0) return true;
+    return false;
   }
 
   /** Takes a caller in who waits. */

@@ -55,6 +55,19 @@ export class Lease implements Disposable {
    * @internal
    */
   failure: LeaseFailure | null | undefined = undefined;
+  /**
+   * Whether its server said that it is too busy.
+   *
+   * @internal
+   */
+  busy = false;
+  /**
+   * Whether its connection is one more than its machine takes, which serves the others: it ended at
+   * once, as is known when the lease has ended; or its server was too busy for it alone.
+   *
+   * @internal
+   */
+  tooMuch: "yes" | "perhaps" | "no" = "no";
   #takeBack: TakeBack | undefined;
   #touched = false;
 

@@ -10,7 +10,7 @@ import { Deadlines } from "../../core/deadlines.ts";
 import { WaiterLimitError } from "../../core/errors.ts";
 import type { AddressHealth } from "../../hosts/health.ts";
 import type { Connection } from "../../map/connection.ts";
-import { endpointOf } from "../../map/endpoint.ts";
+import { type Endpoint, endpointOf } from "../../map/endpoint.ts";
 import type { ConnectionManager } from "../../map/manager.ts";
 import type { AddressFilter } from "../host/address_filter.ts";
 import { waitedTooLong } from "../host/explanations.ts";
@@ -26,6 +26,8 @@ export interface DeskEvents {
   onWait(queue: HostQueue, waiter: Waiter): void;
   /** So many leases have begun that the host's addresses are to be looked at. */
   onManyLeases(queue: HostQueue): void;
+  /** A connection of a lease has ended right after its handshake, and that is its machine's fault. */
+  onHangUp(queue: HostQueue, endpoint: Endpoint): void;
   /** A connection has come back, and is about to serve the next caller. */
   onReturn(queue: HostQueue, connection: Connection): void;
 }
@@ -183,7 +185,7 @@ export class LeaseDesk {
     const heldMs = connection.lastUsedAt - startedAt;
     this.#reporter.released(connection, heldMs, kept);
     queue.demand.noteReturn(connection.lastUsedAt, heldMs);
-    this.#judge(lease, heldMs, error);
+    this.#judge(queue, lease, heldMs, error);
     if (!kept) return;
     this.#events?.onReturn(queue, connection);
     const next = queue.waiters.front?.value;
@@ -200,25 +202,35 @@ export class LeaseDesk {
   }
 
   /** Notes what a lease that has ended tells of its machine. */
-  #judge(
-    { connection, failure, latencyMs, reused, startedAt }: Lease,
-    heldMs: number,
-    error: unknown,
-  ): void {
+  #judge(queue: HostQueue, lease: Lease, heldMs: number, error: unknown): void {
+    const { connection, failure, latencyMs, reused, startedAt } = lease;
     const endpoint = endpointOf(connection);
     if (!endpoint) return;
-    if (failure === null) {
+    if (lease.tooMuch === "yes") {
+      this.#health.turnedAway(endpoint);
+    } else if (failure === null) {
       endpoint.lane.endTrial(endpoint);
       // It took at least so long, whatever became of it.
       if (latencyMs !== undefined) endpoint.noteAnswer(latencyMs, connection.lastUsedAt);
     } else if (failure !== undefined || error !== undefined) {
       const { kind, error: cause } = failure ?? { kind: "lease", error };
-      this.#health.failed(endpoint, kind, cause);
+      if (!connection.endedAtOnce(connection.lastUsedAt)) {
+        this.#health.failed(endpoint, kind, cause);
+        return;
+      }
+      if (this.#health.hungUp(endpoint, cause)) lease.tooMuch = "yes";
+      else this.#events?.onHangUp(queue, endpoint);
     } else {
-      endpoint.answeredAt = connection.lastUsedAt;
+      if (!lease.busy) {
+        endpoint.answeredAt = connection.lastUsedAt;
+        if (!connection.answered) {
+          connection.answered = true;
+          this.#health.served(endpoint);
+        }
+      }
       if (reused) endpoint.keepsOpen = true;
       endpoint.noteAnswer(latencyMs ?? heldMs, connection.lastUsedAt);
-      if (endpoint.failing) this.#health.succeeded(endpoint, startedAt);
+      if (endpoint.failing) this.#health.succeeded(endpoint, startedAt, connection.createdAt);
     }
   }
 }

@@ -8,6 +8,7 @@ import type { RwLock } from "../../core/lock.ts";
 import type { FleetMember } from "../../fleet/fleet.ts";
 import type { Admission } from "../../hosts/admission.ts";
 import type { HostDirectory } from "../../hosts/directory.ts";
+import type { AddressHealth } from "../../hosts/health.ts";
 import type { ConnectionManager } from "../../map/manager.ts";
 import type { HostQueue } from "../host/host_queue.ts";
 import type { ResolvedPoolOptions } from "../options.ts";
@@ -21,6 +22,7 @@ export interface DiagnosisParts {
   readonly manager: ConnectionManager;
   readonly directory: HostDirectory;
   readonly admission: Admission;
+  readonly health: AddressHealth;
   /** Held shared by each dial. */
   readonly gate: RwLock;
   readonly queues: Iterable<HostQueue>;
@@ -88,6 +90,7 @@ export class Diagnosis {
     for (const queue of this.#parts.queues) {
       this.#findStarving(queue, add);
       this.#findAddresses(queue, add);
+      this.#findFull(queue, add);
     }
     this.#findStorm(add);
     this.#findFlapping(add);
@@ -222,6 +225,15 @@ export class Diagnosis {
         advice: "Raise the limit, or give the host more addresses.",
       };
     }
+    const isTaken = members.length > 0
+      && members.every(({ address }) => accountant.blockedBy(host, address.text) === "ip");
+    if (isTaken) {
+      return {
+        reached: "each of its addresses has as many connections as its machine takes",
+        holders: this.#holders(new Set(members.map(({ address }) => address.text))),
+        advice: "Raise what its servers take, or give the host more addresses.",
+      };
+    }
     const { maxConcurrentDials, maxConcurrentDialsPerHost } = options;
     if (dials.size > 0 || dialing < maxConcurrentDials) return undefined;
     return {
@@ -300,6 +312,27 @@ export class Diagnosis {
         message: `${good} of the ${lane.memberCount} addresses of ${host.text} are good. With so `
           + "few, those that failed are used as well.",
         advice: "Look at why they failed: stats() tells the last verdict of each address.",
+      });
+    }
+  }
+
+  #findFull({ host, lane, waiters }: HostQueue, add: Add): void {
+    const { health } = this.#parts;
+    for (const endpoint of lane.endpoints.values()) {
+      const ceiling = health.ceilingOf(endpoint);
+      if (ceiling === null || !endpoint.member) continue;
+      const { text: address } = endpoint.address;
+      add({
+        severity: waiters.size > 0 ? "warning" : "info",
+        what: "full",
+        host: host.text,
+        address,
+        message:
+          `${address} takes no more than ${ceiling} connections: it serves these, and turned `
+          + "another one away. It is held to that, and one more is tried now and then.",
+        advice:
+          "Raise what its server takes, give the host more machines, or let fewer programs use "
+          + "it. Where that number is right, make it maxConnectionsPerIp.",
       });
     }
   }

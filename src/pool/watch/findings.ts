@@ -10,6 +10,7 @@
  * - `leaseHeld`: a lease has not ended for long
  * - `lockHeld`: a lock of the pool's has been held for long
  * - `starving`: callers wait for a host, and a limit stands in the way
+ * - `full`: a machine takes no more connections than it has
  * - `dialStorm`: far more is dialled than is used
  * - `flapping`: an address is ejected and readmitted time and again
  * - `panic`: fewer than half of a host's addresses are good
@@ -23,6 +24,7 @@ export type FindingKind =
   | "leaseHeld"
   | "lockHeld"
   | "starving"
+  | "full"
   | "dialStorm"
   | "flapping"
   | "panic"

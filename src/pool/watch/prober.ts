@@ -179,13 +179,8 @@ export class Prober implements SchedulerEvents {
 
   /** Whether somebody has used a host lately: what only checks use would be checked for ever. */
   #isInUse(queue: HostQueue, now: number): boolean {
-    if (queue.warm.connections > 0 || queue.waiters.size > 0) return true;
     const { healthCheckIntervalMs, idleTimeoutMs } = this.#parts.options;
-    if (now - queue.demand.lastReturnAt < Math.max(healthCheckIntervalMs, idleTimeoutMs)) {
-      return true;
-    }
-    for (const { leased } of queue.lane.endpoints.values()) if (leased > 0) return true;
-    return false;
+    return queue.isInUse(now, Math.max(healthCheckIntervalMs, idleTimeoutMs));
   }
 
   #jittered(ms: number): number {

@@ -89,6 +89,11 @@ export class Reporter implements HealthEvents {
     this.events.emit("evict", error ? { ...event, error } : event);
   }
 
+  /** An address takes so many connections, and was asked for more. */
+  learned(address: string, connections: number): void {
+    this.events.emit("ceiling", { address, connections });
+  }
+
   /** An endpoint was ejected. */
   onEject({ address, lane }: Endpoint, reason: string, forMs: number): void {
     this.evidence.noteEjection(lane.host, address.text, this.#clock.now());

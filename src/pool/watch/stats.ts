@@ -27,6 +27,11 @@ export interface AddressStats {
   readonly healthy: number;
   /** Dials on their way. */
   readonly dialing: number;
+  /**
+   * How many connections its machine was seen to take, those to all hosts; null where none was turned
+   * away.
+   */
+  readonly ceiling: number | null;
   /** How it stands with those who choose. */
   readonly standing: Standing;
   /** The rule or block that keeps it from being used; null where none does. */
@@ -217,6 +222,7 @@ function countEndpoint(
     figures.healthy += connections.size - unhealthy;
   }
   stats.dialing += dialing;
+  stats.ceiling = health.ceilingOf(endpoint);
   stats.picks += picks;
   // The worst of them tells most.
   stats.p50Ms = slower(stats.p50Ms, latencies?.percentile(50));
@@ -283,6 +289,7 @@ function emptyAddress(): Mutable<AddressStats> {
     draining: 0,
     healthy: 0,
     dialing: 0,
+    ceiling: null,
     standing: "good",
     deniedBy: null,
     retryAt: null,

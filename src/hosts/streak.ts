@@ -1,0 +1,62 @@
+/**
+ * Failures in a row, and the pauses that they make.
+ *
+ * @module
+ */
+
+/** The pause after a first failure, in milliseconds; it doubles with each further one. */
+const FIRST_PAUSE_MS = 250;
+
+/** The longest pause of callers, in milliseconds. */
+export const MAX_PAUSE_MS = 30_000;
+
+/**
+ * The longest pause of dials that nobody waits for, in milliseconds, how much of it comes on top at
+ * random, and the least time after another dial, in milliseconds: callers with no other hope dial as
+ * well. A machine that is well is to be found at once; one that stays dead costs little.
+ */
+const TRY = { maxMs: 2_000, jitter: 0.25, leastMs: 300 };
+
+/** Failures in a row, when a caller may find out more, and when a dial that nobody waits for may. */
+export class Streak {
+  /** How many there were. */
+  failures = 0;
+  /** From when on a caller may find out more, in the clock's milliseconds. */
+  dueAt = 0;
+  /** From when on a dial may, in the clock's milliseconds. */
+  tryAt = 0;
+  #tries = 0;
+
+  /**
+   * Notes a failure. One that comes while the pause after another goes on tells nothing new: ten
+   * dials begun together and refused together are one failure.
+   *
+   * @param most So many are noted and no more
+   * @param leastMs The shortest pause
+   */
+  note(now: number, most: number = Infinity, leastMs: number = 0): void {
+    if (now < this.dueAt) return;
+    this.failures = Math.min(this.failures + 1, Math.max(this.failures, most));
+    const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** (this.failures - 1), MAX_PAUSE_MS);
+    this.dueAt = now + Math.max(pauseMs, leastMs);
+  }
+
+  /** Notes that a dial has found out, or is finding out, how it is: the next one may wait. */
+  noteTry(now: number, random: number): void {
+    if (now < this.tryAt) {
+      this.tryAt = Math.max(this.tryAt, now + TRY.leastMs);
+      return;
+    }
+    const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** this.#tries++, TRY.maxMs);
+    this.tryAt = now + pauseMs * (1 + TRY.jitter * random);
+  }
+
+  /** Forgets them. */
+  clear(): void {
+    this.failures =
+      this.dueAt =
+      this.tryAt =
+      this.#tries =
+        0;
+  }
+}
