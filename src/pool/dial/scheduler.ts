@@ -17,11 +17,12 @@ import type { Waiter } from "../host/waiter.ts";
 import type { DeskEvents, LeaseDesk } from "../lease/lease_desk.ts";
 import type { ResolvedPoolOptions } from "../options.ts";
 import type { Reporter } from "../watch/reporter.ts";
+import { Cover } from "./cover.ts";
 import { chooseDial, type DialChoice, nextToSpread } from "./dial_choice.ts";
 import { blamesOptions, type DialEvents, type Dials } from "./dials.ts";
 import type { Membership } from "./membership.ts";
 import { FULL, makeRoom, Starved, waitsSince } from "./room.ts";
-import { countFresh, dialToWarm, freshUntil } from "./warm_plan.ts";
+import { freshUntil, Warmth } from "./warmth.ts";
 
 /** What the scheduler works with. */
 export interface SchedulerParts {
@@ -57,6 +58,7 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
   readonly #starved = new Starved();
   /** Where room has come since they were looked at. */
   readonly #roomy = new Set<string>();
+  readonly #warmth: Warmth;
   readonly #rechecks = new Map<HostQueue, { readonly timer: Timer; readonly at: number }>();
   #scheduled = false;
   #closed = false;
@@ -66,6 +68,7 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
   constructor(parts: SchedulerParts) {
     this.#parts = parts;
     this.#clock = parts.options.clock;
+    this.#warmth = new Warmth(parts.manager, parts.dials, parts.membership, parts.reporter);
     parts.desk.listen(this);
     parts.dials.listen(this);
   }
@@ -230,7 +233,11 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
     const { begun } = dials;
     const full = new Set<string>();
     this.#dialForWaiters(queue, full, inTurn);
-    if (known && isWarmed) this.#dialToWarm(queue, full);
+    if (known && isWarmed) {
+      const { lookAt, isCrowded } = this.#warmth.look(queue);
+      if (lookAt < Infinity) this.#recheckAt(queue, lookAt);
+      if (isCrowded) full.add(FULL.warming);
+    }
     this.#starved.put(queue, full, dials.begun > begun);
     if (queue.waiters.size === 0) return;
     // Where connections do not come back, only time tells that more are needed.
@@ -310,40 +317,24 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
   #dialForWaiters(queue: HostQueue, full: Set<string>, inTurn = false): void {
     const { begun } = this.#parts.dials;
     const { lane } = queue;
-    const left = (endpoint: Endpoint) => ({ endpoint, slots: queue.streamsOf(endpoint) });
-    const promised = queue.promisingDials().map(({ endpoint }) => left(endpoint));
-    // Those that let nobody in for now promise to, where there is nowhere else to go.
-    const shut = lane.servingSlots === 0 ? [...lane.good].filter(isShut) : [];
-    if (shut.length === lane.good.size) {
-      for (const endpoint of shut) promised.push({ endpoint, slots: Infinity });
-    }
+    const cover = new Cover(queue);
     let wanted = queue.demand.wanted(lane.servingSlots, this.#clock.now());
     /** False where no other caller can have anything dialled either. */
     const serve = (waiter: Waiter<HostQueue>): boolean => {
-      const covering = promised.find(({ endpoint, slots }) =>
-        slots > 0 && waiter.accepts(endpoint.address.text)
-      );
-      if (covering) {
-        covering.slots--;
-        return true;
-      }
+      if (cover.takes(waiter)) return true;
       if (inTurn && this.#parts.dials.begun > begun) {
         for (const key of this.#starved.keysOf(queue)) full.add(key);
         return false;
       }
-      const { begun: before } = this.#parts.dials;
+      const { size } = queue.dials;
       const goesOn = this.#dialFor(queue, waiter, full);
-      // The dial that was begun serves its caller, and maybe others.
-      const dial = this.#parts.dials.begun > before ? [...queue.dials].at(-1) : undefined;
-      if (dial) {
-        promised.push({ endpoint: dial.endpoint, slots: queue.streamsOf(dial.endpoint) - 1 });
-      }
+      if (queue.dials.size > size) cover.addLast();
       return goesOn;
     };
     const seen = new Set<Waiter>();
     for (const waiter of queue.waiters) {
       // All others rely on the same.
-      if (wanted-- <= 0 || promised.some(({ slots }) => slots === Infinity)) break;
+      if (wanted-- <= 0 || cover.isEndless) break;
       if (waiter.filter) seen.add(waiter);
       if (!serve(waiter)) return;
     }
@@ -413,47 +404,8 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
     desk.refuse(waiter, membership.whyNone(queue, addresses));
   }
 
-  /** Says why a warm-up ended with nothing open and nothing failed. */
-  #noneToWarm(queue: HostQueue): Error {
-    const { membership } = this.#parts;
-    const told = queue.toldAddresses ?? [];
-    const allDenied = told.every((address) => membership.isDenied(address));
-    return membership.whyNone(queue, allDenied ? told : []);
-  }
-
   #hasRoom({ host }: HostQueue, { address }: Endpoint): boolean {
     return this.#parts.manager.accountant.blockedBy(host.text, address.text) === undefined;
-  }
-
-  /** Dials what is missing of a warm target, and ends the waits for it that need not go on. */
-  #dialToWarm(queue: HostQueue, full: Set<string>): void {
-    const { dials, manager, reporter: { events } } = this.#parts;
-    const now = this.#clock.now();
-    const census = countFresh(queue, now, (connection) => manager.endsAt(connection));
-    const { counts, open } = census;
-    const mayDial = (endpoint: Endpoint) =>
-      dials.mayBegin(queue) && !queue.isSlow(endpoint) && endpoint.dueAt <= now
-      && this.#hasRoom(queue, endpoint);
-    const warmth = { target: queue.warm.connections, counts, mayDial };
-    const short = dialToWarm(warmth, (endpoint) => dials.begin(queue, endpoint));
-    const due = short > 0 ? nextDue(counts.keys(), now) : Infinity;
-    const next = Math.min(due, census.freshUntil);
-    if (next < Infinity) this.#recheckAt(queue, next);
-    // Too many dials are under way: it goes on when one of them has ended.
-    const crowded = short > 0 && !dials.mayBegin(queue);
-    if (crowded && dials.areFull) full.add(FULL.warming);
-    const { warmUps } = queue.warm;
-    for (const warmUp of warmUps) {
-      const { target } = warmUp;
-      const done = Math.min(open, target);
-      if (warmUp.progress(done) && events.wants("warm")) {
-        events.emit("warm", { host: queue.host.text, done, total: target });
-      }
-      const goesOn = crowded || queue.dials.size > 0 || (due < Infinity && warmUp.retry(due));
-      if (open < target && goesOn) continue;
-      warmUps.delete(warmUp);
-      warmUp.settle(open, () => this.#noneToWarm(queue));
-    }
   }
 
   /** Tells those who wait how a dial that they may have hoped for has failed. */
@@ -517,19 +469,4 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
     }, at - this.#clock.now());
     this.#rechecks.set(queue, { timer, at });
   }
-}
-
-/** Whether an endpoint has a connection that carries nothing for now, and may again. */
-function isShut({ connections }: Endpoint): boolean {
-  for (const { capacity, healthy, state } of connections) {
-    if (capacity === 0 && healthy && (state === "idle" || state === "leased")) return true;
-  }
-  return false;
-}
-
-/** When the first of the failed endpoints is due again; Infinity where none has failed. */
-function nextDue(endpoints: Iterable<Endpoint>, now: number): number {
-  let next = Infinity;
-  for (const { dueAt } of endpoints) if (dueAt > now) next = Math.min(next, dueAt);
-  return next;
 }

@@ -32,6 +32,11 @@ export class Reporter implements HealthEvents {
     this.figures = new PoolFigures(clock.now());
   }
 
+  /** The time, in milliseconds since 1970. */
+  get now(): number {
+    return this.#clock.now();
+  }
+
   /** A caller has to wait. */
   waits({ host, waiters }: HostQueue): void {
     this.figures.waiting++;

@@ -1,15 +1,89 @@
 /**
- * Decides where to dial so that a host is kept warm.
+ * Keeps hosts warm.
  *
  * @module
  */
 
 import type { Connection } from "../../map/connection.ts";
 import type { Endpoint } from "../../map/endpoint.ts";
+import type { ConnectionManager } from "../../map/manager.ts";
 import type { HostQueue } from "../host/host_queue.ts";
+import type { Reporter } from "../watch/reporter.ts";
+import type { Dials } from "./dials.ts";
+import type { Membership } from "./membership.ts";
+
+/** What a look at a host that is kept warm has found. */
+export interface WarmLook {
+  /** When it is to be looked at again, in the clock's milliseconds; or `Infinity`. */
+  readonly lookAt: number;
+  /** Whether it would dial more, if fewer dials were on their way. */
+  readonly isCrowded: boolean;
+}
+
+/** Dials for hosts what is missing of their warm targets. */
+export class Warmth {
+  readonly #manager: ConnectionManager;
+  readonly #dials: Dials;
+  readonly #membership: Membership;
+  readonly #reporter: Reporter;
+
+  /** Makes it; no host has been looked at. */
+  constructor(
+    manager: ConnectionManager,
+    dials: Dials,
+    membership: Membership,
+    reporter: Reporter,
+  ) {
+    this.#manager = manager;
+    this.#dials = dials;
+    this.#membership = membership;
+    this.#reporter = reporter;
+  }
+
+  /** Dials what is missing, and ends the waits for it that need not go on. */
+  look(queue: HostQueue): WarmLook {
+    const now = this.#reporter.now;
+    const census = countFresh(queue, now, (connection) => this.#manager.endsAt(connection));
+    const { counts, freshUntil, open } = census;
+    const mayDial = (endpoint: Endpoint) =>
+      this.#dials.mayBegin(queue) && !queue.isSlow(endpoint) && endpoint.dueAt <= now
+      && this.#manager.accountant.blockedBy(queue.host.text, endpoint.address.text) === undefined;
+    const plan = { target: queue.warm.connections, counts, mayDial };
+    const short = dialToWarm(plan, (endpoint) => this.#dials.begin(queue, endpoint));
+    const due = short > 0 ? nextDue(counts.keys(), now) : Infinity;
+    // Too many dials are under way: it goes on when one of them has ended.
+    const isHeldBack = short > 0 && !this.#dials.mayBegin(queue);
+    this.#settle(queue, open, isHeldBack, due);
+    return { lookAt: Math.min(due, freshUntil), isCrowded: isHeldBack && this.#dials.areFull };
+  }
+
+  /** Tells those who wait how far it has come, and ends the waits that need not go on. */
+  #settle(queue: HostQueue, open: number, isHeldBack: boolean, due: number): void {
+    const { events } = this.#reporter;
+    const { dials, host, warm: { warmUps } } = queue;
+    for (const warmUp of warmUps) {
+      const { target } = warmUp;
+      const done = Math.min(open, target);
+      if (warmUp.progress(done) && events.wants("warm")) {
+        events.emit("warm", { host: host.text, done, total: target });
+      }
+      const goesOn = isHeldBack || dials.size > 0 || (due < Infinity && warmUp.retry(due));
+      if (open < target && goesOn) continue;
+      warmUps.delete(warmUp);
+      warmUp.settle(open, () => this.#whyNone(queue));
+    }
+  }
+
+  /** Says why a warm-up ended with nothing open and nothing failed. */
+  #whyNone(queue: HostQueue): Error {
+    const told = queue.toldAddresses ?? [];
+    const allDenied = told.every((address) => this.#membership.isDenied(address));
+    return this.#membership.whyNone(queue, allDenied ? told : []);
+  }
+}
 
 /** What is known of a host that is to be kept warm. */
-export interface Warmth {
+interface WarmPlan {
   /** How many connections it is to have. */
   readonly target: number;
   /** Its endpoints, each with the connections there: those that are open, and promising dials. */
@@ -24,8 +98,8 @@ export interface Warmth {
  *
  * @returns How many connections are missing still, in all or of an address's share
  */
-export function dialToWarm(
-  { counts, mayDial, target }: Warmth,
+function dialToWarm(
+  { counts, mayDial, target }: WarmPlan,
   dial: (endpoint: Endpoint) => void,
 ): number {
   const share = Math.floor(target / counts.size);
@@ -60,7 +134,7 @@ function coldest(
 }
 
 /** What a host has that is warm. */
-export interface WarmCensus {
+interface WarmCensus {
   /** Each endpoint with its connections that stay for a while, and promising dials. */
   readonly counts: Map<Endpoint, number>;
   /** How many connections are open, those that will not stay among them. */
@@ -89,7 +163,7 @@ export function freshUntil(
  * Counts what is warm. What is about to end does not count any more, so that it is replaced while
  * it still serves.
  */
-export function countFresh(
+function countFresh(
   queue: HostQueue,
   now: number,
   endsAt: (connection: Connection) => number,
@@ -115,4 +189,11 @@ export function countFresh(
     if (count !== undefined) counts.set(endpoint, count + 1);
   }
   return { counts, open, freshUntil: next };
+}
+
+/** When the first of the failed endpoints is due again; Infinity where none has failed. */
+function nextDue(endpoints: Iterable<Endpoint>, now: number): number {
+  let next = Infinity;
+  for (const { dueAt } of endpoints) if (dueAt > now) next = Math.min(next, dueAt);
+  return next;
 }
