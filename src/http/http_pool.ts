@@ -297,7 +297,6 @@ export class HttpPool extends ConnectionPool {
     this.#hedges.earn();
     return new Promise((resolve, reject) => {
       const exchange = new Exchange(this.#host, request, resolve, reject, watch);
-      if (exchange.deadline < Infinity) this.#watch(exchange);
       this.#dispatch(exchange);
     });
   }
@@ -323,6 +322,7 @@ export class HttpPool extends ConnectionPool {
         return;
       }
       exchange.queue();
+      if (deadline < Infinity) this.#watch(exchange);
       exchange.watch?.queued?.();
       const signal = options.signal ?? undefined;
       const acquire: HttpAcquireOptions = deadline === Infinity
