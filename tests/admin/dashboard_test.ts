@@ -53,6 +53,17 @@ testVisit(
   },
 );
 
+testVisit(
+  "the dashboard says of a host how often a second machine was asked",
+  {},
+  async ({ page }) => {
+    await page.getByRole("gridcell", { name: "api.example at 192.0.2.10: good" }).click();
+    await page.getByRole("button", { name: "All of the host" }).click();
+    await page.locator("#facts > div").filter({ has: page.getByText("Hedged", { exact: true }) })
+      .getByText("3, the second machine faster in 2", { exact: true }).waitFor();
+  },
+);
+
 testVisit("an address is blocked, and unblocked, after a confirmation", {}, async (visit) => {
   const { page, router } = visit;
   await page.getByRole("gridcell", { name: "auth.example at 192.0.2.11: good" }).click();
