@@ -25,6 +25,7 @@ import { parseHost } from "../src/core/address.ts";
 import { checkNames } from "../src/core/check.ts";
 import type { HttpPool } from "../src/http/http_pool.ts";
 import type { ObservedEnd, ObservedRequest, RequestWatch } from "../src/http/observer.ts";
+import { protocolOf } from "../src/http/sessions.ts";
 import type { Lease } from "../src/pool/lease/lease.ts";
 
 /** Gives tracers: a `TracerProvider` of OpenTelemetry. */
@@ -168,6 +169,8 @@ class TracedRequest implements RequestWatch {
   readonly #meters: Meters;
   readonly #began = performance.now();
   readonly #attributes: Attributes;
+  /** Of the protocol that it was sent over last. */
+  #version = "1.1";
 
   constructor(tracer: Tracer, meters: Meters, request: ObservedRequest, propagate: boolean) {
     const { hostname, method, port, url } = request;
@@ -217,11 +220,12 @@ class TracedRequest implements RequestWatch {
   }
 
   #notePeer({ connection }: Lease): void {
+    this.#version = protocolOf(connection) === "h2" ? "2" : "1.1";
     this.#span.setAttributes({
       "network.peer.address": connection.ip,
       "network.peer.port": connection.port,
       "network.protocol.name": "http",
-      "network.protocol.version": "1.1",
+      "network.protocol.version": this.#version,
     });
   }
 
@@ -245,7 +249,7 @@ class TracedRequest implements RequestWatch {
     } else if (isRefused) this.#span.setStatus({ code: SpanStatusCode.ERROR });
     this.#span.end();
     this.#meters.active.add(-1, this.#attributes);
-    const protocol = attempts > 0 ? { "network.protocol.version": "1.1" } : {};
+    const protocol = attempts > 0 ? { "network.protocol.version": this.#version } : {};
     const seconds = (performance.now() - this.#began) / 1_000;
     this.#meters.duration.record(seconds, { ...this.#attributes, ...protocol, ...attributes });
   }

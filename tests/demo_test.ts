@@ -12,9 +12,10 @@ const runDemo = (...words: string[]) =>
   });
 
 test("the demo reads its arguments", () => {
-  assertEquals(parseOptions([]), { seconds: 15, json: false, admin: false });
+  assertEquals(parseOptions([]), { seconds: 15, protocol: "h2", json: false, admin: false });
   assertEquals(parseOptions(["--seconds", "2.5", "--json", "--admin"]), {
     seconds: 2.5,
+    protocol: "h2",
     json: true,
     admin: true,
   });

@@ -153,7 +153,7 @@ export const SCHEMAS: { readonly [name: string]: Schema } = {
     requestCount: count,
     errorCount: count,
     leases: count,
-    capacity: { type: "integer", minimum: 1 },
+    capacity: count,
     tls: object({
       alpn: nullable(string),
       localAddress: string,

@@ -255,8 +255,10 @@ class Drawer {
       return row;
     }, (row, connection) => {
       const tls = connection.tls || {};
+      const isShared = tls.alpn === "h2" || numberOr0(connection.capacity) > 1;
+      const streams = isShared ? ", " + fmtCount(numberOr0(connection.leases)) + " of " + fmtCount(numberOr0(connection.capacity)) + " streams" : "";
       const texts = [
-        String(connection.id), connection.state + (connection.healthy === false ? ", unfit" : ""), fmtSpan(now - numberOr0(connection.createdAt)),
+        String(connection.id), connection.state + streams + (connection.healthy === false ? ", unfit" : ""), fmtSpan(now - numberOr0(connection.createdAt)),
         fmtCount(connection.requestCount), fmtCount(connection.errorCount), fmtSpan(now - numberOr0(connection.lastUsedAt)) + " ago",
         [tls.version, tls.alpn, isNumber(tls.tlsMs) ? fmtMs(tls.tlsMs) : ""].filter(Boolean).join(" \u00b7 "),
       ];

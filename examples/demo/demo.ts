@@ -48,9 +48,10 @@ export async function runDemo(
   const pool = stage
     ? createPool({
       resolver: staticResolver(stage.hosts),
-      tls: { ca: [stage.ca], alpn: ["http/1.1"] },
+      protocols: [options.protocol],
+      tls: { ca: [stage.ca] },
     })
-    : createPool({ tls: { alpn: ["http/1.1"] } });
+    : createPool();
   try {
     if (options.admin) {
       admin = await serveAdmin(pool);

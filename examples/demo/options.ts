@@ -5,11 +5,14 @@
  */
 
 import { parseArgs } from "node:util";
+import type { Protocol } from "../../mod.ts";
 
 /** What the demo is told. */
 export interface DemoOptions {
   /** How long it runs. */
   readonly seconds: number;
+  /** What is spoken with its own origins, which speak both. */
+  readonly protocol: Protocol;
   /** Whether it prints its summary only, as one line of JSON. */
   readonly json: boolean;
   /** Whether the admin router is served beside it. */
@@ -30,6 +33,7 @@ export const help =
   --seconds N      how long it runs, 2 to 3600 (15)
   --url https://…  asks this host, gently, instead of origins of its own
   --admin          serves a page that shows the pool, and says where, and with which token
+  --protocol P     speaks h2 (the default) or http/1.1 with its own origins
   --json           prints the summary only, as one line of JSON
   --help           prints this
 
@@ -42,10 +46,11 @@ when its arguments make no sense.`;
  * @throws {UsageError} An argument makes no sense
  */
 export function parseOptions(words: readonly string[]): DemoOptions | undefined {
-  const { admin = false, help: wantsHelp, json = false, seconds, url } = split(words);
+  const { admin = false, help: wantsHelp, json = false, protocol, seconds, url } = split(words);
   if (wantsHelp) return undefined;
   return {
     seconds: seconds === undefined ? 15 : parseSeconds(seconds),
+    protocol: protocol === undefined ? "h2" : parseProtocol(protocol),
     json,
     admin,
     ...url !== undefined && { url: parseUrl(url) },
@@ -56,6 +61,7 @@ function split(words: readonly string[]): {
   readonly admin?: boolean | undefined;
   readonly help?: boolean | undefined;
   readonly json?: boolean | undefined;
+  readonly protocol?: string | undefined;
   readonly seconds?: string | undefined;
   readonly url?: string | undefined;
 } {
@@ -66,6 +72,7 @@ function split(words: readonly string[]): {
         admin: { type: "boolean" },
         help: { type: "boolean" },
         json: { type: "boolean" },
+        protocol: { type: "string" },
         seconds: { type: "string" },
         url: { type: "string" },
       },
@@ -80,6 +87,11 @@ function parseSeconds(text: string): number {
   const seconds = Number(text);
   if (text.trim() !== "" && seconds >= 2 && seconds <= 3_600) return seconds;
   throw new UsageError(`--seconds must be a number from 2 to 3600, got "${text}"`);
+}
+
+function parseProtocol(text: string): Protocol {
+  if (text === "h2" || text === "http/1.1") return text;
+  throw new UsageError(`--protocol must be h2 or http/1.1, got "${text}"`);
 }
 
 function parseUrl(text: string): URL {

@@ -40,7 +40,11 @@ export class Stage {
     const stage = new Stage(authority.cert, origins);
     for (const ip of new Set(Object.values(PLAN).flat())) {
       try {
-        const origin = await startOrigin({ certificates, addresses: [ip], alpn: ["http/1.1"] });
+        const origin = await startOrigin({
+          certificates,
+          addresses: [ip],
+          alpn: ["h2", "http/1.1"],
+        });
         origins.set(ip, origin);
       } catch (error) {
         await stage.close();

@@ -10,17 +10,21 @@ import { PLAIN_H2 } from "../pool/host/tls_profiles.ts";
 import { Http1Session } from "./h1/session.ts";
 import { Http2Session } from "./h2/session.ts";
 import type { CheckedLimits } from "./limits.ts";
-import type { Session } from "./session.ts";
+import type { Protocol, Session } from "./session.ts";
 
 /** The session of a connection, made when it is first asked for. */
 export function sessionOf(connection: Connection, limits: CheckedLimits, clock: Clock): Session {
   return (connection.session ??= begin(connection, limits, clock)) as Session;
 }
 
+/** The protocol of HTTP that is spoken on a connection. */
+export function protocolOf({ socket, tlsProfile }: Connection): Protocol {
+  return socket.info.alpn === "h2" || tlsProfile === PLAIN_H2.name ? "h2" : "http/1.1";
+}
+
 /** Speaks what was agreed upon in the handshake, or is known without one. */
 function begin(connection: Connection, limits: CheckedLimits, clock: Clock): Session {
-  const { socket, tlsProfile } = connection;
-  return socket.info.alpn === "h2" || tlsProfile === PLAIN_H2.name
+  return protocolOf(connection) === "h2"
     ? new Http2Session(connection, limits, clock)
     : new Http1Session(connection, limits);
 }
