@@ -6,7 +6,11 @@
 
 import { describe } from "../src/core/check.ts";
 import type { Dialer } from "../src/core/dialer.ts";
-import { makeResponse } from "../src/http/fetched_response.ts";
+import {
+  makeResponse,
+  makeStreamedResponse,
+  type ResponseMaker,
+} from "../src/http/fetched_response.ts";
 import { HttpPool, type HttpPoolOptions } from "../src/http/http_pool.ts";
 import { makeLazyResponse } from "../src/http/lazy_response.ts";
 import { decoders } from "./codings/decoders.ts";
@@ -90,7 +94,17 @@ export function createPool(options: CreatePoolOptions = {}): HttpPool {
     connectDialer: options.connectDialer
       ?? (options.healthCheck === "connect" ? loadConnectDialer() : undefined),
   };
-  // The servers of Deno and Bun look inside a response; Node has nothing that does.
-  const respond = findRuntime() === "node" ? makeLazyResponse : makeResponse;
-  return new HttpPool(complete, respond, decoders);
+  return new HttpPool(complete, responseMaker(), decoders);
+}
+
+/** The servers of Deno and Bun look inside a response; Node has nothing that does. */
+function responseMaker(): ResponseMaker {
+  switch (findRuntime()) {
+    case "node":
+      return makeLazyResponse;
+    case "deno":
+      return makeStreamedResponse;
+    default:
+      return makeResponse;
+  }
 }

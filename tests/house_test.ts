@@ -10,6 +10,7 @@ import {
   checkRuntimeNames,
   checkSkips,
   checkTimeouts,
+  checkUsing,
   type Manifest,
   type SourceFile,
 } from "./support/house_rules.ts";
@@ -208,4 +209,12 @@ test("the lock file has a package for every platform, or npm ci refuses it", () 
 
 test("the lock file names no registry", () => {
   assertEquals(read("package-lock.json").match(/"resolved": "https?:.*/g), null);
+});
+
+test("nothing that is published says using, which not every realm can", () => {
+  assertEquals(files.flatMap(checkUsing), []);
+  const text =
+    "async function a() {\n  await using b = c();\n  using d = e();\n  // using f = g();\n}";
+  assertEquals(checkUsing({ path: "src/core/a.ts", text }).length, 2);
+  assertEquals(checkUsing({ path: "tests/a.ts", text }), []);
 });

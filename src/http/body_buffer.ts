@@ -39,6 +39,8 @@ interface Reader {
  * paused, unless all of the body was asked for at once.
  */
 export class BodyBuffer {
+  /** Called when the rest will not come. It must not lead to whoever reads: see `body_stream.ts`. */
+  onFailed: ((error: unknown) => void) | undefined;
   readonly #source: BodySource;
   /** How long what is not read yet will be, in bytes; 0 where that is not known. */
   #expectedBytes: number;
@@ -97,6 +99,7 @@ export class BodyBuffer {
     this.#error = error;
     this.#clear();
     this.#serve();
+    this.onFailed?.(error);
   }
 
   /** The next part; null after the last one. */

@@ -41,7 +41,7 @@ const nobody = () => {};
 /** Takes a body over. */
 export function openBody(body: AsyncIterable<Uint8Array>): BodyReader {
   // A stream's iterator would wait for the part under way before it stops.
-  if (body instanceof ReadableStream) return ofStream(body);
+  if ("getReader" in body) return ofStream(body as ReadableStream<Uint8Array>);
   return isNodeStream(body) ? ofNodeStream(body) : ofIterator(body[Symbol.asyncIterator]());
 }
 

@@ -128,7 +128,7 @@ export class Exchange implements AttemptUser, ResponseOrigin {
   #sentAt = 0;
   #headAt = 0;
   /** The request's body, where it is read as it comes. */
-  readonly #body: BodyReader | undefined;
+  #body: BodyReader | undefined;
   #answered = false;
   /** By when it must be over by the clock on the wall. */
   readonly #wallDeadline: number = Infinity;
@@ -225,6 +225,7 @@ export class Exchange implements AttemptUser, ResponseOrigin {
     this.watch?.sent?.(lease);
     this.#sentAt = lease.startedAt;
     if (Number.isNaN(this.#startedAt)) this.#startedAt = lease.startedAt;
+    if (this.#attempts > 1) this.#reopenBody();
     try {
       attempt.send(this.request, this.#body);
     } catch (error) {
@@ -287,7 +288,7 @@ export class Exchange implements AttemptUser, ResponseOrigin {
       if (heardAt < lease.startedAt) lease.connection.healthy = false;
     }
     const { replayable, options: { hedge = this.#host.hedging } } = this.request;
-    if (!replayable || !hedge || this.#attempts >= MAX_ATTEMPTS) return;
+    if (!replayable || this.#body || !hedge || this.#attempts >= MAX_ATTEMPTS) return;
     const hedging = this.#hedging = new AbortController();
     const free = attempt.silent || lease.connection.endpoint?.failing === true;
     if (!this.#host.hedge(this, lease, free, hedging.signal)) this.missHedge();
@@ -481,7 +482,8 @@ export class Exchange implements AttemptUser, ResponseOrigin {
    */
   #mayRepeat(lease: Lease, unprocessed = false): boolean {
     // What is read as it comes is gone.
-    if (this.#body || !(this.request.replayable || unprocessed)) return false;
+    if (this.#body && !this.request.repeats) return false;
+    if (!this.request.replayable && !unprocessed) return false;
     if (unprocessed) return ++this.#refusals <= FREE_REFUSALS || this.#host.mayRetry();
     if (lease.reused || lease.tooMuch === "yes") return this.#attempts < MAX_ATTEMPTS;
     if (!isStale(lease) && this.#avoid(lease, lease.failure?.error)) return true;
@@ -581,6 +583,14 @@ export class Exchange implements AttemptUser, ResponseOrigin {
     this.#awaitByte(this.#attempt!, this.#host.now());
     this.#host.watch(this);
     return true;
+  }
+
+  /** Begins a body anew that can be. */
+  #reopenBody(): void {
+    const { repeats, stream } = this.request;
+    if (!stream || !repeats) return;
+    this.#body?.cancel(undefined);
+    this.#body = openBody(stream);
   }
 
   /** Sends the request once more. */

@@ -5,11 +5,16 @@
  */
 
 import type { Clock } from "../core/clock.ts";
+import { checkPort } from "./blocked_ports.ts";
+import { openBody as openRequestBody } from "./body_reader.ts";
 import { acceptEncoding, type Decoders, decodersOf } from "./content_coding.ts";
 import { type FetchRequest, isStream, readFetch } from "./fetch_request.ts";
-import { type Fetched, fetchedOf, type ResponseMaker } from "./fetched_response.ts";
+import { type Fetched, fetchedOf, openBody, type ResponseMaker } from "./fetched_response.ts";
 import type { HeaderField } from "./field_check.ts";
+import type { HeaderList } from "./header_list.ts";
+import { checkIntegrity } from "./integrity.ts";
 import { fetchedOfLazy } from "./lazy_response.ts";
+import { readAhead } from "./read_ahead.ts";
 import {
   becomesGet,
   BODY_HEADERS,
@@ -24,6 +29,12 @@ import type { PooledResponse, ResponseConnection } from "./response.ts";
 export type Requester = (url: string, options: RequestOptions) => Promise<PooledResponse>;
 
 const NO_BODY: ReadonlySet<number> = new Set([101, 103, 204, 205, 304]);
+
+/** What is in the program already: the runtime's own `fetch` finds it. */
+const NEEDS_NO_CONNECTION: ReadonlySet<string> = new Set(["data:", "blob:"]);
+
+/** Taken at once: a program may put the pool's in its place. */
+const ownFetch = globalThis.fetch;
 
 /** How long the rest of a body that nobody wants may take, so that its connection can be kept. */
 const UNWANTED_BODY_MS = 20;
@@ -77,18 +88,21 @@ export async function fetchOver(
   const defaults = defaultsFor(host.decoders);
   if (request.headers) setDefaults(request.headers, defaults);
   try {
+    if (NEEDS_NO_CONNECTION.has(request.url.protocol)) {
+      return await ownFetch(input, init ?? undefined);
+    }
     return await follow(host, request, defaults);
   } catch (error) {
     throw networkError(error, request.signal);
   }
 }
 
-function setDefaults(headers: Headers, { fields }: Defaults): void {
+function setDefaults(headers: HeaderList, { fields }: Defaults): void {
   for (const [name, value] of fields) {
     if (headers.has(name)) continue;
     // A part of a coded body cannot be decoded by itself.
     const isPart = name === "accept-encoding" && headers.has("range");
-    headers.set(name, isPart ? "identity" : value);
+    headers.add([name, isPart ? "identity" : value]);
   }
 }
 
@@ -97,20 +111,30 @@ async function follow(
   request: FetchRequest,
   { fields, plainGet }: Defaults,
 ): Promise<Response> {
-  const { headers, redirect, signal } = request;
+  const { headers, integrity, redirect, signal } = request;
   let { body, method, url } = request;
+  try {
+    signal?.throwIfAborted();
+    checkPort(url);
+  } catch (error) {
+    if (isStream(body)) openRequestBody(body as AsyncIterable<Uint8Array>).cancel(error);
+    throw error;
+  }
+  if (request.isRequestBody) {
+    body = await readAhead(body as ReadableStream<Uint8Array>, host.clock);
+  }
   for (let redirects = 0;; redirects++) {
     const isPlain = method === "GET" && !headers && !signal;
     const options: RequestOptions = isPlain
       ? plainGet
-      : { method, headers: headers ?? fields, body, signal };
+      : { method, headers: headers ? [...headers] : fields, body, signal };
     const answer = await host.request(url.href, options);
     let location: URL | undefined;
     try {
       if (redirect !== "manual") location = readRedirect(answer, url, redirect);
       if (!location) {
-        const isRedirected = redirects > 0;
-        return host.respond(fetchedFrom(answer, method, url, isRedirected, host, signal));
+        const fetched = fetchedFrom(answer, method, url, redirects > 0, host, signal);
+        return host.respond(integrity ? await verify(fetched, integrity) : fetched);
       }
       if (redirects === MAX_REDIRECTS) {
         throw new TypeError(`Redirected more than ${MAX_REDIRECTS} times`);
@@ -128,11 +152,9 @@ async function follow(
     if (becomesGet(answer.status, method)) {
       method = "GET";
       body = null;
-      for (const name of BODY_HEADERS) headers?.delete(name);
+      headers?.remove(...BODY_HEADERS);
     }
-    if (location.origin !== url.origin) {
-      for (const name of SECRET_HEADERS) headers?.delete(name);
-    }
+    if (location.origin !== url.origin) headers?.remove(...SECRET_HEADERS);
     url = location;
   }
 }
@@ -154,9 +176,17 @@ function fetchedFrom(
   return { answer, url: withoutFragment(url), redirected, hasBody, decoders: found, signal };
 }
 
+/** Reads a body ahead, to know that it is what its caller expects. */
+async function verify(fetched: Fetched, integrity: string): Promise<Fetched> {
+  if (!fetched.hasBody) throw new TypeError("There is no body whose integrity could be verified");
+  const verified = new Uint8Array(await new Response(openBody(fetched)).arrayBuffer());
+  await checkIntegrity(integrity, verified);
+  return { ...fetched, verified };
+}
+
 /** Lets a body go that nobody wants. It may never end: the connection is kept where it soon does. */
 async function letGo(answer: PooledResponse, clock: Clock): Promise<void> {
-  if (answer.takeBytes()) return;
+  if (answer.bodyUsed || answer.takeBytes()) return;
   const reader = answer.body.getReader();
   const leave = () => void reader.cancel().catch(() => {});
   const timer = clock.setTimer(leave, UNWANTED_BODY_MS);

@@ -5,17 +5,22 @@
  */
 
 import { describe, quote } from "../core/check.ts";
-import { refuseForeignBody, type RequestBody } from "./payload.ts";
+import { HeaderList } from "./header_list.ts";
+import { bodyKind, type RequestBody } from "./payload.ts";
 
 /** What is to be fetched. */
 export interface FetchRequest {
   readonly url: URL;
   readonly method: string;
   /** Undefined where none were given. */
-  readonly headers: Headers | undefined;
+  readonly headers: HeaderList | undefined;
   readonly body: RequestBody | null;
+  /** Whether the body is that of a `Request`: a stream, whatever it was made of. */
+  readonly isRequestBody: boolean;
   readonly redirect: RequestRedirect;
   readonly signal: AbortSignal | undefined;
+  /** What the body's digest must be, or nothing. */
+  readonly integrity: string;
 }
 
 const REDIRECTS: readonly unknown[] = ["follow", "manual", "error"];
@@ -49,7 +54,17 @@ const INSTEAD: { readonly [name in keyof Required<ForeignInit>]: string } = {
 };
 
 /** On Node a request's signal follows the one that it was given only while the request is held. */
-const followers = new WeakMap<AbortSignal, readonly Request[]>();
+const followed = new WeakMap<AbortSignal, Request>();
+
+/** What of a request may be given anew beside it. */
+interface Given {
+  readonly method?: string | undefined;
+  readonly headers?: RequestInit["headers"] | undefined;
+  readonly body?: RequestInit["body"] | undefined;
+  readonly redirect?: RequestRedirect | undefined;
+  readonly signal?: AbortSignal | null | undefined;
+  readonly integrity?: string | undefined;
+}
 
 /**
  * Reads the arguments of `fetch`.
@@ -60,36 +75,60 @@ export function readFetch(
   input: string | URL | Request,
   given: RequestInit | null | undefined,
 ): FetchRequest {
-  const init = given ?? NO_INIT;
-  refuseForeign(init as ForeignInit);
-  if (init.integrity) throw new TypeError("The option integrity is not supported");
-  if (isRequest(input)) {
-    const request = ownRequest(input, init);
-    followers.set(request.signal, [input, request]);
-    return readRequest(request);
+  const init: RequestInit = given ?? NO_INIT;
+  if (typeof init !== "object") {
+    throw new TypeError(`The options must be an object, got ${describe(init)}`);
   }
-  const { body = null, headers, redirect = "follow", signal } = init;
-  const method = readMethod(init.method);
+  refuseForeign(init as ForeignInit);
+  const request = isRequest(input) ? input : undefined;
+  const { headers, integrity = "", redirect = "follow", signal } = request
+    ? over(request, init)
+    : init as Given;
+  const method = readMethod(init.method ?? request?.method);
   if (!REDIRECTS.includes(redirect)) {
     throw new TypeError(`redirect must be one of ${REDIRECTS.join(", ")}, got ${redirect}`);
   }
-  if (signal !== undefined && signal !== null && !(signal instanceof AbortSignal)) {
+  if (signal !== undefined && signal !== null && !isSignal(signal)) {
     throw new TypeError(`signal must be an AbortSignal, got ${describe(signal)}`);
   }
+  if (request && signal) followed.set(signal, request);
+  const url = readUrl(request ? request.url : input as string | URL);
+  const own = readBody(init.body ?? null);
+  const body = own ?? (request ? bodyOf(request) : null);
   if (body !== null && (method === "GET" || method === "HEAD")) {
     throw new TypeError(`A ${method} request must have no body`);
   }
-  if (isStream(body) && (init as { duplex?: unknown }).duplex !== "half") {
+  if (isStream(own) && (init as { duplex?: unknown }).duplex !== "half") {
     throw new TypeError("A body that is a stream needs the option duplex: \"half\"");
   }
   return {
-    url: readUrl(input),
+    url,
     method,
-    headers: headers === undefined ? undefined : new Headers(headers),
-    body: readBody(body),
+    headers: headers === undefined ? undefined : readHeaders(headers),
+    body,
+    isRequestBody: body !== null && own === null,
     redirect,
     signal: signal ?? undefined,
+    integrity: `${integrity}`,
   };
+}
+
+/** What a request says, where the options do not say it anew. */
+function over(request: Request, init: RequestInit): Given {
+  const { headers, integrity, redirect, signal } = init as Given;
+  return {
+    headers: headers ?? request.headers,
+    integrity: integrity ?? request.integrity,
+    redirect: redirect ?? request.redirect,
+    signal: signal === undefined ? request.signal : signal,
+  };
+}
+
+/** Host follows from the URL, as for the web's own. */
+function readHeaders(given: NonNullable<Given["headers"]>): HeaderList {
+  const headers = new HeaderList(given as ConstructorParameters<typeof HeaderList>[0]);
+  headers.remove("host");
+  return headers;
 }
 
 /** What `fetch` does not know it ignores; but ignored, these would lead elsewhere than was asked. */
@@ -108,25 +147,20 @@ function refuseForeign(init: ForeignInit): void {
  */
 function isRequest(input: string | URL | Request): input is Request {
   if (typeof input === "string") return false;
-  return input instanceof Request || Object.prototype.toString.call(input) === "[object Request]";
+  return Object.prototype.toString.call(input) === "[object Request]";
 }
 
-function ownRequest(request: Request, init: RequestInit): Request {
-  if (request instanceof Request) return new Request(request, init);
-  const { body, headers, method, redirect, signal, url } = request;
-  const given = { body, headers, method, redirect, signal, ...init };
-  return new Request(url, body ? { duplex: "half", ...given } as RequestInit : given);
+/** Whether it is a signal, be it of another realm. */
+function isSignal(signal: AbortSignal): boolean {
+  return typeof signal === "object" && typeof signal.aborted === "boolean"
+    && typeof signal.addEventListener === "function";
 }
 
-function readRequest(request: Request): FetchRequest {
-  return {
-    url: readUrl(request.url),
-    method: request.method,
-    headers: new Headers(request.headers),
-    body: request.body as ReadableStream<Uint8Array> | null,
-    redirect: request.redirect,
-    signal: request.signal,
-  };
+/** The body of a request, which then is used. Not every runtime says so by itself. */
+function bodyOf({ body, bodyUsed }: Request): ReadableStream<Uint8Array> | null {
+  if (!body) return null;
+  if (bodyUsed || body.locked) throw new TypeError("The request's body was read already");
+  return body as ReadableStream<Uint8Array>;
 }
 
 function readUrl(input: string | URL): URL {
@@ -151,17 +185,11 @@ function readMethod(method: string = "GET"): string {
 
 /** Whether a body is sent as it comes. The runtimes take iterables, such as a stream of Node's. */
 export function isStream(body: unknown): boolean {
-  return body instanceof ReadableStream
-    || (typeof body === "object" && body !== null && Symbol.asyncIterator in body);
+  return bodyKind(body) === "stream";
 }
 
-function readBody(body: BodyInit | null): RequestBody | null {
-  if (
-    body === null || typeof body === "string" || body instanceof ArrayBuffer
-    || ArrayBuffer.isView(body) || body instanceof URLSearchParams || body instanceof Blob
-    || body instanceof FormData || isStream(body)
-  ) return body as RequestBody | null;
-  refuseForeignBody(body);
-  // The standard's conversion for everything else.
-  return `${body}`;
+/** What is no body becomes a text, as the standard says. */
+function readBody(body: unknown): RequestBody | null {
+  if (body === null) return null;
+  return bodyKind(body) ? body as RequestBody : `${body}`;
 }

@@ -4,9 +4,8 @@
  * @module
  */
 
-import { type ByteReader, ofStream } from "./body_reader.ts";
 import type { Decoder } from "./content_coding.ts";
-import type { PooledResponse } from "./response.ts";
+import { openStream, type PooledResponse } from "./response.ts";
 
 /** What a fetch came to. */
 export interface Fetched {
@@ -19,6 +18,8 @@ export interface Fetched {
   /** What takes the codings off the body, in this order. */
   readonly decoders: readonly Decoder[];
   readonly signal: AbortSignal | undefined;
+  /** The body, where it was read ahead to be verified. */
+  readonly verified?: Uint8Array;
 }
 
 /** Makes a response of what a fetch came to. */
@@ -66,6 +67,13 @@ class FetchedResponse extends Response {
     return "basic";
   }
 
+  override async blob(): Promise<Blob> {
+    const blob = await super.blob();
+    const type = this.headers.get("content-type");
+    // Bun forgets it where the body is a stream.
+    return blob.type === "" && type ? new Blob([blob], { type }) : blob;
+  }
+
   override clone(): Response {
     return cloneOf(this.#fetched, super.clone());
   }
@@ -80,7 +88,9 @@ export function responseOf(
   body: ResponseBody,
   init: OwnInit,
 ): Response {
-  return new FetchedResponse(fetched, body, init);
+  const response = new FetchedResponse(fetched, body, init);
+  immutable(response.headers);
+  return response;
 }
 
 /** Makes a clone of a copy that the runtime has made, with what `init` tells. */
@@ -90,7 +100,7 @@ export function cloneOf(
   { headers, statusText }: Pick<Response, "statusText" | "headers"> = copy,
 ): Response {
   const { status } = fetched.answer;
-  const clone = new FetchedResponse(fetched, copy.body, { headers, status, statusText });
+  const clone = responseOf(fetched, copy.body, { headers, status, statusText });
   copies.set(clone, copy);
   return clone;
 }
@@ -102,34 +112,64 @@ export function fetchedOf(response: object): Fetched | undefined {
 
 /** Makes a response at once, whole: servers of some runtimes look inside it. */
 export function makeResponse(fetched: Fetched): Response {
+  return madeOf(fetched, openBody(fetched));
+}
+
+/** Makes one whose body is a stream of bytes, where the runtime makes another kind of bytes. */
+export function makeStreamedResponse(fetched: Fetched): Response {
+  const body = openBody(fetched);
+  return madeOf(fetched, body instanceof Uint8Array ? streamOf(body) : body);
+}
+
+function madeOf(fetched: Fetched, body: ResponseBody): Response {
   const { headers, status, statusText } = fetched.answer;
-  const response = responseOf(fetched, openBody(fetched), { status, statusText });
-  headers.appendTo(response.headers);
+  const response = new FetchedResponse(fetched, body, { status, statusText });
+  immutable(headers.appendTo(response.headers));
   return response;
 }
 
 /** The body, decoded. */
-export function openBody({ answer, decoders, hasBody, signal }: Fetched): ResponseBody {
+export function openBody(
+  { answer, decoders, hasBody, signal, verified }: Fetched,
+): Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | null {
   if (!hasBody) return null;
-  const whole = decoders.length === 0 ? answer.takeBytes() : undefined;
+  if (verified) return verified as Uint8Array<ArrayBuffer>;
+  // From a body that is there nobody takes anything back when the signal aborts.
+  const whole = decoders.length === 0 && !signal ? answer.takeBytes() : undefined;
   if (whole) return whole as Uint8Array<ArrayBuffer>;
-  // Opened by the first read, so that a body that nobody reads is known as such.
-  let reader: ByteReader | undefined;
-  const open = () =>
-    reader ??= decoders.reduce((coded, decode) => decode(coded), ofStream(answer.body));
-  return new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      try {
-        const part = await open().read();
-        if (part) controller.enqueue(part);
-        else controller.close();
-      } catch (error) {
-        throw bodyError(error, signal);
-      }
-    },
-    cancel: (reason) => open().cancel(reason),
-  }, { highWaterMark: 0 });
+  const explain = (error: unknown) => bodyError(error, signal);
+  return openStream(answer, { decoders, signal, explain });
 }
+
+function streamOf(bytes: Uint8Array): ReadableStream<Uint8Array> {
+  const source: UnderlyingByteSource = {
+    type: "bytes",
+    start(controller) {
+      if (bytes.length > 0) controller.enqueue(bytes as Uint8Array<ArrayBuffer>);
+      controller.close();
+    },
+  };
+  return new ReadableStream(source);
+}
+
+/** Nobody changes the header fields of a response that came from somewhere. */
+export function immutable(headers: Headers): Headers {
+  return Object.setPrototypeOf(headers, IMMUTABLE) as Headers;
+}
+
+const refuse: PropertyDescriptor = {
+  configurable: true,
+  writable: true,
+  value: () => {
+    throw new TypeError("The headers of a response are immutable");
+  },
+};
+
+const IMMUTABLE: Headers = Object.create(Headers.prototype, {
+  append: refuse,
+  delete: refuse,
+  set: refuse,
+});
 
 /** What readers of a body expect where it fails: the signal's reason, or a `TypeError`. */
 export function bodyError(error: unknown, signal: AbortSignal | undefined): unknown {

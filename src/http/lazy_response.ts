@@ -8,6 +8,7 @@ import {
   bodyError,
   cloneOf,
   type Fetched,
+  immutable,
   openBody,
   type ResponseMaker,
   responseOf,
@@ -80,7 +81,7 @@ class LazyResponse {
   }
 
   get headers(): Headers {
-    return this.#headers ??= this.#fetched.answer.headers.toHeaders();
+    return this.#headers ??= immutable(this.#fetched.answer.headers.toHeaders());
   }
 
   get body(): ReadableStream<Uint8Array> | null {
@@ -115,15 +116,17 @@ class LazyResponse {
 
   /** Whether the body can be had as it comes from the connection. */
   #isPlain(): boolean {
-    const { decoders, hasBody } = this.#fetched;
-    return hasBody && !this.#used && !this.#made && decoders.length === 0;
+    const { decoders, hasBody, verified } = this.#fetched;
+    return hasBody && !verified && !this.#used && !this.#made && decoders.length === 0;
   }
 
   async #read(): Promise<Uint8Array> {
     this.#used = true;
     const { answer, signal } = this.#fetched;
     try {
-      return answer.takeBytes() ?? await answer.bytes();
+      const bytes = answer.takeBytes() ?? await answer.bytes();
+      if (bytes.length > 0) signal?.throwIfAborted();
+      return bytes;
     } catch (error) {
       throw bodyError(error, signal);
     }

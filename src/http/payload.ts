@@ -1,10 +1,13 @@
 /**
- * What of a request's body is sent.
+ * What of a request's body is sent. Bodies may be of another realm or library: what they are is
+ * asked of them, and not which class made them.
  *
  * @module
  */
 
 import { describe } from "../core/check.ts";
+import { type BlobLike, BlobParts } from "./blob_parts.ts";
+import { encodeForm, type FormLike } from "./multipart.ts";
 
 /**
  * A request's body. A stream, or anything to iterate over, is sent as it comes, and only once; where
@@ -31,6 +34,9 @@ export interface Payload {
   readonly contentType: string | null;
 }
 
+/** What sort of body something is. */
+export type BodyKind = "text" | "bytes" | "parameters" | "blob" | "form" | "stream";
+
 /** What is sent of no body. */
 export const NO_PAYLOAD: Payload = { bytes: null, stream: null, contentType: null };
 
@@ -38,63 +44,105 @@ const encoder = new TextEncoder();
 const TEXT = "text/plain;charset=UTF-8";
 const FORM = "application/x-www-form-urlencoded;charset=UTF-8";
 
+/** A form or a blob up to this size is read before it is sent, in bytes. */
+const READ_AHEAD_BYTES = 65_536;
+
+const KINDS: ReadonlyMap<string, BodyKind> = new Map([
+  ["ArrayBuffer", "bytes"],
+  ["SharedArrayBuffer", "bytes"],
+  ["URLSearchParams", "parameters"],
+  ["Blob", "blob"],
+  ["File", "blob"],
+  ["FormData", "form"],
+  ["ReadableStream", "stream"],
+]);
+
 /**
- * Reads a body. A form or a blob is read whole.
+ * Tells what sort of body something is; undefined where it is none.
+ *
+ * @throws {TypeError} It says that it is a blob or a form, and is not: as text it would be nonsense
+ */
+export function bodyKind(body: unknown): BodyKind | undefined {
+  if (typeof body === "string") return "text";
+  if (typeof body !== "object" || body === null) return undefined;
+  if (ArrayBuffer.isView(body)) return "bytes";
+  const name = Object.prototype.toString.call(body).slice("[object ".length, -1);
+  const kind = KINDS.get(name);
+  if (kind === "blob" && !isBlob(body) || kind === "form" && !(Symbol.iterator in body)) {
+    throw new TypeError(`body says that it is a ${name}, and is not: use the global ${name}`);
+  }
+  return kind ?? (Symbol.asyncIterator in body ? "stream" : undefined);
+}
+
+function isBlob(body: object): boolean {
+  const { arrayBuffer, size, slice } = body as Partial<BlobLike>;
+  return typeof arrayBuffer === "function" && typeof slice === "function"
+    && typeof size === "number";
+}
+
+/**
+ * Reads a body. A small form or blob is read whole; a larger one as it is sent.
  *
  * @throws {TypeError} It is none
  */
 export function readBody(body: RequestBody): Payload | Promise<Payload> {
-  if (typeof body === "string") return whole(encoder.encode(body), TEXT);
-  if (body instanceof Uint8Array) return whole(body, null);
-  if (body instanceof ArrayBuffer) return whole(new Uint8Array(body), null);
-  if (ArrayBuffer.isView(body)) {
-    const { buffer, byteLength, byteOffset } = body as ArrayBufferView;
-    return whole(new Uint8Array(buffer, byteOffset, byteLength), null);
+  switch (bodyKind(body)) {
+    case "text":
+      return whole(encoder.encode(body as string), TEXT);
+    case "bytes":
+      return whole(asBytes(body as ArrayBufferLike | ArrayBufferView), null);
+    case "parameters":
+      return whole(encoder.encode(`${body}`), FORM);
+    case "blob": {
+      const blob = body as Blob;
+      return ofParts(new BlobParts([blob]), blob.type || null);
+    }
+    case "form": {
+      const { contentType, parts } = encodeForm(body as unknown as FormLike);
+      return ofParts(parts, contentType);
+    }
+    case "stream":
+      checkUnread(body as AsyncIterable<Uint8Array>);
+      return { bytes: null, stream: body as AsyncIterable<Uint8Array>, contentType: null };
+    default:
+      throw new TypeError(
+        `body must be text, bytes, a form, a blob or a stream, got ${describe(body)}`,
+      );
   }
-  if (body instanceof URLSearchParams) return whole(encoder.encode(body.toString()), FORM);
-  if (body instanceof Blob) {
-    return body.arrayBuffer().then((buffer) => whole(new Uint8Array(buffer), body.type || null));
-  }
-  if (body instanceof FormData) {
-    // The runtime's own encoder chooses the boundary, and says it in the type.
-    const encoded = new Response(body);
-    const type = encoded.headers.get("content-type");
-    return encoded.arrayBuffer().then((buffer) => whole(new Uint8Array(buffer), type));
-  }
-  if (
-    typeof body === "object" && (body instanceof ReadableStream || Symbol.asyncIterator in body)
-  ) {
-    checkUnread(body);
-    return { bytes: null, stream: body, contentType: null };
-  }
-  refuseForeignBody(body);
-  throw new TypeError(
-    `body must be text, bytes, a form, a blob or a stream, got ${describe(body)}`,
-  );
+}
+
+function asBytes(body: ArrayBufferLike | ArrayBufferView): Uint8Array {
+  if (body instanceof Uint8Array) return body;
+  if (!ArrayBuffer.isView(body)) return new Uint8Array(body);
+  return new Uint8Array(body.buffer, body.byteOffset, body.byteLength);
+}
+
+function ofParts(parts: BlobParts, contentType: string | null): Payload | Promise<Payload> {
+  if (parts.bytes > READ_AHEAD_BYTES) return { bytes: null, stream: parts, contentType };
+  return parts.whole().then((bytes) => whole(bytes, contentType));
 }
 
 /** Refuses a stream that would go out as an empty body, such as one that is sent a second time. */
 function checkUnread(
-  stream: AsyncIterable<Uint8Array> & { readonly readableEnded?: boolean },
+  stream: AsyncIterable<Uint8Array> & {
+    readonly locked?: boolean;
+    readonly readableEnded?: boolean;
+  },
 ): void {
-  if (stream instanceof ReadableStream) {
-    try {
-      // Nobody but the runtime knows whether a stream was read that is not locked any more.
-      new Response(stream);
-    } catch (error) {
-      throw new TypeError("The body's stream is locked, or was read already", { cause: error });
-    }
-  } else if (stream.readableEnded === true) {
+  if (stream.locked === true) throw new TypeError(ALREADY_READ);
+  if (stream.readableEnded === true) {
     throw new TypeError("The body's stream was read already, to its end");
+  }
+  if (!(stream instanceof ReadableStream)) return;
+  try {
+    // Nobody but the runtime knows whether a stream was read that is not locked any more.
+    new Response(stream);
+  } catch (error) {
+    throw new TypeError(ALREADY_READ, { cause: error });
   }
 }
 
-/** Refuses a form or blob that a library has made: as text it is "[object FormData]" and the like. */
-export function refuseForeignBody(body: unknown): void {
-  const name = Object.prototype.toString.call(body).slice("[object ".length, -1);
-  if (name !== "FormData" && name !== "Blob" && name !== "File") return;
-  throw new TypeError(`body is a ${name} of a library's own class: use the global ${name}`);
-}
+const ALREADY_READ = "The body's stream is locked, or was read already";
 
 function whole(bytes: Uint8Array, contentType: string | null): Payload {
   return { bytes, stream: null, contentType };

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { checkPort } from "./blocked_ports.ts";
 import type { PooledResponse } from "./response.ts";
 
 /** How often one fetch is led on. */
@@ -25,7 +26,6 @@ export const BODY_HEADERS: readonly string[] = [
 export const SECRET_HEADERS: readonly string[] = [
   "authorization",
   "cookie",
-  "host",
   "proxy-authorization",
 ];
 
@@ -65,6 +65,7 @@ function locate(location: string, from: URL): URL {
     throw new TypeError("Redirected to what is no URL", { cause: error });
   }
   if (url.username || url.password) throw new TypeError("Redirected to a URL with credentials");
+  checkPort(url);
   if (url.hash === "") url.hash = from.hash;
   return url;
 }

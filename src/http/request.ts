@@ -7,6 +7,7 @@
 import { checkNames, checkNumber, checkStatuses, describe, quote } from "../core/check.ts";
 import type { TlsOptions } from "../core/dialer.ts";
 import { checkProtocols, type Protocols } from "../pool/host/tls_profiles.ts";
+import { BlobParts } from "./blob_parts.ts";
 import type { HeaderField } from "./field_check.ts";
 import { encodeRequest } from "./h1/request_head.ts";
 import { NO_PAYLOAD, type Payload, readBody, type RequestBody } from "./payload.ts";
@@ -118,8 +119,10 @@ export class PreparedRequest {
   readonly bytes: Uint8Array | null;
   /** The body, where it comes as a stream. */
   readonly stream: AsyncIterable<Uint8Array> | null;
-  /** How long the stream is, in bytes, where the headers say so. */
+  /** How long the stream is, in bytes, where that is known or the headers say so. */
   readonly streamBytes: number | null;
+  /** Whether the stream can be read as often as it is needed. */
+  readonly repeats: boolean;
   /** Whether it may be sent more than once. */
   readonly replayable: boolean;
   readonly options: RequestOptions;
@@ -146,8 +149,13 @@ export class PreparedRequest {
     this.fields = fields;
     this.bytes = bytes;
     this.stream = stream;
-    this.streamBytes = stream ? lengthAmong(fields) : null;
-    this.replayable = replayable && !stream;
+    this.repeats = stream instanceof BlobParts;
+    this.streamBytes = stream instanceof BlobParts
+      ? stream.bytes
+      : stream
+      ? lengthAmong(fields)
+      : null;
+    this.replayable = replayable && (!stream || this.repeats);
     this.options = options;
     this.closes = fields.length > 0 && fields.some(asksToClose);
     this.head = encodeRequest({
@@ -201,7 +209,7 @@ const encoder = new TextEncoder();
 export function readTarget(text: string | URL): Target {
   const known = typeof text === "string" ? targets.get(text) : undefined;
   if (known) return known;
-  if (text instanceof Request) {
+  if (Object.prototype.toString.call(text) === "[object Request]") {
     throw new TypeError("request() takes a URL and options: fetch() takes a Request");
   }
   let url: URL;

@@ -6,7 +6,7 @@
 
 import { checkNumber } from "../core/check.ts";
 import type { Connection } from "../map/connection.ts";
-import type { BodyBuffer } from "./body_buffer.ts";
+import { type BodyOrigin, type BodyReading, streamBody } from "./body_stream.ts";
 import type { ResponseHeaders } from "./response_headers.ts";
 import type { Protocol, Stream } from "./session.ts";
 
@@ -47,10 +47,9 @@ export interface ResponseConnection {
 }
 
 /** Where a response comes from: what it tells when it is asked. */
-export interface ResponseOrigin {
+export interface ResponseOrigin extends BodyOrigin {
   /** The URL that was asked. */
   readonly url: string;
-  readonly buffer: BodyBuffer;
   readonly connection: Connection;
   readonly protocol: Protocol;
   readonly stream: Pick<Stream, "id" | "streams">;
@@ -59,10 +58,6 @@ export interface ResponseOrigin {
   readonly queueMs: number;
   readonly firstByteMs: number;
   readonly trailers: ResponseHeaders | null;
-  /** Called when the body is touched. */
-  touch(): void;
-  /** Called when the body was begun to be read, and nobody can read on. */
-  drop(): void;
 }
 
 /** How much of a body `dump` reads, where it is not told, in bytes. */
@@ -70,8 +65,11 @@ const DUMP_BYTES = 131_072;
 
 const decoder = new TextDecoder();
 
-/** Streams that somebody may have dropped in the midst of a body, which holds its connection. */
-const streams = new FinalizationRegistry<ResponseOrigin>((origin) => origin.drop());
+/** Takes a body over as a stream that is read in some way. For `fetch`: nobody else knows of it. */
+export let openStream: (
+  response: PooledResponse,
+  reading: BodyReading,
+) => ReadableStream<Uint8Array>;
 
 /**
  * A response. Its body must be read, dumped or cancelled: until then its connection serves nobody
@@ -102,6 +100,10 @@ export class PooledResponse {
     this.statusText = statusText;
     this.headers = headers;
     this.#origin = origin;
+  }
+
+  static {
+    openStream = (response, reading) => response.#open(reading);
   }
 
   /** Whether the status is 200 to 299. */
@@ -147,22 +149,7 @@ export class PooledResponse {
    * down; cancelling it ends the connection, unless all has arrived.
    */
   get body(): ReadableStream<Uint8Array> {
-    if (this.#stream) return this.#stream;
-    if (this.#used) throw bodyUsedError();
-    this.#used = true;
-    const origin = this.#origin;
-    const { buffer } = origin;
-    this.#stream = new ReadableStream<Uint8Array>({
-      async pull(controller) {
-        origin.touch();
-        const chunk = await buffer.read();
-        if (chunk) controller.enqueue(chunk);
-        else controller.close();
-      },
-      cancel: (reason) => buffer.cancel(reason),
-    }, { highWaterMark: 0 });
-    if (!buffer.settled) streams.register(this.#stream, origin);
-    return this.#stream;
+    return this.#stream ??= this.#open({});
   }
 
   /**
@@ -219,6 +206,12 @@ export class PooledResponse {
     } catch {
       // The body has failed: there is nothing left to let go.
     }
+  }
+
+  #open(reading: BodyReading): ReadableStream<Uint8Array> {
+    if (this.#used) throw bodyUsedError();
+    this.#used = true;
+    return streamBody(this.#origin, reading);
   }
 
   #use(): void {

@@ -751,10 +751,14 @@ export class ConnectionPool implements AsyncDisposable {
     // The promise must be in place before anybody hears of the first connection's end.
     await null;
     const closed = this.manager.close({ graceMs });
-    using _alone = await this.#dials.gate.exclusive();
-    await closed;
-    await this.fleet?.close();
-    this.#reporter.events.emit("closed", { graceMs });
+    const alone = await this.#dials.gate.exclusive();
+    try {
+      await closed;
+      await this.fleet?.close();
+      this.#reporter.events.emit("closed", { graceMs });
+    } finally {
+      alone.release();
+    }
   }
 }
 

@@ -81,7 +81,7 @@ test("fetch() sends every kind of body, with its type", async () => {
   assert(seen.body.includes("name=\"name\"") && seen.body.includes("value"));
 });
 
-test("fetch() and request() refuse a form or blob of a library's, which as text is none", async () => {
+test("fetch() and request() refuse what only says that it is a form or a blob", async () => {
   await using pool = memoryHttp(show);
   for (const name of ["FormData", "Blob", "File"]) {
     const body = { [Symbol.toStringTag]: name } as unknown as FormData;
@@ -89,7 +89,7 @@ test("fetch() and request() refuse a form or blob of a library's, which as text 
       await assertRejects(
         async () => void await ask("https://a.test/", { method: "POST", body }),
         TypeError,
-        `body is a ${name} of a library's own class: use the global ${name}`,
+        `body says that it is a ${name}, and is not: use the global ${name}`,
       );
     }
   }
@@ -371,7 +371,6 @@ test("fetch() refuses what the standard refuses, and what it cannot do", async (
     ["https://a.test/", { method: "POST", body: stream }],
     ["https://a.test/", { redirect: "sideways" as RequestRedirect }],
     ["https://a.test/", { signal: {} as AbortSignal }],
-    ["https://a.test/", { integrity: "sha256-x" }],
   ];
   for (const [url, init] of refused) {
     await assertRejects(

@@ -75,11 +75,14 @@ test("A stream of Node's is destroyed with a request that ends before it", () =>
     await origin.until({ requests: requests + 1 });
     stop.abort();
     await asked;
-    for (const signal of [AbortSignal.abort(), undefined]) {
-      const body = stalled();
-      const init = { method: "POST", body, duplex: "half", signal } as unknown as RequestInit;
-      await assertRejects(() => pool.fetch("https://127.0.0.1:1/", init));
-      assert(body.destroyed);
+    // The standard blocks the one port, and nobody listens on the other.
+    for (const port of [1, 2]) {
+      for (const signal of [AbortSignal.abort(), undefined]) {
+        const body = stalled();
+        const init = { method: "POST", body, duplex: "half", signal } as unknown as RequestInit;
+        await assertRejects(() => pool.fetch(`https://127.0.0.1:${port}/`, init));
+        assert(body.destroyed);
+      }
     }
   }));
 

@@ -65,6 +65,50 @@ test("A body of every kind is sent whole, with its length and its type", () =>
     assertEquals(scene.pool.stats().dials, 1);
   }));
 
+test("A blob and a form's file go out as they are read, with their length", () =>
+  withScene({ scripts }, async (scene) => {
+    const size = 32 * 1024 * 1024;
+    let held = 0;
+    let most = 0;
+    const file = {
+      name: "f.bin",
+      size,
+      type: "x/y",
+      [Symbol.toStringTag]: "File",
+      arrayBuffer: () => Promise.reject(new Error("It was read whole")),
+      slice: (start: number, end: number) => ({
+        arrayBuffer() {
+          most = Math.max(most, end - start);
+          held += end - start;
+          return Promise.resolve(pattern(start, end - start).buffer);
+        },
+      }),
+    };
+    const form = {
+      [Symbol.toStringTag]: "FormData",
+      *[Symbol.iterator]() {
+        yield ["f", file];
+      },
+    };
+    for (const body of [file, form]) {
+      held = 0;
+      await post(scene, body as unknown as Blob);
+      assertEquals(held, size);
+    }
+    assert(most <= 262_144, `${most}`);
+    const [blob, multipart] = (await scene.origin.report()).log;
+    assertEquals(blob!.bodyBytes, size);
+    for (const { bodyBytes, complete, head } of [blob!, multipart!]) {
+      assertEquals([complete, /^content-length: (.*)$/m.exec(head)?.[1]], [true, `${bodyBytes}`]);
+    }
+    // Its size is a promise that it may break.
+    const short = {
+      ...file,
+      slice: () => ({ arrayBuffer: () => Promise.resolve(new ArrayBuffer(1)) }),
+    };
+    await assertRejects(() => post(scene, short as unknown as Blob), RequestError, "body failed");
+  }));
+
 test("A form with a file is sent as multipart/form-data", () =>
   withScene({ scripts }, async (scene) => {
     const form = new FormData();

@@ -28,6 +28,7 @@ const repeated: readonly RequestOptions[] = [
   { method: "OPTIONS" },
   { method: "PUT", body: "text" },
   { method: "PUT", body: new Uint8Array(100_000) },
+  { method: "PUT", body: new Blob([new Uint8Array(400_000)]) },
   { method: "DELETE" },
   { method: "POST", body: "text", idempotent: true },
   { method: "POST", body: "text", headers: { "Idempotency-Key": "1" } },

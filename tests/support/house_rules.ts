@@ -116,6 +116,13 @@ export function checkTimeouts({ path, text }: SourceFile): string[] {
   );
 }
 
+/** `using` in what is published: a realm of its own, such as Jest's, lacks what it needs on Node 20. */
+export function checkUsing({ path, text }: SourceFile): string[] {
+  if (layerOf(path) < 0) return [];
+  const found = withoutComments(text).match(/^ *(?:await )?using \w+ = /gm);
+  return (found ?? []).map((words) => `${path} says ${words.trim()}: not every realm can`);
+}
+
 /** A file whose name is not in snake case. */
 export function checkName({ path }: SourceFile): string[] {
   return path.split("/").every((part) => /^[a-z0-9_]+(?:\.ts)?$/.test(part))

@@ -44,18 +44,16 @@ export class Upload {
     let left = length ?? Infinity;
     let last: Uint8Array | undefined;
     while (!this.#stopped) {
-      const part = await body.read();
+      const given = await body.read();
       if (this.#stopped) return;
-      if (part === null) {
+      if (given === null) {
         if (length === null) this.sendLast(encodeLastChunk());
         else if (left > 0) throw new RangeError(mismatch("shorter", length));
         else if (last) this.sendLast(last);
         else this.#done = true;
         return;
       }
-      if (!(part instanceof Uint8Array)) {
-        throw new TypeError(`A part of the body must be a Uint8Array, got ${describe(part)}`);
-      }
+      const part = asPart(given);
       if (part.length === 0) continue;
       if (part.length > left) throw new RangeError(mismatch("longer", length));
       left -= part.length;
@@ -83,6 +81,16 @@ export class Upload {
     this.#stopped = true;
     this.onDrain();
   }
+}
+
+/** A part may be of another realm. */
+function asPart(given: unknown): Uint8Array {
+  if (given instanceof Uint8Array) return given;
+  if (Object.prototype.toString.call(given) !== "[object Uint8Array]") {
+    throw new TypeError(`A part of the body must be a Uint8Array, got ${describe(given)}`);
+  }
+  const { buffer, byteLength, byteOffset } = given as Uint8Array;
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 function mismatch(how: string, length: number | null): string {

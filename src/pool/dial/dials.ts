@@ -167,7 +167,7 @@ export class Dials {
   async #run(dial: Dial): Promise<void> {
     const { options } = this.#parts;
     const { endpoint: { address }, queue } = dial;
-    using _guard = this.gate.tryShared(`the dial of ${queue.host.text} at ${address.text}`);
+    const guard = this.gate.tryShared(`the dial of ${queue.host.text} at ${address.text}`);
     const timeout = this.#clock.setTimer(
       () => dial.stop.abort(timedOut(dial, options)),
       dial.timeoutMs,
@@ -183,8 +183,9 @@ export class Dials {
     } finally {
       timeout.cancel();
       stagger.cancel();
+      this.end(queue, address);
+      guard?.release();
     }
-    this.end(queue, address);
   }
 
   async #open(dial: Dial): Promise<void> {

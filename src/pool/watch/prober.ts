@@ -225,7 +225,15 @@ export class Prober implements SchedulerEvents {
   }
 
   async #run(job: Job): Promise<void> {
-    using _guard = this.#parts.dials.gate.tryShared();
+    const guard = this.#parts.dials.gate.tryShared();
+    try {
+      await this.#probe(job);
+    } finally {
+      guard?.release();
+    }
+  }
+
+  async #probe(job: Job): Promise<void> {
     const { address, plan, queue, subject } = job;
     const endpoint = "lane" in subject ? subject : undefined;
     const probe = new Probe(this.#parts, { queue, address, endpoint }, this.#check ?? "tls");

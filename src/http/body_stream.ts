@@ -1,0 +1,110 @@
+/**
+ * A response's body as a stream.
+ *
+ * @module
+ */
+
+import type { BodyBuffer } from "./body_buffer.ts";
+import type { ByteReader } from "./body_reader.ts";
+import type { Decoder } from "./content_coding.ts";
+
+/** Where a body comes from. */
+export interface BodyOrigin {
+  /** What has arrived, and was not read yet. */
+  readonly buffer: BodyBuffer;
+  /** Called when the body is touched. */
+  touch(): void;
+  /** Called when the body was begun to be read, and nobody can read on. */
+  drop(): void;
+}
+
+/** How a body is read. */
+export interface BodyReading {
+  /** What takes its codings off, in this order. */
+  readonly decoders?: readonly Decoder[];
+  /** Ends it, though all has arrived. */
+  readonly signal?: AbortSignal | undefined;
+  /** What readers are told of a failure. */
+  readonly explain?: (error: unknown) => unknown;
+}
+
+/**
+ * Streams that somebody may have dropped in the midst of a body, which holds its connection. An
+ * origin must not lead to its stream: neither would ever be collected.
+ */
+const streams = new FinalizationRegistry<BodyOrigin>((origin) => origin.drop());
+
+/**
+ * Makes the one stream of a body. It is opened by the first read, so that a body that nobody reads is
+ * known as such; but it fails with the body, whether somebody reads or not.
+ */
+export function streamBody(origin: BodyOrigin, reading: BodyReading): ReadableStream<Uint8Array> {
+  const { decoders = [], explain = same, signal } = reading;
+  const { buffer } = origin;
+  let reader: ByteReader | undefined;
+  const open = () => reader ??= decoders.reduce((coded, decode) => decode(coded), readerOf(origin));
+  const isOver = () => void streams.unregister(origin);
+  const source: UnderlyingByteSource = {
+    type: "bytes",
+    start(controller) {
+      if (!buffer.settled) buffer.onFailed = failed(new WeakRef(controller), isOver, explain);
+    },
+    async pull(controller) {
+      try {
+        if (signal?.aborted) throw signal.reason;
+        const part = await open().read();
+        // The stream takes the memory over, which an engine goes on to use.
+        if (part) {
+          return controller.enqueue(decoders.length > 0 ? new Uint8Array(part) : owned(part));
+        }
+      } catch (error) {
+        isOver();
+        throw explain(error);
+      }
+      isOver();
+      controller.close();
+      // Somebody may have brought memory of his own, and waits for it.
+      controller.byobRequest?.respond(0);
+    },
+    cancel(reason) {
+      isOver();
+      open().cancel(reason);
+    },
+  };
+  const stream: ReadableStream<Uint8Array> = new ReadableStream(source);
+  if (!buffer.settled) streams.register(stream, origin, origin);
+  return stream;
+}
+
+function same(error: unknown): unknown {
+  return error;
+}
+
+function failed(
+  weak: WeakRef<ReadableByteStreamController>,
+  isOver: () => void,
+  explain: (error: unknown) => unknown,
+): (error: unknown) => void {
+  return (error) => {
+    isOver();
+    weak.deref()?.error(explain(error));
+  };
+}
+
+function owned(part: Uint8Array): Uint8Array<ArrayBuffer> {
+  return part as Uint8Array<ArrayBuffer>;
+}
+
+function readerOf(origin: BodyOrigin): ByteReader {
+  return {
+    read() {
+      origin.touch();
+      return origin.buffer.read();
+    },
+    cancel(reason) {
+      // Whoever lets the rest go knows that it will not come.
+      origin.buffer.onFailed = undefined;
+      origin.buffer.cancel(reason);
+    },
+  };
+}
