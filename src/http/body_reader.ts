@@ -4,6 +4,8 @@
  * @module
  */
 
+import { describe } from "../core/check.ts";
+
 /** A body that is read part by part, and stopped where the rest is not wanted. */
 export interface BodyReader {
   /**
@@ -96,4 +98,18 @@ function ofIterator(
       Promise.resolve(iterator.return?.()).then(afterwards).catch(nobody);
     },
   };
+}
+
+/**
+ * Takes a part of a body, which may be of another realm.
+ *
+ * @throws {TypeError} It is no bytes
+ */
+export function asPart(given: unknown): Uint8Array {
+  if (given instanceof Uint8Array) return given;
+  if (Object.prototype.toString.call(given) !== "[object Uint8Array]") {
+    throw new TypeError(`A part of the body must be a Uint8Array, got ${describe(given)}`);
+  }
+  const { buffer, byteLength, byteOffset } = given as Uint8Array;
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }

@@ -121,7 +121,7 @@ async function follow(
     throw error;
   }
   if (request.isRequestBody) {
-    body = await readAhead(body as ReadableStream<Uint8Array>, host.clock);
+    body = await readAhead(body as ReadableStream<Uint8Array>);
   }
   for (let redirects = 0;; redirects++) {
     const isPlain = method === "GET" && !headers && !signal;
@@ -189,7 +189,7 @@ async function letGo(answer: PooledResponse, clock: Clock): Promise<void> {
   if (answer.bodyUsed || answer.takeBytes()) return;
   const reader = answer.body.getReader();
   const leave = () => void reader.cancel().catch(() => {});
-  const timer = clock.setTimer(leave, UNWANTED_BODY_MS);
+  const timer = clock.setTimer(leave, UNWANTED_BODY_MS, true);
   let bytes = 0;
   try {
     for (let part = await reader.read(); !part.done; part = await reader.read()) {

@@ -358,7 +358,8 @@ export class HttpPool extends ConnectionPool {
         exchange.start(lease);
       };
       const { afterReading } = this.#clock;
-      const timer = this.#clock.setTimer(() => afterReading?.(start), MOMENT_MS);
+      // A caller waits for it, and maybe nothing else holds the program.
+      const timer = this.#clock.setTimer(() => afterReading?.(start), MOMENT_MS, true);
       connection.closed.then(start);
     }
   }

@@ -4,10 +4,16 @@
  * @module
  */
 
-import type { Clock } from "../core/clock.ts";
+import { asPart } from "./body_reader.ts";
 
 /** A body that goes on for longer is a stream, in bytes. */
 const MOST_AHEAD_BYTES = 134_217_728;
+
+/**
+ * How many microtasks a part may take. The runtimes take some 50 for what is there already. A timer
+ * would be no bound: none holds the program, which would end before a caller's stream goes on.
+ */
+const PATIENCE = 1_000;
 
 /**
  * Reads a body that is there already: text, bytes, a form and the like come to their end without a
@@ -16,40 +22,29 @@ const MOST_AHEAD_BYTES = 134_217_728;
  */
 export async function readAhead(
   body: ReadableStream<Uint8Array>,
-  clock: Clock,
 ): Promise<Uint8Array | ReadableStream<Uint8Array>> {
   const reader = body.getReader();
   const parts: Uint8Array[] = [];
   let bytes = 0;
-  const turn = nextTurn(clock);
-  let reading = reader.read();
-  try {
-    for (;;) {
-      const result = await Promise.race([reading, turn.over]);
-      if (!result) break;
-      if (result.done) return joined(parts, bytes);
-      const { value } = result;
-      parts.push(value);
-      bytes += value.byteLength;
-      reading = reader.read();
-      if (!(bytes <= MOST_AHEAD_BYTES)) break;
-    }
-  } finally {
-    turn.cancel();
+  for (;;) {
+    const reading = reader.read();
+    const result = await soon(reading);
+    if (!result) return goOn(reader, parts, reading);
+    if (result.done) return joined(parts, bytes);
+    const part = asPart(result.value);
+    parts.push(part);
+    bytes += part.length;
+    if (bytes > MOST_AHEAD_BYTES) return goOn(reader, parts, reader.read());
   }
-  return goOn(reader, parts, reading);
 }
 
-function nextTurn(clock: Clock): { readonly over: Promise<undefined>; cancel(): void } {
-  let cancel = () => {};
-  const over = new Promise<undefined>((resolve) => {
-    const timer = clock.setTimer(() => resolve(undefined), 0);
-    cancel = () => {
-      timer.cancel();
-      resolve(undefined);
-    };
-  });
-  return { over, cancel };
+/** What a promise gives within this turn; undefined where it takes longer. */
+async function soon<T>(promise: Promise<T>): Promise<T | undefined> {
+  let isSettled = false;
+  const settle = () => void (isSettled = true);
+  promise.then(settle, settle);
+  for (let turns = 0; !isSettled && turns < PATIENCE; turns++) await undefined;
+  return isSettled ? await promise : undefined;
 }
 
 /** One part is what the caller has, and not copied. */

@@ -4,9 +4,8 @@
  * @module
  */
 
-import { describe } from "../../core/check.ts";
 import type { TlsSocket } from "../../core/dialer.ts";
-import type { BodyReader } from "../body_reader.ts";
+import { asPart, type BodyReader } from "../body_reader.ts";
 import { encodeChunk, encodeLastChunk } from "./request_body.ts";
 
 /** Writes a body as fast as its connection takes it, until it is out or stopped. */
@@ -81,16 +80,6 @@ export class Upload {
     this.#stopped = true;
     this.onDrain();
   }
-}
-
-/** A part may be of another realm. */
-function asPart(given: unknown): Uint8Array {
-  if (given instanceof Uint8Array) return given;
-  if (Object.prototype.toString.call(given) !== "[object Uint8Array]") {
-    throw new TypeError(`A part of the body must be a Uint8Array, got ${describe(given)}`);
-  }
-  const { buffer, byteLength, byteOffset } = given as Uint8Array;
-  return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 function mismatch(how: string, length: number | null): string {

@@ -4,8 +4,7 @@
  * @module
  */
 
-import { describe } from "../../core/check.ts";
-import type { BodyReader } from "../body_reader.ts";
+import { asPart, type BodyReader } from "../body_reader.ts";
 
 /** Takes parts of a body. */
 export interface UploadTarget {
@@ -36,16 +35,14 @@ export class Http2Upload {
   async send(body: BodyReader, length: number | null): Promise<void> {
     let left = length ?? Infinity;
     while (!this.#stopped) {
-      const part = await body.read();
+      const given = await body.read();
       if (this.#stopped) return;
-      if (part === null) {
+      if (given === null) {
         if (length !== null && left > 0) throw new RangeError(mismatch("shorter", length));
         this.#target.sendPart(NOTHING, true);
         return;
       }
-      if (!(part instanceof Uint8Array)) {
-        throw new TypeError(`A part of the body must be a Uint8Array, got ${describe(part)}`);
-      }
+      const part = asPart(given);
       if (part.length === 0) continue;
       if (part.length > left) throw new RangeError(mismatch("longer", length));
       left -= part.length;
