@@ -9,7 +9,7 @@ import { COLON, CR, HTAB, IS_TOKEN, latin1, LF, SP } from "../chars.ts";
 import { ResponseHeaders } from "../response_headers.ts";
 import { connectionError, type Http2Error, streamError } from "./error_codes.ts";
 import { FIELD_OVERHEAD, type FieldBytes } from "./header_table.ts";
-import { type FieldSink, HpackDecoder } from "./hpack_decoder.ts";
+import { type FieldSink, HpackDecoder, type TableField } from "./hpack_decoder.ts";
 
 /** The head of a response, or a trailer section. It never changes, so that several may share it. */
 export interface Http2Head {
@@ -65,11 +65,14 @@ const MOST_REMEMBERED_BYTES = 1_024;
 const REMEMBERED = 16;
 
 interface Remembered {
-  version: number;
-  isTrailers: boolean;
-  length: number;
-  bytes: Uint8Array;
-  head: Http2Head;
+  /** The dynamic table's version that it is good for; -1 for any. */
+  readonly version: number;
+  /** What it adds to the dynamic table. */
+  readonly added: readonly TableField[];
+  readonly isTrailers: boolean;
+  readonly length: number;
+  readonly bytes: Uint8Array;
+  readonly head: Http2Head;
 }
 
 /** Reads the header blocks of one connection. */
@@ -103,15 +106,22 @@ export class HeadReader implements FieldSink {
     const length = end - start;
     const slot = length % REMEMBERED;
     const known = this.#remembered[slot];
-    const { version } = this.#decoder;
-    if (known && known.version === version && isSame(known, bytes, start, length, isTrailers)) {
-      return known.head;
+    const decoder = this.#decoder;
+    const { version } = decoder;
+    if (known && (known.version === -1 || known.version === version)) {
+      if (isSame(known, bytes, start, length, isTrailers)) {
+        decoder.replay(known.added);
+        return known.head;
+      }
     }
     this.#begin(isTrailers);
-    this.#decoder.decode(bytes, start, end, this);
+    decoder.decode(bytes, start, end, this);
     const head = this.#finish();
-    if (length <= MOST_REMEMBERED_BYTES && this.#decoder.version === version && !head.error) {
-      this.#remember(slot, known, bytes.subarray(start, end), head);
+    if (length > MOST_REMEMBERED_BYTES || head.error) return head;
+    // Some servers add the same fields again with each response, and never refer to them.
+    if (decoder.isFree) this.#remember(slot, known, bytes.subarray(start, end), head, -1);
+    else if (decoder.version === version) {
+      this.#remember(slot, known, bytes.subarray(start, end), head, version);
     }
     return head;
   }
@@ -255,14 +265,15 @@ export class HeadReader implements FieldSink {
     known: Remembered | undefined,
     block: Uint8Array,
     head: Http2Head,
+    version: number,
   ): void {
     const { length } = block;
     const bytes = known && known.bytes.length >= length
       ? known.bytes
       : new Uint8Array(Math.max(256, length));
     bytes.set(block);
-    const { version } = this.#decoder;
-    this.#remembered[slot] = { version, isTrailers: this.#isTrailers, length, bytes, head };
+    const { added } = this.#decoder;
+    this.#remembered[slot] = { version, added, isTrailers: this.#isTrailers, length, bytes, head };
   }
 }
 

@@ -25,9 +25,12 @@ export interface FieldSink {
   onField(field: FieldBytes): void;
 }
 
-interface TableField extends FieldBytes {
+/** A field that the dynamic table has. It never changes, so it may stand there more than once. */
+export interface TableField extends FieldBytes {
   readonly size: number;
 }
+
+const NO_FIELDS: readonly TableField[] = [];
 
 /** No number of a block that means anything is larger. */
 const MOST = 0x1000_0000;
@@ -40,6 +43,8 @@ export class HpackDecoder {
   #at = 0;
   #end = 0;
   #scratch = new Uint8Array(1_024);
+  #added: TableField[] | undefined;
+  #isFree = true;
   #field: FieldBytes = { bytes: this.#scratch, start: 0, middle: 0, end: 0, verdict: 0 };
 
   /** Makes a decoder. The peer may make the dynamic table as large as `maxTableBytes`. */
@@ -53,6 +58,21 @@ export class HpackDecoder {
     return this.#table.version;
   }
 
+  /** Whether the block that was read last means the same whatever the dynamic table has. */
+  get isFree(): boolean {
+    return this.#isFree;
+  }
+
+  /** What the block that was read last has added to the dynamic table. */
+  get added(): readonly TableField[] {
+    return this.#added ?? NO_FIELDS;
+  }
+
+  /** Adds what a block would that is the same as an earlier one. */
+  replay(fields: readonly TableField[]): void {
+    for (let i = 0; i < fields.length; i++) this.#table.add(fields[i]!);
+  }
+
   /**
    * Reads a block, which stands from `start` to `end`.
    *
@@ -62,6 +82,8 @@ export class HpackDecoder {
     this.#bytes = bytes;
     this.#at = start;
     this.#end = end;
+    this.#added = undefined;
+    this.#isFree = true;
     // Only the first of a block may change the table's size, twice at the most (section 4.2).
     let sizes = 0;
     while (this.#at < end) {
@@ -74,6 +96,7 @@ export class HpackDecoder {
         const size = this.#number(5);
         if (size > this.#limit) throw invalid("the table is made larger than its limit");
         this.#table.resize(size);
+        this.#isFree = false;
         continue;
       }
       sizes = -1;
@@ -85,6 +108,7 @@ export class HpackDecoder {
       ? index > 0 ? STATIC_FIELDS[index] : undefined
       : this.#table.at(index - STATIC_LENGTH - 1);
     if (!field) throw invalid("an index has no field");
+    if (index > STATIC_LENGTH) this.#isFree = false;
     return field;
   }
 
@@ -117,6 +141,7 @@ export class HpackDecoder {
       size: end + FIELD_OVERHEAD,
     };
     this.#table.add(kept);
+    (this.#added ??= []).push(kept);
     sink.onField(kept);
   }
 

@@ -4,6 +4,7 @@ import {
   CONTINUATION,
   DATA,
   END_HEADERS,
+  END_STREAM,
   HEADERS,
   PADDED,
   PING,
@@ -154,6 +155,34 @@ test("Http2Engine knows a head that comes again, and not one whose table has cha
     scene.headers(id, [...head, ...(i % 7 === 0 ? [["x-b", String(i)] as Field] : [])], true);
     assertEquals([user.status, user.fields[0]], [Number(head[0]![1]), head[1]!]);
   }
+});
+
+test("Http2Engine keeps its table in step where a server adds the same fields with each head", () => {
+  const scene = new EngineScene();
+  const add = (name: string, value: string) => {
+    const text = new TextEncoder().encode(name + value);
+    const middle = name.length;
+    return [0x40, middle, ...text.subarray(0, middle), value.length, ...text.subarray(middle)];
+  };
+  const heads = [
+    [0x88, ...add("x-a", "1"), ...add("x-b", "2")],
+    [0x88, ...add("x-a", "3")],
+    // The fields that were added last and before that, the newest first.
+    [0x88, 0xbe, 0xbf],
+    [0x88, 0xbf, 0xbe],
+  ];
+  const expected = [["x-a: 1", "x-b: 2"], ["x-a: 3"]];
+  const table: string[] = [];
+  for (let i = 0, id = 1; i < 200; i++, id += 2) {
+    const { user } = scene.ask();
+    const which = i < 2 ? 0 : (i * i + (i >> 2)) % 4;
+    scene.raw(HEADERS, END_HEADERS | END_STREAM, id, Uint8Array.from(heads[which]!));
+    const said = user.fields.map(([name, value]) => `${name}: ${value}`);
+    const [first, second] = [table.at(-1)!, table.at(-2)!];
+    assertEquals(said, expected[which] ?? (which === 2 ? [first, second] : [second, first]));
+    table.push(...expected[which] ?? []);
+  }
+  assertEquals(scene.failure, undefined);
 });
 
 test("Http2Engine shares the connection's window fairly among bodies", () => {
