@@ -76,3 +76,14 @@ test("the demo with --admin shows its pool to who has the token, and ends all th
   assertEquals([failures, openSockets], [0, 0]);
   assert(requests > 0);
 });
+
+test("the demo of a fleet tells what it does, and ends with code 2 when its arguments make no sense", async () => {
+  const runFleet = (...words: string[]) =>
+    run(process.execPath, [...RUN_ARGUMENTS, "examples/fleet/main.ts", ...words], {
+      timeoutMs: 30_000,
+    });
+  const { code, stdout } = await runFleet("--help");
+  assertEquals(code, 0);
+  assertStringIncludes(stdout, "redis-server");
+  assertEquals((await runFleet("--unknown")).code, 2);
+});

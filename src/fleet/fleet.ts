@@ -37,7 +37,7 @@ export interface FleetMember {
   readonly permits: FleetPermits;
   /** Begins to speak with the store, and to tell the pool. */
   start(site: FleetSite): void;
-  /** Tells the others that an address was ejected from a host. */
+  /** Tells the others that an address of a host fails, or was ejected. */
   condemn(host: string, address: string, reason: string, forMs: number): void;
   /** Tells the others that an address is well. */
   acquit(host: string, address: string): void;
@@ -59,6 +59,8 @@ export interface FleetSite {
   onShrink(): void;
   /** Another member has ejected an address of a host: it may be doubted here. */
   onDoubt(verdict: HeardVerdict): void;
+  /** Another member tries an address that has failed here too: nobody else need until its verdict ends. */
+  onLeave(verdict: HeardVerdict): void;
   /** For another member, an address of a host is well again. */
   onWell(host: string, address: string): void;
   /** An operator has blocked an address for every member. */

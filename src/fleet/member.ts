@@ -9,7 +9,13 @@ import type { Clock, Timer } from "../core/clock.ts";
 import type { FleetEvent, FleetMember, FleetPeer, FleetSite, FleetStats } from "./fleet.ts";
 import { Permits, type PermitTimes } from "./permits.ts";
 import type { FleetStore, MemberLink, StoreLink, SyncRequest } from "./store.ts";
-import { distrusted, type HeardVerdict, isDoubtful, isWorthTelling } from "./verdicts.ts";
+import {
+  distrusted,
+  type HeardVerdict,
+  isDoubtful,
+  isWorthTelling,
+  leavesTrialsTo,
+} from "./verdicts.ts";
 import { read, type VerdictWord, type Word, write } from "./words.ts";
 
 /** How a member takes part. */
@@ -66,7 +72,8 @@ export class StoreMember implements FleetMember {
   #claimedAllAt = 0;
   readonly #hintedAt = new Map<string, number>();
   readonly #verdicts = new Map<string, HeardVerdict>();
-  readonly #own = new Set<string>();
+  /** What was told to the others, by host and address, and until when it holds. */
+  readonly #own = new Map<string, number>();
   readonly #peers = new Map<string, FleetPeer & { readonly until: number }>();
   #requests = 0;
   #failures = 0;
@@ -106,9 +113,11 @@ export class StoreMember implements FleetMember {
     const told = [...this.#verdicts.values()].filter((verdict) =>
       verdict.host === host && verdict.address === address && verdict.until > this.#clock.now()
     );
-    if (!isWorthTelling(told.length, this.#options.quorum)) return;
-    this.#own.add(key);
+    const now = this.#clock.now();
     const holdsMs = Math.min(forMs, VERDICT_MS);
+    const isTold = (this.#own.get(key) ?? 0) >= now + holdsMs;
+    if (isTold || !isWorthTelling(told.length, this.#options.quorum)) return;
+    this.#own.set(key, now + holdsMs);
     const at = this.#clock.wallNow();
     const text = write({
       kind: "bad",
@@ -461,12 +470,17 @@ export class StoreMember implements FleetMember {
       distrusted: distrusted(verdicts, this.#site?.known() ?? new Set()),
     };
     const about = verdicts.filter((other) => other.host === host && other.address === address);
+    const hasTold = (this.#own.get(`${host} ${address}`) ?? 0) > now;
     if (isDoubtful(about, own, rules)) this.#site?.onDoubt(verdict);
+    else if (isDoubtful(about, { ...own, failing: false }, rules)) {
+      if (leavesTrialsTo(verdict, this.#name, hasTold)) this.#site?.onLeave(verdict);
+    }
   }
 
   #forgetOld(): void {
     const now = this.#clock.now();
     for (const [key, { until }] of this.#verdicts) if (until <= now) this.#verdicts.delete(key);
+    for (const [key, until] of this.#own) if (until <= now) this.#own.delete(key);
     for (const [name, { until }] of this.#peers) if (until <= now) this.#peers.delete(name);
     for (const [key, at] of this.#hintedAt) if (now - at > LACK_MS.most) this.#hintedAt.delete(key);
   }

@@ -69,6 +69,14 @@ export function isDoubtful(
   return members.size >= rules.quorum;
 }
 
+/**
+ * Whether to leave it to a member to try an address again that has failed here too: to the one who
+ * told of it, where nobody here did, else to the one whose name comes first.
+ */
+export function leavesTrialsTo(verdict: HeardVerdict, own: string, hasTold: boolean): boolean {
+  return !hasTold || verdict.member < own;
+}
+
 /** Whether to tell the others of a failure, when so many of them have told of it already. */
 export function isWorthTelling(told: number, quorum: number): boolean {
   return told <= quorum;

@@ -425,6 +425,18 @@ export class AddressHealth {
     lane.setStanding(endpoint, "doubtful", dueAtOf(record));
   }
 
+  /**
+   * Leaves it to somebody else for a while to try an endpoint that has failed, as long as callers
+   * have a good one to go to.
+   *
+   * @param until In the clock's milliseconds
+   */
+  postpone(endpoint: Endpoint, until: number): void {
+    const { dueAt, lane, standing } = endpoint;
+    if ((standing !== "doubtful" && standing !== "ejected") || dueAt >= until) return;
+    if (lane.hasGood) lane.setStanding(endpoint, standing, until);
+  }
+
   /** Lets an endpoint be tried at once: it did well for somebody else. What was hearsay is forgiven. */
   retry(endpoint: Endpoint): void {
     const record = this.#record(endpoint);

@@ -54,6 +54,8 @@ export interface EndpointOwner {
   readonly mayEject: boolean;
   /** Whether one more good endpoint may be doubted on somebody else's word. */
   readonly mayDoubt: boolean;
+  /** Whether any of the host's addresses is good. */
+  readonly hasGood: boolean;
   /** How often an endpoint was chosen. */
   readonly choices: number;
   /** Counts leases that its connections can carry at once, besides those counted already. */

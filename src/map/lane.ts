@@ -105,6 +105,11 @@ export class Lane implements EndpointOwner {
     return (this.#ejections + 1) * 2 <= this.#members;
   }
 
+  /** Whether any of the host's addresses is good. */
+  get hasGood(): boolean {
+    return this.good.size > 0;
+  }
+
   /** Whether one more good endpoint may be doubted on somebody else's word: never more than half. */
   get mayDoubt(): boolean {
     return (this.good.size - 1) * 2 >= this.#members;

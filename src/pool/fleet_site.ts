@@ -5,6 +5,8 @@
  */
 
 import { parseAddress } from "../core/address.ts";
+import type { Clock } from "../core/clock.ts";
+import { DialError } from "../core/errors.ts";
 import type { FleetEvent, FleetMember, FleetSite } from "../fleet/fleet.ts";
 import type { HeardVerdict, OwnExperience } from "../fleet/verdicts.ts";
 import type { Admission } from "../hosts/admission.ts";
@@ -15,8 +17,12 @@ import type { DialScheduler } from "./dial/scheduler.ts";
 import type { HostQueues } from "./host/host_queues.ts";
 import type { Reporter } from "./watch/reporter.ts";
 
+/** How long a trial may take before another pool makes one too, in milliseconds. */
+const TRIAL_MS = 1_000;
+
 /** Acts in a pool for its fleet, and tells the fleet what the pool's own health finds. */
 export class PoolSite implements FleetSite {
+  readonly #clock: Clock;
   readonly #manager: ConnectionManager;
   readonly #health: AddressHealth;
   readonly #admission: Admission;
@@ -26,6 +32,7 @@ export class PoolSite implements FleetSite {
 
   /** Makes it, and has the member begin. */
   constructor(
+    clock: Clock,
     member: FleetMember,
     manager: ConnectionManager,
     health: AddressHealth,
@@ -34,6 +41,7 @@ export class PoolSite implements FleetSite {
     scheduler: DialScheduler,
     reporter: Reporter,
   ) {
+    this.#clock = clock;
     this.#manager = manager;
     this.#health = health;
     this.#admission = admission;
@@ -46,6 +54,11 @@ export class PoolSite implements FleetSite {
       "eject",
       ({ address, forMs, host, reason }) => member.condemn(host, address, reason, forMs),
     );
+    events.on("dialError", ({ address, error, host }) => {
+      if (!(error instanceof DialError) || error.phase !== "tcp") return;
+      if (error.failure === "resources") return;
+      member.condemn(host, address, error.message, this.#triedAgainIn(host, address));
+    });
     events.on("readmit", ({ address, host }) => member.acquit(host, address));
     member.start(this);
   }
@@ -67,6 +80,11 @@ export class PoolSite implements FleetSite {
   /** Holds an address for doubtful. */
   onDoubt({ address, host, reason }: HeardVerdict): void {
     for (const endpoint of this.#endpoints(host, address)) this.#health.doubt(endpoint, reason);
+  }
+
+  /** Leaves it to another pool to try an address again. */
+  onLeave({ address, host, until }: HeardVerdict): void {
+    for (const endpoint of this.#endpoints(host, address)) this.#health.postpone(endpoint, until);
   }
 
   /** Lets an address be tried at once. */
@@ -119,6 +137,13 @@ export class PoolSite implements FleetSite {
   load(): { readonly connections: number; readonly leased: number } {
     const connections = this.#manager.getConnectionCount();
     return { connections, leased: connections - this.#manager.idleCount };
+  }
+
+  /** For how long others may rely on this pool to try an address again, in milliseconds. */
+  #triedAgainIn(host: string, address: string): number {
+    let dueAt = 0;
+    for (const endpoint of this.#endpoints(host, address)) dueAt = Math.max(dueAt, endpoint.dueAt);
+    return Math.max(0, dueAt - this.#clock.now()) + TRIAL_MS;
   }
 
   *#endpoints(host: string, address: string): Generator<Endpoint> {

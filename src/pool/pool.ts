@@ -225,7 +225,16 @@ export class ConnectionPool implements AsyncDisposable {
     this.#scheduler.listen(this.#prober);
     const fleet = this.fleet = this.#options.fleet?.join(this.#clock);
     if (fleet) {
-      new PoolSite(fleet, manager, health, admission, queues, this.#scheduler, reporter);
+      new PoolSite(
+        this.#clock,
+        fleet,
+        manager,
+        health,
+        admission,
+        queues,
+        this.#scheduler,
+        reporter,
+      );
     }
     this.#diagnosis = new Diagnosis({
       options: this.#options,

@@ -5,6 +5,7 @@ import {
   type HeardVerdict,
   isDoubtful,
   isWorthTelling,
+  leavesTrialsTo,
 } from "../../src/fleet/verdicts.ts";
 
 const heard = (member: string, address = "192.0.2.1", at = 100): HeardVerdict => ({
@@ -54,6 +55,12 @@ test("A member that condemns most of what is known is not believed, and harms no
 test("Of two addresses a member may condemn one, and of few known ones nobody is distrusted", () => {
   const known = new Set(["192.0.2.1", "192.0.2.2"]);
   assertEquals([...distrusted([heard("m1"), heard("m1", "192.0.2.2")], known)], []);
+});
+
+test("Trials are left to who told of a failure, and of two who did to the first by name", () => {
+  assertEquals(leavesTrialsTo(heard("m2"), "m1", false), true);
+  assertEquals(leavesTrialsTo(heard("m2"), "m1", true), false);
+  assertEquals(leavesTrialsTo(heard("m1"), "m2", true), true);
 });
 
 test("A verdict that more members than the quorum have told is not told again", () => {
