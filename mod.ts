@@ -33,6 +33,7 @@ export {
   detectRuntime,
   type Runtime,
 } from "./adapters/detect.ts";
+export { proxyFromEnv } from "./adapters/proxy_from_env.ts";
 export { systemResolver } from "./adapters/resolvers/system_resolver.ts";
 export { type Address, type Host, parseAddress, parseHost } from "./src/core/address.ts";
 export { type Clock, ManualClock, systemClock, type Timer } from "./src/core/clock.ts";
@@ -62,6 +63,9 @@ export {
   LimitError,
   type LimitScope,
   LockTimeoutError,
+  ProxyError,
+  type ProxyErrorFields,
+  type ProxyFailure,
   RequestError,
   type RequestErrorFields,
   type RequestFailure,
@@ -86,6 +90,7 @@ export {
   RwLock,
 } from "./src/core/lock.ts";
 export type { Authorities } from "./src/core/trust/authorities.ts";
+export type { Negotiation, Relay, Tunnel, TunnelKind } from "./src/core/tunnel.ts";
 export type { WaitOptions } from "./src/core/wait.ts";
 export type {
   Fleet,
@@ -170,6 +175,7 @@ export {
   ConnectionPool,
   type WarmOptions,
 } from "./src/pool/pool.ts";
+export type { Proxies, ProxyRules, ProxyServer } from "./src/pool/proxy/proxy_options.ts";
 export type {
   PoolHistograms,
   PoolTimes,

@@ -74,6 +74,7 @@ export function bunDialer(options: BunDialerOptions = {}): Dialer {
   const dialer: Dialer = {
     name: "bun",
     capabilities,
+    tunnels: new Set(["plain"]),
     async dial(target, signal) {
       requireHonoured(dialer, target.tls);
       signal.throwIfAborted();

@@ -22,6 +22,7 @@ import {
   type TlsSocket,
 } from "../src/core/dialer.ts";
 import { readAuthorities } from "../src/core/trust/authorities.ts";
+import type { TunnelKind } from "../src/core/tunnel.ts";
 import {
   atEndOfTurn,
   type DenoApi,
@@ -31,6 +32,7 @@ import {
 } from "./deno/deno_api.ts";
 import { dialError, startTlsError } from "./deno/deno_errors.ts";
 import { DenoSocket, type DenoSocketOptions } from "./deno/deno_socket.ts";
+import { openTunnel } from "./deno/deno_tunnel.ts";
 import { bareServerName } from "./sockets/server_name.ts";
 
 /** How the sockets of a Deno dialer behave. */
@@ -54,7 +56,7 @@ export interface DenoDialerOptions {
  * Makes a dialer for Deno. It needs the permission `--allow-net` for the addresses it dials.
  *
  * Deno honours the TLS options `serverName`, `ca` (besides the runtime's own authorities) and
- * `alpn`. For the others take the Node dialer, which runs on Deno too.
+ * `alpn`. For the others, and for `https:` proxies, take the Node dialer, which runs on Deno too.
  *
  * A dial that is aborted amid the TLS handshake rejects at once, but Deno closes its connection
  * only when the handshake ends, or the server hangs up; likewise a socket to a server that reads
@@ -82,6 +84,7 @@ export function denoDialer(options: DenoDialerOptions = {}): Dialer {
 class DenoDialer implements Dialer {
   readonly name = "deno";
   readonly capabilities: ReadonlySet<TlsCapability> = new Set(["serverName", "ca", "alpn"]);
+  readonly tunnels: ReadonlySet<TunnelKind> = new Set<TunnelKind>(["plain"]);
   readonly #deno: DenoApi;
   readonly #socketOptions: DenoSocketOptions;
 
@@ -97,12 +100,15 @@ class DenoDialer implements Dialer {
     const caCerts = ca === undefined ? undefined : [...readAuthorities(ca)];
     signal.throwIfAborted();
     const startedAt = performance.now();
-    const tcp = await this.#connect(target, signal);
+    const { tunnel } = target;
+    const tcp = await this.#connect(target, tunnel ?? target, signal);
+    if (tunnel) await openTunnel(tcp, target, tunnel, signal);
     const connectedAt = performance.now();
     const conn = await this.#startTls(tcp, target, caCerts);
     const { alpnProtocol } = await handshake(conn, target, signal);
     return new DenoSocket(conn, {
       alpn: alpnProtocol,
+      ...tunnel && { proxy: tunnel.proxy },
       localAddress: ipPort(conn.localAddr.hostname, conn.localAddr.port),
       remoteAddress: ipPort(conn.remoteAddr.hostname, conn.remoteAddr.port),
       tcpMs: connectedAt - startedAt,
@@ -110,7 +116,11 @@ class DenoDialer implements Dialer {
     }, this.#socketOptions);
   }
 
-  async #connect(target: DialTarget, signal: AbortSignal): Promise<DenoTcpConn> {
+  async #connect(
+    target: DialTarget,
+    { ip, port }: { readonly ip: string; readonly port: number },
+    signal: AbortSignal,
+  ): Promise<DenoTcpConn> {
     const cancelling = new AbortController();
     // Deno forgets, and leaves open, a connection that was made but not yet reported when its
     // signal aborts. At the end of a turn there is none: all that was made has been reported.
@@ -119,8 +129,8 @@ class DenoDialer implements Dialer {
     let tcp: DenoTcpConn;
     try {
       tcp = await this.#deno.connect({
-        hostname: target.ip,
-        port: target.port,
+        hostname: ip,
+        port,
         signal: cancelling.signal,
         autoSelectFamily: false,
       });

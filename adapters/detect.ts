@@ -13,7 +13,9 @@ import {
 } from "../src/http/fetched_response.ts";
 import { HttpPool, type HttpPoolOptions } from "../src/http/http_pool.ts";
 import { makeLazyResponse } from "../src/http/lazy_response.ts";
+import type { Finding } from "../src/pool/watch/findings.ts";
 import { decoders } from "./codings/decoders.ts";
+import { namedProxy } from "./proxy_from_env.ts";
 import { systemResolver } from "./resolvers/system_resolver.ts";
 
 /** A runtime that hotconn has a dialer for. */
@@ -94,7 +96,7 @@ export function createPool(options: CreatePoolOptions = {}): HttpPool {
     connectDialer: options.connectDialer
       ?? (options.healthCheck === "connect" ? loadConnectDialer() : undefined),
   };
-  return new HttpPool(complete, responseMaker(), decoders);
+  return new RuntimePool(complete, responseMaker());
 }
 
 /** The servers of Deno and Bun look inside a response; Node has nothing that does. */
@@ -106,5 +108,33 @@ function responseMaker(): ResponseMaker {
       return makeStreamedResponse;
     default:
       return makeResponse;
+  }
+}
+
+/** A pool that knows its environment. */
+class RuntimePool extends HttpPool {
+  #mayLack: boolean;
+
+  constructor(options: HttpPoolOptions, respond: ResponseMaker) {
+    super(options, respond, decoders);
+    this.#mayLack = options.proxy === undefined;
+  }
+
+  /** Looks once whether the environment names a proxy that nobody said anything about. */
+  override diagnose(): Finding[] {
+    const findings = super.diagnose();
+    const name = this.#mayLack ? namedProxy() : undefined;
+    this.#mayLack = false;
+    if (name === undefined) return findings;
+    const finding: Finding = {
+      severity: "info",
+      what: "proxyUnused",
+      message: `The environment names a proxy by ${name}, and this pool uses none.`,
+      advice:
+        "Make it with proxy: proxyFromEnv() to use it, or with proxy: null to say that none is "
+        + "meant.",
+    };
+    this.tell("proxyUnused", finding);
+    return [...findings, finding];
   }
 }

@@ -213,6 +213,7 @@ export function memoryDialer(options: MemoryDialerOptions = {}): MemoryDialer {
   const dialer: MemoryDialer = {
     name: "memory",
     capabilities: new Set(capabilities),
+    tunnels: new Set(["plain", "tls"]),
     dials,
     sockets,
     get dialing() {

@@ -12,26 +12,23 @@
  * @module
  */
 
-import { createPrivateKey, X509Certificate } from "node:crypto";
-import tls from "node:tls";
-import { isIp } from "../src/core/address.ts";
+import type tls from "node:tls";
 import {
   type Dialer,
   type DialTarget,
   requireHonoured,
   type TlsCapability,
   type TlsInfo,
-  type TlsOptions,
   type TlsSocket,
   type TlsVersion,
 } from "../src/core/dialer.ts";
-import { readAuthorities } from "../src/core/trust/authorities.ts";
+import type { TunnelKind } from "../src/core/tunnel.ts";
 import { whenReady } from "./node/node_dial.ts";
-import { createReader, NodeSocket, type Reader } from "./node/node_socket.ts";
-import { Verifier } from "./node/node_verify.ts";
+import { createReader, NodeSocket } from "./node/node_socket.ts";
+import { TlsClient } from "./node/node_tls.ts";
+import { openTunnel } from "./node/node_tunnel.ts";
 import { type CloseTimes, readCloseTimes } from "./sockets/close_times.ts";
 import { endsOf } from "./sockets/ends.ts";
-import { bareServerName } from "./sockets/server_name.ts";
 
 /** Options of {@linkcode nodeDialer}. */
 export interface NodeDialerOptions {
@@ -52,7 +49,8 @@ export interface NodeDialerOptions {
 }
 
 /**
- * Makes a dialer over `node:tls`.
+ * Makes a dialer over `node:tls`. On Node it goes through proxies of every kind; on Deno and Bun not
+ * through those that are `https:` themselves.
  *
  * TLS sessions are never resumed: one could be offered to another server name.
  *
@@ -80,23 +78,28 @@ const everywhere: readonly TlsCapability[] = [
 ];
 
 // Measured against the ClientHello that a server receives, not taken from documentation.
-const perRuntime: Record<string, { name: string; more: readonly TlsCapability[] }> = {
-  node: { name: "node", more: ["ciphers", "groups"] },
-  deno: { name: "node on deno", more: [] },
-  bun: { name: "node on bun", more: ["groups"] },
+const perRuntime: Record<
+  string,
+  { name: string; more: readonly TlsCapability[]; tunnels: readonly TunnelKind[] }
+> = {
+  node: { name: "node", more: ["ciphers", "groups"], tunnels: ["plain", "tls"] },
+  // Of TLS within TLS neither holds back what a slow peer sends, or takes.
+  deno: { name: "node on deno", more: [], tunnels: ["plain"] },
+  bun: { name: "node on bun", more: ["groups"], tunnels: ["plain"] },
 };
 
 class NodeDialer implements Dialer {
   readonly name: string;
   readonly capabilities: ReadonlySet<TlsCapability>;
+  readonly tunnels: ReadonlySet<TunnelKind>;
   readonly #times: CloseTimes;
-  // A profile's options stay the same.
-  readonly #profiles = new WeakMap<TlsOptions, Profile>();
+  readonly #tls = new TlsClient();
 
   constructor(times: CloseTimes) {
-    const { name, more } = perRuntime[runtime()]!;
+    const { name, more, tunnels } = perRuntime[runtime()]!;
     this.name = name;
     this.capabilities = new Set([...everywhere, ...more]);
+    this.tunnels = new Set(tunnels);
     this.#times = times;
   }
 
@@ -104,91 +107,27 @@ class NodeDialer implements Dialer {
     requireHonoured(this, target.tls);
     signal.throwIfAborted();
     const reader = createReader();
-    const { context, verifier } = this.#profile(target.tls);
-    let shown: tls.DetailedPeerCertificate | undefined;
-    const socket = tls.connect(
-      connectOptions(target, context, reader.options, (certificate) => shown = certificate),
-    );
-    socket.setNoDelay(true);
+    const { tunnel } = target;
+    // Options that cannot be used are an error before anything is dialled.
+    if (tunnel) this.#tls.prepare(target.tls);
+    const open = tunnel && await openTunnel(target, tunnel, signal, this.#tls);
+    const { socket, verify } = this.#tls.begin(target, reader, open?.socket);
+    if (!open) socket.setNoDelay(true);
+    const known = open && { tcpMs: open.tcpMs, proxy: open.proxy };
     return await whenReady(socket, "secureConnect", target, signal, (times) => {
-      // Each time that Node is asked for them costs as much as a handshake.
-      verifier.check(shown?.issuerCertificate ? shown : socket.getPeerCertificate(true), target);
-      return new NodeSocket(socket, reader, { ...sessionOf(socket), ...times }, this.#times);
+      verify();
+      return new NodeSocket(
+        socket,
+        reader,
+        { ...sessionOf(socket), ...times, ...known },
+        this.#times,
+        open?.socket,
+      );
+    }, open ? "tls" : "tcp").catch((error) => {
+      open?.socket.destroy();
+      throw error;
     });
   }
-
-  #profile(options: TlsOptions): Profile {
-    let profile = this.#profiles.get(options);
-    if (profile === undefined) {
-      profile = { context: createContext(options), verifier: new Verifier() };
-      this.#profiles.set(options, profile);
-    }
-    return profile;
-  }
-}
-
-/** What is kept of a set of TLS options. */
-interface Profile {
-  /** Parsing authorities and keys costs more than a handshake. */
-  readonly context: tls.SecureContext;
-  readonly verifier: Verifier;
-}
-
-function createContext(options: TlsOptions): tls.SecureContext {
-  const { ca, clientCertificate, ciphers, groups, minVersion, maxVersion } = options;
-  try {
-    // Runtimes differ in which of these they pass over in silence when they are malformed.
-    const authorities = ca === undefined ? undefined : readAuthorities(ca);
-    for (const pem of authorities ?? []) new X509Certificate(pem);
-    if (clientCertificate !== undefined) {
-      const key = createPrivateKey(clientCertificate.key);
-      if (!new X509Certificate(clientCertificate.cert).checkPrivateKey(key)) {
-        throw new TypeError("the client certificate belongs to another key");
-      }
-    }
-    // Whatever is in `ca` is trusted with nobody above it, as on Deno. Beside the runtime's own
-    // authorities it would make Node forget NODE_EXTRA_CA_CERTS.
-    const trusted = authorities && { ca: [...authorities], allowPartialTrustChain: true };
-    return tls.createSecureContext({
-      ...trusted,
-      ...clientCertificate && { cert: clientCertificate.cert, key: clientCertificate.key },
-      ...ciphers && { ciphers: ciphers.join(":") },
-      ...groups && { ecdhCurve: groups.join(":") },
-      ...minVersion && { minVersion },
-      ...maxVersion && { maxVersion },
-    });
-  } catch (cause) {
-    const detail = cause instanceof Error ? cause.message : String(cause);
-    throw new TypeError(`The TLS options cannot be used: ${detail}`, { cause });
-  }
-}
-
-function connectOptions(
-  target: DialTarget,
-  secureContext: tls.SecureContext,
-  onread: Reader["options"],
-  onShown: (certificate: tls.DetailedPeerCertificate) => void,
-): tls.ConnectionOptions {
-  const name = bareServerName(target.serverName);
-  const { alpn, dangerouslyAcceptAnyCertificate, dangerouslyAcceptWeakCertificate } = target.tls;
-  const options: tls.ConnectionOptions & { onread: typeof onread } = {
-    host: target.ip,
-    port: target.port,
-    // A literal is verified, but never sent (RFC 6066 section 3).
-    servername: isIp(name) ? "" : name,
-    secureContext,
-    onread,
-    rejectUnauthorized: !dangerouslyAcceptAnyCertificate,
-    checkServerIdentity: (_host, certificate) => {
-      onShown(certificate as tls.DetailedPeerCertificate);
-      // The policy looks at the names; where it does not, who is accepted is up to Node.
-      return dangerouslyAcceptWeakCertificate && !dangerouslyAcceptAnyCertificate
-        ? tls.checkServerIdentity(name, certificate)
-        : undefined;
-    },
-  };
-  if (alpn !== undefined && alpn.length > 0) options.ALPNProtocols = [...alpn];
-  return options;
 }
 
 function sessionOf(socket: tls.TLSSocket): Omit<TlsInfo, "tcpMs" | "tlsMs"> {

@@ -21,8 +21,11 @@ import {
   type TlsCapability,
   type TlsSocket,
 } from "../src/core/dialer.ts";
+import type { TunnelKind } from "../src/core/tunnel.ts";
 import { whenReady } from "./node/node_dial.ts";
 import { createReader, NodeSocket } from "./node/node_socket.ts";
+import { TlsClient } from "./node/node_tls.ts";
+import { openTunnel } from "./node/node_tunnel.ts";
 import { CLOSE_TIMES } from "./sockets/close_times.ts";
 
 /**
@@ -36,12 +39,20 @@ export function plainDialer(): Dialer {
 class PlainDialer implements Dialer {
   readonly name = "plain";
   readonly capabilities: ReadonlySet<TlsCapability> = new Set<TlsCapability>();
+  readonly #tls = new TlsClient();
+  readonly tunnels: ReadonlySet<TunnelKind> = new Set<TunnelKind>(["plain", "tls"]);
 
   async dial(target: DialTarget, signal: AbortSignal): Promise<TlsSocket> {
     requireHonoured(this, target.tls);
     signal.throwIfAborted();
     const reader = createReader();
-    const { ip: host, port } = target;
+    const { ip: host, port, tunnel } = target;
+    if (tunnel) {
+      const { socket, tcpMs } = await openTunnel(target, tunnel, signal, this.#tls);
+      socket.on("data", reader.onData).resume();
+      const info = { alpn: null, proxy: tunnel.proxy, tcpMs, tlsMs: 0 };
+      return new NodeSocket(socket, reader, info, CLOSE_TIMES);
+    }
     const options = { host, port, noDelay: true, onread: reader.options };
     const socket = net.connect(options as net.NetConnectOpts);
     return await whenReady(socket, "connect", target, signal, ({ tcpMs }) => {

@@ -97,8 +97,12 @@ export interface SocketOwner {
 /** A TCP socket of `node:net` that is not connected yet. */
 export interface ConnectingSocket {
   readonly _handle?: NativeSocket | null;
-  on(event: "connect", listener: () => void): unknown;
+  on(event: "connect" | "close", listener: () => void): unknown;
   on(event: "error", listener: (error: NativeError) => void): unknown;
+  on(event: "data", listener: (bytes: Uint8Array) => void): unknown;
+  off(event: "data", listener: (bytes: Uint8Array) => void): unknown;
+  off(event: "close", listener: () => void): unknown;
+  write(bytes: Uint8Array): unknown;
   destroy(): void;
 }
 

@@ -5,7 +5,13 @@
  */
 
 import type { DialTarget, TlsSocket } from "../../src/core/dialer.ts";
-import { DialError, type DialFailure, type DialPhase } from "../../src/core/errors.ts";
+import {
+  DialError,
+  type DialFailure,
+  type DialPhase,
+  UnsupportedOptionError,
+} from "../../src/core/errors.ts";
+import { type Negotiation, tunnelError } from "../../src/core/tunnel.ts";
 import type { CloseTimes } from "../sockets/close_times.ts";
 import { explain } from "../sockets/explain.ts";
 import { matchesPin } from "../sockets/pins.ts";
@@ -115,7 +121,9 @@ class Dial implements SocketOwner {
       return;
     }
     if (!this.#verify(socket)) return;
+    const { tunnel } = this.#target;
     const info = describeSession(socket, {
+      ...tunnel && { proxy: tunnel.proxy },
       tcpMs: this.#openedAt - this.#startedAt,
       tlsMs: performance.now() - this.#openedAt,
     });
@@ -164,7 +172,7 @@ class Dial implements SocketOwner {
   // `Bun.connect` cannot be called off: against an address that never answers it would keep the
   // program alive for two minutes. What `node:net` connects can; its handle is the same socket.
   #connect(): boolean {
-    const { ip: host, port } = this.#target;
+    const { ip: host, port } = this.#target.tunnel ?? this.#target;
     const connecting = builtin("node:net").connect({ host, port, noDelay: true });
     const handle = connecting._handle;
     if (typeof handle?.upgradeTLS !== "function") {
@@ -172,9 +180,40 @@ class Dial implements SocketOwner {
       return false;
     }
     this.#connecting = connecting;
-    connecting.on("connect", () => this.#secure(handle));
-    connecting.on("error", (error) => this.#fail("tcp", systemFailure(error), error));
+    const { negotiate } = this.#target.tunnel ?? {};
+    let isConnected = false;
+    connecting.on("connect", () => {
+      isConnected = true;
+      if (negotiate) this.#openTunnel(connecting, negotiate(), () => this.#secure(handle));
+      else this.#secure(handle);
+    });
+    connecting.on("error", (error) => {
+      if (!isConnected || !negotiate) this.#fail("tcp", systemFailure(error), error);
+      else this.#giveUp(tunnelError(this.#target, "closed", error.message, { cause: error }));
+    });
     return true;
+  }
+
+  #openTunnel(connecting: ConnectingSocket, negotiation: Negotiation, onOpen: () => void): void {
+    const onClose = () => {
+      this.#giveUp(tunnelError(this.#target, "closed", "it hung up before the way was open"));
+    };
+    const onData = (bytes: Uint8Array) => {
+      if (this.#settled) return;
+      try {
+        const next = negotiation.receive(bytes);
+        if (next === "open") {
+          connecting.off("data", onData);
+          connecting.off("close", onClose);
+          onOpen();
+        } else if (next) connecting.write(next);
+      } catch (error) {
+        this.#giveUp(error);
+      }
+    };
+    connecting.on("data", onData);
+    connecting.on("close", onClose);
+    connecting.write(negotiation.opening);
   }
 
   #secure(handle: NativeSocket): void {
@@ -192,6 +231,10 @@ class Dial implements SocketOwner {
   }
 
   #connectWithBun(): void {
+    if (this.#target.tunnel) {
+      this.#giveUp(new UnsupportedOptionError("proxy", "bun", "take nodeDialer()"));
+      return;
+    }
     bun().connect({
       hostname: this.#target.ip,
       port: this.#target.port,

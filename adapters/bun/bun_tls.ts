@@ -62,7 +62,7 @@ export function nativeTlsOptions(target: DialTarget): NativeTlsOptions {
 /** Tells what is known of a session whose handshake is done. */
 export function describeSession(
   socket: NativeSocket,
-  times: Pick<TlsInfo, "tcpMs" | "tlsMs">,
+  times: Pick<TlsInfo, "proxy" | "tcpMs" | "tlsMs">,
 ): TlsInfo {
   const { alpnProtocol } = socket;
   const version = socket.getTLSVersion();

@@ -17,6 +17,8 @@ interface DenoAddr {
 export interface DenoTcpConn {
   setNoDelay(noDelay?: boolean): void;
   setKeepAlive(keepAlive?: boolean): void;
+  read(buffer: Uint8Array): Promise<number | null>;
+  write(bytes: Uint8Array): Promise<number>;
   close(): void;
 }
 

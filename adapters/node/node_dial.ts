@@ -15,6 +15,7 @@ import { classifyDialError, type NodeError } from "./node_errors.ts";
  *
  * @param event Says that it is ready
  * @param make Makes what the dial gives; what it throws ends the dial
+ * @param begun `tls` where the way there is open already
  */
 export function whenReady(
   socket: Socket,
@@ -22,10 +23,11 @@ export function whenReady(
   target: DialTarget,
   signal: AbortSignal,
   make: (times: Pick<TlsInfo, "tcpMs" | "tlsMs">) => TlsSocket,
+  begun: DialPhase = "tcp",
 ): Promise<TlsSocket> {
   return new Promise((resolve, reject) => {
     const startedAt = performance.now();
-    let connectedAt: number | undefined;
+    let connectedAt = begun === "tls" ? startedAt : undefined;
 
     const settle = () => {
       signal.removeEventListener("abort", onAbort);
@@ -44,7 +46,7 @@ export function whenReady(
     const phase = (): DialPhase => connectedAt === undefined ? "tcp" : "tls";
 
     const onConnect = () => {
-      connectedAt = performance.now();
+      connectedAt ??= performance.now();
     };
     const onReady = () => {
       const now = performance.now();

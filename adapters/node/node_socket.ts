@@ -24,6 +24,8 @@ export interface Reader {
     readonly buffer: Uint8Array;
     readonly callback: (count: number, bytes: Uint8Array) => boolean;
   };
+  /** Takes what a socket reads that has no such option. */
+  readonly onData: (bytes: Uint8Array) => void;
   /** What arrived before `take` was set. */
   readonly early: Uint8Array[];
   /** Takes a chunk; it is the taker's until it returns. */
@@ -32,15 +34,18 @@ export interface Reader {
 
 /** Makes a reader. */
 export function createReader(): Reader {
+  const onData = (chunk: Uint8Array) => {
+    if (reader.take === null) reader.early.push(chunk.slice());
+    else reader.take(chunk);
+  };
   const reader: Reader = {
     early: [],
     take: null,
+    onData,
     options: {
       buffer,
       callback: (count, bytes) => {
-        const chunk = bytes.subarray(0, count);
-        if (reader.take === null) reader.early.push(chunk.slice());
-        else reader.take(chunk);
+        onData(bytes.subarray(0, count));
         return true;
       },
     },
@@ -55,6 +60,8 @@ type State = "open" | "closing" | "ended";
 export class NodeSocket implements TlsSocket {
   readonly info: TlsInfo;
   readonly #socket: Socket;
+  // The socket that it goes over, where it has one: Node does not always see to its end.
+  readonly #carrier: Socket | undefined;
   readonly #times: CloseTimes;
   // What arrived before there was a sink, or in a pause: decryption runs on for some records after
   // reading has stopped. Null where bytes go straight to the sink.
@@ -69,9 +76,16 @@ export class NodeSocket implements TlsSocket {
   // Gives up on a peer that does not do its part of an end.
   #timer: Timer | undefined;
 
-  constructor(socket: Socket, reader: Reader, info: TlsInfo, times: CloseTimes) {
+  constructor(
+    socket: Socket,
+    reader: Reader,
+    info: TlsInfo,
+    times: CloseTimes,
+    carrier?: Socket | undefined,
+  ) {
     this.info = info;
     this.#socket = socket;
+    this.#carrier = carrier;
     this.#times = times;
     this.#held = reader.early;
     reader.take = (bytes) => this.#onData(bytes);
@@ -84,6 +98,7 @@ export class NodeSocket implements TlsSocket {
     socket.on("error", (error) => this.#end(socketError(error)));
     socket.on("close", () => {
       this.#timer?.cancel();
+      this.#carrier?.destroy();
       // Told only where neither "end", "finish" nor "error" came first.
       this.#end(new SocketError("other", "closed without a reason"));
     });
@@ -117,10 +132,12 @@ export class NodeSocket implements TlsSocket {
 
   ref(): void {
     this.#socket.ref();
+    this.#carrier?.ref();
   }
 
   unref(): void {
     this.#socket.unref();
+    this.#carrier?.unref();
   }
 
   close(): void {
@@ -136,7 +153,7 @@ export class NodeSocket implements TlsSocket {
   }
 
   destroy(error?: Error): void {
-    this.#socket.destroy();
+    this.#letGo();
     this.#held = null;
     if (this.#state !== "ended") {
       this.#state = "ended";
@@ -180,9 +197,14 @@ export class NodeSocket implements TlsSocket {
   }
 
   #linger(): void {
-    this.#socket.unref();
+    this.unref();
     this.#timer?.cancel();
-    this.#timer = systemClock.setTimer(() => this.#socket.destroy(), this.#times.lingerMs);
+    this.#timer = systemClock.setTimer(() => this.#letGo(), this.#times.lingerMs);
+  }
+
+  #letGo(): void {
+    this.#socket.destroy();
+    this.#carrier?.destroy();
   }
 
   #end(error?: Error): void {

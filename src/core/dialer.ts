@@ -62,6 +62,36 @@ export interface TlsOptions {
 /** A TLS option that a runtime may or may not be able to honour: the name of the option. */
 export type TlsCapability = keyof TlsOptions;
 
+/** A proxy on the way to a machine. */
+export interface Tunnel {
+  /** What it is called in errors: its URL without its credentials. */
+  readonly proxy: string;
+  /** The IP address to connect to, without brackets. */
+  readonly ip: string;
+  /** The TCP port. */
+  readonly port: number;
+  /** How TLS is spoken with the proxy itself, where it is. */
+  readonly tls?: { readonly serverName: string; readonly options: TlsOptions } | undefined;
+  /** Asks the proxy for the way. Nothing where bytes go to it as they are. */
+  readonly negotiate?: (() => Negotiation) | undefined;
+}
+
+/** Which proxies a dialer can go through: those that are spoken to in plain, and over TLS. */
+export type TunnelKind = "plain" | "tls";
+
+/** How a proxy is asked to open a way: what is sent, and what comes. */
+export interface Negotiation {
+  /** What is sent first. */
+  readonly opening: Uint8Array;
+  /**
+   * Takes what has come. Gives `open` when the way is open; else what is to be sent next, which may
+   * be nothing.
+   *
+   * @throws {ProxyError} The proxy opens none
+   */
+  receive(bytes: Uint8Array): "open" | Uint8Array | undefined;
+}
+
 /** What a dialer is asked to open. */
 export interface DialTarget {
   /** The host, in canonical text: who the certificate must be for, unless `serverName` is set. */
@@ -76,10 +106,14 @@ export interface DialTarget {
   readonly port: number;
   /** The TLS parameters. */
   readonly tls: TlsOptions;
+  /** The proxy to go through, if any. */
+  readonly tunnel?: Tunnel | undefined;
 }
 
 /** What is known of a connection's TLS session. A field that the runtime does not tell is absent. */
 export interface TlsInfo {
+  /** The proxy that it goes through: its URL without its credentials. */
+  readonly proxy?: string;
   /** The protocol that ALPN chose, or null where none was agreed. */
   readonly alpn: string | null;
   /** The local end, `ip:port`. */
@@ -145,10 +179,13 @@ export interface Dialer {
   readonly name: string;
   /** The TLS options that this dialer can honour. */
   readonly capabilities: ReadonlySet<TlsCapability>;
+  /** The proxies that it can go through; none where it is left out. */
+  readonly tunnels?: ReadonlySet<TunnelKind> | undefined;
   /**
    * Opens a socket to an address. It is the caller's from then on.
    *
    * @throws {DialError} What went wrong, and at which phase; no socket is left behind
+   * @throws {ProxyError} The target's tunnel could not be opened; no socket is left behind
    * @throws {UnsupportedOptionError} The target has an option that the runtime cannot honour
    * @throws {TypeError} The runtime can make nothing of an option's value, such as a key's PEM
    * @throws The signal's reason, untouched, when it aborts; no socket is left behind

@@ -74,6 +74,67 @@ export class DialError extends HotconnError implements DialErrorFields {
   }
 }
 
+/**
+ * Why a proxy opened no way. A closed set.
+ *
+ * - `unreachable`: there is no connection to the proxy, or its name has no address
+ * - `tls`: TLS with the proxy itself failed
+ * - `authentication`: it wants other credentials, or any
+ * - `denied`: it does not let this through
+ * - `target`: it says that it has no connection to the machine
+ * - `timeout`: it did not answer in time
+ * - `closed`: it hung up
+ * - `protocol`: what it sent is no answer
+ */
+export type ProxyFailure =
+  | "unreachable"
+  | "tls"
+  | "authentication"
+  | "denied"
+  | "target"
+  | "timeout"
+  | "closed"
+  | "protocol";
+
+/** What a {@linkcode ProxyError} tells besides its message. */
+export interface ProxyErrorFields {
+  /** The proxy: its URL, without its credentials. */
+  readonly proxy: string;
+  /** The host that was to be reached. */
+  readonly host: string;
+  /** The address that was to be reached; where the proxy resolves names, its own. */
+  readonly address: string;
+  /** Why there is no way. */
+  readonly failure: ProxyFailure;
+  /** The status of an HTTP proxy's answer, or the code of a SOCKS proxy's; null without one. */
+  readonly status: number | null;
+}
+
+/** A proxy that opened no way. It tells nothing of the machine behind it. */
+export class ProxyError extends HotconnError implements ProxyErrorFields {
+  /** The name of the class. */
+  override readonly name = "ProxyError";
+  /** The stable text of the class. */
+  override readonly code = "HOTCONN_PROXY";
+  readonly proxy: string;
+  readonly host: string;
+  readonly address: string;
+  readonly failure: ProxyFailure;
+  readonly status: number | null;
+
+  /** Makes the error; `detail` ends its message, cut after 1,000 characters. */
+  constructor(fields: ProxyErrorFields, detail: string, options?: ErrorOptions) {
+    const { address, failure, host, proxy } = fields;
+    const why = shorten(detail, 1_000);
+    super(`Proxy ${proxy} opened no way to ${host} at ${address} (${failure}): ${why}`, options);
+    this.proxy = proxy;
+    this.host = host;
+    this.address = address;
+    this.failure = failure;
+    this.status = fields.status;
+  }
+}
+
 /** Why an open socket ended badly. A closed set. */
 export type SocketFailure = "reset" | "truncated" | "tls" | "timeout" | "other";
 

@@ -96,6 +96,11 @@ export class AccessList {
   }
 }
 
+/** Whether rules deny anything at all. */
+export function restricts({ allow, deny = [], denyPrivate }: AccessRules): boolean {
+  return allow !== undefined || deny.length > 0 || denyPrivate === true;
+}
+
 function readRanges(what: string, texts: readonly unknown[]): readonly IpRange[] {
   if (!Array.isArray(texts)) {
     throw new TypeError(

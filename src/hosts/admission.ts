@@ -6,7 +6,7 @@
 
 import type { Address } from "../core/address.ts";
 import type { Clock, Timer } from "../core/clock.ts";
-import { AccessList, type AccessRules } from "./access.ts";
+import { AccessList, type AccessRules, restricts } from "./access.ts";
 import { type Block, BlockList, type BlockOptions } from "./block_list.ts";
 
 /** Who hears of changes. */
@@ -57,6 +57,11 @@ export class Admission {
     if (this.#ruleAgainst(address.ip) !== undefined) return false;
     const blocks = this.#blocks.of(address);
     return blocks.includes(block) && blocks.every(({ untilWell }) => untilWell);
+  }
+
+  /** Whether the rules deny anything at all. */
+  get isRestricted(): boolean {
+    return restricts(this.#rules.rules);
   }
 
   /** The access rules. */

@@ -5,7 +5,7 @@
  */
 
 import type { Clock } from "../core/clock.ts";
-import { DialError, type DialFailure, RequestError } from "../core/errors.ts";
+import { DialError, type DialFailure, ProxyError, RequestError } from "../core/errors.ts";
 import type { Endpoint } from "../map/endpoint.ts";
 import type { Ceilings } from "./ceilings.ts";
 import { MAX_PAUSE_MS, Streak } from "./streak.ts";
@@ -17,9 +17,17 @@ import { MAX_PAUSE_MS, Streak } from "./streak.ts";
  * - `response`: no answer, or not all of it
  * - `silence`: no byte to several requests at once, for longer than is likely there
  * - `lease`: a lease that ended with an error
+ * - `proxy`: a proxy on the way opened none, for which the address is never ejected
  * - `probe`: a check that got a connection, and not the answer that it asks for
  */
-export type FailureKind = DialFailure | "status" | "response" | "silence" | "lease" | "probe";
+export type FailureKind =
+  | DialFailure
+  | "status"
+  | "response"
+  | "silence"
+  | "lease"
+  | "proxy"
+  | "probe";
 
 /** When endpoints are ejected, and for how long. */
 export interface HealthOptions {
@@ -273,7 +281,7 @@ export class AddressHealth {
       return;
     }
     if (heldMs > 0) endpoint.lane.hold(endpoint, now + heldMs);
-    record.wantsAnswer = !(error instanceof DialError);
+    record.wantsAnswer = !(error instanceof DialError || error instanceof ProxyError);
     if (record.wantsAnswer) {
       record.lastBrokenAt = now;
       record.mayAsk = kind === "response"
@@ -284,7 +292,8 @@ export class AddressHealth {
     } else endpoint.dialFailedAt = record.dialFailedAt = now;
     record.streak.note(now, most);
     record.streak.noteTry(now, this.#clock.random());
-    this.#judge(endpoint, reason, this.#failsTooOften(endpoint, record, now));
+    const isItsOwn = most === Infinity;
+    this.#judge(endpoint, reason, isItsOwn && this.#failsTooOften(endpoint, record, now));
   }
 
   /**
@@ -543,7 +552,9 @@ export class AddressHealth {
 
   /** How many failures in a row are noted: for what the program lacks no machine is ejected. */
   #mostFailures(kind: FailureKind): number {
-    return kind === "resources" ? this.#options.ejectAfterFailures - 1 : Infinity;
+    return kind === "resources" || kind === "proxy"
+      ? this.#options.ejectAfterFailures - 1
+      : Infinity;
   }
 
   /** How many connections an address has, those of all hosts: all, or those that have served. */

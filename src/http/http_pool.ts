@@ -8,6 +8,7 @@ import { ipOf, parseHost, withItsPort } from "../core/address.ts";
 import { checkNames, checkNumber, checkStatuses, describe } from "../core/check.ts";
 import { type Clock, systemClock, type Timer } from "../core/clock.ts";
 import { DueWheel } from "../core/due_wheel.ts";
+import { ProxyError } from "../core/errors.ts";
 import type { Connection } from "../map/connection.ts";
 import { checkProtocols, type Protocols } from "../pool/host/tls_profiles.ts";
 import type { Lease } from "../pool/lease/lease.ts";
@@ -296,7 +297,15 @@ export class HttpPool extends ConnectionPool {
     this.#budget.earn();
     this.#hedges.earn();
     return new Promise((resolve, reject) => {
-      const exchange = new Exchange(this.#host, request, resolve, reject, watch);
+      // A proxy that is asked for URLs answers as the servers behind it do.
+      const settle = request.target.isPlain
+        ? (response: PooledResponse) => {
+          const error = refusalOf(exchange.connection, response);
+          if (error) response.dump().then(() => reject(error));
+          else resolve(response);
+        }
+        : resolve;
+      const exchange = new Exchange(this.#host, request, settle, reject, watch);
       this.#dispatch(exchange);
     });
   }
@@ -464,4 +473,14 @@ export class HttpPool extends ConnectionPool {
 function throwIfAborted({ options: { signal }, stream }: PreparedRequest): void {
   if (signal?.aborted && stream) openBody(stream).cancel(signal.reason);
   signal?.throwIfAborted();
+}
+
+/** What a proxy says that wants credentials, and is asked for URLs. */
+function refusalOf(
+  { address, host, relay }: Connection,
+  { status }: PooledResponse,
+): ProxyError | undefined {
+  if (!relay || status !== 407) return undefined;
+  const fields = { proxy: relay.proxy, host, address, failure: "authentication", status } as const;
+  return new ProxyError(fields, "it answered 407: it wants other credentials, or any");
 }

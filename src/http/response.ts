@@ -42,6 +42,8 @@ export interface ResponseConnection {
   readonly streamId: number | null;
   /** How many requests shared the connection when it was sent, itself included. */
   readonly streams: number;
+  /** The proxy that it goes through: its URL without its credentials, or null. */
+  readonly proxy: string | null;
   /** How long things took. */
   readonly timings: RequestTimings;
 }
@@ -125,6 +127,7 @@ export class PooledResponse {
       protocol,
       streamId: stream.id,
       streams: stream.streams,
+      proxy: info.proxy ?? null,
       timings: {
         queueMs,
         dialMs: reused ? 0 : info.tcpMs,

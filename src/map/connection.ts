@@ -7,6 +7,7 @@
 import { type Address, parseAddress, parseHost } from "../core/address.ts";
 import { type Clock, systemClock } from "../core/clock.ts";
 import type { SocketSink, TlsInfo, TlsSocket } from "../core/dialer.ts";
+import type { Relay } from "../core/tunnel.ts";
 
 /**
  * Where a connection stands: ready, in use, in use for the last time, or done.
@@ -34,6 +35,8 @@ export interface ConnectionInit {
    * @default {"default"}
    */
   readonly tlsProfile?: string;
+  /** The proxy that is asked for each URL over it, if it leads to one. */
+  readonly relay?: Relay | undefined;
   /**
    * How many leases it carries at once: more than one needs a multiplexed protocol.
    *
@@ -130,6 +133,8 @@ export class Connection {
   readonly port: number;
   /** The TLS profile it was made with. */
   readonly tlsProfile: string;
+  /** The proxy that is asked for each URL over it, if it leads to one. */
+  readonly relay: Relay | undefined;
   /** The socket. Bytes go through a lease; what is written past one is nobody's request. */
   readonly socket: TlsSocket;
   /** When it was made. */
@@ -198,6 +203,7 @@ export class Connection {
     this.port = address.port;
     this.tlsProfile = init.tlsProfile ?? "default";
     this.#capacity = this.#slots = capacity;
+    this.relay = init.relay;
     this.socket = init.socket;
     this.jitter = clock.random();
     this.createdAt = this.lastUsedAt = clock.now();

@@ -96,6 +96,8 @@ export interface PoolEvents {
   fleetAlone: Finding;
   /** There are entries in the fleet's store that are none of this version's. */
   fleetForeign: Finding;
+  /** The environment names a proxy, and nobody said whether it is to be used. */
+  proxyUnused: Finding;
   /** The pool is closed, and everything in it. */
   closed: { readonly graceMs: number };
 }
@@ -131,5 +133,6 @@ export const POOL_EVENTS: { readonly [Type in keyof PoolEvents]: "usual" | "freq
   addressesLeftOut: "usual",
   fleetAlone: "usual",
   fleetForeign: "usual",
+  proxyUnused: "usual",
   closed: "usual",
 };

@@ -19,6 +19,7 @@ import { type Balancer, checkBalancer } from "../hosts/balancer.ts";
 import { MAX_WEIGHT } from "../hosts/host_address.ts";
 import type { Service } from "../hosts/service.ts";
 import { checkProtocols, checkTls, type Protocols } from "./host/tls_profiles.ts";
+import { type CheckedProxies, type Proxies, readProxies } from "./proxy/proxy_options.ts";
 
 /** What a pool is told of one host, beside what holds for all. */
 export interface HostOptions {
@@ -49,6 +50,8 @@ export interface HostOptions {
   readonly balancer?: Balancer;
   /** How much addresses are to bear beside the others, by IP address or address; else 1. */
   readonly weights?: { readonly [address: string]: number };
+  /** The proxies on the way to it, or null for none; the pool's `proxy` where it is left out. */
+  readonly proxy?: Proxies | null;
   /** The TLS parameters of its connections; the pool's `tls` where it is left out. */
   readonly tls?: TlsOptions;
   /** What HTTP is spoken over with it; the pool's `protocols` where it is left out. */
@@ -65,6 +68,8 @@ export interface CheckedHostOptions {
   readonly balancer: Balancer | undefined;
   /** By IP address, and by canonical text. */
   readonly weights: ReadonlyMap<string, number>;
+  /** None is none: undefined are those of the pool. */
+  readonly proxies: CheckedProxies | undefined;
   readonly tls: TlsOptions | undefined;
   readonly protocols: Protocols | undefined;
 }
@@ -77,6 +82,7 @@ const NAMES = [
   "verifySrvTarget",
   "balancer",
   "weights",
+  "proxy",
   "tls",
   "protocols",
 ];
@@ -114,8 +120,16 @@ function readHost(
     throw new TypeError(`${name} must be an object of options, got ${describe(options)}`);
   }
   checkNames(name, options, NAMES);
-  const { addresses, balancer, maxConnections, minIdle = 0, protocols, tls, weights = {} } =
-    options;
+  const {
+    addresses,
+    balancer,
+    maxConnections,
+    minIdle = 0,
+    protocols,
+    proxy,
+    tls,
+    weights = {},
+  } = options;
   if (maxConnections !== undefined) {
     checkNumber(`${name}.maxConnections`, maxConnections, { min: 1, whole: true });
   }
@@ -128,6 +142,7 @@ function readHost(
     service: readService(name, host, options),
     balancer: balancer === undefined ? undefined : checkBalancer(`${name}.balancer`, balancer),
     weights: readWeights(name, weights),
+    proxies: proxy === undefined ? undefined : readProxies(`${name}.proxy`, proxy),
     tls: tls === undefined ? undefined : checkTls(`${name}.tls`, tls),
     protocols: protocols === undefined
       ? undefined

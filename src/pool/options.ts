@@ -8,12 +8,18 @@ import { checkNames, checkNumber, describe } from "../core/check.ts";
 import { type Clock, systemClock } from "../core/clock.ts";
 import type { Dialer, TlsOptions } from "../core/dialer.ts";
 import type { Fleet } from "../fleet/fleet.ts";
-import { AccessList, type AccessRules } from "../hosts/access.ts";
+import { AccessList, type AccessRules, restricts } from "../hosts/access.ts";
 import { type Balancer, checkBalancer } from "../hosts/balancer.ts";
 import type { Resolver } from "../hosts/resolver.ts";
 import { noSrv } from "../hosts/service.ts";
 import type { Protocols } from "./host/tls_profiles.ts";
 import { type CheckedHostOptions, type HostOptions, readHosts } from "./host_options.ts";
+import {
+  type CheckedProxies,
+  type Proxies,
+  type ProxyRules,
+  readProxies,
+} from "./proxy/proxy_options.ts";
 import { type HealthCheck, readHealthCheck } from "./watch/health_check.ts";
 
 /** Options of a pool. A bad value is a `TypeError` or `RangeError` when the pool is made. */
@@ -26,6 +32,12 @@ export interface PoolOptions {
   readonly resolver: Resolver;
   /** The TLS parameters of every connection, unless a lease asks for others. */
   readonly tls?: TlsOptions;
+  /**
+   * The proxies on the way to every host: a URL, such as `http://user:password@proxy.example:3128` or
+   * `socks5://proxy.example`, several, or rules for `https:` and `http:` URLs with exceptions, as
+   * `proxyFromEnv()` makes them. None by default, whatever the environment says.
+   */
+  readonly proxy?: Proxies | ProxyRules | null | undefined;
   /** Which addresses may be used, whatever host or caller they are for; all of them by default. */
   readonly access?: AccessRules;
   /**
@@ -257,10 +269,13 @@ type Optional = "connectDialer" | "fleet" | "healthCheck" | "plainDialer";
 
 /** Every option, with its default where it was left out. */
 export type ResolvedPoolOptions =
-  & Required<Omit<PoolOptions, Optional | "hosts">>
+  & Required<Omit<PoolOptions, Optional | "hosts" | "proxy">>
   & { readonly [Name in Optional]: PoolOptions[Name] }
   & { readonly protocols: Protocols | undefined }
-  & { readonly hosts: ReadonlyMap<string, CheckedHostOptions> };
+  & {
+    readonly hosts: ReadonlyMap<string, CheckedHostOptions>;
+    readonly proxy: CheckedProxies;
+  };
 
 interface NumberOption {
   readonly fallback: number;
@@ -305,6 +320,7 @@ type Numbers = { [Name in keyof typeof NUMBERS]: number };
 
 const OBJECTS = [
   "access",
+  "proxy",
   "balancer",
   "hosts",
   "dialer",
@@ -356,6 +372,7 @@ export function resolvePoolOptions(options: HttpConnectionOptions): ResolvedPool
   }
   // Thrown here, before anything is begun.
   new AccessList(access);
+  const proxy = readProxies("proxy", options.proxy);
   const numbers = readNumbers(options);
   const { dnsMaxTtlMs, dnsMinTtlMs } = numbers;
   if (dnsMinTtlMs > dnsMaxTtlMs) {
@@ -365,13 +382,16 @@ export function resolvePoolOptions(options: HttpConnectionOptions): ResolvedPool
   }
   const balancer = checkBalancer("balancer", options.balancer ?? "p2cEwma");
   const hosts = readHosts(options.hosts ?? {}, numbers.maxConnectionsPerHost);
-  for (const [host, { service }] of hosts) {
+  for (const [host, { proxies, service }] of hosts) {
+    requireRules(`hosts["${host}"].proxy`, proxies, access);
     if (service && typeof resolver.resolveSrv !== "function") {
       throw new TypeError(`hosts["${host}"].srv: ${noSrv(resolver)}`);
     }
   }
+  requireRules("proxy", proxy, access);
   return {
     access,
+    proxy,
     balancer,
     hosts,
     dialer,
@@ -386,6 +406,16 @@ export function resolvePoolOptions(options: HttpConnectionOptions): ResolvedPool
     protocols: options.protocols,
     ...numbers,
   };
+}
+
+/** Refuses proxies that resolve names, where there are rules for addresses that nobody could hold. */
+function requireRules(name: string, proxies: CheckedProxies | undefined, rules: AccessRules): void {
+  const { http = [], https = [] } = proxies ?? {};
+  if (!restricts(rules) || ![...http, ...https].some(({ resolve }) => resolve === "there")) return;
+  throw new TypeError(
+    `${name} has a proxy that resolves names, and access has rules for addresses, which nobody could `
+      + "hold it to: have names resolved here, or leave access out",
+  );
 }
 
 function readNumbers(options: PoolOptions): Numbers {

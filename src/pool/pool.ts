@@ -41,6 +41,7 @@ import {
   type ResolvedPoolOptions,
   resolvePoolOptions,
 } from "./options.ts";
+import { Routes } from "./proxy/routes.ts";
 import { Diagnosis } from "./watch/diagnosis.ts";
 import type { PoolFigures, PoolHistograms } from "./watch/figures.ts";
 import type { Finding } from "./watch/findings.ts";
@@ -188,7 +189,8 @@ export class ConnectionPool implements AsyncDisposable {
       ceilings,
     );
     const desk = this.#desk = new LeaseDesk(this.#options, manager, health, reporter);
-    const queues = this.#queues = new HostQueues(this.#options, manager, directory, {
+    const routes = new Routes(this.#options, directory);
+    const queues = this.#queues = new HostQueues(this.#options, manager, directory, routes, {
       onRelease: (queue, lease, reuse, error) => desk.release(queue, lease, reuse, error),
       onWarmTarget: (queue) => this.#onWarmTarget(queue),
     });
@@ -690,7 +692,11 @@ export class ConnectionPool implements AsyncDisposable {
   #onAddresses(host: Host, { added, removed }: AddressChange): void {
     if (this.#closing) return;
     for (const queue of this.#queues) {
-      if (queue.host.text === host.text) this.#scheduler.addressesChanged(queue);
+      const { route } = queue;
+      const concerns = route?.resolvesThere
+        ? route.goesOver(host.text)
+        : queue.host.text === host.text;
+      if (concerns) this.#scheduler.addressesChanged(queue);
     }
     const { events } = this.#reporter;
     if (added.length + removed.length === 0 || !events.wants("addresses")) return;

@@ -12,6 +12,17 @@ const all: { readonly [name: string]: errors.HotconnError } = {
     "nobody listens",
     { cause },
   ),
+  ProxyError: new errors.ProxyError(
+    {
+      proxy: "http://proxy.example:3128",
+      host: "a.example",
+      address: "192.0.2.1",
+      failure: "denied",
+      status: 403,
+    },
+    "it answered 403",
+    { cause },
+  ),
   SocketError: new errors.SocketError("reset", "by the peer", { cause }),
   UnsupportedOptionError: new errors.UnsupportedOptionError("pins", "deno", "use node"),
   ClosedError: new errors.ClosedError("pool"),

@@ -78,13 +78,13 @@ export class Http1Session implements Session, Stream, SocketSink, ResponseSink {
   /** Writes the request, and expects the response to it. */
   send(request: PreparedRequest, body: BodyReader | undefined): void {
     const { closes, head, method, rest, streamBytes } = request;
-    const { socket } = this.connection;
+    const { relay, socket } = this.connection;
     this.#parser.reset(method);
     this.#sent = true;
     this.#closes = closes;
     const upload = rest || body ? new Upload(socket) : undefined;
     this.#upload = upload;
-    socket.write(head);
+    socket.write(relay ? relay.headOf(head, method, request.target.hostHeader) : head);
     if (rest) upload?.sendLast(rest);
     else if (body) {
       const user = this.#user;

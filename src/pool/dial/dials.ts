@@ -7,10 +7,15 @@
 import type { Address } from "../../core/address.ts";
 import { type Clock, inNextTurn } from "../../core/clock.ts";
 import type { TlsSocket } from "../../core/dialer.ts";
-import { AccessDeniedError, DialError, UnsupportedOptionError } from "../../core/errors.ts";
+import {
+  AccessDeniedError,
+  DialError,
+  ProxyError,
+  UnsupportedOptionError,
+} from "../../core/errors.ts";
 import { RwLock } from "../../core/lock.ts";
 import type { Admission } from "../../hosts/admission.ts";
-import type { AddressHealth } from "../../hosts/health.ts";
+import type { AddressHealth, FailureKind } from "../../hosts/health.ts";
 import { Connection } from "../../map/connection.ts";
 import { type Endpoint, endpointOf } from "../../map/endpoint.ts";
 import type { ConnectionManager } from "../../map/manager.ts";
@@ -18,6 +23,7 @@ import { silent } from "../host/explanations.ts";
 import type { Dial, HostQueue } from "../host/host_queue.ts";
 import type { ResolvedPoolOptions } from "../options.ts";
 import type { Reporter } from "../watch/reporter.ts";
+import { denialOf } from "./membership.ts";
 
 /** What dials work with. */
 export interface DialsParts {
@@ -200,7 +206,7 @@ export class Dials {
       // Asked once more: the rules may have changed since the address was chosen.
       const denied = this.#denial(queue, address);
       if (denied) throw denied;
-      const socket = await dialer.dial(queue.dialTarget(address), dial.stop.signal);
+      const socket = await queue.dial(dialer, queue.dialTarget(address), dial.stop.signal);
       if (dial.unwanted || this.#closed || this.#denial(queue, address)) {
         socket.close();
         return;
@@ -216,6 +222,7 @@ export class Dials {
         address,
         socket,
         tlsProfile: tls.name,
+        relay: queue.route?.relayAt(address.text),
         clock: this.#clock,
       });
       counted = false;
@@ -241,19 +248,20 @@ export class Dials {
     if (this.#closed) return;
     const { health, options: { connectTimeoutMs }, reporter } = this.#parts;
     if (!blamesOptions(error) && !(error instanceof AccessDeniedError)) {
-      health.failed(dial.endpoint, error instanceof DialError ? error.failure : "other", error);
+      health.failed(dial.endpoint, failureKindOf(error), error);
     }
     reporter.dialFailed(dial, error);
     // Callers would have waited longer for it, and may still.
-    if (error === dial.stop.signal.reason && dial.timeoutMs < connectTimeoutMs) return;
+    const isEarly = dial.stop.signal.aborted && dial.timeoutMs < connectTimeoutMs;
+    if (isEarly && (error === dial.stop.signal.reason || error instanceof ProxyError)) return;
     this.#events?.onFailure(dial, error);
   }
 
   /** Why an address may not be used now, if it may not. */
-  #denial({ host }: HostQueue, address: Address): AccessDeniedError | undefined {
-    const rule = this.#parts.admission.deniedBy(address);
+  #denial(queue: HostQueue, address: Address): AccessDeniedError | undefined {
+    const rule = denialOf(this.#parts.admission, queue, address);
     if (rule === undefined) return undefined;
-    return new AccessDeniedError(host.text, [{ address: address.text, rule }]);
+    return new AccessDeniedError(queue.host.text, [{ address: address.text, rule }]);
   }
 }
 
@@ -274,6 +282,12 @@ function requireProtocol({ host, tls }: HostQueue, address: Address, socket: Tls
     failure: "handshake",
   } as const;
   throw new DialError(fields, `the server does not speak ${protocol} (protocols)`);
+}
+
+/** What failed, where a dial has. */
+export function failureKindOf(error: unknown): FailureKind {
+  if (error instanceof ProxyError) return "proxy";
+  return error instanceof DialError ? error.failure : "other";
 }
 
 function timedOut(dial: Dial, { connectTimeoutMs }: ResolvedPoolOptions): DialError {

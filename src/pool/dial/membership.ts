@@ -5,7 +5,7 @@
  */
 
 import type { Address } from "../../core/address.ts";
-import { AccessDeniedError, HostUnavailableError } from "../../core/errors.ts";
+import { AccessDeniedError, HostUnavailableError, ProxyError } from "../../core/errors.ts";
 import type { Admission } from "../../hosts/admission.ts";
 import type { HostDirectory } from "../../hosts/directory.ts";
 import type { AddressHealth } from "../../hosts/health.ts";
@@ -40,27 +40,43 @@ export class Membership {
     this.#admission = admission;
   }
 
-  /** Asks for a host's addresses. */
-  lookUp({ host }: HostQueue): Promise<unknown> {
-    return this.#directory.lookUp(host);
+  /** Asks for a host's addresses; for those of its proxies, where these resolve its name. */
+  async lookUp({ host, route }: HostQueue): Promise<unknown> {
+    if (!route?.resolvesThere) return await this.#directory.lookUp(host);
+    const proxies = route.proxies.map(({ options }) => options);
+    const found = await Promise.allSettled(proxies.map(({ host }) => this.#directory.lookUp(host)));
+    const failures = found.flatMap((result) => result.status === "rejected" ? [result.reason] : []);
+    if (failures.length < found.length) return undefined;
+    const [cause] = failures;
+    const fields = { proxy: proxies[0]!.label, host: host.text, address: proxies[0]!.host.text };
+    throw new ProxyError(
+      { ...fields, failure: "unreachable", status: null },
+      cause instanceof Error ? cause.message : String(cause),
+      { cause },
+    );
   }
 
   /** Has a host's addresses asked for ahead of time, where none of them is good. */
-  doubt({ host, lane }: HostQueue): void {
-    if (lane.good.size === 0) this.#directory.doubt(host);
+  doubt({ host, lane, route }: HostQueue): void {
+    if (lane.good.size > 0) return;
+    const doubted = route?.resolvesThere
+      ? route.proxies.map(({ options }) => options.host)
+      : [host];
+    for (const host of doubted) this.#directory.doubt(host);
   }
 
-  /** Whether an address may not be used. */
-  isDenied(address: Address): boolean {
-    return this.#admission.deniedBy(address) !== undefined;
+  /** Whether an address of a host may not be used. */
+  isDenied(queue: HostQueue, address: Address): boolean {
+    return denialOf(this.#admission, queue, address) !== undefined;
   }
 
   /** Says why a host has no address to use: the rule or block of each of these, if there are any. */
-  whyNone({ host }: HostQueue, addresses: readonly Address[]): Error {
+  whyNone(queue: HostQueue, addresses: readonly Address[]): Error {
+    const { host } = queue;
     if (addresses.length === 0) return new HostUnavailableError(host.text, []);
     const denied = addresses.map((address) => ({
       address: address.text,
-      rule: this.#admission.deniedBy(address) ?? "",
+      rule: denialOf(this.#admission, queue, address) ?? "",
     }));
     return new AccessDeniedError(host.text, denied);
   }
@@ -72,7 +88,7 @@ export class Membership {
    * @returns Whether they are known, and the endpoints that have gone
    */
   update(queue: HostQueue): { readonly known: boolean; readonly gone: readonly Endpoint[] } {
-    const known = this.#directory.known(queue.host);
+    const known = this.#known(queue);
     return { known: known !== undefined, gone: known ? this.#tell(queue, known) : [] };
   }
 
@@ -102,14 +118,21 @@ export class Membership {
     }
   }
 
+  #known({ host, route }: HostQueue): readonly HostAddress[] | undefined {
+    return route?.resolvesThere
+      ? route.addresses((proxy) => this.#directory.known(proxy))
+      : this.#directory.known(host);
+  }
+
   #tell(queue: HostQueue, known: readonly HostAddress[]): readonly Endpoint[] {
     const { lane, toldAddresses: told } = queue;
     // An address literal has one address, for ever.
-    const isOld = known === told || (queue.host.isLiteral && told && told.length > 0);
+    const isLiteral = queue.host.isLiteral && !queue.route?.resolvesThere;
+    const isOld = known === told || (isLiteral && told && told.length > 0);
     if (isOld && !queue.hasPriorities) return [];
     queue.toldAddresses = known;
     queue.hasPriorities = known.some((address) => priorityOf(address) !== priorityOf(known[0]!));
-    const admitted = known.filter((address) => !this.isDenied(address));
+    const admitted = known.filter((address) => !this.isDenied(queue, address));
     const members = new Set<Endpoint>();
     const gone: Endpoint[] = [];
     for (const address of inUse(admitted, (address) => isWell(queue, address))) {
@@ -162,4 +185,15 @@ function isWell(queue: HostQueue, { text }: HostAddress): boolean {
   const endpoint = queue.lane.endpoints.get(text);
   if (!endpoint || !endpoint.member) return true;
   return endpoint.standing === "good" && !queue.isSlow(endpoint);
+}
+
+/** What keeps an address of a host from being used; undefined where nothing does. */
+export function denialOf(
+  admission: Admission,
+  { route }: HostQueue,
+  address: Address,
+): string | undefined {
+  // What the proxy makes of the name is not known: no rule can be held to it.
+  if (route?.resolvesThere && admission.isRestricted) return "its proxy resolves the name";
+  return admission.deniedBy(address);
 }

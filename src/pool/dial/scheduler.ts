@@ -352,7 +352,7 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
     }
     if (!queue.toldAddresses && waiter.filter?.only === undefined) return true;
     const candidates = waiter.filter?.pinned ? waiter.candidates(queue.lane) : [];
-    const denied = candidates.filter(({ address }) => membership.isDenied(address));
+    const denied = candidates.filter(({ address }) => membership.isDenied(queue, address));
     if (denied.length > 0 && denied.length === candidates.length) {
       this.#refuseNone(queue, waiter, denied.map(({ address }) => address));
       return true;

@@ -77,7 +77,7 @@ export class Warmth {
   /** Says why a warm-up ended with nothing open and nothing failed. */
   #whyNone(queue: HostQueue): Error {
     const told = queue.toldAddresses ?? [];
-    const allDenied = told.every((address) => this.#membership.isDenied(address));
+    const allDenied = told.every((address) => this.#membership.isDenied(queue, address));
     return this.#membership.whyNone(queue, allDenied ? told : []);
   }
 }

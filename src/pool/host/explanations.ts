@@ -4,7 +4,12 @@
  * @module
  */
 
-import { AcquireTimeoutError, DialError, HostUnavailableError } from "../../core/errors.ts";
+import {
+  AcquireTimeoutError,
+  DialError,
+  HostUnavailableError,
+  ProxyError,
+} from "../../core/errors.ts";
 import type { Accountant } from "../../map/accountant.ts";
 import type { HostQueue } from "./host_queue.ts";
 import type { Waiter } from "./waiter.ts";
@@ -52,11 +57,16 @@ function allFailed(
   return failures.size > 0 ? failures : undefined;
 }
 
-/** Says of each address how it failed, and when it is tried again. */
+/** Says of each address how it failed, and when it is tried again; or how the proxy did, if only it has. */
 export function unavailable(
   { host, lane }: HostQueue,
   failures: ReadonlyMap<string, unknown>,
-): HostUnavailableError {
+): HostUnavailableError | ProxyError {
+  const errors = [...failures.values()];
+  const last = errors.at(-1);
+  if (last instanceof ProxyError && errors.every((error) => error instanceof ProxyError)) {
+    return last;
+  }
   return new HostUnavailableError(
     host.text,
     Array.from(failures, ([address, error]) => ({

@@ -6,7 +6,7 @@
  */
 
 import type { Address, Host } from "../../core/address.ts";
-import type { DialTarget } from "../../core/dialer.ts";
+import type { Dialer, DialTarget, TlsSocket } from "../../core/dialer.ts";
 import { LinkedList } from "../../core/list.ts";
 import type { HostAddress } from "../../hosts/host_address.ts";
 import { LaneChooser } from "../../hosts/sticky.ts";
@@ -14,6 +14,7 @@ import type { Endpoint } from "../../map/endpoint.ts";
 import type { Lane } from "../../map/lane.ts";
 import type { Lease, TakeBack } from "../lease/lease.ts";
 import type { ResolvedPoolOptions } from "../options.ts";
+import type { Route } from "../proxy/route.ts";
 import { Demand } from "./demand.ts";
 import type { TlsProfile } from "./tls_profiles.ts";
 import type { Waiter } from "./waiter.ts";
@@ -54,6 +55,8 @@ export class HostQueue {
   readonly tls: TlsProfile;
   /** Its endpoints. */
   readonly lane: Lane;
+  /** The way to it, where that is not straight. */
+  readonly route: Route | undefined;
   /** Takes leases on its connections back. */
   readonly takeBack: TakeBack;
   /** Chooses among the good endpoints by keys. */
@@ -84,16 +87,23 @@ export class HostQueue {
     host: Host,
     tls: TlsProfile,
     lane: Lane,
+    route: Route | undefined,
     options: ResolvedPoolOptions,
     events: QueueEvents,
   ) {
     this.host = host;
     this.tls = tls;
     this.lane = lane;
+    this.route = route;
     this.chooser = new LaneChooser(lane);
     this.takeBack = (lease, reuse, error) => events.onRelease(this, lease, reuse, error);
     this.warm = new WarmTarget(host.text, options, () => events.onWarmTarget(this));
     this.traced = options.traceLeases;
+  }
+
+  /** Dials an address of its host, over its proxies where it has any. */
+  dial(dialer: Dialer, target: DialTarget, signal: AbortSignal): Promise<TlsSocket> {
+    return this.route?.dial(dialer, target, signal) ?? dialer.dial(target, signal);
   }
 
   /** What is dialled for it at an address. */

@@ -10,6 +10,7 @@ import { pickerFor } from "../../hosts/balancer.ts";
 import type { HostDirectory } from "../../hosts/directory.ts";
 import type { ConnectionManager } from "../../map/manager.ts";
 import type { ResolvedPoolOptions } from "../options.ts";
+import type { Routes } from "../proxy/routes.ts";
 import { HostQueue, type QueueEvents } from "./host_queue.ts";
 import { PLAIN, type Protocols, type TlsProfile, TlsProfiles } from "./tls_profiles.ts";
 
@@ -29,6 +30,7 @@ export class HostQueues {
   readonly #options: ResolvedPoolOptions;
   readonly #manager: ConnectionManager;
   readonly #directory: HostDirectory;
+  readonly #routes: Routes;
   readonly #events: QueueEvents;
   readonly #profiles: TlsProfiles;
   readonly #queues = new Map<string, HostQueue>();
@@ -46,11 +48,13 @@ export class HostQueues {
     options: ResolvedPoolOptions,
     manager: ConnectionManager,
     directory: HostDirectory,
+    routes: Routes,
     events: QueueEvents,
   ) {
     this.#options = options;
     this.#manager = manager;
     this.#directory = directory;
+    this.#routes = routes;
     this.#events = events;
     this.#profiles = new TlsProfiles(options.tls);
   }
@@ -87,7 +91,8 @@ export class HostQueues {
     if (known) return known;
     const balancer = this.#options.hosts.get(host.text)?.balancer ?? this.#options.balancer;
     const lane = this.#manager.openLane(host.text, profile.name, pickerFor(balancer));
-    const queue = new HostQueue(host, profile, lane, this.#options, this.#events);
+    const route = this.#routes.to(host, profile);
+    const queue = new HostQueue(host, profile, lane, route, this.#options, this.#events);
     this.#queues.set(key, queue);
     this.#directory.use(host);
     // What is warmed is not read anew by its first caller.

@@ -19,6 +19,7 @@
  * - `allDenied`: none of a host's addresses may be used
  * - `fleetAlone`: the fleet's store does not answer, and the pool goes on alone
  * - `fleetForeign`: there are entries in the fleet's store that are none of this version's
+ * - `proxyUnused`: the environment names a proxy, and nobody said whether it is to be used; told once
  */
 export type FindingKind =
   | "leaseHeld"
@@ -32,7 +33,8 @@ export type FindingKind =
   | "addressesLeftOut"
   | "allDenied"
   | "fleetAlone"
-  | "fleetForeign";
+  | "fleetForeign"
+  | "proxyUnused";
 
 /** How bad it is: `critical` means that callers fail, or will. */
 export type Severity = "info" | "warning" | "critical";

@@ -13,6 +13,7 @@ import { CLOSE_TIMEOUT_MS } from "../../map/endings.ts";
 import type { Endpoint } from "../../map/endpoint.ts";
 import type { ConnectionManager } from "../../map/manager.ts";
 import type { Dials } from "../dial/dials.ts";
+import { denialOf } from "../dial/membership.ts";
 import { silent } from "../host/explanations.ts";
 import type { HostQueue } from "../host/host_queue.ts";
 import type { ResolvedPoolOptions } from "../options.ts";
@@ -171,12 +172,24 @@ export class Probe {
       ? options.plainDialer
       : options.dialer);
     if (!dialer) throw new TypeError(`The pool has no dialer for a check of kind "${kind}"`);
-    const isDenied = () => this.#endpoint && admission.deniedBy(address) !== undefined;
+    const isDenied = () => this.#endpoint && denialOf(admission, queue, address) !== undefined;
     if (isDenied()) return undefined;
     const target = queue.dialTarget(address);
-    const socket = await dialer.dial(kind === "connect" ? { ...target, tls: {} } : target, signal);
+    const socket = await queue.dial(
+      dialer,
+      kind === "connect" ? { ...target, tls: {} } : target,
+      signal,
+    );
     const tlsProfile = queue.tls.name;
-    const connection = new Connection({ host, address, socket, tlsProfile, clock: this.#clock });
+    const relay = queue.route?.relayAt(address.text);
+    const connection = new Connection({
+      host,
+      address,
+      socket,
+      tlsProfile,
+      relay,
+      clock: this.#clock,
+    });
     if (!signal.aborted && !isDenied()) return connection;
     this.#letGo(connection);
     if (!this.dropped) signal.throwIfAborted();

@@ -6,12 +6,12 @@
 
 import type { Address } from "../../core/address.ts";
 import type { Clock, Timer } from "../../core/clock.ts";
-import { DialError } from "../../core/errors.ts";
+import { DialError, ProxyError } from "../../core/errors.ts";
 import type { Events } from "../../core/events.ts";
 import type { Block } from "../../hosts/block_list.ts";
 import type { AddressHealth } from "../../hosts/health.ts";
 import type { Endpoint } from "../../map/endpoint.ts";
-import { blamesOptions } from "../dial/dials.ts";
+import { blamesOptions, failureKindOf } from "../dial/dials.ts";
 import type { SchedulerEvents } from "../dial/scheduler.ts";
 import type { PoolEvents } from "../events.ts";
 import type { HostQueue } from "../host/host_queue.ts";
@@ -280,7 +280,8 @@ export class Prober implements SchedulerEvents {
       return;
     }
     if (blamesOptions(error)) return;
-    const kind = error instanceof DialError ? error.failure : "probe";
+    const isDial = error instanceof DialError || error instanceof ProxyError;
+    const kind = isDial ? failureKindOf(error) : "probe";
     const heldMs = options.healthCheckIntervalMs * HELD_INTERVALS + options.testTimeoutMs;
     health.failed(endpoint, kind, error, heldMs);
   }

@@ -72,7 +72,8 @@ export function testHandshake(name: string, under: DialerUnderTest): void {
     withOrigin(under, {}, async ({ origin, dial }) => {
       const { info } = (await dial()).socket;
       assert(info.tcpMs >= 0 && info.tlsMs > 0, JSON.stringify(info));
-      if (info.remoteAddress !== undefined) {
+      if (under.isTunnelled) assert(info.remoteAddress !== `127.0.0.1:${origin.port}`);
+      else if (info.remoteAddress !== undefined) {
         assertEquals(info.remoteAddress, `127.0.0.1:${origin.port}`);
       }
       if (info.localAddress !== undefined) assert(/^127\.0\.0\.1:\d+$/.test(info.localAddress));

@@ -37,6 +37,8 @@ export interface DialerUnderTest {
   readonly endsAbortedHandshake: boolean;
   /** Whether a lack of file descriptors is told from a machine that refuses. */
   readonly tellsLackOfDescriptors: boolean;
+  /** Whether a proxy stands in between, which is then the remote end. */
+  readonly isTunnelled?: boolean;
   /** Whether it honours `ciphers`, but refuses the suites of TLS 1.3 among them. */
   readonly refusesSuitesOfTls13?: boolean;
   /** The module and the function that make the dialer, for a program of its own. */

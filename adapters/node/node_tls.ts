@@ -1,0 +1,136 @@
+/**
+ * TLS as a client, with the words of `node:tls`.
+ *
+ * @module
+ */
+
+import { createPrivateKey, X509Certificate } from "node:crypto";
+import type { Socket } from "node:net";
+import tls from "node:tls";
+import { isIp } from "../../src/core/address.ts";
+import type { DialTarget, TlsOptions } from "../../src/core/dialer.ts";
+import { readAuthorities } from "../../src/core/trust/authorities.ts";
+import { bareServerName } from "../sockets/server_name.ts";
+import type { Reader } from "./node_socket.ts";
+import { Verifier } from "./node_verify.ts";
+
+/** A handshake that has begun. */
+export interface Handshake {
+  readonly socket: tls.TLSSocket;
+  /**
+   * Checks who answered, once the handshake is done.
+   *
+   * @throws {DialError} The certificate is not accepted
+   */
+  verify(): void;
+}
+
+/** Begins handshakes, and keeps what those with one set of TLS options have in common. */
+export class TlsClient {
+  // A profile's options stay the same.
+  readonly #profiles = new WeakMap<TlsOptions, Profile>();
+
+  /**
+   * Begins a handshake: over a socket that is open, or else one that is connected to the target.
+   *
+   * @throws {TypeError} A TLS option cannot be used
+   */
+  begin(target: DialTarget, reader?: Reader, over?: Socket): Handshake {
+    const { context, verifier } = this.#profile(target.tls);
+    let shown: tls.DetailedPeerCertificate | undefined;
+    const onShown = (certificate: tls.DetailedPeerCertificate) => shown = certificate;
+    const options = connectOptions(target, context, reader?.options, onShown);
+    const socket = tls.connect(over ? { ...options, socket: over } : options);
+    // What is read over another socket is not handed to onread.
+    if (over && reader) socket.on("data", reader.onData);
+    return {
+      socket,
+      verify: () => {
+        // Each time that Node is asked for them costs as much as a handshake.
+        verifier.check(shown?.issuerCertificate ? shown : socket.getPeerCertificate(true), target);
+      },
+    };
+  }
+
+  /**
+   * Makes what a set of TLS options comes to ahead of the first handshake.
+   *
+   * @throws {TypeError} A TLS option cannot be used
+   */
+  prepare(options: TlsOptions): void {
+    this.#profile(options);
+  }
+
+  #profile(options: TlsOptions): Profile {
+    let profile = this.#profiles.get(options);
+    if (profile === undefined) {
+      profile = { context: createContext(options), verifier: new Verifier() };
+      this.#profiles.set(options, profile);
+    }
+    return profile;
+  }
+}
+
+/** What is kept of a set of TLS options. */
+interface Profile {
+  /** Parsing authorities and keys costs more than a handshake. */
+  readonly context: tls.SecureContext;
+  readonly verifier: Verifier;
+}
+
+function createContext(options: TlsOptions): tls.SecureContext {
+  const { ca, clientCertificate, ciphers, groups, minVersion, maxVersion } = options;
+  try {
+    // Runtimes differ in which of these they pass over in silence when they are malformed.
+    const authorities = ca === undefined ? undefined : readAuthorities(ca);
+    for (const pem of authorities ?? []) new X509Certificate(pem);
+    if (clientCertificate !== undefined) {
+      const key = createPrivateKey(clientCertificate.key);
+      if (!new X509Certificate(clientCertificate.cert).checkPrivateKey(key)) {
+        throw new TypeError("the client certificate belongs to another key");
+      }
+    }
+    // Whatever is in `ca` is trusted with nobody above it, as on Deno. Beside the runtime's own
+    // authorities it would make Node forget NODE_EXTRA_CA_CERTS.
+    const trusted = authorities && { ca: [...authorities], allowPartialTrustChain: true };
+    return tls.createSecureContext({
+      ...trusted,
+      ...clientCertificate && { cert: clientCertificate.cert, key: clientCertificate.key },
+      ...ciphers && { ciphers: ciphers.join(":") },
+      ...groups && { ecdhCurve: groups.join(":") },
+      ...minVersion && { minVersion },
+      ...maxVersion && { maxVersion },
+    });
+  } catch (cause) {
+    const detail = cause instanceof Error ? cause.message : String(cause);
+    throw new TypeError(`The TLS options cannot be used: ${detail}`, { cause });
+  }
+}
+
+function connectOptions(
+  target: DialTarget,
+  secureContext: tls.SecureContext,
+  onread: Reader["options"] | undefined,
+  onShown: (certificate: tls.DetailedPeerCertificate) => void,
+): tls.ConnectionOptions {
+  const name = bareServerName(target.serverName);
+  const { alpn, dangerouslyAcceptAnyCertificate, dangerouslyAcceptWeakCertificate } = target.tls;
+  const options: tls.ConnectionOptions & { onread?: Reader["options"] } = {
+    host: target.ip,
+    port: target.port,
+    // A literal is verified, but never sent (RFC 6066 section 3).
+    servername: isIp(name) ? "" : name,
+    secureContext,
+    ...onread && { onread },
+    rejectUnauthorized: !dangerouslyAcceptAnyCertificate,
+    checkServerIdentity: (_host, certificate) => {
+      onShown(certificate as tls.DetailedPeerCertificate);
+      // The policy looks at the names; where it does not, who is accepted is up to Node.
+      return dangerouslyAcceptWeakCertificate && !dangerouslyAcceptAnyCertificate
+        ? tls.checkServerIdentity(name, certificate)
+        : undefined;
+    },
+  };
+  if (alpn !== undefined && alpn.length > 0) options.ALPNProtocols = [...alpn];
+  return options;
+}

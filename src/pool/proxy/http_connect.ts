@@ -1,0 +1,82 @@
+/**
+ * Asks an HTTP proxy for a way: CONNECT (RFC 9110 section 9.3.6).
+ *
+ * @module
+ */
+
+import { shorten } from "../../core/check.ts";
+import { ProxyError, type ProxyErrorFields, type ProxyFailure } from "../../core/errors.ts";
+import type { Negotiation } from "../../core/tunnel.ts";
+import type { WayEnd } from "./ways.ts";
+
+/** How long a head may be, in bytes. */
+const MAX_HEAD_BYTES = 16_384;
+
+const encoder = new TextEncoder();
+
+/**
+ * Begins to ask.
+ *
+ * @param authorization The value of Proxy-Authorization, where there are credentials
+ */
+export function httpConnect(
+  about: Omit<ProxyErrorFields, "failure" | "status">,
+  end: WayEnd,
+  authorization: string | undefined,
+): Negotiation {
+  const authority = end.name.includes(":")
+    ? `[${end.name}]:${end.port}`
+    : `${end.name}:${end.port}`;
+  const credentials = authorization ? `proxy-authorization: ${authorization}\r\n` : "";
+  let head = "";
+
+  const fail = (failure: ProxyFailure, detail: string, status: number | null = null) =>
+    new ProxyError({ ...about, failure, status }, detail);
+
+  return {
+    opening: encoder.encode(
+      `CONNECT ${authority} HTTP/1.1\r\nhost: ${authority}\r\n${credentials}\r\n`,
+    ),
+    receive(bytes) {
+      head += latin1(bytes);
+      if (!/^HTTP\/1\.[01] \d{3}/.test(head.slice(0, 12)) && !isBeginning(head)) {
+        throw fail("protocol", "its answer is not HTTP");
+      }
+      const length = /\r?\n\r?\n/.exec(head);
+      if (!length) {
+        if (head.length <= MAX_HEAD_BYTES) return undefined;
+        throw fail("protocol", `its answer's head is longer than ${MAX_HEAD_BYTES} bytes`);
+      }
+      const [line = "", ...fields] = head.slice(0, length.index).split(/\r?\n/);
+      const status = Number(line.slice(9, 12));
+      const rest = head.length - length.index - length[0].length;
+      if (status >= 200 && status < 300) {
+        if (rest === 0) return "open";
+        throw fail("protocol", "it sent more than its answer before anything was sent");
+      }
+      const said = shorten(line.slice(9).replace(/[^\x20-\x7e]/g, "?"), 200);
+      // Some say 401 where the credentials are wrong.
+      if (status !== 407 && status !== 401) {
+        throw fail(status >= 500 ? "target" : "denied", `it answered ${said}`, status);
+      }
+      const wants = fields.filter((field) => /^proxy-authenticate:/i.test(field))
+        .map((field) => /^[^:]*:\s*([A-Za-z0-9-]*)/.exec(field)?.[1] ?? "");
+      const given = authorization ? "the credentials were not taken" : "no credentials were given";
+      const asks = wants.length > 0 ? `, and it asks for ${wants.join(", ")}` : "";
+      throw fail("authentication", `it answered ${said}: ${given}${asks}`, status);
+    },
+  };
+}
+
+/** Whether a text may yet become a status line. */
+function isBeginning(head: string): boolean {
+  const pattern = "HTTP/1.";
+  return head.length < 12 && head.startsWith(pattern.slice(0, head.length))
+    || head.length < 12 && /^HTTP\/1\.[01]?( \d{0,3})?$/.test(head);
+}
+
+function latin1(bytes: Uint8Array): string {
+  let text = "";
+  for (const byte of bytes) text += String.fromCharCode(byte);
+  return text;
+}

@@ -1,0 +1,64 @@
+/**
+ * Which way leads to which host: straight, or over proxies.
+ *
+ * @module
+ */
+
+import type { Host } from "../../core/address.ts";
+import { restricts } from "../../hosts/access.ts";
+import type { HostDirectory } from "../../hosts/directory.ts";
+import { PLAIN, type TlsProfile } from "../host/tls_profiles.ts";
+import type { ResolvedPoolOptions } from "../options.ts";
+import type { CheckedProxies, CheckedProxy } from "./proxy_options.ts";
+import { Proxy, Route } from "./route.ts";
+
+/** The ways of a pool. */
+export class Routes {
+  readonly #options: ResolvedPoolOptions;
+  readonly #directory: HostDirectory;
+  /** Those that are read from one place are one, whoever goes over them. */
+  readonly #proxies = new Map<CheckedProxy, Proxy>();
+  readonly #restricted: boolean;
+
+  /** Makes them; nobody goes anywhere yet. */
+  constructor(options: ResolvedPoolOptions, directory: HostDirectory) {
+    this.#options = options;
+    this.#directory = directory;
+    this.#restricted = restricts(options.access);
+  }
+
+  /** The way to a host; undefined where it is straight. */
+  to(host: Host, profile: TlsProfile): Route | undefined {
+    const given = this.#proxiesFor(host, profile.isPlain === true);
+    const [first] = given;
+    if (!first) return undefined;
+    // Where the rules must hold, even such a proxy is asked for a way to an IP address.
+    const isAbsolute = profile === PLAIN && given.every(({ scheme }) => scheme !== "socks5")
+      && (first.resolve === "there" || (first.resolve === undefined && !this.#restricted));
+    const resolvesThere = isAbsolute || first.resolve === "there";
+    const { clock, connectTimeoutMs } = this.#options;
+    return new Route(
+      host,
+      given.map((options) => this.#proxy(options)),
+      { isAbsolute, resolvesThere },
+      { clock, connectTimeoutMs, lookUp: (host) => this.#directory.lookUp(host) },
+    );
+  }
+
+  #proxiesFor(host: Host, isPlain: boolean): readonly CheckedProxy[] {
+    const own = this.#options.hosts.get(host.text)?.proxies;
+    const { except, http, https }: CheckedProxies = own ?? this.#options.proxy;
+    if (except(host)) return [];
+    return isPlain ? http : https;
+  }
+
+  #proxy(options: CheckedProxy): Proxy {
+    let proxy = this.#proxies.get(options);
+    if (!proxy) {
+      this.#proxies.set(options, proxy = new Proxy(options));
+      // For as long as there is the pool: its addresses are kept fresh.
+      this.#directory.use(options.host);
+    }
+    return proxy;
+  }
+}
