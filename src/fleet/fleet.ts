@@ -39,6 +39,8 @@ export interface FleetMember {
   start(site: FleetSite): void;
   /** Tells the others that an address of a host fails, or was ejected. */
   condemn(host: string, address: string, reason: string, forMs: number): void;
+  /** Tells the others that an address is well of which they were told that it fails. */
+  reached(host: string, address: string): void;
   /** Tells the others that an address is well. */
   acquit(host: string, address: string): void;
   /** Blocks an address, as `ConnectionPool.block()` does, for every member. */

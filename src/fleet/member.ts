@@ -133,6 +133,11 @@ export class StoreMember implements FleetMember {
     );
   }
 
+  /** Tells the others that an address is well of which they were told that it fails. */
+  reached(host: string, address: string): void {
+    if (this.#own.has(`${host} ${address}`)) this.acquit(host, address);
+  }
+
   /** Tells the others that an address is well. */
   acquit(host: string, address: string): void {
     const key = `${host} ${address}`;

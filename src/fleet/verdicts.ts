@@ -79,5 +79,5 @@ export function leavesTrialsTo(verdict: HeardVerdict, own: string, hasTold: bool
 
 /** Whether to tell the others of a failure, when so many of them have told of it already. */
 export function isWorthTelling(told: number, quorum: number): boolean {
-  return told <= quorum;
+  return told < quorum;
 }

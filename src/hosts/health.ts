@@ -430,7 +430,7 @@ export class AddressHealth {
     record.streak.note(now);
     record.hearsay = true;
     record.verdict = { ok: false, reason: `told by another pool: ${reason}`, at: now };
-    endpoint.failing = true;
+    this.#setFailing(endpoint, true);
     lane.setStanding(endpoint, "doubtful", dueAtOf(record));
   }
 
@@ -442,8 +442,10 @@ export class AddressHealth {
    */
   postpone(endpoint: Endpoint, until: number): void {
     const { dueAt, lane, standing } = endpoint;
-    if ((standing !== "doubtful" && standing !== "ejected") || dueAt >= until) return;
-    if (lane.hasGood) lane.setStanding(endpoint, standing, until);
+    if ((standing !== "doubtful" && standing !== "ejected") || !lane.hasGood) return;
+    const { machine, streak } = this.#record(endpoint);
+    for (const one of [machine.streak, streak]) if (one.failures > 0) one.postpone(until);
+    if (dueAt < until) lane.setStanding(endpoint, standing, until);
   }
 
   /** Lets an endpoint be tried at once: it did well for somebody else. What was hearsay is forgiven. */
@@ -457,7 +459,9 @@ export class AddressHealth {
     } else if (standing === "ejected" || standing === "doubtful") {
       const now = this.#clock.now();
       record.ejectedUntil = Math.min(record.ejectedUntil, now);
+      for (const streak of [record.machine.streak, record.streak]) streak.hurry(now);
       lane.setStanding(endpoint, standing, now);
+      this.#listener?.onFailing(endpoint);
     }
   }
 

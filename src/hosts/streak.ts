@@ -51,6 +51,16 @@ export class Streak {
     this.tryAt = now + pauseMs * (1 + TRY.jitter * random);
   }
 
+  /** Leaves it to somebody else to find out more for a while. */
+  postpone(until: number): void {
+    this.tryAt = Math.max(this.tryAt, until);
+  }
+
+  /** Lets a dial find out more at once. */
+  hurry(now: number): void {
+    this.tryAt = Math.min(this.tryAt, now);
+  }
+
   /** Forgets them. */
   clear(): void {
     this.failures =

@@ -59,6 +59,7 @@ export class PoolSite implements FleetSite {
       if (error.failure === "resources") return;
       member.condemn(host, address, error.message, this.#triedAgainIn(host, address));
     });
+    events.on("ready", ({ address, host }) => member.reached(host, address));
     events.on("readmit", ({ address, host }) => member.acquit(host, address));
     member.start(this);
   }
@@ -141,9 +142,12 @@ export class PoolSite implements FleetSite {
 
   /** For how long others may rely on this pool to try an address again, in milliseconds. */
   #triedAgainIn(host: string, address: string): number {
-    let dueAt = 0;
-    for (const endpoint of this.#endpoints(host, address)) dueAt = Math.max(dueAt, endpoint.dueAt);
-    return Math.max(0, dueAt - this.#clock.now()) + TRIAL_MS;
+    let at = Infinity;
+    for (const endpoint of this.#endpoints(host, address)) {
+      at = Math.min(at, endpoint.dueAt, this.#health.tryAt(endpoint));
+    }
+    const inMs = at === Infinity ? 0 : Math.max(0, at - this.#clock.now());
+    return inMs + TRIAL_MS;
   }
 
   *#endpoints(host: string, address: string): Generator<Endpoint> {

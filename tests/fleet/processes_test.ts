@@ -102,7 +102,9 @@ test(
     await using _end = together([machines, ...members]);
     const warm = () =>
       members.every(({ told }) => told?.state === "joined" && told.connections >= 8);
-    await until("they are warm", warm, 30_000);
+    await until("they are warm", warm, 30_000).catch((error: Error) => {
+      throw new Error(`${error.message}\n${howTheyAre(machines, members)}`);
+    });
     await pause(500);
     const before = members.map(({ told }) => told!.dialErrors);
     const failedBefore = members.map(({ told }) => told!.failures);
@@ -116,7 +118,10 @@ test(
     const sum = failed.reduce((sum, count) => sum + count, 0);
     // What one pool alone needs to eject it, and one a member; two may be the first at the same time.
     assert(sum <= 5 + 4 + 3, `${failed.join(", ")} dials failed`);
-    await until("all know that it is back", () => !members.some(knows), 20_000);
+    await until("all know that it is back", () => !members.some(knows), 30_000)
+      .catch((error: Error) => {
+        throw new Error(`${error.message}\n${howTheyAre(machines, members)}`);
+      });
     assertEquals(
       members.map(({ told }) => told!.failures),
       failedBefore,

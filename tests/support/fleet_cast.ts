@@ -97,9 +97,9 @@ export function startMachines(input: object): CastProcess<MachineTold> {
 /** Starts a member, on one runtime or another by its number. */
 export function startMember(number: number, input: object): CastProcess<MemberTold> {
   const words = RUNTIMES[number % RUNTIMES.length]!;
-  const program = findProgram(words[0]!) ?? process.execPath;
+  const isThere = findProgram(words[0]!) !== undefined;
   return new CastProcess(
-    [program, ...words.slice(1)],
+    isThere ? words : RUNTIMES[0]!,
     "tests/support/fleet_member_main.ts",
     input,
   );
