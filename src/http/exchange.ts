@@ -11,12 +11,11 @@ import type { Connection } from "../map/connection.ts";
 import type { Lease } from "../pool/lease/lease.ts";
 import type { RequestOutcome } from "../pool/watch/figures.ts";
 import { Attempt, type AttemptUser } from "./attempt.ts";
+import { explainEnd, giveBack, hasStood, isInDoubt, isStale } from "./attempt_end.ts";
 import type { BodyBuffer } from "./body_buffer.ts";
 import { type BodyReader, openBody } from "./body_reader.ts";
 import { Failover } from "./failover.ts";
-import { Http2Error } from "./h2/error_codes.ts";
 import type { RequestWatch } from "./observer.ts";
-import { HttpParseError } from "./parse_error.ts";
 import type { PreparedRequest } from "./request.ts";
 import { PooledResponse, type ResponseOrigin } from "./response.ts";
 import type { ResponseHeaders } from "./response_headers.ts";
@@ -66,12 +65,6 @@ const MAX_ATTEMPTS = 100;
 
 /** After how many attempts other connections that stood as long are given up unseen. */
 const DOUBT_AFTER = 3;
-
-/** A connection that stood idle for less is taken to be alive, in milliseconds. */
-const FRESH_ENOUGH_MS = 5_000;
-
-/** What was dialled for a request, and handed to it, stood idle for less, in milliseconds. */
-const STOOD_MS = 1;
 
 /** How often a request that nobody has looked at is sent again for nothing. */
 const FREE_REFUSALS = 3;
@@ -234,7 +227,7 @@ export class Exchange implements AttemptUser, ResponseOrigin {
       return;
     }
     if (attempt.over) return;
-    if (this.request.replayable && connection.idleBeforeMs >= FRESH_ENOUGH_MS) {
+    if (this.request.replayable && isInDoubt(connection)) {
       const { firstByteTimeoutMs = FIRST_BYTE_TIMEOUT_MS } = this.request.options;
       this.firstByteBy = this.#sentAt + firstByteTimeoutMs;
     }
@@ -462,7 +455,8 @@ export class Exchange implements AttemptUser, ResponseOrigin {
       this.#again(error);
       return;
     }
-    this.#fail(this.#explain(error, silent));
+    const { detail, failure } = explainEnd(error, silent, this.request);
+    this.#fail(this.#error(failure, detail, error));
   }
 
   /** Ends it because its own body has failed. */
@@ -600,25 +594,6 @@ export class Exchange implements AttemptUser, ResponseOrigin {
     this.#host.dispatch(this);
   }
 
-  #explain(cause: unknown, silent: boolean): unknown {
-    if (
-      cause instanceof HttpParseError && !cause.reason.startsWith("truncated")
-      && cause.reason !== "no-response"
-    ) {
-      return this.#error("protocol", cause.message, cause);
-    }
-    if (cause instanceof Http2Error && cause.scope === "stream") {
-      return this.#error("protocol", cause.message, cause);
-    }
-    const detail = !silent
-      ? "the connection ended in the midst of the response"
-      : this.request.replayable
-      ? "the connection ended before a response, on every attempt that was allowed"
-      : `the connection ended before a response, and ${this.request.method} may not be repeated `
-        + "(see idempotent)";
-    return this.#error("connection", detail, cause);
-  }
-
   #tooLong(): RequestError {
     const { timeoutMs } = this.request.options;
     return this.#error("timeout", `it took longer than ${timeoutMs} ms (timeoutMs)`);
@@ -688,25 +663,4 @@ export class Exchange implements AttemptUser, ResponseOrigin {
     });
     this.#body?.cancel(reason);
   }
-}
-
-/** Ends a lease over which nothing was sent: it tells nothing of its machine. */
-function giveBack(lease: Lease): void {
-  lease.failure = null;
-  lease.release();
-}
-
-/**
- * Whether a connection may have been closed before the request came there, so that its end tells
- * nothing of the machine. One that never served and has hardly stood was alive; and a machine that
- * fails is not to be excused by connections that were dialled to try it.
- */
-function isStale({ connection, reused }: Lease): boolean {
-  return reused || (connection.idleBeforeMs >= FRESH_ENOUGH_MS && !connection.endpoint?.failing);
-}
-
-/** Whether a connection stood ready for a while before a lease that is its first. */
-function hasStood({ connection, waitedMs }: Lease): boolean {
-  // Whoever waited for it had it from its dial, however long a busy program took to hand it over.
-  return waitedMs === 0 && connection.idleBeforeMs >= STOOD_MS;
 }
