@@ -75,6 +75,7 @@ export function bunDialer(options: BunDialerOptions = {}): Dialer {
     name: "bun",
     capabilities,
     tunnels: new Set(["plain"]),
+    tellsCertificate: true,
     async dial(target, signal) {
       requireHonoured(dialer, target.tls);
       signal.throwIfAborted();

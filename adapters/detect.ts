@@ -6,6 +6,7 @@
 
 import { describe } from "../src/core/check.ts";
 import type { Dialer } from "../src/core/dialer.ts";
+import { UnsupportedOptionError } from "../src/core/errors.ts";
 import {
   makeResponse,
   makeStreamedResponse,
@@ -88,6 +89,10 @@ export type CreatePoolOptions =
 export function createPool(options: CreatePoolOptions = {}): HttpPool {
   if (typeof options !== "object" || options === null) {
     throw new TypeError(`The options of createPool() must be an object, got ${describe(options)}`);
+  }
+  if (options.coalesce && options.dialer === undefined && findRuntime() === "deno") {
+    const why = "it does not tell whom a certificate is for: nodeDialer() does, on Deno as well";
+    throw new UnsupportedOptionError("coalesce", "deno", why);
   }
   const complete = {
     ...options,

@@ -58,6 +58,8 @@ export interface MemorySocketOptions {
   readonly onClosed?: () => void;
   /** The ALPN protocol that was agreed. */
   readonly alpn?: string | null;
+  /** The names that its certificate is for, besides the one that was dialled. @default {[]} */
+  readonly names?: readonly string[];
 }
 
 /** Makes a socket without a network. */
@@ -78,6 +80,10 @@ class Socket implements MemorySocket {
   constructor(options: MemorySocketOptions) {
     this.#options = options;
     this.info = { alpn: options.alpn ?? null, tcpMs: 0, tlsMs: 0 };
+  }
+
+  covers(serverName: string): boolean {
+    return this.#options.names?.includes(serverName) ?? false;
   }
 
   get open(): boolean {
@@ -212,6 +218,7 @@ export function memoryDialer(options: MemoryDialerOptions = {}): MemoryDialer {
 
   const dialer: MemoryDialer = {
     name: "memory",
+    tellsCertificate: true,
     capabilities: new Set(capabilities),
     tunnels: new Set(["plain", "tls"]),
     dials,

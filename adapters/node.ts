@@ -92,6 +92,7 @@ class NodeDialer implements Dialer {
   readonly name: string;
   readonly capabilities: ReadonlySet<TlsCapability>;
   readonly tunnels: ReadonlySet<TunnelKind>;
+  readonly tellsCertificate = true;
   readonly #times: CloseTimes;
   readonly #tls = new TlsClient();
 
@@ -111,18 +112,21 @@ class NodeDialer implements Dialer {
     // Options that cannot be used are an error before anything is dialled.
     if (tunnel) this.#tls.prepare(target.tls);
     const open = tunnel && await openTunnel(target, tunnel, signal, this.#tls);
-    const { socket, verify } = this.#tls.begin(target, reader, open?.socket);
+    const { covers, socket, verify } = this.#tls.begin(target, reader, open?.socket);
     if (!open) socket.setNoDelay(true);
     const known = open && { tcpMs: open.tcpMs, proxy: open.proxy };
     return await whenReady(socket, "secureConnect", target, signal, (times) => {
       verify();
-      return new NodeSocket(
+      const live = new NodeSocket(
         socket,
         reader,
         { ...sessionOf(socket), ...times, ...known },
         this.#times,
         open?.socket,
       );
+      // Only what may be shared need be remembered.
+      if (live.info.alpn === "h2") live.covers = covers;
+      return live;
     }, open ? "tls" : "tcp").catch((error) => {
       open?.socket.destroy();
       throw error;

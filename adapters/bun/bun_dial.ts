@@ -128,8 +128,13 @@ class Dial implements SocketOwner {
       tlsMs: performance.now() - this.#openedAt,
     });
     this.#settle();
-    this.#resolve(socket.data = new BunSocket(socket, info, this.#times));
+    const live = new BunSocket(socket, info, this.#times);
+    // Only what may be shared need be remembered.
+    if (info.alpn === "h2") live.covers = this.#covers;
+    this.#resolve(socket.data = live);
   }
+
+  #covers: (serverName: string) => boolean = () => false;
 
   /** Checks what Bun has left, or fails. */
   #verify(socket: NativeSocket): boolean {
@@ -141,6 +146,7 @@ class Dial implements SocketOwner {
     const shown = readShown(socket.getPeerCertificate(false), X509Certificate);
     if (!isRelaxed) {
       const roots = () => builtin("node:tls").getCACertificates("default");
+      this.#covers = (name) => objectionToShown(shown, name, tls, roots) === null;
       const objection = objectionToShown(shown, serverName, tls, roots);
       if (objection !== null) {
         this.#fail("tls", "certificate", objection);

@@ -14,6 +14,7 @@ import { isTlsError, socketError } from "./bun_errors.ts";
 /** See {@linkcode TlsSocket}. Made by a dial once the certificate is verified. */
 export class BunSocket implements TlsSocket, SocketOwner {
   readonly info: TlsInfo;
+  covers?: (serverName: string) => boolean;
   readonly #native: NativeSocket;
   readonly #times: CloseTimes;
   /** Who hears of everything, from `attach` on. */

@@ -59,6 +59,7 @@ type State = "open" | "closing" | "ended";
 /** See the module. */
 export class NodeSocket implements TlsSocket {
   readonly info: TlsInfo;
+  covers?: (serverName: string) => boolean;
   readonly #socket: Socket;
   // The socket that it goes over, where it has one: Node does not always see to its end.
   readonly #carrier: Socket | undefined;

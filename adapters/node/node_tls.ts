@@ -23,6 +23,8 @@ export interface Handshake {
    * @throws {DialError} The certificate is not accepted
    */
   verify(): void;
+  /** Whether the certificate that was accepted is good for another name. */
+  covers(serverName: string): boolean;
 }
 
 /** Begins handshakes, and keeps what those with one set of TLS options have in common. */
@@ -43,12 +45,16 @@ export class TlsClient {
     const socket = tls.connect(over ? { ...options, socket: over } : options);
     // What is read over another socket is not handed to onread.
     if (over && reader) socket.on("data", reader.onData);
+    let checked: tls.DetailedPeerCertificate | undefined;
     return {
       socket,
       verify: () => {
         // Each time that Node is asked for them costs as much as a handshake.
-        verifier.check(shown?.issuerCertificate ? shown : socket.getPeerCertificate(true), target);
+        checked = shown?.issuerCertificate ? shown : socket.getPeerCertificate(true);
+        verifier.check(checked, target);
       },
+      covers: (serverName) =>
+        checked !== undefined && verifier.covers(checked, { ...target, serverName }),
     };
   }
 

@@ -44,6 +44,19 @@ export class Verifier {
     if (this.#accepted.size >= MAX_ACCEPTED) this.#accepted.clear();
     this.#accepted.add(key);
   }
+
+  /** Whether certificates that were accepted for one name are good for another. */
+  covers(certificate: tls.DetailedPeerCertificate, target: DialTarget): boolean {
+    const { dangerouslyAcceptAnyCertificate, dangerouslyAcceptWeakCertificate } = target.tls;
+    if (dangerouslyAcceptAnyCertificate || dangerouslyAcceptWeakCertificate) return false;
+    try {
+      this.check(certificate, target);
+      return true;
+    } catch (error) {
+      if (error instanceof DialError) return false;
+      throw error;
+    }
+  }
 }
 
 function refusal(target: DialTarget, failure: DialFailure, why: string): DialError {

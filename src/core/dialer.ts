@@ -149,6 +149,11 @@ export interface TlsSocket {
   /** What is known of the session. */
   readonly info: TlsInfo;
   /**
+   * Whether the certificate that was verified would be accepted for another name, too: absent where
+   * the dialer cannot tell.
+   */
+  covers?(serverName: string): boolean;
+  /**
    * Names the one receiver of what happens, and starts the flow; a later call replaces it.
    * Whatever arrived, or happened, before the first call is reported on the next turn after it.
    */
@@ -181,6 +186,8 @@ export interface Dialer {
   readonly capabilities: ReadonlySet<TlsCapability>;
   /** The proxies that it can go through; none where it is left out. */
   readonly tunnels?: ReadonlySet<TunnelKind> | undefined;
+  /** Whether its sockets have `covers()`, which `coalesce` needs. @default {false} */
+  readonly tellsCertificate?: boolean;
   /**
    * Opens a socket to an address. It is the caller's from then on.
    *

@@ -31,6 +31,8 @@ export interface ExchangeHost {
   now(): number;
   /** The time on the wall, in milliseconds: it goes on while the machine sleeps. */
   wallNow(): number;
+  /** A connection's server does not answer for a host. */
+  misdirected(connection: Connection, host: string): void;
   /** What speaks on a connection. */
   sessionOf(connection: Connection): Session;
   /** Gives the exchange a connection, by `start`, or its failure. */
@@ -520,7 +522,7 @@ export class Exchange implements AttemptUser, ResponseOrigin {
     if (protocol !== "h2" || this.#misdirected || this.#body) return false;
     this.#misdirected = true;
     lease.failure = null;
-    lease.connection.healthy = false;
+    this.#host.misdirected(lease.connection, this.request.target.host);
     return true;
   }
 

@@ -7,8 +7,9 @@
 import { ipOf, parseHost, withItsPort } from "../core/address.ts";
 import { checkNames, checkNumber, checkStatuses, describe } from "../core/check.ts";
 import { type Clock, systemClock, type Timer } from "../core/clock.ts";
+import type { Dialer } from "../core/dialer.ts";
 import { DueWheel } from "../core/due_wheel.ts";
-import { ProxyError } from "../core/errors.ts";
+import { ProxyError, UnsupportedOptionError } from "../core/errors.ts";
 import type { Connection } from "../map/connection.ts";
 import { checkProtocols, type Protocols } from "../pool/host/tls_profiles.ts";
 import type { Lease } from "../pool/lease/lease.ts";
@@ -75,6 +76,14 @@ export interface HttpPoolOptions extends PoolOptions {
    * @default {["h2", "http/1.1"]}
    */
   readonly protocols?: Protocols;
+  /**
+   * Whether a host may use a live HTTP/2 connection that was dialled for another one: to one of its
+   * own addresses, with the same TLS parameters, and a certificate that is verified for both (RFC 9113
+   * section 9.1.1). A server that answers 421 is not asked so again.
+   *
+   * @default {false}
+   */
+  readonly coalesce?: boolean;
 }
 
 const DEFAULT_PROTOCOLS: Protocols = ["h2", "http/1.1"];
@@ -136,6 +145,7 @@ export class HttpPool extends ConnectionPool {
     decoders: Decoders = NO_DECODERS,
   ) {
     const {
+      coalesce = false,
       failoverStatuses = [],
       hedge = true,
       leakTimeoutMs = 20_000,
@@ -153,7 +163,8 @@ export class HttpPool extends ConnectionPool {
     if (typeof hedge !== "boolean") {
       throw new TypeError(`hedge must be true or false, got ${describe(hedge)}`);
     }
-    super({ ...rest, protocols: checkProtocols("protocols", protocols) });
+    checkCoalesce(coalesce, rest.dialer);
+    super({ ...rest, coalesce, protocols: checkProtocols("protocols", protocols) });
     this.#clock = options.clock ?? systemClock;
     const request: Requester = (url, options) => this.request(url, options);
     this.#fetchHost = { request, respond, decoders, clock: this.#clock };
@@ -163,6 +174,7 @@ export class HttpPool extends ConnectionPool {
     this.#limits = limits;
     this.#host = {
       sessionOf: (connection) => this.#sessionOf(connection),
+      misdirected: (connection, host) => this.misdirected(connection, host),
       failoverStatuses,
       hedging: hedge,
       now: () => this.#clock.now(),
@@ -467,6 +479,22 @@ export class HttpPool extends ConnectionPool {
       if (now - other.lastUsedAt >= idleBeforeMs) this.manager.removeConnection(other, "unhealthy");
     }
   }
+}
+
+/**
+ * Refuses `coalesce` where it could do nothing.
+ *
+ * @throws {UnsupportedOptionError} The dialer does not tell whom a certificate is for
+ */
+function checkCoalesce(coalesce: unknown, given: HttpPoolOptions["dialer"]): void {
+  const dialer = given as Partial<Dialer> | undefined;
+  if (typeof coalesce !== "boolean") {
+    throw new TypeError(`coalesce must be true or false, got ${describe(coalesce)}`);
+  }
+  // What is no dialer at all is refused with the pool's other options.
+  if (!coalesce || typeof dialer?.dial !== "function" || dialer.tellsCertificate) return;
+  const why = "it does not tell whom a certificate is for";
+  throw new UnsupportedOptionError("coalesce", dialer.name ?? "dialer", why);
 }
 
 /** Ends a request that was given up before it began, and lets go of its body. */

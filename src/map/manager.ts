@@ -302,6 +302,17 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
   }
 
   /**
+   * Takes a connection out for a lease if it is ready for one.
+   *
+   * @internal
+   */
+  takeThis(connection: Connection): boolean {
+    const entry = this.#maps.entry(connection);
+    if (this.#closing || !entry || !connection.available) return false;
+    return this.#begin(entry, this.#clock.now(), this.#clock.wallNow());
+  }
+
+  /**
    * Takes a connection back from a lease. It is kept where it is fit for another one; otherwise it
    * is closed. One that has left the maps meanwhile is let go.
    *

@@ -263,6 +263,8 @@ export interface PoolOptions {
 export interface HttpConnectionOptions extends PoolOptions {
   /** What HTTP is spoken over. */
   readonly protocols?: Protocols;
+  /** Whether hosts share connections of HTTP/2. */
+  readonly coalesce?: boolean;
 }
 
 type Optional = "connectDialer" | "fleet" | "healthCheck" | "plainDialer";
@@ -271,7 +273,7 @@ type Optional = "connectDialer" | "fleet" | "healthCheck" | "plainDialer";
 export type ResolvedPoolOptions =
   & Required<Omit<PoolOptions, Optional | "hosts" | "proxy">>
   & { readonly [Name in Optional]: PoolOptions[Name] }
-  & { readonly protocols: Protocols | undefined }
+  & { readonly protocols: Protocols | undefined; readonly coalesce: boolean }
   & {
     readonly hosts: ReadonlyMap<string, CheckedHostOptions>;
     readonly proxy: CheckedProxies;
@@ -333,6 +335,7 @@ const OBJECTS = [
   "fleet",
   "traceLeases",
   "protocols",
+  "coalesce",
 ];
 
 /** The names of a pool's options. */
@@ -404,6 +407,7 @@ export function resolvePoolOptions(options: HttpConnectionOptions): ResolvedPool
     fleet,
     traceLeases,
     protocols: options.protocols,
+    coalesce: options.coalesce ?? false,
     ...numbers,
   };
 }

@@ -22,6 +22,7 @@ import type { ConnectionLimits } from "../map/accountant.ts";
 import type { Connection } from "../map/connection.ts";
 import { type Endpoint, endpointOf } from "../map/endpoint.ts";
 import { ConnectionManager, type EvictReason } from "../map/manager.ts";
+import { Coalescing } from "./dial/coalescing.ts";
 import { Dials } from "./dial/dials.ts";
 import { Membership } from "./dial/membership.ts";
 import { Recovery } from "./dial/recovery.ts";
@@ -127,6 +128,7 @@ export class ConnectionPool implements AsyncDisposable {
   readonly #desk: LeaseDesk;
   readonly #dials: Dials;
   readonly #scheduler: DialScheduler;
+  readonly #coalescing: Coalescing;
   readonly #recovery: Recovery;
   readonly #prober: Prober;
   readonly #diagnosis: Diagnosis;
@@ -204,7 +206,9 @@ export class ConnectionPool implements AsyncDisposable {
       reporter,
       prepare: (connection) => this.prepare(connection),
     });
+    this.#coalescing = new Coalescing(this.#options.coalesce, manager, queues);
     this.#scheduler = new DialScheduler({
+      coalescing: this.#coalescing,
       options: this.#options,
       manager,
       desk,
@@ -312,7 +316,25 @@ export class ConnectionPool implements AsyncDisposable {
     if (this.#closing) throw new ClosedError("pool");
     const queue = this.#queues.of(host, options ?? FOR_HTTP);
     const filter = options && filterFor(queue, options);
-    return this.#tryLease(queue, filter);
+    return this.#tryLease(queue, filter) ?? (filter ? undefined : this.#tryLoan(queue));
+  }
+
+  #tryLoan(queue: HostQueue): Lease | undefined {
+    const loan = this.#coalescing.take(queue);
+    if (!loan) return undefined;
+    const trace = queue.traced ? new Error("Acquired here") : undefined;
+    return this.#desk.lease(loan.lender, loan.connection, 0, trace);
+  }
+
+  /**
+   * Notes that a connection's server does not answer for a host (421).
+   *
+   * @internal
+   */
+  protected misdirected(connection: Connection, host: string): void {
+    const { text } = parseHost(host);
+    if (connection.host === text) connection.healthy = false;
+    else this.#coalescing.refuse(connection, text);
   }
 
   /**

@@ -5,14 +5,41 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
+import { bunDialer } from "../../adapters/bun.ts";
+import { createPool, detectRuntime } from "../../adapters/detect.ts";
+import { nodeDialer } from "../../adapters/node.ts";
+import { staticResolver } from "../../src/hosts/resolver.ts";
 import { nginx } from "../support/nginx.ts";
 import { mismatch } from "../support/pattern.ts";
 import { pause } from "../support/services.ts";
 import { TEXT } from "../support/upstream.ts";
 import { testParty } from "./party_contract.ts";
-import { ask, askOften, clientPort, testWith, ways } from "./support.ts";
+import { ask, askOften, ca, clientPort, testWith, ways } from "./support.ts";
 
 testParty(nginx);
+
+testWith(nginx, "answers for two names over one connection of HTTP/2", {
+  protocol: "h2",
+  credentials: await ca.issue({ names: ["a.test", "b.test"] }),
+}, async ({ party }) => {
+  const address = `127.0.0.1:${party.port}`;
+  await using pool = createPool({
+    // Deno's own dialer does not tell the certificate.
+    dialer: detectRuntime() === "bun" ? bunDialer() : nodeDialer(),
+    coalesce: true,
+    resolver: staticResolver({ "a.test": [address], "b.test": [address] }),
+    tls: { ca: [ca.cert] },
+  });
+  const ids = new Set<number>();
+  for (const name of ["a", "b", "b", "a"]) {
+    const response = await pool.request(`https://${name}.test/200`);
+    await response.dump();
+    ids.add(response.connection.id);
+  }
+  assertEquals(ids.size, 1);
+  assertEquals(pool.stats().dials, 1);
+  pool.manager.checkInvariants();
+});
 
 testWith(nginx, "ends a connection after as many requests as it allows", {
   extra: "keepalive_requests 5;",

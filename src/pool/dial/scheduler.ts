@@ -17,6 +17,7 @@ import type { Waiter } from "../host/waiter.ts";
 import type { DeskEvents, LeaseDesk } from "../lease/lease_desk.ts";
 import type { ResolvedPoolOptions } from "../options.ts";
 import type { Reporter } from "../watch/reporter.ts";
+import type { Coalescing } from "./coalescing.ts";
 import { Cover } from "./cover.ts";
 import { chooseDial, type DialChoice, nextToSpread } from "./dial_choice.ts";
 import { blamesOptions, type DialEvents, type Dials } from "./dials.ts";
@@ -34,6 +35,8 @@ export interface SchedulerParts {
   readonly dials: Dials;
   /** Knows which endpoints are a host's, and may be used. */
   readonly membership: Membership;
+  /** Finds connections of other hosts that a host may use, too. */
+  readonly coalescing: Coalescing;
   readonly reporter: Reporter;
 }
 
@@ -220,6 +223,7 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
     const { desk, dials } = this.#parts;
     const known = this.followAddresses(queue);
     desk.serve(queue);
+    this.#borrow(queue);
     // A host that is let go may have warm-ups still, whose callers must hear of it.
     const isWarmed = queue.warm.connections > 0 || queue.warm.warmUps.size > 0;
     if (queue.waiters.size === 0 && !isWarmed) {
@@ -245,6 +249,15 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
       ? RECHECK_MS.max
       : Math.max(RECHECK_MS.min, Math.min(queue.demand.dialMs, RECHECK_MS.max));
     this.#recheckAt(queue, this.#clock.now() + pauseMs);
+  }
+
+  /** Serves who waits over connections of other hosts, where that may be. */
+  #borrow(queue: HostQueue): void {
+    while (queue.waiters.front && !queue.waiters.front.value.filter) {
+      const loan = this.#parts.coalescing.take(queue);
+      if (!loan) return;
+      this.#parts.desk.lend(queue, loan.lender, loan.connection);
+    }
   }
 
   /**

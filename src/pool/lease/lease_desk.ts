@@ -155,13 +155,27 @@ export class LeaseDesk {
     }
   }
 
+  /**
+   * Serves whoever has waited longest with a connection that was taken out of another queue, which
+   * its lease belongs to.
+   */
+  lend(queue: HostQueue, lender: HostQueue, connection: Connection): void {
+    const waiter = queue.waiters.front?.value;
+    if (waiter) this.#tryDeliver(waiter, connection, lender);
+    else this.#manager.give(connection);
+  }
+
   /** The one place that decides between delivered and cancelled. */
-  #tryDeliver(waiter: Waiter<HostQueue>, connection: Connection): void {
+  #tryDeliver(
+    waiter: Waiter<HostQueue>,
+    connection: Connection,
+    queue: HostQueue = waiter.queue,
+  ): void {
     // It has just been leased.
     const now = connection.lastUsedAt;
     const waitedMs = now - waiter.since;
     this.#leave(waiter, now);
-    const lease = this.lease(waiter.queue, connection, waitedMs, waiter.trace);
+    const lease = this.lease(queue, connection, waitedMs, waiter.trace);
     if (!waiter.resolve(lease)) lease.release();
   }
 

@@ -43,6 +43,8 @@ export interface FrameServerOptions {
   readonly onRequest?: (connection: ServerConnection, stream: ServedStream) => void;
   /** How many streams it allows. */
   readonly maxStreams?: number;
+  /** The names that its certificate is for, besides. */
+  readonly names?: readonly string[];
   /** Whether it answers PINGs. @default {true} */
   readonly answersPings?: boolean;
   /** Whether it acknowledges SETTINGS. @default {true} */
@@ -204,6 +206,7 @@ export function frameScene(
         delayMs: options.dialMs ?? 0,
         socket: {
           alpn: "h2",
+          ...options.names && { names: options.names },
           onWrite(socket, bytes) {
             if (!connection) {
               connection = new ServerConnection(connections.length + 1, socket, options);

@@ -1,8 +1,10 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { test } from "node:test";
-import { RequestError } from "../../../src/core/errors.ts";
+import { RequestError, UnsupportedOptionError } from "../../../src/core/errors.ts";
+import { staticResolver } from "../../../src/hosts/resolver.ts";
 import { Http2Error } from "../../../src/http/h2/error_codes.ts";
 import { MAX_CONCURRENT_STREAMS } from "../../../src/http/h2/frames.ts";
+import { HttpPool } from "../../../src/http/http_pool.ts";
 import { type FrameScene, frameScene, settle } from "./frame_server.ts";
 
 const ONE = { "a.test": ["192.0.2.1"] };
@@ -357,4 +359,74 @@ test("Over HTTP/2 header fields of HTTP/1.1 connections are refused, and te may 
   const response = await scene.pool.request("https://a.test/", { headers: { te: "trailers" } });
   assertEquals(await response.text(), "ok");
   await end(scene);
+});
+
+const SHARED = { "a.test": ["192.0.2.1"], "b.test": ["192.0.2.1"], "c.test": ["192.0.2.1"] };
+
+test("With coalesce two hosts at one address share a connection whose certificate is for both", async () => {
+  const scene = frameScene({
+    hosts: SHARED,
+    names: ["b.test"],
+    pool: { coalesce: true },
+    onRequest: (connection, { authority, id }) => connection.respond(id, 200, authority),
+  });
+  const ask = async (host: string) => {
+    const response = await scene.pool.request(`https://${host}/`);
+    return [await response.text(), response.connection.id] as const;
+  };
+  const [, first] = await ask("a.test");
+  assertEquals(await ask("b.test"), ["b.test", first]);
+  assertEquals(await ask("b.test"), ["b.test", first]);
+  // Its certificate is not for this one.
+  assert((await ask("c.test"))[1] !== first);
+  assertEquals(scene.dialer.dials.map(({ host }) => host), ["a.test", "c.test"]);
+  await end(scene);
+});
+
+test("Without coalesce each host has connections of its own", async () => {
+  const scene = frameScene({
+    hosts: SHARED,
+    names: ["b.test"],
+    onRequest: (connection, { id }) => connection.respond(id),
+  });
+  for (const host of ["a.test", "b.test"]) {
+    await (await scene.pool.request(`https://${host}/`)).dump();
+  }
+  assertEquals(scene.dialer.dials.length, 2);
+  await end(scene);
+});
+
+test("421 takes a host off a connection that it shares, and leaves that to the others", async () => {
+  const scene = frameScene({
+    hosts: SHARED,
+    names: ["b.test"],
+    pool: { coalesce: true },
+    onRequest(connection, { authority, id }) {
+      connection.respond(id, connection.id === 1 && authority === "b.test" ? 421 : 200);
+    },
+  });
+  const ask = async (host: string) => {
+    const response = await scene.pool.request(`https://${host}/`, { method: "POST" });
+    await response.dump();
+    return response.status;
+  };
+  const statuses: number[] = [];
+  for (const host of ["a.test", "b.test", "b.test", "a.test"]) statuses.push(await ask(host));
+  assertEquals(statuses, [200, 200, 200, 200]);
+  assertEquals(scene.connections.map(({ streams }) => streams.map(({ authority }) => authority)), [
+    ["a.test", "b.test", "a.test"],
+    ["b.test", "b.test"],
+  ]);
+  await end(scene);
+});
+
+test("coalesce is refused by name where the dialer does not tell the certificate", () => {
+  const { dialer } = frameScene();
+  const { capabilities, name } = dialer;
+  const silent = { name, capabilities, dial: dialer.dial };
+  assertThrows(
+    () => new HttpPool({ dialer: silent, resolver: staticResolver({}), coalesce: true }),
+    UnsupportedOptionError,
+    "coalesce",
+  );
 });

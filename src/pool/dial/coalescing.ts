@@ -1,0 +1,68 @@
+/**
+ * Connections of HTTP/2 that several hosts share (RFC 9113 section 9.1.1).
+ *
+ * @module
+ */
+
+import type { Connection } from "../../map/connection.ts";
+import type { ConnectionManager } from "../../map/manager.ts";
+import type { HostQueue } from "../host/host_queue.ts";
+import type { HostQueues } from "../host/host_queues.ts";
+
+/** A connection, and the queue of the host that it was dialled for. */
+export interface Loan {
+  readonly connection: Connection;
+  readonly lender: HostQueue;
+}
+
+/**
+ * Finds connections that were dialled for one host and may be used for another: both have the
+ * address and the TLS profile in common, the certificate is verified for both, and the server has
+ * not said otherwise.
+ */
+export class Coalescing {
+  readonly #isWanted: boolean;
+  readonly #manager: ConnectionManager;
+  readonly #queues: HostQueues;
+  /** The hosts for which the server of a connection has answered 421. */
+  readonly #refused = new WeakMap<Connection, Set<string>>();
+
+  /** Finds any only where it is wanted. */
+  constructor(isWanted: boolean, manager: ConnectionManager, queues: HostQueues) {
+    this.#isWanted = isWanted;
+    this.#manager = manager;
+    this.#queues = queues;
+  }
+
+  /** Takes one out for a lease, for a queue that has none of its own; nothing where there is none. */
+  take(queue: HostQueue): Loan | undefined {
+    const { lane, route, tls } = queue;
+    // Over a proxy an address says nothing of who is at its other end.
+    if (!this.#isWanted || !tls.isShared || tls.isPlain || route) return undefined;
+    for (const { address, member } of lane.endpoints.values()) {
+      if (!member) continue;
+      for (const connection of this.#manager.getConnections(address.text)) {
+        if (!this.#fits(queue, connection)) continue;
+        const lender = this.#queues.find(connection.host, connection.tlsProfile);
+        if (lender && this.#manager.takeThis(connection)) return { connection, lender };
+      }
+    }
+    return undefined;
+  }
+
+  /** Notes that a connection's server does not answer for a host. */
+  refuse(connection: Connection, host: string): void {
+    const refused = this.#refused.get(connection);
+    if (refused) refused.add(host);
+    else this.#refused.set(connection, new Set([host]));
+  }
+
+  #fits({ host, tls }: HostQueue, connection: Connection): boolean {
+    const { socket } = connection;
+    return socket.info.proxy === undefined && connection.host !== host.text
+      && connection.tlsProfile === tls.name
+      && socket.info.alpn === "h2" && connection.available
+      && !this.#refused.get(connection)?.has(host.text)
+      && socket.covers?.(tls.options.serverName ?? host.name) === true;
+  }
+}
