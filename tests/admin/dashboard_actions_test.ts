@@ -90,12 +90,12 @@ testPool("warm, evict, drain and limits act on the pool", quietPool, async (visi
   await confirm("Evict");
   await toast("Evicted");
   assertEquals(pool.manager.getConnectionById(connectionId), undefined);
-  await page.locator("#conns-count", { hasText: "of 1" }).waitFor();
+  await page.locator("#conns-count", { hasText: "of 2" }).waitFor();
   lease.release();
 
   await page.getByRole("button", { name: "Drain the address…" }).click();
   await confirm("Drain");
-  await toast("Drained: 1 connection");
+  await toast("Drained: 2 connections");
   await page.locator("#conns-count", { hasText: "none" }).waitFor();
   assertEquals(pool.stats().hosts["a.test"]?.addresses["192.0.2.2"]?.connections ?? 0, 0);
   await page.keyboard.press("Escape");
