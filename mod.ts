@@ -141,6 +141,7 @@ export {
   type ResponseConnection,
 } from "./src/http/response.ts";
 export { ResponseHeaders } from "./src/http/response_headers.ts";
+export type { Upgraded, UpgradeOptions } from "./src/http/upgrade.ts";
 export type { Accountant, ConnectionLimits } from "./src/map/accountant.ts";
 export {
   Connection,

@@ -4,12 +4,13 @@
  * @module
  */
 
+import { offAbort, onAbort } from "../core/abort.ts";
 import { ipOf, parseHost, withItsPort } from "../core/address.ts";
 import { checkNames, checkNumber, checkStatuses, describe } from "../core/check.ts";
 import { type Clock, systemClock, type Timer } from "../core/clock.ts";
 import type { Dialer } from "../core/dialer.ts";
 import { DueWheel } from "../core/due_wheel.ts";
-import { ProxyError, UnsupportedOptionError } from "../core/errors.ts";
+import { ProxyError, RequestError, UnsupportedOptionError } from "../core/errors.ts";
 import type { Connection } from "../map/connection.ts";
 import { checkProtocols, type Protocols } from "../pool/host/tls_profiles.ts";
 import type { Lease } from "../pool/lease/lease.ts";
@@ -36,6 +37,16 @@ import type { PooledResponse } from "./response.ts";
 import { RetryBudget } from "./retry_budget.ts";
 import type { Session } from "./session.ts";
 import { sessionOf } from "./sessions.ts";
+import {
+  checkUpgrade,
+  UpgradeAttempt,
+  type Upgraded,
+  type UpgradeHost,
+  type UpgradeOptions,
+} from "./upgrade.ts";
+
+/** How often an upgrade is asked for at the most. */
+const MAX_UPGRADES = 10;
 
 /** Options of a pool that speaks HTTP. */
 export interface HttpPoolOptions extends PoolOptions {
@@ -126,6 +137,7 @@ export class HttpPool extends ConnectionPool {
   readonly #watched: DueWheel<Exchange>;
   readonly #host: ExchangeHost;
   readonly #fetchHost: FetchHost;
+  readonly #upgrades: UpgradeHost;
   #observer: RequestObserver | undefined;
   #timer: Timer | undefined;
   /** When the timer fires, in the clock's milliseconds; `Infinity` where there is none. */
@@ -172,6 +184,15 @@ export class HttpPool extends ConnectionPool {
     this.#leakTimeoutMs = leakTimeoutMs;
     this.#watched = new DueWheel(this.#clock.now());
     this.#limits = limits;
+    this.#upgrades = {
+      clock: this.#clock,
+      limits,
+      leakTimeoutMs,
+      keep: (connection) => {
+        connection.upgraded = true;
+        this.manager.drain(connection, "used");
+      },
+    };
     this.#host = {
       sessionOf: (connection) => this.#sessionOf(connection),
       misdirected: (connection, host) => this.misdirected(connection, host),
@@ -211,6 +232,70 @@ export class HttpPool extends ConnectionPool {
         : this.#request(request);
     } catch (error) {
       return Promise.reject(error);
+    }
+  }
+
+  /**
+   * Asks a machine to go on with another protocol on the connection (RFC 9110 section 7.8), over
+   * HTTP/1.1. Where it does, with a 101, the connection is the caller's alone, and ends with the lease;
+   * anything else that it answers is a response, whose connection ends with its body. A connection that
+   * ends before the answer costs nothing but time: another one is asked, or another machine.
+   *
+   * The signal and `timeoutMs` end the wait for the answer's head, and nothing after it.
+   *
+   * @throws {TypeError | RangeError} The URL or an option is not valid; nothing was sent
+   * @throws {RequestError} It failed: says why, and whether the server may have acted on it
+   * @throws What `acquire()` throws, where no connection was to be had
+   * @throws The signal's reason, untouched, when it aborts
+   */
+  async upgrade(url: string | URL, options: UpgradeOptions): Promise<Upgraded | PooledResponse> {
+    const { exclude, headers, ip, protocol, signal, sticky, timeoutMs, tls } = checkUpgrade(
+      options,
+    );
+    const fields = withFields(headers, [["connection", "upgrade"], ["upgrade", protocol]]);
+    const request = await prepareRequest(url, { headers: fields, idempotent: true });
+    const { host, isPlain: plain } = request.target;
+    const stop = new AbortController();
+    const end = () => stop.abort(signal?.reason);
+    signal?.throwIfAborted();
+    if (signal) onAbort(signal, end);
+    const late = timeoutMs === undefined ? undefined : this.#clock.setTimer(
+      () => {
+        const about = { failure: "timeout", host, address: "", maybeActedOn: false } as const;
+        stop.abort(new RequestError(about, `no answer came within ${timeoutMs} ms (timeoutMs)`));
+      },
+      timeoutMs,
+      true,
+    );
+    const queuedAt = this.#clock.now();
+    const tried: string[] = [];
+    let failure: unknown;
+    try {
+      for (let attempts = 1;; attempts++) {
+        const lease = await this.acquireHttp(host, {
+          ip,
+          exclude: [...exclude ?? [], ...tried],
+          sticky,
+          tls,
+          plain,
+          http: ["http/1.1"],
+          signal: stop.signal,
+        }).catch((error: unknown) => {
+          throw tried.length > 0 && !stop.signal.aborted ? failure : error;
+        });
+        const attempt = new UpgradeAttempt(this.#upgrades, request, lease, stop.signal, queuedAt);
+        try {
+          return await attempt.run();
+        } catch (error) {
+          const isOver = stop.signal.aborted || attempt.responding || attempts === MAX_UPGRADES;
+          if (isOver || (!lease.reused && ip !== undefined)) throw error;
+          failure = error;
+          if (!lease.reused) tried.push(lease.connection.address);
+        }
+      }
+    } finally {
+      late?.cancel();
+      if (signal) offAbort(signal, end);
     }
   }
 

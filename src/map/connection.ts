@@ -163,6 +163,8 @@ export class Connection {
    * @internal
    */
   answered = false;
+  /** Whether it goes on in another protocol, for as long as its caller likes. */
+  upgraded = false;
   /** How many leases it has carried. */
   requestCount = 0;
   /** How many of them failed. */

@@ -78,6 +78,7 @@ export class ResponseParser {
   #state = IDLE;
   #started = false;
   #isHead = false;
+  #mayUpgrade = false;
   /** Whether the body goes on until the stream ends, or an interim response said close. */
   #closes = false;
   #interim = 0;
@@ -145,9 +146,11 @@ export class ResponseParser {
   /**
    * Expects the response to a request with this method. What was under way is forgotten.
    *
+   * @param mayUpgrade Whether another protocol was asked for: then a 101 is the response, and complete
    * @throws {TypeError} The method is CONNECT: what follows its response is no body, but a tunnel
    */
-  reset(method: string): void {
+  reset(method: string, mayUpgrade = false): void {
+    this.#mayUpgrade = mayUpgrade;
     if (method === "CONNECT") throw new TypeError("Method CONNECT opens a tunnel, not supported");
     this.#scanner.release();
     this.#isHead = method === "HEAD";
@@ -243,7 +246,12 @@ export class ResponseParser {
     const status = scanner.status;
     if (status < 200) {
       // Nobody asks for an upgrade here, so nobody could speak the other protocol.
-      if (status === 101) this.#fail("upgrade-not-asked", i);
+      if (status === 101) {
+        if (!this.#mayUpgrade) this.#fail("upgrade-not-asked", i);
+        this.#state = COMPLETE;
+        this.#sink.onHead(status, scanner.statusText, headers);
+        return i;
+      }
       if (++this.#interim > this.#limits.maxInterimResponses) this.#fail("too-many-interim", i);
       if (scanner.framing.close) this.#closes = true;
       this.#state = START;

@@ -1,0 +1,322 @@
+/**
+ * From HTTP/1.1 to another protocol on the same connection (RFC 9110 section 7.8).
+ *
+ * @module
+ */
+
+import { offAbort, onAbort } from "../core/abort.ts";
+import { checkNames, checkNumber, describe } from "../core/check.ts";
+import type { Clock, Timer } from "../core/clock.ts";
+import type { SocketSink } from "../core/dialer.ts";
+import { RequestError } from "../core/errors.ts";
+import type { Connection } from "../map/connection.ts";
+import type { Lease } from "../pool/lease/lease.ts";
+import { BodyBuffer, type BodySource } from "./body_buffer.ts";
+import { ResponseParser, type ResponseSink } from "./h1/response_parser.ts";
+import type { CheckedLimits } from "./limits.ts";
+import type { PreparedRequest, RequestOptions } from "./request.ts";
+import { PooledResponse, type ResponseOrigin } from "./response.ts";
+import type { ResponseHeaders } from "./response_headers.ts";
+
+/** How an upgrade is asked for. */
+export interface UpgradeOptions extends
+  Pick<
+    RequestOptions,
+    "headers" | "ip" | "exclude" | "sticky" | "tls" | "signal"
+  >
+{
+  /** The protocol to go on with, as the field Upgrade names it: such as `websocket`. */
+  readonly protocol: string;
+  /** How long it may take until the answer's head is there, in milliseconds. */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** A connection that speaks another protocol from now on. */
+export interface Upgraded {
+  /** The status of the answer. */
+  readonly status: 101;
+  /** The fields of the answer. */
+  readonly headers: ResponseHeaders;
+  /**
+   * The caller's, with its connection: to write to, and to release. The connection ends with it, and
+   * serves nobody else.
+   */
+  readonly lease: Lease;
+  /**
+   * Sets who takes what the peer sends, from the bytes on that came with the answer. Until then the
+   * peer is held back.
+   *
+   * @throws {LeaseReleasedError} The lease has ended
+   */
+  attach(sink: SocketSink): void;
+}
+
+/** What an upgrade takes of the pool. */
+export interface UpgradeHost {
+  readonly clock: Clock;
+  readonly limits: CheckedLimits;
+  /** How long nobody may touch a body, in milliseconds. */
+  readonly leakTimeoutMs: number;
+  /** Takes a connection out of what others may have: it ends with its lease. */
+  readonly keep: (connection: Connection) => void;
+}
+
+/** The head of an answer. */
+interface Head {
+  readonly status: number;
+  readonly text: string;
+  readonly headers: ResponseHeaders;
+}
+
+/** Asks for one over a lease, which is its own until it has an answer. */
+export class UpgradeAttempt implements SocketSink, ResponseSink, ResponseOrigin, BodySource {
+  readonly lease: Lease;
+  readonly #host: UpgradeHost;
+  readonly #request: PreparedRequest;
+  readonly #queuedAt: number;
+  readonly #parser: ResponseParser;
+  readonly #signal: AbortSignal;
+  readonly #onAbort = () => this.#fail(this.#signal.reason);
+  #resolve!: (answer: Upgraded | PooledResponse) => void;
+  #reject!: (reason: unknown) => void;
+  #head: Head | undefined;
+  #leak: Timer | undefined;
+  #touched = false;
+  #headAt = 0;
+  #buffer: BodyBuffer | undefined;
+  #answered = false;
+  #over = false;
+  /** What came of the other protocol before anybody takes it, and its end. */
+  #early: Uint8Array[] = [];
+  #end: { readonly error: Error | undefined } | undefined;
+  trailers: ResponseHeaders | null = null;
+  readonly protocol = "http/1.1";
+  readonly stream = { id: null, streams: 1 };
+  readonly hedged = false;
+
+  /** Begins with a lease; `run()` sends the request. */
+  constructor(
+    host: UpgradeHost,
+    request: PreparedRequest,
+    lease: Lease,
+    signal: AbortSignal,
+    queuedAt: number,
+  ) {
+    this.#host = host;
+    this.#request = request;
+    this.lease = lease;
+    this.#signal = signal;
+    this.#queuedAt = queuedAt;
+    this.#parser = new ResponseParser(this, host.limits);
+  }
+
+  /** Sends the request, and waits for the answer's head. */
+  run(): Promise<Upgraded | PooledResponse> {
+    return new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+      if (this.#signal.aborted) return this.#onAbort();
+      onAbort(this.#signal, this.#onAbort);
+      const { head, method, target } = this.#request;
+      this.#parser.reset(method, true);
+      this.lease.attach(this);
+      const { relay } = this.connection;
+      this.lease.write(relay ? relay.headOf(head, method, target.hostHeader) : head);
+    });
+  }
+
+  /** Whether a byte of the answer has come. */
+  get responding(): boolean {
+    return this.#parser.started;
+  }
+
+  get url(): string {
+    return this.#request.target.url;
+  }
+
+  get connection(): Connection {
+    return this.lease.connection;
+  }
+
+  get reused(): boolean {
+    return this.lease.reused;
+  }
+
+  get queueMs(): number {
+    return this.lease.startedAt - this.#queuedAt;
+  }
+
+  get firstByteMs(): number {
+    return this.#headAt - this.lease.startedAt;
+  }
+
+  get buffer(): BodyBuffer {
+    return this.#buffer ??= new BodyBuffer(this, this.#parser.contentLength);
+  }
+
+  touch(): void {
+    this.#touched = true;
+  }
+
+  drop(): void {
+    this.cancel(undefined);
+  }
+
+  onData(bytes: Uint8Array): void {
+    if (this.#head?.status === 101) {
+      this.#early.push(bytes.slice());
+      return;
+    }
+    let consumed: number;
+    try {
+      consumed = this.#parser.push(bytes);
+    } catch (error) {
+      this.#fail(error);
+      return;
+    }
+    const head = this.#head;
+    if (head?.status === 101) {
+      if (consumed < bytes.length) this.#early.push(bytes.slice(consumed));
+      this.#upgrade(head.headers);
+    } else if (head) this.#respond(head);
+  }
+
+  onDrain(): void {}
+
+  onClose(error?: Error): void {
+    if (this.#over) return;
+    if (this.#head?.status === 101) {
+      this.#end = { error };
+      return;
+    }
+    try {
+      this.#parser.finish(error === undefined);
+    } catch (failure) {
+      this.#fail(error ?? failure);
+      return;
+    }
+    this.#complete();
+  }
+
+  onInterim(): void {}
+
+  onHead(status: number, text: string, headers: ResponseHeaders): void {
+    this.#head = { status, text, headers };
+    this.#headAt = this.#host.clock.now();
+    this.lease.latencyMs = this.firstByteMs;
+  }
+
+  onBody(bytes: Uint8Array): void {
+    this.buffer.push(bytes);
+  }
+
+  onTrailers(trailers: ResponseHeaders): void {
+    this.trailers = trailers;
+  }
+
+  pause(): void {
+    if (!this.#over) this.connection.socket.pause();
+  }
+
+  resume(): void {
+    if (!this.#over) this.connection.socket.resume();
+  }
+
+  cancel(reason: unknown): void {
+    this.#fail(reason ?? this.#error("cancelled", "its body was cancelled"));
+  }
+
+  /** The connection ends with the response, whose like nobody asks of it again. */
+  #respond({ headers, status, text }: Head): void {
+    if (!this.#answered) {
+      this.#answered = true;
+      this.#leak = this.#host.clock.setTimer(() => {
+        if (!this.#touched) this.cancel(this.#error("cancelled", "nobody read its body"));
+      }, this.#host.leakTimeoutMs);
+      this.#resolve(new PooledResponse(status, text, headers, this));
+    }
+    if (this.#parser.complete) this.#complete();
+  }
+
+  #complete(): void {
+    if (this.#over) return;
+    this.#settle();
+    this.lease.release({ reuse: false });
+    this.buffer.end();
+  }
+
+  #upgrade(headers: ResponseHeaders): void {
+    offAbort(this.#signal, this.#onAbort);
+    this.#answered = true;
+    const { lease } = this;
+    const { connection } = lease;
+    this.#host.keep(connection);
+    connection.socket.pause();
+    this.#resolve({
+      status: 101,
+      headers,
+      lease,
+      attach: (sink) => {
+        lease.attach(sink);
+        for (const bytes of this.#early.splice(0)) sink.onData(bytes);
+        if (this.#end) sink.onClose(this.#end.error);
+        else connection.socket.resume();
+      },
+    });
+  }
+
+  #fail(reason: unknown): void {
+    if (this.#over) return;
+    this.#settle();
+    const { lease, responding } = this;
+    if (reason === this.#signal.reason) lease.failure ??= null;
+    else if (responding || !lease.reused) lease.failure = { kind: "response", error: reason };
+    else lease.failure ??= null;
+    lease.release({ error: reason ?? true });
+    if (this.#answered) this.buffer.fail(reason);
+    else {
+      const isAbort = this.#signal.aborted && reason === this.#signal.reason;
+      this.#reject(
+        isAbort ? reason : this.#error("connection", "it failed before it was answered", reason),
+      );
+    }
+  }
+
+  #settle(): void {
+    this.#over = true;
+    this.#leak?.cancel();
+    offAbort(this.#signal, this.#onAbort);
+  }
+
+  #error(failure: "connection" | "cancelled", detail: string, cause?: unknown): RequestError {
+    const { address, host } = this.connection;
+    const fields = { failure, host, address, maybeActedOn: this.responding };
+    return new RequestError(fields, detail, cause === undefined ? undefined : { cause });
+  }
+}
+
+/**
+ * Checks how an upgrade is asked for.
+ *
+ * @throws {TypeError | RangeError} Names the option, its value, and what would be valid
+ */
+export function checkUpgrade(options: UpgradeOptions): UpgradeOptions {
+  checkNames("upgrade()", options, [
+    "protocol",
+    "headers",
+    "signal",
+    "timeoutMs",
+    "ip",
+    "exclude",
+    "sticky",
+    "tls",
+  ]);
+  const { protocol, timeoutMs } = options;
+  if (typeof protocol !== "string" || protocol === "") {
+    throw new TypeError(
+      `protocol must be the name of one, such as "websocket", got ${describe(protocol)}`,
+    );
+  }
+  if (timeoutMs !== undefined) checkNumber("timeoutMs", timeoutMs, { min: 0 });
+  return options;
+}
