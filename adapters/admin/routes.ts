@@ -194,6 +194,9 @@ export function readRoutes(document: () => object): Route[] {
     ofPool("/diagnose", "What is amiss, and what to do about it", ref("Findings"), ({ pool }) => ({
       findings: pool.diagnose(),
     })),
+    ofPool("/fleet", "The pool's fleet, if it has one", ref("Fleet"), ({ pool }) => ({
+      fleet: pool.fleet?.stats() ?? null,
+    })),
   ];
 }
 

@@ -6,6 +6,7 @@
 
 import { checkNames, checkNumber } from "../core/check.ts";
 import type { HistogramView } from "../core/histogram.ts";
+import type { FleetStats } from "../fleet/fleet.ts";
 import { ConnectionPool } from "../pool/pool.ts";
 import type { AddressStats, HostStats, PoolStats } from "../pool/watch/stats.ts";
 import { type Labels, MetricText } from "./metric_text.ts";
@@ -42,6 +43,7 @@ export interface OpenMetricsOptions {
 interface Source {
   readonly pool: string;
   readonly stats: PoolStats;
+  readonly fleet: FleetStats | undefined;
   readonly histograms: ReturnType<ConnectionPool["histograms"]>;
   readonly hosts: readonly (readonly [name: string, stats: HostStats])[];
   /** The hosts that share a name. */
@@ -95,6 +97,7 @@ export function openMetrics(
   writeRequests(writer);
   writeLeases(writer);
   writeDials(writer);
+  writeFleet(writer);
   if (addresses) writeAddresses(writer);
   return writer.text.end();
 }
@@ -106,7 +109,8 @@ function read(pool: string, source: ConnectionPool, maxHosts: number): Source {
   const hosts = Object.entries(rest);
   const others = hosts.splice(maxHosts).map(([, stats]) => stats);
   if (other) others.push(other);
-  return { pool, stats, histograms: source.histograms(), hosts, others };
+  const fleet = source.fleet?.stats();
+  return { pool, stats, fleet, histograms: source.histograms(), hosts, others };
 }
 
 /** Writes families over all pools. */
@@ -308,6 +312,25 @@ function writeDials(writer: Writer): void {
   writer.histogram("handshake_duration", "Handshakes of new connections.", (source, put) => {
     put({ layer: "tcp" }, source.histograms.dial);
     put({ layer: "tls" }, source.histograms.tls);
+  });
+}
+
+/** Nothing of pools that are in no fleet. */
+function writeFleet(writer: Writer): void {
+  writer.gauge("fleet_joined", "Whether the fleet's store answers.", ({ fleet }, put) => {
+    if (fleet) put({}, fleet.state === "joined" ? 1 : 0);
+  });
+  writer.gauge("fleet_members", "Members of the fleet, at the last answer.", ({ fleet }, put) => {
+    if (fleet) put({}, fleet.members);
+  });
+  writer.counter("fleet_requests", "Times that the store was asked.", ({ fleet }, put) => {
+    if (fleet) put({}, fleet.requests);
+  });
+  writer.counter("fleet_failures", "Times that it did not answer.", ({ fleet }, put) => {
+    if (fleet) put({}, fleet.failures);
+  });
+  writer.counter("fleet_hints", "Hints that were heard from members.", ({ fleet }, put) => {
+    if (fleet) put({}, fleet.hints);
   });
 }
 

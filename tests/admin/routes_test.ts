@@ -2,6 +2,8 @@ import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows }
 import { Hono } from "hono";
 import test from "node:test";
 import { type AdminOptions, adminRouter, type NamedPools } from "../../adapters/hono.ts";
+import { fleetOver, readFleetOptions } from "../../src/fleet/fleet_over.ts";
+import { MemoryFleetStore } from "../../src/fleet/memory_store.ts";
 import { adminScene, type Json, TOKENS } from "../support/admin_scene.ts";
 import { memoryPool } from "../support/memory_pool.ts";
 
@@ -318,4 +320,17 @@ test("/diagnose lists what is amiss", async () => {
   const findings = await diagnose();
   assertEquals(findings.map(({ what }: Json) => what), ["leaseHeld"]);
   assertEquals(findings, JSON.parse(JSON.stringify(scene.pool.diagnose())));
+});
+
+test("/fleet and /metrics tell of the pool's fleet, where it has one", async () => {
+  await using alone = adminScene({});
+  assertEquals(await alone.json("/api/pools/default/fleet"), { fleet: null });
+  const fleet = fleetOver(new MemoryFleetStore(), readFleetOptions("a fleet", { name: "shop" }));
+  await using scene = adminScene({}, { fleet });
+  for (let turn = 0; turn < 100; turn++) await null;
+  const { fleet: told } = await scene.json("/api/pools/default/fleet");
+  assertEquals([told.name, told.store, told.state, told.members], ["shop", "memory", "joined", 1]);
+  const text = await (await scene.ask("/metrics")).text();
+  assertStringIncludes(text, "hotconn_fleet_joined{pool=\"default\"} 1\n");
+  assertStringIncludes(text, "hotconn_fleet_members{pool=\"default\"} 1\n");
 });
