@@ -131,7 +131,7 @@ test("H4: a connection that stands idle is let go at once when its peer goes awa
   await end(scene);
 });
 
-test("H5: an idle connection of HTTP/2 is let go after idleTimeoutMs, with a good-bye", async () => {
+test("H5: an idle connection of HTTP/2 is let go after idleTimeoutMs", async () => {
   const scene = frameScene({
     hosts: ONE,
     onRequest: (connection, { id }) => connection.respond(id),
