@@ -4,11 +4,12 @@
  * @module
  */
 
+import type { Clock, Timer } from "./clock.ts";
 import { LinkedList, ListNode } from "./list.ts";
 
 /** Something that may fall due. What it holds is its {@linkcode DueWheel}'s to change. */
 export class Expiry<T> extends ListNode<T> {
-  /** When it falls due. */
+  /** When it falls due, in the clock's milliseconds. */
   dueAt: number = Infinity;
 }
 
@@ -16,20 +17,42 @@ export class Expiry<T> extends ListNode<T> {
 const SLOT_MS = 4;
 const SLOTS = 512;
 
+/** A timer that fires later than this finds a program that stood still, in milliseconds. */
+const STOOD_STILL_MS = 5;
+
 /**
- * A hashed timing wheel (Varghese and Lauck): putting in and taking out cost the same however many
- * there are. What is further ahead than the wheel's turn is passed over once a turn. Times are
- * exact: a slot only says where to look.
+ * A hashed timing wheel (Varghese and Lauck) with one timer for all: putting in and taking out cost
+ * the same however many there are. What is further ahead than the wheel's turn is passed over once
+ * a turn. Times are exact: a slot only says where to look.
  */
 export class DueWheel<T> {
+  readonly #clock: Clock;
+  readonly #onDue: (value: T, now: number) => void;
+  readonly #holds: boolean;
   readonly #slots: readonly LinkedList<T>[] = Array.from({ length: SLOTS }, () => new LinkedList());
+  /** What was found due, and waits to be called. */
+  readonly #due = new LinkedList<T>();
   /** The first slot, counted from the beginning of time, that may hold what is due. */
   #first: number;
   #size = 0;
+  #timer: Timer | undefined;
+  /** When the timer fires; `Infinity` where there is none. */
+  #timerAt = Infinity;
+  #looking = false;
+  #closed = false;
+  #tidying = false;
 
-  /** Makes an empty wheel. */
-  constructor(now: number) {
-    this.#first = slotOf(now);
+  /**
+   * Makes an empty wheel.
+   *
+   * @param onDue Called with each one that is due; it is out by then, and may be put in again
+   * @param holds Whether it keeps the program alive while anything is in, due ever or never
+   */
+  constructor(clock: Clock, onDue: (value: T, now: number) => void, holds = false) {
+    this.#clock = clock;
+    this.#onDue = onDue;
+    this.#holds = holds;
+    this.#first = slotOf(clock.now());
   }
 
   /** How many there are. */
@@ -37,38 +60,93 @@ export class DueWheel<T> {
     return this.#size;
   }
 
-  /** Puts something in, or moves what is in already. */
+  /** Puts something in, or moves what is in already. `Infinity` is never due. */
   put(expiry: Expiry<T>, dueAt: number): void {
-    this.remove(expiry);
-    expiry.dueAt = dueAt;
-    this.#slots[Math.max(slotOf(dueAt), this.#first) % SLOTS]!.pushBack(expiry);
-    this.#size++;
-  }
-
-  /** Takes something out. Harmless where it is not in. */
-  remove(expiry: Expiry<T>): void {
     if (expiry.list?.remove(expiry)) this.#size--;
+    expiry.dueAt = dueAt;
+    // What is never due has no slot of its own, and any will do.
+    this.#slots[Math.max(slotOf(dueAt), this.#first) % SLOTS || 0]!.pushBack(expiry);
+    this.#size++;
+    if (dueAt < this.#timerAt || (this.#holds && !this.#timer)) this.#arm(dueAt);
   }
 
-  /** Takes out what is due, in no order to rely on. */
-  take(now: number): T[] {
-    const due: T[] = [];
+  /** Takes something out; false where it is not in. */
+  remove(expiry: Expiry<T>): boolean {
+    if (!expiry.list?.remove(expiry)) return false;
+    // Most often somebody else comes at once: only where nobody does is the timer taken back.
+    if (--this.#size === 0 && this.#holds && !this.#tidying) {
+      this.#tidying = true;
+      queueMicrotask(this.#tidy);
+    }
+    return true;
+  }
+
+  /** Calls nobody any more. */
+  close(): void {
+    this.#closed = true;
+    this.#disarm();
+  }
+
+  readonly #tidy = () => {
+    this.#tidying = false;
+    if (this.#size === 0) this.#disarm();
+  };
+
+  #disarm(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#timerAt = Infinity;
+  }
+
+  #arm(dueAt: number): void {
+    if (this.#looking || this.#closed) return;
+    this.#timer?.cancel();
+    this.#timerAt = dueAt;
+    this.#setTimer(() => {
+      // What has come while the program stood still is read first: Deno fires timers before.
+      if (this.#clock.now() - dueAt > STOOD_STILL_MS) this.#setTimer(() => this.#look(), 0);
+      else this.#look();
+    }, Math.ceil(dueAt - this.#clock.now()));
+  }
+
+  #setTimer(callback: () => void, delayMs: number): void {
+    this.#timer = this.#clock.setTimer(callback, delayMs, this.#holds);
+  }
+
+  #look(): void {
+    this.#timer = undefined;
+    this.#timerAt = Infinity;
+    this.#looking = true;
+    const now = this.#clock.now();
+    try {
+      this.#find(now);
+      // One by one: a call may take others out.
+      for (let expiry = this.#due.front; expiry; expiry = this.#due.front) {
+        this.remove(expiry as Expiry<T>);
+        this.#onDue(expiry.value, now);
+      }
+    } finally {
+      this.#looking = false;
+      if (this.#due.size > 0) this.#arm(now);
+      else if (this.#size > 0) this.#arm(this.#nextAt);
+    }
+  }
+
+  #find(now: number): void {
     const last = slotOf(now);
     for (let slot = Math.max(this.#first, last - SLOTS + 1); slot <= last; slot++) {
       for (const expiry of this.#in(slot)) {
         if (expiry.dueAt > now) continue;
-        this.remove(expiry);
-        due.push(expiry.value);
+        expiry.list?.remove(expiry);
+        this.#due.pushBack(expiry);
       }
     }
     this.#first = Math.max(this.#first, last);
-    return due;
   }
 
-  /** When the next one falls due; `Infinity` where there is none. */
-  get nextAt(): number {
+  /** When the next one falls due. */
+  get #nextAt(): number {
     let nextAt = Infinity;
-    if (this.#size === 0) return nextAt;
     for (let slot = this.#first; slot < this.#first + SLOTS; slot++) {
       // What stands in later slots is due later, but for what is put off to another turn.
       if (nextAt < slot * SLOT_MS) break;

@@ -5,8 +5,8 @@
  */
 
 import { type Host, parseAddress } from "../core/address.ts";
-import type { Clock, Timer } from "../core/clock.ts";
-import { type Due, DueList } from "../core/due_list.ts";
+import type { Clock } from "../core/clock.ts";
+import { DueWheel, Expiry } from "../core/due_wheel.ts";
 import { ResolveError } from "../core/errors.ts";
 import { type HostAddress, readAddresses, sayTheSame } from "./host_address.ts";
 import type { Resolution, Resolver } from "./resolver.ts";
@@ -83,8 +83,10 @@ interface Answer {
   readonly ttlMs: number;
 }
 
-interface Entry extends Due {
+interface Entry {
   readonly host: Host;
+  /** When it is looked at again. */
+  readonly expiry: Expiry<Host>;
   /** The last good answer, until it is dropped. */
   answer: Answer | undefined;
   /** Until when each of its addresses, by its text, serves without being told again. */
@@ -120,14 +122,13 @@ export class HostDirectory {
   readonly #entries = new Map<string, Entry>();
   readonly #uses = new Map<string, number>();
   readonly #literals = new WeakMap<Host, readonly HostAddress[]>();
-  readonly #due = new DueList<Entry>();
-  #timer: Timer | undefined;
-  #timerAt = Infinity;
+  readonly #due: DueWheel<Host>;
   #closed = false;
 
   /** Makes a directory that knows nothing yet. */
   constructor(options: HostDirectoryOptions) {
     this.#options = options;
+    this.#due = new DueWheel(options.clock, (host) => this.#look(host));
   }
 
   /** The addresses that are known of a host. An old answer is asked for again meanwhile. */
@@ -226,8 +227,7 @@ export class HostDirectory {
   /** Ends every query, and asks no more. What is known stays known. */
   close(): void {
     this.#closed = true;
-    this.#timer?.cancel();
-    this.#due.clear();
+    this.#due.close();
     for (const { host, stop } of this.#entries.values()) stop?.(closedError(host));
   }
 
@@ -240,7 +240,7 @@ export class HostDirectory {
   #ask(entry: Entry): Promise<readonly HostAddress[]> {
     if (entry.query) return entry.query;
     if (this.#closed) return Promise.reject(closedError(entry.host));
-    this.#due.remove(entry);
+    this.#due.remove(entry.expiry);
     // The query is in place before the resolver is called, which may look the same host up here.
     let begin = (_: Promise<readonly HostAddress[]>) => {};
     entry.query = new Promise((resolve) => begin = resolve);
@@ -349,12 +349,12 @@ export class HostDirectory {
     entry.servesUntil.clear();
     entry.failures = 0;
     entry.askAt = -Infinity;
-    this.#due.remove(entry);
+    this.#due.remove(entry.expiry);
     if (!entry.forgotten) this.#tell(entry.host, { added: [], removed });
   }
 
   #remove(entry: Entry): void {
-    this.#due.remove(entry);
+    this.#due.remove(entry.expiry);
     this.#entries.delete(entry.host.text);
   }
 
@@ -370,34 +370,21 @@ export class HostDirectory {
   #plan(entry: Entry): void {
     if (this.#closed || !entry.answer) return;
     const dropAt = entry.failure ? this.#dropAt(entry.answer) : Infinity;
-    this.#due.put(entry, Math.min(entry.askAt, dropAt));
-    this.#arm();
+    this.#due.put(entry.expiry, Math.min(entry.askAt, dropAt));
   }
 
-  #arm(): void {
-    const at = this.#due.next?.dueAt ?? Infinity;
-    // One that comes too early does no harm.
-    if (this.#timerAt <= at) return;
-    this.#timer?.cancel();
-    this.#timerAt = at;
-    const { clock } = this.#options;
-    this.#timer = clock.setTimer(() => this.#wake(), at - clock.now());
-  }
-
-  #wake(): void {
-    this.#timerAt = Infinity;
-    const now = this.#options.clock.now();
-    for (let entry = this.#due.next; entry && entry.dueAt <= now; entry = this.#due.next) {
-      if (this.#isTooOld(entry, now)) this.#drop(entry);
-      else this.#ask(entry).catch(() => {});
-    }
-    this.#arm();
+  #look({ text }: Host): void {
+    const entry = this.#entries.get(text);
+    if (!entry) return;
+    if (this.#isTooOld(entry, this.#options.clock.now())) this.#drop(entry);
+    else this.#ask(entry).catch(() => {});
   }
 }
 
 function newEntry(host: Host): Entry {
   return {
     host,
+    expiry: new Expiry(host),
     answer: undefined,
     servesUntil: new Map(),
     askAt: -Infinity,
@@ -408,8 +395,6 @@ function newEntry(host: Host): Entry {
     leftOut: [],
     doubts: 0,
     forgotten: false,
-    dueAt: Infinity,
-    place: -1,
   };
 }
 

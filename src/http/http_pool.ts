@@ -7,7 +7,7 @@
 import { offAbort, onAbort } from "../core/abort.ts";
 import { ipOf, parseHost, withItsPort } from "../core/address.ts";
 import { checkNames, checkNumber, checkStatuses, describe } from "../core/check.ts";
-import { type Clock, systemClock, type Timer } from "../core/clock.ts";
+import { type Clock, systemClock } from "../core/clock.ts";
 import type { Dialer } from "../core/dialer.ts";
 import { DueWheel } from "../core/due_wheel.ts";
 import { ProxyError, RequestError, UnsupportedOptionError } from "../core/errors.ts";
@@ -112,9 +112,6 @@ const NO_DECODERS: Decoders = new Map();
 
 const FOR_HTTP = { http: true } as const;
 
-/** A timer that fires later than this finds a program that stood still, in milliseconds. */
-const STOOD_STILL_MS = 5;
-
 /** How many requests may be sent to a second machine besides, for each that is made. */
 const HEDGE_SHARE = 0.005;
 
@@ -139,9 +136,6 @@ export class HttpPool extends ConnectionPool {
   readonly #fetchHost: FetchHost;
   readonly #upgrades: UpgradeHost;
   #observer: RequestObserver | undefined;
-  #timer: Timer | undefined;
-  /** When the timer fires, in the clock's milliseconds; `Infinity` where there is none. */
-  #timerAt = Infinity;
 
   /**
    * Makes a pool. It dials nothing until it is asked to.
@@ -182,7 +176,7 @@ export class HttpPool extends ConnectionPool {
     this.#fetchHost = { request, respond, decoders, clock: this.#clock };
     this.#budget = new RetryBudget(retryShare);
     this.#leakTimeoutMs = leakTimeoutMs;
-    this.#watched = new DueWheel(this.#clock.now());
+    this.#watched = new DueWheel(this.#clock, (exchange, now) => this.#look(exchange, now));
     this.#limits = limits;
     this.#upgrades = {
       clock: this.#clock,
@@ -334,7 +328,7 @@ export class HttpPool extends ConnectionPool {
   /** Closes the pool: see `ConnectionPool.close`. */
   override close(options?: CloseOptions): Promise<void> {
     const closing = super.close(options);
-    closing.then(() => this.#timer?.cancel());
+    closing.then(() => this.#watched.close());
     return closing;
   }
 
@@ -515,36 +509,17 @@ export class HttpPool extends ConnectionPool {
     const dueAt = Math.min(deadline, firstByteBy, overdueAt, leakAt);
     if (dueAt === Infinity) this.#watched.remove(exchange.expiry);
     else this.#watched.put(exchange.expiry, dueAt);
-    if (dueAt < this.#timerAt) this.#lookAt(dueAt);
   }
 
-  #lookAt(dueAt: number): void {
-    this.#timer?.cancel();
-    this.#timerAt = dueAt;
-    this.#timer = this.#clock.setTimer(() => {
-      const lateMs = this.#clock.now() - dueAt;
-      // The program stood still. What has come meanwhile is read first: Deno fires timers before.
-      if (lateMs > STOOD_STILL_MS) this.#timer = this.#clock.setTimer(() => this.#look(), 0);
-      else this.#look();
-    }, Math.ceil(dueAt - this.#clock.now()));
-  }
-
-  #look(): void {
-    this.#timer = undefined;
-    this.#timerAt = Infinity;
-    const now = this.#clock.now();
-    for (const exchange of this.#watched.take(now)) {
-      if (exchange.over) continue;
-      if (exchange.deadline <= now) exchange.timeOut();
-      else if (exchange.firstByteBy <= now) exchange.doubt();
-      else if (exchange.overdueAt <= now) exchange.overdue();
-      else if (exchange.untouchedSince + this.#leakTimeoutMs <= now) this.#reclaim(exchange);
-      if (exchange.over || exchange.expiry.list) continue;
-      if (exchange.deadline <= now) this.#watched.put(exchange.expiry, now + LOOK_AGAIN_MS);
-      else this.#watch(exchange);
-    }
-    const { nextAt } = this.#watched;
-    if (nextAt < this.#timerAt) this.#lookAt(nextAt);
+  #look(exchange: Exchange, now: number): void {
+    if (exchange.over) return;
+    if (exchange.deadline <= now) exchange.timeOut();
+    else if (exchange.firstByteBy <= now) exchange.doubt();
+    else if (exchange.overdueAt <= now) exchange.overdue();
+    else if (exchange.untouchedSince + this.#leakTimeoutMs <= now) this.#reclaim(exchange);
+    if (exchange.over || exchange.expiry.list) return;
+    if (exchange.deadline <= now) this.#watched.put(exchange.expiry, now + LOOK_AGAIN_MS);
+    else this.#watch(exchange);
   }
 
   #reclaim(exchange: Exchange): void {

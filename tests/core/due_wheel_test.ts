@@ -1,70 +1,163 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import test from "node:test";
+import { ManualClock } from "../../src/core/clock.ts";
 import { DueWheel, Expiry } from "../../src/core/due_wheel.ts";
 import { Random, withSeed } from "../support/random.ts";
+import { turns } from "../support/turns.ts";
 
-test("DueWheel gives what is due, once, and nothing before", () => {
-  const wheel = new DueWheel<string>(1_000);
-  const [soon, later, far] = ["soon", "later", "far"].map((name) => new Expiry(name));
-  wheel.put(later!, 1_006.5);
-  wheel.put(soon!, 1_005);
-  wheel.put(far!, 1_005 + 10_000);
-  assertEquals([wheel.size, wheel.nextAt], [3, 1_005]);
-  assertEquals(wheel.take(1_004.9), []);
-  assertEquals(wheel.take(1_005), ["soon"]);
-  assertEquals([wheel.take(1_006.4), wheel.nextAt], [[], 1_006.5]);
-  assertEquals(wheel.take(1_100), ["later"]);
-  // Its slot comes round several times before.
-  assertEquals([wheel.size, wheel.nextAt], [1, 11_005]);
-  assertEquals([wheel.take(11_000), wheel.take(11_005), wheel.nextAt], [[], ["far"], Infinity]);
+function begin(holds = false) {
+  const clock = new ManualClock(1, 1_000);
+  const due: (readonly [name: number, at: number])[] = [];
+  const wheel = new DueWheel<number>(clock, (name, now) => due.push([name, now]), holds);
+  return { clock, due, wheel };
+}
+
+test("DueWheel calls each one when it is due, and those further ahead than its turn", () => {
+  const { clock, due, wheel } = begin();
+  wheel.put(new Expiry(2), 1_006);
+  wheel.put(new Expiry(1), 1_005);
+  wheel.put(new Expiry(3), 11_005);
+  assertEquals([wheel.size, clock.timers], [3, 1]);
+  clock.advance(4);
+  assertEquals(due, []);
+  clock.advance(20_000);
+  assertEquals(due, [[1, 1_005], [2, 1_006], [3, 11_005]]);
+  assertEquals([wheel.size, clock.timers], [0, 0]);
 });
 
-test("DueWheel moves what is put in again, and takes out what is over", () => {
-  const wheel = new DueWheel<number>(0);
+test("DueWheel moves what is put in again, and calls at once what is due when it comes", () => {
+  const { clock, due, wheel } = begin();
   const one = new Expiry(1);
   const two = new Expiry(2);
-  wheel.put(one, 10);
-  wheel.put(two, 10);
-  wheel.put(one, 20);
-  wheel.remove(two);
-  wheel.remove(two);
-  assertEquals([wheel.size, wheel.take(15), wheel.take(20), wheel.size], [1, [], [1], 0]);
-  // What is due when it is put in is found by the next look.
-  wheel.put(two, 3);
-  assertEquals([wheel.nextAt, wheel.take(20)], [3, [2]]);
+  wheel.put(one, 1_010);
+  wheel.put(two, 1_010);
+  wheel.put(one, 1_020);
+  assertEquals([wheel.remove(two), wheel.remove(two), wheel.size], [true, false, 1]);
+  clock.advance(50);
+  wheel.put(two, 1_003);
+  clock.advance(0);
+  assertEquals(due, [[1, 1_020], [2, 1_050]]);
 });
 
-test("DueWheel finds after a long sleep all that fell due meanwhile", () => {
-  const wheel = new DueWheel<number>(0);
-  for (let at = 0; at < 10_000; at += 7) wheel.put(new Expiry(at), at);
-  assertEquals(wheel.take(1_000_000).length, Math.ceil(10_000 / 7));
-  assertEquals([wheel.size, wheel.nextAt], [0, Infinity]);
+test("DueWheel may be changed by those it calls", () => {
+  const clock = new ManualClock(1, 0);
+  const called: string[] = [];
+  const [one, two, three] = ["one", "two", "three"].map((name) => new Expiry(name));
+  const wheel: DueWheel<string> = new DueWheel(clock, (name, now) => {
+    called.push(`${name} ${now}`);
+    wheel.remove(two!);
+    if (called.length === 1) wheel.put(one!, now);
+  });
+  for (const expiry of [one, two, three]) wheel.put(expiry!, 5);
+  clock.advance(4);
+  wheel.put(three!, 6);
+  clock.advance(10);
+  assertEquals([called, wheel.size], [["one 5", "one 5", "three 6"], 0]);
+});
+
+test("DueWheel goes on with the others where one that it calls throws", () => {
+  const clock = new ManualClock(1, 0);
+  const called: number[] = [];
+  const wheel = new DueWheel<number>(clock, (name) => {
+    called.push(name);
+    if (name === 1) throw new Error("On purpose");
+  });
+  wheel.put(new Expiry(1), 5);
+  wheel.put(new Expiry(2), 5);
+  assertThrows(() => clock.advance(5), Error, "On purpose");
+  clock.advance(0);
+  assertEquals(called, [1, 2]);
+});
+
+test("DueWheel finds after a long sleep all that fell due meanwhile, a turn after it woke", () => {
+  const clock = new ManualClock(1, 0);
+  let offset = 0;
+  const due: number[] = [];
+  const sleepy = {
+    now: () => clock.now() + offset,
+    wallNow: () => clock.wallNow(),
+    random: () => clock.random(),
+    setTimer: (callback: () => void, delayMs: number) => clock.setTimer(callback, delayMs),
+  };
+  const wheel = new DueWheel<number>(sleepy, (at) => due.push(at));
+  for (let at = 7; at < 10_000; at += 7) wheel.put(new Expiry(at), at);
+  offset = 1_000_000;
+  clock.advance(7);
+  assertEquals([due.length, wheel.size], [Math.floor(9_999 / 7), 0]);
+});
+
+test("DueWheel that holds has one timer for all, and none a turn after the last one left", async () => {
+  const { clock, due, wheel } = begin(true);
+  const items = Array.from({ length: 1_000 }, (_, name) => new Expiry(name));
+  items.forEach((item, index) => wheel.put(item, 2_000 + index % 7));
+  assertEquals(clock.timers, 1);
+  for (const item of items) wheel.remove(item);
+  await turns();
+  assertEquals(clock.timers, 0);
+  wheel.put(items[0]!, 2_000);
+  wheel.remove(items[0]!);
+  wheel.put(items[1]!, 2_001);
+  await turns();
+  assertEquals(clock.timers, 1);
+  clock.advance(2_000);
+  assertEquals(due, [[1, 2_001]]);
+  await turns();
+  assertEquals(clock.timers, 0);
+});
+
+test("DueWheel that holds keeps the program alive for what is never due, and never calls it", async () => {
+  const { clock, due, wheel } = begin(true);
+  const patient = new Expiry(0);
+  wheel.put(patient, Infinity);
+  assertEquals(clock.timers, 1);
+  wheel.put(new Expiry(1), 1_005);
+  clock.advance(1_000_000);
+  assertEquals(due, [[1, 1_005]]);
+  assertEquals(clock.timers, 1);
+  wheel.remove(patient);
+  await turns();
+  assertEquals(clock.timers, 0);
+});
+
+test("DueWheel calls nobody after it was closed, whoever closes it", () => {
+  const clock = new ManualClock(1, 0);
+  const called: number[] = [];
+  const wheel: DueWheel<number> = new DueWheel(clock, (name) => {
+    called.push(name);
+    wheel.close();
+  });
+  wheel.put(new Expiry(1), 5);
+  wheel.put(new Expiry(2), 9);
+  clock.advance(100);
+  wheel.put(new Expiry(3), 101);
+  clock.advance(100);
+  assertEquals([called, clock.timers], [[1], 0]);
 });
 
 test("DueWheel does what a sorted list does, whatever is put in, moved and taken out", () =>
   withSeed((seed) => {
     const random = new Random(seed);
-    const wheel = new DueWheel<number>(0);
+    const { clock, due, wheel } = begin();
     const expiries = Array.from({ length: 200 }, (_, index) => new Expiry(index));
-    const due = new Map<number, number>();
-    let now = 0;
-    for (let step = 0; step < 20_000; step++) {
+    const inside = new Map<number, number>();
+    for (let step = 0; step < 5_000; step++) {
       const expiry = random.pick(expiries);
       const choice = random.below(10);
       if (choice < 5) {
-        const dueAt = now + random.below(random.chance(0.1) ? 20_000 : 300);
+        const dueAt = clock.now() + random.below(random.chance(0.1) ? 20_000 : 300);
         wheel.put(expiry, dueAt);
-        due.set(expiry.value, dueAt);
+        inside.set(expiry.value, dueAt);
       } else if (choice < 8) {
-        wheel.remove(expiry);
-        due.delete(expiry.value);
+        assertEquals(wheel.remove(expiry), inside.delete(expiry.value));
       } else {
-        now += random.below(random.chance(0.02) ? 9_000 : 20);
-        const expected = [...due].filter(([, at]) => at <= now).map(([index]) => index);
-        assertEquals(wheel.take(now).sort(), expected.sort());
-        for (const index of expected) due.delete(index);
+        clock.advance(random.below(random.chance(0.02) ? 9_000 : 20));
+        const expected = [...inside].filter(([, at]) => at <= clock.now());
+        const byName = (one: readonly [number, number], two: readonly [number, number]) =>
+          one[0] - two[0];
+        assertEquals(due.splice(0).sort(byName), expected.sort(byName));
+        for (const [name] of expected) inside.delete(name);
       }
-      assert(wheel.size === due.size);
-      assertEquals(wheel.nextAt, Math.min(...due.values(), Infinity));
+      assert(wheel.size === inside.size);
+      assert(clock.timers === (wheel.size > 0 ? 1 : clock.timers));
     }
   }));

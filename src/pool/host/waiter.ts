@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Expiring } from "../../core/deadlines.ts";
+import { Expiry } from "../../core/due_wheel.ts";
 import { ListNode } from "../../core/list.ts";
 import { Pending } from "../../core/wait.ts";
 import type { Endpoint } from "../../map/endpoint.ts";
@@ -21,15 +21,14 @@ export interface WaiterInit<Queue> {
   /** Where it was asked for, if that is remembered. */
   readonly trace: Error | undefined;
   readonly signal: AbortSignal | undefined;
-  /** When it began to wait, and when its time is over, in the clock's milliseconds. */
+  /** When it began to wait, in the clock's milliseconds. */
   readonly since: number;
-  readonly dueAt: number;
 }
 
 const NO_FAILURES: ReadonlyMap<string, unknown> = new Map();
 
 /** A caller who waits. */
-export class Waiter<Queue = unknown> extends Pending<Lease> implements Expiring {
+export class Waiter<Queue = unknown> extends Pending<Lease> {
   /** The queue that it stands in. */
   readonly queue: Queue;
   /** Its place in its queue. */
@@ -40,12 +39,8 @@ export class Waiter<Queue = unknown> extends Pending<Lease> implements Expiring 
   readonly since: number;
   /** Where it was asked for, if that is remembered. */
   readonly trace: Error | undefined;
-  /** When its time is over. */
-  dueAt: number;
-  /** Its places among the deadlines. */
-  readonly dueNode: ListNode<Expiring> = new ListNode<Expiring>(this);
-  /** Where it stands among deadlines out of order. */
-  place = -1;
+  /** Its place among those whose time will be over. */
+  readonly expiry: Expiry<Waiter<Queue>> = new Expiry<Waiter<Queue>>(this);
   /** How many rounds of all its addresses have failed. */
   rounds = 0;
   /** The last dial that was begun before this round: what becomes of it tells nothing new. */
@@ -59,7 +54,6 @@ export class Waiter<Queue = unknown> extends Pending<Lease> implements Expiring 
     this.filter = init.filter;
     this.trace = init.trace;
     this.since = init.since;
-    this.dueAt = init.dueAt;
   }
 
   /** What each address failed with since it waits, in this round. */

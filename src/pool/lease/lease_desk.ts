@@ -6,7 +6,7 @@
 
 import { checkNumber } from "../../core/check.ts";
 import type { Clock } from "../../core/clock.ts";
-import { Deadlines } from "../../core/deadlines.ts";
+import { DueWheel } from "../../core/due_wheel.ts";
 import { WaiterLimitError } from "../../core/errors.ts";
 import type { AddressHealth } from "../../hosts/health.ts";
 import type { Connection } from "../../map/connection.ts";
@@ -45,7 +45,7 @@ export class LeaseDesk {
   readonly #health: AddressHealth;
   readonly #reporter: Reporter;
   readonly #clock: Clock;
-  readonly #deadlines: Deadlines<Waiter<HostQueue>>;
+  readonly #deadlines: DueWheel<Waiter<HostQueue>>;
   readonly #giveUp = (waiter: Waiter<HostQueue>) => this.#leave(waiter, this.#clock.now());
   #events: DeskEvents | undefined;
 
@@ -61,7 +61,7 @@ export class LeaseDesk {
     this.#health = health;
     this.#reporter = reporter;
     this.#clock = options.clock;
-    this.#deadlines = new Deadlines(options.clock, (waiter) => this.#expire(waiter));
+    this.#deadlines = new DueWheel(options.clock, (waiter, now) => this.#expire(waiter, now), true);
   }
 
   /** Sets who acts on what happens here. */
@@ -100,12 +100,9 @@ export class LeaseDesk {
       throw new WaiterLimitError(queue.host.text, maxWaiters);
     }
     const since = this.#clock.now();
-    const waiter = new Waiter(
-      { queue, filter, trace, signal, since, dueAt: since + timeoutMs },
-      this.#giveUp,
-    );
+    const waiter = new Waiter({ queue, filter, trace, signal, since }, this.#giveUp);
     queue.enter(waiter);
-    this.#deadlines.add(waiter);
+    this.#deadlines.put(waiter.expiry, since + timeoutMs);
     this.#reporter.waits(queue);
     this.#events?.onWait(queue, waiter);
     return waiter.promise;
@@ -114,7 +111,7 @@ export class LeaseDesk {
   /** Takes a waiter out of its queue, if it stands there still. */
   #leave(waiter: Waiter<HostQueue>, now: number): void {
     if (!waiter.queue.leave(waiter, now)) return;
-    this.#deadlines.remove(waiter);
+    this.#deadlines.remove(waiter.expiry);
     this.#reporter.figures.waiting--;
   }
 
@@ -124,8 +121,7 @@ export class LeaseDesk {
     waiter.reject(reason);
   }
 
-  #expire(waiter: Waiter<HostQueue>): void {
-    const now = this.#clock.now();
+  #expire(waiter: Waiter<HostQueue>, now: number): void {
     this.#leave(waiter, now);
     this.#reporter.figures.timedOut++;
     waiter.reject(waitedTooLong(waiter.queue, waiter, now, this.#manager.accountant));
