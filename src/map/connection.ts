@@ -111,6 +111,8 @@ export interface ConnectionOwner {
   onClosed(connection: Connection, error: Error | undefined, here: boolean): void;
   /** It carries more or fewer leases at once than before. */
   onCapacity(connection: Connection): void;
+  /** It can carry fewer leases than before: it is unhealthy, drained, or its protocol says so. */
+  onLoss(connection: Connection): void;
 }
 
 /**
@@ -421,7 +423,9 @@ export class Connection {
     if (slots === this.#slots) return;
     // The maps count it as it comes and as it goes.
     if (this.#owner) this.endpoint?.addSlots(slots - this.#slots);
+    const isLoss = slots < this.#slots;
     this.#slots = slots;
+    if (isLoss) this.#owner?.onLoss(this);
   }
 
   #end(error: Error | undefined, here: boolean): void {

@@ -69,6 +69,8 @@ export interface ConnectionManagerOptions extends Partial<ConnectionLimits> {
   readonly onEvict?: (connection: Connection, reason: EvictReason, error?: Error) => void;
   /** Hears of each connection that carries more leases than before, within the change. */
   readonly onRoom?: (connection: Connection) => void;
+  /** Hears of each connection that can carry fewer leases than before, within the change. */
+  readonly onLoss?: (connection: Connection) => void;
 }
 
 /** So many connections end in one turn. */
@@ -129,6 +131,7 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
   readonly #fitness: Fitness;
   readonly #onEvict: ConnectionManagerOptions["onEvict"];
   readonly #onRoom: ConnectionManagerOptions["onRoom"];
+  readonly #onLoss: ConnectionManagerOptions["onLoss"];
   readonly #maps = new DualMap();
   /** Why what is leased for the last time is to end. */
   readonly #drained = new WeakMap<Connection, EvictReason>();
@@ -151,6 +154,7 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
     });
     this.#onEvict = options.onEvict;
     this.#onRoom = options.onRoom;
+    this.#onLoss = options.onLoss;
   }
 
   /**
@@ -554,6 +558,11 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
     if (!entry || connection.state === "draining") return;
     this.#maps.restack(entry);
     if (connection.available) this.#onRoom?.(connection);
+  }
+
+  /** A connection can carry fewer leases than before: who counted on it is to look elsewhere. */
+  onLoss(connection: Connection): void {
+    this.#onLoss?.(connection);
   }
 
   /** A connection ended of itself, or was ended by who has it. */

@@ -162,6 +162,7 @@ export class ConnectionPool implements AsyncDisposable {
       clock: this.#clock,
       onEvict: (connection, reason, error) => this.#onEvict(connection, reason, error),
       onRoom: (connection) => this.#onRoom(connection),
+      onLoss: (connection) => this.#onLoss(connection),
     });
     const directory = this.#directory = new HostDirectory({
       resolver: this.#options.resolver,
@@ -709,6 +710,12 @@ export class ConnectionPool implements AsyncDisposable {
     if (!queue || !endpoint) return;
     queue.noteStreams(endpoint, connection.capacity);
     if (queue.waiters.size > 0) this.#scheduler.wake(queue);
+  }
+
+  /** Looks at those who may have counted on a connection that serves fewer from now on. */
+  #onLoss({ host, tlsProfile }: Connection): void {
+    const queue = this.#queues.find(host, tlsProfile);
+    if (queue && queue.waiters.size > 0) this.#scheduler.wake(queue);
   }
 
   #onAddresses(host: Host, { added, removed }: AddressChange): void {

@@ -46,6 +46,7 @@ function listen(): { told: string[]; owner: ConnectionOwner; sink: typeof sink }
   const owner: ConnectionOwner = {
     onUnsolicited: () => void told.push("unsolicited"),
     onCapacity: ({ capacity }) => void told.push(`capacity ${capacity}`),
+    onLoss: () => {},
     onClosed: (_connection, error, here) =>
       void told.push(`closed ${here ? "here" : "there"}: ${error?.message ?? "in order"}`),
   };

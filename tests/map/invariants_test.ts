@@ -9,7 +9,7 @@ import { Entry } from "../../src/map/endpoint.ts";
 import type { Lane } from "../../src/map/lane.ts";
 import { MapWorld } from "../support/map_world.ts";
 
-const owner: ConnectionOwner = { onUnsolicited() {}, onClosed() {}, onCapacity() {} };
+const owner: ConnectionOwner = { onUnsolicited() {}, onClosed() {}, onCapacity() {}, onLoss() {} };
 
 /** Sound maps of four connections, with everything in them laid open. */
 class Inside {

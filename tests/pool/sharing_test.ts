@@ -130,6 +130,36 @@ test("When the first dial fails, another machine tells", async () => {
   for (const lease of leases) lease.release();
 });
 
+const LOSSES: { readonly [what: string]: (it: World, connection: Connection) => void } = {
+  "turns unhealthy": (_it, connection) => void (connection.healthy = false),
+  "carries fewer leases": (_it, connection) => void (connection.capacity = 1),
+  "is drained": (it, connection) => it.pool.manager.drain(connection),
+};
+
+for (const [what, lose] of Object.entries(LOSSES)) {
+  test(`Those who wait have another connection dialled at once where theirs ${what}`, async () => {
+    await using it = world(() => "h2");
+    it.pool.streams = () => 10;
+    // Leases are quick: whoever waits counts on the connection that is there.
+    for (let count = 0; count < 20; count++) {
+      const lease = it.pool.share();
+      await pass(it, count === 0 ? 20 : 1, 1);
+      (await lease).release();
+    }
+    const held = await shareAll(it, 10);
+    const waiting = Promise.all(Array.from({ length: 30 }, () => it.pool.share()));
+    await turns();
+    assertEquals([it.dialer.dialing, it.pool.stats().waiting], [0, 30]);
+    lose(it, held[0]!.connection);
+    await turns();
+    assert(it.dialer.dialing > 0);
+    await pass(it, 20, 5);
+    for (const lease of held) lease.release();
+    for (let ms = 0; ms < 500 && it.pool.stats().waiting > 0; ms += 5) await pass(it, 5, 5);
+    for (const lease of await waiting) lease.release();
+  });
+}
+
 test("H14: a capacity that rises serves those who wait, and one that falls ends no lease", async () => {
   await using it = world(() => "h2", { maxConnectionsPerIp: 1 });
   it.pool.streams = () => 2;
