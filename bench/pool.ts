@@ -75,6 +75,39 @@ const few = await hotconn(RESOURCES);
 const ten = await hotconn(10);
 const many = await hotconn(100_000);
 
+/** What no pool can do without: a queue, a promise for each who waits, and a lease for each turn. */
+class Floor {
+  #free = RESOURCES;
+  #waiting: ((lease: object) => void)[] = [];
+  #served = 0;
+
+  acquire(): Promise<object> {
+    if (this.#free > 0) {
+      this.#free--;
+      return Promise.resolve({ floor: this });
+    }
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  release(): void {
+    const next = this.#waiting[this.#served];
+    if (!next) {
+      this.#free++;
+      return;
+    }
+    // Those who were served are let go together, in bulk, and kept alive no longer.
+    this.#waiting[this.#served++] = NOBODY;
+    if (this.#served >= 1_024 && this.#served * 2 >= this.#waiting.length) {
+      this.#waiting = this.#waiting.slice(this.#served);
+      this.#served = 0;
+    }
+    next({ floor: this });
+  }
+}
+
+const NOBODY = () => {};
+const floor = new Floor();
+
 interface Candidate {
   readonly name: string;
   /** Acquires and releases so many times. */
@@ -87,6 +120,16 @@ const candidates: readonly Candidate[] = [
   hotconnCandidate("hotconn, 16 connections in the maps", few, () => true),
   hotconnCandidate("hotconn, 10 connections in the maps", ten, (callers) => callers === 1),
   hotconnCandidate("hotconn, 100,000 connections in the maps", many, (callers) => callers === 1),
+  {
+    name: "floor: promises resolved in turn",
+    takes: () => true,
+    async run(times) {
+      for (let i = 0; i < times; i++) {
+        await floor.acquire();
+        floor.release();
+      }
+    },
+  },
   {
     name: "generic-pool",
     takes: (callers) => callers <= MOST_FOR_ALL,
