@@ -52,7 +52,8 @@ export interface NodeDialerOptions {
  * Makes a dialer over `node:tls`. On Node it goes through proxies of every kind; on Deno and Bun not
  * through those that are `https:` themselves.
  *
- * TLS sessions are never resumed: one could be offered to another server name.
+ * On Node it resumes TLS sessions: one is offered once, and to nobody but the host, the address and
+ * the server name that it was made with, under the same TLS options. On Deno and Bun it does not.
  *
  * What it can honour depends on the runtime below it. Deno's `node:tls` takes no account of
  * `ciphers` and `groups`, and Bun's none of the TLS 1.3 suites among `ciphers`, so these are missing
@@ -94,7 +95,8 @@ class NodeDialer implements Dialer {
   readonly tunnels: ReadonlySet<TunnelKind>;
   readonly tellsCertificate = true;
   readonly #times: CloseTimes;
-  readonly #tls = new TlsClient();
+  // Deno's says of sessions that they were resumed where the server says that they were not.
+  readonly #tls = new TlsClient(runtime() === "node");
 
   constructor(times: CloseTimes) {
     const { name, more, tunnels } = perRuntime[runtime()]!;

@@ -39,7 +39,7 @@ export function plainDialer(): Dialer {
 class PlainDialer implements Dialer {
   readonly name = "plain";
   readonly capabilities: ReadonlySet<TlsCapability> = new Set<TlsCapability>();
-  readonly #tls = new TlsClient();
+  readonly #tls = new TlsClient(false);
   readonly tunnels: ReadonlySet<TunnelKind> = new Set<TunnelKind>(["plain", "tls"]);
 
   async dial(target: DialTarget, signal: AbortSignal): Promise<TlsSocket> {

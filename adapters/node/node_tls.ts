@@ -4,6 +4,7 @@
  * @module
  */
 
+import { Buffer } from "node:buffer";
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import type { Socket } from "node:net";
 import tls from "node:tls";
@@ -11,6 +12,7 @@ import { isIp } from "../../src/core/address.ts";
 import type { DialTarget, TlsOptions } from "../../src/core/dialer.ts";
 import { readAuthorities } from "../../src/core/trust/authorities.ts";
 import { bareServerName } from "../sockets/server_name.ts";
+import { Sessions } from "./node_sessions.ts";
 import type { Reader } from "./node_socket.ts";
 import { Verifier } from "./node_verify.ts";
 
@@ -31,6 +33,12 @@ export interface Handshake {
 export class TlsClient {
   // A profile's options stay the same.
   readonly #profiles = new WeakMap<TlsOptions, Profile>();
+  readonly #resumes: boolean;
+
+  /** Makes one; `resumes` is whether it resumes TLS sessions. */
+  constructor(resumes: boolean) {
+    this.#resumes = resumes;
+  }
 
   /**
    * Begins a handshake: over a socket that is open, or else one that is connected to the target.
@@ -38,23 +46,46 @@ export class TlsClient {
    * @throws {TypeError} A TLS option cannot be used
    */
   begin(target: DialTarget, reader?: Reader, over?: Socket): Handshake {
-    const { context, verifier } = this.#profile(target.tls);
+    const { context, sessions, verifier } = this.#profile(target.tls);
     let shown: tls.DetailedPeerCertificate | undefined;
     const onShown = (certificate: tls.DetailedPeerCertificate) => shown = certificate;
     const options = connectOptions(target, context, reader?.options, onShown);
-    const socket = tls.connect(over ? { ...options, socket: over } : options);
+    const session = sessions?.take(target, performance.now());
+    const socket = tls.connect({
+      ...options,
+      ...over && { socket: over },
+      ...session && { session: Buffer.from(session) },
+    });
+    const fresh: Uint8Array[] = [];
+    let keep = (session: Uint8Array): void => {
+      fresh.push(session);
+    };
+    if (sessions) socket.on("session", (session) => keep(session));
     // What is read over another socket is not handed to onread.
     if (over && reader) socket.on("data", reader.onData);
     let checked: tls.DetailedPeerCertificate | undefined;
+    let isResumed = false;
     return {
       socket,
       verify: () => {
+        keep = (session) => sessions?.keep(target, session, performance.now());
+        // Whoever can resume it is who was verified when it was made, with these very options.
+        if (session && socket.isSessionReused()) {
+          // Before TLS 1.3 one serves many times, and no other comes.
+          if (socket.getProtocol() === "TLSv1.2") keep(session);
+          fresh.forEach(keep);
+          isResumed = true;
+          return;
+        }
         // Each time that Node is asked for them costs as much as a handshake.
         checked = shown?.issuerCertificate ? shown : socket.getPeerCertificate(true);
         verifier.check(checked, target);
+        fresh.forEach(keep);
       },
-      covers: (serverName) =>
-        checked !== undefined && verifier.covers(checked, { ...target, serverName }),
+      covers: (serverName) => {
+        if (isResumed) checked ??= socket.getPeerCertificate(true);
+        return checked !== undefined && verifier.covers(checked, { ...target, serverName });
+      },
     };
   }
 
@@ -70,7 +101,11 @@ export class TlsClient {
   #profile(options: TlsOptions): Profile {
     let profile = this.#profiles.get(options);
     if (profile === undefined) {
-      profile = { context: createContext(options), verifier: new Verifier() };
+      profile = {
+        context: createContext(options),
+        sessions: this.#resumes ? new Sessions() : undefined,
+        verifier: new Verifier(),
+      };
       this.#profiles.set(options, profile);
     }
     return profile;
@@ -81,6 +116,7 @@ export class TlsClient {
 interface Profile {
   /** Parsing authorities and keys costs more than a handshake. */
   readonly context: tls.SecureContext;
+  readonly sessions: Sessions | undefined;
   readonly verifier: Verifier;
 }
 

@@ -1,0 +1,92 @@
+import { assertEquals } from "@std/assert";
+import test from "node:test";
+import { detectRuntime } from "../../adapters/detect.ts";
+import { nodeDialer } from "../../adapters/node.ts";
+import { Sessions } from "../../adapters/node/node_sessions.ts";
+import type { Dialer, TlsOptions } from "../../src/core/dialer.ts";
+import { type Origin, startRemoteOrigin } from "../support/origin_process.ts";
+import { createAuthority } from "../support/pki.ts";
+import { RecordingSink } from "../support/recording_sink.ts";
+import { targetOf } from "./contract/support.ts";
+
+const onNode = { skip: detectRuntime() === "node" ? false : "only Node resumes sessions" };
+const authority = await createAuthority();
+const certificate = await authority.issue({ names: ["a.test", "b.test"] });
+const options: TlsOptions = { ca: authority.cert };
+
+interface Dial {
+  readonly host?: string;
+  readonly serverName?: string;
+  readonly tls?: TlsOptions;
+}
+
+/** Dials, has a byte echoed so that the session's tickets have come, and ends. */
+async function visit(origin: Origin, dialer: Dialer, dial: Dial = {}): Promise<void> {
+  const { host = "a.test", serverName = host, tls = options } = dial;
+  const target = { ...targetOf(origin.port), host, serverName, tls };
+  const socket = await dialer.dial(target, new AbortController().signal);
+  const sink = new RecordingSink();
+  socket.attach(sink);
+  socket.write(new Uint8Array(1));
+  await sink.bytes(1);
+  socket.close();
+  await sink.closed();
+}
+
+async function resumed(
+  dials: readonly Dial[],
+  maxVersion: "TLSv1.2" | "TLSv1.3" = "TLSv1.3",
+): Promise<boolean[][]> {
+  await using origin = await startRemoteOrigin({
+    certificates: [{ ...certificate, names: ["a.test", "b.test"] }],
+    behaviour: { kind: "echo" },
+    maxVersion,
+  });
+  const dialer = nodeDialer();
+  for (const dial of dials) await visit(origin, dialer, dial);
+  const { connections } = await origin.until({ openSockets: 0 });
+  return connections.map(({ hello, resumed }) => [hello!.offersSession, resumed]);
+}
+
+test(
+  "nodeDialer() resumes the session of an earlier dial, as the server says (trap 25)",
+  onNode,
+  async () => {
+    for (const version of ["TLSv1.3", "TLSv1.2"] as const) {
+      const seen = await resumed([{}, {}, {}], version);
+      assertEquals(seen, [[false, false], [true, true], [true, true]], version);
+    }
+  },
+);
+
+test(
+  "nodeDialer() offers no session to another host, name or TLS options (traps 15 and 16)",
+  onNode,
+  async () => {
+    const others: Dial[] = [
+      { host: "b.test" },
+      { serverName: "b.test" },
+      { host: "b.test", serverName: "a.test" },
+      { tls: { ...options } },
+      { tls: { ...options, alpn: ["http/1.1"] } },
+    ];
+    const offers = await resumed([{}, ...others, {}]);
+    assertEquals(offers, [...[...Array(6)].map(() => [false, false]), [true, true]]);
+  },
+);
+
+test("Sessions are offered once, the newest first, to whom they are of, and not for long", () => {
+  const a = targetOf(443);
+  const b = { ...a, address: "192.0.2.2" };
+  const sessions = new Sessions();
+  const bytes = (n: number) => Uint8Array.of(n);
+  for (let n = 1; n <= 5; n++) sessions.keep(a, bytes(n), n);
+  assertEquals(sessions.take(b, 10), undefined);
+  const taken = [...Array(5)].map(() => sessions.take(a, 10)?.[0]);
+  assertEquals(taken, [5, 4, 3, 2, undefined]);
+  sessions.keep(a, bytes(6), 0);
+  assertEquals(sessions.take(a, 600_000), undefined);
+  for (let n = 0; n < 1_100; n++) sessions.keep({ ...a, address: `${n}` }, bytes(1), 0);
+  assertEquals(sessions.take({ ...a, address: "0" }, 1), undefined);
+  assertEquals(sessions.take({ ...a, address: "1099" }, 1), bytes(1));
+});
