@@ -23,6 +23,8 @@ export interface AttemptUser {
   onUploadFailure(attempt: Attempt, error: unknown): void;
   /** Nobody will read the body. */
   cancel(reason: unknown): void;
+  /** What has arrived of the body begins to wait for somebody who reads it. */
+  onWaiting(): void;
 }
 
 const NO_REUSE = { reuse: false };
@@ -139,6 +141,11 @@ export class Attempt implements StreamUser, BodySource {
   /** Reads on. */
   resume(): void {
     if (!this.#over) this.#stream.resume();
+  }
+
+  /** Passes on that nobody takes what has arrived. */
+  waiting(): void {
+    this.#user.onWaiting();
   }
 
   /** Lets the rest of the body go. */

@@ -12,6 +12,8 @@ export interface BodySource {
   resume(): void;
   /** Nobody will read the rest. */
   cancel(reason: unknown): void;
+  /** What has arrived begins to wait for somebody who reads it. */
+  waiting?(): void;
 }
 
 /** More than this is not held for a reader who does not read, in bytes. */
@@ -72,6 +74,7 @@ export class BodyBuffer {
   push(bytes: Uint8Array): void {
     // Whoever asks for the body as soon as its first bytes are there is no reason to stop.
     const isFull = this.#bytes > HIGH_WATER_BYTES;
+    const isFirst = this.#bytes === 0;
     if (this.#gathered) this.#gathered.set(bytes, this.#bytes);
     else if (this.#bytes === 0 && this.#isLargeShare(bytes.length)) {
       this.#gathered = new Uint8Array(this.#expectedBytes);
@@ -84,6 +87,7 @@ export class BodyBuffer {
       this.#paused = true;
       this.#source.pause();
     }
+    if (isFirst && this.#bytes > 0 && !this.#reader) this.#source.waiting?.();
   }
 
   /** Notes that all is there. */
@@ -109,6 +113,7 @@ export class BodyBuffer {
     const chunk = this.#take();
     if (chunk) {
       this.#unpause();
+      if (this.#bytes > 0 && !this.settled) this.#source.waiting?.();
       return Promise.resolve(chunk);
     }
     if (this.#ended) return Promise.resolve(null);

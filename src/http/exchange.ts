@@ -25,6 +25,8 @@ import type { Protocol, Session, Stream, StreamFailure } from "./session.ts";
 export interface ExchangeHost {
   /** The answers that count as failures of their machine. */
   readonly failoverStatuses: readonly number[];
+  /** How long a body may stand that was begun to be read, in milliseconds. */
+  readonly bodyIdleTimeoutMs: number;
   /** Whether a second machine is asked where the first is silent. */
   readonly hedging: boolean;
   /** The time, in milliseconds. */
@@ -96,6 +98,8 @@ export class Exchange implements AttemptUser, ResponseOrigin {
   overdueAt: number = Infinity;
   /** When the head was handed to somebody who has not touched the body, or `Infinity`. */
   untouchedSince: number = Infinity;
+  /** Since when what has arrived waits for somebody who has begun to read, or `Infinity`. */
+  unreadSince: number = Infinity;
   /** Its place among those that are looked at in time. */
   readonly expiry: Expiry<Exchange> = new Expiry<Exchange>(this);
   /** Who watches it, if anybody. */
@@ -336,14 +340,26 @@ export class Exchange implements AttemptUser, ResponseOrigin {
     if (!this.#goesOn(attempt)) this.#again(error);
   }
 
-  /** Ends a response whose body nobody reads. */
+  /** Ends a response whose body nobody reads, or reads on. */
   reclaim(): void {
-    this.#giveUp(this.#error("cancelled", "nobody read, dumped or cancelled its body"));
+    const detail = this.unreadSince < Infinity
+      ? `nobody read its body on for ${this.#host.bodyIdleTimeoutMs} ms (bodyIdleTimeoutMs)`
+      : "nobody read, dumped or cancelled its body";
+    this.#giveUp(this.#error("cancelled", detail));
   }
 
   /** Notes that somebody reads the body. */
   touch(): void {
-    this.untouchedSince = Infinity;
+    this.untouchedSince = this.unreadSince = Infinity;
+  }
+
+  /** Notes that what has arrived waits for somebody who has begun to read. */
+  onWaiting(): void {
+    if (this.#host.bodyIdleTimeoutMs === Infinity || !this.#answered || this.#over) return;
+    // Until it is touched, it is looked after as a body that nobody reads.
+    if (this.untouchedSince < Infinity) return;
+    this.unreadSince = this.#host.now();
+    this.#host.watch(this);
   }
 
   /** Notes that nobody has a hold of the body any more. */
@@ -651,7 +667,11 @@ export class Exchange implements AttemptUser, ResponseOrigin {
     this.#over = true;
     // What has been answered gave its connection back this moment.
     const endedAt = outcome === "successes" ? this.connection.lastUsedAt : this.#host.now();
-    this.untouchedSince = this.firstByteBy = this.overdueAt = Infinity;
+    this.untouchedSince =
+      this.unreadSince =
+      this.firstByteBy =
+      this.overdueAt =
+        Infinity;
     this.#endHedge(reason);
     const { signal } = this.request.options;
     if (signal && this.#onAbort) offAbort(signal, this.#onAbort);

@@ -66,6 +66,14 @@ export interface HttpPoolOptions extends PoolOptions {
    */
   readonly leakTimeoutMs?: number;
   /**
+   * After how many milliseconds a response loses its connection whose body was begun to be read and
+   * is not read on, though more of it is there. The time of a slow server does not count. Without it
+   * a body that was begun may stand as long as its reader likes.
+   *
+   * @default {Infinity}
+   */
+  readonly bodyIdleTimeoutMs?: number;
+  /**
    * Answers that count as failures of their machine, such as `[502, 503]`: a request that may be
    * repeated goes to another machine then, where there is one.
    *
@@ -101,6 +109,7 @@ const DEFAULT_PROTOCOLS: Protocols = ["h2", "http/1.1"];
 
 const OPTIONS: readonly string[] = [
   ...POOL_OPTIONS,
+  "bodyIdleTimeoutMs",
   "failoverStatuses",
   "hedge",
   "leakTimeoutMs",
@@ -130,6 +139,7 @@ export class HttpPool extends ConnectionPool {
   readonly #limits: CheckedLimits;
   readonly #budget: RetryBudget;
   readonly #hedges = new RetryBudget(HEDGE_SHARE);
+  readonly #bodyIdleTimeoutMs: number;
   readonly #leakTimeoutMs: number;
   readonly #watched: DueWheel<Exchange>;
   readonly #host: ExchangeHost;
@@ -151,6 +161,7 @@ export class HttpPool extends ConnectionPool {
     decoders: Decoders = NO_DECODERS,
   ) {
     const {
+      bodyIdleTimeoutMs = Infinity,
       coalesce = false,
       failoverStatuses = [],
       hedge = true,
@@ -164,6 +175,7 @@ export class HttpPool extends ConnectionPool {
     checkNames("createPool()", options, OPTIONS);
     checkNumber("retryShare", retryShare, { min: 0, max: 1 });
     checkNumber("leakTimeoutMs", leakTimeoutMs, { min: 1 });
+    checkNumber("bodyIdleTimeoutMs", bodyIdleTimeoutMs, { min: 1 });
     const limits = checkLimits(responseLimits);
     checkStatuses("failoverStatuses", failoverStatuses);
     if (typeof hedge !== "boolean") {
@@ -175,6 +187,7 @@ export class HttpPool extends ConnectionPool {
     const request: Requester = (url, options) => this.request(url, options);
     this.#fetchHost = { request, respond, decoders, clock: this.#clock };
     this.#budget = new RetryBudget(retryShare);
+    this.#bodyIdleTimeoutMs = bodyIdleTimeoutMs;
     this.#leakTimeoutMs = leakTimeoutMs;
     this.#watched = new DueWheel(this.#clock, (exchange, now) => this.#look(exchange, now));
     this.#limits = limits;
@@ -191,6 +204,7 @@ export class HttpPool extends ConnectionPool {
       sessionOf: (connection) => this.#sessionOf(connection),
       misdirected: (connection, host) => this.misdirected(connection, host),
       failoverStatuses,
+      bodyIdleTimeoutMs,
       hedging: hedge,
       now: () => this.#clock.now(),
       wallNow: () => this.#clock.wallNow(),
@@ -504,11 +518,15 @@ export class HttpPool extends ConnectionPool {
 
   /** Sees to it that an exchange is looked at when the next of its times is over. */
   #watch(exchange: Exchange): void {
-    const leakAt = exchange.untouchedSince + this.#leakTimeoutMs;
     const { deadline, firstByteBy, overdueAt } = exchange;
-    const dueAt = Math.min(deadline, firstByteBy, overdueAt, leakAt);
+    const dueAt = Math.min(deadline, firstByteBy, overdueAt, this.#leakAt(exchange));
     if (dueAt === Infinity) this.#watched.remove(exchange.expiry);
     else this.#watched.put(exchange.expiry, dueAt);
+  }
+
+  /** When its body has been left alone for too long. */
+  #leakAt({ unreadSince, untouchedSince }: Exchange): number {
+    return Math.min(untouchedSince + this.#leakTimeoutMs, unreadSince + this.#bodyIdleTimeoutMs);
   }
 
   #look(exchange: Exchange, now: number): void {
@@ -516,7 +534,7 @@ export class HttpPool extends ConnectionPool {
     if (exchange.deadline <= now) exchange.timeOut();
     else if (exchange.firstByteBy <= now) exchange.doubt();
     else if (exchange.overdueAt <= now) exchange.overdue();
-    else if (exchange.untouchedSince + this.#leakTimeoutMs <= now) this.#reclaim(exchange);
+    else if (this.#leakAt(exchange) <= now) this.#reclaim(exchange);
     if (exchange.over || exchange.expiry.list) return;
     if (exchange.deadline <= now) this.#watched.put(exchange.expiry, now + LOOK_AGAIN_MS);
     else this.#watch(exchange);

@@ -258,6 +258,8 @@ test("A pool's HTTP options are checked", () => {
   assertThrows(make({ retryShare: 1.1 }), RangeError, "retryShare must be a number from 0 to 1");
   assertThrows(make({ retryShare: "1" }), TypeError, "retryShare");
   assertThrows(make({ leakTimeoutMs: 0 }), RangeError, "leakTimeoutMs");
+  assertThrows(make({ bodyIdleTimeoutMs: 0 }), RangeError, "bodyIdleTimeoutMs");
+  assertThrows(make({ bodyIdleTimeoutMs: "1" }), TypeError, "bodyIdleTimeoutMs");
   assertThrows(make({ responseLimits: { maxLineByte: 1 } }), TypeError);
   assertThrows(make({ nonsense: 1 }), TypeError, "nonsense");
   const clock = new ManualClock();
@@ -285,6 +287,65 @@ test("Trap 1: an unread body is reclaimed at leakTimeoutMs, one that is read is 
   assertEquals([error.failure, error.maybeActedOn], ["cancelled", true]);
   await it.pass(60_000);
   assertEquals([text.state, part.state], ["pending", "pending"]);
+});
+
+const LONG_HEAD = "HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n";
+
+test("A body that was begun and is not read on loses its connection at bodyIdleTimeoutMs", async () => {
+  await using it = memoryScene(
+    (socket) => socket.receive(encoder.encode(LONG_HEAD)),
+    { bodyIdleTimeoutMs: 5_000 },
+  );
+  const leaks: string[] = [];
+  it.pool.on("leak", ({ url }) => leaks.push(url));
+  const response = await it.pool.request(URL_A);
+  const reader = response.body.getReader();
+  const first = reader.read();
+  const [socket] = it.sockets;
+  socket!.receive(new Uint8Array(10));
+  assertEquals((await first).value?.length, 10);
+
+  // The server is what is slow.
+  await it.pass(60_000);
+  assertEquals(it.pool.stats().leased, 1);
+  // Each read begins the time anew, also where it leaves something; so much holds the server back.
+  socket!.receive(new Uint8Array(200_000));
+  socket!.receive(new Uint8Array(100_000));
+  socket!.receive(new Uint8Array(10));
+  await it.pass(4_000);
+  await reader.read();
+  await it.pass(4_000);
+  assertEquals([it.pool.stats().leased, leaks], [1, []]);
+  await it.pass(1_100);
+  assertEquals([it.pool.stats().leased, leaks], [0, [URL_A]]);
+  const error = await assertRejects(() => reader.read(), RequestError, "bodyIdleTimeoutMs");
+  assertEquals(error.failure, "cancelled");
+});
+
+test("A body that is read whole, or waited for, is no business of bodyIdleTimeoutMs", async () => {
+  await using it = memoryScene(
+    (socket) => socket.receive(encoder.encode(LONG_HEAD)),
+    { bodyIdleTimeoutMs: 1_000 },
+  );
+  const [whole, waited, untouched] = await Promise.all(
+    [...Array(3)].map(() => it.pool.request(URL_A)),
+  );
+  const states = [watch(whole!.text()), watch(waited!.body.getReader().read())];
+  for (const socket of it.sockets.slice(0, 1)) socket.receive(new Uint8Array(10));
+  it.sockets[2]!.receive(new Uint8Array(10));
+  await it.pass(19_900);
+  assertEquals(states.map(({ state }) => state), ["pending", "pending"]);
+  assertEquals([untouched!.bodyUsed, it.pool.stats().leased], [false, 3]);
+});
+
+test("Without bodyIdleTimeoutMs a body that was begun stands as long as its reader likes", async () => {
+  await using it = memoryScene((socket) => socket.receive(encoder.encode(LONG_HEAD)));
+  const reader = (await it.pool.request(URL_A)).body.getReader();
+  const first = reader.read();
+  for (const _ of [1, 2]) it.sockets[0]!.receive(new Uint8Array(10_000));
+  await first;
+  await it.pass(600_000);
+  assertEquals((await reader.read()).value?.length, 10_000);
 });
 
 test("timeoutMs counts from the request to the body's last byte, on the pool's clock", async () => {

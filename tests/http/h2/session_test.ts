@@ -430,3 +430,32 @@ test("coalesce is refused by name where the dialer does not tell the certificate
     "coalesce",
   );
 });
+
+test("A stream whose body is not read on ends at bodyIdleTimeoutMs, and no other on its connection", async () => {
+  const scene = frameScene({
+    hosts: ONE,
+    pool: { bodyIdleTimeoutMs: 1_000 },
+    onRequest: (connection, { id }) => connection.head(id),
+  });
+  const [left, slow] = await Promise.all([1, 2].map(async () => {
+    const { body } = await scene.pool.request("https://a.test/");
+    return body.getReader();
+  }));
+  const reads = [left!.read(), slow!.read()];
+  await settle();
+  const [connection] = scene.connections;
+  connection!.data(1, new Uint8Array(10));
+  await reads[0];
+  connection!.data(1, new Uint8Array(10));
+  await settle();
+  scene.clock.advance(999);
+  await settle();
+  assertEquals(connection!.resets, []);
+  scene.clock.advance(1);
+  await settle();
+  assertEquals(connection!.resets, [1]);
+  await assertRejects(() => left!.read(), RequestError, "bodyIdleTimeoutMs");
+  connection!.data(3, new Uint8Array(5), true);
+  assertEquals((await reads[1])!.value?.length, 5);
+  await end(scene);
+});
