@@ -12,6 +12,7 @@ const PROTECTED = [
   ...["stats", "hosts", "hosts/a.test", "addresses", "connections", "connections/1", "events"]
     .map((path) => `/api/pools/default/${path}`),
   "/api/pools/default/diagnose",
+  "/api/pools/default/fleet",
 ];
 
 const ACTIONS = ["warm", "drain", "evict", "block", "unblock", "limits", "close"]

@@ -84,8 +84,8 @@ test("A redirect to what is denied is not followed: fetch fails with the reason 
   withScene({
     origin: { addresses: ["127.0.0.1", "127.0.0.2"] },
     scripts: {
-      "/away": [{ send: ok("", ["location: https://127.0.0.1:1/secret"], "302 Found") }],
-      "/name": [{ send: ok("", ["location: https://b.test:1/secret"], "307 Moved") }],
+      "/away": [{ send: ok("", ["location: https://127.0.0.1:4/secret"], "302 Found") }],
+      "/name": [{ send: ok("", ["location: https://b.test:4/secret"], "307 Moved") }],
       "*": [{ send: ok("fine") }],
     },
     pool: {
@@ -93,7 +93,7 @@ test("A redirect to what is denied is not followed: fetch fails with the reason 
       access: { deny: ["127.0.0.1"] },
     },
   }, async ({ origin, pool, url }) => {
-    for (const [path, host] of [["/away", "127.0.0.1:1"], ["/name", "b.test:1"]] as const) {
+    for (const [path, host] of [["/away", "127.0.0.1:4"], ["/name", "b.test:4"]] as const) {
       const error = await assertRejects(() => pool.fetch(url(path)), TypeError);
       assertInstanceOf(error.cause, AccessDeniedError);
       assertEquals(error.cause.host, host);
