@@ -283,8 +283,7 @@ export class Exchange implements AttemptUser, ResponseOrigin {
       const error = this.#error("timeout", "no byte came for longer than is likely");
       attempt.silent = this.#host.noteSilence(lease, error);
       // Others would wait on such a connection as well.
-      const { heardAt = Infinity } = this.#host.sessionOf(lease.connection);
-      if (heardAt < lease.startedAt) lease.connection.healthy = false;
+      this.#host.sessionOf(lease.connection).suspect?.(lease.startedAt);
     }
     const { replayable, options: { hedge = this.#host.hedging } } = this.request;
     if (!replayable || this.#body || !hedge || this.#attempts >= MAX_ATTEMPTS) return;

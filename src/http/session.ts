@@ -83,10 +83,10 @@ export interface Session {
   /** Which protocol it is. */
   readonly protocol: Protocol;
   /**
-   * When anything last came on the connection, in the clock's milliseconds. Told where others may
-   * have streams on it besides.
+   * Called when a stream has been silent since a time, in the clock's milliseconds. Where the whole
+   * connection was, others get no stream on it until something comes. Only where there may be others.
    */
-  readonly heardAt?: number;
+  suspect?(since: number): void;
   /**
    * Opens a stream for one who holds a lease on the connection. Nothing is written, and nothing
    * told, before `send()`.

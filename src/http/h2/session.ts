@@ -33,9 +33,11 @@ export class Http2Session implements Session, StreamSession, SocketSink, EngineH
   readonly connection: Connection;
   /** What there is to know of the protocol. */
   readonly engine: Http2Engine;
-  /** When anything last came, in the clock's milliseconds. */
-  heardAt = 0;
   readonly #clock: Clock;
+  /** When anything last came, in the clock's milliseconds. */
+  #heardAt = 0;
+  /** Whether it is out of use until something comes. */
+  #isSilent = false;
   /** Heads that came in this read, to be passed on at its end. */
   #heads: { passHead(): void }[] = [];
   /** Requests that wait for the answer to a PING. */
@@ -87,6 +89,13 @@ export class Http2Session implements Session, StreamSession, SocketSink, EngineH
     }, PROBE_MS);
   }
 
+  /** Takes the connection out of use for others until something comes, where nothing has. */
+  suspect(since: number): void {
+    if (this.#heardAt >= since || !this.connection.healthy) return;
+    this.#isSilent = true;
+    this.connection.healthy = false;
+  }
+
   /** Says which of the waiting ones does not wait any more. */
   forget(call: () => void): void {
     this.#probing.delete(call);
@@ -100,7 +109,12 @@ export class Http2Session implements Session, StreamSession, SocketSink, EngineH
   /** Takes bytes off the connection. */
   onData(bytes: Uint8Array): void {
     const engine = this.timed();
-    this.heardAt = engine.now;
+    this.#heardAt = engine.now;
+    if (this.#isSilent) {
+      this.#isSilent = false;
+      // It was slow, not dead: a server may take its time over one request.
+      if (!engine.isLeaving) this.connection.healthy = true;
+    }
     engine.push(bytes);
     this.#afterwards();
   }

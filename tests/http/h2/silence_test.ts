@@ -38,7 +38,7 @@ function frame(type: number, flags: number, id: number, payload: readonly number
 }
 
 /** A server that answers each request with 204 after a while, unless it is silent. */
-function serve(clock: ManualClock, isSilent: () => boolean) {
+function serve(clock: ManualClock, isSilent: () => boolean, takesMs: () => number = () => 10) {
   let pending: number[] = [];
   let begun = false;
   return (socket: MemorySocket, bytes: Uint8Array) => {
@@ -56,7 +56,7 @@ function serve(clock: ManualClock, isSilent: () => boolean) {
       pending = pending.slice(size);
       if (type !== HEADERS || isSilent()) continue;
       // The status 204 is in the static table.
-      clock.setTimer(() => socket.receive(frame(HEADERS, 5, id, [0x89])), 10);
+      clock.setTimer(() => socket.receive(frame(HEADERS, 5, id, [0x89])), takesMs());
     }
   };
 }
@@ -121,4 +121,27 @@ test("Over HTTP/2 a connection that is silent to a POST is out of use for others
   pool.manager.checkInvariants();
   await pool.close({ graceMs: 0 });
   assertEquals(dialer.sockets.size, 0);
+});
+
+test("Over HTTP/2 a request that takes its server long costs no connection", async () => {
+  const clock = new ManualClock();
+  let takesMs = 10;
+  const onWrite = serve(clock, () => false, () => takesMs);
+  const dialer = memoryDialer({ clock, script: () => ({ socket: { alpn: "h2", onWrite } }) });
+  const pool = new HttpPool({ resolver: staticResolver({ "a.test": [A] }), dialer, clock });
+  const ask = async () => {
+    const asked = pool.request(URL_A);
+    for (let passed = 0; passed <= takesMs + 1; passed++) {
+      clock.advance(1);
+      await turns(30);
+    }
+    return (await asked).status;
+  };
+  for (let round = 0; round < 50; round++) assertEquals(await ask(), 204);
+  takesMs = 500;
+  assertEquals(await ask(), 204);
+  assertEquals(await ask(), 204);
+  assertEquals(pool.stats().dials, 1);
+  pool.manager.checkInvariants();
+  await pool.close({ graceMs: 0 });
 });
