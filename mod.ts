@@ -134,7 +134,7 @@ export type {
 } from "./src/http/observer.ts";
 export { HttpParseError, type HttpParseReason } from "./src/http/parse_error.ts";
 export type { RequestBody } from "./src/http/payload.ts";
-export type { RequestHeaders, RequestOptions } from "./src/http/request.ts";
+export type { RequestHeaders, RequestOptions, RequestTrailers } from "./src/http/request.ts";
 export {
   PooledResponse,
   type RequestTimings,

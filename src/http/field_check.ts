@@ -5,6 +5,8 @@
  * @module
  */
 
+import { describe } from "../core/check.ts";
+
 /** A field to send. */
 export type HeaderField = readonly [name: string, value: string];
 
@@ -15,6 +17,37 @@ const NOT_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
 const NOT_TARGET = /[^\x21\x22\x24-\x7e]/;
 /** A registered name or IPv4 address, or an IP literal, and maybe a port. */
 const HOST = /^(?:[A-Za-z0-9._~%-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?$/;
+
+/**
+ * Fields that mean nothing after the body, or something else to whoever looks there: framing,
+ * routing, conditions, credentials, and what the body is (RFC 9110 section 6.5.1).
+ */
+const NOT_IN_TRAILERS: ReadonlySet<string> = new Set([
+  "authorization",
+  "cache-control",
+  "connection",
+  "content-encoding",
+  "content-length",
+  "content-range",
+  "content-type",
+  "cookie",
+  "expect",
+  "host",
+  "if-match",
+  "if-modified-since",
+  "if-none-match",
+  "if-range",
+  "if-unmodified-since",
+  "keep-alive",
+  "max-forwards",
+  "proxy-authorization",
+  "proxy-connection",
+  "range",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+]);
 
 const COMMON_METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
 
@@ -55,6 +88,24 @@ export function checkFields(fields: readonly HeaderField[], what: string): void 
     check(name, NOT_TOKEN, `${what} name at index ${i}`);
     if (value !== "") check(value, NOT_VALUE, `Value of ${what.toLowerCase()} ${name}`);
   }
+}
+
+/** @throws {TypeError} A trailer cannot be sent, or belongs into the head */
+export function checkTrailers(fields: readonly HeaderField[]): void {
+  checkFields(fields, "Trailer");
+  for (const [name] of fields) {
+    if (NOT_IN_TRAILERS.has(name.toLowerCase())) {
+      throw new TypeError(`Trailer ${name} is not allowed: it belongs into the head`);
+    }
+  }
+}
+
+/** @throws {TypeError} It is no list of names of header fields: says which is none */
+export function checkFieldNames(option: string, names: unknown): void {
+  if (!Array.isArray(names)) {
+    throw new TypeError(`${option} must be a list of header names, got ${describe(names)}`);
+  }
+  names.forEach((name, index) => check(name, NOT_TOKEN, `${option}[${index}]`));
 }
 
 function check(text: unknown, forbidden: RegExp, what: string): void {

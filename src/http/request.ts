@@ -8,7 +8,7 @@ import { checkNames, checkNumber, checkStatuses, describe, quote } from "../core
 import type { TlsOptions } from "../core/dialer.ts";
 import { checkProtocols, type Protocols } from "../pool/host/tls_profiles.ts";
 import { BlobParts } from "./blob_parts.ts";
-import type { HeaderField } from "./field_check.ts";
+import { checkFieldNames, checkTrailers, type HeaderField } from "./field_check.ts";
 import { encodeRequest } from "./h1/request_head.ts";
 import { NO_PAYLOAD, type Payload, readBody, type RequestBody } from "./payload.ts";
 
@@ -72,7 +72,23 @@ export interface RequestOptions {
   readonly hedge?: boolean | undefined;
   /** What it may be sent over; the host's or the pool's `protocols` where it is left out. */
   readonly protocols?: Protocols | undefined;
+  /**
+   * Fields to send after the body, or a function that gives them when the body has ended. Over
+   * HTTP/1.1 the body goes out in chunks then. A request that is sent again asks for them again.
+   */
+  readonly trailers?: RequestTrailers | undefined;
+  /**
+   * Names of header fields and trailers whose values are secret. Over HTTP/2 nobody on the way may
+   * keep them in a table. `authorization`, `cookie` and `proxy-authorization` always count as such.
+   */
+  readonly sensitiveHeaders?: readonly string[] | undefined;
 }
+
+/** Fields to send after a body, or a function that gives them when the body has ended. */
+export type RequestTrailers = RequestHeaders | (() => RequestHeaders | Promise<RequestHeaders>);
+
+/** Gives the trailers of a body that has ended, checked. */
+export type ReadTrailers = () => readonly HeaderField[] | Promise<readonly HeaderField[]>;
 
 const OPTIONS = [
   "method",
@@ -89,6 +105,8 @@ const OPTIONS = [
   "failoverStatuses",
   "hedge",
   "protocols",
+  "trailers",
+  "sensitiveHeaders",
 ];
 
 /** Where a URL leads. */
@@ -126,6 +144,10 @@ export class PreparedRequest {
   /** Whether it may be sent more than once. */
   readonly replayable: boolean;
   readonly options: RequestOptions;
+  /** Gives what follows the body, where something may. */
+  readonly trailers: ReadTrailers | undefined;
+  /** Names of fields that are secret, in lower case. */
+  readonly sensitive: readonly string[] | undefined;
   /** Whether it asks that its connection be closed after it (RFC 9112 section 9.6). */
   readonly closes: boolean;
   /** The head as HTTP/1.1 sends it, and the body with it where that is small. */
@@ -150,7 +172,11 @@ export class PreparedRequest {
     this.bytes = bytes;
     this.stream = stream;
     this.repeats = stream instanceof BlobParts;
-    this.streamBytes = stream instanceof BlobParts
+    this.trailers = readTrailers(options.trailers);
+    this.sensitive = options.sensitiveHeaders?.map((name) => name.toLowerCase());
+    this.streamBytes = this.trailers
+      ? null
+      : stream instanceof BlobParts
       ? stream.bytes
       : stream
       ? lengthAmong(fields)
@@ -276,6 +302,9 @@ function prepareAfresh(
   const options = checkOptions(given);
   const { body, method = "GET" } = options;
   const headers = readHeaders(options.headers);
+  if (options.trailers !== undefined && (method === "GET" || method === "HEAD")) {
+    throw new TypeError(`A ${method} request must have no trailers: it has no body`);
+  }
   if (body === undefined || body === null) {
     return prepared(target, method, headers, NO_PAYLOAD, options);
   }
@@ -294,7 +323,7 @@ function checkOptions(options: RequestOptions): RequestOptions {
   }
   checkNames("request()", options, OPTIONS);
   const { exclude, failoverStatuses, firstByteTimeoutMs, hedge, idempotent, method } = options;
-  const { signal, timeoutMs } = options;
+  const { sensitiveHeaders, signal, timeoutMs } = options;
   if (options.protocols !== undefined) checkProtocols("protocols", options.protocols);
   if (method !== undefined && typeof method !== "string") {
     throw new TypeError(`method must be a text, got ${describe(method)}`);
@@ -312,6 +341,7 @@ function checkOptions(options: RequestOptions): RequestOptions {
   if (firstByteTimeoutMs !== undefined) {
     checkNumber("firstByteTimeoutMs", firstByteTimeoutMs, { min: 0 });
   }
+  if (sensitiveHeaders !== undefined) checkFieldNames("sensitiveHeaders", sensitiveHeaders);
   if (failoverStatuses !== undefined) checkStatuses("failoverStatuses", failoverStatuses);
   if (exclude === undefined || Array.isArray(exclude)) return options;
   if (typeof exclude !== "object" || exclude === null || !(Symbol.iterator in exclude)) {
@@ -338,7 +368,28 @@ function prepared(
   const idempotent = options.idempotent
     ?? (IDEMPOTENT.has(method) || (headers.length > 0 && hasField(headers, "idempotency-key")));
   const fields = own.length > 0 ? [...headers, ...own] : headers;
-  return new PreparedRequest(target, method, fields, payload, idempotent, options);
+  const sent = options.trailers === undefined ? payload : asStream(payload);
+  return new PreparedRequest(target, method, fields, sent, idempotent, options);
+}
+
+/** The same body as a stream: only what is sent in chunks can have trailers. */
+function asStream({ bytes, contentType, stream }: Payload): Payload {
+  return { bytes: null, stream: stream ?? new BlobParts(bytes ? [bytes] : []), contentType };
+}
+
+function readTrailers(given: RequestTrailers | undefined): ReadTrailers | undefined {
+  if (given === undefined) return undefined;
+  if (typeof given === "function") {
+    return async () => checkedTrailers(await given());
+  }
+  const fields = checkedTrailers(given);
+  return () => fields;
+}
+
+function checkedTrailers(given: RequestHeaders): readonly HeaderField[] {
+  const fields = readHeaders(given, "Trailer");
+  checkTrailers(fields);
+  return fields;
 }
 
 function asksToClose([name, value]: HeaderField): boolean {
@@ -366,33 +417,40 @@ export function withFields(
   return [...others, ...more];
 }
 
-function readHeaders(headers: RequestHeaders | undefined): readonly HeaderField[] {
+function readHeaders(
+  headers: RequestHeaders | undefined,
+  what: "Header" | "Trailer" = "Header",
+): readonly HeaderField[] {
   if (headers === undefined) return NO_FIELDS;
   if (typeof headers !== "object" || headers === null) {
     throw new TypeError(
-      `headers must be an object, a list of pairs or Headers, got ${describe(headers)}`,
+      `${what.toLowerCase()}s must be an object, a list of pairs or Headers, got ${
+        describe(headers)
+      }`,
     );
   }
   if (Symbol.iterator in headers) {
     const fields = [...headers];
-    fields.forEach(checkPair);
+    fields.forEach((field, index) => checkPair(field, index, what));
     return fields;
   }
   const fields: HeaderField[] = [];
   for (const [name, value] of Object.entries(headers as { [name: string]: unknown })) {
     if (value === undefined) continue;
     if (typeof value !== "string") {
-      throw new TypeError(`Header ${name} must be a text, got ${describe(value)}`);
+      throw new TypeError(`${what} ${name} must be a text, got ${describe(value)}`);
     }
     fields.push([name, value]);
   }
   return fields;
 }
 
-function checkPair(field: unknown, index: number): void {
+function checkPair(field: unknown, index: number, what: string): void {
   const isPair = Array.isArray(field) && field.length === 2
     && typeof field[0] === "string" && typeof field[1] === "string";
-  if (!isPair) throw new TypeError(`The header at index ${index} must be a pair of texts`);
+  if (!isPair) {
+    throw new TypeError(`The ${what.toLowerCase()} at index ${index} must be a pair of texts`);
+  }
 }
 
 function basicCredentials({ password, username }: URL): string {

@@ -35,7 +35,7 @@ export function serveHttp2(socket: Duplex, responder: Http2Responder): void {
     stream.resume();
     const fields = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
     const head = [`${method} ${path} HTTP/2`, ...fields, "", ""].join("\r\n");
-    responder.onRequest({
+    const record: RequestRecord = {
       connection: responder.id,
       method,
       path,
@@ -44,8 +44,14 @@ export function serveHttp2(socket: Duplex, responder: Http2Responder): void {
       bodyBytes: 0,
       bodyMismatch: -1,
       bodyStart: "",
+      trailers: [],
+      secrets: Reflect.get(headers, http2.sensitiveHeaders) as string[],
       complete: true,
+    };
+    stream.on("trailers", (fields) => {
+      record.trailers = Object.entries(fields).map(([name, value]) => `${name}: ${value}`);
     });
+    responder.onRequest(record);
     const script = responder.script(path);
     void (script ? play(script, stream, responder, body) : answer(path, stream, responder));
   });

@@ -23,6 +23,10 @@ export interface RequestRecord {
   bodyMismatch: number;
   /** The body's first bytes, each as a character. */
   bodyStart: string;
+  /** The trailers, as header lines. */
+  trailers: string[];
+  /** The headers that may never be kept in a table, by HTTP/2. */
+  readonly secrets?: readonly string[];
   /** Whether the request came to its end. */
   complete: boolean;
 }
@@ -86,6 +90,7 @@ export class RequestReader {
       bodyBytes: 0,
       bodyMismatch: -1,
       bodyStart: "",
+      trailers: [],
       complete: false,
     };
     this.#onHead(record, new Promise((resolve) => this.#resolve = resolve));
@@ -116,8 +121,10 @@ export class RequestReader {
       this.#held = this.#held.subarray(end + 2);
       return true;
     }
-    if (this.#held.length < end + 4) return false;
-    this.#held = this.#held.subarray(end + 4);
+    const last = this.#held.indexOf("\r\n\r\n", end);
+    if (last < 0) return false;
+    record.trailers = this.#held.toString("latin1", end, last).split("\r\n").filter(Boolean);
+    this.#held = this.#held.subarray(last + 4);
     return this.#end(record);
   }
 

@@ -77,7 +77,7 @@ export class Http1Session implements Session, Stream, SocketSink, ResponseSink {
 
   /** Writes the request, and expects the response to it. */
   send(request: PreparedRequest, body: BodyReader | undefined): void {
-    const { closes, head, method, rest, streamBytes } = request;
+    const { closes, head, method, rest, streamBytes, trailers } = request;
     const { relay, socket } = this.connection;
     this.#parser.reset(method);
     this.#sent = true;
@@ -88,7 +88,7 @@ export class Http1Session implements Session, Stream, SocketSink, ResponseSink {
     if (rest) upload?.sendLast(rest);
     else if (body) {
       const user = this.#user;
-      upload?.send(body, streamBytes).catch((error) => {
+      upload?.send(body, streamBytes, trailers).catch((error) => {
         if (this.#upload === upload) user?.onUploadFailure(error);
       });
     }

@@ -6,6 +6,7 @@
 
 import type { TlsSocket } from "../../core/dialer.ts";
 import { asPart, type BodyReader } from "../body_reader.ts";
+import type { ReadTrailers } from "../request.ts";
 import { encodeChunk, encodeLastChunk } from "./request_body.ts";
 
 /** Writes a body as fast as its connection takes it, until it is out or stopped. */
@@ -34,19 +35,20 @@ export class Upload {
 
   /**
    * Writes a body as it comes: in chunks, or as so many bytes as the head has said.
+   * Trailers are asked for when a body in chunks has ended.
    *
    * @throws {TypeError} A part of it is not bytes
    * @throws {RangeError} It is not as long as the head has said
-   * @throws What the body throws
+   * @throws What the body or its trailers throw
    */
-  async send(body: BodyReader, length: number | null): Promise<void> {
+  async send(body: BodyReader, length: number | null, trailers?: ReadTrailers): Promise<void> {
     let left = length ?? Infinity;
     let last: Uint8Array | undefined;
     while (!this.#stopped) {
       const given = await body.read();
       if (this.#stopped) return;
       if (given === null) {
-        if (length === null) this.sendLast(encodeLastChunk());
+        if (length === null) this.sendLast(encodeLastChunk(await trailers?.()));
         else if (left > 0) throw new RangeError(mismatch("shorter", length));
         else if (last) this.sendLast(last);
         else this.#done = true;

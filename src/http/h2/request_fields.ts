@@ -18,7 +18,7 @@ export interface Http2Request {
   /** How long the body is, in bytes, where that is to be said; null where not. */
   readonly contentLength: number | null;
   /** Names of fields that nobody on the way may keep, in lower case, besides those of secrets. */
-  readonly sensitive?: readonly string[];
+  readonly sensitive?: readonly string[] | undefined;
 }
 
 /** Fields that belong to a connection of HTTP/1.1 (section 8.2.2). */
@@ -73,6 +73,18 @@ export function requestFields(request: Http2Request): BlockField[] {
     fields.push(blockField("content-length", String(contentLength), "without"));
   }
   return fields;
+}
+
+/** Makes trailers, which were checked: see `checkTrailers`. */
+export function trailerFields(
+  trailers: readonly HeaderField[],
+  sensitive: readonly string[] | undefined,
+): BlockField[] {
+  return trailers.map(([given, value]) => {
+    const name = given.toLowerCase();
+    const isSecret = sensitive?.includes(name) === true;
+    return blockField(name, value.trim(), isSecret ? "never" : "without");
+  });
 }
 
 function indexingOf(name: string, sensitive: readonly string[] | undefined): Indexing {

@@ -6,6 +6,7 @@
 
 import type { Connection } from "../../map/connection.ts";
 import type { BodyReader } from "../body_reader.ts";
+import type { HeaderField } from "../field_check.ts";
 import type { PreparedRequest } from "../request.ts";
 import type { ResponseHeaders } from "../response_headers.ts";
 import type { Stream, StreamUser } from "../session.ts";
@@ -13,7 +14,7 @@ import type { Http2Engine } from "./engine.ts";
 import { connectionError, streamError } from "./error_codes.ts";
 import type { Http2Head } from "./head_reader.ts";
 import type { BlockField } from "./hpack_encoder.ts";
-import { requestFields } from "./request_fields.ts";
+import { requestFields, trailerFields } from "./request_fields.ts";
 import type { Http2Stream, StreamUser as EngineUser } from "./stream.ts";
 import { Http2Upload } from "./upload.ts";
 
@@ -38,6 +39,8 @@ export interface StreamSession {
 /** A connection that stood idle for longer is asked first, where a request may not be repeated. */
 const FRESH_ENOUGH_MS = 5_000;
 
+const NOTHING = new Uint8Array(0);
+
 /** The fields of requests that were sent. */
 const known = new WeakMap<PreparedRequest, readonly BlockField[]>();
 
@@ -53,6 +56,7 @@ export class Http2RequestStream implements Stream, EngineUser {
   #user: StreamUser | undefined;
   #stream: Http2Stream | undefined;
   #upload: Http2Upload | undefined;
+  #sensitive: readonly string[] | undefined;
   #headers: ResponseHeaders | undefined;
   #contentLength = -1;
   #waiting: (() => void) | undefined;
@@ -112,8 +116,15 @@ export class Http2RequestStream implements Stream, EngineUser {
   }
 
   /** Passes a part of the body on, to be sent. */
-  sendPart(bytes: Uint8Array, isEnd: boolean): boolean {
-    return !this.#stream || this.#session.timed().send(this.#stream, bytes, isEnd);
+  sendPart(bytes: Uint8Array): boolean {
+    return !this.#stream || this.#session.timed().send(this.#stream, bytes, false);
+  }
+
+  /** Passes the end of the body on, to be sent. */
+  sendEnd(trailers: readonly HeaderField[]): void {
+    if (!this.#stream) return;
+    const fields = trailers.length > 0 ? trailerFields(trailers, this.#sensitive) : undefined;
+    this.#session.timed().send(this.#stream, NOTHING, true, fields);
   }
 
   /** Notes the head; it is passed on when the bytes that came with it are taken. */
@@ -164,7 +175,7 @@ export class Http2RequestStream implements Stream, EngineUser {
   }
 
   #send(request: PreparedRequest, body: BodyReader | undefined): void {
-    const { bytes, method, streamBytes } = request;
+    const { bytes, method, sensitive, streamBytes, trailers } = request;
     const engine = this.#session.timed();
     const hasMore = body !== undefined;
     let fields = known.get(request);
@@ -180,9 +191,10 @@ export class Http2RequestStream implements Stream, EngineUser {
     this.streams = engine.active;
     this.#session.lookLater();
     if (!body) return;
+    this.#sensitive = sensitive;
     const upload = this.#upload = new Http2Upload(this);
     const user = this.#user;
-    upload.send(body, streamBytes).catch((error) => {
+    upload.send(body, streamBytes, trailers).catch((error) => {
       if (this.#upload === upload) user?.onUploadFailure(error);
     });
   }
@@ -195,7 +207,7 @@ export class Http2RequestStream implements Stream, EngineUser {
 }
 
 function fieldsOf(request: PreparedRequest): readonly BlockField[] {
-  const { bytes, fields, method, stream, streamBytes, target } = request;
+  const { bytes, fields, method, sensitive, stream, streamBytes, target } = request;
   const length = stream ? streamBytes : bytes?.length;
   const isEmpty = method === "POST" || method === "PUT" || method === "PATCH";
   return requestFields({
@@ -205,5 +217,6 @@ function fieldsOf(request: PreparedRequest): readonly BlockField[] {
     path: target.path,
     headers: fields,
     contentLength: length ?? (isEmpty && !stream ? 0 : null),
+    sensitive,
   });
 }

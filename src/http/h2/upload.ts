@@ -5,14 +5,16 @@
  */
 
 import { asPart, type BodyReader } from "../body_reader.ts";
+import type { HeaderField } from "../field_check.ts";
+import type { ReadTrailers } from "../request.ts";
 
 /** Takes parts of a body. */
 export interface UploadTarget {
-  /** Sends a part, the last one with the end; true where it takes more at once. */
-  sendPart(bytes: Uint8Array, isEnd: boolean): boolean;
+  /** Sends a part; true where it takes more at once. */
+  sendPart(bytes: Uint8Array): boolean;
+  /** Sends the end, with trailers where there are any. */
+  sendEnd(trailers: readonly HeaderField[]): void;
 }
-
-const NOTHING = new Uint8Array(0);
 
 /** Reads a body as fast as its stream takes it, until it is out or stopped. */
 export class Http2Upload {
@@ -26,27 +28,29 @@ export class Http2Upload {
   }
 
   /**
-   * Sends a body: as long as it is, or as many bytes as the head has said.
+   * Sends a body: as long as it is, or as many bytes as the head has said. Trailers are asked for
+   * when it has ended.
    *
    * @throws {TypeError} A part of it is not bytes
    * @throws {RangeError} It is not as long as the head has said
-   * @throws What the body throws
+   * @throws What the body or its trailers throw
    */
-  async send(body: BodyReader, length: number | null): Promise<void> {
+  async send(body: BodyReader, length: number | null, trailers?: ReadTrailers): Promise<void> {
     let left = length ?? Infinity;
     while (!this.#stopped) {
       const given = await body.read();
       if (this.#stopped) return;
       if (given === null) {
         if (length !== null && left > 0) throw new RangeError(mismatch("shorter", length));
-        this.#target.sendPart(NOTHING, true);
+        const fields = trailers ? await trailers() : [];
+        if (!this.#stopped) this.#target.sendEnd(fields);
         return;
       }
       const part = asPart(given);
       if (part.length === 0) continue;
       if (part.length > left) throw new RangeError(mismatch("longer", length));
       left -= part.length;
-      if (!this.#target.sendPart(part, false)) {
+      if (!this.#target.sendPart(part)) {
         await new Promise<void>((resolve) => this.#sent = resolve);
       }
     }
