@@ -349,6 +349,7 @@ export class Exchange implements AttemptUser, ResponseOrigin {
 
   /** Notes that somebody reads the body. */
   touch(): void {
+    if (this.untouchedSince < Infinity) this.#attempt!.lease.holds = true;
     this.untouchedSince = this.unreadSince = Infinity;
   }
 
@@ -428,6 +429,8 @@ export class Exchange implements AttemptUser, ResponseOrigin {
     this.#headAt = this.#over ? lease.connection.lastUsedAt : this.#host.now();
     if (!this.#over) {
       this.untouchedSince = this.#headAt;
+      // Until somebody reads the body nobody waits for it; but the request is to be sent.
+      if (!this.request.rest && !this.#body) lease.holds = false;
       lease.latencyMs = this.firstByteMs;
       const { endpoint } = lease.connection;
       if (endpoint) endpoint.heardAt = this.#headAt;

@@ -177,6 +177,8 @@ export class Connection {
   #capacity: number;
   #slots: number;
   #leases = 0;
+  /** How many of the leases let the program end. */
+  #quiet = 0;
   #idleBeforeMs = 0;
   #lastUsedOnTheWall: number;
   #owner: ConnectionOwner | undefined;
@@ -354,10 +356,10 @@ export class Connection {
   /** Begins a lease. Its manager's to call. */
   beginLease(now: number): void {
     if (!this.available) throw new Error(`Connection ${this.id} is ${this.#state}: no lease`);
+    if (this.#leases === this.#quiet) this.socket.ref();
     if (this.#leases++ === 0) {
       this.#move("leased");
       this.#idleBeforeMs = now - this.lastUsedAt;
-      this.socket.ref();
     }
     this.requestCount++;
     this.lastUsedAt = now;
@@ -368,16 +370,37 @@ export class Connection {
     }
   }
 
+  /** Lets the program end in spite of one of its leases. The lease's to call. */
+  letGo(): void {
+    this.#quiet++;
+    this.#unrefIfQuiet();
+  }
+
+  /**
+   * Takes that back. The lease's to call.
+   *
+   * @param ends Whether the lease ends this moment, and need not keep the program alive
+   */
+  hold(ends: boolean): void {
+    if (!ends && this.#leases === this.#quiet && this.#state !== "closed") this.socket.ref();
+    this.#quiet--;
+  }
+
   /** Ends a lease; a draining connection stays so. Its manager's to call. */
   endLease(now: number, wallNow: number): void {
     if (this.#leases === 0) throw new Error(`Connection ${this.id} has no lease to end`);
     this.lastUsedAt = now;
     this.#lastUsedOnTheWall = wallNow;
     if (this.endpoint) this.endpoint.leased--;
-    if (--this.#leases > 0) return;
-    if (!this.#keepsSink) this.#sink = undefined;
-    if (this.#state === "leased") this.#move("idle");
-    if (this.#state !== "closed") this.socket.unref();
+    if (--this.#leases === 0) {
+      if (!this.#keepsSink) this.#sink = undefined;
+      if (this.#state === "leased") this.#move("idle");
+    }
+    this.#unrefIfQuiet();
+  }
+
+  #unrefIfQuiet(): void {
+    if (this.#leases === this.#quiet && this.#state !== "closed") this.socket.unref();
   }
 
   /** Lets no further lease begin. Its manager's to call: see `ConnectionManager.drain()`. */

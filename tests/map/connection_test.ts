@@ -174,6 +174,31 @@ test("Connection lets a program end while it is idle, and keeps it alive while l
   assertFalse(socket.referenced);
 });
 
+test("Connection keeps the program alive while one of its leases does", () => {
+  const { connection, giveBack, lease, socket } = connect({ capacity: 3 });
+  const seen: boolean[] = [];
+  const steps: readonly (() => void)[] = [
+    lease,
+    () => connection.letGo(),
+    lease,
+    () => connection.letGo(),
+    () => connection.hold(false),
+    giveBack,
+    () => connection.hold(false),
+    () => connection.letGo(),
+    () => connection.hold(true),
+    giveBack,
+    lease,
+    giveBack,
+  ];
+  for (const step of steps) {
+    step();
+    seen.push(socket.referenced);
+  }
+  const [no, yes] = [false, true];
+  assertEquals(seen, [yes, no, yes, no, yes, no, yes, no, no, no, yes, no]);
+});
+
 test("Connection hands what its peer sends to whoever has the lease, and to nobody afterwards", async () => {
   const { connection, giveBack, lease, socket } = connect();
   const { owner, sink, told } = listen();

@@ -16,6 +16,8 @@ export interface ChildProgram extends AsyncDisposable {
   line(): Promise<string>;
   /** The next line that it prints on its standard error. */
   errorLine(): Promise<string>;
+  /** Resolves to its exit code when it has ended by itself, or null where it was killed. */
+  readonly ended: Promise<number | null>;
   /** Asks it to end; rejects with what it complained of where it does not end well. */
   end(): Promise<void>;
 }
@@ -53,6 +55,7 @@ export function startChild(
   return {
     line: () => next(printed),
     errorLine: () => next(complained),
+    ended,
     async end() {
       // After a `child.kill()` Deno tells no exit code.
       process.kill(child.pid!, "SIGTERM");

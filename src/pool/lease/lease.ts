@@ -70,6 +70,7 @@ export class Lease implements Disposable {
   tooMuch: "yes" | "perhaps" | "no" = "no";
   #takeBack: TakeBack | undefined;
   #touched = false;
+  #holds = true;
 
   /** Made by a pool. */
   constructor(connection: Connection, startedAt: number, waitedMs: number, takeBack: TakeBack) {
@@ -78,6 +79,22 @@ export class Lease implements Disposable {
     this.waitedMs = waitedMs;
     this.reused = connection.requestCount > 1;
     this.#takeBack = takeBack;
+  }
+
+  /**
+   * Whether it keeps the program alive until it ends.
+   *
+   * @internal
+   */
+  get holds(): boolean {
+    return this.#holds;
+  }
+
+  set holds(holds: boolean) {
+    if (this.#holds === holds || this.released) return;
+    this.#holds = holds;
+    if (holds) this.connection.hold(false);
+    else this.connection.letGo();
   }
 
   /** Whether it has ended. */
@@ -113,6 +130,7 @@ export class Lease implements Disposable {
     const takeBack = this.#takeBack;
     if (!takeBack) return;
     this.#takeBack = undefined;
+    if (!this.#holds) this.connection.hold(true);
     const { error, reuse = true } = options;
     if (error !== undefined) {
       this.connection.errorCount++;
