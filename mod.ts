@@ -149,6 +149,7 @@ export {
   type ConnectionOwner,
   type ConnectionState,
   type ConnectionStats,
+  type Resident,
 } from "./src/map/connection.ts";
 export type { Standing } from "./src/map/endpoint.ts";
 export {

@@ -115,6 +115,12 @@ export interface ConnectionOwner {
   onLoss(connection: Connection): void;
 }
 
+/** A protocol that stays on a connection, be there a lease or not. */
+export interface Resident extends SocketSink {
+  /** The connection is about to be closed in good order: the last time to write. */
+  onClosing(): void;
+}
+
 /**
  * A TLS socket to one address, verified for one host.
  *
@@ -183,7 +189,7 @@ export class Connection {
   #lastUsedOnTheWall: number;
   #owner: ConnectionOwner | undefined;
   #sink: SocketSink | undefined;
-  #resident: SocketSink | undefined;
+  #resident: Resident | undefined;
   #keepsSink = false;
   #isHeard = false;
   #unserved = false;
@@ -349,7 +355,7 @@ export class Connection {
    * Sets who takes what the peer sends while no lease's sink does: a protocol that has something to
    * say unasked. Without one, such a peer ends the connection.
    */
-  setResident(sink: SocketSink): void {
+  setResident(sink: Resident): void {
     this.#resident = sink;
   }
 
@@ -408,8 +414,9 @@ export class Connection {
     if (this.#state !== "closed") this.#move("draining");
   }
 
-  /** Ends it with FIN, after what is written. Harmless to repeat. */
+  /** Ends it with FIN, after what is written and a good-bye. Harmless to repeat. */
   close(): void {
+    if (this.#state !== "closed") this.#resident?.onClosing();
     this.#end(undefined, true);
     this.socket.close();
   }

@@ -21,6 +21,7 @@ export class OriginConnection {
   readonly id: number;
   readonly address: string;
   readonly ended: Ending[] = [];
+  readonly #goaways: number[] = [];
   readonly #changed: () => void;
   readonly #raw: Socket;
   #tap: WireTap | null = null;
@@ -166,6 +167,10 @@ export class OriginConnection {
         this.#changed();
       },
       act: (action) => this.act(action),
+      onGoaway: (lastId) => {
+        this.#goaways.push(lastId);
+        this.#changed();
+      },
     });
   }
 
@@ -228,6 +233,7 @@ export class OriginConnection {
       requests: this.#requests,
       bytesSent: this.#bytesSent,
       ended: [...this.ended],
+      goaways: [...this.#goaways],
       open: this.#open,
     };
   }

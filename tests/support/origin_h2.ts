@@ -21,12 +21,17 @@ export interface Http2Responder {
   /** Is called for each request. */
   onRequest(record: RequestRecord): void;
   act(action: Action): void;
+  /** Is called with the last stream of a GOAWAY. */
+  onGoaway(lastId: number): void;
 }
 
 /** Serves HTTP/2 on a connection whose handshake is done. */
 export function serveHttp2(socket: Duplex, responder: Http2Responder): void {
   const server = http2.createServer();
   server.on("sessionError", () => {});
+  server.on("session", (session) => {
+    session.on("goaway", (_code, lastId) => responder.onGoaway(lastId));
+  });
   server.on("stream", (stream, headers) => {
     const path = String(headers[":path"]);
     const method = String(headers[":method"]);

@@ -97,6 +97,8 @@ export interface ConnectionReport {
   /** Bytes of bodies that a script has sent, or of its pattern a source, as far as they were taken. */
   readonly bytesSent: number;
   readonly ended: readonly Ending[];
+  /** The last stream of each GOAWAY that the client sent. */
+  readonly goaways: readonly number[];
   readonly open: boolean;
 }
 

@@ -5,8 +5,7 @@
  */
 
 import type { Clock, Timer } from "../../core/clock.ts";
-import type { SocketSink } from "../../core/dialer.ts";
-import type { Connection } from "../../map/connection.ts";
+import type { Connection, Resident } from "../../map/connection.ts";
 import type { CheckedLimits } from "../limits.ts";
 import type { Session, StreamUser } from "../session.ts";
 import { type EngineHost, Http2Engine } from "./engine.ts";
@@ -26,7 +25,7 @@ const PROBE_MS = 2_000;
 const MOST_HOPS = 12;
 
 /** Speaks HTTP/2 on a connection, for as long as it is open. */
-export class Http2Session implements Session, StreamSession, SocketSink, EngineHost {
+export class Http2Session implements Session, StreamSession, Resident, EngineHost {
   /** The protocol. */
   readonly protocol = "h2";
   /** The connection. */
@@ -136,6 +135,14 @@ export class Http2Session implements Session, StreamSession, SocketSink, EngineH
     this.#passHeads();
   }
 
+  /** Says good-bye (RFC 9113 section 6.8). */
+  onClosing(): void {
+    if (this.engine.active > 0) return;
+    this.engine.leave();
+    this.#isBlocked = false;
+    this.#flush();
+  }
+
   /** Writes soon: there is something to write. */
   onOutput(): void {
     this.#schedule();
@@ -162,7 +169,7 @@ export class Http2Session implements Session, StreamSession, SocketSink, EngineH
     const { connection, engine } = this;
     if (engine.failure !== undefined) this.#fail(engine.failure);
     // Its last stream has ended, and there will not be another one.
-    else if (engine.isLeaving && engine.active === 0 && connection.leases === 0) this.#leave();
+    else if (engine.isLeaving && engine.active === 0 && connection.leases === 0) connection.close();
   }
 
   #passHeads(): void {
@@ -209,12 +216,6 @@ export class Http2Session implements Session, StreamSession, SocketSink, EngineH
       this.#afterwards();
       if (!this.#isClosed && this.engine.needsTicks) this.#lookLater();
     }, TICK_MS);
-  }
-
-  #leave(): void {
-    this.engine.leave();
-    this.#flush();
-    this.connection.close();
   }
 
   #fail(error: unknown): void {

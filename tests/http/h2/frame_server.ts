@@ -63,8 +63,8 @@ export class ServerConnection {
   pings = 0;
   /** How many requests were under way at a time, at the most. */
   mostOpen = 0;
-  /** Whether the client has said good-bye. */
-  goaways = 0;
+  /** The last stream of each GOAWAY that the client sent. */
+  readonly goaways: number[] = [];
   readonly #options: FrameServerOptions;
   readonly #socket: MemorySocket;
   readonly #encoder = new HpackEncoder();
@@ -157,7 +157,7 @@ export class ServerConnection {
       this.resets.push(id);
       this.#open.delete(id);
     };
-    recorder.onGoaway = () => this.goaways++;
+    recorder.onGoaway = (lastId) => this.goaways.push(lastId);
     recorder.onPing = (payload, isAnswer) => {
       if (isAnswer) return;
       this.pings++;

@@ -141,6 +141,24 @@ test("H5: an idle connection of HTTP/2 is let go after idleTimeoutMs", async () 
   scene.clock.advance(5_000);
   await settle();
   assertEquals([scene.connections[0]!.isOpen, scene.pool.stats().connections], [false, 0]);
+  assertEquals(scene.connections[0]!.goaways, [0]);
+  await end(scene);
+});
+
+test("H12: a pool that closes, or drains a host, says good-bye and names no stream", async () => {
+  const scene = frameScene({
+    hosts: ONE,
+    onRequest: (connection, { id }) => queueMicrotask(() => connection.respond(id)),
+  });
+  await (await scene.pool.request("https://a.test/")).dump();
+  await scene.pool.drain("a.test");
+  const busy = await scene.pool.request("https://a.test/");
+  const closing = scene.pool.close({ graceMs: 1_000 });
+  await settle();
+  assertEquals(await busy.text(), "ok");
+  await closing;
+  assertEquals(scene.connections.map(({ goaways }) => goaways), [[0], [0]]);
+  assertEquals(scene.connections.map(({ isOpen }) => isOpen), [false, false]);
   await end(scene);
 });
 
