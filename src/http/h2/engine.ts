@@ -120,6 +120,8 @@ export class Http2Engine implements FrameSink {
   /** The last stream that the peer has looked at, where it goes away. */
   #goawayId = MOST_STREAM_ID;
   #goaway: Http2Error | undefined;
+  /** Whether the peer may keep much of the connection's window for bodies that it did not take. */
+  #isSpent = false;
   #failure: unknown;
   #hasFailed = false;
 
@@ -161,7 +163,8 @@ export class Http2Engine implements FrameSink {
 
   /** Whether no stream may begin any more: the peer goes away, numbers have run out, or it failed. */
   get isLeaving(): boolean {
-    return this.#hasFailed || this.#goaway !== undefined || this.#nextId > MOST_STREAM_ID;
+    return this.#hasFailed || this.#goaway !== undefined || this.#nextId > MOST_STREAM_ID
+      || this.#isSpent;
   }
 
   /** What the peer said when it went away. */
@@ -603,6 +606,11 @@ export class Http2Engine implements FrameSink {
 
   #reset(stream: Http2Stream, code: Http2ErrorName): void {
     this.#writer.word(RST_STREAM, stream.id, errorNumber(code));
+    // HAProxy never gives back what was sent of a body that it did not want.
+    if (!stream.isLocalEnd && !this.#isSpent && this.#sendWindow < DEFAULT_WINDOW / 2) {
+      this.#isSpent = true;
+      this.#host.onCapacity();
+    }
     this.#forget(stream);
     this.#resets.add(stream.id, this.now);
     this.#host.onOutput();

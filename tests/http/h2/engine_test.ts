@@ -306,6 +306,16 @@ test("Http2Engine cancels the rest of a request that was answered before it was 
   assertEquals(scene.failure, undefined);
 });
 
+test("Http2Engine leaves a connection whose window went into a body that nobody wanted", () => {
+  for (const [sent, isLeaving] of [[10_000, false], [60_000, true]] as const) {
+    const scene = new EngineScene([[4, sent]]);
+    scene.ask({ method: "POST", body: bytes(100_000) });
+    scene.sent();
+    scene.respond(1, "no");
+    assertEquals(scene.engine.isLeaving, isLeaving);
+  }
+});
+
 test("Http2Engine splits a head that is longer than a frame", () => {
   const scene = new EngineScene();
   const value = "~".repeat(40_000);
