@@ -53,7 +53,9 @@ testWith(nginx, "ends a connection after as many requests as it allows", {
     served.set(clientPort(answer), (served.get(clientPort(answer)) ?? 0) + 1);
   }
   assertEquals(Math.max(...served.values()), 5);
-  assertEquals(scene.pool.stats().dials, served.size);
+  // A caller may be served by another connection while one is dialled for him.
+  const unused = scene.pool.stats().dials - served.size;
+  assert(unused >= 0 && unused <= 4, `${unused} connections were for nothing`);
 });
 
 testWith(nginx, "counts as many connections and requests as the pool does", {

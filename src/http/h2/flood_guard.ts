@@ -90,5 +90,7 @@ export class FloodGuard {
   /** Notes that DATA was sent, which the peer may answer. */
   noteSent(): void {
     this.#budgets.window.earn(WINDOWS_FOR_DATA);
+    // Servers in Go answer each part of a body that they do not want with a reset.
+    this.#budgets.reset.earn(1);
   }
 }
