@@ -69,6 +69,8 @@ const hostStats = {
   leased: count,
   dialing: count,
   waiting: count,
+  leases: count,
+  capacity: count,
   warmTarget: count,
   panic: boolean,
   resolution: nullable(ref("HostInfo")),

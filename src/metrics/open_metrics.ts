@@ -194,6 +194,16 @@ function writeConnections(writer: Writer): void {
     "Open connections that nothing is known to be wrong with.",
     ({ healthy }) => healthy,
   );
+  writer.hostGauge(
+    "leases_in_flight",
+    "Leases under way: over HTTP/2 a connection carries many at once.",
+    ({ leases }) => leases,
+  );
+  writer.hostGauge(
+    "lease_capacity",
+    "Leases that there may be at once on connections that take new ones.",
+    ({ capacity }) => capacity,
+  );
   writer.gauge(
     "ending_connections",
     "Connections that are closed whose sockets are not done yet.",

@@ -131,6 +131,8 @@ export function scene(places: { readonly [host: string]: readonly string[] }, ea
       draining: 0,
       healthy: 0,
       requests: requests(10_000),
+      leases: 0,
+      capacity: 0,
       warmTarget: 2 * addresses.length,
       panic: false,
       resolution: {

@@ -72,6 +72,10 @@ export interface HostStats {
   readonly dialing: number;
   /** Callers who wait. */
   readonly waiting: number;
+  /** Leases under way: over HTTP/2 a connection carries many at once, each of them a stream. */
+  readonly leases: number;
+  /** How many there may be at once on its connections that take new ones. */
+  readonly capacity: number;
   /** How many connections are to be kept open. */
   readonly warmTarget: number;
   /** Whether fewer than half of its addresses are good, so that none is left alone. */
@@ -212,7 +216,7 @@ function countEndpoint(
   { admission, health, now }: StatsParts,
 ): void {
   const { address, busy, connections, dialing, draining, dueAt, latencies } = endpoint;
-  const { picks, standing, unhealthy, weight } = endpoint;
+  const { leased, picks, slots, standing, unhealthy, weight } = endpoint;
   const stats = counts.addresses[address.text] ??= emptyAddress();
   for (const figures of [counts, stats]) {
     figures.connections += connections.size;
@@ -221,6 +225,8 @@ function countEndpoint(
     figures.draining += draining;
     figures.healthy += connections.size - unhealthy;
   }
+  counts.leases += leased;
+  counts.capacity += slots;
   stats.dialing += dialing;
   stats.ceiling = health.ceilingOf(endpoint);
   stats.picks += picks;
@@ -272,6 +278,8 @@ function emptyHost(): Counts {
     healthy: 0,
     dialing: 0,
     waiting: 0,
+    leases: 0,
+    capacity: 0,
     warmTarget: 0,
     panic: false,
     resolution: null,
