@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertInstanceOf } from "@std/assert";
+import process from "node:process";
 import test from "node:test";
 import { detectRuntime } from "../../adapters/detect.ts";
 import type { Dialer, TlsOptions } from "../../src/core/dialer.ts";
@@ -8,7 +9,17 @@ import { startNodeProgram } from "../support/node_program.ts";
 
 const runtime = detectRuntime();
 const names = { node: ["node"], deno: ["deno", "node"], bun: ["bun", "node"] }[runtime];
-const cases = await startNodeProgram("certificate_main.ts", {}) as ServedCase[];
+const served = await startNodeProgram("certificate_main.ts", {}) as ServedCase[];
+
+const isLateNode = runtime === "node" && Number.parseInt(process.versions.node) > 20;
+
+// Node 24 dies of curves that NIST has no name for, in its own look at the chain after a handshake.
+const deadly: ReadonlySet<string> = new Set(
+  isLateNode
+    ? ["key brainpoolP256r1", "an intermediate of secp256k1"]
+    : [],
+);
+const cases = served.filter(({ id }) => !deadly.has(id));
 
 // Where a column differs, as the README's table says, and why.
 const differing: { readonly [id: string]: readonly string[] } = {
@@ -69,8 +80,9 @@ for (const name of names) {
     assertEquals(await verdict("another name"), "certificate");
     assertEquals(await verdict("an unknown authority"), "certificate");
     assertEquals(await verdict("run out"), "certificate");
-    // Deno's own rules are as strict.
-    assertEquals(await verdict("key rsa1024"), runtime === "deno" ? "certificate" : "take");
+    // The own rules of Deno and of Node 24 are as strict.
+    const isStrict = runtime === "deno" || isLateNode;
+    assertEquals(await verdict("key rsa1024"), isStrict ? "certificate" : "take");
   });
 }
 
