@@ -73,6 +73,8 @@ function read(text: string, isHead: boolean): Read {
     const { chunked, length } = framingOf(fields, status[1] === "0");
     const connection = listOf(fields, "connection");
     closes ||= connection.includes("close");
+    // What a 204 announces may come all the same.
+    if (code === 204) closes ||= chunked || (length ?? 0) > 0;
     if (code === 101) throw new Wrong("bad");
     if (code < 200) continue;
     const keepAlive = !closes && (status[1] !== "0" || connection.includes("keep-alive"));
