@@ -421,15 +421,14 @@ export class HttpPool extends ConnectionPool {
       exchange.expire();
       return;
     }
-    const { request: { options, target }, failover } = exchange;
+    const { request, failover } = exchange;
+    const { options, target } = request;
     const { ip, protocols, sticky, tls } = options;
-    const { isPlain: plain } = target;
     const exclude = failover ? failover.exclude(options.exclude) : options.exclude;
-    const http: true | Protocols = protocols ?? true;
     try {
       const isFree = ip === undefined && exclude === undefined && sticky === undefined
-        && tls === undefined && protocols === undefined && !plain;
-      const choice = isFree ? FOR_HTTP : { ip, exclude, sticky, tls, plain, http };
+        && tls === undefined && protocols === undefined && !target.isPlain;
+      const choice = isFree ? FOR_HTTP : choiceOf(request, exclude);
       const lease = this.tryHttp(target.host, isFree ? undefined : choice);
       if (lease) {
         this.#start(exchange, lease);
@@ -482,25 +481,21 @@ export class HttpPool extends ConnectionPool {
    * Whether an exchange has another machine to turn to. A good one costs nothing, since a request
    * goes to each but once; where all have failed of late the budget says whether to go on.
    */
-  #mayTurnElsewhere({ failover, request: { options, target } }: Exchange): boolean {
+  #mayTurnElsewhere({ failover, request }: Exchange): boolean {
     if (!failover) return false;
-    const { ip, protocols, sticky, tls } = options;
-    const http: true | Protocols = protocols ?? true;
-    const exclude = failover.exclude(options.exclude);
-    const plain = target.isPlain;
-    const found = this.alternatives(target.host, { ip, exclude, sticky, tls, plain, http });
+    const choice = choiceOf(request, failover.exclude(request.options.exclude));
+    const found = this.alternatives(request.target.host, choice);
     return found === "good" || (found === "doubtful" && this.#budget.spend());
   }
 
   /** Finds a connection to another machine than one that is silent. */
   #hedge(exchange: Exchange, { connection }: Lease, free: boolean, signal: AbortSignal): boolean {
-    const { deadline, failover, request: { options, target } } = exchange;
-    const { ip, protocols, sticky, tls } = options;
-    const http: true | Protocols = protocols ?? true;
+    const { deadline, failover, request } = exchange;
+    const { options, target } = request;
     const { address } = connection;
     const silent = withItsPort(address, ipOf(address));
     const exclude = [...failover?.exclude(options.exclude) ?? options.exclude ?? [], silent];
-    const choice = { ip, exclude, sticky, tls, plain: target.isPlain, http };
+    const choice = choiceOf(request, exclude);
     if (this.alternatives(target.host, choice) !== "good") return false;
     if (!free && !this.#hedges.spend()) return false;
     const lease = this.tryHttp(target.host, choice);
@@ -557,6 +552,14 @@ export class HttpPool extends ConnectionPool {
       if (now - other.lastUsedAt >= idleBeforeMs) this.manager.removeConnection(other, "unhealthy");
     }
   }
+}
+
+/** Which connections a request may go over, some machines left out. */
+function choiceOf(
+  { options: { ip, protocols, sticky, tls }, target: { isPlain: plain } }: PreparedRequest,
+  exclude: RequestOptions["exclude"],
+): HttpAcquireOptions {
+  return { ip, exclude, sticky, tls, plain, http: protocols ?? true };
 }
 
 /**
