@@ -23,6 +23,15 @@ export interface TestRuntime {
   arguments(files: readonly string[]): string[];
   /** Reads what it printed, without colours; undefined where it tells no result. */
   count(output: string): Counts | undefined;
+  /** The tests that failed, by what it printed. */
+  failures(output: string): Failure[];
+}
+
+/** A test that failed. */
+export interface Failure {
+  /** Its file, from the project's root. */
+  readonly file: string;
+  readonly name: string;
 }
 
 /** The runtimes by name. */
@@ -45,6 +54,12 @@ export const testRuntimes: { readonly [name: string]: TestRuntime } = {
         skips: matches(output, /^(.+) \.\.\. ignored \(\d+\w*\)$/gm),
       };
     },
+    failures: (output) =>
+      failuresUnder(
+        output,
+        /^running \d+ tests? from \.\/(\S+)$/,
+        /^ *(\S.*) \.\.\. FAILED \((?!due to)/,
+      ),
   },
   bun: {
     program: "bun",
@@ -59,6 +74,8 @@ export const testRuntimes: { readonly [name: string]: TestRuntime } = {
         skips: matches(output, /^\(skip\) (.+?)(?: \[[\d.]+\w+\])?$/gm),
       };
     },
+    failures: (output) =>
+      failuresUnder(output, /^(\S+_test\.ts):$/, /^\(fail\) (.+?)(?: \[[\d.]+\w+\])?$/),
   },
   node: {
     // This very program, so that whoever chooses a version of Node gets it.
@@ -85,8 +102,27 @@ export const testRuntimes: { readonly [name: string]: TestRuntime } = {
         skips: matches(output, /^﹣ (.+?) \([\d.]+ms\) # (.+)$/gm),
       };
     },
+    // They are told twice, the second time with their files.
+    failures: (output) =>
+      failuresUnder(
+        output.slice(output.lastIndexOf("\n✖ failing tests:")),
+        /^test at (\S+_test\.ts):\d+:\d+$/,
+        /^✖ (.+?)(?: \([\d.]+ms\))?$/,
+      ),
   },
 };
+
+/** The failed tests of an output in which a line with a file's name stands above its tests. */
+function failuresUnder(output: string, header: RegExp, failed: RegExp): Failure[] {
+  const failures: Failure[] = [];
+  let file: string | undefined;
+  for (const line of output.split("\n")) {
+    file = header.exec(line)?.[1] ?? file;
+    const name = failed.exec(line)?.[1];
+    if (file !== undefined && name !== undefined) failures.push({ file, name });
+  }
+  return failures;
+}
 
 /** The last match: what a test printed of itself comes before the runtime's own words. */
 function last(output: string, pattern: RegExp): RegExpExecArray | undefined {

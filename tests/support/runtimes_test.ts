@@ -68,3 +68,46 @@ test("a run that broke off before its summary has no counts", () => {
     );
   }
 });
+
+test("failed tests are read with their files from what each runtime prints", () => {
+  const outputs: { readonly [name: string]: readonly string[] } = {
+    deno: [
+      "running 3 tests from ./tests/a_test.ts",
+      "one ... ok (945µs)",
+      "running 2 tests from ./tests/b_test.ts",
+      "two: it's so ... FAILED (938µs)",
+      "group ...",
+      "  three ... FAILED (3ms)",
+      "group ... FAILED (due to 1 failed step) (3ms)",
+    ],
+    bun: [
+      "tests/a_test.ts:",
+      "(pass) one [2.08ms]",
+      "",
+      "tests/b_test.ts:",
+      "(fail) two: it's so [0.48ms]",
+      "(fail) three",
+    ],
+    node: [
+      "✔ one (0.59ms)",
+      "✖ two: it's so (0.24ms)",
+      "✖ three",
+      "ℹ tests 3",
+      "",
+      "✖ failing tests:",
+      "",
+      "test at tests/b_test.ts:1:51",
+      "✖ two: it's so (0.24ms)",
+      "  Error: x",
+      "",
+      "test at tests/b_test.ts:1:72",
+      "✖ three",
+    ],
+  };
+  for (const [name, lines] of Object.entries(outputs)) {
+    assertEquals(testRuntimes[name]?.failures(lines.join("\n")), [
+      { file: "tests/b_test.ts", name: "two: it's so" },
+      { file: "tests/b_test.ts", name: "three" },
+    ]);
+  }
+});
