@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { RequestFailure } from "../core/errors.ts";
+import { RequestError, type RequestFailure } from "../core/errors.ts";
 import type { Connection } from "../map/connection.ts";
 import type { Lease } from "../pool/lease/lease.ts";
 import { Http2Error } from "./h2/error_codes.ts";
@@ -60,4 +60,21 @@ export function explainEnd(
     ? "the connection ended before a response, on every attempt that was allowed"
     : `the connection ended before a response, and ${method} may not be repeated (see idempotent)`;
   return { failure: "connection", detail };
+}
+
+/**
+ * Makes the error of a request.
+ *
+ * @param lease The lease that it was last sent over, if it was sent
+ */
+export function requestError(
+  { target: { host } }: PreparedRequest,
+  lease: Lease | undefined,
+  failure: RequestFailure,
+  detail: string,
+  cause?: unknown,
+): RequestError {
+  const address = lease?.connection.address ?? "no address yet";
+  const fields = { failure, host, address, maybeActedOn: lease !== undefined };
+  return new RequestError(fields, detail, cause === undefined ? undefined : { cause });
 }

@@ -22,6 +22,7 @@ import { openBody } from "./body_reader.ts";
 import { checkOver } from "./check.ts";
 import type { Decoders } from "./content_coding.ts";
 import { Exchange, type ExchangeHost } from "./exchange.ts";
+import type { Failover } from "./failover.ts";
 import { type FetchHost, fetchOver, type Requester } from "./fetch.ts";
 import { makeResponse, type ResponseMaker } from "./fetched_response.ts";
 import { type CheckedLimits, checkLimits, type ResponseLimits } from "./limits.ts";
@@ -213,7 +214,7 @@ export class HttpPool extends ConnectionPool {
         this.noteSilence(connection, startedAt, error),
       hedge: (exchange, silent, free, signal) => this.#hedge(exchange, silent, free, signal),
       mayRetry: () => this.#budget.spend(),
-      mayTurnElsewhere: (exchange) => this.#mayTurnElsewhere(exchange),
+      mayTurnElsewhere: (request, failover) => this.#mayTurnElsewhere(request, failover),
       watch: (exchange) => this.#watch(exchange),
       over: (exchange, outcome, endedAt) => this.#over(exchange, outcome, endedAt),
       noteBusy: (lease) => this.noteBusy(lease),
@@ -478,11 +479,10 @@ export class HttpPool extends ConnectionPool {
   }
 
   /**
-   * Whether an exchange has another machine to turn to. A good one costs nothing, since a request
+   * Whether a request has another machine to turn to. A good one costs nothing, since a request
    * goes to each but once; where all have failed of late the budget says whether to go on.
    */
-  #mayTurnElsewhere({ failover, request }: Exchange): boolean {
-    if (!failover) return false;
+  #mayTurnElsewhere(request: PreparedRequest, failover: Failover): boolean {
     const choice = choiceOf(request, failover.exclude(request.options.exclude));
     const found = this.alternatives(request.target.host, choice);
     return found === "good" || (found === "doubtful" && this.#budget.spend());

@@ -1,0 +1,131 @@
+/**
+ * Whether a request may be sent once more: the rules, for both protocols.
+ *
+ * @module
+ */
+
+import type { Connection } from "../map/connection.ts";
+import type { Lease } from "../pool/lease/lease.ts";
+import type { Attempt } from "./attempt.ts";
+import { hasStood, isStale, requestError } from "./attempt_end.ts";
+import { Failover } from "./failover.ts";
+import type { PreparedRequest } from "./request.ts";
+
+/** What the rules ask of the pool. */
+export interface RepeatHost {
+  /** The answers that count as failures of their machine. */
+  readonly failoverStatuses: readonly number[];
+  /** A connection's server does not answer for a host. */
+  misdirected(connection: Connection, host: string): void;
+  /** Takes a retry out of the budget; false where there is none left. */
+  mayRetry(): boolean;
+  /** Whether there is another machine to turn to, the ones to avoid left out. */
+  mayTurnElsewhere(request: PreparedRequest, failover: Failover): boolean;
+  /** The server of a lease is too busy. */
+  noteBusy(lease: Lease): void;
+}
+
+/** How often a request is sent at the most: far more often than connections die in a row. */
+const MAX_ATTEMPTS = 100;
+
+/** How often a request that nobody has looked at is sent again for nothing. */
+const FREE_REFUSALS = 3;
+
+/** The status of an answer by who is not the one to give it. */
+const MISDIRECTED = 421;
+
+/** How often one request was sent, where it failed, and whether it may be sent again. */
+export class Repeats {
+  /** How often it was sent. */
+  attempts = 0;
+  /** Which machines it has been to in vain, if any. */
+  failover: Failover | undefined;
+  readonly #host: RepeatHost;
+  readonly #request: PreparedRequest;
+  #freshFailures = 0;
+  /** How often it was refused without being looked at. */
+  #refusals = 0;
+  #misdirected = false;
+
+  /** Begins with a request that was not sent. */
+  constructor(host: RepeatHost, request: PreparedRequest) {
+    this.#host = host;
+    this.#request = request;
+  }
+
+  /** Whether it was sent as often as it may be. */
+  get exhausted(): boolean {
+    return this.attempts >= MAX_ATTEMPTS;
+  }
+
+  /** Has the request turn to other machines than one that has failed it. */
+  avoid({ connection }: Lease, error: unknown): void {
+    (this.failover ??= new Failover()).avoid(connection.address, error);
+  }
+
+  /**
+   * Whether the request may be sent once more after an attempt without an answer. A connection that
+   * had served dies only once, so no more retries come of it than there were connections: they cost
+   * nothing. Where another one dies the server may be dying: the budget says whether to try again,
+   * and a fresh one dies only once.
+   *
+   * @param unprocessed Whether the server surely has not acted on it
+   */
+  mayRepeat(lease: Lease, unprocessed = false): boolean {
+    const { repeats, replayable, stream } = this.#request;
+    // What is read as it comes is gone.
+    if (stream && !repeats) return false;
+    if (!replayable && !unprocessed) return false;
+    if (unprocessed) return ++this.#refusals <= FREE_REFUSALS || this.#host.mayRetry();
+    if (lease.reused || lease.tooMuch === "yes") return !this.exhausted;
+    if (!isStale(lease) && this.#turnElsewhere(lease, lease.failure?.error)) return true;
+    return (hasStood(lease) || this.#freshFailures++ === 0) && this.#host.mayRetry();
+  }
+
+  /**
+   * Whether an answer is not the caller's, for its status counts as a failure of its machine, and
+   * another one may be asked.
+   *
+   * @param hasOther Whether another machine has been asked already
+   */
+  turnsAway(status: number, attempt: Attempt, hasOther: boolean): boolean {
+    const { lease } = attempt;
+    if (status === MISDIRECTED && this.#isMisdirected(attempt)) return true;
+    if (status === 503) this.#host.noteBusy(lease);
+    const { options, replayable } = this.#request;
+    const { failoverStatuses = this.#host.failoverStatuses } = options;
+    if (!failoverStatuses.includes(status)) return false;
+    // Its machine serves others: another connection to it will do.
+    if (lease.tooMuch === "yes") return replayable && !this.exhausted;
+    const detail = `the answer was ${status} (failoverStatuses)`;
+    const error = requestError(this.#request, lease, "status", detail);
+    lease.failure = { kind: "status", error };
+    if (!replayable) return false;
+    if (this.#turnElsewhere(lease, error) || hasOther) return true;
+    // It may take no more connections than those that have not answered yet.
+    return lease.tooMuch === "perhaps" && this.#freshFailures++ === 0 && this.#host.mayRetry();
+  }
+
+  /** Notes that a machine has failed, and says whether there is another one to turn to. */
+  #turnElsewhere(lease: Lease, error: unknown): boolean {
+    if (this.exhausted) return false;
+    this.avoid(lease, error);
+    if (this.#host.mayTurnElsewhere(this.#request, this.failover!)) return true;
+    // It has been everywhere: where it may go on, it begins anew.
+    this.failover = undefined;
+    return false;
+  }
+
+  /**
+   * Whether the answer says that the request should have come by another connection, and may: that
+   * is no answer to the request, which nobody has looked at (RFC 9110 section 15.5.20).
+   */
+  #isMisdirected({ lease, protocol }: Attempt): boolean {
+    const { stream, target } = this.#request;
+    if (protocol !== "h2" || this.#misdirected || stream) return false;
+    this.#misdirected = true;
+    lease.failure = null;
+    this.#host.misdirected(lease.connection, target.host);
+    return true;
+  }
+}
