@@ -2,14 +2,18 @@
  * HTTP/2 for a client (RFC 9113): bytes in, events out; requests in, bytes out. It has no socket,
  * no clock and no timers: whoever drives it has.
  *
+ * Frames come by `FrameReader`, which knows each alone. Here stands what they mean to each other;
+ * below it, the streams (`StreamTable`, `Http2Stream`), what is sent (`Outbox`), the peer's windows
+ * (`Credit`), whether it is there (`Liveness`), and whether it means well (`FloodGuard`).
+ *
  * @module
  */
 
 import type { CheckedLimits } from "../limits.ts";
+import { CONNECTION_CREDIT, Credit, STREAM_WINDOW } from "./credit.ts";
 import {
   connectionError,
   errorName,
-  errorNumber,
   Http2Error,
   type Http2ErrorName,
   streamError,
@@ -17,72 +21,29 @@ import {
 import { FloodGuard } from "./flood_guard.ts";
 import { FrameReader, type FrameSink } from "./frame_reader.ts";
 import {
-  ACK,
-  CONTINUATION,
-  DATA,
   DEFAULT_FRAME_BYTES,
   DEFAULT_WINDOW,
   ENABLE_PUSH,
-  END_HEADERS,
-  END_STREAM,
-  FRAME_HEADER_BYTES,
-  FrameWriter,
   HEADER_TABLE_SIZE,
-  HEADERS,
   INITIAL_WINDOW_SIZE,
   MAX_CONCURRENT_STREAMS,
   MAX_FRAME_SIZE,
   MAX_HEADER_LIST_SIZE,
   MOST_FRAME_BYTES,
-  MOST_STREAM_ID,
-  MOST_WINDOW,
-  PING,
-  PREFACE,
-  RST_STREAM,
-  SETTINGS,
-  WINDOW_UPDATE,
 } from "./frames.ts";
 import { HeadReader } from "./head_reader.ts";
-import { type BlockField, HpackEncoder, mostBlockBytes } from "./hpack_encoder.ts";
+import type { BlockField } from "./hpack_encoder.ts";
 import { Liveness } from "./liveness.ts";
-import { Resets } from "./resets.ts";
+import { Outbox, type OutboxUser } from "./outbox.ts";
 import { Http2Stream, type StreamUser } from "./stream.ts";
+import { StreamTable } from "./stream_table.ts";
 
 /** What happens to the connection. */
-export interface EngineHost {
-  /** There is something to write: `take()` gives it. */
-  onOutput(): void;
+export interface EngineHost extends OutboxUser {
   /** How many streams there may be has changed, or whether there may be any. */
   onCapacity(): void;
   /** A PING of `ping()` was answered. */
   onPong(): void;
-}
-
-/** How much the peer may send on a stream, to begin with, in bytes. */
-export const STREAM_WINDOW = 262_144;
-/** How far that grows with a fast peer and a fast reader. */
-const MOST_STREAM_WINDOW = 8_388_608;
-/** Of a body whose reader has not stopped by then, the window may grow. */
-const GROWS_AFTER = 2 * STREAM_WINDOW;
-/**
- * How much the peer may send on all streams. It is given back as it comes, for what holds a slow
- * reader's body back is the stream's window: it starves no other stream.
- */
-const CONNECTION_WINDOW = 16_777_216;
-/** So many streams are opened before the peer has said how many there may be. */
-const STREAMS_AT_FIRST = 100;
-/** More are never opened at once. */
-const MOST_STREAMS = 1_024;
-/** So much is written ahead of the socket, in bytes, before bodies wait. */
-const AHEAD_BYTES = 65_536;
-/** So many answers may wait for a peer that does not read. */
-const MOST_ANSWERS = 1_000;
-
-/** A block that was written for a request, to be written again. */
-interface KnownBlock {
-  readonly encoder: HpackEncoder;
-  readonly version: number;
-  readonly bytes: Uint8Array;
 }
 
 /** Speaks HTTP/2 on one connection. */
@@ -93,32 +54,13 @@ export class Http2Engine implements FrameSink {
   readonly #limits: CheckedLimits;
   readonly #reader: FrameReader;
   readonly #heads: HeadReader;
-  readonly #encoder = new HpackEncoder();
-  readonly #writer = new FrameWriter();
   readonly #guard = new FloodGuard();
-  readonly #resets = new Resets();
   readonly #liveness: Liveness;
-  readonly #streams = new Map<number, Http2Stream>();
-  /** Streams that have something to send and a window for it, in turn. */
-  #queue: Http2Stream[] = [];
-  /** Streams that were given up, and may not be reset yet. */
-  readonly #muted = new Set<Http2Stream>();
-  readonly #blocks = new WeakMap<readonly BlockField[], KnownBlock>();
-  #nextId: number;
-  #lastId: number;
-
-  #peerStreams = STREAMS_AT_FIRST;
-  #isLimited = false;
-  #peerWindow = DEFAULT_WINDOW;
+  readonly #outbox: Outbox;
+  readonly #credit: Credit;
+  readonly #streams: StreamTable;
   #peerHeaderBytes = Infinity;
-  #sendWindow = DEFAULT_WINDOW;
-  #receiveWindow = CONNECTION_WINDOW;
-  #uncredited = 0;
-  /** Answers that were not taken yet. */
-  #answers = 0;
   #settingsSeen = false;
-  /** The last stream that the peer has looked at, where it goes away. */
-  #goawayId = MOST_STREAM_ID;
   #goaway: Http2Error | undefined;
   /** Whether the peer may keep much of the connection's window for bodies that it did not take. */
   #isSpent = false;
@@ -130,41 +72,32 @@ export class Http2Engine implements FrameSink {
     this.#host = host;
     this.#limits = limits;
     this.now = now;
-    this.#nextId = firstId;
-    this.#lastId = firstId - 2;
+    this.#streams = new StreamTable(firstId);
     this.#reader = new FrameReader(this, limits.maxHeadBytes);
     this.#heads = new HeadReader(limits);
     this.#liveness = new Liveness(now);
-    const writer = this.#writer;
-    const at = writer.reserve(PREFACE.length);
-    writer.bytes.set(PREFACE, at);
-    writer.advance(at + PREFACE.length);
-    writer.settings([
-      [ENABLE_PUSH, 0],
-      [INITIAL_WINDOW_SIZE, STREAM_WINDOW],
-      [MAX_HEADER_LIST_SIZE, limits.maxHeadBytes],
-    ]);
-    writer.word(WINDOW_UPDATE, 0, CONNECTION_WINDOW - DEFAULT_WINDOW);
+    this.#outbox = new Outbox(host, this.#guard);
+    this.#credit = new Credit(this.#outbox);
+    this.#outbox.begin({
+      streamWindow: STREAM_WINDOW,
+      connectionCredit: CONNECTION_CREDIT,
+      maxHeaderBytes: limits.maxHeadBytes,
+    });
   }
 
   /** How many streams there may be at once, those that were reset of late left out. */
   get capacity(): number {
-    if (this.#hasFailed || this.#goaway || this.#nextId > MOST_STREAM_ID) return 0;
-    return Math.max(
-      0,
-      Math.min(this.#peerStreams, MOST_STREAMS) - this.#resets.slots - this.#muted.size,
-    );
+    return this.#hasFailed || this.#goaway || this.#streams.isUsedUp ? 0 : this.#streams.capacity;
   }
 
   /** How many streams there are that somebody uses. */
   get active(): number {
-    return this.#streams.size - this.#muted.size;
+    return this.#streams.active;
   }
 
   /** Whether no stream may begin any more: the peer goes away, numbers have run out, or it failed. */
   get isLeaving(): boolean {
-    return this.#hasFailed || this.#goaway !== undefined || this.#nextId > MOST_STREAM_ID
-      || this.#isSpent;
+    return this.#hasFailed || this.#goaway !== undefined || this.#streams.isUsedUp || this.#isSpent;
   }
 
   /** What the peer said when it went away. */
@@ -187,6 +120,17 @@ export class Http2Engine implements FrameSink {
     return this.#peerHeaderBytes;
   }
 
+  /** Whether `tick()` has anything to look at. */
+  get needsTicks(): boolean {
+    return !this.#hasFailed && (this.#streams.size > 0 || this.#streams.resets.slots > 0
+      || this.#liveness.isWaiting);
+  }
+
+  /** How much is there to be taken, in bytes; bodies that wait are not counted. */
+  get outputLength(): number {
+    return this.#outbox.length;
+  }
+
   /**
    * Sends a request; undefined where there may not be another stream. Whoever has more to send than
    * `body` calls `send()`. Fields that are given again, the same array, are looked up only once.
@@ -198,20 +142,18 @@ export class Http2Engine implements FrameSink {
     isHead: boolean,
     user: StreamUser,
   ): Http2Stream | undefined {
-    if (this.active >= this.capacity) return undefined;
-    const id = this.#nextId;
-    this.#nextId += 2;
-    this.#lastId = id;
-    const stream = new Http2Stream(id, user, isHead, this.#peerWindow, STREAM_WINDOW);
+    const streams = this.#streams;
+    if (streams.active >= this.capacity) return undefined;
+    const window = this.#outbox.streamWindow;
+    const stream = new Http2Stream(streams.nextId, user, isHead, window, STREAM_WINDOW);
     stream.creditedAt = this.now;
-    this.#streams.set(id, stream);
+    streams.add(stream);
     this.#liveness.noteRequest(this.now);
     const isEnd = body === null && !hasMore;
-    this.#headers(id, fields, isEnd);
+    this.#outbox.headers(stream.id, fields, isEnd);
     stream.isLocalEnd = isEnd;
-    if (body !== null) this.send(stream, body, !hasMore);
-    this.#host.onOutput();
-    if (this.#nextId > MOST_STREAM_ID) this.#host.onCapacity();
+    if (body !== null) this.#outbox.body(stream, body, !hasMore);
+    if (streams.isUsedUp) this.#host.onCapacity();
     return stream;
   }
 
@@ -225,31 +167,20 @@ export class Http2Engine implements FrameSink {
     isEnd: boolean,
     trailers?: readonly BlockField[],
   ): boolean {
-    if (stream.isLocalEnd || !this.#streams.has(stream.id)) return true;
-    stream.pending = bytes;
-    stream.pendingAt = 0;
-    stream.pendingEnds = isEnd;
-    stream.trailers = trailers;
-    const { length } = bytes;
-    const fits = length <= stream.sendWindow && length <= this.#sendWindow
-      && length <= DEFAULT_FRAME_BYTES && this.#queue.length === 0
-      && this.#writer.length + length <= AHEAD_BYTES;
-    if (fits || length === 0) this.#data(stream, length);
-    else this.#enqueue(stream);
-    this.#host.onOutput();
-    return stream.pending === undefined;
+    if (stream.isLocalEnd || !this.#streams.has(stream)) return true;
+    return this.#outbox.body(stream, bytes, isEnd, trailers);
   }
 
   /** Gives up a stream that is not at its end. Its user hears nothing more. */
   cancel(stream: Http2Stream, code: Http2ErrorName = "CANCEL"): void {
     if (stream.user === undefined) return;
     stream.user = undefined;
-    if (this.#hasFailed || this.#streams.get(stream.id) !== stream) return;
+    if (this.#hasFailed || !this.#streams.has(stream)) return;
     stream.pending = undefined;
     stream.isPaused = true;
     // So as not to look like an attack, some streams run to their ends unheard.
-    if (this.#resets.mayReset(this.now)) this.#reset(stream, code);
-    else this.#muted.add(stream);
+    if (this.#streams.resets.mayReset(this.now)) this.#reset(stream, code);
+    else this.#streams.mute(stream);
     this.#host.onCapacity();
   }
 
@@ -261,14 +192,14 @@ export class Http2Engine implements FrameSink {
   /** Gives the peer window for a stream again. */
   resume(stream: Http2Stream): void {
     stream.isPaused = false;
-    if (this.#streams.has(stream.id)) this.#credit(stream);
+    if (this.#streams.has(stream)) this.#giveCredit(stream);
   }
 
   /** Asks whether the peer is there: `onPong` is called when it answers. */
   ping(): void {
-    if (this.#liveness.isAsking || this.#hasFailed) return;
-    this.#writer.ping(this.#liveness.ask(this.now));
-    this.#host.onOutput();
+    if (!this.#liveness.isAsking && !this.#hasFailed) {
+      this.#outbox.ping(this.#liveness.ask(this.now));
+    }
   }
 
   /** Looks at what has to do with time. To be called now and then while there are streams or PINGs. */
@@ -277,44 +208,29 @@ export class Http2Engine implements FrameSink {
     const verdict = this.#liveness.look(this.now, this.#streams.size > 0);
     if (verdict === "ask") this.ping();
     else if (verdict === "no-settings") {
-      this.fail(
-        connectionError("SETTINGS_TIMEOUT", "the peer did not acknowledge SETTINGS in time"),
-      );
+      const detail = "the peer did not acknowledge SETTINGS in time";
+      this.fail(connectionError("SETTINGS_TIMEOUT", detail));
       return;
     } else if (verdict === "no-answer") {
       this.fail(connectionError("NO_ERROR", "the peer did not answer a PING in time"));
       return;
     }
-    for (const stream of this.#muted) {
-      if (!this.#resets.mayReset(this.now)) break;
-      this.#muted.delete(stream);
-      this.#reset(stream, "CANCEL");
-    }
-    if (this.#resets.expire(this.now)) this.#host.onCapacity();
-  }
-
-  /** Whether `tick()` has anything to look at. */
-  get needsTicks(): boolean {
-    return !this.#hasFailed
-      && (this.#streams.size > 0 || this.#resets.slots > 0 || this.#liveness.isWaiting);
-  }
-
-  /** How much is there to be taken, in bytes; bodies that wait are not counted. */
-  get outputLength(): number {
-    return this.#writer.length;
+    let muted: Http2Stream | undefined;
+    while ((muted = this.#streams.nextToReset(this.now))) this.#reset(muted, "CANCEL");
+    if (this.#streams.resets.expire(this.now)) this.#host.onCapacity();
   }
 
   /** Takes what is to be written, parts of bodies among it; undefined where there is nothing. */
   take(): Uint8Array | undefined {
     if (!this.#hasFailed) {
-      this.#pump();
-      if (this.#resets.wantsPing) {
-        this.#resets.asked();
-        this.#writer.ping(0);
+      this.#outbox.pump();
+      const { resets } = this.#streams;
+      if (resets.wantsPing) {
+        resets.asked();
+        this.#outbox.ping(0);
       }
     }
-    this.#answers = 0;
-    return this.#writer.take();
+    return this.#outbox.take();
   }
 
   /** Takes bytes that have come. What is wrong with them ends it: see `failure`. */
@@ -334,15 +250,9 @@ export class Http2Engine implements FrameSink {
     if (this.#hasFailed) return;
     this.#hasFailed = true;
     this.#failure = error;
-    if (error instanceof Http2Error && error.from === "here") {
-      this.#writer.goaway(errorNumber(error.http2Code));
-      this.#host.onOutput();
-    }
-    this.#queue = [];
-    this.#muted.clear();
-    const streams = [...this.#streams.values()];
-    this.#streams.clear();
-    for (const stream of streams) this.#drop(stream, error, true);
+    if (error instanceof Http2Error && error.from === "here") this.#outbox.goaway(error.http2Code);
+    this.#outbox.forgetAll();
+    for (const stream of this.#streams.clear()) this.#drop(stream, error, true);
     this.#host.onCapacity();
   }
 
@@ -350,46 +260,27 @@ export class Http2Engine implements FrameSink {
   leave(): void {
     if (this.#hasFailed) return;
     this.#hasFailed = true;
-    this.#writer.goaway(0);
+    this.#outbox.goaway("NO_ERROR");
   }
 
   // What the peer sends.
 
   onData(streamId: number, bytes: Uint8Array, credit: number, isEnd: boolean): void {
-    if (bytes.length > 0) this.#guard.noteData();
-    this.#receiveWindow -= credit;
-    if (this.#receiveWindow < 0) {
-      throw connectionError("FLOW_CONTROL_ERROR", "the peer has overrun the connection's window");
-    }
-    this.#uncredited += credit;
-    if (this.#uncredited >= CONNECTION_WINDOW / 2) {
-      this.#writer.word(WINDOW_UPDATE, 0, this.#uncredited);
-      this.#receiveWindow += this.#uncredited;
-      this.#uncredited = 0;
-      this.#host.onOutput();
-    }
-    const stream = this.#streamOf(streamId, "DATA");
+    const { length } = bytes;
+    if (length > 0) this.#guard.noteData();
+    this.#credit.take(credit);
+    const stream = this.#streams.find(streamId, "DATA");
+    // What comes late is counted by its window.
     if (!stream) return;
-    this.#resets.noteResponse();
-    stream.receiveWindow -= credit;
-    stream.uncredited += credit;
-    stream.received += bytes.length;
-    if (stream.receiveWindow < 0) {
-      this.#end(stream, "FLOW_CONTROL_ERROR", "the peer has overrun the stream's window");
+    this.#streams.resets.noteResponse();
+    const error = this.#credit.takeOf(stream, credit) ?? stream.takeData(length);
+    if (error) {
+      this.#end(stream, error);
       return;
     }
-    if (!stream.hasHead) {
-      this.#end(stream, "PROTOCOL_ERROR", "DATA came before the head of the response");
-      return;
-    }
-    const { contentLength } = stream;
-    if (contentLength >= 0 && stream.received > contentLength) {
-      this.#end(stream, "PROTOCOL_ERROR", "the body is longer than its content-length");
-      return;
-    }
-    if (bytes.length > 0) stream.user?.onBody(bytes);
+    if (length > 0) stream.user?.onBody(bytes);
     if (isEnd) this.#remoteEnd(stream);
-    else this.#credit(stream);
+    else this.#giveCredit(stream);
   }
 
   onEmptyData(): void {
@@ -403,50 +294,32 @@ export class Http2Engine implements FrameSink {
     end: number,
     isEnd: boolean,
   ): void {
-    const stream = this.#streamOf(streamId, "HEADERS");
+    const stream = this.#streams.find(streamId, "HEADERS");
     if (!stream) {
+      this.#guard.count("other", this.now);
       this.#heads.skip(bytes, start, end);
       return;
     }
-    this.#resets.noteResponse();
-    const head = this.#heads.read(bytes, start, end, stream.hasHead);
-    if (head.error) {
-      this.#endWith(stream, head.error);
+    this.#streams.resets.noteResponse();
+    const isTrailers = stream.hasHead;
+    const head = this.#heads.read(bytes, start, end, isTrailers);
+    const error = head.error ?? stream.takeHead(head, isEnd, this.#limits.maxInterimResponses);
+    if (error) {
+      this.#end(stream, error);
       return;
     }
-    if (stream.hasHead) {
-      if (!isEnd) {
-        this.#end(stream, "PROTOCOL_ERROR", "a second head came within the body");
-        return;
-      }
-      stream.user?.onTrailers(head.headers);
-      this.#remoteEnd(stream);
-      return;
-    }
-    const { status } = head;
-    if (status < 200) {
-      if (isEnd) this.#end(stream, "PROTOCOL_ERROR", "an interim response ended the stream");
-      else if (++stream.interims > this.#limits.maxInterimResponses) {
-        const limit = `more than ${this.#limits.maxInterimResponses} (maxInterimResponses)`;
-        this.#end(stream, "ENHANCE_YOUR_CALM", `there are ${limit} interim responses`);
-      }
-      return;
-    }
-    stream.hasHead = true;
-    stream.contentLength = stream.isHead || status === 204 || status === 304
-      ? 0
-      : head.contentLength;
-    stream.user?.onHead(head);
+    if (isTrailers) stream.user?.onTrailers(head.headers);
+    else if (stream.hasHead) stream.user?.onHead(head);
     if (isEnd) this.#remoteEnd(stream);
   }
 
   onReset(streamId: number, code: number): void {
-    const stream = this.#streamOf(streamId, "RST_STREAM");
+    const stream = this.#streams.find(streamId, "RST_STREAM");
     if (!stream) {
       this.#guard.count("reset", this.now);
       return;
     }
-    this.#resets.noteResponse();
+    this.#streams.resets.noteResponse();
     const name = errorName(code);
     const error = new Http2Error(name, "stream", "the peer has reset it", "peer");
     this.#forget(stream);
@@ -457,21 +330,16 @@ export class Http2Engine implements FrameSink {
   onSetting(id: number, value: number): void {
     switch (id) {
       case HEADER_TABLE_SIZE:
-        this.#encoder.setMaxBytes(value);
+        this.#outbox.resizeTable(value);
         break;
       case ENABLE_PUSH:
         if (value !== 0) throw protocolError("a server has no push to allow");
         break;
       case MAX_CONCURRENT_STREAMS:
-        this.#peerStreams = value;
-        this.#isLimited = true;
+        this.#streams.allow(value);
         break;
       case INITIAL_WINDOW_SIZE:
-        if (value > MOST_WINDOW) {
-          throw connectionError("FLOW_CONTROL_ERROR", "SETTINGS make windows larger than 2^31 - 1");
-        }
-        this.#resizeWindows(value - this.#peerWindow);
-        this.#peerWindow = value;
+        this.#outbox.resizeWindows(value, this.#streams.all());
         break;
       case MAX_FRAME_SIZE:
         if (value < DEFAULT_FRAME_BYTES || value > MOST_FRAME_BYTES) {
@@ -486,14 +354,9 @@ export class Http2Engine implements FrameSink {
 
   onSettingsEnd(): void {
     this.#guard.count("settings", this.now);
-    const isFirst = !this.#settingsSeen;
+    if (!this.#settingsSeen) this.#streams.noteSettings();
     this.#settingsSeen = true;
-    // A peer that names no limit has none.
-    if (isFirst && !this.#isLimited) this.#peerStreams = MOST_STREAMS;
-    const at = this.#writer.reserve(FRAME_HEADER_BYTES);
-    this.#writer.header(at, 0, SETTINGS, ACK, 0);
-    this.#writer.advance(at + FRAME_HEADER_BYTES);
-    this.#answer();
+    this.#outbox.acknowledge();
     this.#host.onCapacity();
   }
 
@@ -510,26 +373,24 @@ export class Http2Engine implements FrameSink {
   onPing(payload: Uint8Array, isAnswer: boolean): void {
     if (!isAnswer) {
       this.#guard.count("ping", this.now);
-      this.#writer.frame(PING, ACK, 0, payload);
-      this.#answer();
+      this.#outbox.answerPing(payload);
       return;
     }
     const number = payload[4]! << 24 | payload[5]! << 16 | payload[6]! << 8 | payload[7]!;
     if (number === 0) {
-      this.#resets.answered();
+      const { resets } = this.#streams;
+      resets.answered();
       this.#host.onCapacity();
-      if (this.#resets.wantsPing) this.#host.onOutput();
+      if (resets.wantsPing) this.#host.onOutput();
     } else if (this.#liveness.answered(number, this.now)) this.#host.onPong();
   }
 
   onGoaway(lastId: number, code: number): void {
-    const name = errorName(code);
-    this.#goawayId = Math.min(this.#goawayId, lastId);
-    this.#goaway = new Http2Error(name, "connection", "the peer goes away", "peer");
-    for (const stream of this.#streams.values()) {
-      if (stream.id <= this.#goawayId) continue;
+    const error = new Http2Error(errorName(code), "connection", "the peer goes away", "peer");
+    this.#goaway = error;
+    for (const stream of this.#streams.takeOnlyUpTo(lastId)) {
       this.#forget(stream);
-      this.#drop(stream, this.#goaway, false);
+      this.#drop(stream, error, false);
     }
     this.#host.onCapacity();
   }
@@ -537,19 +398,12 @@ export class Http2Engine implements FrameSink {
   onWindow(streamId: number, increment: number): void {
     this.#guard.count("window", this.now);
     if (streamId === 0) {
-      this.#sendWindow += increment;
-      if (this.#sendWindow > MOST_WINDOW) {
-        throw connectionError("FLOW_CONTROL_ERROR", "the connection's window is over 2^31 - 1");
-      }
-      if (this.#queue.length > 0) this.#host.onOutput();
+      this.#outbox.openWindow(increment);
       return;
     }
-    const stream = this.#streamOf(streamId, "WINDOW_UPDATE");
-    if (!stream) return;
-    stream.sendWindow += increment;
-    if (stream.sendWindow > MOST_WINDOW) {
-      this.#end(stream, "FLOW_CONTROL_ERROR", "the stream's window is over 2^31 - 1");
-    } else this.#unblock(stream);
+    const stream = this.#streams.find(streamId, "WINDOW_UPDATE");
+    if (!stream || this.#outbox.openWindowOf(stream, increment)) return;
+    this.#end(stream, streamError("FLOW_CONTROL_ERROR", "the stream's window is over 2^31 - 1"));
   }
 
   onIgnored(): void {
@@ -557,70 +411,48 @@ export class Http2Engine implements FrameSink {
   }
 
   onStreamError(streamId: number, code: Http2ErrorName, detail: string): void {
-    const stream = this.#streamOf(streamId, "PRIORITY");
-    if (stream) this.#end(stream, code, detail);
+    const stream = this.#streams.get(streamId);
+    if (stream) this.#end(stream, streamError(code, detail));
     else this.#guard.count("other", this.now);
   }
 
-  /** The stream of a frame; undefined where the frame comes late. */
-  #streamOf(id: number, frame: string): Http2Stream | undefined {
-    const stream = this.#streams.get(id);
-    if (stream) return stream;
-    if (frame === "PRIORITY") return undefined;
-    if (id % 2 === 0) throw protocolError(`${frame} is on a stream of the peer's own`);
-    if (id > this.#lastId) throw protocolError(`${frame} is on a stream that nobody has opened`);
-    if (frame === "HEADERS" || frame === "DATA") {
-      // What this side has reset, or was refused, the peer may have answered before it knew.
-      if (!this.#resets.has(id) && id <= this.#goawayId) {
-        throw connectionError("STREAM_CLOSED", `${frame} is on a stream that has ended`);
-      }
-      // DATA is counted by its window.
-      if (frame === "HEADERS") this.#guard.count("other", this.now);
-    }
-    return undefined;
-  }
+  // How streams end.
 
   #remoteEnd(stream: Http2Stream): void {
-    const { contentLength, user } = stream;
-    if (contentLength >= 0 && stream.received !== contentLength) {
-      this.#end(stream, "PROTOCOL_ERROR", "the body is shorter than its content-length");
+    const error = stream.takeEnd();
+    if (error) {
+      this.#end(stream, error);
       return;
     }
     // A response that is there before the request is out: the rest of it is not wanted.
     if (!stream.isLocalEnd) this.#reset(stream, "CANCEL");
     else this.#forget(stream);
+    const { user } = stream;
     stream.user = undefined;
     user?.onEnd();
   }
 
   /** Ends a stream for what the peer did. */
-  #end(stream: Http2Stream, code: Http2ErrorName, detail: string): void {
-    this.#endWith(stream, streamError(code, detail));
-  }
-
-  #endWith(stream: Http2Stream, error: Http2Error): void {
+  #end(stream: Http2Stream, error: Http2Error): void {
     this.#reset(stream, error.http2Code);
     this.#drop(stream, error, true);
     this.#host.onCapacity();
   }
 
   #reset(stream: Http2Stream, code: Http2ErrorName): void {
-    this.#writer.word(RST_STREAM, stream.id, errorNumber(code));
+    this.#outbox.reset(stream.id, code);
     // HAProxy never gives back what was sent of a body that it did not want.
-    if (!stream.isLocalEnd && !this.#isSpent && this.#sendWindow < DEFAULT_WINDOW / 2) {
+    if (!stream.isLocalEnd && !this.#isSpent && this.#outbox.window < DEFAULT_WINDOW / 2) {
       this.#isSpent = true;
       this.#host.onCapacity();
     }
     this.#forget(stream);
-    this.#resets.add(stream.id, this.now);
-    this.#host.onOutput();
+    this.#streams.resets.add(stream.id, this.now);
   }
 
   #forget(stream: Http2Stream): void {
-    this.#streams.delete(stream.id);
-    stream.pending = undefined;
-    if (stream.isQueued) this.#queue = this.#queue.filter((other) => other !== stream);
-    if (this.#muted.size > 0 && this.#muted.delete(stream)) this.#host.onCapacity();
+    this.#outbox.forget(stream);
+    if (this.#streams.remove(stream)) this.#host.onCapacity();
   }
 
   #drop(stream: Http2Stream, error: unknown, maybeActedOn: boolean): void {
@@ -629,136 +461,8 @@ export class Http2Engine implements FrameSink {
     user?.onFailure(error, maybeActedOn);
   }
 
-  #answer(): void {
-    if (++this.#answers > MOST_ANSWERS) {
-      throw connectionError("ENHANCE_YOUR_CALM", "the peer asks, and does not read the answers");
-    }
-    this.#host.onOutput();
-  }
-
-  /** Gives the peer window for what has come, half a window at a time. */
-  #credit(stream: Http2Stream): void {
-    const { contentLength, received, uncredited } = stream;
-    if (stream.isPaused || uncredited < stream.windowSize / 2) return;
-    // The rest of it fits.
-    if (contentLength >= 0 && contentLength - received <= stream.receiveWindow) return;
-    let increment = uncredited;
-    const isFast = this.now - stream.creditedAt <= this.#liveness.roundTripMs * 2;
-    if (isFast && received > GROWS_AFTER && stream.windowSize < MOST_STREAM_WINDOW) {
-      increment += stream.windowSize;
-      stream.windowSize *= 2;
-    }
-    stream.creditedAt = this.now;
-    stream.uncredited = 0;
-    stream.receiveWindow += increment;
-    this.#writer.word(WINDOW_UPDATE, stream.id, increment);
-    this.#host.onOutput();
-  }
-
-  // What this side sends.
-
-  #headers(id: number, fields: readonly BlockField[], isEnd: boolean): void {
-    const encoder = this.#encoder;
-    const writer = this.#writer;
-    const flags = isEnd ? END_STREAM : 0;
-    const known = this.#blocks.get(fields);
-    if (known && known.encoder === encoder && known.version === encoder.version) {
-      writer.frame(HEADERS, flags | END_HEADERS, id, known.bytes);
-      return;
-    }
-    const { owes, version } = encoder;
-    const at = writer.reserve(FRAME_HEADER_BYTES + mostBlockBytes(fields));
-    const start = at + FRAME_HEADER_BYTES;
-    const end = encoder.encode(fields, writer.bytes, start);
-    const length = end - start;
-    if (length > DEFAULT_FRAME_BYTES) {
-      this.#longHeaders(id, flags, writer.bytes.slice(start, end));
-      return;
-    }
-    writer.header(at, length, HEADERS, flags | END_HEADERS, id);
-    writer.advance(end);
-    if (owes || encoder.version !== version) return;
-    this.#blocks.set(fields, { encoder, version, bytes: writer.bytes.slice(start, end) });
-  }
-
-  #longHeaders(id: number, flags: number, block: Uint8Array): void {
-    const most = DEFAULT_FRAME_BYTES;
-    for (let at = 0; at < block.length; at += most) {
-      const isLast = at + most >= block.length;
-      this.#writer.frame(
-        at === 0 ? HEADERS : CONTINUATION,
-        (at === 0 ? flags : 0) | (isLast ? END_HEADERS : 0),
-        id,
-        block.subarray(at, at + most),
-      );
-    }
-  }
-
-  #enqueue(stream: Http2Stream): void {
-    if (stream.isQueued || stream.sendWindow <= 0) return;
-    stream.isQueued = true;
-    this.#queue.push(stream);
-  }
-
-  #unblock(stream: Http2Stream): void {
-    if (!stream.pending) return;
-    this.#enqueue(stream);
-    this.#host.onOutput();
-  }
-
-  /** Writes bodies, a frame of each in turn, as far as windows and the socket allow. */
-  #pump(): void {
-    const writer = this.#writer;
-    while (this.#queue.length > 0 && this.#sendWindow > 0 && writer.length < AHEAD_BYTES) {
-      const stream = this.#queue.shift()!;
-      stream.isQueued = false;
-      const { pending, pendingAt, sendWindow } = stream;
-      if (!pending) continue;
-      const length = Math.min(
-        pending.length - pendingAt,
-        sendWindow,
-        this.#sendWindow,
-        DEFAULT_FRAME_BYTES,
-      );
-      this.#data(stream, length);
-      if (stream.pending) this.#enqueue(stream);
-    }
-  }
-
-  /** Writes so much of what a stream has to send. */
-  #data(stream: Http2Stream, length: number): void {
-    const { pending, pendingAt, trailers } = stream;
-    if (!pending) return;
-    const isWhole = pendingAt + length === pending.length;
-    const isEnd = isWhole && stream.pendingEnds;
-    if (length > 0 || (isEnd && !trailers)) {
-      const flags = isEnd && !trailers ? END_STREAM : 0;
-      const part = length === pending.length
-        ? pending
-        : pending.subarray(pendingAt, pendingAt + length);
-      this.#writer.frame(DATA, flags, stream.id, part);
-      this.#guard.noteSent();
-    }
-    stream.sendWindow -= length;
-    this.#sendWindow -= length;
-    stream.pendingAt += length;
-    if (!isWhole) return;
-    stream.pending = undefined;
-    if (isEnd) {
-      stream.isLocalEnd = true;
-      if (trailers) this.#headers(stream.id, trailers, true);
-    }
-    stream.user?.onSent();
-  }
-
-  #resizeWindows(change: number): void {
-    for (const stream of this.#streams.values()) {
-      stream.sendWindow += change;
-      if (stream.sendWindow > MOST_WINDOW) {
-        throw connectionError("FLOW_CONTROL_ERROR", "SETTINGS make a window larger than 2^31 - 1");
-      }
-      if (change > 0) this.#unblock(stream);
-    }
+  #giveCredit(stream: Http2Stream): void {
+    this.#credit.give(stream, this.now, this.#liveness.roundTripMs);
   }
 }
 

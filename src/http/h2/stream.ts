@@ -1,10 +1,11 @@
 /**
- * One stream of a connection: what is known of it, and who uses it.
+ * One stream of a connection: what is known of it, who uses it, and what its response must hold to.
  *
  * @module
  */
 
 import type { ResponseHeaders } from "../response_headers.ts";
+import { type Http2Error, streamError } from "./error_codes.ts";
 import type { Http2Head } from "./head_reader.ts";
 import type { BlockField } from "./hpack_encoder.ts";
 
@@ -24,14 +25,12 @@ export interface StreamUser {
   onFailure(error: unknown, maybeActedOn: boolean): void;
 }
 
-/** A stream. Only its engine changes it. */
+/** A stream. Only its engine, and the parts of that, change it. */
 export class Http2Stream {
   /** Its number. */
   readonly id: number;
   /** Who uses it; undefined once it was given up. */
   user: StreamUser | undefined;
-  /** Whether a response has no body, whatever it says: that of HEAD. */
-  readonly isHead: boolean;
 
   /** How much may be sent. */
   sendWindow: number;
@@ -57,13 +56,14 @@ export class Http2Stream {
   creditedAt = 0;
   isPaused = false;
 
-  hasHead = false;
-  interims = 0;
+  readonly #isHead: boolean;
+  #hasHead = false;
+  #interims = 0;
   /** What content-length says, or -1. */
-  contentLength = -1;
-  received = 0;
+  #contentLength = -1;
+  #received = 0;
 
-  /** Made by its engine. */
+  /** Made by its engine. A response to HEAD has no body, whatever it says. */
   constructor(
     id: number,
     user: StreamUser,
@@ -73,8 +73,66 @@ export class Http2Stream {
   ) {
     this.id = id;
     this.user = user;
-    this.isHead = isHead;
+    this.#isHead = isHead;
     this.sendWindow = sendWindow;
     this.receiveWindow = this.windowSize = receiveWindow;
   }
+
+  /** Whether the head is there: the next one is the trailers. */
+  get hasHead(): boolean {
+    return this.#hasHead;
+  }
+
+  /** How much of the body has come, in bytes. */
+  get received(): number {
+    return this.#received;
+  }
+
+  /** Whether the rest of the body is known to fit the window that the peer has. */
+  get needsNoCredit(): boolean {
+    const length = this.#contentLength;
+    return length >= 0 && length - this.#received <= this.receiveWindow;
+  }
+
+  /** Takes a head, interim or not, or the trailers; gives what is wrong with it. */
+  takeHead(
+    { contentLength, status }: Http2Head,
+    isEnd: boolean,
+    maxInterims: number,
+  ): Http2Error | undefined {
+    if (this.#hasHead) {
+      return isEnd ? undefined : protocolError("a second head came within the body");
+    }
+    if (status < 200) {
+      if (isEnd) return protocolError("an interim response ended the stream");
+      if (++this.#interims <= maxInterims) return undefined;
+      const limit = `more than ${maxInterims} (maxInterimResponses)`;
+      return streamError("ENHANCE_YOUR_CALM", `there are ${limit} interim responses`);
+    }
+    this.#hasHead = true;
+    const isEmpty = this.#isHead || status === 204 || status === 304;
+    this.#contentLength = isEmpty ? 0 : contentLength;
+    return undefined;
+  }
+
+  /** Takes so many bytes of the body; gives what is wrong with them. */
+  takeData(length: number): Http2Error | undefined {
+    this.#received += length;
+    if (!this.#hasHead) return protocolError("DATA came before the head of the response");
+    const most = this.#contentLength;
+    return most >= 0 && this.#received > most
+      ? protocolError("the body is longer than its content-length")
+      : undefined;
+  }
+
+  /** Takes the end of the response; gives what is wrong with it. */
+  takeEnd(): Http2Error | undefined {
+    return this.#contentLength >= 0 && this.#received !== this.#contentLength
+      ? protocolError("the body is shorter than its content-length")
+      : undefined;
+  }
+}
+
+function protocolError(detail: string): Http2Error {
+  return streamError("PROTOCOL_ERROR", detail);
 }

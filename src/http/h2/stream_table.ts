@@ -1,0 +1,147 @@
+/**
+ * The streams of one connection: which there are, how many there may be, and what may still come for
+ * those that have ended (RFC 9113 section 5.1).
+ *
+ * @module
+ */
+
+import { connectionError, type Http2Error } from "./error_codes.ts";
+import { MOST_STREAM_ID } from "./frames.ts";
+import { Resets } from "./resets.ts";
+import type { Http2Stream } from "./stream.ts";
+
+/** So many streams are opened before the peer has said how many there may be. */
+const STREAMS_AT_FIRST = 100;
+/** More are never opened at once. */
+const MOST_STREAMS = 1_024;
+
+/** Keeps the streams of one connection. */
+export class StreamTable {
+  /** Those that this side has reset. */
+  readonly resets: Resets = new Resets();
+  readonly #streams = new Map<number, Http2Stream>();
+  /** Streams that were given up, and may not be reset yet. */
+  readonly #muted = new Set<Http2Stream>();
+  #nextId: number;
+  #lastId: number;
+  #peerMost = STREAMS_AT_FIRST;
+  #isLimited = false;
+  /** The last stream that the peer looks at, where it goes away. */
+  #lastTaken = MOST_STREAM_ID;
+
+  /** Numbers begin at `firstId`. */
+  constructor(firstId: number) {
+    this.#nextId = firstId;
+    this.#lastId = firstId - 2;
+  }
+
+  /** How many there are, those that were given up and not reset yet among them. */
+  get size(): number {
+    return this.#streams.size;
+  }
+
+  /** How many there are that somebody uses. */
+  get active(): number {
+    return this.#streams.size - this.#muted.size;
+  }
+
+  /** How many there may be at once, those that were reset of late left out. */
+  get capacity(): number {
+    const most = Math.min(this.#peerMost, MOST_STREAMS);
+    return Math.max(0, most - this.resets.slots - this.#muted.size);
+  }
+
+  /** Whether numbers have run out. */
+  get isUsedUp(): boolean {
+    return this.#nextId > MOST_STREAM_ID;
+  }
+
+  /** Takes how many the peer allows. */
+  allow(most: number): void {
+    this.#peerMost = most;
+    this.#isLimited = true;
+  }
+
+  /** Notes that the peer's first settings are there: one that names no limit has none. */
+  noteSettings(): void {
+    if (!this.#isLimited) this.allow(MOST_STREAMS);
+  }
+
+  /** The number of the next one. */
+  get nextId(): number {
+    return this.#nextId;
+  }
+
+  /** Adds the stream with the next number. */
+  add(stream: Http2Stream): void {
+    this.#lastId = stream.id;
+    this.#nextId += 2;
+    this.#streams.set(stream.id, stream);
+  }
+
+  /** Whether a stream is there. */
+  has(stream: Http2Stream): boolean {
+    return this.#streams.get(stream.id) === stream;
+  }
+
+  /** All of them. */
+  all(): IterableIterator<Http2Stream> {
+    return this.#streams.values();
+  }
+
+  /** The stream of this number, if it is there. */
+  get(id: number): Http2Stream | undefined {
+    return this.#streams.get(id);
+  }
+
+  /**
+   * The stream of a frame; undefined where the frame comes late.
+   *
+   * @throws {Http2Error} No such frame may come on that stream
+   */
+  find(id: number, frame: string): Http2Stream | undefined {
+    const stream = this.#streams.get(id);
+    if (stream) return stream;
+    if (id % 2 === 0) throw protocolError(`${frame} is on a stream of the peer's own`);
+    if (id > this.#lastId) throw protocolError(`${frame} is on a stream that nobody has opened`);
+    if (frame !== "HEADERS" && frame !== "DATA") return undefined;
+    // What this side has reset, or was refused, the peer may have answered before it knew.
+    if (this.resets.has(id) || id > this.#lastTaken) return undefined;
+    throw connectionError("STREAM_CLOSED", `${frame} is on a stream that has ended`);
+  }
+
+  /** Takes a stream out. Says whether there may be more of them for it than before. */
+  remove(stream: Http2Stream): boolean {
+    this.#streams.delete(stream.id);
+    return this.#muted.delete(stream);
+  }
+
+  /** Takes all of them out. */
+  clear(): Http2Stream[] {
+    const streams = [...this.#streams.values()];
+    this.#streams.clear();
+    this.#muted.clear();
+    return streams;
+  }
+
+  /** Lets a stream that was given up stand until it may be reset. */
+  mute(stream: Http2Stream): void {
+    this.#muted.add(stream);
+  }
+
+  /** One of those, where one may be reset now. */
+  nextToReset(now: number): Http2Stream | undefined {
+    for (const stream of this.#muted) return this.resets.mayReset(now) ? stream : undefined;
+    return undefined;
+  }
+
+  /** Takes the last stream that the peer looks at. Gives those that it does not. */
+  takeOnlyUpTo(lastId: number): Http2Stream[] {
+    this.#lastTaken = Math.min(this.#lastTaken, lastId);
+    return [...this.#streams.values()].filter(({ id }) => id > this.#lastTaken);
+  }
+}
+
+function protocolError(detail: string): Http2Error {
+  return connectionError("PROTOCOL_ERROR", detail);
+}
