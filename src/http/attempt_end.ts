@@ -43,14 +43,23 @@ export function giveBack(lease: Lease): void {
   lease.release();
 }
 
-/** What to tell a caller of an attempt that failed; `silent` where no byte of an answer came. */
+/**
+ * What to tell a caller of an attempt that failed; `silent` where no byte of an answer came, `isGone`
+ * where it could be sent again but for its body.
+ */
 export function explainEnd(
   cause: unknown,
   silent: boolean,
+  isGone: boolean,
   { method, replayable }: PreparedRequest,
 ): { readonly failure: RequestFailure; readonly detail: string } {
   const isParsed = cause instanceof HttpParseError && !cause.reason.startsWith("truncated")
     && cause.reason !== "no-response";
+  if (isGone) {
+    const detail = "the server has not looked at it, but too much of its body was read to send it "
+      + "again from its beginning";
+    return { failure: "connection", detail };
+  }
   if (isParsed || (cause instanceof Http2Error && cause.scope === "stream")) {
     return { failure: "protocol", detail: cause.message };
   }
@@ -66,6 +75,7 @@ export function explainEnd(
  * Makes the error of a request.
  *
  * @param lease The lease that it was last sent over, if it was sent
+ * @param maybeActedOn Whether a server may have acted on it
  */
 export function requestError(
   { target: { host } }: PreparedRequest,
@@ -73,8 +83,9 @@ export function requestError(
   failure: RequestFailure,
   detail: string,
   cause?: unknown,
+  maybeActedOn: boolean = lease !== undefined,
 ): RequestError {
   const address = lease?.connection.address ?? "no address yet";
-  const fields = { failure, host, address, maybeActedOn: lease !== undefined };
+  const fields = { failure, host, address, maybeActedOn };
   return new RequestError(fields, detail, cause === undefined ? undefined : { cause });
 }

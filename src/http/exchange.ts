@@ -13,7 +13,6 @@ import type { RequestOutcome } from "../pool/watch/figures.ts";
 import { Attempt, type AttemptUser } from "./attempt.ts";
 import { explainEnd, giveBack, isInDoubt, isStale, requestError } from "./attempt_end.ts";
 import type { BodyBuffer } from "./body_buffer.ts";
-import { type BodyReader, openBody } from "./body_reader.ts";
 import type { Failover } from "./failover.ts";
 import { Hedge } from "./hedge.ts";
 import type { RequestWatch } from "./observer.ts";
@@ -22,6 +21,7 @@ import type { PreparedRequest } from "./request.ts";
 import { PooledResponse, type ResponseOrigin } from "./response.ts";
 import type { ResponseHeaders } from "./response_headers.ts";
 import type { Protocol, Session, Stream, StreamFailure } from "./session.ts";
+import { StreamedBody } from "./streamed_body.ts";
 
 /** What an exchange needs of the pool that it runs in. */
 export interface ExchangeHost extends RepeatHost {
@@ -104,7 +104,7 @@ export class Exchange implements AttemptUser, ResponseOrigin {
   #sentAt = 0;
   #headAt = 0;
   /** The request's body, where it is read as it comes. */
-  #body: BodyReader | undefined;
+  readonly #body: StreamedBody | undefined;
   #answered = false;
   /** By when it must be over by the clock on the wall. */
   readonly #wallDeadline: number = Infinity;
@@ -129,11 +129,12 @@ export class Exchange implements AttemptUser, ResponseOrigin {
     this.#host = host;
     this.watch = watch;
     this.request = request;
-    this.#repeats = new Repeats(host, request);
+    const { repeats, stream } = request;
+    this.#body = stream ? new StreamedBody(stream, repeats) : undefined;
+    this.#repeats = new Repeats(host, request, this.#body);
     this.#resolve = resolve;
     this.#reject = reject;
     const { signal, timeoutMs } = request.options;
-    this.#body = request.stream ? openBody(request.stream) : undefined;
     this.deadline = timeoutMs === undefined ? Infinity : this.queue() + timeoutMs;
     if (timeoutMs !== undefined) this.#wallDeadline = host.wallNow() + timeoutMs;
     if (signal) {
@@ -207,9 +208,9 @@ export class Exchange implements AttemptUser, ResponseOrigin {
     this.watch?.sent?.(lease);
     this.#sentAt = lease.startedAt;
     if (Number.isNaN(this.#startedAt)) this.#startedAt = lease.startedAt;
-    if (this.attempts > 1) this.#reopenBody();
     try {
-      attempt.send(this.request, this.#body);
+      // Over HTTP/1.1 no server says that it has not looked at a request.
+      attempt.send(this.request, this.#body?.open(attempt.protocol === "h2"));
     } catch (error) {
       // It has something that the protocol does not: nothing was sent.
       this.#abandon(error);
@@ -236,6 +237,7 @@ export class Exchange implements AttemptUser, ResponseOrigin {
     }
     this.#overtake(attempt);
     this.#answered = true;
+    this.#body?.letGo();
     this.#status = status;
     this.firstByteBy = this.overdueAt = Infinity;
     // Where all of the response is there, its end was noted a moment ago.
@@ -279,6 +281,7 @@ export class Exchange implements AttemptUser, ResponseOrigin {
   onFailure(attempt: Attempt, { error, reusable, unprocessed }: StreamFailure): void {
     const { lease, responding } = attempt;
     const silent = !responding;
+    if (unprocessed) this.#repeats.refusals++;
     if (!unprocessed && (!silent || !isStale(lease))) lease.failure = { kind: "response", error };
     attempt.fail(error, reusable);
     if (!this.#answered && this.#goesOn(attempt)) return;
@@ -288,7 +291,8 @@ export class Exchange implements AttemptUser, ResponseOrigin {
       this.#again(error);
       return;
     }
-    const { detail, failure } = explainEnd(error, silent, this.request);
+    const isGone = unprocessed && this.#body?.canRepeat === false;
+    const { detail, failure } = explainEnd(error, silent, isGone, this.request);
     this.#fail(this.#error(failure, detail, error));
   }
 
@@ -319,14 +323,6 @@ export class Exchange implements AttemptUser, ResponseOrigin {
     this.#endHedge(error);
     this.watch?.retried?.(error);
     this.#host.dispatch(this);
-  }
-
-  /** Begins a body anew that can be. */
-  #reopenBody(): void {
-    const { repeats, stream } = this.request;
-    if (!stream || !repeats) return;
-    this.#body?.cancel(undefined);
-    this.#body = openBody(stream);
   }
 
   /** Ends it because its caller does not want it any more. */
@@ -379,7 +375,8 @@ export class Exchange implements AttemptUser, ResponseOrigin {
     cause?: unknown,
     attempt: Attempt | undefined = this.#attempt,
   ): RequestError {
-    return requestError(this.request, attempt?.lease, failure, detail, cause);
+    const { maybeActedOn } = this.#repeats;
+    return requestError(this.request, attempt?.lease, failure, detail, cause, maybeActedOn);
   }
 
   // What comes in time.

@@ -10,6 +10,7 @@ import type { Attempt } from "./attempt.ts";
 import { hasStood, isStale, requestError } from "./attempt_end.ts";
 import { Failover } from "./failover.ts";
 import type { PreparedRequest } from "./request.ts";
+import type { StreamedBody } from "./streamed_body.ts";
 
 /** What the rules ask of the pool. */
 export interface RepeatHost {
@@ -38,19 +39,26 @@ const MISDIRECTED = 421;
 export class Repeats {
   /** How often it was sent. */
   attempts = 0;
+  /** How often it was refused without being looked at. */
+  refusals = 0;
   /** Which machines it has been to in vain, if any. */
   failover: Failover | undefined;
   readonly #host: RepeatHost;
   readonly #request: PreparedRequest;
+  readonly #body: StreamedBody | undefined;
   #freshFailures = 0;
-  /** How often it was refused without being looked at. */
-  #refusals = 0;
   #misdirected = false;
 
-  /** Begins with a request that was not sent. */
-  constructor(host: RepeatHost, request: PreparedRequest) {
+  /** Begins with a request that was not sent, and its body where that is read as it comes. */
+  constructor(host: RepeatHost, request: PreparedRequest, body: StreamedBody | undefined) {
     this.#host = host;
     this.#request = request;
+    this.#body = body;
+  }
+
+  /** Whether a server may have acted on it. */
+  get maybeActedOn(): boolean {
+    return this.attempts > this.refusals;
   }
 
   /** Whether it was sent as often as it may be. */
@@ -72,11 +80,10 @@ export class Repeats {
    * @param unprocessed Whether the server surely has not acted on it
    */
   mayRepeat(lease: Lease, unprocessed = false): boolean {
-    const { repeats, replayable, stream } = this.#request;
-    // What is read as it comes is gone.
-    if (stream && !repeats) return false;
-    if (!replayable && !unprocessed) return false;
-    if (unprocessed) return ++this.#refusals <= FREE_REFUSALS || this.#host.mayRetry();
+    // What was read of it is gone.
+    if (this.#body?.canRepeat === false) return false;
+    if (!this.#request.replayable && !unprocessed) return false;
+    if (unprocessed) return this.refusals <= FREE_REFUSALS || this.#host.mayRetry();
     if (lease.reused || lease.tooMuch === "yes") return !this.exhausted;
     if (!isStale(lease) && this.#turnElsewhere(lease, lease.failure?.error)) return true;
     return (hasStood(lease) || this.#freshFailures++ === 0) && this.#host.mayRetry();
@@ -121,11 +128,10 @@ export class Repeats {
    * is no answer to the request, which nobody has looked at (RFC 9110 section 15.5.20).
    */
   #isMisdirected({ lease, protocol }: Attempt): boolean {
-    const { stream, target } = this.#request;
-    if (protocol !== "h2" || this.#misdirected || stream) return false;
+    if (protocol !== "h2" || this.#misdirected || this.#body?.canRepeat === false) return false;
     this.#misdirected = true;
     lease.failure = null;
-    this.#host.misdirected(lease.connection, target.host);
+    this.#host.misdirected(lease.connection, this.#request.target.host);
     return true;
   }
 }

@@ -710,6 +710,7 @@ export class ConnectionPool implements AsyncDisposable {
     if (!queue || !endpoint) return;
     queue.noteStreams(endpoint, connection.capacity);
     if (queue.waiters.size > 0) this.#scheduler.wake(queue);
+    this.#scheduler.placeCame(connection);
   }
 
   /** Looks at those who may have counted on a connection that serves fewer from now on. */

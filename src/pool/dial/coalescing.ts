@@ -26,6 +26,8 @@ export class Coalescing {
   readonly #queues: HostQueues;
   /** The hosts for which the server of a connection has answered 421. */
   readonly #refused = new WeakMap<Connection, Set<string>>();
+  /** The queues that would use a connection, and found it full. */
+  readonly #hopeful = new WeakMap<Connection, Set<HostQueue>>();
 
   /** Finds any only where it is wanted. */
   constructor(isWanted: boolean, manager: ConnectionManager, queues: HostQueues) {
@@ -34,7 +36,10 @@ export class Coalescing {
     this.#queues = queues;
   }
 
-  /** Takes one out for a lease, for a queue that has none of its own; nothing where there is none. */
+  /**
+   * Takes one out for a lease, for a queue that has none of its own; nothing where there is none. The
+   * full ones know of the queue then: see `hopefulFor`.
+   */
   take(queue: HostQueue): Loan | undefined {
     const { lane, route, tls } = queue;
     // Over a proxy an address says nothing of who is at its other end.
@@ -43,6 +48,10 @@ export class Coalescing {
       if (!member) continue;
       for (const connection of this.#manager.getConnections(address.text)) {
         if (!this.#fits(queue, connection)) continue;
+        if (!connection.available) {
+          addTo(this.#hopeful, connection, queue);
+          continue;
+        }
         const lender = this.#queues.find(connection.host, connection.tlsProfile);
         if (lender && this.#manager.takeThis(connection)) return { connection, lender };
       }
@@ -52,17 +61,32 @@ export class Coalescing {
 
   /** Notes that a connection's server does not answer for a host. */
   refuse(connection: Connection, host: string): void {
-    const refused = this.#refused.get(connection);
-    if (refused) refused.add(host);
-    else this.#refused.set(connection, new Set([host]));
+    addTo(this.#refused, connection, host);
+  }
+
+  /**
+   * Gives the queues with callers who wait for a place on a connection, now that there is one. Who
+   * finds none again is to come by `take()` again.
+   */
+  hopefulFor(connection: Connection): HostQueue[] {
+    if (!this.#isWanted) return [];
+    const hopeful = this.#hopeful.get(connection) ?? [];
+    this.#hopeful.delete(connection);
+    return [...hopeful].filter(({ waiters }) => waiters.size > 0);
   }
 
   #fits({ host, tls }: HostQueue, connection: Connection): boolean {
     const { socket } = connection;
     return socket.info.proxy === undefined && connection.host !== host.text
       && connection.tlsProfile === tls.name
-      && socket.info.alpn === "h2" && connection.available
+      && socket.info.alpn === "h2"
       && !this.#refused.get(connection)?.has(host.text)
       && socket.covers?.(tls.options.serverName ?? host.name) === true;
   }
+}
+
+function addTo<K extends object, V>(sets: WeakMap<K, Set<V>>, key: K, value: V): void {
+  const set = sets.get(key);
+  if (set) set.add(value);
+  else sets.set(key, new Set([value]));
 }

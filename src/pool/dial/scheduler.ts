@@ -93,6 +93,11 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
     this.#offer(FULL.pool, host, address);
   }
 
+  /** Has those looked at that would go over a connection of another host, which was full. */
+  placeCame(connection: Connection): void {
+    for (const queue of this.#parts.coalescing.hopefulFor(connection)) this.wake(queue);
+  }
+
   /** Has those looked at that found a machine full: it takes more now, or is to be tried. */
   onRoom(address: string): void {
     this.#offer(address);
@@ -131,6 +136,7 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
    */
   onReturn(queue: HostQueue, connection: Connection): void {
     if (this.#closed) return;
+    this.placeCame(connection);
     const { manager } = this.#parts;
     if (queue.warm.connections > 0 && connection.serverIdleMs < Infinity) {
       this.#recheckAt(queue, freshUntil(queue, connection, manager.endsAt(connection)));

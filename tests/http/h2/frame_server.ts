@@ -4,6 +4,7 @@
  * @module
  */
 
+import { assertEquals } from "@std/assert";
 import { type MemoryDialer, memoryDialer, type MemorySocket } from "../../../adapters/memory.ts";
 import { ManualClock } from "../../../src/core/clock.ts";
 import { staticResolver } from "../../../src/hosts/resolver.ts";
@@ -22,6 +23,7 @@ import {
   PREFACE,
   RST_STREAM,
   SETTINGS,
+  WINDOW_UPDATE,
 } from "../../../src/http/h2/frames.ts";
 import { HpackDecoder } from "../../../src/http/h2/hpack_decoder.ts";
 import { HpackEncoder } from "../../../src/http/h2/hpack_encoder.ts";
@@ -41,6 +43,13 @@ export interface ServedStream {
 export interface FrameServerOptions {
   /** Called with each request, when its head is there. */
   readonly onRequest?: (connection: ServerConnection, stream: ServedStream) => void;
+  /** Called with what has come of a request's body so far. */
+  readonly onBody?: (
+    connection: ServerConnection,
+    id: number,
+    body: string,
+    isEnd: boolean,
+  ) => void;
   /** How many streams it allows. */
   readonly maxStreams?: number;
   /** The names that its certificate is for, besides. */
@@ -57,6 +66,8 @@ export class ServerConnection {
   readonly id: number;
   /** Requests, in their order. */
   readonly streams: ServedStream[] = [];
+  /** The bodies of requests, by their streams. */
+  readonly bodies: Map<number, string> = new Map();
   /** What the client has reset. */
   readonly resets: number[] = [];
   /** How many PINGs came. */
@@ -153,6 +164,15 @@ export class ServerConnection {
       this.mostOpen = Math.max(this.mostOpen, this.#open.size);
       this.#options.onRequest?.(this, stream);
     };
+    recorder.onData = (id, bytes, credit, isEnd) => {
+      const body = (this.bodies.get(id) ?? "") + new TextDecoder().decode(bytes);
+      this.bodies.set(id, body);
+      if (credit > 0) {
+        this.#writer.word(WINDOW_UPDATE, 0, credit);
+        if (!isEnd && this.#open.has(id)) this.#writer.word(WINDOW_UPDATE, id, credit);
+      }
+      this.#options.onBody?.(this, id, body, isEnd);
+    };
     recorder.onReset = (id) => {
       this.resets.push(id);
       this.#open.delete(id);
@@ -225,6 +245,13 @@ export function frameScene(
     dialer,
   });
   return { pool, clock, dialer, connections };
+}
+
+/** Ends a scene, and sees that nothing is left of it. */
+export async function endScene({ dialer, pool }: FrameScene): Promise<void> {
+  pool.manager.checkInvariants();
+  await pool.close({ graceMs: 0 });
+  assertEquals(dialer.sockets.size, 0);
 }
 
 /** Lets microtasks run, many of them. */

@@ -6,15 +6,9 @@ import { Http2Error } from "../../../src/http/h2/error_codes.ts";
 import { MAX_CONCURRENT_STREAMS } from "../../../src/http/h2/frames.ts";
 import { HttpPool } from "../../../src/http/http_pool.ts";
 import { openMetrics } from "../../../src/metrics/open_metrics.ts";
-import { type FrameScene, frameScene, settle } from "./frame_server.ts";
+import { endScene as end, frameScene, settle } from "./frame_server.ts";
 
 const ONE = { "a.test": ["192.0.2.1"] };
-
-async function end({ dialer, pool }: FrameScene): Promise<void> {
-  pool.manager.checkInvariants();
-  await pool.close({ graceMs: 0 });
-  assertEquals(dialer.sockets.size, 0);
-}
 
 test("A response over HTTP/2 tells protocol, stream and how many shared the connection", async () => {
   const scene = frameScene({

@@ -1,0 +1,91 @@
+/**
+ * A request's body that is read as it comes, for as many attempts as it can be given to.
+ *
+ * @module
+ */
+
+import { asPart, type BodyReader, openBody } from "./body_reader.ts";
+
+/**
+ * So much of a body is kept for another attempt, in bytes: what a server's first window lets through
+ * before it can have said anything, and the part behind it.
+ */
+const HELD_BYTES = 131_072;
+
+/** Reads a body once, and gives what it has read again as long as all of that is in hand. */
+export class StreamedBody {
+  readonly #body: AsyncIterable<Uint8Array>;
+  readonly #repeats: boolean;
+  #reader: BodyReader;
+  /** What was read, from the beginning; undefined once some of it was let go. */
+  #held: Uint8Array[] | undefined = [];
+  #heldBytes = 0;
+  /** The part on its way, which an attempt that has ended leaves to the next one; or the end. */
+  #coming: Promise<unknown> | undefined;
+  #wasOpened = false;
+
+  /** Takes a body over. `repeats` says that it can be read as often as is wanted. */
+  constructor(body: AsyncIterable<Uint8Array>, repeats: boolean) {
+    this.#body = body;
+    this.#repeats = repeats;
+    this.#reader = openBody(body);
+  }
+
+  /** Whether it can be given to another attempt, from its beginning. */
+  get canRepeat(): boolean {
+    return this.#repeats || this.#held !== undefined;
+  }
+
+  /**
+   * Gives it to an attempt, from its beginning. Nobody may use what was given to the attempt before.
+   * To cancel what is given does nothing: the body is cancelled here.
+   *
+   * @param holds Whether what is read is kept, up to a limit, for another attempt
+   */
+  open(holds: boolean): BodyReader {
+    if (this.#repeats) {
+      if (this.#wasOpened) {
+        this.#reader.cancel(undefined);
+        this.#reader = openBody(this.#body);
+      }
+      this.#wasOpened = true;
+      return this.#reader;
+    }
+    let held = this.#held;
+    let at = 0;
+    if (!holds) this.letGo();
+    const read = () => {
+      const part = held?.[at++];
+      if (part) return Promise.resolve(part);
+      if (!this.#held) held = undefined;
+      return this.#coming ??= this.#read();
+    };
+    return { read, cancel: () => {} };
+  }
+
+  /** Keeps no more of it: there will be no other attempt. */
+  letGo(): void {
+    this.#held = undefined;
+  }
+
+  /** Lets the rest go. */
+  cancel(reason: unknown): void {
+    this.letGo();
+    this.#reader.cancel(reason);
+  }
+
+  async #read(): Promise<unknown> {
+    // Not when a part comes: there may be nobody just then whose attempt it could be lost for.
+    if (this.#heldBytes >= HELD_BYTES) this.letGo();
+    const given = await this.#reader.read();
+    if (given === null) return null;
+    this.#coming = undefined;
+    if (this.#held) {
+      // Who gave it may use its memory for the next one.
+      const part = asPart(given).slice();
+      this.#held.push(part);
+      this.#heldBytes += part.length;
+    }
+    return given;
+  }
+}

@@ -1,0 +1,62 @@
+import { assertEquals } from "@std/assert";
+import { test } from "node:test";
+import { MAX_CONCURRENT_STREAMS } from "../../../src/http/h2/frames.ts";
+import { endScene, frameScene, type ServerConnection, settle } from "./frame_server.ts";
+
+/** Two hosts at one machine that takes one connection, with one stream, and answers when it is told to. */
+async function scene() {
+  const asked: (() => void)[] = [];
+  const frames = frameScene({
+    hosts: { "a.test": ["192.0.2.1"], "b.test": ["192.0.2.1"] },
+    names: ["b.test"],
+    maxStreams: 1,
+    pool: { coalesce: true, maxConnectionsPerIp: 1, hedge: false },
+    onRequest: (connection, { authority, id }) =>
+      asked.push(() => connection.respond(id, 200, authority)),
+  });
+  const ask = async (host: string) => (await frames.pool.request(`https://${host}/`)).text();
+  const first = ask("a.test");
+  await settle();
+  return { ...frames, asked, ask, first, connection: frames.connections[0] as ServerConnection };
+}
+
+test("Whoever waits for a place on another host's connection has it when a stream ends there", async () => {
+  const { ask, asked, first, ...rest } = await scene();
+  const borrowers = [ask("b.test"), ask("b.test")];
+  await settle();
+  assertEquals(asked.length, 1);
+  // No time passes: nothing but the end of a stream can wake them.
+  for (let i = 0; i < 3; i++) {
+    asked[i]!();
+    await settle();
+  }
+  assertEquals(await Promise.all([first, ...borrowers]), ["a.test", "b.test", "b.test"]);
+  assertEquals(rest.connections.length, 1);
+  await endScene(rest);
+});
+
+test("Whoever waits for a place on another host's connection has it when more are allowed", async () => {
+  const { ask, asked, connection, first, ...rest } = await scene();
+  const borrower = ask("b.test");
+  await settle();
+  connection.settings([[MAX_CONCURRENT_STREAMS, 2]]);
+  await settle();
+  assertEquals(asked.length, 2);
+  for (const answer of asked) answer();
+  assertEquals(await Promise.all([first, borrower]), ["a.test", "b.test"]);
+  await endScene(rest);
+});
+
+test("A connection's own callers come before those who would borrow it", async () => {
+  const { ask, asked, first, ...rest } = await scene();
+  const order: string[] = [];
+  const waiting = ["b.test", "a.test"].map(async (host) => order.push(await ask(host)));
+  await settle();
+  for (let i = 0; i < 3; i++) {
+    asked[i]!();
+    await settle();
+  }
+  await Promise.all([first, ...waiting]);
+  assertEquals(order, ["a.test", "b.test"]);
+  await endScene(rest);
+});
