@@ -255,12 +255,11 @@ class Drawer {
       return row;
     }, (row, connection) => {
       const tls = connection.tls || {};
-      const isShared = tls.alpn === "h2" || numberOr0(connection.capacity) > 1;
-      const streams = isShared ? ", " + fmtCount(numberOr0(connection.leases)) + " of " + fmtCount(numberOr0(connection.capacity)) + " streams" : "";
+      const streams = connection.multiplexed ? ", " + fmtCount(numberOr0(connection.leases)) + " of " + fmtCount(numberOr0(connection.capacity)) + " streams" : "";
       const texts = [
         String(connection.id), connection.state + streams + (connection.healthy === false ? ", unfit" : ""), fmtSpan(now - numberOr0(connection.createdAt)),
         fmtCount(connection.requestCount), fmtCount(connection.errorCount), fmtSpan(now - numberOr0(connection.lastUsedAt)) + " ago",
-        [tls.version, tls.alpn, isNumber(tls.tlsMs) ? fmtMs(tls.tlsMs) : ""].filter(Boolean).join(" \u00b7 "),
+        [tls.version, tls.alpn || (connection.multiplexed ? "h2" : ""), isNumber(tls.tlsMs) ? fmtMs(tls.tlsMs) : ""].filter(Boolean).join(" \u00b7 "),
       ];
       texts.forEach((text, index) => setText(row.children[index], text));
       setAttr(row, "title", connection.host + " at " + connection.address + (tls.cipher ? ", " + tls.cipher : ""));
@@ -285,6 +284,7 @@ function factsOfLine(line, model, isHost) {
   const facts = [
     ["State", lineWord(line)], ["In use", fmtCount(line.leased)], ["Idle", fmtCount(line.idle)],
     ["Dialing", fmtCount(isHost ? numberOr0(stats.dialing) : line.dialing)], ["Failures so far", fmtCount(line.fails)],
+    ...factsOfStreams(line, line.connections),
   ];
   if (!isHost) {
     if (line.block) facts.push(["Blocked", (isNumber(line.block.until) ? "for another " + fmtSpan(line.block.until - model.at) : "until it is unblocked") + (line.block.reason ? ": " + line.block.reason : ""), true]);
@@ -304,6 +304,14 @@ function factsOfLine(line, model, isHost) {
   return facts;
 }
 
+/** Nothing where HTTP/2 is not spoken. @param {Data} figures @param {number} connections @returns {Fact[]} */
+function factsOfStreams(figures, connections) {
+  const shared = numberOr0(figures.multiplexed);
+  if (shared === 0) return [];
+  const streams = fmtCount(numberOr0(figures.leases)) + " of " + fmtCount(numberOr0(figures.capacity));
+  return [["HTTP/2", fmtCount(shared) + " of " + fmtCount(connections) + " connections"], [shared < connections ? "Streams and leases" : "Streams", streams]];
+}
+
 /** @param {Cell} cell @param {Model} model @returns {Fact[]} */
 function factsOfCell(cell, model) {
   const { stats } = cell;
@@ -315,6 +323,7 @@ function factsOfCell(cell, model) {
     ["Weight", isNumber(stats.weight) ? String(stats.weight) : "\u2013"], ["Share of its weight", fmtShare(stats.share)],
     ["Failures in a row", fmtCount(numberOr0(health.consecutiveFailures))], ["Ejections lately", fmtCount(numberOr0(health.ejections))],
   ];
+  facts.push(...factsOfStreams(stats, numberOr0(stats.connections)));
   if (isNumber(stats.ceiling)) facts.push(["Takes no more than", fmtCount(stats.ceiling)]);
   if (stats.p50Ms !== null) facts.push(["p50", fmtMs(stats.p50Ms)], ["p99", fmtMs(stats.p99Ms)]);
   const kinds = Object.entries(health.failures || {}).filter(([, count]) => isNumber(count));

@@ -8,7 +8,7 @@
 export const CLIENT_MODEL: string = String.raw`
 /** @typedef {"good" | "starting" | "doubtful" | "ejected" | "blocked" | "denied" | "gone"} State */
 /** @typedef {{ key: string, host: string, address: string, stats: Data, state: State, fails: number, latency: number | null }} Cell */
-/** @typedef {{ key: string, stats: Data, cells: Cell[], byOther: Map<string, Cell>, state: State, worst: State, block: Data, leased: number, idle: number, connections: number, dialing: number, fails: number, trouble: number }} Line */
+/** @typedef {{ key: string, stats: Data, cells: Cell[], byOther: Map<string, Cell>, state: State, worst: State, block: Data, leased: number, idle: number, connections: number, multiplexed: number, leases: number, capacity: number, dialing: number, fails: number, trouble: number }} Line */
 /** @typedef {{ severity: "critical" | "warning", text: string, state?: string, host?: string }} Problem */
 /** @typedef {{ stats: Data, at: number, hosts: Line[], addresses: Line[], hostOf: Map<string, Line>, addressOf: Map<string, Line>, cellCount: number, problems: Problem[] }} Model */
 
@@ -55,7 +55,7 @@ function percentile({ times }, name) {
 
 /** @param {string} key @param {Data} stats @returns {Line} */
 function newLine(key, stats) {
-  return { key, stats, cells: [], byOther: new Map(), state: "good", worst: "good", block: null, leased: 0, idle: 0, connections: 0, dialing: 0, fails: 0, trouble: 0 };
+  return { key, stats, cells: [], byOther: new Map(), state: "good", worst: "good", block: null, leased: 0, idle: 0, connections: 0, multiplexed: 0, leases: 0, capacity: 0, dialing: 0, fails: 0, trouble: 0 };
 }
 
 /** @param {Line} line @param {string} other @param {Cell} cell */
@@ -64,6 +64,9 @@ function addCell(line, other, cell) {
   line.cells.push(cell);
   line.byOther.set(other, cell);
   line.leased += numberOr0(stats.leased);
+  line.multiplexed += numberOr0(stats.multiplexed);
+  line.leases += numberOr0(stats.leases);
+  line.capacity += numberOr0(stats.capacity);
   line.idle += numberOr0(stats.idle);
   line.connections += numberOr0(stats.connections);
   line.dialing += numberOr0(stats.dialing);

@@ -75,6 +75,8 @@ export interface ConnectionStats {
   readonly leases: number;
   /** How many leases it carries at once. */
   readonly capacity: number;
+  /** Whether its leases are streams of a protocol that carries many at once, as HTTP/2. */
+  readonly multiplexed: boolean;
   /** What is known of its TLS session. */
   readonly tls: TlsInfo;
 }
@@ -91,6 +93,8 @@ export interface ConnectionPlace {
   draining: number;
   /** Connections that are marked unhealthy, and held still. */
   unhealthy: number;
+  /** Connections whose leases are streams. */
+  multiplexed: number;
   /** Whether it has failures that its next success forgives. */
   readonly failing: boolean;
   /** After how long without a byte of an answer its silence is out of the ordinary. */
@@ -190,6 +194,7 @@ export class Connection {
   #owner: ConnectionOwner | undefined;
   #sink: SocketSink | undefined;
   #resident: Resident | undefined;
+  #multiplexed = false;
   #keepsSink = false;
   #isHeard = false;
   #unserved = false;
@@ -270,6 +275,11 @@ export class Connection {
     this.#owner?.onCapacity(this);
   }
 
+  /** Whether its leases are streams of a protocol that carries many at once. */
+  get multiplexed(): boolean {
+    return this.#multiplexed;
+  }
+
   /** How many leases it can carry at once as it stands: none where it is in use for the last time. */
   get slots(): number {
     return this.#slots;
@@ -323,6 +333,7 @@ export class Connection {
       errorCount: this.errorCount,
       leases: this.#leases,
       capacity: this.capacity,
+      multiplexed: this.#multiplexed,
       tls: this.socket.info,
     };
   }
@@ -357,6 +368,8 @@ export class Connection {
    */
   setResident(sink: Resident): void {
     this.#resident = sink;
+    if (!this.#multiplexed && this.held && this.endpoint) this.endpoint.multiplexed++;
+    this.#multiplexed = true;
   }
 
   /** Begins a lease. Its manager's to call. */

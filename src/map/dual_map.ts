@@ -127,6 +127,7 @@ export class DualMap {
     this.#entries.delete(connection);
     this.#ids.delete(connection.id);
     if (!connection.healthy) endpoint.unhealthy--;
+    if (connection.multiplexed) endpoint.multiplexed--;
     endpoint.connections.delete(connection);
     lane.connectionCount--;
     endpoint.addSlots(-connection.slots);
@@ -163,6 +164,7 @@ export class DualMap {
     if (connection.state === "leased") endpoint.busy++;
     else if (connection.state === "draining") endpoint.draining++;
     if (!connection.healthy) endpoint.unhealthy++;
+    if (connection.multiplexed) endpoint.multiplexed++;
     lane.connectionCount++;
     endpoint.addSlots(connection.slots);
     connection.endpoint = endpoint;

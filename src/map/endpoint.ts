@@ -161,6 +161,8 @@ export class Endpoint implements ConnectionPlace {
   draining = 0;
   /** Connections that are marked unhealthy, and held still. */
   unhealthy = 0;
+  /** Connections whose leases are streams. */
+  multiplexed = 0;
   /** How many leases its connections can carry at once. */
   slots = 0;
   /** How many a connection there carried at once of late; 0 where nobody knows. */

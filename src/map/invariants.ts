@@ -104,7 +104,7 @@ function checkLane(lane: Lane, entries: Maps["entries"]): void {
     let stacked = 0;
     let leased = 0;
     let slots = 0;
-    const counts = { busy: 0, draining: 0, unhealthy: 0 };
+    const counts = { busy: 0, draining: 0, unhealthy: 0, multiplexed: 0 };
     for (const connection of connections) {
       const entry = entries.get(connection);
       insist(entry?.endpoint === endpoint, () => `${name(connection)} is misplaced`);
@@ -114,6 +114,7 @@ function checkLane(lane: Lane, entries: Maps["entries"]): void {
       if (connection.state === "leased") counts.busy++;
       if (connection.state === "draining") counts.draining++;
       if (!connection.healthy) counts.unhealthy++;
+      if (connection.multiplexed) counts.multiplexed++;
       insist(
         connection.host === host && connection.address === address
           && connection.tlsProfile === tlsProfile,
@@ -130,7 +131,7 @@ function checkLane(lane: Lane, entries: Maps["entries"]): void {
     insist(endpoint.leased >= leased, () => `${where()} has wrong leases`);
     insist(endpoint.slots === slots, () => `${where()} miscounts what it can carry`);
     slotsOfLane += slots;
-    for (const name of ["busy", "draining", "unhealthy"] as const) {
+    for (const name of ["busy", "draining", "unhealthy", "multiplexed"] as const) {
       insist(endpoint[name] === counts[name], () => `${where()} miscounts what is ${name}`);
     }
     ofLane += connections.size;

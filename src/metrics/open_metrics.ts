@@ -195,6 +195,11 @@ function writeConnections(writer: Writer): void {
     ({ healthy }) => healthy,
   );
   writer.hostGauge(
+    "multiplexed_connections",
+    "Open connections of HTTP/2, whose leases are streams.",
+    ({ multiplexed }) => multiplexed,
+  );
+  writer.hostGauge(
     "leases_in_flight",
     "Leases under way: over HTTP/2 a connection carries many at once.",
     ({ leases }) => leases,
@@ -358,6 +363,14 @@ function writeAddresses(writer: Writer): void {
       each(source, (labels, stats) => put({ ...labels, state }, stats[state]));
     }
   });
+  writer.gauge("address_leases_in_flight", "Leases under way, by address.", (source, put) => {
+    each(source, (labels, { leases }) => put(labels, leases));
+  });
+  writer.gauge(
+    "address_lease_capacity",
+    "Leases that there may be at once, by address.",
+    (source, put) => each(source, (labels, { capacity }) => put(labels, capacity)),
+  );
   writer.gauge("address_ceiling", "Connections that a machine was seen to take.", (source, put) => {
     each(source, (labels, { ceiling }) => ceiling !== null && put(labels, ceiling));
   });

@@ -80,6 +80,8 @@ export interface PoolEvents {
   starving: Finding;
   /** A machine takes no more connections than it has. */
   full: Finding;
+  /** Callers wait, and all streams of a machine that its server allows are taken. */
+  streamsTaken: Finding;
   /** Far more is dialled than is used. */
   dialStorm: Finding;
   /** An address is ejected and readmitted time and again. */
@@ -125,6 +127,7 @@ export const POOL_EVENTS: { readonly [Type in keyof PoolEvents]: "usual" | "freq
   lockHeld: "usual",
   starving: "usual",
   full: "usual",
+  streamsTaken: "usual",
   dialStorm: "usual",
   flapping: "usual",
   panic: "usual",

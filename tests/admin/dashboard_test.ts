@@ -102,6 +102,22 @@ testVisit(
   },
 );
 
+testVisit("a machine that speaks HTTP/2 shows streams open, and how many there may be", {}, async ({
+  page,
+}) => {
+  await page.getByRole("gridcell", { name: "auth.example at 192.0.2.10: good" }).click();
+  const rows = page.locator("#conns tr");
+  await rows.first().waitFor();
+  const facts = await page.locator("#drawer .facts").innerText();
+  assertMatch(facts, /HTTP\/2\s+6 of 6 connections/);
+  assertMatch(facts, /Streams\s+\d+ of 600/);
+  for (const text of await rows.allInnerTexts()) assertMatch(text, / of 100 streams.*h2/s);
+  await page.keyboard.press("Escape");
+  await page.getByRole("gridcell", { name: "api.example at 192.0.2.10: good" }).click();
+  await page.locator("#conns tr", { hasText: "http/1.1" }).first().waitFor();
+  assert(!/HTTP\/2|streams/i.test(await page.locator("#drawer").innerText()));
+});
+
 testVisit("closing a pool takes its name", {}, async ({ page, router }) => {
   const dialog = page.getByRole("dialog");
   await page.getByRole("button", { name: "Actions" }).click();

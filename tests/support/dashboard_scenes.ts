@@ -44,6 +44,9 @@ type SceneHost = Mutable<Omit<HostStats, "addresses">> & {
 
 const START = Date.UTC(2026, 0, 5, 9, 30);
 
+/** How many streams a connection of HTTP/2 has that is in use, and how many it may have. */
+const STREAMS = { open: 7, most: 100 };
+
 /** A scene of hosts with their addresses. */
 export function scene(places: { readonly [host: string]: readonly string[] }, each = 6): Scene {
   const chance = new ManualClock(7);
@@ -57,6 +60,9 @@ export function scene(places: { readonly [host: string]: readonly string[] }, ea
       leased: 0,
       draining: 0,
       healthy: 0,
+      multiplexed: 0,
+      leases: 0,
+      capacity: 0,
       ending: 0,
       dialing: 0,
       waiting: 0,
@@ -114,7 +120,8 @@ export function scene(places: { readonly [host: string]: readonly string[] }, ea
           for (let index = 0; index < stats.connections; index++, total++) {
             if (total < offset || connections.length >= limit) continue;
             const isLeased = index < stats.leased;
-            connections.push(connection(total + 1, name, at, isLeased ? "leased" : "idle"));
+            const state = isLeased ? "leased" : "idle";
+            connections.push(connection(total + 1, name, at, state, stats.multiplexed > 0));
           }
         }
       }
@@ -130,6 +137,7 @@ export function scene(places: { readonly [host: string]: readonly string[] }, ea
       waiting: 0,
       draining: 0,
       healthy: 0,
+      multiplexed: 0,
       requests: requests(10_000),
       leases: 0,
       capacity: 0,
@@ -152,15 +160,20 @@ export function scene(places: { readonly [host: string]: readonly string[] }, ea
   return made;
 }
 
-/** Three hosts that share some addresses, all of them well. */
+/** Hosts that share some addresses, all of them well. auth.example speaks HTTP/2. */
 export function quietScene(): Scene {
-  return scene({
+  const made = scene({
     "api.example": ["192.0.2.10", "192.0.2.11", "192.0.2.12", "2001:db8::10"],
     "auth.example": ["192.0.2.10", "192.0.2.11", "198.51.100.7"],
     "files.example:8443": ["198.51.100.7:8443", "198.51.100.8:8443"],
     "images.cdn.example": ["192.0.2.10", "192.0.2.12", "198.51.100.9"],
     "search.example": ["203.0.113.5", "203.0.113.6"],
   });
+  for (const at of Object.values(made.stats.hosts["auth.example"]?.addresses ?? {})) {
+    at.multiplexed = at.connections;
+  }
+  sum(made);
+  return made;
 }
 
 /** The same where something of everything is wrong. */
@@ -255,6 +268,9 @@ function address(connections: number, latencyMs: number): Mutable<AddressStats> 
     leased: 0,
     draining: 0,
     healthy: connections,
+    multiplexed: 0,
+    leases: 0,
+    capacity: connections,
     dialing: 0,
     ceiling: null,
     standing: "good",
@@ -304,8 +320,15 @@ function times(p50: number, p99: number): HistogramSnapshot {
 function sum({ stats }: Scene): void {
   Object.assign(stats, { connections: 0, idle: 0, leased: 0, dialing: 0, waiting: 0 });
   for (const host of Object.values(stats.hosts)) {
-    Object.assign(host, { connections: 0, idle: 0, leased: 0 });
+    const none = { multiplexed: 0, leases: 0, capacity: 0 };
+    Object.assign(host, { connections: 0, idle: 0, leased: 0, ...none });
     for (const at of Object.values(host.addresses)) {
+      const isShared = at.multiplexed > 0;
+      at.leases = at.leased * (isShared ? STREAMS.open : 1);
+      at.capacity = at.connections * (isShared ? STREAMS.most : 1);
+      host.multiplexed += at.multiplexed;
+      host.leases += at.leases;
+      host.capacity += at.capacity;
       host.connections += at.connections;
       host.idle += at.idle;
       host.leased += at.leased;
@@ -323,15 +346,17 @@ function connection(
   host: string,
   address: string,
   state: "idle" | "leased",
+  multiplexed: boolean,
 ): ConnectionStats {
   return {
-    ...{ id, host, address, state, healthy: true, tlsProfile: "default", capacity: 1 },
+    ...{ id, host, address, state, healthy: true, tlsProfile: "default", multiplexed },
+    capacity: multiplexed ? STREAMS.most : 1,
     createdAt: START - 1_000 * (id % 3_000),
     lastUsedAt: START - 100 * (id % 50),
     lastCheckedAt: null,
     requestCount: 40 + (id % 100),
     errorCount: id % 40 === 0 ? 1 : 0,
-    leases: state === "leased" ? 1 : 0,
-    tls: { alpn: "http/1.1", version: "TLSv1.3", tcpMs: 4, tlsMs: 11 },
+    leases: state === "idle" ? 0 : multiplexed ? STREAMS.open : 1,
+    tls: { alpn: multiplexed ? "h2" : "http/1.1", version: "TLSv1.3", tcpMs: 4, tlsMs: 11 },
   };
 }

@@ -91,6 +91,7 @@ export class Diagnosis {
       this.#findStarving(queue, add);
       this.#findAddresses(queue, add);
       this.#findFull(queue, add);
+      this.#findStreams(queue, add);
     }
     this.#findStorm(add);
     this.#findFlapping(add);
@@ -333,6 +334,32 @@ export class Diagnosis {
         advice:
           "Raise what its server takes, give the host more machines, or let fewer programs use "
           + "it. Where that number is right, make it maxConnectionsPerIp.",
+      });
+    }
+  }
+
+  #findStreams({ host, lane, waiters }: HostQueue, add: Add): void {
+    const since = waiters.front?.value.since ?? Infinity;
+    const waitedMs = this.#now - since;
+    if (!(waitedMs >= STARVING_MS)) return;
+    for (const endpoint of lane.endpoints.values()) {
+      const { address: { text: address }, draining, leased, member, slots } = endpoint;
+      const usable = endpoint.multiplexed - endpoint.unhealthy - draining;
+      if (!member || usable <= 0 || leased < slots) continue;
+      const on = usable === 1 ? "its one connection" : `its ${usable} connections`;
+      add({
+        severity: "warning",
+        what: "streamsTaken",
+        host: host.text,
+        address,
+        message: (slots === 0
+          ? `${address} allows no stream of HTTP/2 for now on ${on}`
+          : `All ${slots} streams of HTTP/2 that ${address} allows on ${on} are taken`)
+          + `, and ${waiters.size} wait for ${host.text}, the first of them for `
+          + `${showMs(waitedMs)}.`,
+        advice:
+          "Raise how many streams its server allows at once (SETTINGS_MAX_CONCURRENT_STREAMS) "
+          + "or the limits of connections, give the host more machines, or make requests shorter.",
       });
     }
   }

@@ -11,6 +11,7 @@
  * - `lockHeld`: a lock of the pool's has been held for long
  * - `starving`: callers wait for a host, and a limit stands in the way
  * - `full`: a machine takes no more connections than it has
+ * - `streamsTaken`: callers wait, and all streams of a machine that its server allows are taken
  * - `dialStorm`: far more is dialled than is used
  * - `flapping`: an address is ejected and readmitted time and again
  * - `panic`: fewer than half of a host's addresses are good
@@ -26,6 +27,7 @@ export type FindingKind =
   | "lockHeld"
   | "starving"
   | "full"
+  | "streamsTaken"
   | "dialStorm"
   | "flapping"
   | "panic"

@@ -25,6 +25,12 @@ export interface AddressStats {
   readonly draining: number;
   /** Connections that nothing is known to be wrong with. */
   readonly healthy: number;
+  /** Connections of HTTP/2: each carries many leases at once, which are its streams. */
+  readonly multiplexed: number;
+  /** Leases under way: requests, or over HTTP/2 streams. */
+  readonly leases: number;
+  /** How many there may be at once on its connections that take new ones. */
+  readonly capacity: number;
   /** Dials on their way. */
   readonly dialing: number;
   /**
@@ -68,6 +74,8 @@ export interface HostStats {
   readonly draining: number;
   /** Connections that nothing is known to be wrong with. */
   readonly healthy: number;
+  /** Connections of HTTP/2: each carries many leases at once, which are its streams. */
+  readonly multiplexed: number;
   /** Dials on their way. */
   readonly dialing: number;
   /** Callers who wait. */
@@ -104,6 +112,12 @@ export interface PoolStats {
   readonly draining: number;
   /** Connections that nothing is known to be wrong with. */
   readonly healthy: number;
+  /** Connections of HTTP/2: each carries many leases at once, which are its streams. */
+  readonly multiplexed: number;
+  /** Leases under way on connections in the maps: over HTTP/2 each is a stream. */
+  readonly leases: number;
+  /** How many there may be at once on connections that take new ones. */
+  readonly capacity: number;
   /** Connections that have left the maps whose sockets are not done yet. */
   readonly ending: number;
   /** Dials on their way. */
@@ -156,7 +170,15 @@ export interface PoolDebugInfo extends DebugInfo {
 /** What of a pool's figures is told by its endpoints. */
 export type EndpointTotals = Pick<
   PoolStats,
-  "leased" | "draining" | "healthy" | "allowedAddresses" | "deniedAddresses" | "hosts"
+  | "leased"
+  | "draining"
+  | "healthy"
+  | "multiplexed"
+  | "leases"
+  | "capacity"
+  | "allowedAddresses"
+  | "deniedAddresses"
+  | "hosts"
 >;
 
 type Mutable<T> = { -readonly [Name in keyof T]: T[Name] };
@@ -216,7 +238,7 @@ function countEndpoint(
   { admission, health, now }: StatsParts,
 ): void {
   const { address, busy, connections, dialing, draining, dueAt, latencies } = endpoint;
-  const { leased, picks, slots, standing, unhealthy, weight } = endpoint;
+  const { leased, multiplexed, picks, slots, standing, unhealthy, weight } = endpoint;
   const stats = counts.addresses[address.text] ??= emptyAddress();
   for (const figures of [counts, stats]) {
     figures.connections += connections.size;
@@ -224,9 +246,10 @@ function countEndpoint(
     figures.leased += busy;
     figures.draining += draining;
     figures.healthy += connections.size - unhealthy;
+    figures.multiplexed += multiplexed;
+    figures.leases += leased;
+    figures.capacity += slots;
   }
-  counts.leases += leased;
-  counts.capacity += slots;
   stats.dialing += dialing;
   stats.ceiling = health.ceilingOf(endpoint);
   stats.picks += picks;
@@ -253,18 +276,24 @@ function totals(hosts: readonly Counts[]): Omit<EndpointTotals, "hosts"> {
   let leased = 0;
   let draining = 0;
   let healthy = 0;
+  let multiplexed = 0;
+  let leases = 0;
+  let capacity = 0;
   const denied = new Set<string>();
   const allowed = new Set<string>();
   for (const host of hosts) {
     leased += host.leased;
     draining += host.draining;
     healthy += host.healthy;
+    multiplexed += host.multiplexed;
+    leases += host.leases;
+    capacity += host.capacity;
     for (const [address, { deniedBy }] of Object.entries(host.addresses)) {
       (deniedBy === null ? allowed : denied).add(address);
     }
   }
   const sizes = { allowedAddresses: allowed.size, deniedAddresses: denied.size };
-  return { leased, draining, healthy, ...sizes };
+  return { leased, draining, healthy, multiplexed, leases, capacity, ...sizes };
 }
 
 const NO_REQUESTS = new RequestCounts().stats();
@@ -276,6 +305,7 @@ function emptyHost(): Counts {
     leased: 0,
     draining: 0,
     healthy: 0,
+    multiplexed: 0,
     dialing: 0,
     waiting: 0,
     leases: 0,
@@ -296,6 +326,9 @@ function emptyAddress(): Mutable<AddressStats> {
     leased: 0,
     draining: 0,
     healthy: 0,
+    multiplexed: 0,
+    leases: 0,
+    capacity: 0,
     dialing: 0,
     ceiling: null,
     standing: "good",

@@ -5,7 +5,6 @@ import { staticResolver } from "../../../src/hosts/resolver.ts";
 import { Http2Error } from "../../../src/http/h2/error_codes.ts";
 import { MAX_CONCURRENT_STREAMS } from "../../../src/http/h2/frames.ts";
 import { HttpPool } from "../../../src/http/http_pool.ts";
-import { openMetrics } from "../../../src/metrics/open_metrics.ts";
 import { endScene as end, frameScene, settle } from "./frame_server.ts";
 
 const ONE = { "a.test": ["192.0.2.1"] };
@@ -470,22 +469,5 @@ test("A stream whose body is not read on ends at bodyIdleTimeoutMs, and no other
   await assertRejects(() => left!.read(), RequestError, "bodyIdleTimeoutMs");
   connection!.data(3, new Uint8Array(5), true);
   assertEquals((await reads[1])!.value?.length, 5);
-  await end(scene);
-});
-
-test("The figures of a host tell streams under way and how many there may be", async () => {
-  const scene = frameScene({ hosts: ONE, maxStreams: 5 });
-  const asked = [1, 2, 3].map(() => scene.pool.request("https://a.test/"));
-  await settle();
-  const { capacity, connections, leased, leases } = scene.pool.stats().hosts["a.test"]!;
-  assertEquals([connections, leased, leases, capacity], [1, 1, 3, 5]);
-  const text = openMetrics(scene.pool);
-  for (const sample of ["leases_in_flight", "lease_capacity"]) {
-    const value = sample === "lease_capacity" ? 5 : 3;
-    assert(text.includes(`hotconn_${sample}{pool="default",host="a.test"} ${value}\n`), text);
-  }
-  for (const { id } of [...scene.connections[0]!.streams]) scene.connections[0]!.respond(id);
-  for (const response of await Promise.all(asked)) await response.dump();
-  assertEquals(scene.pool.stats().hosts["a.test"]!.leases, 0);
   await end(scene);
 });
