@@ -19,6 +19,7 @@ import { instrument, type InstrumentOptions } from "../../adapters/otel.ts";
 import { ManualClock } from "../../src/core/clock.ts";
 import { staticResolver } from "../../src/hosts/resolver.ts";
 import { HttpPool } from "../../src/http/http_pool.ts";
+import { endScene, frameScene } from "../http/h2/frame_server.ts";
 import { answer, memoryHttp, type ServedRequest } from "../support/memory_http.ts";
 import { turns } from "../support/turns.ts";
 
@@ -243,4 +244,16 @@ test("instrument() stops, and is not done twice", async () => {
   assertEquals(it.spans(), []);
   assertEquals((await it.metrics()).get("http.client.open_connections"), undefined);
   watch(pool).stop();
+});
+
+test("instrument() tells requests over HTTP/2 as such", async () => {
+  const scene = frameScene({ onRequest: (connection, { id }) => connection.respond(id) });
+  const it = watch(scene.pool);
+  await (await scene.pool.request("https://a.test/")).dump();
+  const [span] = it.spans();
+  assertEquals(span?.attributes["network.protocol.version"], "2");
+  const duration = (await it.metrics()).get("http.client.request.duration")!;
+  assertEquals(duration.dataPoints[0]?.attributes["network.protocol.version"], "2");
+  it.stop();
+  await endScene(scene);
 });

@@ -7,18 +7,13 @@
 import { assertEquals } from "@std/assert";
 import { h2o } from "../support/h2o.ts";
 import { mismatch, pattern } from "../support/pattern.ts";
+import { testReload, testStreams } from "./party_contract.ts";
 import { ask, sha256, streamOf, testWith, ways } from "./support.ts";
 
 const MEBIBYTE = 1_048_576;
 
-testWith(h2o, "answers a hundred callers at once", { protocol: "h2" }, async ({ pool }) => {
-  const sizes = Array.from({ length: 100 }, (_, i) => i * 37);
-  await Promise.all(sizes.map(async (size) => {
-    const { bytes, status } = await ask(pool, `bytes?size=${size}`);
-    assertEquals([status, bytes.length, mismatch(0, bytes)], [200, size, -1]);
-  }));
-  assertEquals(pool.stats().dials, 1);
-});
+testStreams(h2o, "h2");
+if (h2o.reloads !== false) testReload(h2o, "h2");
 
 testWith(h2o, "sends and takes 1 MiB both ways", { protocol: "h2" }, async ({ pool }) => {
   const bytes = pattern(0, MEBIBYTE);

@@ -222,7 +222,8 @@ function testEndings(kind: PartyKind, protocol: Protocol): void {
   );
 }
 
-function testStreams(kind: PartyKind, protocol: Protocol): void {
+/** Declares the tests of many streams at once. */
+export function testStreams(kind: PartyKind, protocol: Protocol): void {
   testWith(kind, "answers a hundred callers at once over one connection", {
     protocol,
   }, async ({ pool }) => {
@@ -285,7 +286,8 @@ function testStreams(kind: PartyKind, protocol: Protocol): void {
   });
 }
 
-function testReload(kind: PartyKind, protocol: Protocol): void {
+/** Declares the test of a reload under load. */
+export function testReload(kind: PartyKind, protocol: Protocol): void {
   testWith(
     kind,
     "is reloaded under load, and no request fails",

@@ -28,7 +28,6 @@ import {
   INITIAL_WINDOW_SIZE,
   MAX_CONCURRENT_STREAMS,
   MAX_FRAME_SIZE,
-  MAX_HEADER_LIST_SIZE,
   MOST_FRAME_BYTES,
 } from "./frames.ts";
 import { HeadReader } from "./head_reader.ts";
@@ -59,7 +58,6 @@ export class Http2Engine implements FrameSink {
   readonly #outbox: Outbox;
   readonly #credit: Credit;
   readonly #streams: StreamTable;
-  #peerHeaderBytes = Infinity;
   #settingsSeen = false;
   #goaway: Http2Error | undefined;
   /** Whether the peer may keep much of the connection's window for bodies that it did not take. */
@@ -108,16 +106,6 @@ export class Http2Engine implements FrameSink {
   /** What ended it, where something has. */
   get failure(): unknown {
     return this.#failure;
-  }
-
-  /** Whether the peer's settings are there. */
-  get isReady(): boolean {
-    return this.#settingsSeen;
-  }
-
-  /** The longest header list that the peer takes, as it says, in bytes. */
-  get peerHeaderBytes(): number {
-    return this.#peerHeaderBytes;
   }
 
   /** Whether `tick()` has anything to look at. */
@@ -346,10 +334,8 @@ export class Http2Engine implements FrameSink {
           throw protocolError("SETTINGS_MAX_FRAME_SIZE is out of its range");
         }
         // Longer frames than by default would only let others wait.
-        break;
-      case MAX_HEADER_LIST_SIZE:
-        this.#peerHeaderBytes = value;
     }
+    // MAX_HEADER_LIST_SIZE is advice: a server's answer says what is too long for it.
   }
 
   onSettingsEnd(): void {

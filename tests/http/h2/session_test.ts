@@ -294,6 +294,9 @@ test("A refused stream is sent again at once, whatever its method, and not for e
   });
   const response = await scene.pool.request("https://a.test/", { method: "POST" });
   assertEquals(await response.text(), "ok");
+  const { count, retries, successes } = scene.pool.stats().requests;
+  assertEquals([count, retries, successes], [1, 2, 1]);
+  assertEquals([response.connection.streamId, response.connection.streams], [5, 1]);
   refusals = Infinity;
   await assertRejects(
     () => scene.pool.request("https://a.test/", { method: "POST" }),

@@ -96,6 +96,8 @@ test("Over HTTP/2 a GET to a silent machine is answered by another, and its stre
   const answers = await Promise.all(asked);
   assertEquals(answers.map(({ connection }) => connection.ip), [B, B]);
   assertEquals(answers.filter(({ connection }) => connection.hedged).length, 1);
+  const { hedges, hedgesWon, retries } = pool.stats().requests;
+  assertEquals([hedges, hedgesWon, retries], [1, 1, 0]);
   pool.manager.checkInvariants();
   await pool.close({ graceMs: 0 });
   assertEquals(dialer.sockets.size, 0);
