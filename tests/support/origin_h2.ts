@@ -66,10 +66,23 @@ export function serveHttp2(socket: Duplex, responder: Http2Responder): void {
 /** A stream over another one. Node 20 ends with an error where a socket has bytes already. */
 function bridgeTo(socket: Duplex): Duplex {
   let isOpen = false;
+  let pieces: Uint8Array[] = [];
+  const flush = () => {
+    if (pieces.length > 0 && socket.writable) socket.write(Buffer.concat(pieces));
+    pieces = [];
+  };
   const bridge = new Duplex({
     read: () => void (isOpen && socket.resume()),
-    write: (bytes: Uint8Array, _encoding, callback) => void socket.write(bytes, () => callback()),
-    final: (callback) => void socket.end(callback),
+    write: (bytes: Uint8Array, _encoding, callback) => {
+      if (pieces.push(bytes) === 1) setImmediate(flush);
+      // Whatever has been written when a turn ends leaves in one piece: an answer is there, or not.
+      if (socket.writableNeedDrain) socket.once("drain", () => callback());
+      else callback();
+    },
+    final: (callback) => {
+      flush();
+      socket.end(callback);
+    },
     destroy: (error, callback) => {
       socket.destroy();
       callback(error);
