@@ -121,6 +121,7 @@ export {
   type SrvResolution,
   staticResolver,
 } from "./src/hosts/resolver.ts";
+export type { AllTold, ToldLater } from "./src/hosts/rests.ts";
 export { connectionOf } from "./src/http/fetch.ts";
 export type { HeaderField } from "./src/http/field_check.ts";
 export { Http2Error, type Http2ErrorName } from "./src/http/h2/error_codes.ts";
@@ -141,6 +142,7 @@ export {
   type ResponseConnection,
 } from "./src/http/response.ts";
 export { ResponseHeaders } from "./src/http/response_headers.ts";
+export type { RetryAfter, RetryAfterMode } from "./src/http/retry_after.ts";
 export type { Upgraded, UpgradeOptions } from "./src/http/upgrade.ts";
 export type { Accountant, ConnectionLimits } from "./src/map/accountant.ts";
 export {

@@ -59,6 +59,12 @@ const addressStats = {
   standing: words("good", "doubtful", "ejected", "gone"),
   deniedBy: nullable(string),
   retryAt: nullable(time),
+  toldLater: nullable(object({
+    status: { type: "integer" },
+    since: time,
+    until: time,
+    restsUntil: nullable(time),
+  })),
   weight: number,
   share: number,
   picks: count,
@@ -77,6 +83,7 @@ const hostStats = {
   capacity: count,
   warmTarget: count,
   panic: boolean,
+  toldLater: nullable(object({ since: time, until: time, statuses: list({ type: "integer" }) })),
   resolution: nullable(ref("HostInfo")),
   addresses: map(ref("AddressStats")),
 };

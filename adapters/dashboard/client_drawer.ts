@@ -295,6 +295,7 @@ function factsOfLine(line, model, isHost) {
   if (count > 0) facts.push(["Requests so far", fmtCount(count)]);
   if (successRate !== null) facts.push(["Answered", (successRate * 100).toFixed(1) + " %"]);
   if (hedges > 0) facts.push(["Hedged", fmtCount(hedges) + ", the second machine faster in " + fmtCount(hedgesWon)]);
+  if (stats.toldLater) facts.push(["All say to come back later", saidLater(stats.toldLater, model.at), true]);
   if (stats.panic) facts.push(["Panic", "Fewer than half of its addresses are good, so that none is left alone", true]);
   const { resolution } = stats;
   if (!resolution) return facts;
@@ -312,6 +313,11 @@ function factsOfStreams(figures, connections) {
   return [["HTTP/2", fmtCount(shared) + " of " + fmtCount(connections) + " connections"], [shared < connections ? "Streams and leases" : "Streams", streams]];
 }
 
+/** Since when, and until when. @param {Data} told @param {number} at */
+function saidLater(told, at) {
+  return "for " + fmtSpan(at - told.since) + ", for another " + fmtSpan(told.until - at);
+}
+
 /** @param {Cell} cell @param {Model} model @returns {Fact[]} */
 function factsOfCell(cell, model) {
   const { stats } = cell;
@@ -324,6 +330,7 @@ function factsOfCell(cell, model) {
     ["Failures in a row", fmtCount(numberOr0(health.consecutiveFailures))], ["Ejections lately", fmtCount(numberOr0(health.ejections))],
   ];
   facts.push(...factsOfStreams(stats, numberOr0(stats.connections)));
+  if (stats.toldLater) facts.push([stats.toldLater.restsUntil === null ? "Says to come back later" : "Left alone, as it says", saidLater(stats.toldLater, model.at) + " (" + stats.toldLater.status + ")", true]);
   if (isNumber(stats.ceiling)) facts.push(["Takes no more than", fmtCount(stats.ceiling)]);
   if (stats.p50Ms !== null) facts.push(["p50", fmtMs(stats.p50Ms)], ["p99", fmtMs(stats.p99Ms)]);
   const kinds = Object.entries(health.failures || {}).filter(([, count]) => isNumber(count));

@@ -73,6 +73,11 @@ export class Attempt implements StreamUser, BodySource {
     return this.#stream.status;
   }
 
+  /** The fields of the head, from when it has arrived until it is told. */
+  get headers(): ResponseHeaders | undefined {
+    return this.#stream.headers;
+  }
+
   /** What has arrived of the body. */
   get buffer(): BodyBuffer {
     return this.#buffer ??= new BodyBuffer(this, this.#stream.contentLength);

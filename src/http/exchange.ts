@@ -29,8 +29,6 @@ export interface ExchangeHost extends RepeatHost {
   readonly bodyIdleTimeoutMs: number;
   /** Whether a second machine is asked where the first is silent. */
   readonly hedging: boolean;
-  /** The time, in milliseconds. */
-  now(): number;
   /** The time on the wall, in milliseconds: it goes on while the machine sleeps. */
   wallNow(): number;
   /** What speaks on a connection. */
@@ -52,6 +50,8 @@ export interface ExchangeHost extends RepeatHost {
   over(exchange: Exchange, outcome: RequestOutcome, endedAt: number): void;
   /** The connection of an exchange has not answered: others that stood as long are in doubt. */
   doubt(lease: Lease): void;
+  /** Dispatches the exchange after so many milliseconds, unless it is over by then. */
+  pause(exchange: Exchange, forMs: number): void;
   /** Nobody will read the body of an exchange any more: tells so, and ends it. */
   reclaim(exchange: Exchange): void;
 }
@@ -158,6 +158,16 @@ export class Exchange implements AttemptUser, ResponseOrigin {
     return this.#repeats.failover;
   }
 
+  /** How many answers said to come back later. */
+  get toldLater(): number {
+    return this.#repeats.toldLater;
+  }
+
+  /** How often it has waited because of that. */
+  get waits(): number {
+    return this.#repeats.waits;
+  }
+
   /** How many times it was sent to another machine beside the one that was silent. */
   get hedges(): number {
     return this.#hedge?.count ?? 0;
@@ -190,6 +200,14 @@ export class Exchange implements AttemptUser, ResponseOrigin {
     const explained = this.failover?.explain(reason) ?? reason;
     this.#finish(explained, "failures");
     this.#reject(explained);
+  }
+
+  /** Waits for so many milliseconds before it is sent, where it may; false where it goes on at once. */
+  waitFor(forMs: number): boolean {
+    if (!this.#repeats.mayWait(forMs, this.deadline)) return false;
+    this.queue();
+    this.#pause(this.#repeats.takePause());
+    return true;
   }
 
   /** Sends the request over a lease, which is the exchange's from now on. */
@@ -231,7 +249,7 @@ export class Exchange implements AttemptUser, ResponseOrigin {
     if (!this.#over && this.#isLate) this.timeOut();
     if (this.#failed) return;
     const { lease } = attempt;
-    if (this.#turnedAway || (!attempt.over && this.#turnsAway(status, attempt))) {
+    if (this.#turnedAway || (!attempt.over && this.#turnsAway(status, headers, attempt))) {
       this.#turnElsewhere(attempt);
       return;
     }
@@ -264,7 +282,7 @@ export class Exchange implements AttemptUser, ResponseOrigin {
     }
     const { lease, status } = attempt;
     // What came in one piece is judged here, before its head is handed on.
-    if (!this.#answered) this.#turnedAway = this.#turnsAway(status, attempt);
+    if (!this.#answered) this.#turnedAway = this.#turnsAway(status, attempt.headers, attempt);
     const isTooMuch = lease.tooMuch === "yes" || (lease.tooMuch === "perhaps" && this.#turnedAway);
     attempt.release(reusable && !isTooMuch);
     if (this.#turnedAway) return;
@@ -306,23 +324,38 @@ export class Exchange implements AttemptUser, ResponseOrigin {
     return new Attempt(this, lease, this.#host.sessionOf(lease.connection));
   }
 
-  #turnsAway(status: number, attempt: Attempt): boolean {
-    return this.#repeats.turnsAway(status, attempt, this.#hedge?.attempt !== undefined);
+  #turnsAway(
+    status: number,
+    headers: ResponseHeaders | undefined,
+    attempt: Attempt,
+  ): boolean {
+    const hasOther = this.#hedge?.attempt !== undefined;
+    return this.#repeats.turnsAway(status, headers, attempt, hasOther, this.deadline);
   }
 
-  /** Sends the request to another machine; what is left of the answer is let go. */
+  /** Sends the request to another machine, or later; what is left of the answer is let go. */
   #turnElsewhere(attempt: Attempt): void {
     this.#turnedAway = false;
-    const error = attempt.lease.failure?.error;
+    const error = attempt.lease.failure?.error
+      ?? this.#error("status", `the answer was ${attempt.status}`, undefined, attempt);
     attempt.drop(error);
     if (!this.#goesOn(attempt)) this.#again(error);
   }
 
-  /** Sends the request once more. */
+  /** Sends the request once more, when it has waited for as long as it is to. */
   #again(error: unknown): void {
     this.#endHedge(error);
     this.watch?.retried?.(error);
-    this.#host.dispatch(this);
+    const pauseMs = this.#repeats.takePause();
+    if (pauseMs > 0) this.#pause(pauseMs);
+    else this.#host.dispatch(this);
+  }
+
+  #pause(forMs: number): void {
+    this.firstByteBy = this.overdueAt = Infinity;
+    this.#host.watch(this);
+    this.watch?.paused?.(forMs);
+    this.#host.pause(this, forMs);
   }
 
   /** Ends it because its caller does not want it any more. */
@@ -599,6 +632,11 @@ export class Exchange implements AttemptUser, ResponseOrigin {
   /** How long it took until the connection was there, in milliseconds. */
   get queueMs(): number {
     return this.#sentAt - this.#startedAt;
+  }
+
+  /** When the head of the response came, in the clock's milliseconds. */
+  get headAt(): number {
+    return this.#headAt;
   }
 
   /** How long it took from there to the head of the response, in milliseconds. */

@@ -7,7 +7,7 @@
 import { offAbort, onAbort } from "../core/abort.ts";
 import { ipOf, parseHost, withItsPort } from "../core/address.ts";
 import { checkNames, checkNumber, checkStatuses, describe } from "../core/check.ts";
-import { type Clock, systemClock } from "../core/clock.ts";
+import { type Clock, systemClock, type Timer } from "../core/clock.ts";
 import type { Dialer } from "../core/dialer.ts";
 import { DueWheel } from "../core/due_wheel.ts";
 import { ProxyError, RequestError, UnsupportedOptionError } from "../core/errors.ts";
@@ -35,6 +35,7 @@ import {
   withFields,
 } from "./request.ts";
 import type { PooledResponse } from "./response.ts";
+import { checkRetryAfter, type RetryAfterMode } from "./retry_after.ts";
 import { RetryBudget } from "./retry_budget.ts";
 import type { Session } from "./session.ts";
 import { sessionOf } from "./sessions.ts";
@@ -89,6 +90,29 @@ export interface HttpPoolOptions extends PoolOptions {
    */
   readonly hedge?: boolean;
   /**
+   * What becomes of a request that is answered 429 or 503 with a `Retry-After`, where it does not go
+   * to another machine by `failoverStatuses`: with `"wait"` it is sent again then, if it may be
+   * repeated and its `timeoutMs` allows it; with `"tell"` the answer is the caller's.
+   *
+   * @default {"tell"}
+   */
+  readonly retryAfter?: RetryAfterMode;
+  /**
+   * For how long a `Retry-After` is heeded, in milliseconds: a machine is left alone for no longer,
+   * and a request that is told to wait for longer, all its waits together, does not wait at all.
+   *
+   * @default {60_000}
+   */
+  readonly maxRetryAfterMs?: number;
+  /**
+   * Answers whose `Retry-After` has every caller leave their machine alone for that time, of 429 and
+   * 503: as long as no more than half of the host's machines say so. A 429 is most often for who asks
+   * alone, so it is not among them.
+   *
+   * @default {[503]}
+   */
+  readonly restStatuses?: readonly number[];
+  /**
    * What HTTP is spoken over, the preferred one first: a server is offered these, and chooses. `["h2"]`
    * without TLS is spoken without asking; with more than one, HTTP/1.1 is. `["http/1.1"]` offers
    * nothing, and shares connections with `acquire()`.
@@ -114,7 +138,10 @@ const OPTIONS: readonly string[] = [
   "failoverStatuses",
   "hedge",
   "leakTimeoutMs",
+  "maxRetryAfterMs",
   "responseLimits",
+  "restStatuses",
+  "retryAfter",
   "retryShare",
 ];
 
@@ -146,6 +173,10 @@ export class HttpPool extends ConnectionPool {
   readonly #host: ExchangeHost;
   readonly #fetchHost: FetchHost;
   readonly #upgrades: UpgradeHost;
+  readonly #retryAfter: RetryAfterMode;
+  readonly #maxRetryAfterMs: number;
+  /** Requests that wait because they were told to, each with what ends the wait. */
+  readonly #pauses = new Map<Exchange, Timer>();
   #observer: RequestObserver | undefined;
 
   /**
@@ -167,8 +198,11 @@ export class HttpPool extends ConnectionPool {
       failoverStatuses = [],
       hedge = true,
       leakTimeoutMs = 20_000,
+      maxRetryAfterMs = 60_000,
       protocols = DEFAULT_PROTOCOLS,
       responseLimits,
+      restStatuses = [503],
+      retryAfter = "tell",
       retryShare = 0.2,
       ...rest
     } = options;
@@ -179,6 +213,9 @@ export class HttpPool extends ConnectionPool {
     checkNumber("bodyIdleTimeoutMs", bodyIdleTimeoutMs, { min: 1 });
     const limits = checkLimits(responseLimits);
     checkStatuses("failoverStatuses", failoverStatuses);
+    checkNumber("maxRetryAfterMs", maxRetryAfterMs, { min: 0 });
+    checkRetryAfter(retryAfter);
+    checkRestStatuses(restStatuses);
     if (typeof hedge !== "boolean") {
       throw new TypeError(`hedge must be true or false, got ${describe(hedge)}`);
     }
@@ -190,6 +227,8 @@ export class HttpPool extends ConnectionPool {
     this.#budget = new RetryBudget(retryShare);
     this.#bodyIdleTimeoutMs = bodyIdleTimeoutMs;
     this.#leakTimeoutMs = leakTimeoutMs;
+    this.#retryAfter = retryAfter;
+    this.#maxRetryAfterMs = maxRetryAfterMs;
     this.#watched = new DueWheel(this.#clock, (exchange, now) => this.#look(exchange, now));
     this.#limits = limits;
     this.#upgrades = {
@@ -207,8 +246,11 @@ export class HttpPool extends ConnectionPool {
       failoverStatuses,
       bodyIdleTimeoutMs,
       hedging: hedge,
+      retryAfter,
+      maxRetryAfterMs,
       now: () => this.#clock.now(),
       wallNow: () => this.#clock.wallNow(),
+      random: () => this.#clock.random(),
       dispatch: (exchange) => this.#dispatch(exchange),
       noteSilence: ({ connection, startedAt }, error) =>
         this.noteSilence(connection, startedAt, error),
@@ -218,6 +260,11 @@ export class HttpPool extends ConnectionPool {
       watch: (exchange) => this.#watch(exchange),
       over: (exchange, outcome, endedAt) => this.#over(exchange, outcome, endedAt),
       noteBusy: (lease) => this.noteBusy(lease),
+      noteRetryAfter: (lease, status, afterMs) => {
+        const restMs = restStatuses.includes(status) ? Math.min(afterMs, maxRetryAfterMs) : 0;
+        this.noteRetryAfter(lease, status, afterMs, restMs);
+      },
+      pause: (exchange, forMs) => this.#pause(exchange, forMs),
       doubt: (lease) => this.#doubt(lease),
       reclaim: (exchange) => this.#reclaim(exchange),
     };
@@ -344,6 +391,7 @@ export class HttpPool extends ConnectionPool {
   override close(options?: CloseOptions): Promise<void> {
     const closing = super.close(options);
     closing.then(() => this.#watched.close());
+    for (const exchange of [...this.#pauses.keys()]) this.#resume(exchange);
     return closing;
   }
 
@@ -389,6 +437,7 @@ export class HttpPool extends ConnectionPool {
   /** Counts what is over. */
   #over(exchange: Exchange, outcome: RequestOutcome, endedAt: number): void {
     this.#watched.remove(exchange.expiry);
+    if (this.#pauses.size > 0) this.#endPause(exchange);
     const { attempts, request, status } = exchange;
     const { figures } = this;
     const firstByteMs = status > 0 ? exchange.firstByteMs : NaN;
@@ -396,6 +445,8 @@ export class HttpPool extends ConnectionPool {
     const sent = attempts - exchange.hedges;
     figures.noteRequest(request.target.host, outcome, status, sent, firstByteMs, totalMs);
     if (exchange.hedges > 0) figures.noteHedges(exchange.hedges, exchange.hedgeWon);
+    if (exchange.toldLater > 0) figures.noteToldLater(exchange.toldLater);
+    if (exchange.waits > 0) figures.noteWaits(exchange.waits);
   }
 
   #request(request: PreparedRequest, watch?: RequestWatch): Promise<PooledResponse> {
@@ -423,6 +474,7 @@ export class HttpPool extends ConnectionPool {
       return;
     }
     const { request, failover } = exchange;
+    if (this.#holdsBack(exchange)) return;
     const { options, target } = request;
     const { ip, protocols, sticky, tls } = options;
     const exclude = failover ? failover.exclude(options.exclude) : options.exclude;
@@ -449,6 +501,31 @@ export class HttpPool extends ConnectionPool {
     } catch (error) {
       exchange.refuse(error);
     }
+  }
+
+  /** Whether a request waits, because every machine that it may go to has asked to be left alone. */
+  #holdsBack(exchange: Exchange): boolean {
+    const { request } = exchange;
+    const { retryAfter = this.#retryAfter } = request.options;
+    if (retryAfter !== "wait") return false;
+    const until = this.restsUntil(request.target.host, choiceOf(request, request.options.exclude));
+    return until > 0 && exchange.waitFor(until - this.#clock.now());
+  }
+
+  /** Has a request wait that was told to. */
+  #pause(exchange: Exchange, forMs: number): void {
+    const timer = this.#clock.setTimer(() => this.#resume(exchange), forMs, true);
+    this.#pauses.set(exchange, timer);
+  }
+
+  #resume(exchange: Exchange): void {
+    this.#endPause(exchange);
+    this.#dispatch(exchange);
+  }
+
+  #endPause(exchange: Exchange): void {
+    this.#pauses.get(exchange)?.cancel();
+    this.#pauses.delete(exchange);
   }
 
   /**
@@ -560,6 +637,19 @@ function choiceOf(
   exclude: RequestOptions["exclude"],
 ): HttpAcquireOptions {
   return { ip, exclude, sticky, tls, plain, http: protocols ?? true };
+}
+
+/**
+ * Checks which answers have their machine left alone.
+ *
+ * @throws {TypeError | RangeError} It is no list of 429 and 503
+ */
+function checkRestStatuses(statuses: unknown): void {
+  checkStatuses("restStatuses", statuses);
+  for (const status of statuses as readonly number[]) {
+    if (status === 429 || status === 503) continue;
+    throw new RangeError(`restStatuses must be a list of 429 and 503, got ${status} in it`);
+  }
 }
 
 /**

@@ -44,6 +44,8 @@ export interface RequestWatch {
   sent?(lease: Lease): void;
   /** It is to be sent once more, after a failure. */
   retried?(error: unknown): void;
+  /** It waits for so many milliseconds, because it was told to come back later. */
+  paused?(forMs: number): void;
   /** It is sent to another machine besides, because the first is silent. */
   hedged?(lease: Lease): void;
   /** The other machine was faster: its answer is the one that counts. */

@@ -10,12 +10,22 @@ import type { Attempt } from "./attempt.ts";
 import { hasStood, isStale, requestError } from "./attempt_end.ts";
 import { Failover } from "./failover.ts";
 import type { PreparedRequest } from "./request.ts";
+import type { ResponseHeaders } from "./response_headers.ts";
+import { readRetryAfter, type RetryAfterMode } from "./retry_after.ts";
 import type { StreamedBody } from "./streamed_body.ts";
 
 /** What the rules ask of the pool. */
 export interface RepeatHost {
   /** The answers that count as failures of their machine. */
   readonly failoverStatuses: readonly number[];
+  /** What becomes of a request that is told to come back later, where it does not say so itself. */
+  readonly retryAfter: RetryAfterMode;
+  /** How long a request waits in all because it is told to, in milliseconds. */
+  readonly maxRetryAfterMs: number;
+  /** The time, in milliseconds. */
+  now(): number;
+  /** A number from 0 to 1, 1 not included. */
+  random(): number;
   /** A connection's server does not answer for a host. */
   misdirected(connection: Connection, host: string): void;
   /** Takes a retry out of the budget; false where there is none left. */
@@ -24,6 +34,8 @@ export interface RepeatHost {
   mayTurnElsewhere(request: PreparedRequest, failover: Failover): boolean;
   /** The server of a lease is too busy. */
   noteBusy(lease: Lease): void;
+  /** The server of a lease has said to come back after so many milliseconds. */
+  noteRetryAfter(lease: Lease, status: number, afterMs: number): void;
 }
 
 /** How often a request is sent at the most: far more often than connections die in a row. */
@@ -35,12 +47,29 @@ const FREE_REFUSALS = 3;
 /** The status of an answer by who is not the one to give it. */
 const MISDIRECTED = 421;
 
+/** The statuses of answers that may say when to come back (RFC 6585 section 4, RFC 9110 15.6.4). */
+const TOO_MANY_REQUESTS = 429;
+const UNAVAILABLE = 503;
+
+/** The status of an answer by who takes a request for one that was sent before the handshake's end. */
+const TOO_EARLY = 425;
+
+/** How often a request waits at the most. */
+const MAX_WAITS = 10;
+
+/** Those who were told the same come back one after the other: up to so much later. */
+const SPREAD = { share: 0.1, mostMs: 1_000 };
+
 /** How often one request was sent, where it failed, and whether it may be sent again. */
 export class Repeats {
   /** How often it was sent. */
   attempts = 0;
   /** How often it was refused without being looked at. */
   refusals = 0;
+  /** How many answers said to come back later. */
+  toldLater = 0;
+  /** How often it has waited because of that. */
+  waits = 0;
   /** Which machines it has been to in vain, if any. */
   failover: Failover | undefined;
   readonly #host: RepeatHost;
@@ -48,6 +77,10 @@ export class Repeats {
   readonly #body: StreamedBody | undefined;
   #freshFailures = 0;
   #misdirected = false;
+  #early = false;
+  #waitedMs = 0;
+  /** How long it is to wait before it is sent again, in milliseconds. */
+  #pauseMs = 0;
 
   /** Begins with a request that was not sent, and its body where that is read as it comes. */
   constructor(host: RepeatHost, request: PreparedRequest, body: StreamedBody | undefined) {
@@ -90,15 +123,69 @@ export class Repeats {
   }
 
   /**
-   * Whether an answer is not the caller's, for its status counts as a failure of its machine, and
-   * another one may be asked.
+   * Whether an answer is not the caller's: its status counts as a failure of its machine, and another
+   * one may be asked; or it says to come back later, and the request may wait.
    *
+   * @param headers The fields of its head
    * @param hasOther Whether another machine has been asked already
+   * @param deadline By when the request must be over, in the clock's milliseconds
    */
-  turnsAway(status: number, attempt: Attempt, hasOther: boolean): boolean {
+  turnsAway(
+    status: number,
+    headers: ResponseHeaders | undefined,
+    attempt: Attempt,
+    hasOther: boolean,
+    deadline: number,
+  ): boolean {
     const { lease } = attempt;
     if (status === MISDIRECTED && this.#isMisdirected(attempt)) return true;
-    if (status === 503) this.#host.noteBusy(lease);
+    if (status === TOO_EARLY && this.#isTooEarly(lease)) return true;
+    if (status === UNAVAILABLE) this.#host.noteBusy(lease);
+    const mayTell = headers && (status === TOO_MANY_REQUESTS || status === UNAVAILABLE);
+    const afterMs = mayTell ? readRetryAfter(headers, this.#host.now()) : undefined;
+    if (afterMs !== undefined) {
+      this.toldLater++;
+      // Of a machine that serves others it tells nothing.
+      if (lease.tooMuch === "no") this.#host.noteRetryAfter(lease, status, afterMs);
+    }
+    if (this.#failsOver(status, attempt, hasOther)) return true;
+    return afterMs !== undefined && !hasOther && this.#repeatable
+      && this.mayWait(afterMs, deadline);
+  }
+
+  /**
+   * Whether the request waits for so long before it is sent, or sent again; if so, `takePause` tells
+   * for how long exactly. It waits for none who would have it wait for longer than it may.
+   *
+   * @param forMs In milliseconds
+   * @param deadline By when the request must be over, in the clock's milliseconds
+   */
+  mayWait(forMs: number, deadline: number): boolean {
+    const { retryAfter = this.#host.retryAfter } = this.#request.options;
+    if (retryAfter !== "wait" || this.exhausted || this.waits >= MAX_WAITS) return false;
+    if (this.#waitedMs + forMs > this.#host.maxRetryAfterMs) return false;
+    const spreadMs = Math.min(forMs * SPREAD.share, SPREAD.mostMs) * this.#host.random();
+    if (this.#host.now() + forMs + spreadMs >= deadline) return false;
+    this.waits++;
+    this.#waitedMs += forMs;
+    this.#pauseMs = forMs + spreadMs;
+    return true;
+  }
+
+  /** How long to wait before the request is sent again, in milliseconds: told once. */
+  takePause(): number {
+    const pauseMs = this.#pauseMs;
+    this.#pauseMs = 0;
+    return pauseMs;
+  }
+
+  /** Whether an answered request may be sent again: its method says so, and its body is there. */
+  get #repeatable(): boolean {
+    return this.#request.replayable && this.#body?.canRepeat !== false;
+  }
+
+  /** Whether a status counts as a failure of its machine, and another one may be asked. */
+  #failsOver(status: number, { lease }: Attempt, hasOther: boolean): boolean {
     const { options, replayable } = this.#request;
     const { failoverStatuses = this.#host.failoverStatuses } = options;
     if (!failoverStatuses.includes(status)) return false;
@@ -121,6 +208,20 @@ export class Repeats {
     // It has been everywhere: where it may go on, it begins anew.
     this.failover = undefined;
     return false;
+  }
+
+  /**
+   * Whether the answer says that the request came too early, and may come again (RFC 8470 section
+   * 5.2). Nothing is ever sent before the handshake's end, so that once more is enough. Who says that
+   * a request of somebody else's may have come so (`Early-Data`) has to tell that one.
+   */
+  #isTooEarly(lease: Lease): boolean {
+    const { fields } = this.#request;
+    if (!this.#repeatable || this.#early || this.exhausted) return false;
+    if (fields.some(([name]) => name.toLowerCase() === "early-data")) return false;
+    this.#early = true;
+    lease.failure = null;
+    return true;
   }
 
   /**

@@ -11,6 +11,7 @@ import { BlobParts } from "./blob_parts.ts";
 import { checkFieldNames, checkTrailers, type HeaderField } from "./field_check.ts";
 import { encodeRequest } from "./h1/request_head.ts";
 import { NO_PAYLOAD, type Payload, readBody, type RequestBody } from "./payload.ts";
+import { checkRetryAfter, type RetryAfterMode } from "./retry_after.ts";
 
 /** A request's header fields. */
 export type RequestHeaders =
@@ -70,6 +71,13 @@ export interface RequestOptions {
    * the request may be repeated. The pool's own where it is left out.
    */
   readonly hedge?: boolean | undefined;
+  /**
+   * What becomes of the request where it is told to come back later and no other machine is asked:
+   * with `"wait"` it is sent again then, if it may be repeated, its `timeoutMs` allows it, and that is
+   * within the pool's `maxRetryAfterMs`; with `"tell"` the answer is the caller's. The pool's own
+   * where it is left out.
+   */
+  readonly retryAfter?: RetryAfterMode | undefined;
   /** What it may be sent over; the host's or the pool's `protocols` where it is left out. */
   readonly protocols?: Protocols | undefined;
   /**
@@ -104,6 +112,7 @@ const OPTIONS = [
   "idempotent",
   "failoverStatuses",
   "hedge",
+  "retryAfter",
   "protocols",
   "trailers",
   "sensitiveHeaders",
@@ -343,6 +352,7 @@ function checkOptions(options: RequestOptions): RequestOptions {
   }
   if (sensitiveHeaders !== undefined) checkFieldNames("sensitiveHeaders", sensitiveHeaders);
   if (failoverStatuses !== undefined) checkStatuses("failoverStatuses", failoverStatuses);
+  if (options.retryAfter !== undefined) checkRetryAfter(options.retryAfter);
   if (exclude === undefined || Array.isArray(exclude)) return options;
   if (typeof exclude !== "object" || exclude === null || !(Symbol.iterator in exclude)) {
     throw new TypeError(`exclude must be a list of addresses, got ${describe(exclude)}`);

@@ -8,6 +8,7 @@ import { checkNumber } from "../core/check.ts";
 import type { Connection } from "../map/connection.ts";
 import { type BodyOrigin, type BodyReading, streamBody } from "./body_stream.ts";
 import type { ResponseHeaders } from "./response_headers.ts";
+import { readRetryAfter, type RetryAfter } from "./retry_after.ts";
 import type { Protocol, Stream } from "./session.ts";
 
 /** How long the parts of a request took, in milliseconds. */
@@ -59,6 +60,8 @@ export interface ResponseOrigin extends BodyOrigin {
   readonly hedged: boolean;
   readonly queueMs: number;
   readonly firstByteMs: number;
+  /** When the head came, in milliseconds since 1970. */
+  readonly headAt: number;
   readonly trailers: ResponseHeaders | null;
 }
 
@@ -135,6 +138,16 @@ export class PooledResponse {
         firstByteMs,
       },
     };
+  }
+
+  /**
+   * When the server says to come back, by its `Retry-After`; null where it does not, or not so that it
+   * can be read.
+   */
+  get retryAfter(): RetryAfter | null {
+    const since = this.#origin.headAt;
+    const afterMs = readRetryAfter(this.headers, since);
+    return afterMs === undefined ? null : { since, until: since + afterMs };
   }
 
   /** Whether the body was read, or begun to be. */

@@ -59,6 +59,8 @@ export interface Stream {
   readonly responding: boolean;
   /** The status of the response, once its head has arrived. */
   readonly status: number;
+  /** The fields of the head, from when it has arrived until it is told. */
+  readonly headers: ResponseHeaders | undefined;
   /** How long the response's body will be, in bytes, where its head says so. */
   readonly contentLength: number | undefined;
   /**

@@ -146,6 +146,10 @@ export class UpgradeAttempt implements SocketSink, ResponseSink, ResponseOrigin,
     return this.lease.startedAt - this.#queuedAt;
   }
 
+  get headAt(): number {
+    return this.#headAt;
+  }
+
   get firstByteMs(): number {
     return this.#headAt - this.lease.startedAt;
   }

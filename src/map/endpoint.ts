@@ -54,6 +54,10 @@ export interface EndpointOwner {
   readonly mayEject: boolean;
   /** Whether one more good endpoint may be doubted on somebody else's word. */
   readonly mayDoubt: boolean;
+  /** Whether one more good endpoint may be left alone because it asks for it. */
+  readonly mayRest: boolean;
+  /** How many addresses the host has. */
+  readonly memberCount: number;
   /** Whether any of the host's addresses is good. */
   readonly hasGood: boolean;
   /** How often an endpoint was chosen. */
@@ -68,6 +72,8 @@ export interface EndpointOwner {
   noteReady(endpoint: Endpoint): void;
   /** Notes how an endpoint stands from now on, and when it is due for a trial. */
   setStanding(endpoint: Endpoint, standing: Standing, dueAt?: number): void;
+  /** Notes whether an endpoint is left alone because it asks for it, however it stands. */
+  setResting(endpoint: Endpoint, resting: boolean): void;
   /** Notes that an endpoint's trial is over, whatever came of it. */
   endTrial(endpoint: Endpoint): void;
   /** Lets no caller's lease be an endpoint's trial before a time, in the clock's milliseconds. */
@@ -129,6 +135,8 @@ export class Endpoint implements ConnectionPlace {
   forgotten = false;
   /** How it stands. Changed by its lane. */
   standing: Standing = "good";
+  /** Whether callers go elsewhere, for it said to come back later. Changed by its lane. */
+  resting = false;
   /** Whether it has failures that its next success forgives. */
   failing = false;
   /** Its last failure, while it has failures. */
@@ -204,6 +212,11 @@ export class Endpoint implements ConnectionPlace {
   /** Whether it has a connection to lease. */
   get ready(): boolean {
     return this.idle.size > 0 || this.partial.size > 0;
+  }
+
+  /** Whether the balancer chooses it among the others. */
+  get chosen(): boolean {
+    return this.standing === "good" && !this.resting;
   }
 
   /** From when on a lease may be its trial, in the clock's milliseconds. */

@@ -125,7 +125,7 @@ function checkLane(lane: Lane, entries: Maps["entries"]): void {
     insist(idle.size + partial.size === stacked, () => `${where()} has a stranger on a stack`);
     const isReady = stacked > 0 && standing !== "gone";
     insist(places[0] >= 0 === isReady, () => `${where()} is not rightly ready`);
-    const isGood = member && standing === "good";
+    const isGood = member && endpoint.chosen;
     insist(places[1] >= 0 === isGood, () => `${where()} is not rightly good`);
     // What has left the maps may be leased still.
     insist(endpoint.leased >= leased, () => `${where()} has wrong leases`);

@@ -38,11 +38,12 @@ export class Lane implements EndpointOwner {
   version = 0;
   /** How often an endpoint was chosen. */
   choices = 0;
-  /** The good endpoints that the host has: where to dial. */
+  /** The good endpoints that the host has, and that do not ask to be left alone: where to dial. */
   readonly good: Picker;
   /** The good endpoints that have a connection to lease. */
   readonly #ready: Picker;
   /** The others that have one, by how they stand. */
+  readonly #resting: Picker = new RandomPicker(0);
   readonly #doubtful: Picker = new RandomPicker(0);
   readonly #ejected: Picker = new RandomPicker(0);
   /** When the next endpoint is due for a trial; never before. */
@@ -92,7 +93,8 @@ export class Lane implements EndpointOwner {
 
   /** Whether any endpoint has a connection to lease. */
   get ready(): boolean {
-    return this.#ready.size > 0 || this.#doubtful.size > 0 || this.#ejected.size > 0;
+    return this.#ready.size > 0 || this.#resting.size > 0
+      || this.#doubtful.size > 0 || this.#ejected.size > 0;
   }
 
   /** Whether fewer than half of the host's addresses are good: then none is left alone. */
@@ -115,6 +117,11 @@ export class Lane implements EndpointOwner {
     return (this.good.size - 1) * 2 >= this.#members;
   }
 
+  /** Whether one more good endpoint may be left alone because it asks for it: never more than half. */
+  get mayRest(): boolean {
+    return this.mayDoubt;
+  }
+
   /** The endpoint of an address, made where there is none. */
   endpoint(address: Address | string): Endpoint {
     const text = typeof address === "string" ? address : address.text;
@@ -134,11 +141,11 @@ export class Lane implements EndpointOwner {
   setMember(endpoint: Endpoint, member: boolean): void {
     if (endpoint.member === member) return;
     this.version++;
-    if (endpoint.member && endpoint.standing === "good") this.good.remove(endpoint);
+    if (endpoint.member && endpoint.chosen) this.good.remove(endpoint);
     if (endpoint.standing === "ejected") this.#ejections += member ? 1 : -1;
     endpoint.member = member;
     this.#members += member ? 1 : -1;
-    if (member && endpoint.standing === "good") this.good.add(endpoint);
+    if (member && endpoint.chosen) this.good.add(endpoint);
   }
 
   /** Notes how much an endpoint is to bear from now on. */
@@ -154,20 +161,30 @@ export class Lane implements EndpointOwner {
     endpoint.dueAt = dueAt;
     const was = endpoint.standing;
     if (was !== standing) {
-      this.version++;
-      const { ready } = endpoint;
-      if (ready) this.#readySet(was)?.remove(endpoint);
       if (endpoint.member) {
-        if (was === "good") this.good.remove(endpoint);
         if (was === "ejected") this.#ejections--;
-        if (standing === "good") this.good.add(endpoint);
         if (standing === "ejected") this.#ejections++;
       }
-      endpoint.standing = standing;
-      if (ready) this.#readySet(standing)?.add(endpoint);
+      this.#move(endpoint, () => endpoint.standing = standing);
     }
     endpoint.onTrial = false;
     this.#findTrial();
+  }
+
+  /** Notes whether an endpoint is left alone because it asks for it, however it stands. */
+  setResting(endpoint: Endpoint, resting: boolean): void {
+    if (endpoint.resting !== resting) this.#move(endpoint, () => endpoint.resting = resting);
+  }
+
+  /** Moves an endpoint from the pickers that it is in to those that it is to be in. */
+  #move(endpoint: Endpoint, change: () => void): void {
+    this.version++;
+    const { member, ready } = endpoint;
+    if (ready) this.#readySet(endpoint)?.remove(endpoint);
+    if (member && endpoint.chosen) this.good.remove(endpoint);
+    change();
+    if (member && endpoint.chosen) this.good.add(endpoint);
+    if (ready) this.#readySet(endpoint)?.add(endpoint);
   }
 
   /** Notes that an endpoint's trial is over, whatever came of it: it may have another one. */
@@ -192,7 +209,7 @@ export class Lane implements EndpointOwner {
 
   /** Notes that an endpoint's load has changed. */
   noteLoad(endpoint: Endpoint): void {
-    if (endpoint.standing !== "good") return;
+    if (!endpoint.chosen) return;
     if (endpoint.places[0] >= 0) this.#ready.update(endpoint);
     if (endpoint.places[1] >= 0) this.good.update(endpoint);
   }
@@ -201,7 +218,7 @@ export class Lane implements EndpointOwner {
   noteReady(endpoint: Endpoint): void {
     const { ready } = endpoint;
     if (ready === endpoint.places[0] >= 0) return;
-    const set = this.#readySet(endpoint.standing);
+    const set = this.#readySet(endpoint);
     if (ready) set?.add(endpoint);
     else set?.remove(endpoint);
     if (endpoint.dueAt > 0) this.#findTrial();
@@ -209,7 +226,7 @@ export class Lane implements EndpointOwner {
 
   /**
    * Chooses an endpoint with a connection to lease: what is due for a trial, else a good one; where
-   * the host has no good one, one that failed of late.
+   * the host has no good one, one that asks to be left alone, or that failed of late.
    */
   pick(now: number, random: () => number, choice: Choice = ANY): Endpoint | undefined {
     const { accepts, desperate, only } = choice;
@@ -224,7 +241,9 @@ export class Lane implements EndpointOwner {
     }
     const endpoint = this.#ready.pick(now, random);
     if (endpoint || (this.good.size > 0 && !desperate)) return endpoint;
-    return this.#doubtful.pick(now, random) ?? this.#ejected.pick(now, random);
+    return this.#resting.pick(now, random)
+      ?? this.#doubtful.pick(now, random)
+      ?? this.#ejected.pick(now, random);
   }
 
   /** The same among those that are accepted: O(endpoints) where few are. */
@@ -241,11 +260,11 @@ export class Lane implements EndpointOwner {
     if (!desperate) {
       for (const endpoint of this.good) if (fits(endpoint)) return undefined;
     }
-    return pick(this.#doubtful) ?? pick(this.#ejected);
+    return pick(this.#resting) ?? pick(this.#doubtful) ?? pick(this.#ejected);
   }
 
-  #readySet(standing: Standing): Picker | undefined {
-    if (standing === "good") return this.#ready;
+  #readySet({ resting, standing }: Endpoint): Picker | undefined {
+    if (standing === "good") return resting ? this.#resting : this.#ready;
     if (standing === "doubtful") return this.#doubtful;
     return standing === "ejected" ? this.#ejected : undefined;
   }

@@ -363,7 +363,7 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
    */
   passOn(connection: Connection): boolean {
     const endpoint = endpointOf(connection);
-    if (endpoint?.standing !== "good" || connection.leases > 0 || !connection.available) {
+    if (!endpoint?.chosen || connection.leases > 0 || !connection.available) {
       return false;
     }
     if (connection.capacity > 1 || endpoint.lane.isAsked) return false;

@@ -226,6 +226,11 @@ function writeConnections(writer: Writer): void {
     "Hosts fewer than half of whose addresses are good.",
     ({ panic }) => panic ? 1 : 0,
   );
+  writer.hostGauge(
+    "hosts_told_later",
+    "Hosts all machines of which say to come back later.",
+    ({ toldLater }) => toldLater ? 1 : 0,
+  );
   writer.gauge("addresses", "Different addresses of the hosts in use.", ({ stats }, put) => {
     put({ access: "allowed" }, stats.allowedAddresses);
     put({ access: "denied" }, stats.deniedAddresses);
@@ -274,6 +279,20 @@ function writeRequests(writer: Writer): void {
     "Times that the second machine answered.",
     (source, put) => {
       byHost(source, ({ hedgesWon }) => hedgesWon, (host, count) => put({ host }, count));
+    },
+  );
+  writer.counter(
+    "request_told_later",
+    "Answers that said to come back later: 429 and 503 with a Retry-After.",
+    (source, put) => {
+      byHost(source, ({ toldLater }) => toldLater, (host, count) => put({ host }, count));
+    },
+  );
+  writer.counter(
+    "request_waits",
+    "Times that a request waited because it was told to come back later.",
+    (source, put) => {
+      byHost(source, ({ waits }) => waits, (host, count) => put({ host }, count));
     },
   );
   writer.histogram(
@@ -377,6 +396,15 @@ function writeAddresses(writer: Writer): void {
   writer.gauge("address_good", "Whether an address is chosen as any other.", (source, put) => {
     each(source, (labels, { standing }) => put(labels, standing === "good" ? 1 : 0));
   });
+  writer.gauge(
+    "address_told_later_until_timestamp_seconds",
+    "When an address says to come back, in seconds since 1970.",
+    (source, put) =>
+      each(source, (labels, { toldLater }) => {
+        if (toldLater) put(labels, toldLater.until / 1_000);
+      }),
+    "seconds",
+  );
   writer.counter("address_leases", "Leases that began, by address.", (source, put) => {
     each(source, (labels, { picks }) => put(labels, picks));
   });

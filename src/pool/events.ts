@@ -6,6 +6,7 @@
 
 import type { FleetEvent } from "../fleet/fleet.ts";
 import type { Block } from "../hosts/block_list.ts";
+import type { ToldLater } from "../hosts/rests.ts";
 import type { EvictReason } from "../map/manager.ts";
 import type { Finding } from "./watch/findings.ts";
 import type { CheckKind } from "./watch/health_check.ts";
@@ -53,6 +54,13 @@ export interface PoolEvents {
   };
   /** An address that was ejected has done well: it is back, with little load at first. */
   readmit: { readonly host: string; readonly address: string };
+  /**
+   * A machine has answered 429 or 503 with a `Retry-After`, or with a later one than before.
+   * `restsUntil` tells until when callers go elsewhere, if they do.
+   */
+  toldLater: { readonly host: string; readonly address: string } & ToldLater;
+  /** A machine that was left alone because of that has callers again, few of them at first. */
+  rested: { readonly host: string; readonly address: string };
   /** A machine takes so many connections, and no more: it is held to that, and tried now and then. */
   ceiling: { readonly address: string; readonly connections: number };
   /** A check has a verdict on an address of a host; see `healthCheck`. */
@@ -86,6 +94,8 @@ export interface PoolEvents {
   dialStorm: Finding;
   /** An address is ejected and readmitted time and again. */
   flapping: Finding;
+  /** All machines of a host say to come back later. */
+  allToldLater: Finding;
   /** Fewer than half of a host's addresses are good. */
   panic: Finding;
   /** The resolver fails for a host. */
@@ -118,6 +128,8 @@ export const POOL_EVENTS: { readonly [Type in keyof PoolEvents]: "usual" | "freq
   addresses: "usual",
   eject: "usual",
   readmit: "usual",
+  toldLater: "usual",
+  rested: "usual",
   ceiling: "usual",
   block: "usual",
   unblock: "usual",
@@ -130,6 +142,7 @@ export const POOL_EVENTS: { readonly [Type in keyof PoolEvents]: "usual" | "freq
   streamsTaken: "usual",
   dialStorm: "usual",
   flapping: "usual",
+  allToldLater: "usual",
   panic: "usual",
   resolverFailing: "usual",
   allDenied: "usual",

@@ -17,6 +17,7 @@ import type { Block, BlockOptions } from "../hosts/block_list.ts";
 import { Ceilings } from "../hosts/ceilings.ts";
 import { type AddressChange, HostDirectory } from "../hosts/directory.ts";
 import { AddressHealth } from "../hosts/health.ts";
+import { Rests } from "../hosts/rests.ts";
 import type { Service } from "../hosts/service.ts";
 import type { ConnectionLimits } from "../map/accountant.ts";
 import type { Connection } from "../map/connection.ts";
@@ -123,6 +124,7 @@ export class ConnectionPool implements AsyncDisposable {
   readonly #directory: HostDirectory;
   readonly #ceilings: Ceilings;
   readonly #health: AddressHealth;
+  readonly #rests: Rests;
   readonly #admission: Admission;
   readonly #membership: Membership;
   readonly #desk: LeaseDesk;
@@ -191,6 +193,10 @@ export class ConnectionPool implements AsyncDisposable {
       reporter,
       ceilings,
     );
+    const rests = this.#rests = new Rests(this.#clock, this.#options.slowStartMs, {
+      onToldLater: (endpoint, told) => reporter.onToldLater(endpoint, told),
+      onRested: (endpoint) => this.#onRested(endpoint),
+    });
     const desk = this.#desk = new LeaseDesk(this.#options, manager, health, reporter);
     const routes = new Routes(this.#options, directory);
     const queues = this.#queues = new HostQueues(this.#options, manager, directory, routes, {
@@ -249,6 +255,7 @@ export class ConnectionPool implements AsyncDisposable {
       directory,
       admission,
       health,
+      rests,
       gate: dials.gate,
       queues,
       fleet,
@@ -507,7 +514,7 @@ export class ConnectionPool implements AsyncDisposable {
     const fits = ({ address }: Endpoint) => filter?.wants(address.text) ?? true;
     for (const endpoint of queue.lane.good) if (fits(endpoint)) return "good";
     for (const endpoint of queue.lane.endpoints.values()) {
-      if (endpoint.member && fits(endpoint)) return "doubtful";
+      if (endpoint.member && fits(endpoint) && !endpoint.resting) return "doubtful";
     }
     return "none";
   }
@@ -532,6 +539,38 @@ export class ConnectionPool implements AsyncDisposable {
     if (!endpoint) return;
     lease.busy = true;
     lease.tooMuch = this.#health.isTooMuch(endpoint, connection.answered);
+  }
+
+  /**
+   * Notes that a lease's server said to come back later.
+   *
+   * @param afterMs In milliseconds, by the server
+   * @param restMs For how long of these every caller is to leave it alone
+   */
+  protected noteRetryAfter(
+    { connection }: Lease,
+    status: number,
+    afterMs: number,
+    restMs: number,
+  ): void {
+    const endpoint = endpointOf(connection);
+    if (endpoint) this.#rests.note(endpoint, status, afterMs, restMs);
+  }
+
+  /**
+   * When a caller may ask again, all machines that will do for it having asked to be left alone, in the
+   * clock's milliseconds; 0 where one has not.
+   *
+   * @internal
+   */
+  protected restsUntil(host: string, options: HttpAcquireOptions): number {
+    if (this.#closing || !this.#rests.any) return 0;
+    const queue = this.#queues.of(host, options);
+    const filter = filterFor(queue, options);
+    const members = [...queue.lane.endpoints.values()].filter(({ address, member }) =>
+      member && (filter?.wants(address.text) ?? true)
+    );
+    return this.#rests.until(members);
   }
 
   /** Tells an event to whoever listens. */
@@ -588,6 +627,7 @@ export class ConnectionPool implements AsyncDisposable {
         manager: this.manager,
         directory: this.#directory,
         health: this.#health,
+        rests: this.#rests,
         admission: this.#admission,
         queues: this.#queues,
         figures,
@@ -719,6 +759,14 @@ export class ConnectionPool implements AsyncDisposable {
     if (queue && queue.waiters.size > 0) this.#scheduler.wake(queue);
   }
 
+  /** Looks at those who wait, for a machine that was left alone may serve them. */
+  #onRested(endpoint: Endpoint): void {
+    this.#reporter.onRested(endpoint);
+    const { host, tlsProfile } = endpoint.lane;
+    const queue = this.#queues.find(host, tlsProfile);
+    if (queue && queue.waiters.size > 0) this.#scheduler.wake(queue);
+  }
+
   #onAddresses(host: Host, { added, removed }: AddressChange): void {
     if (this.#closing) return;
     for (const queue of this.#queues) {
@@ -757,6 +805,7 @@ export class ConnectionPool implements AsyncDisposable {
       this.manager.cleanupIdleConnections();
       this.manager.cleanupExpiredConnections();
       this.#health.forgetOld();
+      this.#rests.forgetOld();
       for (const finding of this.#diagnosis.lookForNew()) {
         this.#reporter.events.emit(finding.what, finding);
       }
@@ -792,6 +841,7 @@ export class ConnectionPool implements AsyncDisposable {
     this.#ceilings.close();
     this.#prober.close();
     this.#directory.close();
+    this.#rests.close();
     this.#admission.close();
     // The promise must be in place before anybody hears of the first connection's end.
     await null;

@@ -31,6 +31,8 @@ test("HttpPool counts requests by what became of them, for all and for each host
     retries: 0,
     hedges: 0,
     hedgesWon: 0,
+    toldLater: 0,
+    waits: 0,
     statuses: { "2xx": 3, "4xx": 1 },
   });
   assertEquals(hosts["a.test"]?.requests, {
@@ -42,6 +44,8 @@ test("HttpPool counts requests by what became of them, for all and for each host
     retries: 0,
     hedges: 0,
     hedgesWon: 0,
+    toldLater: 0,
+    waits: 0,
     statuses: { "2xx": 1, "4xx": 1 },
   });
   assertEquals(hosts["b.test"]?.requests.cancelled, 1);

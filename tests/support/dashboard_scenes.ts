@@ -143,6 +143,7 @@ export function scene(places: { readonly [host: string]: readonly string[] }, ea
       capacity: 0,
       warmTarget: 2 * addresses.length,
       panic: false,
+      toldLater: null,
       resolution: {
         source: "dns",
         addresses,
@@ -276,6 +277,7 @@ function address(connections: number, latencyMs: number): Mutable<AddressStats> 
     standing: "good",
     deniedBy: null,
     retryAt: null,
+    toldLater: null,
     weight: 1,
     share: 1,
     picks: 1_000,
@@ -304,6 +306,8 @@ function requests(count: number): RequestStats {
       retries: 12,
       hedges: 3,
       hedgesWon: 2,
+      toldLater: 0,
+      waits: 0,
     },
     statuses: { "2xx": successes },
   };

@@ -41,6 +41,8 @@ export class Http1Session implements Session, Stream, SocketSink, ResponseSink {
   #sent = false;
   /** Whether the request has asked for the connection to be closed after it. */
   #closes = false;
+  /** How many more requests the server has said that it takes. */
+  #usesLeft = Infinity;
   #paused = false;
   #status = 0;
   #statusText = "";
@@ -60,6 +62,11 @@ export class Http1Session implements Session, Stream, SocketSink, ResponseSink {
   /** The status of the response, once its head has arrived. */
   get status(): number {
     return this.#status;
+  }
+
+  /** The fields of a head that is not passed on yet. */
+  get headers(): ResponseHeaders | undefined {
+    return this.#headers;
   }
 
   /** How long the body of the response will be, in bytes, where its head says so. */
@@ -193,7 +200,9 @@ export class Http1Session implements Session, Stream, SocketSink, ResponseSink {
         keepAliveTimeoutMs / 2,
       );
     }
-    return keepAlive && keepAliveMax !== 0 && !this.#closes;
+    // A server that told once counts on, whether it tells again or not.
+    this.#usesLeft = keepAliveMax ?? this.#usesLeft - 1;
+    return keepAlive && this.#usesLeft > 0 && !this.#closes;
   }
 
   #fail(error: unknown): void {

@@ -72,6 +72,11 @@ export class Http2RequestStream implements Stream, EngineUser {
     return this.#stream?.id ?? null;
   }
 
+  /** The fields of a head that is not passed on yet. */
+  get headers(): ResponseHeaders | undefined {
+    return this.#headers;
+  }
+
   /** How long the body of the response will be, in bytes, where its head says so. */
   get contentLength(): number | undefined {
     return this.#contentLength < 0 ? undefined : this.#contentLength;

@@ -105,8 +105,8 @@ function isMember({ member }: Endpoint): boolean {
 }
 
 /** Who names an endpoint that is gone will have it. */
-function isGood({ standing }: Endpoint): boolean {
-  return standing === "good" || standing === "gone";
+function isGood({ chosen, standing }: Endpoint): boolean {
+  return chosen || standing === "gone";
 }
 
 /**

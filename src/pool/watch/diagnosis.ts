@@ -9,6 +9,7 @@ import type { FleetMember } from "../../fleet/fleet.ts";
 import type { Admission } from "../../hosts/admission.ts";
 import type { HostDirectory } from "../../hosts/directory.ts";
 import type { AddressHealth } from "../../hosts/health.ts";
+import type { Rests } from "../../hosts/rests.ts";
 import type { ConnectionManager } from "../../map/manager.ts";
 import type { HostQueue } from "../host/host_queue.ts";
 import type { ResolvedPoolOptions } from "../options.ts";
@@ -23,6 +24,7 @@ export interface DiagnosisParts {
   readonly directory: HostDirectory;
   readonly admission: Admission;
   readonly health: AddressHealth;
+  readonly rests: Rests;
   /** Held shared by each dial. */
   readonly gate: RwLock;
   readonly queues: Iterable<HostQueue>;
@@ -92,6 +94,7 @@ export class Diagnosis {
       this.#findAddresses(queue, add);
       this.#findFull(queue, add);
       this.#findStreams(queue, add);
+      this.#findToldLater(queue, add);
     }
     this.#findStorm(add);
     this.#findFlapping(add);
@@ -315,6 +318,22 @@ export class Diagnosis {
         advice: "Look at why they failed: stats() tells the last verdict of each address.",
       });
     }
+  }
+
+  #findToldLater({ host, lane }: HostQueue, add: Add): void {
+    const told = this.#parts.rests.allTold(lane);
+    if (!told) return;
+    const { since, statuses, until } = told;
+    add({
+      severity: "warning",
+      what: "allToldLater",
+      host: host.text,
+      message:
+        `All machines of ${host.text} say to come back later (${statuses.join(", ")}): the last `
+        + `of them has for ${showMs(this.#now - since)}, the first may be asked again in `
+        + `${showMs(until - this.#now)}.`,
+      advice: "Ask the host less, or have requests wait: retryAfter: \"wait\".",
+    }, `${since}`);
   }
 
   #findFull({ host, lane, waiters }: HostQueue, add: Add): void {

@@ -26,6 +26,10 @@ export interface RequestStats {
   readonly hedges: number;
   /** How many of them were answered by the second machine. */
   readonly hedgesWon: number;
+  /** How many answers said to come back later: 429 and 503 with a `Retry-After`. */
+  readonly toldLater: number;
+  /** How many times a request waited because of that. */
+  readonly waits: number;
   /** The final answers by class of status, such as `2xx`. */
   readonly statuses: { readonly [statusClass: string]: number };
 }
@@ -64,6 +68,10 @@ export class RequestCounts {
   hedges = 0;
   /** How many of them the second machine answered. */
   hedgesWon = 0;
+  /** How many answers said to come back later. */
+  toldLater = 0;
+  /** How many times a request waited because of that. */
+  waits = 0;
   /** The answers by the first digit of their status. */
   readonly statuses: number[] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
@@ -85,12 +93,14 @@ export class RequestCounts {
     this.retries += retries;
     this.hedges += hedges;
     this.hedgesWon += hedgesWon;
+    this.toldLater += counts.toldLater;
+    this.waits += counts.waits;
     statuses.forEach((count, digit) => this.statuses[digit]! += count);
   }
 
   /** Its figures now: plain data. */
   stats(): RequestStats {
-    const { cancelled, failures, hedges, hedgesWon, retries, successes } = this;
+    const { cancelled, failures, hedges, hedgesWon, retries, successes, toldLater, waits } = this;
     const statuses: { [statusClass: string]: number } = {};
     this.statuses.forEach((count, digit) => {
       if (count > 0) statuses[`${digit}xx`] = count;
@@ -104,6 +114,8 @@ export class RequestCounts {
       retries,
       hedges,
       hedgesWon,
+      toldLater,
+      waits,
       statuses,
     };
   }
@@ -192,6 +204,16 @@ export class PoolFigures {
   noteHedges(hedges: number, won: boolean): void {
     this.#lastCounts.hedges += hedges;
     if (won) this.#lastCounts.hedgesWon++;
+  }
+
+  /** Notes how many answers to the request that was noted last said to come back later. */
+  noteToldLater(answers: number): void {
+    this.#lastCounts.toldLater += answers;
+  }
+
+  /** Notes how often the request that was noted last has waited because of that. */
+  noteWaits(waits: number): void {
+    this.#lastCounts.waits += waits;
   }
 
   /** The requests of all hosts there ever were. */

@@ -14,6 +14,7 @@
  * - `streamsTaken`: callers wait, and all streams of a machine that its server allows are taken
  * - `dialStorm`: far more is dialled than is used
  * - `flapping`: an address is ejected and readmitted time and again
+ * - `allToldLater`: all machines of a host say to come back later
  * - `panic`: fewer than half of a host's addresses are good
  * - `resolverFailing`: the resolver fails for a host
  * - `addressesLeftOut`: the resolver gave addresses of a host that cannot be dialled
@@ -30,6 +31,7 @@ export type FindingKind =
   | "streamsTaken"
   | "dialStorm"
   | "flapping"
+  | "allToldLater"
   | "panic"
   | "resolverFailing"
   | "addressesLeftOut"

@@ -7,6 +7,7 @@
 import type { Clock } from "../../core/clock.ts";
 import { Events } from "../../core/events.ts";
 import type { HealthEvents } from "../../hosts/health.ts";
+import type { ToldLater } from "../../hosts/rests.ts";
 import type { Connection } from "../../map/connection.ts";
 import type { Endpoint } from "../../map/endpoint.ts";
 import type { EvictReason } from "../../map/manager.ts";
@@ -103,6 +104,16 @@ export class Reporter implements HealthEvents {
   onEject({ address, lane }: Endpoint, reason: string, forMs: number): void {
     this.evidence.noteEjection(lane.host, address.text, this.#clock.now());
     this.events.emit("eject", { host: lane.host, address: address.text, reason, forMs });
+  }
+
+  /** A machine has said to come back later. */
+  onToldLater({ address, lane }: Endpoint, told: ToldLater): void {
+    this.events.emit("toldLater", { host: lane.host, address: address.text, ...told });
+  }
+
+  /** A machine that was left alone has callers again. */
+  onRested({ address, lane }: Endpoint): void {
+    this.events.emit("rested", { host: lane.host, address: address.text });
   }
 
   /** An ejected endpoint is back. */

@@ -8,6 +8,7 @@ import type { Admission } from "../../hosts/admission.ts";
 import type { Block } from "../../hosts/block_list.ts";
 import type { HostDirectory, HostInfo } from "../../hosts/directory.ts";
 import { type AddressHealth, type EndpointHealth, NO_HEALTH } from "../../hosts/health.ts";
+import type { AllTold, Rests, ToldLater } from "../../hosts/rests.ts";
 import type { Endpoint, Standing } from "../../map/endpoint.ts";
 import type { ConnectionManager, DebugInfo, EvictReason } from "../../map/manager.ts";
 import type { HostQueue } from "../host/host_queue.ts";
@@ -44,6 +45,8 @@ export interface AddressStats {
   readonly deniedBy: string | null;
   /** When it is due again after failures, in milliseconds since 1970; null where it has none. */
   readonly retryAt: number | null;
+  /** What it said last of when to come back (429 or 503 with `Retry-After`); null where none holds. */
+  readonly toldLater: ToldLater | null;
   /** How much it is to bear, beside the others of its host. */
   readonly weight: number;
   /** How much of that it bears by now: from a tenth to 1 while it starts slowly. */
@@ -88,6 +91,11 @@ export interface HostStats {
   readonly warmTarget: number;
   /** Whether fewer than half of its addresses are good, so that none is left alone. */
   readonly panic: boolean;
+  /**
+   * Since when all of its machines have said to come back later, and when the first of them may be
+   * asked again; null where one has not.
+   */
+  readonly toldLater: AllTold | null;
   /** Where its addresses come from, and for how long they hold; null where nobody has asked. */
   readonly resolution: HostInfo | null;
   /** What became of its requests. */
@@ -192,6 +200,7 @@ export interface StatsParts {
   readonly manager: ConnectionManager;
   readonly directory: HostDirectory;
   readonly health: AddressHealth;
+  readonly rests: Rests;
   readonly admission: Admission;
   readonly queues: Iterable<HostQueue>;
   readonly figures: PoolFigures;
@@ -213,6 +222,7 @@ export function endpointTotals(parts: StatsParts): EndpointTotals {
     counts.warmTarget += warm.connections;
     counts.dialing += dials.size;
     counts.panic ||= lane.panic;
+    counts.toldLater ??= parts.rests.allTold(lane) ?? null;
     counts.resolution ??= parts.directory.info(host) ?? null;
     // Those that are denied have no endpoint, and are shown all the same.
     for (const address of toldAddresses) {
@@ -235,7 +245,7 @@ export function endpointTotals(parts: StatsParts): EndpointTotals {
 function countEndpoint(
   counts: Counts,
   endpoint: Endpoint,
-  { admission, health, now }: StatsParts,
+  { admission, health, now, rests }: StatsParts,
 ): void {
   const { address, busy, connections, dialing, draining, dueAt, latencies } = endpoint;
   const { leased, multiplexed, picks, slots, standing, unhealthy, weight } = endpoint;
@@ -256,6 +266,7 @@ function countEndpoint(
   // The worst of them tells most.
   stats.p50Ms = slower(stats.p50Ms, latencies?.percentile(50));
   stats.p99Ms = slower(stats.p99Ms, latencies?.percentile(99));
+  stats.toldLater ??= rests.of(endpoint) ?? null;
   const known = health.describe(endpoint);
   for (const count of Object.values(known.failures)) stats.failures += count;
   if (stats.standing !== "good" && standing === "good") return;
@@ -312,6 +323,7 @@ function emptyHost(): Counts {
     capacity: 0,
     warmTarget: 0,
     panic: false,
+    toldLater: null,
     resolution: null,
     requests: NO_REQUESTS,
     addresses: {},
@@ -334,6 +346,7 @@ function emptyAddress(): Mutable<AddressStats> {
     standing: "good",
     deniedBy: null,
     retryAt: null,
+    toldLater: null,
     weight: 1,
     share: 1,
     picks: 0,
