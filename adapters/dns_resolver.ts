@@ -23,7 +23,7 @@ import type { Resolver } from "../src/hosts/resolver.ts";
 import { askFamilies, BOTH_FAMILIES, checkFamilies } from "./resolvers/address_families.ts";
 import type { RecordType } from "./resolvers/dns_message.ts";
 import { queryDns } from "./resolvers/dns_query.ts";
-import { resolveOrigin } from "./resolvers/service_bindings.ts";
+import { resolveBindings, resolveOrigin } from "./resolvers/service_bindings.ts";
 
 /** Options of {@linkcode dnsResolver}. */
 export interface DnsResolverOptions {
@@ -82,6 +82,8 @@ export function dnsResolver(options: DnsResolverOptions = {}): Resolver {
       httpsRecords
         ? resolveOrigin({ name, port, families, signal, addresses, ask })
         : addresses(name, signal),
+    resolveSvcb: (name, signal, port) =>
+      resolveBindings({ name, port, families, signal, addresses, ask }),
     async resolveSrv(name, signal) {
       try {
         return await ask(name, "SRV", signal);

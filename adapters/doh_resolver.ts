@@ -30,7 +30,7 @@ import {
   readRecords,
   type RecordType,
 } from "./resolvers/dns_message.ts";
-import { resolveOrigin } from "./resolvers/service_bindings.ts";
+import { resolveBindings, resolveOrigin } from "./resolvers/service_bindings.ts";
 
 /** Options of {@linkcode dohResolver}. */
 export interface DohResolverOptions {
@@ -120,6 +120,8 @@ export function dohResolver(options: DohResolverOptions): Resolver {
       httpsRecords
         ? resolveOrigin({ name, port, families, signal, addresses, ask })
         : addresses(name, signal),
+    resolveSvcb: (name, signal, port) =>
+      resolveBindings({ name, port, families, signal, addresses, ask }),
     async resolveSrv(name, signal) {
       try {
         return await ask(name, "SRV", signal);

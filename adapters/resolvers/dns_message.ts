@@ -19,6 +19,8 @@ export interface RecordData {
   readonly SRV: SrvRecord;
   /** A service binding as it was sent (RFC 9460 section 2.2). */
   readonly HTTPS: Uint8Array;
+  /** The same for whatever else. */
+  readonly SVCB: Uint8Array;
 }
 
 /** A type of record. */
@@ -42,8 +44,14 @@ const MAX_ALIASES = 16;
 /** How large an answer over UDP may be: what fits everywhere (the DNS flag day of 2020). */
 const UDP_BYTES = 1_232;
 
-/** The types by which the library knows them; it has no name for HTTPS. */
-const TYPES = { A: "A", AAAA: "AAAA", SRV: "SRV", HTTPS: "UNKNOWN_65" } as const;
+/** The types by which the library knows them; it has no names for service bindings. */
+const TYPES = {
+  A: "A",
+  AAAA: "AAAA",
+  SRV: "SRV",
+  HTTPS: "UNKNOWN_65",
+  SVCB: "UNKNOWN_64",
+} as const;
 
 /**
  * Writes a question.

@@ -1,11 +1,12 @@
 /**
- * HTTPS records: the machines and ports of an origin as its DNS tells them (RFC 9460).
+ * HTTPS and SVCB records: the machines and ports of a service as its DNS tells them (RFC 9460).
  *
  * @module
  */
 
 import { isIp, parseAddress } from "../../src/core/address.ts";
 import { systemClock } from "../../src/core/clock.ts";
+import { ResolveError } from "../../src/core/errors.ts";
 import type { Resolution, ResolvedAddress } from "../../src/hosts/resolver.ts";
 import { type Family, RESOLUTION_DELAY_MS } from "./address_families.ts";
 import type { Found } from "./dns_message.ts";
@@ -18,6 +19,8 @@ export interface ServiceBinding {
   readonly target: string;
   /** The protocols that the machines there speak. */
   readonly protocols: readonly string[];
+  /** Whether it says so: many do not, of machines that speak more than what is usual. */
+  readonly tellsProtocols: boolean;
   /** The TCP port, where it is another one than the URL's. */
   readonly port: number | undefined;
   /** Addresses to use where the target's own are not to be had. */
@@ -35,8 +38,12 @@ export interface OriginQuestion {
   readonly signal: AbortSignal;
   /** Asks for a name's addresses. */
   readonly addresses: (name: string, signal: AbortSignal) => Promise<Resolution>;
-  /** Asks for HTTPS records. */
-  readonly ask: (name: string, type: "HTTPS", signal: AbortSignal) => Promise<Found<"HTTPS">>;
+  /** Asks for records. */
+  readonly ask: <Type extends "HTTPS" | "SVCB">(
+    name: string,
+    type: Type,
+    signal: AbortSignal,
+  ) => Promise<Found<Type>>;
 }
 
 const KEY = { mandatory: 0, alpn: 1, noDefaultAlpn: 2, port: 3, ipv4hint: 4, ipv6hint: 6 };
@@ -67,7 +74,7 @@ export async function resolveOrigin(question: OriginQuestion): Promise<Resolutio
   // Whoever fails first must not be told of before the other one is asked.
   own.catch(() => {});
   const owner = port === 443 ? name : `_${port}._https.${name}`;
-  const bound = followBindings(question, owner).catch(() => {
+  const bound = followBindings(question, "HTTPS", owner).catch(() => {
     signal.throwIfAborted();
     return undefined;
   });
@@ -96,13 +103,38 @@ export async function resolveOrigin(question: OriginQuestion): Promise<Resolutio
   };
 }
 
-/** The addresses that an origin's records lead to; none where no record is of use. */
-async function followBindings(question: OriginQuestion, first: string): Promise<Resolution> {
+/**
+ * Finds the addresses that the SVCB records of a name lead to. What is spoken there is for whoever
+ * names them to know: none is passed over for it.
+ *
+ * @throws {ResolveError} They lead to none
+ * @throws The signal's reason, when it aborts first
+ */
+export async function resolveBindings(question: OriginQuestion): Promise<Resolution> {
+  const { name, signal } = question;
+  let found: Resolution;
+  try {
+    found = await followBindings(question, "SVCB", name);
+  } catch (error) {
+    signal.throwIfAborted();
+    const detail = error instanceof Error ? error.message : String(error);
+    throw new ResolveError(name, `SVCB: ${detail}`, { cause: error });
+  }
+  if (found.addresses.length > 0) return found;
+  throw new ResolveError(name, "SVCB: none of its records leads to an address");
+}
+
+/** The addresses that records lead to; none where no record is of use. */
+async function followBindings(
+  question: OriginQuestion,
+  type: "HTTPS" | "SVCB",
+  first: string,
+): Promise<Resolution> {
   const { ask, name, signal } = question;
   let asked = first;
   let ttlMs = Infinity;
   for (let aliases = 0; aliases <= MAX_ALIASES; aliases++) {
-    const found = await ask(asked, "HTTPS", signal).catch((error) => {
+    const found = await ask(asked, type, signal).catch((error) => {
       // The end of an alias needs no records of its own.
       if (aliases === 0) throw error;
       return undefined;
@@ -114,7 +146,10 @@ async function followBindings(question: OriginQuestion, first: string): Promise<
     if (!alias) {
       // A record of a port's own name is of the machines of the name that was asked for.
       const owner = asked === first && found.owner === asked ? name : found.owner;
-      return await bindAll(question, bindings, owner, ttlMs);
+      const usable = bindings.filter(({ isKnown, protocols }) =>
+        isKnown && (type === "SVCB" || protocols.includes(DEFAULT_PROTOCOL))
+      );
+      return await bindAll(question, usable, owner, ttlMs);
     }
     if (alias.target === ".") return { addresses: [] };
     asked = alias.target;
@@ -128,10 +163,8 @@ async function bindAll(
   owner: string,
   ttlMs: number,
 ): Promise<Resolution> {
-  const usable = bindings.filter(({ isKnown, protocols }) =>
-    isKnown && protocols.includes(DEFAULT_PROTOCOL)
-  ).sort((a, b) => a.priority - b.priority).slice(0, MAX_BINDINGS);
-  const found = await Promise.all(usable.map((binding) =>
+  const first = [...bindings].sort((a, b) => a.priority - b.priority).slice(0, MAX_BINDINGS);
+  const found = await Promise.all(first.map((binding) =>
     addressesOf(
       question,
       { ...binding, target: binding.target === "." ? owner : binding.target },
@@ -148,9 +181,10 @@ async function bindAll(
 
 async function addressesOf(
   { addresses, families, signal }: OriginQuestion,
-  { hints = [], port, priority = 1, target }: Partial<ServiceBinding> & { readonly target: string },
+  binding: Partial<ServiceBinding> & { readonly target: string },
   ttlMs: number,
 ): Promise<Resolution> {
+  const { hints = [], port, priority = 1, protocols, target, tellsProtocols } = binding;
   const wanted = hints.filter((hint) => families.includes(parseAddress(hint).family));
   const found = await addresses(target, signal).catch((error): Resolution => {
     signal.throwIfAborted();
@@ -161,6 +195,7 @@ async function addressesOf(
     addresses: found.addresses.map((item) => ({
       address: withPort(asObject(item).address, port),
       priority,
+      ...tellsProtocols && { protocols },
     })),
     ttlMs: Math.min(ttlMs, found.ttlMs ?? Infinity),
     partial: found.partial,
@@ -197,7 +232,7 @@ export function readBinding(data: Uint8Array): ServiceBinding {
   let last = -1;
   while (reader.left > 0) {
     const key = reader.number16();
-    if (key <= last) throw new Error("the HTTPS record is malformed: its keys are not in order");
+    if (key <= last) throw new Error("the record is malformed: its keys are not in order");
     last = key;
     values.set(key, new Reader(reader.take(reader.number16())));
   }
@@ -213,7 +248,8 @@ export function readBinding(data: Uint8Array): ServiceBinding {
   return {
     priority,
     target,
-    protocols: values.has(KEY.noDefaultAlpn) ? alpn : [...alpn, DEFAULT_PROTOCOL],
+    protocols: values.has(KEY.noDefaultAlpn) ? alpn : [...new Set([...alpn, DEFAULT_PROTOCOL])],
+    tellsProtocols: values.has(KEY.alpn),
     port: values.get(KEY.port)?.number16(),
     hints: hints.filter(isIp),
     isKnown: mandatory.every((key) => KNOWN_KEYS.includes(key) && values.has(key)),
@@ -249,7 +285,7 @@ class Reader {
   }
 
   take(length: number): Uint8Array {
-    if (length > this.left) throw new Error("the HTTPS record is malformed: it is cut short");
+    if (length > this.left) throw new Error("the record is malformed: it is cut short");
     return this.#bytes.subarray(this.#at, this.#at += length);
   }
 }

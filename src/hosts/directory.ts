@@ -47,7 +47,7 @@ export interface HostDirectoryOptions {
   readonly timeoutMs: number;
   /** The hosts, by their text, whose addresses are configured: they are never asked for. */
   readonly fixed?: ReadonlyMap<string, readonly HostAddress[]> | undefined;
-  /** The hosts, by their text, whose machines SRV records tell. */
+  /** The hosts, by their text, whose machines records of another name tell. */
   readonly services?: ReadonlyMap<string, Service> | undefined;
   /**
    * Told of each change of a host's addresses, on a microtask of its own; the first answer is one
@@ -285,7 +285,7 @@ export class HostDirectory {
     );
     try {
       const answer = service
-        ? resolveService(resolver, service, ending.signal)
+        ? resolveService(resolver, service, ending.signal, host.port)
         : resolver.resolve(host.name, ending.signal, host.port);
       return await Promise.race([answer, ended]);
     } finally {

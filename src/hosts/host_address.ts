@@ -17,6 +17,8 @@ export interface HostAddress extends Address {
   readonly priority?: number;
   /** Who the certificate must be for, where that is not the host. */
   readonly serverName?: string;
+  /** What the machine is known to speak, by the names of ALPN. */
+  readonly protocols?: readonly string[];
 }
 
 /** The most that an address can weigh. */
@@ -77,18 +79,27 @@ export function readAddresses(
 
 function readAddress(item: string | ResolvedAddress, defaultPort: number): HostAddress {
   if (typeof item !== "object" || item === null) return parseAddress(item, defaultPort);
-  const { address, priority, serverName, weight } = item;
+  const { address, priority, protocols, serverName, weight } = item;
   const what = `The resolver's ${address}`;
   if (weight !== undefined) checkNumber(`${what}: weight`, weight, { min: 0, max: MAX_WEIGHT });
   if (priority !== undefined) {
     checkNumber(`${what}: priority`, priority, { min: 0, max: MAX_PRIORITY, whole: true });
+  }
+  if (protocols !== undefined && !isListOfTexts(protocols)) {
+    const got = describe(protocols);
+    throw new TypeError(`${what}: protocols must be a list such as ["h2"], got ${got}`);
   }
   return {
     ...parseAddress(address, defaultPort),
     ...weight !== undefined && { weight },
     ...priority !== undefined && { priority },
     ...serverName !== undefined && { serverName: parseHost(serverName).name },
+    ...protocols !== undefined && { protocols: [...protocols] },
   };
+}
+
+function isListOfTexts(value: unknown): boolean {
+  return Array.isArray(value) && value.every((item) => typeof item === "string");
 }
 
 /** The priority of an address: the lower, the earlier. */
@@ -103,7 +114,8 @@ export function sayTheSame(some: readonly HostAddress[], others: readonly HostAd
   return some.every((address) => {
     const other = known.get(address.text);
     return other !== undefined && address.weight === other.weight
-      && address.priority === other.priority && address.serverName === other.serverName;
+      && address.priority === other.priority && address.serverName === other.serverName
+      && String(address.protocols) === String(other.protocols);
   });
 }
 

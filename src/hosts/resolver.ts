@@ -27,6 +27,12 @@ export interface ResolvedAddress {
   readonly priority?: number | undefined;
   /** Who the certificate must be for, where that is not the host. */
   readonly serverName?: string | undefined;
+  /**
+   * What the machine is known to speak, by the names of ALPN, such as `["h2", "http/1.1"]`. What is
+   * offered to it stays what it is; but where `h2` is not among them, callers of a host without
+   * connections have them dialled at once, instead of one that shows what is spoken.
+   */
+  readonly protocols?: readonly string[] | undefined;
 }
 
 /** What a resolver found. */
@@ -85,6 +91,16 @@ export interface Resolver {
    * @throws {ResolveError} There is none, or it could not be found out
    */
   resolveSrv?(name: string, signal: AbortSignal): Promise<SrvResolution>;
+  /**
+   * Finds the addresses that the SVCB records of a name lead to (RFC 9460). A resolver without it
+   * serves no hosts that are found by these.
+   *
+   * @param name Such as `_api.example`
+   * @param signal Ends the search; nobody waits for it any more
+   * @param port The port of the host, for addresses whose records tell none
+   * @throws {ResolveError} There is none, or it could not be found out
+   */
+  resolveSvcb?(name: string, signal: AbortSignal, port?: number): Promise<Resolution>;
 }
 
 /**

@@ -1,5 +1,5 @@
 /**
- * A host's machines as SRV records tell them (RFC 2782).
+ * A host's machines as SRV records tell them (RFC 2782), or SVCB records (RFC 9460).
  *
  * @module
  */
@@ -9,8 +9,10 @@ import { describe } from "../core/check.ts";
 import { ResolveError } from "../core/errors.ts";
 import type { Resolution, ResolvedAddress, Resolver, SrvRecord } from "./resolver.ts";
 
-/** What is asked for where a host's machines are told by SRV records. */
+/** What is asked for where a host's machines are told by records of a name of their own. */
 export interface Service {
+  /** The type of the records. @default {"SRV"} */
+  readonly type?: "SRV" | "SVCB";
   /** The name of the records, such as `_api._tcp.example`. */
   readonly name: string;
   /** Whether the certificate must be for the target, and not for the host. */
@@ -21,19 +23,38 @@ export interface Service {
 const MAX_TARGETS = 64;
 
 /**
- * Finds the addresses of a service's targets. A target that has none now is passed over, and then
+ * Finds the addresses of a service.
+ *
+ * @param port The port of the host, for records that tell none
+ * @throws {ResolveError} Its records lead to none
+ * @throws The signal's reason, when it aborts first
+ */
+export async function resolveService(
+  resolver: Resolver,
+  service: Service,
+  signal: AbortSignal,
+  port?: number,
+): Promise<Resolution> {
+  if (service.type !== "SVCB") return await resolveTargets(resolver, service, signal);
+  const { name } = service;
+  if (!resolver.resolveSvcb) throw new ResolveError(name, lacks(resolver, "SVCB"));
+  return await resolver.resolveSvcb(name, signal, port);
+}
+
+/**
+ * Finds the addresses of the targets of SRV records. A target that has none now is passed over, and then
  * the answer is a part: what was known before serves on.
  *
  * @throws {ResolveError} There is no record, none of its targets has an address, or it says that the
  * service is not to be had
  * @throws The signal's reason, when it aborts first
  */
-export async function resolveService(
+async function resolveTargets(
   resolver: Resolver,
   { name, verifyTarget }: Service,
   signal: AbortSignal,
 ): Promise<Resolution> {
-  if (!resolver.resolveSrv) throw new ResolveError(name, noSrv(resolver));
+  if (!resolver.resolveSrv) throw new ResolveError(name, lacks(resolver, "SRV"));
   const { records, ttlMs } = await resolver.resolveSrv(name, signal);
   if (!Array.isArray(records) || records.length === 0) {
     const got = Array.isArray(records) ? "none" : describe(records);
@@ -81,9 +102,10 @@ export async function resolveService(
   };
 }
 
-/** Says that a resolver can look up no SRV records. */
-export function noSrv({ name }: Resolver): string {
-  return `the resolver "${name}" can look up no SRV records: it has no resolveSrv()`;
+/** Says that a resolver can look up no records of a type. */
+export function lacks({ name }: Resolver, type: "SRV" | "SVCB"): string {
+  const method = type === "SRV" ? "resolveSrv" : "resolveSvcb";
+  return `the resolver "${name}" can look up no ${type} records: it has no ${method}()`;
 }
 
 /**

@@ -151,6 +151,8 @@ export class Endpoint implements ConnectionPlace {
   weight = 1;
   /** Who its certificate must be for, where that is not the host. */
   serverName: string | undefined = undefined;
+  /** Whether its source says that it speaks HTTP/2, where it says what it speaks. */
+  multiplexes: boolean | undefined = undefined;
   /** When it last answered as it should, in the clock's milliseconds; 0 where it never did. */
   answeredAt = 0;
   /** When an answer last began that went on for a while, in the clock's milliseconds; 0: never. */

@@ -40,6 +40,12 @@ export interface HostOptions {
    */
   readonly srv?: string;
   /**
+   * The name of the SVCB records that tell its machines, such as `_api.example` (RFC 9460): their
+   * aliases, targets, ports, priorities, hints, and what they speak. The resolver must have a
+   * `resolveSvcb()`.
+   */
+  readonly svcb?: string;
+  /**
    * Whether the certificate must be for the target that an SRV record names, instead of the host.
    * Whoever can change the DNS answer then chooses who is asked.
    *
@@ -79,6 +85,7 @@ const NAMES = [
   "maxConnections",
   "addresses",
   "srv",
+  "svcb",
   "verifySrvTarget",
   "balancer",
   "weights",
@@ -178,25 +185,32 @@ function readAddresses(name: string, host: Host, addresses: readonly string[]): 
 }
 
 function readService(name: string, host: Host, options: HostOptions): Service | undefined {
-  const { addresses, srv = host.srv, verifySrvTarget = false } = options;
+  const { addresses, srv = host.srv, svcb, verifySrvTarget = false } = options;
   if (typeof verifySrvTarget !== "boolean") {
     throw new TypeError(
       `${name}.verifySrvTarget must be true or false, got ${describe(verifySrvTarget)}`,
     );
   }
-  if (srv === undefined) {
-    if (verifySrvTarget) throw new TypeError(`${name}.verifySrvTarget needs ${name}.srv`);
-    return undefined;
+  if (srv === undefined && verifySrvTarget) {
+    throw new TypeError(`${name}.verifySrvTarget needs ${name}.srv`);
   }
-  if (host.isLiteral) throw new TypeError(`${name} is an address itself: it takes no srv`);
-  if (addresses !== undefined) throw new TypeError(`${name} has both addresses and srv: give one`);
-  const { isLiteral, name: records, port } = named(`${name}.srv`, () => parseHost(srv));
-  if (isLiteral || port !== DEFAULT_PORT) {
+  const given = srv ?? svcb;
+  if (given === undefined) return undefined;
+  const [type, option] = srv === undefined ? ["SVCB", "svcb"] as const : ["SRV", "srv"] as const;
+  if (host.isLiteral) throw new TypeError(`${name} is an address itself: it takes no ${option}`);
+  const other = addresses !== undefined ? "addresses" : srv && svcb ? "svcb" : undefined;
+  if (other) throw new TypeError(`${name} has both ${other} and ${option}: give one`);
+  const { isLiteral, name: records, port, srv: prefixed } = named(
+    `${name}.${option}`,
+    () => parseHost(given),
+  );
+  if (isLiteral || port !== DEFAULT_PORT || prefixed !== undefined) {
+    const example = type === "SRV" ? "_api._tcp.example" : "_api.example";
     throw new TypeError(
-      `${name}.srv must be a name such as _api._tcp.example, without a port, got ${quote(srv)}`,
+      `${name}.${option} must be a name such as ${example}, without a port, got ${quote(given)}`,
     );
   }
-  return { name: records, verifyTarget: verifySrvTarget };
+  return { type, name: records, verifyTarget: verifySrvTarget };
 }
 
 function readWeights(

@@ -11,7 +11,7 @@ import type { Fleet } from "../fleet/fleet.ts";
 import { AccessList, type AccessRules, restricts } from "../hosts/access.ts";
 import { type Balancer, checkBalancer } from "../hosts/balancer.ts";
 import type { Resolver } from "../hosts/resolver.ts";
-import { noSrv } from "../hosts/service.ts";
+import { lacks } from "../hosts/service.ts";
 import type { Protocols } from "./host/tls_profiles.ts";
 import { type CheckedHostOptions, type HostOptions, readHosts } from "./host_options.ts";
 import {
@@ -387,8 +387,10 @@ export function resolvePoolOptions(options: HttpConnectionOptions): ResolvedPool
   const hosts = readHosts(options.hosts ?? {}, numbers.maxConnectionsPerHost);
   for (const [host, { proxies, service }] of hosts) {
     requireRules(`hosts["${host}"].proxy`, proxies, access);
-    if (service && typeof resolver.resolveSrv !== "function") {
-      throw new TypeError(`hosts["${host}"].srv: ${noSrv(resolver)}`);
+    if (!service) continue;
+    const { type = "SRV" } = service;
+    if (typeof resolver[type === "SRV" ? "resolveSrv" : "resolveSvcb"] !== "function") {
+      throw new TypeError(`hosts["${host}"].${type.toLowerCase()}: ${lacks(resolver, type)}`);
     }
   }
   requireRules("proxy", proxy, access);

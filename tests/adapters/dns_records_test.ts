@@ -25,6 +25,7 @@ import {
   u16,
 } from "../support/https_record.ts";
 import { answer, memoryHttp } from "../support/memory_http.ts";
+import { turns } from "../support/turns.ts";
 
 const never = new AbortController().signal;
 
@@ -47,7 +48,7 @@ async function withBoth(
     const text = new URL(path, "https://a.test").searchParams.get("dns") ?? "";
     const [{ name, type } = { name: "", type: "" }] = decode(Buffer.from(text, "base64url"))
       .questions ?? [];
-    const known = type as string === "UNKNOWN_65" ? "HTTPS" : type as "A";
+    const known = { UNKNOWN_64: "SVCB", UNKNOWN_65: "HTTPS" }[type as string] as "SVCB" ?? type;
     const reply = zone[name] ? zone[name][known] ?? {} : { rcode: "NXDOMAIN" as const };
     return answer("200 OK", { "content-type": DNS_MESSAGE }, encodeReply(0, name, known, reply));
   });
@@ -162,8 +163,8 @@ test("HTTPS records tell machines, ports and their order, and the name's own add
   await withBoth(zone, { httpsRecords: true }, async (resolver) => {
     assertEquals(await resolver.resolve("a.test", never, 443), {
       addresses: [
-        { address: "192.0.2.9:8443", priority: 1 },
-        { address: "192.0.2.1", priority: 2 },
+        { address: "192.0.2.9:8443", priority: 1, protocols: ["h3", "h2", "http/1.1"] },
+        { address: "192.0.2.1", priority: 2, protocols: ["h2", "http/1.1"] },
         { address: "192.0.2.9", priority: 65_536 },
       ],
       ttlMs: 30_000,
@@ -232,6 +233,101 @@ test("HTTPS records that ask for what is not known here, or not spoken, are pass
   });
 });
 
+test("SVCB records of a name lead to machines: aliases, ports, hints and what they speak", async () => {
+  const zone: DnsZone = {
+    "_dns.api.test": { SVCB: { https: [httpsRecord({ priority: 0, target: "svc.test" })] } },
+    "svc.test": {
+      SVCB: {
+        ttl: 40,
+        https: [
+          httpsRecord({ priority: 2, target: "gone.test", values: [ipv4hint("192.0.2.7")] }),
+          httpsRecord({
+            priority: 1,
+            target: ".",
+            values: [alpn("dot"), NO_DEFAULT_ALPN, port(853)],
+          }),
+        ],
+      },
+      A: { addresses: ["192.0.2.1"], ttl: 30 },
+    },
+    "alias.test": { SVCB: { https: [httpsRecord({ priority: 0, target: "plain.test" })] } },
+    "plain.test": { A: { addresses: ["192.0.2.2"] } },
+    "none.test": { SVCB: { https: [httpsRecord({ priority: 0, target: "." })] } },
+    "ill.test": { SVCB: { rcode: "SERVFAIL" } },
+  };
+  await withBoth(zone, {}, async (resolver) => {
+    const find = (name: string) => resolver.resolveSvcb!(name, never, 443);
+    assertEquals(await find("_dns.api.test"), {
+      addresses: [
+        { address: "192.0.2.1:853", priority: 1, protocols: ["dot"] },
+        { address: "192.0.2.7", priority: 2 },
+      ],
+      ttlMs: 30_000,
+      partial: true,
+    });
+    assertEquals((await find("alias.test")).addresses, [{ address: "192.0.2.2", priority: 1 }]);
+    const fails = (name: string, says: string) =>
+      assertRejects(() => find(name), ResolveError, says);
+    await fails("none.test", "SVCB: none of its records leads to an address");
+    await fails("ill.test", "SVCB: the server answered SERVFAIL");
+    await fails("nowhere.test", "SVCB: the server answered NXDOMAIN");
+  });
+});
+
+test("A pool finds a host's machines by SVCB records, and verifies them for the host", async () => {
+  await using server = await startDnsServer({
+    "_api.test": {
+      SVCB: {
+        https: [httpsRecord({ priority: 1, target: "one.test", values: [alpn("h2"), port(8443)] })],
+      },
+    },
+    "one.test": { A: { addresses: ["192.0.2.1"] } },
+  });
+  const dialer = memoryDialer();
+  await using pool = createPool({
+    dialer,
+    resolver: dnsResolver({ servers: [server.address], families: [4] }),
+    hosts: { "api.test": { svcb: "_api.test" } },
+  });
+  await pool.warm("api.test", { connections: 1 });
+  const [dial] = dialer.dials;
+  assertEquals([dial?.address, dial?.serverName], ["192.0.2.1:8443", "api.test"]);
+  pool.manager.checkInvariants();
+});
+
+for (const [speaks, dials] of [[["http/1.1"], 6], [["h2", "http/1.1"], 1], [[], 1]] as const) {
+  test(`Callers of a cold host have ${dials} dials where its record tells ${speaks.join(" and ") || "nothing"}`, async () => {
+    const values = speaks.length === 0
+      ? []
+      : [alpn(...speaks), ...speaks.includes("h2" as never) ? [] : [NO_DEFAULT_ALPN]];
+    await using server = await startDnsServer({
+      "a.test": {
+        A: { addresses: ["192.0.2.1"] },
+        HTTPS: { https: [httpsRecord({ priority: 1, target: ".", values })] },
+      },
+    });
+    const clock = new ManualClock();
+    const dialer = memoryDialer({ clock, script: () => ({ delayMs: 10 }) });
+    await using pool = createPool({
+      clock,
+      dialer,
+      resolver: dnsResolver({ servers: [server.address], families: [4], httpsRecords: true }),
+    });
+    const begun = new Promise<void>((resolve) => pool.on("dial", () => resolve()));
+    const stop = new AbortController();
+    const requests = Array.from(
+      { length: 6 },
+      () => pool.request("https://a.test/", { signal: stop.signal }).catch(() => {}),
+    );
+    await begun;
+    await turns();
+    assertEquals(dialer.dials.length, dials);
+    stop.abort();
+    await Promise.all(requests);
+    pool.manager.checkInvariants();
+  });
+}
+
 test("Hints of HTTPS records serve where the target's addresses are not to be had", async () => {
   const zone: DnsZone = {
     "a.test": {
@@ -299,6 +395,7 @@ test("readBinding() reads what RFC 9460 has as an example, and refuses what is m
     priority: 16,
     target: "foo.example.org",
     protocols: ["h2", "h3-19", "http/1.1"],
+    tellsProtocols: true,
     port: undefined,
     hints: ["192.0.2.1"],
     isKnown: true,
@@ -307,7 +404,7 @@ test("readBinding() reads what RFC 9460 has as an example, and refuses what is m
   for (
     const bytes of [[], [0], [0, 1], [0, 1, 5, 97], [0, 1, 0, 0], [0, 1, 0, ...key(5), ...key(5)]]
   ) {
-    assertThrows(() => readBinding(Uint8Array.from(bytes)), Error, "the HTTPS record is malformed");
+    assertThrows(() => readBinding(Uint8Array.from(bytes)), Error, "the record is malformed");
   }
 });
 

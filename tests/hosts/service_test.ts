@@ -31,6 +31,25 @@ const record = (target: string, priority: number, weight: number, port = 8443): 
   port,
 });
 
+test("SVCB records are looked up by a resolver that can, with the host's port", async () => {
+  const svcb = { type: "SVCB", name: "_api.test", verifyTarget: false } as const;
+  const asked: unknown[] = [];
+  const resolver: Resolver = {
+    ...resolverOf([]),
+    resolveSvcb: (name, _signal, port) => {
+      asked.push([name, port]);
+      return Promise.resolve({ addresses: ["192.0.2.1"] });
+    },
+  };
+  assertEquals((await resolveService(resolver, svcb, never, 8443)).addresses, ["192.0.2.1"]);
+  assertEquals(asked, [["_api.test", 8443]]);
+  await assertRejects(
+    () => resolveService(resolverOf([]), svcb, never),
+    ResolveError,
+    "can look up no SVCB records: it has no resolveSvcb()",
+  );
+});
+
 test("SRV records give each address its target's port, priority and part of the weight", async () => {
   const resolver = resolverOf([record("a.test", 1, 6), record("b.test", 2, 5, 443)], {
     "a.test": { addresses: ["192.0.2.1", "2001:db8::1"], ttlMs: 30_000 },

@@ -24,7 +24,7 @@ export interface DnsReply {
   readonly addresses?: readonly string[];
   /** SRV records. */
   readonly srv?: readonly SrvRecord[];
-  /** The data of HTTPS records. */
+  /** The data of HTTPS or SVCB records. */
   readonly https?: readonly Uint8Array[];
   /** The name that the records are of. @default {the name that was asked for} */
   readonly owner?: string;
@@ -48,13 +48,14 @@ export interface DnsZone {
 }
 
 /** The types of records that a zone has. */
-export type DnsType = "A" | "AAAA" | "SRV" | "HTTPS";
+export type DnsType = "A" | "AAAA" | "SRV" | "HTTPS" | "SVCB";
 
-/** The library has no name for HTTPS. */
+/** The library has no names for these two. */
 const TYPES: { readonly [type: string]: DnsType } = {
   A: "A",
   AAAA: "AAAA",
   SRV: "SRV",
+  UNKNOWN_64: "SVCB",
   UNKNOWN_65: "HTTPS",
 };
 
@@ -67,6 +68,11 @@ export interface DnsServer extends AsyncDisposable {
 }
 
 const RCODES = { NOERROR: 0, SERVFAIL: 2, NXDOMAIN: 3, REFUSED: 5 };
+
+/** A type as the library knows it. */
+function wireType(type: DnsType): string {
+  return type === "HTTPS" ? "UNKNOWN_65" : type === "SVCB" ? "UNKNOWN_64" : type;
+}
 
 /** The records of a reply. */
 export function answersOf(name: string, type: DnsType, reply: DnsReply): Answer[] {
@@ -82,7 +88,7 @@ export function answersOf(name: string, type: DnsType, reply: DnsReply): Answer[
     ...addresses.map((data): Answer => ({ type: type as "A", name: owner, ttl, data })),
     ...srv.map((data): Answer => ({ type: "SRV", name: owner, ttl, data })),
     ...https.map((data): Answer => ({
-      type: "UNKNOWN_65" as "NULL",
+      type: wireType(type) as "NULL",
       name: owner,
       ttl,
       data: Buffer.from(data),
@@ -97,7 +103,7 @@ export function encodeReply(id: number, name: string, type: DnsType, reply: DnsR
     id,
     flags: RECURSION_AVAILABLE | RCODES[reply.rcode ?? "NOERROR"]
       | (reply.truncated ? TRUNCATED_RESPONSE : 0),
-    questions: [{ type: (type === "HTTPS" ? "UNKNOWN_65" : type) as "A", name }],
+    questions: [{ type: wireType(type) as "A", name }],
     answers: answersOf(name, type, reply),
   });
 }

@@ -144,6 +144,7 @@ export class Membership {
         this.#leave(lane, endpoint);
       }
       endpoint.serverName = address.serverName;
+      endpoint.multiplexes = address.protocols?.includes("h2");
       if (endpoint.member) lane.setWeight(endpoint, this.#weightOf(queue, address));
       else this.#enter(queue, endpoint, address, told !== undefined);
     }

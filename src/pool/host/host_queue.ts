@@ -156,10 +156,12 @@ export class HostQueue {
 
   /**
    * How many callers a connection to an endpoint will serve at once: as many as the last one there,
-   * or elsewhere, and all of them where it may be many and nobody knows. So one dial tells.
+   * or elsewhere, and all of them where it may be many and nobody knows. So one dial tells. Where its
+   * source says that it does not speak HTTP/2, there is no doubt.
    */
-  streamsOf({ streams }: Endpoint): number {
-    return this.tls.isShared ? streams || this.#streams || Infinity : 1;
+  streamsOf({ multiplexes, streams }: Endpoint): number {
+    if (!this.tls.isShared) return 1;
+    return streams || (multiplexes === false ? 1 : this.#streams || Infinity);
   }
 
   /** Notes how many leases a connection to an endpoint carries at once. */
