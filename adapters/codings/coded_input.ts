@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { ByteReader } from "../../src/http/body_reader.ts";
+import type { BodyReader } from "../../src/http/body_reader.ts";
 
 /** The longest piece, in bytes. What one step of decoding gives depends on it on some runtimes. */
 const PIECE_BYTES = 16_384;
@@ -14,12 +14,12 @@ const MOST_BEHIND_BYTES = 65_536;
 
 /** Reads ahead by what is there, and takes back what was too much. */
 export class CodedInput {
-  readonly #source: ByteReader;
+  readonly #source: BodyReader;
   #left: Uint8Array = new Uint8Array(0);
   #ended = false;
 
   /** Takes the source over. */
-  constructor(source: ByteReader) {
+  constructor(source: BodyReader) {
     this.#source = source;
   }
 

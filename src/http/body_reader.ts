@@ -11,21 +11,12 @@ export interface BodyReader {
   /**
    * Gives the next part; null after the last one.
    *
-   * @throws What the body throws
-   */
-  read(): Promise<unknown>;
-  /** Lets the rest go, at once where a part is awaited. Harmless to repeat, and after the end. */
-  cancel(reason: unknown): void;
-}
-
-/** A body that is made of bytes. */
-export interface ByteReader extends BodyReader {
-  /**
-   * Gives the next part; null after the last one.
-   *
+   * @throws {TypeError} The body gave a part that is not bytes
    * @throws Why there is no more
    */
   read(): Promise<Uint8Array | null>;
+  /** Lets the rest go, at once where a part is awaited. Harmless to repeat, and after the end. */
+  cancel(reason: unknown): void;
 }
 
 /** A stream of Node's. */
@@ -53,12 +44,12 @@ function isNodeStream(body: AsyncIterable<Uint8Array>): body is NodeStream {
 }
 
 /** Reads a stream. */
-export function ofStream(stream: ReadableStream<Uint8Array>): ByteReader {
+export function ofStream(stream: ReadableStream<Uint8Array>): BodyReader {
   const reader = stream.getReader();
   return {
     async read() {
       const { done, value } = await reader.read();
-      return done ? null : value;
+      return done ? null : asPart(value);
     },
     cancel: (reason) => void reader.cancel(reason).catch(() => {}),
   };
@@ -82,13 +73,14 @@ function ofIterator(
   let ended = false;
   return {
     async read() {
+      let result: IteratorResult<Uint8Array, unknown>;
       try {
-        const { done, value } = await iterator.next();
-        if (!done) return value;
+        result = await iterator.next();
       } catch (error) {
         ended = true;
         throw error;
       }
+      if (!result.done) return asPart(result.value);
       ended = true;
       return null;
     },

@@ -5,7 +5,7 @@
  */
 
 import type { BodyBuffer } from "./body_buffer.ts";
-import type { ByteReader } from "./body_reader.ts";
+import type { BodyReader } from "./body_reader.ts";
 import type { Decoder } from "./content_coding.ts";
 
 /** Where a body comes from. */
@@ -41,7 +41,7 @@ const streams = new FinalizationRegistry<BodyOrigin>((origin) => origin.drop());
 export function streamBody(origin: BodyOrigin, reading: BodyReading): ReadableStream<Uint8Array> {
   const { decoders = [], explain = same, signal } = reading;
   const { buffer } = origin;
-  let reader: ByteReader | undefined;
+  let reader: BodyReader | undefined;
   const open = () => reader ??= decoders.reduce((coded, decode) => decode(coded), readerOf(origin));
   const isOver = () => void streams.unregister(origin);
   const source: UnderlyingByteSource = {
@@ -95,7 +95,7 @@ function owned(part: Uint8Array): Uint8Array<ArrayBuffer> {
   return part as Uint8Array<ArrayBuffer>;
 }
 
-function readerOf(origin: BodyOrigin): ByteReader {
+function readerOf(origin: BodyOrigin): BodyReader {
   return {
     read() {
       origin.touch();

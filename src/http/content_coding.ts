@@ -4,10 +4,10 @@
  * @module
  */
 
-import type { ByteReader } from "./body_reader.ts";
+import type { BodyReader } from "./body_reader.ts";
 
 /** Takes one coding off a body. An empty body has none, whatever its head says. */
-export type Decoder = (coded: ByteReader) => ByteReader;
+export type Decoder = (coded: BodyReader) => BodyReader;
 
 /** What can be decoded, by the name in HTTP. */
 export type Decoders = ReadonlyMap<string, Decoder>;

@@ -33,6 +33,9 @@ type OwnInit =
   & Pick<Response, "status" | "statusText">
   & Partial<Pick<Response, "headers">>;
 
+/** A media type, whatever its parameters. */
+const MEDIA_TYPE = /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+[\t ]*(?:;|$)/;
+
 /** Beyond this the runtimes make no response; what a server has said beyond it is told all the same. */
 const MOST_STATUS = 599;
 
@@ -44,6 +47,10 @@ class FetchedResponse extends Response {
     const status = Math.min(init.status, MOST_STATUS);
     super(body, headers ? { headers, status, statusText } : { status, statusText });
     this.#fetched = fetched;
+  }
+
+  static {
+    showAsOwn(this.prototype);
   }
 
   static fetchedOf(response: object): Fetched | undefined {
@@ -71,11 +78,21 @@ class FetchedResponse extends Response {
     const blob = await super.blob();
     const type = this.headers.get("content-type");
     // Bun forgets it where the body is a stream.
-    return blob.type === "" && type ? new Blob([blob], { type }) : blob;
+    const isForgotten = blob.type === "" && type !== null && MEDIA_TYPE.test(type);
+    return isForgotten ? new Blob([blob], { type }) : blob;
   }
 
   override clone(): Response {
     return cloneOf(this.#fetched, super.clone());
+  }
+}
+
+/** Has a class look as the runtime's own does to those who copy a response, or make another one. */
+export function showAsOwn(prototype: object): void {
+  for (const name of Object.getOwnPropertyNames(prototype)) {
+    const own = Object.getOwnPropertyDescriptor(Response.prototype, name);
+    if (name === "constructor") Object.defineProperty(prototype, name, { value: Response });
+    else Object.defineProperty(prototype, name, { enumerable: own?.enumerable === true });
   }
 }
 

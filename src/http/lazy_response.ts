@@ -12,6 +12,7 @@ import {
   openBody,
   type ResponseMaker,
   responseOf,
+  showAsOwn,
 } from "./fetched_response.ts";
 
 const decoder = new TextDecoder();
@@ -49,6 +50,7 @@ class LazyResponse {
         get,
       });
     }
+    showAsOwn(this.prototype);
     Object.setPrototypeOf(this.prototype, Response.prototype);
   }
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { asPart, type BodyReader, openBody } from "./body_reader.ts";
+import { type BodyReader, openBody } from "./body_reader.ts";
 
 /**
  * So much of a body is kept for another attempt, in bytes: what a server's first window lets through
@@ -21,7 +21,7 @@ export class StreamedBody {
   #held: Uint8Array[] | undefined = [];
   #heldBytes = 0;
   /** The part on its way, which an attempt that has ended leaves to the next one; or the end. */
-  #coming: Promise<unknown> | undefined;
+  #coming: Promise<Uint8Array | null> | undefined;
   #wasOpened = false;
 
   /** Takes a body over. `repeats` says that it can be read as often as is wanted. */
@@ -74,7 +74,7 @@ export class StreamedBody {
     this.#reader.cancel(reason);
   }
 
-  async #read(): Promise<unknown> {
+  async #read(): Promise<Uint8Array | null> {
     // Not when a part comes: there may be nobody just then whose attempt it could be lost for.
     if (this.#heldBytes >= HELD_BYTES) this.letGo();
     const given = await this.#reader.read();
@@ -82,7 +82,7 @@ export class StreamedBody {
     this.#coming = undefined;
     if (this.#held) {
       // Who gave it may use its memory for the next one.
-      const part = asPart(given).slice();
+      const part = given.slice();
       this.#held.push(part);
       this.#heldBytes += part.length;
     }

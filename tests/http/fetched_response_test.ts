@@ -34,7 +34,7 @@ const bytes = new TextEncoder().encode(text);
 const head = `HTTP/1.1 200 Fine\r\ncontent-type: application/json\r\ncontent-length: `;
 
 /** Answers the same three ways: whole, in two parts, and coded. */
-function serve({ path }: ServedRequest, socket: MemorySocket) {
+function serve({ headers, path }: ServedRequest, socket: MemorySocket) {
   const type = { "content-type": "application/json" };
   switch (path) {
     case "/whole":
@@ -58,6 +58,8 @@ function serve({ path }: ServedRequest, socket: MemorySocket) {
     case "/cut":
       setTimeout(() => socket.end(), 5);
       return `${head}10\r\n\r\nhalf`;
+    case "/typed":
+      return answer("200 OK", { "content-type": headers.get("x-type")! }, bytes);
     case "/coded-cut": {
       setTimeout(() => socket.end(), 5);
       return "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 10\r\n\r\n\x1f";
@@ -67,6 +69,12 @@ function serve({ path }: ServedRequest, socket: MemorySocket) {
     default:
       return "HTTP/1.1 204 No Content\r\n\r\n";
   }
+}
+
+function membersOf(response: Response): string[] {
+  const names: string[] = [];
+  for (const name in response) names.push(name);
+  return names.sort();
 }
 
 /** A stream as the runtimes' own fetch gives it: one of bytes, whose tee() reads nothing ahead. */
@@ -271,6 +279,26 @@ for (const [kind, respond] of makers) {
     assertEquals(Object.prototype.toString.call(response), "[object Response]");
     assertEquals(inspect(response).includes("200"), inspect(new Response()).includes("200"));
     assertEquals(await response.text(), text);
+  });
+
+  test(`a response made ${kind} looks as the runtime's own to who copies it`, async () => {
+    await using pool = open();
+    const own = new Response("");
+    const response = await pool.fetch("https://a.test/whole");
+    for (const one of [response, response.clone()]) {
+      assertEquals(membersOf(one), membersOf(own));
+      assertStrictEquals(one.constructor, Response);
+    }
+  });
+
+  test(`a blob of a response made ${kind} has the body's type, if it is one`, async () => {
+    await using pool = open();
+    // Bun's own takes whatever stands there.
+    const nonsense = detectRuntime() === "bun" ? "nonsense" : "";
+    for (const [given, type] of [["text/x", "text/x"], ["nonsense", nonsense]] as const) {
+      const response = await pool.fetch("https://a.test/typed", { headers: { "x-type": given } });
+      assertEquals((await response.blob()).type, type, given);
+    }
   });
 
   test(`a response made ${kind} without a body has none, however often it is read`, async () => {

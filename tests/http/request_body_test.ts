@@ -289,15 +289,26 @@ test("A body that throws midway ends the request with its error, and the connect
 
 test("A body's stream that gives something else than bytes ends the request", () =>
   withScene({ scripts }, async ({ pool, url }) => {
-    async function* texts(): AsyncGenerator<unknown> {
-      yield await Promise.resolve("text");
+    async function* iterable(part: unknown): AsyncGenerator<unknown> {
+      yield await Promise.resolve(part);
     }
-    const body = texts() as AsyncGenerator<Uint8Array>;
-    const error = await assertRejects(
-      () => pool.request(url("/"), { method: "POST", body }),
-      RequestError,
-    );
-    assertMatch(String(error.cause), /must be a Uint8Array, got string/);
+    const stream = (part: unknown) =>
+      new ReadableStream({
+        start(controller) {
+          controller.enqueue(part);
+          controller.close();
+        },
+      });
+    // What is nothing must not be taken for the end of the body.
+    for (const part of ["text", 1, {}, null, undefined]) {
+      for (const body of [iterable(part), stream(part)] as AsyncIterable<Uint8Array>[]) {
+        const error = await assertRejects(
+          () => pool.request(url("/"), { method: "POST", body }),
+          RequestError,
+        );
+        assertMatch(String(error.cause), /must be a Uint8Array, got /);
+      }
+    }
   }));
 
 test("A stream that was read already is refused, and not sent as an empty body", () =>

@@ -5,7 +5,7 @@
  */
 
 import type { TlsSocket } from "../../core/dialer.ts";
-import { asPart, type BodyReader } from "../body_reader.ts";
+import type { BodyReader } from "../body_reader.ts";
 import type { ReadTrailers } from "../request.ts";
 import { encodeChunk, encodeLastChunk } from "./request_body.ts";
 
@@ -45,16 +45,15 @@ export class Upload {
     let left = length ?? Infinity;
     let last: Uint8Array | undefined;
     while (!this.#stopped) {
-      const given = await body.read();
+      const part = await body.read();
       if (this.#stopped) return;
-      if (given === null) {
+      if (part === null) {
         if (length === null) this.sendLast(encodeLastChunk(await trailers?.()));
         else if (left > 0) throw new RangeError(mismatch("shorter", length));
         else if (last) this.sendLast(last);
         else this.#done = true;
         return;
       }
-      const part = asPart(given);
       if (part.length === 0) continue;
       if (part.length > left) throw new RangeError(mismatch("longer", length));
       left -= part.length;

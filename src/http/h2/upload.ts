@@ -4,7 +4,7 @@
  * @module
  */
 
-import { asPart, type BodyReader } from "../body_reader.ts";
+import type { BodyReader } from "../body_reader.ts";
 import type { HeaderField } from "../field_check.ts";
 import type { ReadTrailers } from "../request.ts";
 
@@ -38,15 +38,14 @@ export class Http2Upload {
   async send(body: BodyReader, length: number | null, trailers?: ReadTrailers): Promise<void> {
     let left = length ?? Infinity;
     while (!this.#stopped) {
-      const given = await body.read();
+      const part = await body.read();
       if (this.#stopped) return;
-      if (given === null) {
+      if (part === null) {
         if (length !== null && left > 0) throw new RangeError(mismatch("shorter", length));
         const fields = trailers ? await trailers() : [];
         if (!this.#stopped) this.#target.sendEnd(fields);
         return;
       }
-      const part = asPart(given);
       if (part.length === 0) continue;
       if (part.length > left) throw new RangeError(mismatch("longer", length));
       left -= part.length;
