@@ -23,9 +23,16 @@ const CONNECTION_WINDOW = 16_777_216;
 /** What the peer is given at the beginning, besides what it has without being told. */
 export const CONNECTION_CREDIT: number = CONNECTION_WINDOW - DEFAULT_WINDOW;
 
+/** A stream's window is given back along with other output once so much of it was used. */
+const DUE_SHARE = 0.5;
+/** Once so much was used it is given back at once: each write has its price. */
+const URGENT_SHARE = 0.75;
+
 /** Counts what comes against windows, and gives it back. */
 export class Credit {
   readonly #outbox: Outbox;
+  /** Streams whose windows are given back with whatever is written next. */
+  readonly #due = new Set<Http2Stream>();
   #window = CONNECTION_WINDOW;
   #uncredited = 0;
 
@@ -60,13 +67,32 @@ export class Credit {
       : undefined;
   }
 
-  /**
-   * Gives a stream's window back, half a window at a time. It grows where it is used up within two
-   * round trips.
-   */
+  /** Gives a stream's window back where enough of it was used, at once or with other output. */
   give(stream: Http2Stream, now: number, roundTripMs: number): void {
     const { uncredited, windowSize } = stream;
-    if (stream.isPaused || uncredited < windowSize / 2 || stream.needsNoCredit) return;
+    if (stream.isPaused || uncredited < windowSize * DUE_SHARE || stream.needsNoCredit) return;
+    if (uncredited < windowSize * URGENT_SHARE) this.#due.add(stream);
+    else this.#write(stream, now, roundTripMs);
+  }
+
+  /** Gives back what is due, where there is other output. */
+  giveDue(now: number, roundTripMs: number): void {
+    if (this.#due.size === 0 || this.#outbox.length === 0) return;
+    for (const stream of this.#due) {
+      if (stream.isPaused || stream.needsNoCredit) this.#due.delete(stream);
+      else this.#write(stream, now, roundTripMs);
+    }
+  }
+
+  /** Gives a stream nothing more: it has ended. */
+  forget(stream: Http2Stream): void {
+    if (this.#due.size > 0) this.#due.delete(stream);
+  }
+
+  /** Gives a stream's window back. It grows where it is used up within two round trips. */
+  #write(stream: Http2Stream, now: number, roundTripMs: number): void {
+    const { uncredited, windowSize } = stream;
+    this.#due.delete(stream);
     let increment = uncredited;
     const isFast = now - stream.creditedAt <= roundTripMs * 2;
     if (isFast && stream.received > GROWS_AFTER && windowSize < MOST_STREAM_WINDOW) {

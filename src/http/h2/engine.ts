@@ -212,6 +212,7 @@ export class Http2Engine implements FrameSink {
   take(): Uint8Array | undefined {
     if (!this.#hasFailed) {
       this.#outbox.pump();
+      this.#credit.giveDue(this.now, this.#liveness.roundTripMs);
       const { resets } = this.#streams;
       if (resets.wantsPing) {
         resets.asked();
@@ -438,6 +439,7 @@ export class Http2Engine implements FrameSink {
 
   #forget(stream: Http2Stream): void {
     this.#outbox.forget(stream);
+    this.#credit.forget(stream);
     if (this.#streams.remove(stream)) this.#host.onCapacity();
   }
 

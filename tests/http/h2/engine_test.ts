@@ -196,6 +196,23 @@ test("Http2Engine shares the connection's window fairly among bodies", () => {
   assertEquals(asked.map(({ user }) => user.sent), [1, 1, 1]);
 });
 
+test("Http2Engine gives half a window back with other output, and three quarters by themselves", () => {
+  const scene = new EngineScene();
+  const { engine } = scene;
+  scene.ask();
+  scene.ask();
+  for (const id of [1, 3]) scene.headers(id);
+  const part = new Uint8Array(16_384);
+  scene.sent();
+  for (let i = 0; i < 8; i++) for (const id of [1, 3]) scene.data(id, part);
+  assertEquals([engine.outputLength, scene.sent()], [0, []]);
+  scene.ask();
+  assertEquals(scene.sentOf("window"), [["window", 1, 131_072], ["window", 3, 131_072]]);
+  for (let i = 0; i < 12; i++) scene.data(1, part);
+  assertEquals(engine.outputLength > 0, true);
+  assertEquals(scene.sentOf("window"), [["window", 1, 196_608]]);
+});
+
 test("Http2Engine ends the connection for what breaks the rules of all streams", () => {
   const cases: { readonly [what: string]: [string, (scene: EngineScene) => void] } = {
     "DATA on a stream that nobody opened": ["PROTOCOL_ERROR", (scene) => scene.data(3, "x")],
