@@ -74,6 +74,9 @@ export {
   type SocketFailure,
   UnsupportedOptionError,
   WaiterLimitError,
+  WebSocketError,
+  type WebSocketErrorFields,
+  type WebSocketFailure,
 } from "./src/core/errors.ts";
 export type { ListenOptions } from "./src/core/events.ts";
 export {
@@ -144,6 +147,20 @@ export {
 export { ResponseHeaders } from "./src/http/response_headers.ts";
 export type { RetryAfter, RetryAfterMode } from "./src/http/retry_after.ts";
 export type { Upgraded, UpgradeOptions } from "./src/http/upgrade.ts";
+export {
+  PooledWebSocket,
+  type WebSocketConnection,
+  type WebSocketData,
+} from "./src/http/websocket/pooled_web_socket.ts";
+export type {
+  WebSocketCloseEvent,
+  WebSocketErrorEvent,
+  WebSocketEvents,
+  WebSocketHandler,
+  WebSocketListener,
+  WebSocketListenOptions,
+} from "./src/http/websocket/web_events.ts";
+export type { WebSocketOptions } from "./src/http/websocket/web_socket_options.ts";
 export type { Accountant, ConnectionLimits } from "./src/map/accountant.ts";
 export {
   Connection,

@@ -14,6 +14,7 @@ import {
 } from "../src/http/fetched_response.ts";
 import { HttpPool, type HttpPoolOptions } from "../src/http/http_pool.ts";
 import { makeLazyResponse } from "../src/http/lazy_response.ts";
+import type { MessageCompression } from "../src/http/websocket/compression.ts";
 import type { Finding } from "../src/pool/watch/findings.ts";
 import { decoders } from "./codings/decoders.ts";
 import { namedProxy } from "./proxy_from_env.ts";
@@ -104,6 +105,11 @@ export function createPool(options: CreatePoolOptions = {}): HttpPool {
   return new RuntimePool(complete, responseMaker());
 }
 
+/** Loads what compresses the messages of WebSockets. */
+async function loadCompression(): Promise<MessageCompression> {
+  return (await import("./codings/message_compression.ts")).messageCompression;
+}
+
 /** The servers of Deno and Bun look inside a response; Node has nothing that does. */
 function responseMaker(): ResponseMaker {
   switch (findRuntime()) {
@@ -121,7 +127,7 @@ class RuntimePool extends HttpPool {
   #mayLack: boolean;
 
   constructor(options: HttpPoolOptions, respond: ResponseMaker) {
-    super(options, respond, decoders);
+    super(options, respond, decoders, loadCompression);
     this.#mayLack = options.proxy === undefined;
   }
 

@@ -77,6 +77,7 @@ const optionTables: { readonly [head: string]: { readonly [file: string]: string
   "response limit": { "src/http/limits.ts": "ResponseLimits" },
   "host option": { "src/pool/host_options.ts": "HostOptions" },
   "request option": { "src/http/request.ts": "RequestOptions" },
+  "WebSocket option": { "src/http/websocket/web_socket_options.ts": "WebSocketOptions" },
   "lease option": {
     "src/pool/pool.ts": "AcquireOptions",
     "src/pool/host/address_filter.ts": "AddressChoice",

@@ -171,6 +171,7 @@ export const SCHEMAS: { readonly [name: string]: Schema } = {
     leases: count,
     capacity: count,
     multiplexed: boolean,
+    upgraded: nullable(string),
     tls: object({
       alpn: nullable(string),
       localAddress: string,

@@ -257,7 +257,7 @@ class Drawer {
       const tls = connection.tls || {};
       const streams = connection.multiplexed ? ", " + fmtCount(numberOr0(connection.leases)) + " of " + fmtCount(numberOr0(connection.capacity)) + " streams" : "";
       const texts = [
-        String(connection.id), connection.state + streams + (connection.healthy === false ? ", unfit" : ""), fmtSpan(now - numberOr0(connection.createdAt)),
+        String(connection.id), (connection.upgraded || connection.state) + streams + (connection.healthy === false ? ", unfit" : ""), fmtSpan(now - numberOr0(connection.createdAt)),
         fmtCount(connection.requestCount), fmtCount(connection.errorCount), fmtSpan(now - numberOr0(connection.lastUsedAt)) + " ago",
         [tls.version, tls.alpn || (connection.multiplexed ? "h2" : ""), isNumber(tls.tlsMs) ? fmtMs(tls.tlsMs) : ""].filter(Boolean).join(" \u00b7 "),
       ];

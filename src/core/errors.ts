@@ -399,6 +399,55 @@ export class RequestError extends HotconnError implements RequestErrorFields {
   }
 }
 
+/**
+ * Why a WebSocket failed. A closed set.
+ *
+ * - `handshake`: the server did not agree to one
+ * - `protocol`: what it sent breaks the rules
+ * - `limit`: a message, or what waits to be sent, is more than a limit allows
+ * - `timeout`: the machine did not answer a ping, or a good-bye
+ * - `connection`: the connection ended without a good-bye
+ */
+export type WebSocketFailure = "handshake" | "protocol" | "limit" | "timeout" | "connection";
+
+/** What a {@linkcode WebSocketError} tells besides its message. */
+export interface WebSocketErrorFields {
+  /** Why it failed. */
+  readonly failure: WebSocketFailure;
+  /** The host, in canonical text. */
+  readonly host: string;
+  /** The address of the machine, in canonical text. */
+  readonly address: string;
+  /** The status of the answer that was no agreement; null where it was not that. */
+  readonly status?: number | null;
+  /** The code that the server was told, such as 1002 or 1009; null where it was told none. */
+  readonly closeCode?: number | null;
+}
+
+/** A WebSocket that failed after a connection was there for it. */
+export class WebSocketError extends HotconnError implements WebSocketErrorFields {
+  /** The name of the class. */
+  override readonly name = "WebSocketError";
+  /** The stable text of the class. */
+  override readonly code = "HOTCONN_WEBSOCKET";
+  readonly failure: WebSocketFailure;
+  readonly host: string;
+  readonly address: string;
+  readonly status: number | null;
+  readonly closeCode: number | null;
+
+  /** Makes the error; `detail` ends its message. */
+  constructor(fields: WebSocketErrorFields, detail: string, options?: ErrorOptions) {
+    const { address, closeCode = null, failure, host, status = null } = fields;
+    super(`WebSocket to ${host} at ${address} failed (${failure}): ${detail}`, options);
+    this.failure = failure;
+    this.host = host;
+    this.address = address;
+    this.status = status;
+    this.closeCode = closeCode;
+  }
+}
+
 /** The first of `items` in a message, and how many more there are: a host may have thousands. */
 function listed<T>(items: readonly T[], textOf: (item: T) => string, separator: string): string {
   const texts = items.slice(0, MAX_LISTED).map(textOf);

@@ -46,6 +46,9 @@ import {
   type UpgradeHost,
   type UpgradeOptions,
 } from "./upgrade.ts";
+import type { MessageCompression } from "./websocket/compression.ts";
+import { PooledWebSocket, type SocketHost } from "./websocket/pooled_web_socket.ts";
+import type { WebSocketOptions } from "./websocket/web_socket_options.ts";
 
 /** How often an upgrade is asked for at the most. */
 const MAX_UPGRADES = 10;
@@ -177,6 +180,8 @@ export class HttpPool extends ConnectionPool {
   readonly #maxRetryAfterMs: number;
   /** Requests that wait because they were told to, each with what ends the wait. */
   readonly #pauses = new Map<Exchange, Timer>();
+  readonly #socketHost: SocketHost;
+  readonly #sockets = new Set<PooledWebSocket>();
   #observer: RequestObserver | undefined;
 
   /**
@@ -185,12 +190,14 @@ export class HttpPool extends ConnectionPool {
    * @param options The options
    * @param respond What `fetch()` gives, where it need not be a response of the runtime's own
    * @param decoders What `fetch()` can decode, and asks for: nothing where they are left out
+   * @param loadCompression Loads what compresses the messages of WebSockets that ask for it
    * @throws {TypeError | RangeError} An option is unknown, or not valid
    */
   constructor(
     options: HttpPoolOptions,
     respond: ResponseMaker = makeResponse,
     decoders: Decoders = NO_DECODERS,
+    loadCompression?: () => Promise<MessageCompression>,
   ) {
     const {
       bodyIdleTimeoutMs = Infinity,
@@ -235,10 +242,14 @@ export class HttpPool extends ConnectionPool {
       clock: this.#clock,
       limits,
       leakTimeoutMs,
-      keep: (connection) => {
-        connection.upgraded = true;
-        this.manager.drain(connection, "used");
-      },
+      keep: (lease, protocol) => this.noteUpgrade(lease, protocol),
+    };
+    this.#socketHost = {
+      clock: this.#clock,
+      loadCompression,
+      upgrade: (url, options, answerTimeoutMs) => this.#upgrade(url, options, answerTimeoutMs),
+      opens: (socket) => this.#sockets.add(socket),
+      ended: (socket) => this.#sockets.delete(socket),
     };
     this.#host = {
       sessionOf: (connection) => this.#sessionOf(connection),
@@ -304,10 +315,35 @@ export class HttpPool extends ConnectionPool {
    * @throws What `acquire()` throws, where no connection was to be had
    * @throws The signal's reason, untouched, when it aborts
    */
-  async upgrade(url: string | URL, options: UpgradeOptions): Promise<Upgraded | PooledResponse> {
-    const { exclude, headers, ip, protocol, signal, sticky, timeoutMs, tls } = checkUpgrade(
+  upgrade(url: string | URL, options: UpgradeOptions): Promise<Upgraded | PooledResponse> {
+    return this.#upgrade(url, options, Infinity);
+  }
+
+  /**
+   * Opens a WebSocket with the web's interface (RFC 6455) over a machine that the pool chooses. It is
+   * connecting when it is given, and the caller's to close. A machine that does not answer the
+   * handshake costs nothing but time: another one is asked. Why it fails stands in the event `error`,
+   * and is what `opened` rejects with.
+   *
+   * Its connection counts against the limits as long as it is open, and serves nothing else. Closing
+   * the pool closes it, with the code 1001.
+   *
+   * @throws {DOMException} SyntaxError: the URL or a subprotocol is not valid
+   * @throws {TypeError | RangeError} An option is unknown, or not valid
+   */
+  webSocket(url: string | URL, options: WebSocketOptions = {}): PooledWebSocket {
+    return new PooledWebSocket(this.#socketHost, url, options);
+  }
+
+  async #upgrade(
+    url: string | URL,
+    options: UpgradeOptions,
+    answerTimeoutMs: number,
+  ): Promise<Upgraded | PooledResponse> {
+    const { exclude = [], headers, ip, protocol, signal, sticky, timeoutMs, tls } = checkUpgrade(
       options,
     );
+    const left = [...exclude];
     const fields = withFields(headers, [["connection", "upgrade"], ["upgrade", protocol]]);
     const request = await prepareRequest(url, { headers: fields, idempotent: true });
     const { host, isPlain: plain } = request.target;
@@ -330,7 +366,7 @@ export class HttpPool extends ConnectionPool {
       for (let attempts = 1;; attempts++) {
         const lease = await this.acquireHttp(host, {
           ip,
-          exclude: [...exclude ?? [], ...tried],
+          exclude: [...left, ...tried],
           sticky,
           tls,
           plain,
@@ -339,13 +375,23 @@ export class HttpPool extends ConnectionPool {
         }).catch((error: unknown) => {
           throw tried.length > 0 && !stop.signal.aborted ? failure : error;
         });
-        const attempt = new UpgradeAttempt(this.#upgrades, request, lease, stop.signal, queuedAt);
+        const attempt = new UpgradeAttempt(
+          this.#upgrades,
+          request,
+          lease,
+          stop.signal,
+          queuedAt,
+          protocol,
+          answerTimeoutMs,
+        );
         try {
           return await attempt.run();
         } catch (error) {
-          const isOver = stop.signal.aborted || attempt.responding || attempts === MAX_UPGRADES;
+          const isHeard = attempt.responding && !attempt.late;
+          const isOver = stop.signal.aborted || isHeard || attempts === MAX_UPGRADES;
           if (isOver || (!lease.reused && ip !== undefined)) throw error;
           failure = error;
+          if (attempt.late) this.#doubt(lease);
           if (!lease.reused) tried.push(lease.connection.address);
         }
       }
@@ -390,6 +436,7 @@ export class HttpPool extends ConnectionPool {
   /** Closes the pool: see `ConnectionPool.close`. */
   override close(options?: CloseOptions): Promise<void> {
     const closing = super.close(options);
+    for (const socket of this.#sockets) socket.goAway();
     closing.then(() => this.#watched.close());
     for (const exchange of [...this.#pauses.keys()]) this.#resume(exchange);
     return closing;

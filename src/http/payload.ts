@@ -111,7 +111,8 @@ export function readBody(body: RequestBody): Payload | Promise<Payload> {
   }
 }
 
-function asBytes(body: ArrayBufferLike | ArrayBufferView): Uint8Array {
+/** Bytes as such, in the same memory. */
+export function asBytes(body: ArrayBufferLike | ArrayBufferView): Uint8Array {
   if (body instanceof Uint8Array) return body;
   if (!ArrayBuffer.isView(body)) return new Uint8Array(body);
   return new Uint8Array(body.buffer, body.byteOffset, body.byteLength);

@@ -58,7 +58,7 @@ export interface UpgradeHost {
   /** How long nobody may touch a body, in milliseconds. */
   readonly leakTimeoutMs: number;
   /** Takes a connection out of what others may have: it ends with its lease. */
-  readonly keep: (connection: Connection) => void;
+  readonly keep: (lease: Lease, protocol: string) => void;
 }
 
 /** The head of an answer. */
@@ -76,11 +76,15 @@ export class UpgradeAttempt implements SocketSink, ResponseSink, ResponseOrigin,
   readonly #queuedAt: number;
   readonly #parser: ResponseParser;
   readonly #signal: AbortSignal;
-  readonly #onAbort = () => this.#fail(this.#signal.reason);
+  readonly #protocol: string;
+  readonly #answerTimeoutMs: number;
+  readonly #onAbort = () => this.#fail(this.#signal.reason, false);
   #resolve!: (answer: Upgraded | PooledResponse) => void;
   #reject!: (reason: unknown) => void;
   #head: Head | undefined;
-  #leak: Timer | undefined;
+  /** Ends the wait for the head; or, later, a response that nobody reads. */
+  #timer: Timer | undefined;
+  #late = false;
   #touched = false;
   #headAt = 0;
   #buffer: BodyBuffer | undefined;
@@ -101,8 +105,12 @@ export class UpgradeAttempt implements SocketSink, ResponseSink, ResponseOrigin,
     lease: Lease,
     signal: AbortSignal,
     queuedAt: number,
+    protocol: string,
+    answerTimeoutMs: number,
   ) {
     this.#host = host;
+    this.#protocol = protocol;
+    this.#answerTimeoutMs = answerTimeoutMs;
     this.#request = request;
     this.lease = lease;
     this.#signal = signal;
@@ -120,6 +128,13 @@ export class UpgradeAttempt implements SocketSink, ResponseSink, ResponseOrigin,
       const { head, method, target } = this.#request;
       this.#parser.reset(method, true);
       this.lease.attach(this);
+      if (this.#answerTimeoutMs < Infinity) {
+        this.#timer = this.#host.clock.setTimer(() => {
+          this.#late = true;
+          const detail = `no answer came within ${this.#answerTimeoutMs} ms`;
+          this.#fail(this.#error("timeout", detail));
+        }, this.#answerTimeoutMs);
+      }
       const { relay } = this.connection;
       this.lease.write(relay ? relay.headOf(head, method, target.hostHeader) : head);
     });
@@ -128,6 +143,11 @@ export class UpgradeAttempt implements SocketSink, ResponseSink, ResponseOrigin,
   /** Whether a byte of the answer has come. */
   get responding(): boolean {
     return this.#parser.started;
+  }
+
+  /** Whether it was given up because no answer came in time. */
+  get late(): boolean {
+    return this.#late;
   }
 
   get url(): string {
@@ -227,14 +247,15 @@ export class UpgradeAttempt implements SocketSink, ResponseSink, ResponseOrigin,
   }
 
   cancel(reason: unknown): void {
-    this.#fail(reason ?? this.#error("cancelled", "its body was cancelled"));
+    this.#fail(reason ?? this.#error("cancelled", "its body was cancelled"), false);
   }
 
   /** The connection ends with the response, whose like nobody asks of it again. */
   #respond({ headers, status, text }: Head): void {
     if (!this.#answered) {
       this.#answered = true;
-      this.#leak = this.#host.clock.setTimer(() => {
+      this.#timer?.cancel();
+      this.#timer = this.#host.clock.setTimer(() => {
         if (!this.#touched) this.cancel(this.#error("cancelled", "nobody read its body"));
       }, this.#host.leakTimeoutMs);
       this.#resolve(new PooledResponse(status, text, headers, this));
@@ -250,11 +271,12 @@ export class UpgradeAttempt implements SocketSink, ResponseSink, ResponseOrigin,
   }
 
   #upgrade(headers: ResponseHeaders): void {
+    this.#timer?.cancel();
     offAbort(this.#signal, this.#onAbort);
     this.#answered = true;
     const { lease } = this;
     const { connection } = lease;
-    this.#host.keep(connection);
+    this.#host.keep(lease, this.#protocol);
     connection.socket.pause();
     this.#resolve({
       status: 101,
@@ -269,30 +291,37 @@ export class UpgradeAttempt implements SocketSink, ResponseSink, ResponseOrigin,
     });
   }
 
-  #fail(reason: unknown): void {
+  /** Ends it: for what the program did, or what the machine has, if it is to be held to that. */
+  #fail(reason: unknown, isMachines = true): void {
     if (this.#over) return;
     this.#settle();
     const { lease, responding } = this;
-    if (reason === this.#signal.reason) lease.failure ??= null;
-    else if (responding || !lease.reused) lease.failure = { kind: "response", error: reason };
-    else lease.failure ??= null;
+    if (isMachines && (responding || !lease.reused)) {
+      lease.failure = { kind: "response", error: reason };
+    } else lease.failure ??= null;
     lease.release({ error: reason ?? true });
     if (this.#answered) this.buffer.fail(reason);
     else {
       const isAbort = this.#signal.aborted && reason === this.#signal.reason;
       this.#reject(
-        isAbort ? reason : this.#error("connection", "it failed before it was answered", reason),
+        isAbort || this.#late
+          ? reason
+          : this.#error("connection", "it failed before it was answered", reason),
       );
     }
   }
 
   #settle(): void {
     this.#over = true;
-    this.#leak?.cancel();
+    this.#timer?.cancel();
     offAbort(this.#signal, this.#onAbort);
   }
 
-  #error(failure: "connection" | "cancelled", detail: string, cause?: unknown): RequestError {
+  #error(
+    failure: "connection" | "cancelled" | "timeout",
+    detail: string,
+    cause?: unknown,
+  ): RequestError {
     const { address, host } = this.connection;
     const fields = { failure, host, address, maybeActedOn: this.responding };
     return new RequestError(fields, detail, cause === undefined ? undefined : { cause });

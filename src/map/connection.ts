@@ -77,6 +77,8 @@ export interface ConnectionStats {
   readonly capacity: number;
   /** Whether its leases are streams of a protocol that carries many at once, as HTTP/2. */
   readonly multiplexed: boolean;
+  /** The protocol that it goes on in after an upgrade, such as `websocket`; null without one. */
+  readonly upgraded: string | null;
   /** What is known of its TLS session. */
   readonly tls: TlsInfo;
 }
@@ -175,8 +177,8 @@ export class Connection {
    * @internal
    */
   answered = false;
-  /** Whether it goes on in another protocol, for as long as its caller likes. */
-  upgraded = false;
+  /** The protocol that it goes on in after an upgrade, for as long as its caller likes; or null. */
+  upgraded: string | null = null;
   /** How many leases it has carried. */
   requestCount = 0;
   /** How many of them failed. */
@@ -198,6 +200,7 @@ export class Connection {
   #keepsSink = false;
   #isHeard = false;
   #unserved = false;
+  #endedHere = false;
   #resolveClosed!: () => void;
 
   /**
@@ -257,6 +260,11 @@ export class Connection {
     this.#healthy = healthy;
     if (this.held && this.endpoint) this.endpoint.unhealthy += healthy ? -1 : 1;
     this.#countSlots();
+  }
+
+  /** Whether it was ended on this side, and not by its peer. */
+  get endedHere(): boolean {
+    return this.#endedHere;
   }
 
   /** How many leases it carries at once. */
@@ -334,6 +342,7 @@ export class Connection {
       leases: this.#leases,
       capacity: this.capacity,
       multiplexed: this.#multiplexed,
+      upgraded: this.upgraded,
       tls: this.socket.info,
     };
   }
@@ -472,6 +481,7 @@ export class Connection {
   }
 
   #end(error: Error | undefined, here: boolean): void {
+    if (here && this.#state !== "closed") this.#endedHere = true;
     this.#move("closed");
     const owner = this.#owner;
     this.#owner = undefined;

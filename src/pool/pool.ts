@@ -573,6 +573,18 @@ export class ConnectionPool implements AsyncDisposable {
     return this.#rests.until(members);
   }
 
+  /**
+   * Notes that a lease's machine has answered, and that its connection goes on in another protocol: it
+   * is the lease's alone, and ends with it.
+   *
+   * @internal
+   */
+  protected noteUpgrade(lease: Lease, protocol: string): void {
+    lease.connection.upgraded = protocol;
+    this.manager.drain(lease.connection, "used");
+    this.#desk.answered(lease);
+  }
+
   /** Tells an event to whoever listens. */
   protected tell<Type extends keyof PoolEvents>(type: Type, event: PoolEvents[Type]): void {
     this.#reporter.events.emit(type, event);

@@ -5,7 +5,7 @@
  *     npm run fuzz -- all --seconds 20
  *     npm run fuzz -- codec --input FILE
  *
- * The targets are `codec`, `address` and `admin`. Without `--seconds` it goes on until somebody
+ * The targets are `codec`, `h2`, `websocket`, `address` and `admin`. Without `--seconds` it goes on until somebody
  * stops it. An input that goes wrong is made short, shown and saved; `--input` looks at it again,
  * and `--seed` repeats the whole run.
  *

@@ -9,6 +9,7 @@ import { admin } from "./admin.ts";
 import { codec } from "./codec.ts";
 import type { FuzzTarget } from "./fuzzer.ts";
 import { h2 } from "./h2.ts";
+import { websocket } from "./websocket.ts";
 
 /** The targets. */
-export const targets: readonly FuzzTarget[] = [codec, h2, address, admin];
+export const targets: readonly FuzzTarget[] = [codec, h2, websocket, address, admin];

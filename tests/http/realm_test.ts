@@ -19,6 +19,8 @@ const GIVEN = [
   "AbortController",
   "AbortSignal",
   "Blob",
+  "Event",
+  "EventTarget",
   "FormData",
   "Headers",
   "Request",

@@ -370,6 +370,8 @@ test("Connection.stats() is plain data, a copy of one moment", () => {
     errorCount: 0,
     leases: 1,
     capacity: 2,
+    multiplexed: false,
+    upgraded: null,
     tls: { alpn: null, tcpMs: 0, tlsMs: 0 },
   });
   assertStrictEquals(connection.stats().errorCount, 1);

@@ -362,5 +362,6 @@ function connection(
     errorCount: id % 40 === 0 ? 1 : 0,
     leases: state === "idle" ? 0 : multiplexed ? STREAMS.open : 1,
     tls: { alpn: multiplexed ? "h2" : "http/1.1", version: "TLSv1.3", tcpMs: 4, tlsMs: 11 },
+    upgraded: null,
   };
 }

@@ -194,7 +194,8 @@ export class LeaseDesk {
     const kept = this.#manager.takeBack(connection, reuse);
     const heldMs = connection.lastUsedAt - startedAt;
     this.#reporter.released(connection, heldMs, kept);
-    queue.demand.noteReturn(connection.lastUsedAt, heldMs);
+    // How long a caller stays with another protocol says nothing of when others come back.
+    if (connection.upgraded === null) queue.demand.noteReturn(connection.lastUsedAt, heldMs);
     this.#judge(queue, lease, heldMs, error);
     if (!kept) return;
     this.#events?.onReturn(queue, connection);
@@ -213,7 +214,7 @@ export class LeaseDesk {
 
   /** Notes what a lease that has ended tells of its machine. */
   #judge(queue: HostQueue, lease: Lease, heldMs: number, error: unknown): void {
-    const { connection, failure, latencyMs, reused, startedAt } = lease;
+    const { connection, failure, latencyMs, reused } = lease;
     const endpoint = endpointOf(connection);
     if (!endpoint) return;
     if (lease.tooMuch === "yes") {
@@ -230,17 +231,32 @@ export class LeaseDesk {
       }
       if (this.#health.hungUp(endpoint, cause)) lease.tooMuch = "yes";
       else this.#events?.onHangUp(queue, endpoint);
-    } else {
-      if (!lease.busy) {
-        endpoint.answeredAt = connection.lastUsedAt;
-        if (!connection.answered) {
-          connection.answered = true;
-          this.#health.served(endpoint);
-        }
-      }
+    } else if (connection.upgraded === null) {
+      this.#noteAnswer(endpoint, lease, latencyMs ?? heldMs, connection.lastUsedAt);
       if (reused) endpoint.keepsOpen = true;
-      endpoint.noteAnswer(latencyMs ?? heldMs, connection.lastUsedAt);
-      if (endpoint.failing) this.#health.succeeded(endpoint, startedAt, connection.createdAt);
     }
+  }
+
+  /** Notes that a lease's machine has answered, and that the lease goes on for as long as it likes. */
+  answered(lease: Lease): void {
+    const endpoint = endpointOf(lease.connection);
+    if (endpoint) this.#noteAnswer(endpoint, lease, lease.latencyMs ?? 0, this.#clock.now());
+  }
+
+  #noteAnswer(
+    endpoint: Endpoint,
+    { busy, connection, startedAt }: Lease,
+    latencyMs: number,
+    now: number,
+  ): void {
+    if (!busy) {
+      endpoint.answeredAt = now;
+      if (!connection.answered) {
+        connection.answered = true;
+        this.#health.served(endpoint);
+      }
+    }
+    endpoint.noteAnswer(latencyMs, now);
+    if (endpoint.failing) this.#health.succeeded(endpoint, startedAt, connection.createdAt);
   }
 }

@@ -139,7 +139,9 @@ export class Diagnosis {
         if (busy + draining === 0) continue;
         for (const connection of connections) {
           const { address, id: connectionId, lastUsedAt, leases } = connection;
-          if (leases === 0 || connection.upgraded || now - lastUsedAt < leaseWarningMs) continue;
+          if (leases === 0 || connection.upgraded !== null || now - lastUsedAt < leaseWarningMs) {
+            continue;
+          }
           slow.add(host);
           const stack = this.#parts.evidence.stackOf(connection);
           add({
