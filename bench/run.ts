@@ -13,7 +13,7 @@ const RUNTIMES: { readonly [name: string]: readonly string[] } = {
   deno: ["node_modules/.bin/deno", "run", "--allow-all"],
   bun: ["node_modules/.bin/bun", "run"],
 };
-const BENCHES = ["pool", "growth", "codec", "balancers", "http", "h2", "warm", "heap"];
+const BENCHES = ["pool", "growth", "codec", "websocket", "balancers", "http", "h2", "warm", "heap"];
 /** These start the runtimes themselves, to measure them side by side with one server. */
 const WITH_SERVER = ["http", "h2", "warm"];
 
