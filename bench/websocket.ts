@@ -124,6 +124,7 @@ function driver(require: NodeRequire): Codec {
     options: object,
   ) => Emitter & {
     readyState: number;
+    readonly _extensions: { activate(header: string): void };
     io: Emitter;
     parse(chunk: Uint8Array): void;
     text(message: string): void;
@@ -133,6 +134,7 @@ function driver(require: NodeRequire): Codec {
   let messages = 0;
   const hybi = new Hybi(null, "ws://a.test/", { masking: true, maxLength: 2 ** 30 });
   hybi.readyState = 1;
+  hybi._extensions.activate("");
   hybi.on("message", ({ data }: { readonly data: unknown }) => {
     messages++;
     do_not_optimize(data);

@@ -5,6 +5,7 @@
  */
 
 import { checkNames, checkNumber, describe, quote } from "../../core/check.ts";
+import { checkFields } from "../field_check.ts";
 import { type RequestOptions, withFields } from "../request.ts";
 
 /** How a WebSocket is opened, and how it is looked after. */
@@ -134,7 +135,9 @@ export function checkTerms(options: WebSocketOptions): WebSocketTerms {
   if (signal !== undefined && signal !== null && typeof signal.addEventListener !== "function") {
     throw new TypeError(`signal must be an AbortSignal, got ${describe(signal)}`);
   }
-  for (const [name] of withFields(headers, [])) {
+  const fields = withFields(headers, []);
+  checkFields(fields, "Header");
+  for (const [name] of fields) {
     if (!OWN_FIELD.test(name)) continue;
     const advice = name.toLowerCase() === "sec-websocket-protocol" ? ": use protocols" : "";
     throw new TypeError(`Header ${quote(name)} is the handshake's own${advice}`);

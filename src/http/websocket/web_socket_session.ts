@@ -284,7 +284,7 @@ export class WebSocketSession implements SocketSink, MessageSink {
   #refuse({ closeCode, message }: FrameError): void {
     const isLimit = closeCode === TOO_BIG;
     const error = this.#error(isLimit ? "limit" : "protocol", message, closeCode);
-    if (!this.#closeSent) this.#sayGoodbye(closeCode, closeCode === NOT_UTF8 ? "" : message);
+    if (!this.#closeSent) this.#sayGoodbye(closeCode, message);
     this.#fail(error, { machine: !isLimit, atOnce: false });
   }
 

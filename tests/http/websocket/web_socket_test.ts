@@ -514,6 +514,8 @@ test("webSocket() refuses bad options with an error that says what would do", as
     TypeError,
     "Header \"Sec-WebSocket-Protocol\" is the handshake's own: use protocols",
   );
+  refuses({ headers: { "x-y": "a\r\nb: c" } }, TypeError, "Value of header x-y");
+  refuses({ headers: { "x y": "a" } }, TypeError, "Header name at index 0");
   refuses({ headers: { upgrade: "h2c" } }, TypeError, "Header \"upgrade\" is the handshake's own");
 });
 
