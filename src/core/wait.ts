@@ -16,15 +16,20 @@ export interface WaitOptions {
 }
 
 /**
- * A wait whose deadline, if it has one, somebody else watches. Whoever settles it first wins, and
- * hears so: `resolve` returns false where the wait had ended, and the value stays the caller's. The
- * signal's listener is taken off on every way out.
+ * A wait whose timer keeps the program alive, as whatever is waited for should. Whoever settles it
+ * first wins, and hears so: `resolve` returns false where the wait had ended, and the value stays the
+ * caller's. The timer and the signal's listener are taken off on every way out.
  */
-export class Pending<T> {
+export class Wait<T> {
   /** Settles with the wait. */
   readonly promise: Promise<T>;
   readonly #signal: AbortSignal | undefined;
-  readonly #onAbort: (() => void) | undefined;
+  readonly #timer: Timer;
+  readonly #onAbort = () => {
+    this.#giveUp();
+    this.reject(this.#signal?.reason);
+  };
+  readonly #giveUp: () => void;
   #resolve!: (value: T) => void;
   #reject!: (reason: unknown) => void;
   #settled = false;
@@ -32,20 +37,28 @@ export class Pending<T> {
   /**
    * Begins to wait. The signal must not have aborted.
    *
-   * @param giveUp Called when the signal ends the wait, before it rejects
+   * @param giveUp Called when the signal or the deadline ends the wait, before it rejects
+   * @param timeoutError Makes the deadline's error
    */
-  constructor(signal: AbortSignal | undefined, giveUp: (() => void) | undefined) {
+  constructor(clock: Clock, options: WaitOptions, giveUp: () => void, timeoutError: () => Error) {
+    const { signal, timeoutMs = Infinity } = options;
     this.promise = new Promise<T>((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    if (!signal) return;
+    this.#giveUp = giveUp;
     this.#signal = signal;
-    this.#onAbort = () => {
-      giveUp?.();
-      this.reject(signal.reason);
-    };
-    onAbort(signal, this.#onAbort);
+    if (signal) onAbort(signal, this.#onAbort);
+    // Without a deadline too: else the program could end in a pause between two attempts.
+    this.#timer = clock.setTimer(
+      () => {
+        if (timeoutMs === Infinity) return;
+        giveUp();
+        this.reject(timeoutError());
+      },
+      timeoutMs,
+      true,
+    );
   }
 
   /** Whether the wait has ended. */
@@ -67,45 +80,11 @@ export class Pending<T> {
     return true;
   }
 
-  /** Called once, when the wait has ended. */
-  protected onEnd(): void {}
-
   #end(): boolean {
     if (this.#settled) return false;
     this.#settled = true;
-    if (this.#signal && this.#onAbort) offAbort(this.#signal, this.#onAbort);
-    this.onEnd();
-    return true;
-  }
-}
-
-/** A wait with a timer of its own, which keeps the program alive, as whatever is waited for should. */
-export class Wait<T> extends Pending<T> {
-  readonly #timer: Timer;
-
-  /**
-   * Begins to wait. The signal must not have aborted.
-   *
-   * @param giveUp Called when the signal or the deadline ends the wait, before it rejects
-   * @param timeoutError Makes the deadline's error
-   */
-  constructor(clock: Clock, options: WaitOptions, giveUp: () => void, timeoutError: () => Error) {
-    const { signal, timeoutMs = Infinity } = options;
-    super(signal, giveUp);
-    // Without a deadline too: else the program could end in a pause between two attempts.
-    this.#timer = clock.setTimer(
-      () => {
-        if (timeoutMs === Infinity) return;
-        giveUp();
-        this.reject(timeoutError());
-      },
-      timeoutMs,
-      true,
-    );
-  }
-
-  /** Takes the timer off. */
-  protected override onEnd(): void {
+    if (this.#signal) offAbort(this.#signal, this.#onAbort);
     this.#timer.cancel();
+    return true;
   }
 }

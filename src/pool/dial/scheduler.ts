@@ -146,8 +146,8 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
     if (others === 0) return;
     const { address, host } = connection;
     const starved = this.#starved.first([FULL.pool, host, address], queue)?.queue;
-    const first = starved?.waiters.front?.value;
-    const own = queue.waiters.front?.value;
+    const first = starved?.waiters.front;
+    const own = queue.waiters.front;
     // Without callers of its own it is idle now, and one of the coldest idle ones makes room.
     if (starved && !own) this.roomCame(host, address);
     if (!starved || !first || !own) return;
@@ -259,7 +259,7 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
 
   /** Serves who waits over connections of other hosts, where that may be. */
   #borrow(queue: HostQueue): void {
-    while (queue.waiters.front && !queue.waiters.front.value.filter) {
+    while (queue.waiters.front && !queue.waiters.front.filter) {
       const loan = this.#parts.coalescing.take(queue);
       if (!loan) return;
       this.#parts.desk.lend(queue, loan.lender, loan.connection);
@@ -469,10 +469,9 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
     const isFailed = ({ address }: Endpoint) => waiter.failures.has(address.text);
     if (!waiter.filter && waiter.failures.size < lane.memberCount) return;
     do if (!waiter.candidates(lane).every(isFailed)) return; while (waiter.filter?.widen());
-    waiter.lastDialBefore = this.#parts.dials.begun;
     // What may come back is waited for, however many rounds fail.
     if (waiter.mayBeServed(lane) || waiter.rounds < this.#parts.options.maxRetries) {
-      waiter.beginRound();
+      waiter.beginRound(this.#parts.dials.begun);
       return;
     }
     this.#parts.desk.refuse(waiter, unavailable(queue, waiter.failures));

@@ -7,7 +7,8 @@
 
 import type { Address, Host } from "../../core/address.ts";
 import type { Dialer, DialTarget, TlsSocket } from "../../core/dialer.ts";
-import { LinkedList } from "../../core/list.ts";
+import { Expiry } from "../../core/due_wheel.ts";
+import { Line } from "../../core/line.ts";
 import type { HostAddress } from "../../hosts/host_address.ts";
 import { LaneChooser } from "../../hosts/sticky.ts";
 import type { Endpoint } from "../../map/endpoint.ts";
@@ -62,7 +63,9 @@ export class HostQueue {
   /** Chooses among the good endpoints by keys. */
   readonly chooser: LaneChooser;
   /** Who waits, first come first. */
-  readonly waiters: LinkedList<Waiter<HostQueue>> = new LinkedList();
+  readonly waiters: Line<Waiter<HostQueue>> = new Line();
+  /** When the time of the first of those is over who wait for as long as most do. */
+  readonly expiry: Expiry<HostQueue> = new Expiry<HostQueue>(this);
   /** Those among them who will not have every address. */
   readonly choosy: Set<Waiter<HostQueue>> = new Set();
   /** How many connections they need. */
@@ -141,14 +144,14 @@ export class HostQueue {
 
   /** Takes a caller in who waits. */
   enter(waiter: Waiter<HostQueue>): void {
-    this.waiters.pushBack(waiter.node);
+    this.waiters.push(waiter);
     if (waiter.filter) this.choosy.add(waiter);
     this.demand.noteWaiting(waiter.since, this.waiters.size);
   }
 
   /** Takes a caller out who waits no more; false where it does not stand here. */
   leave(waiter: Waiter<HostQueue>, now: number): boolean {
-    if (!this.waiters.remove(waiter.node)) return false;
+    if (!this.waiters.remove(waiter)) return false;
     if (waiter.filter) this.choosy.delete(waiter);
     this.demand.noteWaiting(now, this.waiters.size);
     return true;

@@ -4,72 +4,130 @@
  * @module
  */
 
+import { offAbort, onAbort } from "../../core/abort.ts";
 import { Expiry } from "../../core/due_wheel.ts";
-import { ListNode } from "../../core/list.ts";
-import { Pending } from "../../core/wait.ts";
+import type { Placed } from "../../core/line.ts";
 import type { Endpoint } from "../../map/endpoint.ts";
 import type { Lane } from "../../map/lane.ts";
 import type { Lease } from "../lease/lease.ts";
 import type { AddressFilter } from "./address_filter.ts";
 
-/** How a caller waits. */
-export interface WaiterInit<Queue> {
-  /** The queue that it stands in. */
-  readonly queue: Queue;
-  /** Which addresses will do; all of them where there is none. */
-  readonly filter: AddressFilter | undefined;
-  /** Where it was asked for, if that is remembered. */
-  readonly trace: Error | undefined;
-  readonly signal: AbortSignal | undefined;
-  /** When it began to wait, in the clock's milliseconds. */
-  readonly since: number;
+/** What only few who wait have. */
+class Rarities<Queue> {
+  filter: AddressFilter | undefined = undefined;
+  trace: Error | undefined = undefined;
+  expiry: Expiry<Waiter<Queue>> | undefined = undefined;
+  stopListening: (() => void) | undefined = undefined;
+  rounds = 0;
+  lastDialBefore = 0;
+  failures: Map<string, unknown> | undefined = undefined;
 }
 
 const NO_FAILURES: ReadonlyMap<string, unknown> = new Map();
 
-/** A caller who waits. */
-export class Waiter<Queue = unknown> extends Pending<Lease> {
+/**
+ * A caller who waits, from when it enters its queue until it leaves it. As many may wait at once as
+ * there is memory for, so each is one small object, and has what is rare only where it needs it.
+ */
+export class Waiter<Queue = unknown> implements Placed {
+  /** Its place in its queue. */
+  place: number = -1;
   /** The queue that it stands in. */
   readonly queue: Queue;
-  /** Its place in its queue. */
-  readonly node: ListNode<Waiter<Queue>> = new ListNode<Waiter<Queue>>(this);
-  /** Which addresses will do; all of them where there is none. */
-  readonly filter: AddressFilter | undefined;
-  /** When it began to wait. */
+  /** When it began to wait, in the clock's milliseconds. */
   readonly since: number;
-  /** Where it was asked for, if that is remembered. */
-  readonly trace: Error | undefined;
-  /** Its place among those whose time will be over. */
-  readonly expiry: Expiry<Waiter<Queue>> = new Expiry<Waiter<Queue>>(this);
-  /** How many rounds of all its addresses have failed. */
-  rounds = 0;
-  /** The last dial that was begun before this round: what becomes of it tells nothing new. */
-  lastDialBefore = 0;
-  #failures: Map<string, unknown> | undefined;
+  readonly #settle: (lease: Lease | Promise<never>) => void;
+  #rarities: Rarities<Queue> | undefined = undefined;
 
-  /** Begins to wait. */
-  constructor(init: WaiterInit<Queue>, giveUp: (waiter: Waiter<Queue>) => void) {
-    super(init.signal, init.signal && (() => giveUp(this)));
-    this.queue = init.queue;
-    this.filter = init.filter;
-    this.trace = init.trace;
-    this.since = init.since;
+  /**
+   * Begins to wait.
+   *
+   * @param settle Resolves the caller's promise
+   */
+  constructor(queue: Queue, since: number, settle: (lease: Lease | Promise<never>) => void) {
+    this.queue = queue;
+    this.since = since;
+    this.#settle = settle;
+  }
+
+  get #rare(): Rarities<Queue> {
+    return this.#rarities ??= new Rarities();
+  }
+
+  /** Which addresses will do; all of them where there is none. */
+  get filter(): AddressFilter | undefined {
+    return this.#rarities?.filter;
+  }
+
+  set filter(filter: AddressFilter) {
+    this.#rare.filter = filter;
+  }
+
+  /** Where it was asked for, if that is remembered. */
+  get trace(): Error | undefined {
+    return this.#rarities?.trace;
+  }
+
+  set trace(trace: Error) {
+    this.#rare.trace = trace;
+  }
+
+  /** Its place among those whose time will be over, where that is not the same for all. */
+  get expiry(): Expiry<Waiter<Queue>> | undefined {
+    return this.#rarities?.expiry;
+  }
+
+  /** Gives it a time of its own. */
+  expire(): Expiry<Waiter<Queue>> {
+    return this.#rare.expiry ??= new Expiry<Waiter<Queue>>(this);
+  }
+
+  /** Has `giveUp` called when a signal aborts, as long as it waits. */
+  listen(signal: AbortSignal, giveUp: (waiter: Waiter<Queue>, reason: unknown) => void): void {
+    const callback = () => giveUp(this, signal.reason);
+    onAbort(signal, callback);
+    this.#rare.stopListening = () => offAbort(signal, callback);
+  }
+
+  /** Gives the caller, who has left the queue, a lease. */
+  resolve(lease: Lease): void {
+    this.#rarities?.stopListening?.();
+    this.#settle(lease);
+  }
+
+  /** Tells the caller, who has left the queue, why there is none. */
+  reject(reason: unknown): void {
+    this.#rarities?.stopListening?.();
+    // A function to reject with, kept for each who waits, would make all of them larger.
+    this.#settle(Promise.reject(reason));
+  }
+
+  /** How many rounds of all its addresses have failed. */
+  get rounds(): number {
+    return this.#rarities?.rounds ?? 0;
+  }
+
+  /** The last dial that was begun before this round: what becomes of it tells nothing new. */
+  get lastDialBefore(): number {
+    return this.#rarities?.lastDialBefore ?? 0;
   }
 
   /** What each address failed with since it waits, in this round. */
   get failures(): ReadonlyMap<string, unknown> {
-    return this.#failures ?? NO_FAILURES;
+    return this.#rarities?.failures ?? NO_FAILURES;
   }
 
   /** Notes that an address has failed it. */
   failed(address: string, error: unknown): void {
-    (this.#failures ??= new Map()).set(address, error);
+    (this.#rare.failures ??= new Map()).set(address, error);
   }
 
-  /** Begins a round in which every address may be tried again. */
-  beginRound(): void {
-    this.rounds++;
-    this.#failures = undefined;
+  /** Begins a round in which every address may be tried again, by dials after the one of a number. */
+  beginRound(lastDialBefore: number): void {
+    const rare = this.#rare;
+    rare.rounds++;
+    rare.lastDialBefore = lastDialBefore;
+    rare.failures = undefined;
   }
 
   /** Whether a connection to an address would do. */

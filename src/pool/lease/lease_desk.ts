@@ -45,8 +45,14 @@ export class LeaseDesk {
   readonly #health: AddressHealth;
   readonly #reporter: Reporter;
   readonly #clock: Clock;
+  /**
+   * Queues, each by the deadline of its first caller who waits for `acquireTimeoutMs`: whoever came
+   * later has longer, so that one place on the wheel does for all of them.
+   */
+  readonly #patience: DueWheel<HostQueue>;
+  /** Callers who wait for another time. */
   readonly #deadlines: DueWheel<Waiter<HostQueue>>;
-  readonly #giveUp = (waiter: Waiter<HostQueue>) => this.#leave(waiter, this.#clock.now());
+  readonly #giveUp = (waiter: Waiter<HostQueue>, reason: unknown) => this.refuse(waiter, reason);
   #events: DeskEvents | undefined;
 
   /** Makes a desk where nobody waits. */
@@ -61,7 +67,9 @@ export class LeaseDesk {
     this.#health = health;
     this.#reporter = reporter;
     this.#clock = options.clock;
-    this.#deadlines = new DueWheel(options.clock, (waiter, now) => this.#expire(waiter, now), true);
+    const { clock } = options;
+    this.#patience = new DueWheel(clock, (queue, now) => this.#expireFirst(queue, now), true);
+    this.#deadlines = new DueWheel(clock, (waiter, now) => this.#expire(waiter, now), true);
   }
 
   /** Sets who acts on what happens here. */
@@ -92,49 +100,68 @@ export class LeaseDesk {
     { signal, timeoutMs = this.#options.acquireTimeoutMs }: WaitTerms,
     trace: Error | undefined,
   ): Promise<Lease> {
-    const { maxWaiters } = this.#options;
-    if (timeoutMs !== this.#options.acquireTimeoutMs) {
-      checkNumber("timeoutMs", timeoutMs, { min: 0 });
-    }
+    const { acquireTimeoutMs, maxWaiters } = this.#options;
+    if (timeoutMs !== acquireTimeoutMs) checkNumber("timeoutMs", timeoutMs, { min: 0 });
     if (this.#reporter.figures.waiting >= maxWaiters) {
       throw new WaiterLimitError(queue.host.text, maxWaiters);
     }
     const since = this.#clock.now();
-    const waiter = new Waiter({ queue, filter, trace, signal, since }, this.#giveUp);
+    let settle!: (lease: Lease | Promise<never>) => void;
+    const promise = new Promise<Lease>((resolve) => {
+      settle = resolve;
+    });
+    const waiter = new Waiter(queue, since, settle);
+    if (filter) waiter.filter = filter;
+    if (trace) waiter.trace = trace;
+    if (signal) waiter.listen(signal, this.#giveUp);
     queue.enter(waiter);
-    this.#deadlines.put(waiter.expiry, since + timeoutMs);
+    if (timeoutMs !== acquireTimeoutMs) {
+      this.#deadlines.put(waiter.expire(), since + timeoutMs);
+    } else if (!queue.expiry.list) this.#patience.put(queue.expiry, since + timeoutMs);
     this.#reporter.waits(queue);
     this.#events?.onWait(queue, waiter);
-    return waiter.promise;
+    return promise;
   }
 
-  /** Takes a waiter out of its queue, if it stands there still. */
-  #leave(waiter: Waiter<HostQueue>, now: number): void {
-    if (!waiter.queue.leave(waiter, now)) return;
-    this.#deadlines.remove(waiter.expiry);
+  /** Takes a waiter out of its queue; false where it does not stand there any more. */
+  #leave(waiter: Waiter<HostQueue>, now: number): boolean {
+    const { expiry, queue } = waiter;
+    if (!queue.leave(waiter, now)) return false;
+    if (expiry) this.#deadlines.remove(expiry);
+    if (queue.waiters.size === 0) this.#patience.remove(queue.expiry);
     this.#reporter.figures.waiting--;
+    return true;
   }
 
-  /** Ends a caller's wait with a reason. */
+  /** Ends a caller's wait with a reason, if it waits still. */
   refuse(waiter: Waiter<HostQueue>, reason: unknown): void {
-    this.#leave(waiter, this.#clock.now());
-    waiter.reject(reason);
+    if (this.#leave(waiter, this.#clock.now())) waiter.reject(reason);
   }
 
   #expire(waiter: Waiter<HostQueue>, now: number): void {
-    this.#leave(waiter, now);
+    if (!this.#leave(waiter, now)) return;
     this.#reporter.figures.timedOut++;
     waiter.reject(waitedTooLong(waiter.queue, waiter, now, this.#manager.accountant));
+  }
+
+  /** Ends the waits that have lasted for `acquireTimeoutMs`, and looks again when the next has. */
+  #expireFirst(queue: HostQueue, now: number): void {
+    for (const waiter of queue.waiters) {
+      if (waiter.expiry) continue;
+      const dueAt = waiter.since + this.#options.acquireTimeoutMs;
+      if (dueAt > now) {
+        this.#patience.put(queue.expiry, dueAt);
+        return;
+      }
+      this.#expire(waiter, now);
+    }
   }
 
   /** Gives what is ready to those who wait, first come first served. */
   serve(queue: HostQueue, desperate = false): void {
     if (queue.waiters.size === 0) return;
-    let next = queue.waiters.front;
-    while (next) {
-      const waiter = next.value;
+    for (const waiter of queue.waiters) {
       const { filter } = waiter;
-      next = next.next;
       const choice = desperate
         ? { accepts: filter?.accepts, only: filter?.only, desperate }
         : filter;
@@ -156,7 +183,7 @@ export class LeaseDesk {
    * its lease belongs to.
    */
   lend(queue: HostQueue, lender: HostQueue, connection: Connection): void {
-    const waiter = queue.waiters.front?.value;
+    const waiter = queue.waiters.front;
     if (waiter) this.#tryDeliver(waiter, connection, lender);
     else this.#manager.give(connection);
   }
@@ -169,10 +196,9 @@ export class LeaseDesk {
   ): void {
     // It has just been leased.
     const now = connection.lastUsedAt;
-    const waitedMs = now - waiter.since;
-    this.#leave(waiter, now);
-    const lease = this.lease(queue, connection, waitedMs, waiter.trace);
-    if (!waiter.resolve(lease)) lease.release();
+    // A balancer of the user's may have ended the wait meanwhile.
+    if (!this.#leave(waiter, now)) this.#manager.give(connection);
+    else waiter.resolve(this.lease(queue, connection, now - waiter.since, waiter.trace));
   }
 
   /** Begins a lease on a connection that was taken out for it. */
@@ -199,7 +225,7 @@ export class LeaseDesk {
     this.#judge(queue, lease, heldMs, error);
     if (!kept) return;
     this.#events?.onReturn(queue, connection);
-    const next = queue.waiters.front?.value;
+    const next = queue.waiters.front;
     if (next && !next.filter && this.#manager.passOn(connection)) {
       this.#tryDeliver(next, connection);
       return;

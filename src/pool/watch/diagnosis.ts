@@ -184,7 +184,7 @@ export class Diagnosis {
   }
 
   #findStarving(queue: HostQueue, add: Add): void {
-    const first = queue.waiters.front?.value;
+    const first = queue.waiters.front;
     const host = queue.host.text;
     const waitedMs = first ? this.#now - first.since : 0;
     const limit = first && waitedMs >= STARVING_MS ? this.#limitOf(queue) : undefined;
@@ -360,7 +360,7 @@ export class Diagnosis {
   }
 
   #findStreams({ host, lane, waiters }: HostQueue, add: Add): void {
-    const since = waiters.front?.value.since ?? Infinity;
+    const since = waiters.front?.since ?? Infinity;
     const waitedMs = this.#now - since;
     if (!(waitedMs >= STARVING_MS)) return;
     for (const endpoint of lane.endpoints.values()) {
