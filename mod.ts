@@ -115,7 +115,7 @@ export type {
 } from "./src/hosts/balancer.ts";
 export type { Block, BlockOptions } from "./src/hosts/block_list.ts";
 export type { HostInfo } from "./src/hosts/directory.ts";
-export type { EndpointHealth, FailureKind, Verdict } from "./src/hosts/health.ts";
+export type { EndpointHealth, FailureKind, Verdict } from "./src/hosts/verdict.ts";
 export {
   type Resolution,
   type ResolvedAddress,

@@ -15,7 +15,8 @@ import {
 } from "../../core/errors.ts";
 import { RwLock } from "../../core/lock.ts";
 import type { Admission } from "../../hosts/admission.ts";
-import type { AddressHealth, FailureKind } from "../../hosts/health.ts";
+import type { AddressHealth } from "../../hosts/health.ts";
+import type { FailureKind } from "../../hosts/verdict.ts";
 import { Connection } from "../../map/connection.ts";
 import { type Endpoint, endpointOf } from "../../map/endpoint.ts";
 import type { ConnectionManager } from "../../map/manager.ts";

@@ -5,7 +5,8 @@
  */
 
 import type { Clock, Timer } from "../../core/clock.ts";
-import type { AddressHealth, HealthListener } from "../../hosts/health.ts";
+import type { AddressHealth } from "../../hosts/health.ts";
+import type { HealthListener } from "../../hosts/standing.ts";
 import type { Connection } from "../../map/connection.ts";
 import type { Endpoint } from "../../map/endpoint.ts";
 import type { ConnectionManager } from "../../map/manager.ts";

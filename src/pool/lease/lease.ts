@@ -6,7 +6,7 @@
 
 import type { SocketSink } from "../../core/dialer.ts";
 import { LeaseReleasedError } from "../../core/errors.ts";
-import type { FailureKind } from "../../hosts/health.ts";
+import type { FailureKind } from "../../hosts/verdict.ts";
 import type { Connection } from "../../map/connection.ts";
 
 /** How a lease ends. */

@@ -6,8 +6,8 @@
 
 import type { Clock } from "../../core/clock.ts";
 import { Events } from "../../core/events.ts";
-import type { HealthEvents } from "../../hosts/health.ts";
 import type { ToldLater } from "../../hosts/rests.ts";
+import type { HealthEvents } from "../../hosts/standing.ts";
 import type { Connection } from "../../map/connection.ts";
 import type { Endpoint } from "../../map/endpoint.ts";
 import type { EvictReason } from "../../map/manager.ts";

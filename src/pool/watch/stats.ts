@@ -7,8 +7,9 @@
 import type { Admission } from "../../hosts/admission.ts";
 import type { Block } from "../../hosts/block_list.ts";
 import type { HostDirectory, HostInfo } from "../../hosts/directory.ts";
-import { type AddressHealth, type EndpointHealth, NO_HEALTH } from "../../hosts/health.ts";
+import type { AddressHealth } from "../../hosts/health.ts";
 import type { AllTold, Rests, ToldLater } from "../../hosts/rests.ts";
+import { type EndpointHealth, NO_HEALTH } from "../../hosts/verdict.ts";
 import type { Endpoint, Standing } from "../../map/endpoint.ts";
 import type { ConnectionManager, DebugInfo, EvictReason } from "../../map/manager.ts";
 import type { HostQueue } from "../host/host_queue.ts";

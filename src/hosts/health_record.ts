@@ -1,0 +1,144 @@
+/**
+ * What is remembered of endpoints' failures, and of those of their machines.
+ *
+ * @module
+ */
+
+import type { Clock } from "../core/clock.ts";
+import type { Endpoint } from "../map/endpoint.ts";
+import { MAX_PAUSE_MS, Streak } from "./streak.ts";
+import type { FailureKind, Verdict } from "./verdict.ts";
+
+/** A machine that is silent to so many requests at once is in doubt. */
+const SILENT_TO = 3;
+
+/** An address: what fails below TLS, and silence, count for every host there. */
+export class Machine {
+  readonly streak: Streak = new Streak();
+  readonly endpoints: Set<Endpoint> = new Set();
+  /** Requests that it was silent to, in a row, and when the last one was noted. */
+  silences = 0;
+  silentAt = 0;
+
+  /** Whether it is in doubt for its silence, which a handshake does not end. */
+  get silent(): boolean {
+    return this.silences >= SILENT_TO;
+  }
+
+  /** When it last sent anything of an answer. */
+  get heardAt(): number {
+    let at = 0;
+    for (const { answeredAt, heardAt } of this.endpoints) at = Math.max(at, answeredAt, heardAt);
+    return at;
+  }
+}
+
+/** What is remembered of an endpoint. */
+export class HealthRecord {
+  readonly machine: Machine;
+  readonly streak: Streak = new Streak();
+  readonly failures: { [Kind in FailureKind]?: number } = {};
+  verdict: Verdict | null = null;
+  lastCheckedAt: number | null = null;
+  lastFailedAt = 0;
+  /** When it last failed otherwise than by a dial. */
+  lastBrokenAt = 0;
+  /** When a dial last failed, however its connection would have done. */
+  dialFailedAt = 0;
+  /** When it was last too busy for a connection that it had answered on. */
+  busyAt = 0;
+  /** When a handshake was last made. */
+  reachedAt = 0;
+  /** Whether it takes an answer to show that it is well: a handshake is not enough. */
+  wantsAnswer = false;
+  /** Whether its one failure is somebody else's word. */
+  hearsay = false;
+  /** Whether one caller may find out as soon as a handshake goes well: its connections broke. */
+  mayAsk = false;
+  /** How often callers found out in vain, and when the next one may. */
+  readonly asks: Streak = new Streak();
+  ejections = 0;
+  ejectedUntil = 0;
+  ejectedFor: string | null = null;
+  windowFrom = 0;
+  windowPicks = 0;
+  windowFailures = 0;
+
+  /** Begins without failures. */
+  constructor(machine: Machine) {
+    this.machine = machine;
+  }
+
+  /** How many failures there were in a row, the address's own among them. */
+  get consecutiveFailures(): number {
+    return Math.max(this.streak.failures, this.machine.streak.failures);
+  }
+
+  /** From when on a caller may find out more, in the clock's milliseconds. */
+  get dueAt(): number {
+    return Math.max(this.streak.dueAt, this.machine.streak.dueAt);
+  }
+}
+
+/** The records of all endpoints, and of the machines that they share. */
+export class HealthRecords {
+  readonly #clock: Clock;
+  readonly #records = new Map<Endpoint, HealthRecord>();
+  readonly #machines = new Map<string, Machine>();
+
+  /** Begins without any. */
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** The record of an endpoint, if there is one. */
+  find(endpoint: Endpoint): HealthRecord | undefined {
+    return this.#records.get(endpoint);
+  }
+
+  /** The record of an endpoint, which is made where there is none. */
+  of(endpoint: Endpoint): HealthRecord {
+    let record = this.#records.get(endpoint);
+    if (record) return record;
+    const { text } = endpoint.address;
+    let machine = this.#machines.get(text);
+    if (!machine) this.#machines.set(text, machine = new Machine());
+    machine.endpoints.add(endpoint);
+    this.#records.set(endpoint, record = new HealthRecord(machine));
+    return record;
+  }
+
+  /**
+   * Forgets an endpoint; what is known of its machine stays while it is of any use.
+   *
+   * @returns Whether it was the last one on its machine
+   */
+  leave(endpoint: Endpoint): boolean {
+    const record = this.#records.get(endpoint);
+    if (!record) return false;
+    this.#records.delete(endpoint);
+    const { endpoints, streak } = record.machine;
+    endpoints.delete(endpoint);
+    if (endpoints.size > 0) return false;
+    if (streak.failures === 0) this.#machines.delete(endpoint.address.text);
+    return true;
+  }
+
+  /** Forgets machines that nobody has had for long, so that they do not heap up. */
+  forgetOld(): void {
+    const now = this.#clock.now();
+    for (const [address, { endpoints, streak }] of this.#machines) {
+      if (endpoints.size === 0 && now > streak.dueAt + MAX_PAUSE_MS) this.#machines.delete(address);
+    }
+  }
+
+  /** How many connections an address has, those of all hosts: all, or those that have served. */
+  openAt(address: string, thatServed = false): number {
+    let open = 0;
+    for (const { connections } of this.#machines.get(address)?.endpoints ?? []) {
+      if (!thatServed) open += connections.size;
+      else for (const { answered } of connections) if (answered) open++;
+    }
+    return open;
+  }
+}

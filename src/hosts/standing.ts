@@ -1,0 +1,173 @@
+/**
+ * How endpoints stand by what is remembered of them: good, doubtful, or ejected for a while.
+ *
+ * @module
+ */
+
+import type { Clock } from "../core/clock.ts";
+import type { Endpoint } from "../map/endpoint.ts";
+import type { HealthRecord, HealthRecords } from "./health_record.ts";
+
+/** When endpoints are ejected, and for how long. */
+export interface HealthOptions {
+  /** After how many failures in a row. */
+  readonly ejectAfterFailures: number;
+  /** Above what share of failures, of ten leases or more in ten seconds. */
+  readonly ejectAboveFailureRate: number;
+  /** For how long at first, in milliseconds; twice as long the second time, and so on. */
+  readonly ejectionMs: number;
+  /** For how long at the most, in milliseconds. */
+  readonly maxEjectionMs: number;
+  /** Over what time the load of one that is new, or back, grows to its share, in milliseconds. */
+  readonly slowStartMs: number;
+}
+
+/** What a health record hears about its endpoints. */
+export interface HealthEvents {
+  /** An endpoint was ejected. */
+  onEject(endpoint: Endpoint, reason: string, forMs: number): void;
+  /** An ejected endpoint is back. */
+  onReadmit(endpoint: Endpoint): void;
+}
+
+/** What is known of failures that others act on. */
+export interface HealthListener {
+  /** An endpoint has failed: a dial that nobody waits for may find out when it is well. */
+  onFailing(endpoint: Endpoint): void;
+}
+
+/** The time over which a rate of failures is taken, in milliseconds, and how many leases it needs. */
+export const WINDOW = { ms: 10_000, leases: 10 };
+
+/** Says how endpoints stand, whenever something becomes known of them. */
+export class Standings {
+  readonly #clock: Clock;
+  readonly #options: HealthOptions;
+  readonly #events: HealthEvents;
+  readonly #records: HealthRecords;
+  readonly #failing = new Set<Endpoint>();
+  #listener: HealthListener | undefined;
+
+  /** Begins with nothing but good ones. */
+  constructor(clock: Clock, options: HealthOptions, events: HealthEvents, records: HealthRecords) {
+    this.#clock = clock;
+    this.#options = options;
+    this.#events = events;
+    this.#records = records;
+  }
+
+  /** Sets who acts on failures. */
+  listen(listener: HealthListener): void {
+    this.#listener = listener;
+  }
+
+  /** The endpoints that have failures. */
+  get failing(): Iterable<Endpoint> {
+    return this.#failing;
+  }
+
+  /** Forgets an endpoint. */
+  leave(endpoint: Endpoint): void {
+    this.#failing.delete(endpoint);
+  }
+
+  /** Says how an endpoint stands after something has gone well, or was forgiven. */
+  settle(endpoint: Endpoint): void {
+    const { lane } = endpoint;
+    const record = this.#records.of(endpoint);
+    this.#setFailing(endpoint, record.consecutiveFailures > 0);
+    if (endpoint.standing === "gone") return;
+    if (endpoint.failing) {
+      // One that was gone for a while comes back as it left.
+      const isBack = record.ejectedFor !== null && endpoint.standing !== "ejected";
+      if (isBack && lane.mayEject) lane.setStanding(endpoint, "ejected", record.ejectedUntil);
+      else if (isBack || record.ejectedFor === null) {
+        record.ejectedFor = null;
+        lane.setStanding(endpoint, "doubtful", record.dueAt);
+      }
+      return;
+    }
+    endpoint.lastError = undefined;
+    const wasEjected = record.ejectedFor !== null;
+    record.ejectedFor = null;
+    lane.hold(endpoint, 0);
+    if (wasEjected) endpoint.startSlowly(this.#clock.now(), this.#options.slowStartMs);
+    lane.setStanding(endpoint, "good");
+    if (wasEjected) this.#events.onReadmit(endpoint);
+  }
+
+  /** Says how an endpoint stands after a failure, its own or that of another host there. */
+  judge(endpoint: Endpoint, reason: string, failsTooOften = false): void {
+    const { lane } = endpoint;
+    const record = this.#records.of(endpoint);
+    const now = this.#clock.now();
+    const wasEjected = record.ejectedFor !== null;
+    const failures = record.consecutiveFailures;
+    this.#setFailing(endpoint, true);
+    if (endpoint.standing === "gone") return;
+    if (wasEjected && now < record.ejectedUntil) {
+      // It may have been tried before its time.
+      const { dueAt } = endpoint;
+      if (dueAt < record.ejectedUntil) lane.setStanding(endpoint, "ejected", record.ejectedUntil);
+      return;
+    }
+    const { ejectAfterFailures, ejectionMs, maxEjectionMs } = this.#options;
+    const isDue = failsTooOften || failures >= ejectAfterFailures;
+    if (!isDue || !(lane.mayEject || wasEjected)) {
+      record.ejectedFor = null;
+      lane.setStanding(endpoint, "doubtful", record.dueAt);
+      return;
+    }
+    // What went well for as long as it can be ejected begins anew.
+    if (now - record.ejectedUntil > maxEjectionMs) record.ejections = 0;
+    const forMs = Math.min(ejectionMs * ++record.ejections, maxEjectionMs);
+    record.ejectedUntil = now + forMs;
+    record.ejectedFor = failsTooOften
+      ? `${record.windowFailures} failures within ${WINDOW.ms / 1_000} s, the last: ${reason}`
+      : `${failures} failures in a row, the last: ${reason}`;
+    lane.setStanding(endpoint, "ejected", record.ejectedUntil);
+    this.#events.onEject(endpoint, record.ejectedFor, forMs);
+  }
+
+  /** Forgives an endpoint, and others at its address, what failed below TLS. */
+  forgive({ machine }: HealthRecord): void {
+    machine.streak.clear();
+    for (const endpoint of machine.endpoints) this.settle(endpoint);
+  }
+
+  /** Has callers go elsewhere than to an endpoint that has failed, until it is due. */
+  doubt(endpoint: Endpoint): void {
+    this.#setFailing(endpoint, true);
+    endpoint.lane.setStanding(endpoint, "doubtful", this.#records.of(endpoint).dueAt);
+  }
+
+  /** Has those who act on failures look at an endpoint again. */
+  recall(endpoint: Endpoint): void {
+    this.#listener?.onFailing(endpoint);
+  }
+
+  /** Counts a failure, and says whether they are too great a share of its leases. */
+  failsTooOften({ picks }: Endpoint, record: HealthRecord, now: number): boolean {
+    if (now - record.windowFrom > WINDOW.ms) {
+      record.windowFrom = now;
+      // The lease that has just failed is among them.
+      record.windowPicks = picks - 1;
+      record.windowFailures = 0;
+    }
+    record.windowFailures++;
+    const leases = Math.max(picks - record.windowPicks, record.windowFailures);
+    return leases >= WINDOW.leases
+      && record.windowFailures / leases > this.#options.ejectAboveFailureRate;
+  }
+
+  /** Notes whether an endpoint has failures. */
+  #setFailing(endpoint: Endpoint, failing: boolean): void {
+    endpoint.failing = failing;
+    if (!failing) {
+      this.#failing.delete(endpoint);
+      return;
+    }
+    this.#failing.add(endpoint);
+    this.#listener?.onFailing(endpoint);
+  }
+}
