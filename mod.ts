@@ -115,7 +115,6 @@ export type {
 } from "./src/hosts/balancer.ts";
 export type { Block, BlockOptions } from "./src/hosts/block_list.ts";
 export type { HostInfo } from "./src/hosts/directory.ts";
-export type { EndpointHealth, FailureKind, Verdict } from "./src/hosts/verdict.ts";
 export {
   type Resolution,
   type ResolvedAddress,
@@ -125,6 +124,7 @@ export {
   staticResolver,
 } from "./src/hosts/resolver.ts";
 export type { AllTold, ToldLater } from "./src/hosts/rests.ts";
+export type { EndpointHealth, FailureKind, Verdict } from "./src/hosts/verdict.ts";
 export { connectionOf } from "./src/http/fetch.ts";
 export type { HeaderField } from "./src/http/field_check.ts";
 export { Http2Error, type Http2ErrorName } from "./src/http/h2/error_codes.ts";
@@ -183,6 +183,7 @@ export {
   openMetrics,
   type OpenMetricsOptions,
 } from "./src/metrics/open_metrics.ts";
+export type { AcquireOptions, CloseOptions, WarmOptions } from "./src/pool/call_options.ts";
 export type { ConnectionEvent, PoolEvents } from "./src/pool/events.ts";
 export type { AddressChoice } from "./src/pool/host/address_filter.ts";
 export type { Protocol, Protocols } from "./src/pool/host/tls_profiles.ts";
@@ -190,12 +191,7 @@ export type { WarmResult } from "./src/pool/host/warm_target.ts";
 export type { HostOptions } from "./src/pool/host_options.ts";
 export { Lease, type ReleaseOptions } from "./src/pool/lease/lease.ts";
 export type { HttpConnectionOptions, PoolOptions } from "./src/pool/options.ts";
-export {
-  type AcquireOptions,
-  type CloseOptions,
-  ConnectionPool,
-  type WarmOptions,
-} from "./src/pool/pool.ts";
+export { ConnectionPool } from "./src/pool/pool.ts";
 export type { Proxies, ProxyRules, ProxyServer } from "./src/pool/proxy/proxy_options.ts";
 export type {
   PoolHistograms,

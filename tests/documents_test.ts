@@ -79,7 +79,7 @@ const optionTables: { readonly [head: string]: { readonly [file: string]: string
   "request option": { "src/http/request.ts": "RequestOptions" },
   "WebSocket option": { "src/http/websocket/web_socket_options.ts": "WebSocketOptions" },
   "lease option": {
-    "src/pool/pool.ts": "AcquireOptions",
+    "src/pool/call_options.ts": "AcquireOptions",
     "src/pool/host/address_filter.ts": "AddressChoice",
   },
   "fleet option": {

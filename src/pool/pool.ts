@@ -6,8 +6,7 @@
 
 import { type Address, type Host, parseHost } from "../core/address.ts";
 import { checkNames, checkNumber, describe } from "../core/check.ts";
-import type { Clock, Timer } from "../core/clock.ts";
-import type { TlsOptions } from "../core/dialer.ts";
+import type { Clock } from "../core/clock.ts";
 import { ClosedError } from "../core/errors.ts";
 import type { ListenOptions } from "../core/events.ts";
 import type { FleetMember } from "../fleet/fleet.ts";
@@ -23,6 +22,12 @@ import type { ConnectionLimits } from "../map/accountant.ts";
 import type { Connection } from "../map/connection.ts";
 import { type Endpoint, endpointOf } from "../map/endpoint.ts";
 import { ConnectionManager, type EvictReason } from "../map/manager.ts";
+import type {
+  AcquireOptions,
+  CloseOptions,
+  HttpAcquireOptions,
+  WarmOptions,
+} from "./call_options.ts";
 import { Coalescing } from "./dial/coalescing.ts";
 import { Dials } from "./dial/dials.ts";
 import { Membership } from "./dial/membership.ts";
@@ -30,10 +35,9 @@ import { Recovery } from "./dial/recovery.ts";
 import { DialScheduler } from "./dial/scheduler.ts";
 import { POOL_EVENTS, type PoolEvents } from "./events.ts";
 import { PoolSite } from "./fleet_site.ts";
-import { type AddressChoice, type AddressFilter, filterFor } from "./host/address_filter.ts";
+import { type AddressFilter, filterFor } from "./host/address_filter.ts";
 import type { HostQueue } from "./host/host_queue.ts";
 import { HostQueues } from "./host/host_queues.ts";
-import type { Protocols } from "./host/tls_profiles.ts";
 import type { WarmResult } from "./host/warm_target.ts";
 import type { CheckedHostOptions } from "./host_options.ts";
 import type { Lease } from "./lease/lease.ts";
@@ -44,58 +48,14 @@ import {
   resolvePoolOptions,
 } from "./options.ts";
 import { Routes } from "./proxy/routes.ts";
+import { Upkeep } from "./upkeep.ts";
 import { Diagnosis } from "./watch/diagnosis.ts";
 import type { PoolFigures, PoolHistograms } from "./watch/figures.ts";
 import type { Finding } from "./watch/findings.ts";
 import type { CheckAnswer, HttpCheck } from "./watch/health_check.ts";
 import { Prober } from "./watch/prober.ts";
 import { Reporter } from "./watch/reporter.ts";
-import { endpointTotals, type PoolDebugInfo, type PoolStats } from "./watch/stats.ts";
-
-/** How a caller wants a connection. */
-export interface AcquireOptions extends AddressChoice {
-  /** Ends the wait; the promise rejects with the signal's reason. */
-  readonly signal?: AbortSignal | undefined;
-  /** How long to wait, in milliseconds; the pool's `acquireTimeoutMs` where it is left out. */
-  readonly timeoutMs?: number | undefined;
-  /** Other TLS parameters than the pool's. */
-  readonly tls?: TlsOptions | undefined;
-  /**
-   * The same machine for the same text, as long as it is known and answers; another one where it
-   * fails. When machines come or go, only what was theirs moves.
-   */
-  readonly sticky?: string | undefined;
-  /** Without TLS, over the pool's `plainDialer`. */
-  readonly plain?: boolean | undefined;
-}
-
-/** How a host is warmed. */
-export interface WarmOptions {
-  /**
-   * How many connections to keep open, spread over the host's addresses; 0 lets them go again. The
-   * host's `minIdle` where it is left out: nothing is warmed where that is 0. A host that is not in
-   * `hosts` needs it.
-   */
-  readonly connections?: number | undefined;
-  /** Ends the warm-up: the host is kept as warm as before. */
-  readonly signal?: AbortSignal | undefined;
-}
-
-/** How a pool is closed. */
-export interface CloseOptions {
-  /**
-   * How long leases may go on, in milliseconds, before their connections are ended.
-   *
-   * @default {5_000}
-   */
-  readonly graceMs?: number;
-}
-
-/** How a caller is served who speaks HTTP. */
-export interface HttpAcquireOptions extends AcquireOptions {
-  /** Over the protocols that hold for the host, or over these. */
-  readonly http: true | Protocols;
-}
+import { type PoolDebugInfo, type PoolStats, poolStats } from "./watch/stats.ts";
 
 const FOR_HTTP = { http: true } as const;
 
@@ -126,7 +86,6 @@ export class ConnectionPool implements AsyncDisposable {
   readonly #health: AddressHealth;
   readonly #rests: Rests;
   readonly #admission: Admission;
-  readonly #membership: Membership;
   readonly #desk: LeaseDesk;
   readonly #dials: Dials;
   readonly #scheduler: DialScheduler;
@@ -135,7 +94,7 @@ export class ConnectionPool implements AsyncDisposable {
   readonly #prober: Prober;
   readonly #diagnosis: Diagnosis;
   readonly #queues: HostQueues;
-  #maintenance: Timer | undefined;
+  readonly #upkeep: Upkeep;
   #closing: Promise<void> | undefined;
 
   /**
@@ -204,7 +163,6 @@ export class ConnectionPool implements AsyncDisposable {
       onWarmTarget: (queue) => this.#onWarmTarget(queue),
     });
     const membership = new Membership(this.#options, manager, directory, health, admission);
-    this.#membership = membership;
     const dials = this.#dials = new Dials({
       options: this.#options,
       manager,
@@ -271,7 +229,18 @@ export class ConnectionPool implements AsyncDisposable {
       if (maxConnections) this.manager.accountant.setLimit(host.text, maxConnections);
       if (minIdle > 0) this.#queues.main(host).warm.keep(minIdle);
     }
-    this.#maintain();
+    this.#upkeep = new Upkeep({
+      options: this.#options,
+      manager,
+      health,
+      rests,
+      membership,
+      queues,
+      scheduler: this.#scheduler,
+      prober: this.#prober,
+      diagnosis: this.#diagnosis,
+      reporter,
+    });
   }
 
   /**
@@ -611,41 +580,16 @@ export class ConnectionPool implements AsyncDisposable {
    * ```
    */
   stats(): PoolStats {
-    const now = this.#clock.now();
-    const { figures } = this;
-    figures.settle();
-    return {
-      at: now,
-      since: figures.since,
-      connections: this.manager.getConnectionCount(),
-      idle: this.manager.idleCount,
-      ending: this.manager.endingCount,
-      dialing: figures.dialing,
-      waiting: figures.waiting,
-      acquired: figures.acquired,
-      reused: figures.reused,
-      reuseRate: figures.acquired > 0 ? figures.reused / figures.acquired : null,
-      released: figures.released,
-      timedOut: figures.timedOut,
-      dials: figures.dials,
-      dialErrors: figures.dialErrors,
-      opened: figures.opened,
-      resolved: figures.resolved,
-      evicted: { ...figures.evicted },
-      requests: figures.requests().stats(),
-      times: figures.times(),
-      blocks: this.#admission.blocks,
-      ...endpointTotals({
-        manager: this.manager,
-        directory: this.#directory,
-        health: this.#health,
-        rests: this.#rests,
-        admission: this.#admission,
-        queues: this.#queues,
-        figures,
-        now,
-      }),
-    };
+    return poolStats({
+      manager: this.manager,
+      directory: this.#directory,
+      health: this.#health,
+      rests: this.#rests,
+      admission: this.#admission,
+      queues: this.#queues,
+      figures: this.figures,
+      now: this.#clock.now(),
+    });
   }
 
   /**
@@ -811,38 +755,9 @@ export class ConnectionPool implements AsyncDisposable {
     }
   }
 
-  /** Looks for what is idle or old, time and again. */
-  #maintain(): void {
-    this.#maintenance = this.#clock.setTimer(() => {
-      this.manager.cleanupIdleConnections();
-      this.manager.cleanupExpiredConnections();
-      this.#health.forgetOld();
-      this.#rests.forgetOld();
-      for (const finding of this.#diagnosis.lookForNew()) {
-        this.#reporter.events.emit(finding.what, finding);
-      }
-      for (const queue of this.#queues) {
-        this.#scheduler.followAddresses(queue);
-        this.#membership.forgetGone(queue);
-        if (queue.warm.connections > 0) this.#scheduler.wake(queue);
-        else if (this.#isUnused(queue) && !this.#prober.needs(queue)) {
-          this.#scheduler.forget(queue);
-          for (const endpoint of queue.lane.endpoints.values()) this.#health.leave(endpoint);
-          this.#queues.forget(queue);
-        }
-      }
-      this.figures.keepOnly(new Set(Array.from(this.#queues, ({ host }) => host.text)));
-      this.#maintain();
-    }, this.#options.cleanupIntervalMs);
-  }
-
-  #isUnused({ dials, lane, waiters }: HostQueue): boolean {
-    return waiters.size === 0 && dials.size === 0 && lane.connectionCount === 0;
-  }
-
   async #close(graceMs: number): Promise<void> {
     const reason = new ClosedError("pool");
-    this.#maintenance?.cancel();
+    this.#upkeep.close();
     for (const queue of this.#queues) {
       for (const waiter of queue.waiters) this.#desk.refuse(waiter, reason);
       queue.warm.refuse(reason);

@@ -16,7 +16,7 @@ import { test } from "node:test";
 import { createPool } from "../../adapters/detect.ts";
 import { staticResolver } from "../../src/hosts/resolver.ts";
 import type { RequestOptions } from "../../src/http/request.ts";
-import type { CloseOptions } from "../../src/pool/pool.ts";
+import type { CloseOptions } from "../../src/pool/call_options.ts";
 import { answer, memoryHttp, type ServedRequest } from "../support/memory_http.ts";
 
 const show = ({ method, path, headers, body }: ServedRequest) =>

@@ -11,9 +11,10 @@ import { ManualClock } from "../../src/core/clock.ts";
 import type { DialTarget } from "../../src/core/dialer.ts";
 import { staticResolver } from "../../src/hosts/resolver.ts";
 import type { Connection } from "../../src/map/connection.ts";
+import type { HttpAcquireOptions } from "../../src/pool/call_options.ts";
 import type { Lease } from "../../src/pool/lease/lease.ts";
 import type { PoolOptions } from "../../src/pool/options.ts";
-import { ConnectionPool, type HttpAcquireOptions } from "../../src/pool/pool.ts";
+import { ConnectionPool } from "../../src/pool/pool.ts";
 import { pass } from "../support/pass.ts";
 import { turns } from "../support/turns.ts";
 

@@ -134,6 +134,11 @@ export class HostQueue {
     this.leasesUntilSpread = Math.min(this.leasesUntilSpread, SPREAD_LEASES);
   }
 
+  /** Whether nobody waits here, and nothing is open or on its way. */
+  get isUnused(): boolean {
+    return this.waiters.size === 0 && this.dials.size === 0 && this.lane.connectionCount === 0;
+  }
+
   /** Whether somebody uses it, or has used it within so many milliseconds. */
   isInUse(now: number, withinMs: number): boolean {
     if (this.warm.connections > 0 || this.waiters.size > 0) return true;

@@ -209,11 +209,40 @@ export interface StatsParts {
   readonly now: number;
 }
 
+/** The figures of a pool now. */
+export function poolStats(parts: StatsParts): PoolStats {
+  const { admission, figures, manager, now } = parts;
+  figures.settle();
+  return {
+    at: now,
+    since: figures.since,
+    connections: manager.getConnectionCount(),
+    idle: manager.idleCount,
+    ending: manager.endingCount,
+    dialing: figures.dialing,
+    waiting: figures.waiting,
+    acquired: figures.acquired,
+    reused: figures.reused,
+    reuseRate: figures.acquired > 0 ? figures.reused / figures.acquired : null,
+    released: figures.released,
+    timedOut: figures.timedOut,
+    dials: figures.dials,
+    dialErrors: figures.dialErrors,
+    opened: figures.opened,
+    resolved: figures.resolved,
+    evicted: { ...figures.evicted },
+    requests: figures.requests().stats(),
+    times: figures.times(),
+    blocks: admission.blocks,
+    ...endpointTotals(parts),
+  };
+}
+
 /**
  * The figures of every host that has connections, or is asked for. It looks at each address of each
  * host once, and at no connection: these count themselves where they stand.
  */
-export function endpointTotals(parts: StatsParts): EndpointTotals {
+function endpointTotals(parts: StatsParts): EndpointTotals {
   // Without a prototype: `constructor` and `__proto__` are names of hosts as good as others.
   const hosts: { [host: string]: Counts } = Object.create(null);
   for (const queue of parts.queues) {

@@ -1,0 +1,80 @@
+/**
+ * What a pool does time and again: it lets go of what is idle, old, or no longer used.
+ *
+ * @module
+ */
+
+import type { Timer } from "../core/clock.ts";
+import type { AddressHealth } from "../hosts/health.ts";
+import type { Rests } from "../hosts/rests.ts";
+import type { ConnectionManager } from "../map/manager.ts";
+import type { Membership } from "./dial/membership.ts";
+import type { DialScheduler } from "./dial/scheduler.ts";
+import type { HostQueue } from "./host/host_queue.ts";
+import type { HostQueues } from "./host/host_queues.ts";
+import type { ResolvedPoolOptions } from "./options.ts";
+import type { Diagnosis } from "./watch/diagnosis.ts";
+import type { Prober } from "./watch/prober.ts";
+import type { Reporter } from "./watch/reporter.ts";
+
+/** What is looked after. */
+export interface UpkeepParts {
+  readonly options: ResolvedPoolOptions;
+  readonly manager: ConnectionManager;
+  readonly health: AddressHealth;
+  readonly rests: Rests;
+  readonly membership: Membership;
+  readonly queues: HostQueues;
+  readonly scheduler: DialScheduler;
+  readonly prober: Prober;
+  readonly diagnosis: Diagnosis;
+  readonly reporter: Reporter;
+}
+
+/** Looks after a pool each `cleanupIntervalMs`, until it is closed. */
+export class Upkeep {
+  readonly #parts: UpkeepParts;
+  #timer: Timer;
+
+  /** Begins to. */
+  constructor(parts: UpkeepParts) {
+    this.#parts = parts;
+    this.#timer = this.#again();
+  }
+
+  /** Looks no more. */
+  close(): void {
+    this.#timer.cancel();
+  }
+
+  #again(): Timer {
+    const { cleanupIntervalMs, clock } = this.#parts.options;
+    return clock.setTimer(() => {
+      this.#look();
+      this.#timer = this.#again();
+    }, cleanupIntervalMs);
+  }
+
+  #look(): void {
+    const { diagnosis, health, manager, queues, reporter, rests } = this.#parts;
+    manager.cleanupIdleConnections();
+    manager.cleanupExpiredConnections();
+    health.forgetOld();
+    rests.forgetOld();
+    for (const finding of diagnosis.lookForNew()) reporter.events.emit(finding.what, finding);
+    for (const queue of queues) this.#lookAt(queue);
+    reporter.figures.keepOnly(new Set(Array.from(queues, ({ host }) => host.text)));
+  }
+
+  #lookAt(queue: HostQueue): void {
+    const { health, membership, prober, queues, scheduler } = this.#parts;
+    scheduler.followAddresses(queue);
+    membership.forgetGone(queue);
+    if (queue.warm.connections > 0) scheduler.wake(queue);
+    else if (queue.isUnused && !prober.needs(queue)) {
+      scheduler.forget(queue);
+      for (const endpoint of queue.lane.endpoints.values()) health.leave(endpoint);
+      queues.forget(queue);
+    }
+  }
+}
