@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Address, type Host, parseHost } from "../core/address.ts";
+import { type Address, parseHost } from "../core/address.ts";
 import { checkNames, checkNumber, describe } from "../core/check.ts";
 import type { Clock } from "../core/clock.ts";
 import { ClosedError } from "../core/errors.ts";
@@ -14,20 +14,21 @@ import type { AccessRules } from "../hosts/access.ts";
 import { Admission } from "../hosts/admission.ts";
 import type { Block, BlockOptions } from "../hosts/block_list.ts";
 import { Ceilings } from "../hosts/ceilings.ts";
-import { type AddressChange, HostDirectory } from "../hosts/directory.ts";
+import { HostDirectory } from "../hosts/directory.ts";
 import { AddressHealth } from "../hosts/health.ts";
 import { Rests } from "../hosts/rests.ts";
 import type { Service } from "../hosts/service.ts";
 import type { ConnectionLimits } from "../map/accountant.ts";
 import type { Connection } from "../map/connection.ts";
 import { type Endpoint, endpointOf } from "../map/endpoint.ts";
-import { ConnectionManager, type EvictReason } from "../map/manager.ts";
+import { ConnectionManager } from "../map/manager.ts";
 import type {
   AcquireOptions,
   CloseOptions,
   HttpAcquireOptions,
   WarmOptions,
 } from "./call_options.ts";
+import { Changes } from "./changes.ts";
 import { Coalescing } from "./dial/coalescing.ts";
 import { Dials } from "./dial/dials.ts";
 import { Membership } from "./dial/membership.ts";
@@ -94,6 +95,7 @@ export class ConnectionPool implements AsyncDisposable {
   readonly #prober: Prober;
   readonly #diagnosis: Diagnosis;
   readonly #queues: HostQueues;
+  readonly #changes: Changes;
   readonly #upkeep: Upkeep;
   #closing: Promise<void> | undefined;
 
@@ -121,9 +123,9 @@ export class ConnectionPool implements AsyncDisposable {
       idleTimeoutMs: this.#options.idleTimeoutMs,
       maxLifetimeMs: this.#options.maxLifetimeMs,
       clock: this.#clock,
-      onEvict: (connection, reason, error) => this.#onEvict(connection, reason, error),
-      onRoom: (connection) => this.#onRoom(connection),
-      onLoss: (connection) => this.#onLoss(connection),
+      onEvict: (connection, reason, error) => this.#changes.onEvict(connection, reason, error),
+      onRoom: (connection) => this.#changes.onRoom(connection),
+      onLoss: (connection) => this.#changes.onLoss(connection),
     });
     const directory = this.#directory = new HostDirectory({
       resolver: this.#options.resolver,
@@ -135,10 +137,10 @@ export class ConnectionPool implements AsyncDisposable {
       timeoutMs: this.#options.dnsTimeoutMs,
       fixed: fixedAddresses(this.#options.hosts),
       services: services(this.#options.hosts),
-      onChange: (host, change) => this.#onAddresses(host, change),
+      onChange: (host, change) => this.#changes.onAddresses(host, change),
     });
     const admission = this.#admission = new Admission(this.#clock, this.#options.access, {
-      onChange: () => this.#onAdmission(),
+      onChange: () => this.#changes.onAdmission(),
       onUnblock: (ip) => reporter.events.emit("unblock", { ip }),
     });
     const ceilings = this.#ceilings = new Ceilings(
@@ -154,13 +156,13 @@ export class ConnectionPool implements AsyncDisposable {
     );
     const rests = this.#rests = new Rests(this.#clock, this.#options.slowStartMs, {
       onToldLater: (endpoint, told) => reporter.onToldLater(endpoint, told),
-      onRested: (endpoint) => this.#onRested(endpoint),
+      onRested: (endpoint) => this.#changes.onRested(endpoint),
     });
     const desk = this.#desk = new LeaseDesk(this.#options, manager, health, reporter);
     const routes = new Routes(this.#options, directory);
     const queues = this.#queues = new HostQueues(this.#options, manager, directory, routes, {
       onRelease: (queue, lease, reuse, error) => desk.release(queue, lease, reuse, error),
-      onWarmTarget: (queue) => this.#onWarmTarget(queue),
+      onWarmTarget: (queue) => this.#changes.onWarmTarget(queue),
     });
     const membership = new Membership(this.#options, manager, directory, health, admission);
     const dials = this.#dials = new Dials({
@@ -194,6 +196,15 @@ export class ConnectionPool implements AsyncDisposable {
       checkOver: this.checkOver?.bind(this),
     });
     this.#scheduler.listen(this.#prober);
+    this.#changes = new Changes({
+      manager,
+      admission,
+      health,
+      queues,
+      scheduler: this.#scheduler,
+      prober: this.#prober,
+      reporter,
+    });
     const fleet = this.fleet = this.#options.fleet?.join(this.#clock);
     if (fleet) {
       new PoolSite(
@@ -661,6 +672,7 @@ export class ConnectionPool implements AsyncDisposable {
     if (this.#closing) return this.#closing;
     checkNames("close()", options, ["graceMs"]);
     const graceMs = checkNumber("graceMs", options.graceMs ?? 5_000, { min: 0 });
+    this.#changes.close();
     this.#closing = this.#close(graceMs);
     return this.#closing;
   }
@@ -678,81 +690,6 @@ export class ConnectionPool implements AsyncDisposable {
   #filter(queue: HostQueue, options: AcquireOptions): AddressFilter | undefined {
     checkNames("acquire()", options, ACQUIRE_OPTIONS);
     return filterFor(queue, options);
-  }
-
-  #onWarmTarget(queue: HostQueue): void {
-    this.manager.setMinimum(queue.host.text, queue.warm.connections, queue.tls.name);
-    this.#scheduler.wake(queue);
-  }
-
-  #onEvict(connection: Connection, reason: EvictReason, error: Error | undefined): void {
-    const { address, host } = connection;
-    this.#reporter.evicted(connection, reason, error);
-    const queue = this.#queues.find(host, connection.tlsProfile);
-    const endpoint = endpointOf(connection);
-    // Of one that is leased its lease tells.
-    const endedAtOnce = connection.leases === 0 && connection.endedAtOnce(this.#clock.now());
-    if (endpoint && endedAtOnce && !this.#health.hungUp(endpoint) && queue) {
-      this.#scheduler.onHangUp(queue, endpoint);
-    }
-    if (queue) this.#scheduler.wake(queue);
-    this.#scheduler.roomCame(host, address);
-  }
-
-  /** Looks at those who wait, when whatever is under way is done. */
-  #onRoom(connection: Connection): void {
-    const queue = this.#queues.find(connection.host, connection.tlsProfile);
-    const endpoint = endpointOf(connection);
-    if (!queue || !endpoint) return;
-    queue.noteStreams(endpoint, connection.capacity);
-    if (queue.waiters.size > 0) this.#scheduler.wake(queue);
-    this.#scheduler.placeCame(connection);
-  }
-
-  /** Looks at those who may have counted on a connection that serves fewer from now on. */
-  #onLoss({ host, tlsProfile }: Connection): void {
-    const queue = this.#queues.find(host, tlsProfile);
-    if (queue && queue.waiters.size > 0) this.#scheduler.wake(queue);
-  }
-
-  /** Looks at those who wait, for a machine that was left alone may serve them. */
-  #onRested(endpoint: Endpoint): void {
-    this.#reporter.onRested(endpoint);
-    const { host, tlsProfile } = endpoint.lane;
-    const queue = this.#queues.find(host, tlsProfile);
-    if (queue && queue.waiters.size > 0) this.#scheduler.wake(queue);
-  }
-
-  #onAddresses(host: Host, { added, removed }: AddressChange): void {
-    if (this.#closing) return;
-    for (const queue of this.#queues) {
-      const { route } = queue;
-      const concerns = route?.resolvesThere
-        ? route.goesOver(host.text)
-        : queue.host.text === host.text;
-      if (concerns) this.#scheduler.addressesChanged(queue);
-    }
-    const { events } = this.#reporter;
-    if (added.length + removed.length === 0 || !events.wants("addresses")) return;
-    const texts = (addresses: readonly Address[]) => addresses.map(({ text }) => text);
-    events.emit("addresses", {
-      host: host.text,
-      added: texts(added),
-      removed: texts(removed),
-    });
-  }
-
-  /** Uses what may be used from now on, and nothing else. */
-  #onAdmission(): void {
-    if (this.#closing) return;
-    this.#scheduler.admissionChanged(this.#queues);
-    this.#prober.look();
-    for (const connection of [...this.manager.connections()]) {
-      const endpoint = endpointOf(connection);
-      if (endpoint && this.#admission.deniedBy(endpoint.address) !== undefined) {
-        this.manager.drain(connection, "gone");
-      }
-    }
   }
 
   async #close(graceMs: number): Promise<void> {

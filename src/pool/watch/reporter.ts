@@ -4,8 +4,10 @@
  * @module
  */
 
+import type { Address, Host } from "../../core/address.ts";
 import type { Clock } from "../../core/clock.ts";
 import { Events } from "../../core/events.ts";
+import type { AddressChange } from "../../hosts/directory.ts";
 import type { ToldLater } from "../../hosts/rests.ts";
 import type { HealthEvents } from "../../hosts/standing.ts";
 import type { Connection } from "../../map/connection.ts";
@@ -93,6 +95,13 @@ export class Reporter implements HealthEvents {
     if (!this.events.wants("evict")) return;
     const event = { ...idOf(connection), reason };
     this.events.emit("evict", error ? { ...event, error } : event);
+  }
+
+  /** A host has other addresses. */
+  addressesChanged({ text: host }: Host, { added, removed }: AddressChange): void {
+    if (added.length + removed.length === 0 || !this.events.wants("addresses")) return;
+    const texts = (addresses: readonly Address[]) => addresses.map(({ text }) => text);
+    this.events.emit("addresses", { host, added: texts(added), removed: texts(removed) });
   }
 
   /** An address takes so many connections, and was asked for more. */

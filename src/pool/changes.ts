@@ -1,0 +1,119 @@
+/**
+ * What follows from changes of connections, addresses and rules: events that the maps, the directory
+ * and others send up, and whom they concern.
+ *
+ * @module
+ */
+
+import type { Host } from "../core/address.ts";
+import type { Admission } from "../hosts/admission.ts";
+import type { AddressChange } from "../hosts/directory.ts";
+import type { AddressHealth } from "../hosts/health.ts";
+import type { Connection } from "../map/connection.ts";
+import { type Endpoint, endpointOf } from "../map/endpoint.ts";
+import type { ConnectionManager, EvictReason } from "../map/manager.ts";
+import type { DialScheduler } from "./dial/scheduler.ts";
+import type { HostQueue } from "./host/host_queue.ts";
+import type { HostQueues } from "./host/host_queues.ts";
+import type { Prober } from "./watch/prober.ts";
+import type { Reporter } from "./watch/reporter.ts";
+
+/** Whom changes concern. */
+export interface ChangesParts {
+  readonly manager: ConnectionManager;
+  readonly admission: Admission;
+  readonly health: AddressHealth;
+  readonly queues: HostQueues;
+  readonly scheduler: DialScheduler;
+  readonly prober: Prober;
+  readonly reporter: Reporter;
+}
+
+/** Tells each change to whom it concerns. */
+export class Changes {
+  readonly #parts: ChangesParts;
+  #closed = false;
+
+  /** Begins to. */
+  constructor(parts: ChangesParts) {
+    this.#parts = parts;
+  }
+
+  /** Follows no change of addresses and rules any more. */
+  close(): void {
+    this.#closed = true;
+  }
+
+  /** Another number of connections is to be kept open. */
+  onWarmTarget(queue: HostQueue): void {
+    this.#parts.manager.setMinimum(queue.host.text, queue.warm.connections, queue.tls.name);
+    this.#parts.scheduler.wake(queue);
+  }
+
+  /** A connection has left the maps: who waits may need another, and has room for it. */
+  onEvict(connection: Connection, reason: EvictReason, error: Error | undefined): void {
+    const { address, host } = connection;
+    this.#parts.reporter.evicted(connection, reason, error);
+    const queue = this.#parts.queues.find(host, connection.tlsProfile);
+    const endpoint = endpointOf(connection);
+    // Of one that is leased its lease tells.
+    const endedAtOnce = connection.leases === 0 && connection.endedAtOnce(this.#parts.reporter.now);
+    if (endpoint && endedAtOnce && !this.#parts.health.hungUp(endpoint) && queue) {
+      this.#parts.scheduler.onHangUp(queue, endpoint);
+    }
+    if (queue) this.#parts.scheduler.wake(queue);
+    this.#parts.scheduler.roomCame(host, address);
+  }
+
+  /** Looks at those who wait, when whatever is under way is done. */
+  onRoom(connection: Connection): void {
+    const queue = this.#parts.queues.find(connection.host, connection.tlsProfile);
+    const endpoint = endpointOf(connection);
+    if (!queue || !endpoint) return;
+    queue.noteStreams(endpoint, connection.capacity);
+    if (queue.waiters.size > 0) this.#parts.scheduler.wake(queue);
+    this.#parts.scheduler.placeCame(connection);
+  }
+
+  /** Looks at those who may have counted on a connection that serves fewer from now on. */
+  onLoss(connection: Connection): void {
+    this.#wakeWaiting(connection);
+  }
+
+  /** Looks at those who wait, for a machine that was left alone may serve them. */
+  onRested(endpoint: Endpoint): void {
+    this.#parts.reporter.onRested(endpoint);
+    this.#wakeWaiting(endpoint.lane);
+  }
+
+  /** A host has other addresses. */
+  onAddresses(host: Host, change: AddressChange): void {
+    if (this.#closed) return;
+    for (const queue of this.#parts.queues) {
+      const { route } = queue;
+      const concerns = route?.resolvesThere
+        ? route.goesOver(host.text)
+        : queue.host.text === host.text;
+      if (concerns) this.#parts.scheduler.addressesChanged(queue);
+    }
+    this.#parts.reporter.addressesChanged(host, change);
+  }
+
+  /** Uses what may be used from now on, and nothing else. */
+  onAdmission(): void {
+    if (this.#closed) return;
+    this.#parts.scheduler.admissionChanged(this.#parts.queues);
+    this.#parts.prober.look();
+    for (const connection of [...this.#parts.manager.connections()]) {
+      const endpoint = endpointOf(connection);
+      if (endpoint && this.#parts.admission.deniedBy(endpoint.address) !== undefined) {
+        this.#parts.manager.drain(connection, "gone");
+      }
+    }
+  }
+
+  #wakeWaiting({ host, tlsProfile }: { readonly host: string; readonly tlsProfile: string }): void {
+    const queue = this.#parts.queues.find(host, tlsProfile);
+    if (queue && queue.waiters.size > 0) this.#parts.scheduler.wake(queue);
+  }
+}
