@@ -5,13 +5,12 @@
  */
 
 import type { Address } from "../../core/address.ts";
-import type { Clock, Timer } from "../../core/clock.ts";
+import type { Clock } from "../../core/clock.ts";
 import { AccessDeniedError } from "../../core/errors.ts";
 import type { CeilingEvents } from "../../hosts/ceilings.ts";
 import type { Connection } from "../../map/connection.ts";
 import type { Endpoint } from "../../map/endpoint.ts";
 import type { ConnectionManager } from "../../map/manager.ts";
-import { unavailable } from "../host/explanations.ts";
 import type { Dial, HostQueue } from "../host/host_queue.ts";
 import type { Waiter } from "../host/waiter.ts";
 import type { DeskEvents, LeaseDesk } from "../lease/lease_desk.ts";
@@ -21,7 +20,9 @@ import type { Coalescing } from "./coalescing.ts";
 import { Cover } from "./cover.ts";
 import { chooseDial, type DialChoice, nextToSpread } from "./dial_choice.ts";
 import { blamesOptions, type DialEvents, type Dials } from "./dials.ts";
+import { Disappointed } from "./disappointed.ts";
 import type { Membership } from "./membership.ts";
+import { Rechecks } from "./rechecks.ts";
 import { FULL, makeRoom, Starved, waitsSince } from "./room.ts";
 import { freshUntil, Warmth } from "./warmth.ts";
 
@@ -62,7 +63,8 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
   /** Where room has come since they were looked at. */
   readonly #roomy = new Set<string>();
   readonly #warmth: Warmth;
-  readonly #rechecks = new Map<HostQueue, { readonly timer: Timer; readonly at: number }>();
+  readonly #disappointed: Disappointed;
+  readonly #rechecks: Rechecks;
   #scheduled = false;
   #closed = false;
   #events: SchedulerEvents | undefined;
@@ -71,7 +73,9 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
   constructor(parts: SchedulerParts) {
     this.#parts = parts;
     this.#clock = parts.options.clock;
+    this.#rechecks = new Rechecks(this.#clock, (queue) => this.wake(queue));
     this.#warmth = new Warmth(parts.manager, parts.dials, parts.membership, parts.reporter);
+    this.#disappointed = new Disappointed(parts.options, parts.desk, parts.dials);
     parts.desk.listen(this);
     parts.dials.listen(this);
   }
@@ -139,7 +143,7 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
     this.placeCame(connection);
     const { manager } = this.#parts;
     if (queue.warm.connections > 0 && connection.serverIdleMs < Infinity) {
-      this.#recheckAt(queue, freshUntil(queue, connection, manager.endsAt(connection)));
+      this.#rechecks.at(queue, freshUntil(queue, connection, manager.endsAt(connection)));
     }
     // Hardly ever is there any, but for itself.
     const others = this.#starved.size - (this.#starved.keysOf(queue).size > 0 ? 1 : 0);
@@ -176,15 +180,13 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
   forget(queue: HostQueue): void {
     this.#awake.delete(queue);
     this.#starved.delete(queue);
-    this.#rechecks.get(queue)?.timer.cancel();
-    this.#rechecks.delete(queue);
+    this.#rechecks.forget(queue);
   }
 
   /** Begins no further dial. */
   close(): void {
     this.#closed = true;
-    for (const { timer } of this.#rechecks.values()) timer.cancel();
-    this.#rechecks.clear();
+    this.#rechecks.close();
   }
 
   #offer(...keys: readonly string[]): void {
@@ -245,7 +247,7 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
     this.#dialForWaiters(queue, full, inTurn);
     if (known && isWarmed) {
       const { lookAt, isCrowded } = this.#warmth.look(queue);
-      if (lookAt < Infinity) this.#recheckAt(queue, lookAt);
+      if (lookAt < Infinity) this.#rechecks.at(queue, lookAt);
       if (isCrowded) full.add(FULL.warming);
     }
     this.#starved.put(queue, full, dials.begun > begun);
@@ -254,7 +256,7 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
     const pauseMs = queue.lane.connectionCount === 0
       ? RECHECK_MS.max
       : Math.max(RECHECK_MS.min, Math.min(queue.demand.dialMs, RECHECK_MS.max));
-    this.#recheckAt(queue, this.#clock.now() + pauseMs);
+    this.#rechecks.at(queue, this.#clock.now() + pauseMs);
   }
 
   /** Serves who waits over connections of other hosts, where that may be. */
@@ -390,7 +392,7 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
       return true;
     }
     if ("waitUntil" in choice) {
-      if (choice.waitUntil < Infinity) this.#recheckAt(queue, choice.waitUntil);
+      if (choice.waitUntil < Infinity) this.#rechecks.at(queue, choice.waitUntil);
       else if (waiter.candidates(queue.lane).length === 0) {
         const known = queue.toldAddresses ?? [];
         this.#refuseNone(queue, waiter, known.filter(({ text }) => waiter.wants(text)));
@@ -451,40 +453,8 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
     // They may all have been replaced, long before the resolver would be asked again.
     this.#parts.membership.doubt(queue);
     // It was not tried: who waits goes elsewhere, or is told when there is nowhere to go.
-    if (error instanceof AccessDeniedError) return;
-    for (const waiter of queue.waiters) {
-      if (!waiter.accepts(address) || number <= waiter.lastDialBefore) continue;
-      this.#failedFor(waiter, queue, endpoint, error);
+    if (!(error instanceof AccessDeniedError)) {
+      this.#disappointed.tell(queue, endpoint, error, number);
     }
-  }
-
-  #failedFor(
-    waiter: Waiter<HostQueue>,
-    queue: HostQueue,
-    endpoint: Endpoint,
-    error: unknown,
-  ): void {
-    const { lane } = queue;
-    waiter.failed(endpoint.address.text, error);
-    const isFailed = ({ address }: Endpoint) => waiter.failures.has(address.text);
-    if (!waiter.filter && waiter.failures.size < lane.memberCount) return;
-    do if (!waiter.candidates(lane).every(isFailed)) return; while (waiter.filter?.widen());
-    // What may come back is waited for, however many rounds fail.
-    if (waiter.mayBeServed(lane) || waiter.rounds < this.#parts.options.maxRetries) {
-      waiter.beginRound(this.#parts.dials.begun);
-      return;
-    }
-    this.#parts.desk.refuse(waiter, unavailable(queue, waiter.failures));
-  }
-
-  #recheckAt(queue: HostQueue, at: number): void {
-    const earlier = this.#rechecks.get(queue);
-    if (earlier && earlier.at <= at) return;
-    earlier?.timer.cancel();
-    const timer = this.#clock.setTimer(() => {
-      this.#rechecks.delete(queue);
-      this.wake(queue);
-    }, at - this.#clock.now());
-    this.#rechecks.set(queue, { timer, at });
   }
 }
