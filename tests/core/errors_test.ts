@@ -45,6 +45,11 @@ const all: { readonly [name: string]: errors.HotconnError } = {
     "no status line",
     { cause },
   ),
+  WebSocketError: new errors.WebSocketError(
+    { host: "a.example", address: "192.0.2.1", failure: "protocol", closeCode: 1002 },
+    "a reserved bit is set",
+    { cause },
+  ),
 };
 
 test("every error of hotconn has its class's name and a code of its own", () => {
