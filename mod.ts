@@ -193,6 +193,7 @@ export { Lease, type ReleaseOptions } from "./src/pool/lease/lease.ts";
 export type { HttpConnectionOptions, PoolOptions } from "./src/pool/options.ts";
 export { ConnectionPool } from "./src/pool/pool.ts";
 export type { Proxies, ProxyRules, ProxyServer } from "./src/pool/proxy/proxy_options.ts";
+export type { ProxyStats } from "./src/pool/proxy/routes.ts";
 export type {
   PoolHistograms,
   PoolTimes,

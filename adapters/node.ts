@@ -49,8 +49,8 @@ export interface NodeDialerOptions {
 }
 
 /**
- * Makes a dialer over `node:tls`. On Node it goes through proxies of every kind; on Deno and Bun not
- * through those that are `https:` themselves.
+ * Makes a dialer over `node:tls`. It goes through proxies of every kind, those included that are
+ * `https:` themselves.
  *
  * On Node it resumes TLS sessions: one is offered once, and to nobody but the host, the address and
  * the server name that it was made with, under the same TLS options. On Deno and Bun it does not.
@@ -79,31 +79,30 @@ const everywhere: readonly TlsCapability[] = [
 ];
 
 // Measured against the ClientHello that a server receives, not taken from documentation.
-const perRuntime: Record<
-  string,
-  { name: string; more: readonly TlsCapability[]; tunnels: readonly TunnelKind[] }
-> = {
-  node: { name: "node", more: ["ciphers", "groups"], tunnels: ["plain", "tls"] },
-  // Of TLS within TLS neither holds back what a slow peer sends, or takes.
-  deno: { name: "node on deno", more: [], tunnels: ["plain"] },
-  bun: { name: "node on bun", more: ["groups"], tunnels: ["plain"] },
+const perRuntime: Record<string, { name: string; more: readonly TlsCapability[] }> = {
+  node: { name: "node", more: ["ciphers", "groups"] },
+  deno: { name: "node on deno", more: [] },
+  bun: { name: "node on bun", more: ["groups"] },
 };
 
 class NodeDialer implements Dialer {
   readonly name: string;
   readonly capabilities: ReadonlySet<TlsCapability>;
-  readonly tunnels: ReadonlySet<TunnelKind>;
+  readonly tunnels: ReadonlySet<TunnelKind> = new Set(["plain", "tls"] as const);
   readonly tellsCertificate = true;
   readonly #times: CloseTimes;
   // Deno's says of sessions that they were resumed where the server says that they were not.
   readonly #tls = new TlsClient(runtime() === "node");
 
   constructor(times: CloseTimes) {
-    const { name, more, tunnels } = perRuntime[runtime()]!;
+    const { name, more } = perRuntime[runtime()]!;
     this.name = name;
     this.capabilities = new Set([...everywhere, ...more]);
-    this.tunnels = new Set(tunnels);
     this.#times = times;
+  }
+
+  forget(target: Pick<DialTarget, "host" | "address" | "tls">): void {
+    this.#tls.forget(target);
   }
 
   async dial(target: DialTarget, signal: AbortSignal): Promise<TlsSocket> {

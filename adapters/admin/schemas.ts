@@ -116,6 +116,13 @@ export const SCHEMAS: { readonly [name: string]: Schema } = {
     dialErrors: count,
     evicted: map(count),
     blocks: list(ref("Block")),
+    proxies: list(object({
+      proxy: string,
+      opened: count,
+      failed: count,
+      failure: nullable(string),
+      retryAt: nullable(time),
+    })),
     hosts: map(ref("HostStats")),
   }),
   HostStats: object(hostStats),

@@ -35,6 +35,12 @@ export class Sessions {
     return newest && newest.until > now ? newest.session : undefined;
   }
 
+  /** Drops those of a host at an address, whatever name they were made with. */
+  forget({ address, host }: Pick<DialTarget, "address" | "host">): void {
+    const prefix = `${host} ${address} `;
+    for (const key of this.#kept.keys()) if (key.startsWith(prefix)) this.#kept.delete(key);
+  }
+
   /** Keeps one of a connection whose server was verified. */
   keep(target: DialTarget, session: Uint8Array, now: number): void {
     const key = keyOf(target);

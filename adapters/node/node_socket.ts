@@ -94,6 +94,10 @@ export class NodeSocket implements TlsSocket {
       this.#drainOwed = true;
       this.#replay();
     });
+    carrier?.on("drain", () => {
+      this.#drainOwed = true;
+      this.#replay();
+    });
     socket.on("end", () => this.#onEnd());
     socket.on("finish", () => this.#onFinish());
     socket.on("error", (error) => this.#end(socketError(error)));
@@ -115,7 +119,9 @@ export class NodeSocket implements TlsSocket {
   write(bytes: Uint8Array): boolean {
     if (this.#state !== "open") return false;
     // Deno ends a socket to which nothing is written with EPERM.
-    return bytes.length === 0 || this.#socket.write(bytes);
+    if (bytes.length === 0) return true;
+    const takesMore = this.#socket.write(bytes);
+    return takesMore && this.#carrier?.writableNeedDrain !== true;
   }
 
   pause(): void {
@@ -179,9 +185,13 @@ export class NodeSocket implements TlsSocket {
   #setReading(reading: boolean): void {
     if (reading) this.#socket.resume();
     else this.#socket.pause();
-    const feed = feedOf(this.#socket);
-    if (reading) feed?.readStart();
-    else feed?.readStop();
+    // Of TLS within TLS only Node holds back what it is fed.
+    if (reading) this.#carrier?.resume();
+    else this.#carrier?.pause();
+    for (const feed of [feedOf(this.#socket), this.#carrier && feedOf(this.#carrier)]) {
+      if (reading) feed?.readStart();
+      else feed?.readStop();
+    }
   }
 
   // By itself the socket answers the peer's end with its own; but only as fast as the peer reads.
@@ -193,6 +203,16 @@ export class NodeSocket implements TlsSocket {
 
   #onFinish(): void {
     if (this.#state !== "closing") return;
+    const carrier = this.#carrier;
+    // On Bun all is said to be sent when the carrier has it, which has ended as well.
+    if (carrier?.writableNeedDrain) {
+      carrier.once("drain", () => this.#onFinish());
+      return;
+    }
+    if (carrier && "Bun" in globalThis && carrier.writableLength > 0) {
+      carrier.once("finish", () => this.#onFinish());
+      return;
+    }
     this.#linger();
     this.#end();
   }
@@ -220,7 +240,8 @@ export class NodeSocket implements TlsSocket {
     const sink = this.#sink;
     if (sink === null) return;
     // What was written since will have a drain of its own.
-    const isDrained = this.#drainOwed && this.#state === "open" && !this.#socket.writableNeedDrain;
+    const isDrained = this.#drainOwed && this.#state === "open" && !this.#socket.writableNeedDrain
+      && this.#carrier?.writableNeedDrain !== true;
     this.#drainOwed = false;
     if (isDrained) sink.onDrain();
     while (this.#held !== null && !this.#paused) {

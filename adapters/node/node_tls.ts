@@ -98,6 +98,11 @@ export class TlsClient {
     this.#profile(options);
   }
 
+  /** Drops the sessions of a host at an address, made with a set of TLS options. */
+  forget(target: Pick<DialTarget, "host" | "address" | "tls">): void {
+    this.#profiles.get(target.tls)?.sessions?.forget(target);
+  }
+
   #profile(options: TlsOptions): Profile {
     let profile = this.#profiles.get(options);
     if (profile === undefined) {

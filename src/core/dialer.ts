@@ -189,6 +189,11 @@ export interface Dialer {
   /** Whether its sockets have `covers()`, which `coalesce` needs. @default {false} */
   readonly tellsCertificate?: boolean;
   /**
+   * Forgets what it keeps to dial a host at an address sooner, such as TLS sessions. Called when the
+   * host has the address no more, or may not use it.
+   */
+  forget?(target: Pick<DialTarget, "host" | "address" | "tls">): void;
+  /**
    * Opens a socket to an address. It is the caller's from then on.
    *
    * @throws {DialError} What went wrong, and at which phase; no socket is left behind

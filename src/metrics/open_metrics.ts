@@ -97,6 +97,7 @@ export function openMetrics(
   writeRequests(writer);
   writeLeases(writer);
   writeDials(writer);
+  writeProxies(writer);
   writeFleet(writer);
   if (addresses) writeAddresses(writer);
   return writer.text.end();
@@ -346,6 +347,23 @@ function writeDials(writer: Writer): void {
   writer.histogram("handshake_duration", "Handshakes of new connections.", (source, put) => {
     put({ layer: "tcp" }, source.histograms.dial);
     put({ layer: "tls" }, source.histograms.tls);
+  });
+}
+
+/** Nothing of pools that go over no proxy. */
+function writeProxies(writer: Writer): void {
+  writer.counter("proxy_ways", "Ways that a proxy has opened.", ({ stats }, put) => {
+    for (const { opened, proxy } of stats.proxies) put({ proxy }, opened);
+  });
+  writer.counter(
+    "proxy_failures",
+    "Times that a proxy was asked for a way in vain.",
+    ({ stats }, put) => {
+      for (const { failed, proxy } of stats.proxies) put({ proxy }, failed);
+    },
+  );
+  writer.gauge("proxy_good", "Whether a proxy is not avoided.", ({ stats }, put) => {
+    for (const { failure, proxy } of stats.proxies) put({ proxy }, failure === null ? 1 : 0);
   });
 }
 

@@ -97,6 +97,7 @@ export class ConnectionPool implements AsyncDisposable {
   readonly #queues: HostQueues;
   readonly #changes: Changes;
   readonly #upkeep: Upkeep;
+  readonly #routes: Routes;
   #closing: Promise<void> | undefined;
 
   /**
@@ -159,7 +160,7 @@ export class ConnectionPool implements AsyncDisposable {
       onRested: (endpoint) => this.#changes.onRested(endpoint),
     });
     const desk = this.#desk = new LeaseDesk(this.#options, manager, health, reporter);
-    const routes = new Routes(this.#options, directory);
+    const routes = this.#routes = new Routes(this.#options, directory);
     const queues = this.#queues = new HostQueues(this.#options, manager, directory, routes, {
       onRelease: (queue, lease, reuse, error) => desk.release(queue, lease, reuse, error),
       onWarmTarget: (queue) => this.#changes.onWarmTarget(queue),
@@ -598,6 +599,7 @@ export class ConnectionPool implements AsyncDisposable {
       rests: this.#rests,
       admission: this.#admission,
       queues: this.#queues,
+      routes: this.#routes,
       figures: this.figures,
       now: this.#clock.now(),
     });

@@ -1,8 +1,10 @@
 import { assertEquals } from "@std/assert";
 import test from "node:test";
 import { detectRuntime } from "../../adapters/detect.ts";
+import { memoryDialer } from "../../adapters/memory.ts";
 import { nodeDialer } from "../../adapters/node.ts";
 import { Sessions } from "../../adapters/node/node_sessions.ts";
+import { ConnectionPool, ManualClock } from "../../mod.ts";
 import type { Dialer, TlsOptions } from "../../src/core/dialer.ts";
 import { type Origin, startRemoteOrigin } from "../support/origin_process.ts";
 import { createAuthority } from "../support/pki.ts";
@@ -74,6 +76,54 @@ test(
     assertEquals(offers, [...[...Array(6)].map(() => [false, false]), [true, true]]);
   },
 );
+
+test(
+  "nodeDialer() drops the sessions of a machine that is forgotten, and no others",
+  onNode,
+  async () => {
+    await using origin = await startRemoteOrigin({
+      certificates: [{ ...certificate, names: ["a.test", "b.test"] }],
+      behaviour: { kind: "echo" },
+    });
+    const dialer = nodeDialer();
+    await visit(origin, dialer);
+    await visit(origin, dialer, { host: "b.test" });
+    dialer.forget!({ ...targetOf(origin.port), host: "a.test", tls: options });
+    await visit(origin, dialer);
+    await visit(origin, dialer, { host: "b.test" });
+    const { connections } = await origin.until({ openSockets: 0 });
+    assertEquals(connections.map(({ resumed }) => resumed), [false, false, false, true]);
+  },
+);
+
+test("A pool has its dialer forget a machine that its host has no more, or may not use", async () => {
+  const clock = new ManualClock();
+  const forgotten: string[] = [];
+  const inner = memoryDialer({ clock });
+  const dialer: Dialer = {
+    name: inner.name,
+    capabilities: inner.capabilities,
+    dial: (target, signal) => inner.dial(target, signal),
+    forget: ({ address, host, tls }) => forgotten.push(`${host} ${address} ${Object.keys(tls)}`),
+  };
+  let addresses = ["192.0.2.1", "192.0.2.2"];
+  await using pool = new ConnectionPool({
+    clock,
+    dialer,
+    resolver: { name: "scripted", resolve: () => Promise.resolve({ addresses, ttlMs: 60_000 }) },
+    tls: { minVersion: "TLSv1.2" },
+  });
+  await pool.warm("a.test", { connections: 2 });
+  assertEquals(forgotten, []);
+  addresses = ["192.0.2.2", "192.0.2.3"];
+  const changed = new Promise((resolve) => pool.on("addresses", resolve));
+  clock.advance(60_000);
+  await changed;
+  assertEquals(forgotten, ["a.test 192.0.2.1 minVersion"]);
+  pool.block("192.0.2.3");
+  assertEquals(forgotten[1], "a.test 192.0.2.3 minVersion");
+  pool.manager.checkInvariants();
+});
 
 test("Sessions are offered once, the newest first, to whom they are of, and not for long", () => {
   const a = targetOf(443);

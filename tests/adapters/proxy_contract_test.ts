@@ -11,6 +11,7 @@ import { detectRuntime } from "../../adapters/detect.ts";
 import type { Dialer } from "../../src/core/dialer.ts";
 import { httpConnect } from "../../src/pool/proxy/http_connect.ts";
 import { startConnectProxy } from "../support/connect_proxy.ts";
+import { startNodeProgram } from "../support/node_program.ts";
 import { createAuthority } from "../support/pki.ts";
 import { testEndings } from "./contract/endings.ts";
 import { testHandshake } from "./contract/handshake.ts";
@@ -18,11 +19,11 @@ import { testStream } from "./contract/stream.ts";
 import type { DialerUnderTest } from "./contract/support.ts";
 
 const ca = await createAuthority();
+
 const plain = await startConnectProxy({ unref: true });
-const secured = await startConnectProxy({
-  unref: true,
+const secured = await startNodeProgram("connect_proxy_main.ts", {
   credentials: await ca.issue({ names: ["proxy.test"] }),
-});
+}) as { readonly port: number; readonly statusPort: number };
 
 /** A dialer that goes through a proxy. */
 function through(dialer: Dialer, kind: "plain" | "tls"): Dialer {
@@ -84,11 +85,13 @@ for (const name of names[detectRuntime()]) {
 }
 
 test("Behind proxies dialers leave no socket open", async () => {
-  for (const proxy of [plain, secured]) {
-    for (let tries = 0; tries < 200 && proxy.open > 0; tries++) {
+  const openAtSecured = async () =>
+    Number(await (await fetch(`http://127.0.0.1:${secured.statusPort}/`)).text());
+  for (const open of [() => plain.open, openAtSecured]) {
+    for (let tries = 0; tries < 200 && await open() > 0; tries++) {
       await new Promise((resolve) => setTimeout(resolve, 25));
     }
-    assertEquals(proxy.open, 0);
-    await proxy[Symbol.asyncDispose]();
+    assertEquals(await open(), 0);
   }
+  await plain[Symbol.asyncDispose]();
 });

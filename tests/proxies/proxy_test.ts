@@ -14,6 +14,7 @@ import {
   createPool,
   type CreatePoolOptions,
   type HttpPool,
+  openMetrics,
   staticResolver,
 } from "../../mod.ts";
 import { ProxyError, type ProxyFailure, UnsupportedOptionError } from "../../src/core/errors.ts";
@@ -242,23 +243,37 @@ test("An https: proxy is spoken to over TLS of its own, by dialers that can", as
     const { proxies: [proxy], ...it } = scene;
     const url = `https://user:secret@proxy.test:${proxy!.port}`;
     if (detectRuntime() !== "node") {
-      for (const dialer of [undefined, nodeDialer()]) {
-        const pool = it.pool({ ...dialer && { dialer }, proxy: url });
-        await assertRejects(
-          () => pool.request(it.url()),
-          UnsupportedOptionError,
-          "nodeDialer() on Node can",
-        );
-      }
-      return;
+      await assertRejects(
+        () => it.pool({ proxy: url }).request(it.url()),
+        UnsupportedOptionError,
+        "nodeDialer() can",
+      );
     }
-    const pool = it.pool({ proxy: { url, tls: { ca: [ca.cert] } } });
+    const dialer = nodeDialer();
+    const pool = it.pool({ dialer, proxy: { url, tls: { ca: [ca.cert] } } });
     const response = await pool.request(it.url(), { method: "POST", body: "x".repeat(300_000) });
     assertEquals(response.status, 200);
     await response.dump();
-    await failure(it.pool({ proxy: url }), it.url(), "tls");
+    await failure(it.pool({ dialer, proxy: url }), it.url(), "tls");
   });
 });
+
+test("stats() and metrics tell how each proxy does, and nothing of its credentials", () =>
+  withProxies([{ hangsUp: true }, { authorization: AUTHORIZATION }], async (scene) => {
+    const { proxies, urls, ...it } = scene;
+    const pool = it.pool({ proxy: urls });
+    assertEquals(pool.stats().proxies, []);
+    await (await pool.request(it.url())).dump();
+    const [bad, good] = pool.stats().proxies;
+    const label = (index: number) => `http://proxy.test:${proxies[index]!.port}`;
+    assertEquals([bad!.proxy, bad!.opened, bad!.failed], [label(0), 0, 1]);
+    assert(bad!.failure?.includes("hung up") && bad!.retryAt !== null);
+    assertEquals(good, { proxy: label(1), opened: 1, failed: 0, failure: null, retryAt: null });
+    const metrics = openMetrics(pool);
+    assert(metrics.includes(`hotconn_proxy_ways_total{pool="default",proxy="${label(1)}"} 1`));
+    assert(metrics.includes(`hotconn_proxy_good{pool="default",proxy="${label(0)}"} 0`));
+    assert(!/secret|user:/.test(metrics + JSON.stringify(pool.stats())));
+  }));
 
 test("A dialer that knows no proxies is refused, and goes nowhere", () =>
   withProxies([{}], async ({ origin, urls: [proxy], ...it }) => {

@@ -63,6 +63,7 @@ export function scene(places: { readonly [host: string]: readonly string[] }, ea
       multiplexed: 0,
       leases: 0,
       capacity: 0,
+      proxies: [],
       ending: 0,
       dialing: 0,
       waiting: 0,

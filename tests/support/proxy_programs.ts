@@ -4,7 +4,7 @@
  * @module
  */
 
-import { execFile } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -65,7 +65,10 @@ export const PROXY_PROGRAMS: readonly ProxyProgram[] = [
       const folder = mkdtempSync(path.join(tmpdir(), "hotconn-squid-"));
       chmodSync(folder, 0o755);
       const passwords = path.join(folder, "passwords");
-      writeFileSync(passwords, `${USER.name}:${withPassword ? await apr1(USER.password) : ""}\n`);
+      writeFileSync(
+        passwords,
+        `${USER.name}:${withPassword ? await passwordHash("-apr1", USER.password) : ""}\n`,
+      );
       const service = await startService({
         program: squid!,
         // What it shares in memory goes by the name that it is given.
@@ -130,27 +133,43 @@ export const PROXY_PROGRAMS: readonly ProxyProgram[] = [
     name: "danted",
     scheme: "socks5",
     program: danted,
-    // It looks passwords up among the system's users.
-    takesPassword: false,
-    password: "",
-    async start() {
+    // It looks passwords up among the system's users, who are others in a mount namespace of its own.
+    takesPassword: openssl !== undefined && mayUnshare(),
+    password: USER.password,
+    async start(withPassword) {
       const port = await findPort();
+      const shadow = withPassword ? await passwordHash("-6", USER.password) : "";
       const service = await startService({
-        program: danted!,
-        args: (folder) => ["-f", path.join(folder, "danted.conf"), "-p", path.join(folder, "pid")],
+        program: withPassword ? findProgram("unshare")! : danted!,
+        args: (folder) => {
+          const file = (name: string) => path.join(folder, name);
+          const args = ["-f", file("danted.conf"), "-p", file("pid")];
+          if (!withPassword) return args;
+          const mounts = ["passwd", "shadow"].map((name) =>
+            `mount --bind '${file(name)}' /etc/${name}`
+          );
+          const command = [danted!, ...args].map((word) => `'${word}'`).join(" ");
+          return ["-m", "sh", "-c", `${mounts.join(" && ")} && exec ${command}`];
+        },
         files: () => ({
           "danted.conf": [
             "logoutput: stderr",
             `internal: 127.0.0.1 port = ${port}`,
             "external: 127.0.0.1",
             "clientmethod: none",
-            "socksmethod: none",
+            `socksmethod: ${withPassword ? "username" : "none"}`,
             "user.privileged: root",
             "user.unprivileged: root",
             "client pass { from: 0.0.0.0/0 to: 0.0.0.0/0 }",
             "socks pass { from: 0.0.0.0/0 to: 0.0.0.0/0 }",
             "",
           ].join("\n"),
+          passwd: [
+            "root:x:0:0:root:/root:/bin/sh",
+            `${USER.name}:x:64999:64999::/:/usr/sbin/nologin`,
+            "",
+          ].join("\n"),
+          shadow: `root:*:19000:0:99999:7:::\n${USER.name}:${shadow}:19000:0:99999:7:::\n`,
         }),
         port,
       });
@@ -182,11 +201,17 @@ export const PROXY_PROGRAMS: readonly ProxyProgram[] = [
   },
 ];
 
-async function apr1(password: string): Promise<string> {
+/** Whether this process may have mounts of its own. */
+function mayUnshare(): boolean {
+  const unshare = findProgram("unshare");
+  return unshare !== undefined && spawnSync(unshare, ["-m", "true"]).status === 0;
+}
+
+async function passwordHash(form: "-apr1" | "-6", password: string): Promise<string> {
   return await new Promise((resolve, reject) => {
     execFile(
       openssl!,
-      ["passwd", "-apr1", password],
+      ["passwd", form, password],
       (error, stdout) => error ? reject(error) : resolve(stdout.trim()),
     );
   });

@@ -11,7 +11,6 @@ import type { HostDirectory } from "../../hosts/directory.ts";
 import type { AddressHealth } from "../../hosts/health.ts";
 import { type HostAddress, inUse, priorityOf } from "../../hosts/host_address.ts";
 import type { Endpoint } from "../../map/endpoint.ts";
-import type { Lane } from "../../map/lane.ts";
 import type { ConnectionManager } from "../../map/manager.ts";
 import type { HostQueue } from "../host/host_queue.ts";
 import { weightOf } from "../host_options.ts";
@@ -141,7 +140,7 @@ export class Membership {
       // Its connections were verified for another name.
       if (endpoint.member && endpoint.serverName !== address.serverName) {
         gone.push(endpoint);
-        this.#leave(lane, endpoint);
+        this.#leave(queue, endpoint);
       }
       endpoint.serverName = address.serverName;
       endpoint.multiplexes = address.protocols?.includes("h2");
@@ -151,7 +150,7 @@ export class Membership {
     for (const endpoint of lane.endpoints.values()) {
       if (!endpoint.member || members.has(endpoint)) continue;
       gone.push(endpoint);
-      this.#leave(lane, endpoint);
+      this.#leave(queue, endpoint);
     }
     if (!isOld) queue.hurrySpread();
     return gone;
@@ -172,7 +171,12 @@ export class Membership {
     return (configured && weightOf(configured, address)) ?? address.weight ?? 1;
   }
 
-  #leave(lane: Lane, endpoint: Endpoint): void {
+  #leave({ host, lane, tls }: HostQueue, endpoint: Endpoint): void {
+    const { dialer } = this.#options;
+    const target = { host: host.text, address: endpoint.address.text, tls: tls.options };
+    if (!("then" in dialer)) dialer.forget?.(target);
+    // A dialer that could not be loaded keeps nothing, and each dial says why.
+    else dialer.then((dialer) => dialer.forget?.(target), () => {});
     lane.setMember(endpoint, false);
     lane.setStanding(endpoint, "gone");
     for (const connection of [...endpoint.connections]) {

@@ -34,6 +34,8 @@ export class Proxy {
   failure: ProxyError | undefined;
   /** How many of its addresses were given up: the next one is tried first. */
   turns = 0;
+  /** How many ways it has opened, and how many times one was asked for in vain. */
+  readonly counts: { opened: number; failed: number } = { opened: 0, failed: 0 };
   #failures = 0;
 
   /** Makes one that is taken to be well. */
@@ -269,7 +271,7 @@ export class Route {
     const kind = tunnel.tls ? "tls" : "plain";
     if (!dialer.tunnels?.has(kind)) {
       const advice = kind === "tls"
-        ? "it cannot speak TLS within TLS, which https: proxies need: nodeDialer() on Node can"
+        ? "it cannot speak TLS within TLS, which https: proxies need: nodeDialer() can"
         : "it goes through no proxy";
       throw new UnsupportedOptionError("proxy", dialer.name, advice);
     }
@@ -292,8 +294,12 @@ export class Route {
       }, forMs)
       : undefined;
     try {
-      return await dialer.dial({ ...target, tunnel }, stop.signal);
+      const socket = await dialer.dial({ ...target, tunnel }, stop.signal);
+      proxy.counts.opened++;
+      return socket;
     } catch (error) {
+      if (stage.open) proxy.counts.opened++;
+      else if (!signal.aborted || isTimeout(signal.reason)) proxy.counts.failed++;
       // Nothing but the way is dialled where the proxy is asked for URLs.
       if (
         error instanceof DialError && saysOfProxy(error)

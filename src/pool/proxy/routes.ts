@@ -12,6 +12,20 @@ import type { ResolvedPoolOptions } from "../options.ts";
 import type { CheckedProxies, CheckedProxy } from "./proxy_options.ts";
 import { Proxy, Route } from "./route.ts";
 
+/** The figures of a proxy: plain data, without its credentials. */
+export interface ProxyStats {
+  /** Its URL without its credentials. */
+  readonly proxy: string;
+  /** How many ways it has opened. */
+  readonly opened: number;
+  /** How many times one was asked for in vain, whoever is to blame. */
+  readonly failed: number;
+  /** Why it is avoided; null where it is not. */
+  readonly failure: string | null;
+  /** When it is tried again, in milliseconds since 1970; null where it is not avoided. */
+  readonly retryAt: number | null;
+}
+
 /** The ways of a pool. */
 export class Routes {
   readonly #options: ResolvedPoolOptions;
@@ -25,6 +39,23 @@ export class Routes {
     this.#options = options;
     this.#directory = directory;
     this.#restricted = restricts(options.access);
+  }
+
+  /** The figures of the proxies that somebody has gone over. */
+  stats(): ProxyStats[] {
+    const all = new Map<string, ProxyStats>();
+    for (const { counts, dueAt, failure, options: { label } } of this.#proxies.values()) {
+      // Named in several places, or with several credentials, it is one to whoever looks.
+      const known = all.get(label);
+      all.set(label, {
+        proxy: label,
+        opened: (known?.opened ?? 0) + counts.opened,
+        failed: (known?.failed ?? 0) + counts.failed,
+        failure: failure?.message ?? known?.failure ?? null,
+        retryAt: failure ? dueAt : known?.retryAt ?? null,
+      });
+    }
+    return [...all.values()];
   }
 
   /** The way to a host; undefined where it is straight. */

@@ -13,6 +13,7 @@ import { type EndpointHealth, NO_HEALTH } from "../../hosts/verdict.ts";
 import type { Endpoint, Standing } from "../../map/endpoint.ts";
 import type { ConnectionManager, DebugInfo, EvictReason } from "../../map/manager.ts";
 import type { HostQueue } from "../host/host_queue.ts";
+import type { ProxyStats, Routes } from "../proxy/routes.ts";
 import { type PoolFigures, type PoolTimes, RequestCounts, type RequestStats } from "./figures.ts";
 
 /** The figures of one host at one address. */
@@ -166,6 +167,8 @@ export interface PoolStats {
   readonly deniedAddresses: number;
   /** What is blocked now. */
   readonly blocks: readonly Block[];
+  /** The figures of the proxies that connections go over, if any do. */
+  readonly proxies: readonly ProxyStats[];
   /** The figures by host. */
   readonly hosts: { readonly [host: string]: HostStats };
 }
@@ -204,6 +207,7 @@ export interface StatsParts {
   readonly rests: Rests;
   readonly admission: Admission;
   readonly queues: Iterable<HostQueue>;
+  readonly routes: Routes;
   readonly figures: PoolFigures;
   /** The clock's time, in milliseconds. */
   readonly now: number;
@@ -234,6 +238,7 @@ export function poolStats(parts: StatsParts): PoolStats {
     requests: figures.requests().stats(),
     times: figures.times(),
     blocks: admission.blocks,
+    proxies: parts.routes.stats(),
     ...endpointTotals(parts),
   };
 }
