@@ -242,6 +242,7 @@ export class HttpPool extends ConnectionPool {
     this.#upgrades = {
       clock: this.#clock,
       limits,
+      failoverStatuses,
       leakTimeoutMs,
       keep: (lease, protocol) => this.noteUpgrade(lease, protocol),
     };
@@ -307,7 +308,8 @@ export class HttpPool extends ConnectionPool {
    * Asks a machine to go on with another protocol on the connection (RFC 9110 section 7.8), over
    * HTTP/1.1. Where it does, with a 101, the connection is the caller's alone, and ends with the lease;
    * anything else that it answers is a response, whose connection ends with its body. A connection that
-   * ends before the answer costs nothing but time: another one is asked, or another machine.
+   * ends before the answer costs nothing but time: another one is asked, or another machine. So it is
+   * with an answer of `failoverStatuses`, while there is another machine.
    *
    * The signal and `timeoutMs` end the wait for the answer's head, and nothing after it.
    *
@@ -317,7 +319,7 @@ export class HttpPool extends ConnectionPool {
    * @throws The signal's reason, untouched, when it aborts
    */
   upgrade(url: string | URL, options: UpgradeOptions): Promise<Upgraded | PooledResponse> {
-    return this.#upgrade(url, options, Infinity);
+    return this.#upgrade(url, options);
   }
 
   /**
@@ -339,7 +341,7 @@ export class HttpPool extends ConnectionPool {
   async #upgrade(
     url: string | URL,
     options: UpgradeOptions,
-    answerTimeoutMs: number,
+    answerTimeoutMs = Infinity,
   ): Promise<Upgraded | PooledResponse> {
     const { exclude = [], headers, ip, protocol, signal, sticky, timeoutMs, tls } = checkUpgrade(
       options,
@@ -365,13 +367,10 @@ export class HttpPool extends ConnectionPool {
     let failure: unknown;
     try {
       for (let attempts = 1;; attempts++) {
+        const choice = { ip, sticky, tls, plain, http: ["http/1.1"] } as const;
         const lease = await this.acquireHttp(host, {
-          ip,
+          ...choice,
           exclude: [...left, ...tried],
-          sticky,
-          tls,
-          plain,
-          http: ["http/1.1"],
           signal: stop.signal,
         }).catch((error: unknown) => {
           throw tried.length > 0 && !stop.signal.aborted ? failure : error;
@@ -386,7 +385,13 @@ export class HttpPool extends ConnectionPool {
           answerTimeoutMs,
         );
         try {
-          return await attempt.run();
+          const answer = await attempt.run();
+          if (!attempt.failure || attempts === MAX_UPGRADES) return answer;
+          tried.push(lease.connection.address);
+          const exclude = [...left, ...tried];
+          if (this.alternatives(host, { ...choice, exclude }) === "none") return answer;
+          failure = attempt.failure;
+          attempt.cancel(failure);
         } catch (error) {
           const isHeard = attempt.responding && !attempt.late;
           const isOver = stop.signal.aborted || isHeard || attempts === MAX_UPGRADES;

@@ -55,6 +55,8 @@ export interface Upgraded {
 export interface UpgradeHost {
   readonly clock: Clock;
   readonly limits: CheckedLimits;
+  /** The answers that count as failures of their machine. */
+  readonly failoverStatuses: readonly number[];
   /** How long nobody may touch a body, in milliseconds. */
   readonly leakTimeoutMs: number;
   /** Takes a connection out of what others may have: it ends with its lease. */
@@ -94,6 +96,8 @@ export class UpgradeAttempt implements SocketSink, ResponseSink, ResponseOrigin,
   #early: Uint8Array[] = [];
   #end: { readonly error: Error | undefined } | undefined;
   trailers: ResponseHeaders | null = null;
+  /** What an answer was that counts as a failure of its machine. */
+  failure: RequestError | undefined = undefined;
   readonly protocol = "http/1.1";
   readonly stream = { id: null, streams: 1 };
   readonly hedged = false;
@@ -253,6 +257,11 @@ export class UpgradeAttempt implements SocketSink, ResponseSink, ResponseOrigin,
   /** The connection ends with the response, whose like nobody asks of it again. */
   #respond({ headers, status, text }: Head): void {
     if (!this.#answered) {
+      if (this.#host.failoverStatuses.includes(status)) {
+        const error = this.#error("status", `the answer was ${status} (failoverStatuses)`);
+        this.lease.failure = { kind: "status", error };
+        this.failure = error;
+      }
       this.#answered = true;
       this.#timer?.cancel();
       this.#timer = this.#host.clock.setTimer(() => {
@@ -318,7 +327,7 @@ export class UpgradeAttempt implements SocketSink, ResponseSink, ResponseOrigin,
   }
 
   #error(
-    failure: "connection" | "cancelled" | "timeout",
+    failure: "connection" | "cancelled" | "timeout" | "status",
     detail: string,
     cause?: unknown,
   ): RequestError {

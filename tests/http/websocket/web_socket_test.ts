@@ -413,6 +413,22 @@ test("A machine that cannot be dialled, or hangs up, is left for another one", a
   assertEquals(socket.connection?.ip, "192.0.2.2");
 });
 
+test("An answer of failoverStatuses is a failure of its machine, while there is another one", async () => {
+  await using scene = socketScene({
+    answer: (head, ip) =>
+      ip === "192.0.2.1" ? "HTTP/1.1 503 Busy\r\ncontent-length: 0\r\n\r\n" : agreement(head),
+    pool: { failoverStatuses: [503] },
+  });
+  for (let i = 0; i < 2; i++) {
+    const { socket } = await scene.open();
+    assertEquals(socket.connection?.ip, "192.0.2.2");
+  }
+  assertEquals(failuresOf(scene, "192.0.2.1"), { status: 1 });
+  const error = await failure(scene.pool.webSocket("wss://a.test/", { ip: "192.0.2.1" }));
+  assertInstanceOf(error, WebSocketError);
+  assertEquals([error.failure, error.status], ["handshake", 503]);
+});
+
 test("timeoutMs bounds the opening, whatever is tried", async () => {
   await using scene = socketScene({ answer: () => null });
   const socket = scene.pool.webSocket("wss://a.test/", {
