@@ -106,6 +106,7 @@ export const SCHEMAS: { readonly [name: string]: Schema } = {
     leases: count,
     capacity: count,
     ending: count,
+    upgraded: count,
     dialing: count,
     waiting: count,
     acquired: count,

@@ -215,6 +215,11 @@ function writeConnections(writer: Writer): void {
     "Connections that are closed whose sockets are not done yet.",
     ({ stats }, put) => put({}, stats.ending),
   );
+  writer.gauge(
+    "upgraded_connections",
+    "Connections in use that go on in another protocol, such as WebSocket.",
+    ({ stats }, put) => put({}, stats.upgraded),
+  );
   writer.hostGauge("dials_in_flight", "Dials on their way.", ({ dialing }) => dialing);
   writer.hostGauge("waiting_callers", "Callers who wait for a lease.", ({ waiting }) => waiting);
   writer.hostGauge(

@@ -563,7 +563,7 @@ export class ConnectionPool implements AsyncDisposable {
   protected noteUpgrade(lease: Lease, protocol: string): void {
     lease.connection.upgraded = protocol;
     this.manager.drain(lease.connection, "used");
-    this.#desk.answered(lease);
+    this.#desk.upgraded(lease);
   }
 
   /** Tells an event to whoever listens. */

@@ -65,6 +65,7 @@ export function scene(places: { readonly [host: string]: readonly string[] }, ea
       capacity: 0,
       proxies: [],
       ending: 0,
+      upgraded: 0,
       dialing: 0,
       waiting: 0,
       acquired: 1_842_114,

@@ -222,6 +222,7 @@ export class LeaseDesk {
     this.#reporter.released(connection, heldMs, kept);
     // How long a caller stays with another protocol says nothing of when others come back.
     if (connection.upgraded === null) queue.demand.noteReturn(connection.lastUsedAt, heldMs);
+    else this.#reporter.figures.upgraded--;
     this.#judge(queue, lease, heldMs, error);
     if (!kept) return;
     this.#events?.onReturn(queue, connection);
@@ -264,7 +265,8 @@ export class LeaseDesk {
   }
 
   /** Notes that a lease's machine has answered, and that the lease goes on for as long as it likes. */
-  answered(lease: Lease): void {
+  upgraded(lease: Lease): void {
+    this.#reporter.figures.upgraded++;
     const endpoint = endpointOf(lease.connection);
     if (endpoint) this.#noteAnswer(endpoint, lease, lease.latencyMs ?? 0, this.#clock.now());
   }

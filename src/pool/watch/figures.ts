@@ -147,6 +147,8 @@ export class PoolFigures {
   reused = 0;
   /** How many ended. */
   released = 0;
+  /** Leases under way whose connection goes on in another protocol. */
+  upgraded = 0;
   /** Callers who wait. */
   waiting = 0;
   /** Callers who ran out of time. */

@@ -130,6 +130,8 @@ export interface PoolStats {
   readonly capacity: number;
   /** Connections that have left the maps whose sockets are not done yet. */
   readonly ending: number;
+  /** Connections in use that go on in another protocol after an upgrade, such as WebSocket. */
+  readonly upgraded: number;
   /** Dials on their way. */
   readonly dialing: number;
   /** Callers who wait. */
@@ -223,6 +225,7 @@ export function poolStats(parts: StatsParts): PoolStats {
     connections: manager.getConnectionCount(),
     idle: manager.idleCount,
     ending: manager.endingCount,
+    upgraded: figures.upgraded,
     dialing: figures.dialing,
     waiting: figures.waiting,
     acquired: figures.acquired,

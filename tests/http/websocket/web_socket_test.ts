@@ -17,6 +17,7 @@ import { Buffer } from "node:buffer";
 import { test } from "node:test";
 import { ClosedError, RequestError, WebSocketError } from "../../../src/core/errors.ts";
 import type { WebSocketOptions } from "../../../src/http/websocket/web_socket_options.ts";
+import { openMetrics } from "../../../src/metrics/open_metrics.ts";
 import { closeFrame, frame } from "./server_frames.ts";
 import { agreement, fieldOf, next, type SocketScene, socketScene } from "./socket_scene.ts";
 
@@ -599,6 +600,12 @@ test("It counts as in use, is no leak, and never goes back as idle", async () =>
   scene.clock.advance(60_000);
   const { draining, hosts, idle } = scene.pool.stats();
   assertEquals([idle, draining, hosts["a.test"]?.leases, scene.pool.diagnose()], [0, 1, 1, []]);
+  const figures = () => {
+    const [, told] =
+      /^hotconn_upgraded_connections(?:\{.*\})? (\d+)$/m.exec(openMetrics(scene.pool)) ?? [];
+    return [scene.pool.stats().upgraded, Number(told)];
+  };
+  assertEquals(figures(), [1, 1]);
   const [connection] = scene.pool.debugInfo().connections;
   assertEquals([connection?.upgraded, connection?.leases], ["websocket", 1]);
   const closed = next(socket, "close");
@@ -607,6 +614,7 @@ test("It counts as in use, is no leak, and never goes back as idle", async () =>
   machine.socket.end();
   await closed;
   assertEquals([scene.pool.stats().connections, scene.pool.stats().idle], [0, 0]);
+  assertEquals(figures(), [0, 0]);
 });
 
 test("Closing the pool closes it with 1001, and what is not open yet fails", async () => {
