@@ -11,6 +11,8 @@ import { type BodyReader, openBody } from "./body_reader.ts";
  * before it can have said anything, and the part behind it.
  */
 const HELD_BYTES = 131_072;
+/** What a part counts for besides, in bytes: many small ones take more than they hold. */
+const PART_BYTES = 64;
 
 /** Reads a body once, and gives what it has read again as long as all of that is in hand. */
 export class StreamedBody {
@@ -84,7 +86,7 @@ export class StreamedBody {
       // Who gave it may use its memory for the next one.
       const part = given.slice();
       this.#held.push(part);
-      this.#heldBytes += part.length;
+      this.#heldBytes += part.length + PART_BYTES;
     }
     return given;
   }

@@ -77,7 +77,11 @@ export class Changes {
 
   /** Looks at those who may have counted on a connection that serves fewer from now on. */
   onLoss(connection: Connection): void {
-    this.#wakeWaiting(connection);
+    const { healthy, host, tlsProfile } = connection;
+    const queue = this.#parts.queues.find(host, tlsProfile);
+    // A host that is kept warm lacks it from now on, although it serves still.
+    if (!healthy && queue && queue.warm.connections > 0) this.#parts.scheduler.wake(queue);
+    else this.#wakeWaiting(connection);
   }
 
   /** Looks at those who wait, for a machine that was left alone may serve them. */

@@ -160,7 +160,7 @@ export function freshUntil(
 }
 
 /**
- * Counts what is warm. What is about to end does not count any more, so that it is replaced while
+ * Counts what is warm. What is about to end, or takes nothing new, does not count any more, so that it is replaced while
  * it still serves.
  */
 function countFresh(
@@ -176,7 +176,7 @@ function countFresh(
     open += endpoint.connections.size;
     let fresh = 0;
     for (const connection of endpoint.connections) {
-      if (connection.state === "draining") continue;
+      if (connection.state === "draining" || !connection.healthy) continue;
       const staleAt = freshUntil(queue, connection, endsAt(connection));
       if (staleAt <= now) continue;
       fresh++;

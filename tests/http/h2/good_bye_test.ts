@@ -1,5 +1,5 @@
 /**
- * What a server hears last, over real sockets.
+ * What a server hears last, over real sockets; and what follows where it is the server that leaves.
  *
  * @module
  */
@@ -7,6 +7,7 @@
 import { assertEquals } from "@std/assert";
 import { test } from "node:test";
 import { ok, withScene } from "../../support/http_scene.ts";
+import { endScene, frameScene, settle } from "./frame_server.ts";
 
 test("H12: a server hears GOAWAY before the FIN when a pool lets go of a connection", () =>
   withScene({
@@ -24,3 +25,19 @@ test("H12: a server hears GOAWAY before the FIN when a pool lets go of a connect
     assertEquals(connections.map(({ goaways }) => goaways), [[0], [0]]);
     assertEquals(connections.map(({ ended }) => ended.includes("reset")), [false, false]);
   }));
+
+test("H4: a connection that goes away while it is used is replaced at once where its host is kept warm", async () => {
+  const scene = frameScene({ hosts: { "a.test": ["192.0.2.1"] } });
+  await scene.pool.warm("a.test", { connections: 1 });
+  const asked = scene.pool.request("https://a.test/");
+  await settle();
+  const [first] = scene.connections;
+  first!.goaway(1);
+  await settle();
+  assertEquals(scene.connections.length, 2);
+  first!.respond(1);
+  assertEquals(await (await asked).text(), "ok");
+  await settle();
+  assertEquals(scene.pool.stats().connections, 1);
+  await endScene(scene);
+});

@@ -156,3 +156,19 @@ test("A body whose response has begun is kept no longer, and goes on", async () 
   assertEquals(await response.text(), "one two three");
   await endScene(scene);
 });
+
+test("Of a body in many small parts, no more is kept than of one in few", async () => {
+  const source = new Source();
+  const scene = frameScene({
+    hosts: ONE,
+    onBody(connection, id, body) {
+      if (body.length === 5_000) connection.reset(id, "REFUSED_STREAM");
+    },
+  });
+  source.give(...new Array<string>(5_000).fill("x"));
+  const error = await assertRejects(() => post(scene, source), RequestError);
+  assertStringIncludes(error.message, "too much of its body was read");
+  source.give(null);
+  await settle();
+  await endScene(scene);
+});
