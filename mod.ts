@@ -102,8 +102,10 @@ export type {
   FleetMember,
   FleetPeer,
   FleetPermits,
+  FleetPlace,
   FleetSite,
   FleetStats,
+  Lesson,
 } from "./src/fleet/fleet.ts";
 export type { HeardVerdict, OwnExperience } from "./src/fleet/verdicts.ts";
 export type { AccessRules } from "./src/hosts/access.ts";

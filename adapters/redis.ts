@@ -22,16 +22,19 @@
 
 import { checkNumber, describe } from "../src/core/check.ts";
 import type { Fleet } from "../src/fleet/fleet.ts";
-import { type FleetOptions, fleetOver, readFleetOptions } from "../src/fleet/fleet_over.ts";
+import { type FleetOptions, fleetOver, readFleetOptions } from "../src/pool/fleet/fleet_over.ts";
 import { RedisStore } from "./redis/redis_store.ts";
 
 export type { Fleet } from "../src/fleet/fleet.ts";
-export type { FleetOptions } from "../src/fleet/fleet_over.ts";
+export type { FleetOptions } from "../src/pool/fleet/fleet_over.ts";
 
 /** Options of {@linkcode redisFleet}. */
 export interface RedisFleetOptions extends FleetOptions {
-  /** Where the primary is, such as `redis://127.0.0.1:6379` or `rediss://user:secret@host:6380/0`. */
-  readonly url: string;
+  /**
+   * Where Redis is, such as `redis://127.0.0.1:6379` or `rediss://user:secret@host:6380/0`. Of several
+   * the one is used that is the primary: another one after a failover.
+   */
+  readonly url: string | readonly string[];
   /**
    * How long one command may take, and one attempt to connect, in milliseconds: at most half of
    * `leaseMs`. No request waits for it.
@@ -52,11 +55,12 @@ export interface RedisFleetOptions extends FleetOptions {
 export function redisFleet(options: RedisFleetOptions): Fleet {
   const read = readFleetOptions("redisFleet()", options, ["url", "timeoutMs", "client"]);
   const { client = {}, timeoutMs = Math.min(1_000, read.leaseMs / 2), url } = options;
-  if (typeof url !== "string" || !/^rediss?:\/\/[^/]/.test(url) || !URL.canParse(url)) {
+  const urls = typeof url === "string" ? [url] : Array.isArray(url) ? [...url as string[]] : [];
+  if (urls.length === 0 || !urls.every(isRedisUrl)) {
     // Never the URL itself: it may hold a password.
     throw new TypeError(
-      `url must be a redis: or rediss: URL with a host, got ${
-        typeof url === "string" ? "another text" : describe(url)
+      `url must be a redis: or rediss: URL with a host, or several, got ${
+        typeof url === "string" ? "another text" : Array.isArray(url) ? "others" : describe(url)
       }`,
     );
   }
@@ -64,5 +68,9 @@ export function redisFleet(options: RedisFleetOptions): Fleet {
     throw new TypeError(`client must be an object of options, got ${describe(client)}`);
   }
   checkNumber("timeoutMs", timeoutMs, { min: 1, max: read.leaseMs / 2 });
-  return fleetOver(new RedisStore({ url, name: read.name, timeoutMs, client }), read);
+  return fleetOver(new RedisStore({ urls, name: read.name, timeoutMs, client }), read);
+}
+
+function isRedisUrl(url: unknown): boolean {
+  return typeof url === "string" && /^rediss?:\/\/[^/]/.test(url) && URL.canParse(url);
 }

@@ -84,7 +84,7 @@ const optionTables: { readonly [head: string]: { readonly [file: string]: string
   },
   "fleet option": {
     "adapters/redis.ts": "RedisFleetOptions",
-    "src/fleet/fleet_over.ts": "FleetOptions",
+    "src/pool/fleet/fleet_over.ts": "FleetOptions",
   },
   "router option": { "adapters/admin/options.ts": "AdminOptions" },
 };

@@ -18,7 +18,8 @@ import { LEAVE, PUT, READ, REMOVE, SYNC } from "./scripts.ts";
 
 /** Where a fleet's Redis is, and how patient one is with it. */
 export interface RedisStoreOptions {
-  readonly url: string;
+  /** The addresses of the primary and its replicas, whichever is which. */
+  readonly urls: readonly string[];
   /** The fleet's name: what all its keys begin with. */
   readonly name: string;
   readonly timeoutMs: number;
@@ -41,11 +42,13 @@ export class RedisStore implements FleetStore {
   /** Host and port: never what the URL holds besides. */
   readonly name: string;
   readonly #options: RedisStoreOptions;
+  /** Which URL was the primary's last. */
+  #current = 0;
 
   /** Makes it; nothing is connected. */
   constructor(options: RedisStoreOptions) {
     this.#options = options;
-    this.name = `Redis at ${new URL(options.url).host}`;
+    this.name = `Redis at ${options.urls.map((url) => new URL(url).host).join(", ")}`;
   }
 
   /**
@@ -54,7 +57,26 @@ export class RedisStore implements FleetStore {
    * @throws {Error} Redis cannot be reached, or is a replica that takes no writes
    */
   async connect(events: StoreEvents, signal: AbortSignal): Promise<StoreLink> {
-    const link = new RedisLink(this.#options, events);
+    const { urls } = this.#options;
+    const errors: unknown[] = [];
+    for (let tries = 0; tries < urls.length; tries++) {
+      const current = (this.#current + tries) % urls.length;
+      try {
+        const link = await this.#connectTo(urls[current]!, events, signal);
+        this.#current = current;
+        return link;
+      } catch (error) {
+        signal.throwIfAborted();
+        errors.push(error);
+      }
+    }
+    if (errors.length === 1) throw errors[0];
+    const messages = errors.map((error) => error instanceof Error ? error.message : String(error));
+    throw new AggregateError(errors, `None is the primary: ${messages.join("; ")}`);
+  }
+
+  async #connectTo(url: string, events: StoreEvents, signal: AbortSignal): Promise<StoreLink> {
+    const link = new RedisLink(url, this.#options, events);
     const stop = () => link.close();
     signal.throwIfAborted();
     signal.addEventListener("abort", stop, { once: true });
@@ -73,6 +95,7 @@ export class RedisStore implements FleetStore {
 
 class RedisLink implements StoreLink {
   link = "";
+  readonly #url: string;
   readonly #options: RedisStoreOptions;
   readonly #events: StoreEvents;
   readonly #commands: Client;
@@ -83,7 +106,8 @@ class RedisLink implements StoreLink {
   #startedAt = 0;
   #state: "opening" | "open" | "done" = "opening";
 
-  constructor(options: RedisStoreOptions, events: StoreEvents) {
+  constructor(url: string, options: RedisStoreOptions, events: StoreEvents) {
+    this.#url = url;
     this.#options = options;
     this.#events = events;
     // The braces keep all keys of a fleet in one slot of a cluster.
@@ -153,10 +177,10 @@ class RedisLink implements StoreLink {
     const [now, late, unknown, grace, members, count, ...words] = reply;
     const grants = [];
     const silent = [];
-    const end = 3 * Number(count);
+    const end = 3 * wholeOf(count);
     for (let index = 0; index < end; index += 3) {
       const [key, granted, due] = words.slice(index, index + 3);
-      grants.push({ key: String(key), count: Number(granted), due: Number(due) });
+      grants.push({ key: String(key), count: wholeOf(granted), due: wholeOf(due) });
     }
     for (let index = end; index + 1 < words.length; index += 2) {
       silent.push({ member: String(words[index]), link: String(words[index + 1]) });
@@ -166,7 +190,7 @@ class RedisLink implements StoreLink {
       late: Number(late) === 1,
       unknown: Number(unknown) === 1,
       grace: Number(grace) === 1,
-      members: Number(members),
+      members: wholeOf(members),
       grants,
       silent,
     };
@@ -194,11 +218,11 @@ class RedisLink implements StoreLink {
   }
 
   #client(): Client {
-    const { client: more, timeoutMs, url } = this.#options;
+    const { client: more, timeoutMs } = this.#options;
     const { socket = {}, ...others } = more as { socket?: object };
     const client = createClient({
       ...others,
-      url,
+      url: this.#url,
       disableOfflineQueue: true,
       socket: { ...socket, connectTimeout: timeoutMs, reconnectStrategy: false },
     }) as unknown as Client;
@@ -248,6 +272,11 @@ function withRejection(): { promise: Promise<never>; reject: (error: Error) => v
   let reject!: (error: Error) => void;
   const promise = new Promise<never>((_, no) => reject = no);
   return { promise, reject };
+}
+
+function wholeOf(reply: unknown): number {
+  if (Number.isSafeInteger(reply) && (reply as number) >= 0) return reply as number;
+  throw new TypeError("Redis gave a number that the script does not");
 }
 
 function listOf(reply: unknown): unknown[] {

@@ -22,11 +22,26 @@ local function numbers(text)
   local count, want = string.match(text or '', '^(%d+) (%d+)$')
   return tonumber(count or 0), tonumber(want or 0)
 end
+local function sums(cap)
+  local granted, wanted = unpack(redis.call('HMGET', cap, 'granted', 'wanted'))
+  granted, wanted = tonumber(granted or 0), tonumber(wanted or 0)
+  if granted and wanted then return granted, wanted end
+  -- Somebody else wrote there: what the members have is known still.
+  granted, wanted = 0, 0
+  local all = redis.call('HGETALL', cap)
+  for index = 1, #all, 2 do
+    if string.sub(all[index], 1, 1) == 'm' then
+      local count, want = numbers(all[index + 1])
+      granted, wanted = granted + count, wanted + want
+    end
+  end
+  return granted, wanted
+end
 local function set(key, member, count, want)
   local cap = prefix .. ':c:' .. key
+  local granted, wanted = sums(cap)
   local oldCount, oldWant = numbers(redis.call('HGET', cap, 'm' .. member))
-  redis.call('HINCRBY', cap, 'granted', count - oldCount)
-  redis.call('HINCRBY', cap, 'wanted', want - oldWant)
+  redis.call('HSET', cap, 'granted', granted + count - oldCount, 'wanted', wanted + want - oldWant)
   if count > 0 or want > 0 then
     redis.call('HSET', cap, 'm' .. member, count .. ' ' .. want)
     redis.call('PEXPIRE', cap, ${KEPT_MS})
@@ -53,7 +68,9 @@ local members, seen, gone = prefix .. ':members', prefix .. ':seen', prefix .. '
 local epoch = prefix .. ':epoch'
 
 local id, at, untilMs, graces = unpack(redis.call('HMGET', epoch, 'id', 'at', 'grace', 'graces'))
-at, untilMs, graces = tonumber(at or 0), tonumber(untilMs or 0), tonumber(graces or 0)
+at, graces = tonumber(at or 0) or now, tonumber(graces or 0) or 0
+-- What is no number was not written here: nobody is given more until all have claimed what they have.
+untilMs = tonumber(untilMs or 0) or now + goneAfter
 local function beginGrace(ms)
   if now >= untilMs then graces = graces + 1 end
   untilMs = math.max(untilMs, now + ms)
@@ -118,16 +135,16 @@ for index = 9, 8 + (late and 0 or claims) * 4, 4 do
   local hold, wish = tonumber(ARGV[index + 2]), tonumber(ARGV[index + 3])
   local cap = prefix .. ':c:' .. key
   local reserve = total >= 10 and math.max(1, math.floor(total / 20)) or 0
-  local granted, wanted = unpack(redis.call('HMGET', cap, 'granted', 'wanted'))
+  local granted, wanted = sums(cap)
   local oldCount, oldWant = numbers(redis.call('HGET', cap, 'm' .. member))
   local grantable = total - reserve
   local want = math.min(wish, grantable)
-  wanted = tonumber(wanted or 0) - oldWant + want
+  wanted = wanted - oldWant + want
   local due = 0
   if want > 0 then
     due = wanted <= grantable and want or math.max(1, math.ceil(grantable * want / wanted))
   end
-  local room = math.max(0, grantable - (tonumber(granted or 0) - oldCount))
+  local room = math.max(0, grantable - (granted - oldCount))
   local count
   if now < untilMs then
     count = hold
@@ -172,7 +189,10 @@ export const PUT: string = `${NOW}
 local values, expiry = prefix .. ':s:' .. ARGV[1], prefix .. ':x:' .. ARGV[1]
 redis.call('HSET', values, ARGV[2], ARGV[3])
 redis.call('ZADD', expiry, now + tonumber(ARGV[4]), ARGV[2])
-for _, name in ipairs({ values, expiry }) do redis.call('PEXPIRE', name, ${KEPT_MS}) end
+local keep = math.max(${KEPT_MS}, tonumber(ARGV[4]))
+for _, name in ipairs({ values, expiry }) do
+  if redis.call('PTTL', name) < keep then redis.call('PEXPIRE', name, keep) end
+end
 return 1
 `;
 

@@ -4,17 +4,17 @@
  * @module
  */
 
-import type { Clock } from "../core/clock.ts";
 import type { HeardVerdict, OwnExperience } from "./verdicts.ts";
 
 /** What a pool is given as its `fleet`: it joins for the pool. */
 export interface Fleet {
   /**
-   * Makes a member, which does nothing before it is started. The pool that has it closes it.
+   * Makes a member, and has it begin. The pool that has it closes it.
    *
+   * @param pool What the pool is made of
    * @internal
    */
-  join(clock: Clock): FleetMember;
+  join(pool: object): FleetMember;
 }
 
 /** Says what may be dialled. All of it is said at once, from what the store told last. */
@@ -35,20 +35,41 @@ export interface FleetPermits {
 export interface FleetMember {
   /** What may be dialled. */
   readonly permits: FleetPermits;
-  /** Begins to speak with the store, and to tell the pool. */
-  start(site: FleetSite): void;
   /** Tells the others that an address of a host fails, or was ejected. */
   condemn(host: string, address: string, reason: string, forMs: number): void;
   /** Tells the others that an address is well of which they were told that it fails. */
   reached(host: string, address: string): void;
   /** Tells the others that an address is well. */
   acquit(host: string, address: string): void;
-  /** Blocks an address, as `ConnectionPool.block()` does, for every member. */
-  block(ip: string, options?: { readonly forMs?: number; readonly reason?: string }): void;
-  /** Ends a block that was made for every member. */
-  unblock(ip: string): void;
+  /**
+   * Blocks an address, as `ConnectionPool.block()` does, for every member: here at once.
+   *
+   * @returns Whether the store has it; where not, the others are told once it answers
+   * @throws {TypeError | RangeError} The address or an option is not valid
+   */
+  block(
+    ip: string,
+    options?: { readonly forMs?: number; readonly reason?: string },
+  ): Promise<boolean>;
+  /**
+   * Ends a block for every member: here at once.
+   *
+   * @returns Whether the store has it; where not, the others are told once it answers
+   * @throws {TypeError | RangeError} It is not an address
+   */
+  unblock(ip: string): Promise<boolean>;
+  /**
+   * Drains a host or an address, as `ConnectionPool.drain()` does, in every member: here at once.
+   * Members that the store does not reach within five minutes do not hear of it.
+   *
+   * @returns Whether the store has it; where not, the others are told once it answers
+   * @throws {TypeError | RangeError} It is neither a host nor an address
+   */
+  drain(hostOrIp: string): Promise<boolean>;
   /** What is known of the fleet. */
   stats(): FleetStats;
+  /** Asks the store what the members tell of themselves, once a second at the most. Never rejects. */
+  look(): Promise<FleetStats>;
   /** Gives everything back, if the store answers in time. */
   close(): Promise<void>;
 }
@@ -69,14 +90,37 @@ export interface FleetSite {
   onBlock(ip: string, options: { readonly forMs?: number; readonly reason?: string }): void;
   /** Such a block has been ended. */
   onUnblock(ip: string): void;
+  /** An operator has a host or an address drained in every member. */
+  onDrain(hostOrIp: string): void;
+  /** Another member has learned something of a server. It holds until then, by the clock. */
+  onLesson(lesson: Lesson, until: number): void;
+  /** What was learned here of servers. */
+  learned(): Iterable<Lesson>;
   /** The store answers again, or answers no more. */
   onLink(event: FleetEvent): void;
   /** What was seen here of an address of a host; undefined where it is not known. */
   experience(host: string, address: string): OwnExperience | undefined;
   /** The addresses that are known here. */
   known(): ReadonlySet<string>;
-  /** How many connections the pool has, and how many of them are in use. */
-  load(): { readonly connections: number; readonly leased: number };
+  /** How many connections the pool has, how many of them are in use, and where they are. */
+  load(): {
+    readonly connections: number;
+    readonly leased: number;
+    /** `a` and an address, or `h` and a host; its connections; how many of them are in use. */
+    readonly places: readonly (readonly [key: string, connections: number, leased: number])[];
+  };
+}
+
+/** What is learned of a server by using it. */
+export interface Lesson {
+  /** The host, in canonical text. */
+  readonly host: string;
+  /** The address, in canonical text. */
+  readonly address: string;
+  /** For how long an unused connection is to be trusted, in milliseconds; 0 where it is not known. */
+  readonly idleMs: number;
+  /** How many requests a connection carries at a time: 1 over HTTP/1.1; 0 where it is not known. */
+  readonly streams: number;
 }
 
 /** How a member stands to its fleet, when that changes. */
@@ -101,6 +145,18 @@ export interface FleetPeer {
   readonly connections: number;
   /** How many of them are in use. */
   readonly leased: number;
+}
+
+/** What all members have at one address, or of one host. */
+export interface FleetPlace {
+  /** The address or the host, in canonical text. */
+  readonly place: string;
+  /** How many connections they have there. */
+  readonly connections: number;
+  /** How many of them are in use. */
+  readonly leased: number;
+  /** How many members have any. */
+  readonly members: number;
 }
 
 /** What the fleet has of one cap. */
@@ -131,8 +187,12 @@ export interface FleetStats {
   readonly error: string | null;
   /** How many members there were at the last answer. */
   readonly members: number;
-  /** The members that were seen last, this one too. */
+  /** This member, and those that told of themselves when `look()` was last called. */
   readonly peers: readonly FleetPeer[];
+  /** What these members have at each address, the busiest first. */
+  readonly addresses: readonly FleetPlace[];
+  /** What they have of each host. */
+  readonly hosts: readonly FleetPlace[];
   /** The caps that this member uses. */
   readonly caps: readonly FleetCap[];
   /** The verdicts of others that hold. */

@@ -275,9 +275,11 @@ export class Permits implements FleetPermits {
     if (sentAt.now >= this.#resumedAt) this.#checked = true;
     this.#sentAt = sentAt;
     this.#members = Math.max(1, reply.members);
-    for (const { count, due, key } of reply.grants) {
+    for (const { count: given, due, key } of reply.grants) {
       const of = this.#caps.get(key);
       if (!of) continue;
+      // Whatever a store says, nobody has more than the whole cap.
+      const count = Math.min(given, of.cap);
       if (count > of.count) {
         grown.push(key);
         of.given = Math.max(of.given, count);

@@ -48,6 +48,20 @@ export interface LackWord {
   readonly key: string;
 }
 
+/** A drain by an operator. */
+export interface DrainWord {
+  readonly kind: "drain";
+  /** A host or an address, in canonical text. */
+  readonly target: string;
+  /** Tells it from other drains. */
+  readonly id: string;
+  /** When it was ordered, by the wall, in milliseconds since 1970. */
+  readonly at: number;
+}
+
+/** `a` and an address, or `h` and a host; its connections; and how many of them are in use. */
+export type Place = readonly [key: string, connections: number, leased: number];
+
 /** A member, of itself. */
 export interface PeerWord {
   readonly kind: "member";
@@ -55,10 +69,47 @@ export interface PeerWord {
   readonly since: number;
   readonly connections: number;
   readonly leased: number;
+  /** Where its connections are: as many places as one entry holds. */
+  readonly places: readonly Place[];
+}
+
+/** More places of a member. */
+export interface LoadWord {
+  readonly kind: "load";
+  readonly member: string;
+  readonly part: number;
+  readonly places: readonly Place[];
+}
+
+/** What was learned of a server. */
+export interface LessonWord {
+  readonly kind: "lesson";
+  readonly host: string;
+  readonly address: string;
+  /** For how long an unused connection is to be trusted, in milliseconds; 0: not known. */
+  readonly idleMs: number;
+  /** How many requests a connection carries at a time, at the most; 0: not known. */
+  readonly streams: number;
+  /** When it was told, by the wall, in milliseconds since 1970. */
+  readonly at: number;
 }
 
 /** Anything that is written or told. */
-export type Word = VerdictWord | WellWord | BlockWord | LackWord | PeerWord;
+export type Word =
+  | VerdictWord
+  | WellWord
+  | BlockWord
+  | DrainWord
+  | LackWord
+  | PeerWord
+  | LoadWord
+  | LessonWord;
+
+/** What an idle time that a server keeps can be, in milliseconds; and a number of requests. */
+const SENSIBLE = { idleMs: [500, 86_400_000], streams: [1, 100_000] } as const;
+
+/** How many places one entry may name. */
+const MAX_PLACES = 200;
 
 /** What is written or told, as text. */
 export function write(word: Word): string {
@@ -94,8 +145,8 @@ function check(raw: Raw): Word | undefined {
     if (typeof value === "number" && value >= 0 && value <= Number.MAX_SAFE_INTEGER) return value;
     throw new TypeError(name);
   };
-  const place = () => ({
-    member: text("member", 64),
+  const place = (hasMember = true) => ({
+    member: hasMember ? text("member", 64) : "",
     host: parseHost(text("host")).text,
     address: parseAddress(text("address")).text,
   });
@@ -113,17 +164,60 @@ function check(raw: Raw): Word | undefined {
     }
     case "lack":
       return { kind: "lack", key: text("key") };
-    case "member": {
-      const [since, connections, leased] = ["since", "connections", "leased"].map(number);
+    case "drain": {
+      const target = parseHost(text("target")).text;
+      return { kind: "drain", target, id: text("id", 64), at: number("at") };
+    }
+    case "lesson": {
+      const { address, host } = place(false);
+      const idleMs = within(number("idleMs"), SENSIBLE.idleMs);
+      const streams = within(number("streams"), SENSIBLE.streams);
+      return { kind: "lesson", host, address, idleMs, streams, at: number("at") };
+    }
+    case "load":
+      return {
+        kind: "load",
+        member: text("member", 64),
+        part: number("part"),
+        places: placesOf(raw.places),
+      };
+    case "member":
       return {
         kind: "member",
         member: text("member", 64),
-        since: since!,
-        connections: connections!,
-        leased: leased!,
+        since: number("since"),
+        connections: number("connections"),
+        leased: number("leased"),
+        places: placesOf(raw.places),
       };
-    }
     default:
       return undefined;
   }
+}
+
+/** A number that may be, or 0. */
+function within(value: number, [least, most]: readonly [number, number]): number {
+  if (value === 0 || (value >= least && value <= most)) return value;
+  throw new RangeError("Nobody has seen that");
+}
+
+function placesOf(value: unknown): Place[] {
+  if (!Array.isArray(value) || value.length > MAX_PLACES) throw new TypeError("places");
+  return value.map((place: unknown) => {
+    const [key, connections, leased] = Array.isArray(place) ? place as unknown[] : [];
+    if (typeof key !== "string" || !isCount(connections) || !isCount(leased)) {
+      throw new TypeError("place");
+    }
+    const name = key.slice(2);
+    if (key.startsWith("a ")) return [`a ${parseAddress(name).text}`, connections, leased];
+    if (key.startsWith("h ")) return [`h ${parseHost(name).text}`, connections, leased];
+    throw new TypeError("place");
+  });
+}
+
+/** No member has as many connections as this. */
+const MAX_COUNT = 10_000_000;
+
+function isCount(value: unknown): value is number {
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= MAX_COUNT;
 }

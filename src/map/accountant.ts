@@ -149,13 +149,24 @@ export class Accountant {
     return this.#brokenBy(host, address);
   }
 
+  /** Whether nothing forbids to dial one more but that the fleet, which is asked, has not permitted it. */
+  awaitsPermits(host: string, address: string): boolean {
+    if (!this.#permits || this.ofAddress(address) >= this.ceilingOf(address)) return false;
+    return this.#limitedBy(host, address) === undefined
+      && this.#refusedBy(this.#permits, host, address) !== undefined;
+  }
+
   /** Which limit one more would break: the narrowest one first. */
   #brokenBy(host: string, address: string): LimitScope | undefined {
+    return this.#limitedBy(host, address)
+      ?? (this.#permits && this.#refusedBy(this.#permits, host, address));
+  }
+
+  #limitedBy(host: string, address: string): LimitScope | undefined {
     const { maxConnections, maxConnectionsPerIp } = this.#limits;
     if (this.ofAddress(address) >= maxConnectionsPerIp) return "ip";
     if (this.ofHost(host) >= this.limitOf(host)) return "host";
-    if (this.#total >= maxConnections) return "total";
-    return this.#permits && this.#refusedBy(this.#permits, host, address);
+    return this.#total >= maxConnections ? "total" : undefined;
   }
 
   /**

@@ -177,6 +177,8 @@ export class Endpoint implements ConnectionPlace {
   slots = 0;
   /** How many a connection there carried at once of late; 0 where nobody knows. */
   streams = 0;
+  /** Whether that is somebody else's word. */
+  streamsHeard = false;
   /** Dials under way. */
   dialing = 0;
   /** Leases that began, ever. */
@@ -196,6 +198,8 @@ export class Endpoint implements ConnectionPlace {
   #hangUp: { readonly idleMs: number; readonly at: number } | undefined;
   #learnedIdleMs = Infinity;
   #learnedUntil = 0;
+  #heardIdleMs = Infinity;
+  #heardUntil = 0;
   #answers = 0;
   #samples = 0;
 
@@ -287,9 +291,24 @@ export class Endpoint implements ConnectionPlace {
     this.#learnedUntil = now + LEARNED_FOR_MS;
   }
 
-  /** How long an unused connection is to be trusted, by what its server was seen to do. */
+  /**
+   * How long an unused connection is to be trusted, in milliseconds: by what its server was seen to
+   * do, or else by what others have seen.
+   */
   trustedIdleMs(now: number): number {
-    return now < this.#learnedUntil ? this.#learnedIdleMs : Infinity;
+    if (now < this.#learnedUntil) return this.#learnedIdleMs;
+    return now < this.#heardUntil ? this.#heardIdleMs : Infinity;
+  }
+
+  /** How long that is by what was seen here alone; 0 where nothing was. */
+  ownIdleMs(now: number): number {
+    return now < this.#learnedUntil ? this.#learnedIdleMs : 0;
+  }
+
+  /** Notes how long it is by what others have seen, which holds until a time. */
+  hearIdle(ms: number, until: number): void {
+    this.#heardIdleMs = ms;
+    this.#heardUntil = until;
   }
 
   /** Lets its load grow from a tenth to all of its share, over a time in milliseconds. */

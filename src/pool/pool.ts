@@ -31,11 +31,11 @@ import type {
 import { Changes } from "./changes.ts";
 import { Coalescing } from "./dial/coalescing.ts";
 import { Dials } from "./dial/dials.ts";
+import { drain } from "./dial/drain.ts";
 import { Membership } from "./dial/membership.ts";
 import { Recovery } from "./dial/recovery.ts";
 import { DialScheduler } from "./dial/scheduler.ts";
 import { POOL_EVENTS, type PoolEvents } from "./events.ts";
-import { PoolSite } from "./fleet_site.ts";
 import { type AddressFilter, filterFor } from "./host/address_filter.ts";
 import type { HostQueue } from "./host/host_queue.ts";
 import { HostQueues } from "./host/host_queues.ts";
@@ -206,19 +206,18 @@ export class ConnectionPool implements AsyncDisposable {
       prober: this.#prober,
       reporter,
     });
-    const fleet = this.fleet = this.#options.fleet?.join(this.#clock);
-    if (fleet) {
-      new PoolSite(
-        this.#clock,
-        fleet,
-        manager,
-        health,
-        admission,
-        queues,
-        this.#scheduler,
-        reporter,
-      );
-    }
+    const fleet = this.fleet = this.#options.fleet?.join({
+      clock: this.#clock,
+      manager,
+      health,
+      admission,
+      queues,
+      dials,
+      membership,
+      scheduler: this.#scheduler,
+      recovery: this.#recovery,
+      reporter,
+    });
     this.#diagnosis = new Diagnosis({
       options: this.#options,
       manager,
@@ -392,22 +391,7 @@ export class ConnectionPool implements AsyncDisposable {
    * @returns Resolves when the last of their sockets is done, with how many there were
    */
   async drain(hostOrIp: string): Promise<number> {
-    const host = parseHost(hostOrIp);
-    const concerns = (
-      key: { readonly host: string; readonly address: string; readonly ip: string },
-    ) =>
-      key.host === host.text || key.address === host.text
-      || (host.isLiteral && host.text === host.name && key.ip === host.name);
-    const drained = [...this.manager.connections()].filter(concerns);
-    for (const queue of this.#queues) {
-      if (queue.host.text === host.text) queue.warm.keep(0);
-    }
-    this.#dials.disown(({ endpoint: { address }, queue }) =>
-      concerns({ host: queue.host.text, address: address.text, ip: address.ip })
-    );
-    for (const connection of drained) this.manager.drain(connection);
-    await Promise.all(drained.map(({ closed }) => closed));
-    return drained.length;
+    return await drain(hostOrIp, this.manager, this.#queues, this.#dials);
   }
 
   /** The access rules that hold. */

@@ -2,8 +2,8 @@ import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows }
 import { Hono } from "hono";
 import test from "node:test";
 import { type AdminOptions, adminRouter, type NamedPools } from "../../adapters/hono.ts";
-import { fleetOver, readFleetOptions } from "../../src/fleet/fleet_over.ts";
 import { MemoryFleetStore } from "../../src/fleet/memory_store.ts";
+import { fleetOver, readFleetOptions } from "../../src/pool/fleet/fleet_over.ts";
 import { adminScene, type Json, TOKENS } from "../support/admin_scene.ts";
 import { memoryPool } from "../support/memory_pool.ts";
 

@@ -1,27 +1,46 @@
 import { assert, assertEquals } from "@std/assert";
-import { readdirSync, readFileSync } from "node:fs";
+import { build } from "esbuild";
 import test from "node:test";
+import { root } from "../support/programs.ts";
 
-test("A pool without a fleet loads nothing of one", () => {
-  const root = new URL("../../", import.meta.url);
-  const files = ["mod.ts", "src", "adapters"].flatMap((place) =>
-    place.endsWith(".ts") ? [place] : readdirSync(new URL(place, root), {
-      recursive: true,
-      encoding: "utf8",
-    }).filter((name) => name.endsWith(".ts")).map((name) => `${place}/${name}`)
-  ).filter((name) => !/^src\/fleet\/|^adapters\/redis/.test(name));
-  const loaded: string[] = [];
-  let types = 0;
-  for (const name of files) {
-    const text = readFileSync(new URL(name, root), "utf8");
-    const statements = text.matchAll(
-      /^(?:im|ex)port\b[^;]*?from "[^"]*\/(?:fleet|redis)\/[^"]*";/gm,
-    );
-    for (const [statement] of statements) {
-      if (/^(?:im|ex)port type /.test(statement)) types++;
-      else loaded.push(`${name}: ${statement}`);
-    }
+/** Every module that is loaded along with one, its dynamic imports and packages included. */
+async function loadedBy(entry: string): Promise<string[]> {
+  const { metafile } = await build({
+    absWorkingDir: root,
+    entryPoints: [entry],
+    bundle: true,
+    format: "esm",
+    logLevel: "error",
+    metafile: true,
+    outdir: "unwritten",
+    packages: "external",
+    platform: "node",
+    splitting: true,
+    // What is imported for its type alone is gone, as where types are stripped.
+    treeShaking: false,
+    write: false,
+  });
+  const imports = Object.values(metafile.inputs).flatMap(({ imports }) =>
+    imports.flatMap(({ external, path }) => external ? [path] : [])
+  );
+  return [...Object.keys(metafile.inputs), ...new Set(imports)];
+}
+
+const isOfFleet = (module: string) =>
+  /^src\/fleet\/|\/fleet\/|^adapters\/redis|^redis$/.test(module);
+
+test("A pool without a fleet loads nothing of one", async () => {
+  const loaded = await loadedBy("mod.ts");
+  assert(loaded.includes("src/pool/pool.ts"));
+  assertEquals(loaded.filter(isOfFleet), []);
+  for (const entry of ["hono", "otel", "memory", "node", "dns_resolver"]) {
+    assertEquals((await loadedBy(`adapters/${entry}.ts`)).filter(isOfFleet), [], entry);
   }
-  assertEquals(loaded, []);
-  assert(types > 5);
+});
+
+test("A fleet is loaded with its entry point, and then all of it", async () => {
+  const loaded = (await loadedBy("adapters/redis.ts")).filter(isOfFleet);
+  for (const module of ["src/fleet/member.ts", "src/pool/fleet/pool_site.ts", "redis"]) {
+    assert(loaded.includes(module), module);
+  }
 });

@@ -1,75 +1,8 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import test from "node:test";
-import { type MemoryDial, memoryDialer } from "../../adapters/memory.ts";
-import { ManualClock } from "../../src/core/clock.ts";
 import type { FleetEvent } from "../../src/fleet/fleet.ts";
-import { type FleetOptions, fleetOver, readFleetOptions } from "../../src/fleet/fleet_over.ts";
-import { MemoryFleetStore } from "../../src/fleet/memory_store.ts";
-import { staticResolver } from "../../src/hosts/resolver.ts";
-import type { PoolOptions } from "../../src/pool/options.ts";
-import { ConnectionPool } from "../../src/pool/pool.ts";
-
-/** A fleet of pools on one clock, whose machines count. */
-class FleetScene implements AsyncDisposable {
-  readonly clock = new ManualClock();
-  readonly store = new MemoryFleetStore(this.clock);
-  readonly pools: ConnectionPool[] = [];
-  /** Addresses that refuse, and how often they did so for each pool. */
-  readonly down = new Set<string>();
-  readonly refused: number[] = [];
-  readonly #fleet: FleetOptions;
-
-  constructor(fleet: FleetOptions = {}) {
-    this.#fleet = fleet;
-  }
-
-  add(options: Partial<PoolOptions> = {}): ConnectionPool {
-    const number = this.pools.length;
-    this.refused[number] = 0;
-    const pool = new ConnectionPool({
-      resolver: staticResolver({
-        "a.test": ["192.0.2.1"],
-        "b.test": ["192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4"],
-      }),
-      dialer: memoryDialer({
-        clock: this.clock,
-        script: ({ address }): MemoryDial => {
-          if (!this.down.has(address)) return {};
-          this.refused[number]!++;
-          return { failure: "refused" };
-        },
-      }),
-      clock: this.clock,
-      fleet: fleetOver(this.store, readFleetOptions("a fleet", this.#fleet)),
-      ...options,
-    });
-    this.pools.push(pool);
-    return pool;
-  }
-
-  /** Lets time pass in small steps, in which everything under way goes on. */
-  async pass(ms: number, stepMs = 20): Promise<void> {
-    for (let passed = 0; passed < ms; passed += stepMs) {
-      this.clock.advance(stepMs);
-      for (let turn = 0; turn < 30; turn++) await null;
-    }
-  }
-
-  /** Connections at an address, of all pools. */
-  count(address: string): number {
-    let count = 0;
-    for (const { manager } of this.pools) count += manager.getConnections(address).length;
-    return count;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const pool of this.pools) {
-      pool.manager.checkInvariants();
-      await pool.close({ graceMs: 0 });
-    }
-    assertEquals(this.clock.timers, 0);
-  }
-}
+import { readFleetOptions } from "../../src/pool/fleet/fleet_over.ts";
+import { ejectFrom, FleetScene, standings } from "../support/fleet_scene.ts";
 
 test("Pools of a fleet hold maxConnectionsPerIp together, and share it", async () => {
   await using scene = new FleetScene();
@@ -126,6 +59,25 @@ test("A pool whose store is lost goes on with what it has, says so, and comes ba
   assertEquals(pool.diagnose(), []);
 });
 
+test("A pool that is cut off shrinks to its share, or ends what it has where it is to stop", async () => {
+  for (const [alone, left] of [["share", 19], ["stop", 0]] as const) {
+    await using scene = new FleetScene({ alone });
+    const [one, other] = [0, 1].map(() => scene.add({ maxConnectionsPerIp: 40 }));
+    const leases = Array.from({ length: 30 }, () => one!.acquire("a.test", { timeoutMs: 60_000 }));
+    await scene.pass(3_000);
+    for (const lease of await Promise.all(leases)) lease.release();
+    assertEquals(one!.manager.getConnectionCount(), 30);
+    scene.cut(0);
+    // A lease after the last answer, and before anybody counts it as gone.
+    await scene.pass(14_000, 100);
+    const shrunk = one!.manager.getConnectionCount();
+    assert(shrunk <= 19, `${shrunk} connections after a lease`);
+    await scene.pass(14_000, 100);
+    assertEquals(one!.manager.getConnectionCount(), left);
+    assertEquals(other!.fleet!.stats().state, "joined");
+  }
+});
+
 test("A pool that starts without the store may have a connection to a machine, and no more", async () => {
   await using scene = new FleetScene();
   scene.store.stop();
@@ -149,25 +101,6 @@ test("A host's own maxConnections holds for the fleet", async () => {
   const counts = scene.pools.map(({ manager }) => manager.getConnectionCount());
   assertEquals(counts.reduce((sum, count) => sum + count, 0), 8, counts.join(", "));
 });
-
-/** Has a pool find out that an address is down, and eject it. */
-async function ejectFrom(scene: FleetScene, pool: ConnectionPool, address: string): Promise<void> {
-  let ejected = false;
-  pool.on("eject", () => ejected = true);
-  for (let tries = 0; tries < 40 && !ejected; tries++) {
-    pool.acquire("b.test", { ip: address, timeoutMs: 500 }).then(
-      (lease) => lease.release(),
-      () => {},
-    );
-    await scene.pass(1_000, 100);
-  }
-  assert(ejected);
-}
-
-function standings(pool: ConnectionPool): Record<string, string> {
-  const addresses = Object.entries(pool.stats().hosts["b.test"]!.addresses);
-  return Object.fromEntries(addresses.map(([address, { standing }]) => [address, standing]));
-}
 
 test("What one pool ejects the others doubt at once, and dial once at most; recovery is known to all", async () => {
   await using scene = new FleetScene();

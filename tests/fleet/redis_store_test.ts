@@ -9,7 +9,7 @@ const quiet = { onHint: () => {}, onLost: () => {} };
 const never = new AbortController().signal;
 
 function storeAt(redis: RedisServer, timeoutMs = 2_000): RedisStore {
-  return new RedisStore({ url: redis.url, name: "test", timeoutMs, client: {} });
+  return new RedisStore({ urls: [redis.url], name: "test", timeoutMs, client: {} });
 }
 
 storeContract("Redis", async () => {
@@ -52,7 +52,7 @@ test("A store's name holds no secret, and a replica is no store", { skip }, asyn
   await using redis = await startRedis();
   const { port } = redis;
   const secret = new RedisStore({
-    url: `redis://user:secret@127.0.0.1:${port}/2`,
+    urls: [`redis://user:secret@127.0.0.1:${port}/2`],
     name: "test",
     timeoutMs: 1_000,
     client: {},
@@ -72,6 +72,29 @@ test("What others put under a fleet's keys is left out, or fails the call", { sk
   assertEquals(await link.read("s"), { entries: [{ key: "good", value: "1" }], skipped: 1 });
   const claims = [{ key: "a", cap: 100, hold: 5, want: 5 }];
   assertEquals((await link.sync(requestOf(link, 1, { claims }))).grants[0]?.count, 5);
+  // The sums are mended by what the members have; nobody is given what another one has.
+  const seqs = { m1: 1, m2: 0 };
+  const sync = async (member: keyof typeof seqs, hold: number, want: number) => {
+    const claims = [{ key: "a", cap: 100, hold, want }];
+    const request = requestOf(link, ++seqs[member], { claims, member, goneAfterMs: 60_000 });
+    return await link.sync(request);
+  };
+  while ((await sync("m1", 60, 60)).grace) await pause(25);
+  for (const sum of ["garbage", "-1e9e", "{}"]) {
+    await redis.command("HSET", "{hotconn:test}:c:a", "granted", sum, "wanted", sum);
+    const { grants: [grant] } = await sync("m2", 0, 90);
+    assert(grant!.count <= 35, `${grant!.count} were given`);
+  }
+  await redis.command("HSET", "{hotconn:test}:epoch", "grace", "garbage", "graces", "?");
+  assertEquals((await sync("m1", 60, 60)).grace, true);
+  // What is of another type altogether fails the call: the member goes on alone.
+  await redis.command("SET", "{hotconn:test}:c:b", "text");
+  const claim = { key: "b", cap: 100, hold: 0, want: 5 };
+  await assertRejects(
+    () => link.sync(requestOf(link, ++seqs.m1, { claims: [claim] })),
+    Error,
+    "WRONGTYPE",
+  );
   await redis.command("SET", "{hotconn:test}:s:t", "text");
   await assertRejects(() => link.put("t", "key", "value", 1_000), Error, "WRONGTYPE");
   await redis.command("SCRIPT", "FLUSH");

@@ -82,10 +82,15 @@ export interface MemberTold {
   readonly failures: number;
   readonly lastFailure: string;
   readonly dialErrors: number;
+  /** When the last ten dials failed, by the wall clock. */
+  readonly dialErrorsAt: readonly number[];
   readonly state: string;
   readonly members: number;
   readonly connections: number;
+  /** Since when an address is not good, or good again, by the wall clock, and why not. */
   readonly bad: { readonly [address: string]: number };
+  readonly good: { readonly [address: string]: number };
+  readonly why: { readonly [address: string]: string };
   readonly p99: number;
 }
 

@@ -21,11 +21,13 @@ const told = JSON.parse(process.argv[2]!) as {
   timeoutMs: number;
   ejectionMs?: number;
   alone?: "share" | "stop";
+  fleetName?: string;
 };
 const { addresses, alone, callers, cap, ejectionMs, goneAfterMs, leaseMs, port, timeoutMs, url } =
   told;
+const { fleetName = "test" } = told;
 
-const dialErrors = { count: 0 };
+const dialErrors = { count: 0, at: [] as number[] };
 const pool = createPool({
   plainDialer: plainDialer(),
   resolver: staticResolver({ "machines.test": addresses }),
@@ -35,14 +37,17 @@ const pool = createPool({
   ...(ejectionMs === undefined ? {} : { ejectionMs }),
   fleet: redisFleet({
     url,
-    name: "test",
+    name: fleetName,
     leaseMs,
     goneAfterMs,
     timeoutMs,
     ...(alone === undefined ? {} : { alone }),
   }),
 });
-pool.on("dialError", () => dialErrors.count++);
+pool.on("dialError", () => {
+  dialErrors.count++;
+  dialErrors.at = [...dialErrors.at, Date.now()].slice(-10);
+});
 
 let requests = 0;
 let failures = 0;
@@ -67,14 +72,21 @@ async function call(): Promise<void> {
 }
 
 const calls = Array.from({ length: callers }, call);
-/** Since when an address is not good here, by the wall clock. */
+/** Since when an address is not good here, or is good again, by the wall clock; and why not. */
 const badSince: { [address: string]: number } = {};
+const goodSince: { [address: string]: number } = {};
+const why: { [address: string]: string } = {};
 const look = setInterval(() => {
   const hosts = Object.values(pool.stats().hosts);
   for (const { addresses } of hosts) {
-    for (const [address, { standing }] of Object.entries(addresses)) {
-      if (standing === "good") delete badSince[address];
-      else badSince[address] ??= Date.now();
+    for (const [address, { health, standing }] of Object.entries(addresses)) {
+      if (standing === "good") {
+        if (badSince[address] !== undefined) goodSince[address] = Date.now();
+        delete badSince[address];
+      } else if (badSince[address] === undefined) {
+        badSince[address] = Date.now();
+        why[address] = health.verdict?.reason ?? "";
+      }
     }
   }
 }, 5);
@@ -88,10 +100,13 @@ const tell = setInterval(() => {
       failures,
       lastFailure,
       dialErrors: dialErrors.count,
+      dialErrorsAt: dialErrors.at,
       state,
       members,
       connections: pool.manager.getConnectionCount(),
       bad: badSince,
+      good: goodSince,
+      why,
       p99: Math.round(slowest),
     })
   }\n`);

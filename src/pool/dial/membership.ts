@@ -16,6 +16,12 @@ import type { HostQueue } from "../host/host_queue.ts";
 import { weightOf } from "../host_options.ts";
 import type { ResolvedPoolOptions } from "../options.ts";
 
+/** Who hears of new members. */
+export interface MembershipEvents {
+  /** An endpoint has become a member of its host. */
+  onEnter(queue: HostQueue, endpoint: Endpoint): void;
+}
+
 /** Says which endpoints are members of their host: what it has, and may be used. */
 export class Membership {
   readonly #options: ResolvedPoolOptions;
@@ -23,6 +29,7 @@ export class Membership {
   readonly #directory: HostDirectory;
   readonly #health: AddressHealth;
   readonly #admission: Admission;
+  #events: MembershipEvents | undefined;
 
   /** Makes it; no host has been looked at. */
   constructor(
@@ -37,6 +44,11 @@ export class Membership {
     this.#directory = directory;
     this.#health = health;
     this.#admission = admission;
+  }
+
+  /** Sets who hears of new members. */
+  listen(events: MembershipEvents): void {
+    this.#events = events;
   }
 
   /** Asks for a host's addresses; for those of its proxies, where these resolve its name. */
@@ -163,6 +175,7 @@ export class Membership {
     lane.setMember(endpoint, true);
     if (endpoint.standing === "gone") lane.setStanding(endpoint, "good");
     this.#health.enter(endpoint);
+    this.#events?.onEnter(queue, endpoint);
   }
 
   /** How much an address is to bear: by the options of its host, or by its source. */

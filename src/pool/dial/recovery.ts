@@ -48,6 +48,8 @@ export class Recovery implements HealthListener {
   #timer: Timer | undefined;
   #timerAt = Infinity;
   #lastAt = -Infinity;
+  /** Whether something was due, and could not be dialled. */
+  #lacksRoom = false;
   #closed = false;
 
   /** Makes it, and hears of what fails. */
@@ -70,6 +72,11 @@ export class Recovery implements HealthListener {
   /** Sees to it that an endpoint is dialled in time. */
   onFailing(endpoint: Endpoint): void {
     this.#lookAt(this.#health.tryAt(endpoint));
+  }
+
+  /** Looks again at what there was no room to dial. */
+  roomCame(): void {
+    if (this.#lacksRoom) this.#lookAt(this.#clock.now());
   }
 
   /** Dials no more. */
@@ -104,8 +111,9 @@ export class Recovery implements HealthListener {
     // Who has waited longest is first; what cannot be dialled now is looked at again.
     due.sort((a, b) => this.#health.tryAt(a) - this.#health.tryAt(b));
     const index = underWay < AT_ONCE ? due.findIndex((endpoint) => this.#dial(endpoint, now)) : -1;
+    this.#lacksRoom = index < 0 && due.length > 0;
     if (index >= 0 && due.length > 1) next = now + APART_MS;
-    else if (index < 0 && due.length > 0) next = Math.min(next, now + LOOK_AGAIN_MS);
+    else if (this.#lacksRoom) next = Math.min(next, now + LOOK_AGAIN_MS);
     this.#lookAt(next);
   }
 

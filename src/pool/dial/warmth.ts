@@ -4,6 +4,7 @@
  * @module
  */
 
+import { LimitError } from "../../core/errors.ts";
 import type { Connection } from "../../map/connection.ts";
 import type { Endpoint } from "../../map/endpoint.ts";
 import type { ConnectionManager } from "../../map/manager.ts";
@@ -45,21 +46,41 @@ export class Warmth {
     const now = this.#reporter.now;
     const census = countFresh(queue, now, (connection) => this.#manager.endsAt(connection));
     const { counts, freshUntil, open } = census;
+    const { accountant } = this.#manager;
+    const isWell = (endpoint: Endpoint) => !queue.isSlow(endpoint) && endpoint.dueAt <= now;
     const mayDial = (endpoint: Endpoint) =>
-      this.#dials.mayBegin(queue) && !queue.isSlow(endpoint) && endpoint.dueAt <= now
-      && this.#manager.accountant.blockedBy(queue.host.text, endpoint.address.text) === undefined;
+      this.#dials.mayBegin(queue) && isWell(endpoint)
+      && accountant.blockedBy(queue.host.text, endpoint.address.text) === undefined;
     const plan = { target: queue.warm.connections, counts, mayDial };
     const short = dialToWarm(plan, (endpoint) => this.#dials.begin(queue, endpoint));
     const due = short > 0 ? nextDue(counts.keys(), now) : Infinity;
     // Too many dials are under way: it goes on when one of them has ended.
     const isHeldBack = short > 0 && !this.#dials.mayBegin(queue);
-    this.#settle(queue, open, isHeldBack, due);
-    return { lookAt: Math.min(due, freshUntil), isCrowded: isHeldBack && this.#dials.areFull };
+    const isAsked = short > 0
+      && [...counts.keys()].some((endpoint) =>
+        isWell(endpoint) && accountant.awaitsPermits(queue.host.text, endpoint.address.text)
+      );
+    const permittedBy = this.#settle(queue, open, isHeldBack, due, isAsked);
+    return {
+      lookAt: Math.min(due, freshUntil, permittedBy),
+      isCrowded: isHeldBack && this.#dials.areFull,
+    };
   }
 
-  /** Tells those who wait how far it has come, and ends the waits that need not go on. */
-  #settle(queue: HostQueue, open: number, isHeldBack: boolean, due: number): void {
-    const { events } = this.#reporter;
+  /**
+   * Tells those who wait how far it has come, and ends the waits that need not go on.
+   *
+   * @returns When the first of them gives up to wait for the fleet; or `Infinity`
+   */
+  #settle(
+    queue: HostQueue,
+    open: number,
+    isHeldBack: boolean,
+    due: number,
+    isAsked: boolean,
+  ): number {
+    const { events, now } = this.#reporter;
+    let nextPermittedBy = Infinity;
     const { dials, host, warm: { warmUps } } = queue;
     for (const warmUp of warmUps) {
       const { target } = warmUp;
@@ -67,16 +88,26 @@ export class Warmth {
       if (warmUp.progress(done) && events.wants("warm")) {
         events.emit("warm", { host: host.text, done, total: target });
       }
-      const goesOn = isHeldBack || dials.size > 0 || (due < Infinity && warmUp.retry(due));
-      if (open < target && goesOn) continue;
+      const permittedBy = isAsked ? warmUp.permittedBy(now) : 0;
+      const goesOn = isHeldBack || dials.size > 0 || permittedBy > now
+        || (due < Infinity && warmUp.retry(due));
+      if (open < target && goesOn) {
+        if (permittedBy > now) nextPermittedBy = Math.min(nextPermittedBy, permittedBy);
+        continue;
+      }
       warmUps.delete(warmUp);
       warmUp.settle(open, () => this.#whyNone(queue));
     }
+    return nextPermittedBy;
   }
 
   /** Says why a warm-up ended with nothing open and nothing failed. */
   #whyNone(queue: HostQueue): Error {
     const told = queue.toldAddresses ?? [];
+    const { accountant } = this.#manager;
+    const { text } = queue.host;
+    const capped = told.find((address) => accountant.awaitsPermits(text, address.text));
+    if (capped) return new LimitError("ip", accountant.limits.maxConnectionsPerIp, capped.text);
     const allDenied = told.every((address) => this.#membership.isDenied(queue, address));
     return this.#membership.whyNone(queue, allDenied ? told : []);
   }

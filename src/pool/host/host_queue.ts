@@ -174,7 +174,21 @@ export class HostQueue {
 
   /** Notes how many leases a connection to an endpoint carries at once. */
   noteStreams(endpoint: Endpoint, streams: number): void {
-    if (streams > 0) endpoint.streams = this.#streams = streams;
+    if (streams <= 0) return;
+    endpoint.streams = this.#streams = streams;
+    endpoint.streamsHeard = false;
+  }
+
+  /** How many that is by what was seen at an endpoint here; 0 where nothing was, or it means nothing. */
+  ownStreams({ streams, streamsHeard }: Endpoint): number {
+    return this.tls.isShared && !streamsHeard ? streams : 0;
+  }
+
+  /** Notes how many it is by what others have seen, where nothing was seen here. */
+  hearStreams(endpoint: Endpoint, streams: number): void {
+    if (!this.tls.isShared || this.ownStreams(endpoint) > 0) return;
+    endpoint.streams = streams;
+    endpoint.streamsHeard = true;
   }
 
   /** Whether a dial to an endpoint has taken so long that nobody should count on it. */

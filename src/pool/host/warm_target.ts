@@ -18,6 +18,9 @@ export interface WarmResult {
   readonly failures: readonly AddressFailure[];
 }
 
+/** How long a fleet's store may take for permits, its connection included, in milliseconds. */
+const PERMIT_MS = 2_000;
+
 /** One wait for a host's connections to be open. */
 export class WarmUp {
   /** How many are wanted. */
@@ -27,6 +30,7 @@ export class WarmUp {
   readonly #failures = new Map<string, AddressFailure>();
   #retriesLeft: number;
   #done = -1;
+  #permittedBy: number | undefined;
   #awaited = -1;
 
   /** Begins to wait. */
@@ -55,6 +59,11 @@ export class WarmUp {
     if (dueAt === this.#awaited) return true;
     this.#awaited = dueAt;
     return this.#retriesLeft-- > 0;
+  }
+
+  /** Until when a fleet is waited for that has not permitted what is missing, from now on. */
+  permittedBy(now: number): number {
+    return this.#permittedBy ??= now + PERMIT_MS;
   }
 
   /**

@@ -4,10 +4,11 @@
  * @module
  */
 
-import { checkNames, checkNumber, describe } from "../core/check.ts";
-import type { Fleet } from "./fleet.ts";
-import { StoreMember } from "./member.ts";
-import type { FleetStore } from "./store.ts";
+import { checkNames, checkNumber, describe } from "../../core/check.ts";
+import type { Fleet, FleetMember } from "../../fleet/fleet.ts";
+import { StoreMember } from "../../fleet/member.ts";
+import type { FleetStore } from "../../fleet/store.ts";
+import { type PoolParts, PoolSite, relay } from "./pool_site.ts";
 
 /** Options of a fleet, whatever its store is. All members must have the same. */
 export interface FleetOptions {
@@ -84,7 +85,19 @@ export function readFleetOptions(
   return { alone, name, leaseMs, goneAfterMs, quorum };
 }
 
-/** A fleet that meets in a store. */
+/**
+ * A fleet that meets in a store. A pool knows it by its interface alone: so nothing of a fleet is
+ * loaded where there is none.
+ */
 export function fleetOver(store: FleetStore, options: Required<FleetOptions>): Fleet {
-  return { join: (clock) => new StoreMember(clock, store, options) };
+  return {
+    join(parts: PoolParts): FleetMember {
+      const { clock, manager } = parts;
+      const member = new StoreMember(clock, store, options, new PoolSite(parts));
+      manager.accountant.share(member.permits);
+      relay(parts, member);
+      member.start();
+      return member;
+    },
+  };
 }

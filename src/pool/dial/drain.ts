@@ -1,0 +1,41 @@
+/**
+ * Lets go of a host, or of a machine.
+ *
+ * @module
+ */
+
+import { parseHost } from "../../core/address.ts";
+import type { ConnectionManager } from "../../map/manager.ts";
+import type { HostQueues } from "../host/host_queues.ts";
+import type { Dials } from "./dials.ts";
+
+/**
+ * Ends every connection of a host, or at an address, those in use with their lease, and disowns the
+ * dials to it. What is kept warm of the host is kept no more.
+ *
+ * @returns How many connections have ended, once all of them have
+ * @throws {TypeError | RangeError} It is neither a host nor an address
+ */
+export async function drain(
+  hostOrIp: string,
+  manager: ConnectionManager,
+  queues: HostQueues,
+  dials: Dials,
+): Promise<number> {
+  const host = parseHost(hostOrIp);
+  const concerns = (
+    key: { readonly host: string; readonly address: string; readonly ip: string },
+  ) =>
+    key.host === host.text || key.address === host.text
+    || (host.isLiteral && host.text === host.name && key.ip === host.name);
+  const drained = [...manager.connections()].filter(concerns);
+  for (const queue of queues) {
+    if (queue.host.text === host.text) queue.warm.keep(0);
+  }
+  dials.disown(({ endpoint: { address }, queue }) =>
+    concerns({ host: queue.host.text, address: address.text, ip: address.ip })
+  );
+  for (const connection of drained) manager.drain(connection);
+  await Promise.all(drained.map(({ closed }) => closed));
+  return drained.length;
+}
