@@ -6,6 +6,7 @@
 
 import { addressKey, parseHost } from "../../src/core/address.ts";
 import type { Clock } from "../../src/core/clock.ts";
+import type { FleetMember } from "../../src/fleet/fleet.ts";
 import type { ConnectionLimits } from "../../src/map/accountant.ts";
 import type { ConnectionPool } from "../../src/pool/pool.ts";
 import { Refusal } from "./refusal.ts";
@@ -34,6 +35,14 @@ const PATIENCE_MS = 5_000;
 
 const HOST: Field = text("A host name or an address literal, with a port where it is not 443", 300);
 const IP: Field = text("An IP address, with a port where only that one is meant", 64);
+const SCOPE: Field = {
+  type: "string",
+  description: "Whom it is for: this pool, or all pools of its fleet",
+  minLength: 4,
+  maxLength: 5,
+  enum: ["pool", "fleet"],
+  default: "pool",
+};
 const LIMIT: Field = whole("How many connections there may be", 1, 1_000_000);
 const CENTURY_MS = 3_155_760_000_000;
 
@@ -63,10 +72,13 @@ export const ACTIONS: readonly Action[] = [
   {
     name: "drain",
     summary: "Ends every connection of a host or at an address, those in use with their lease",
-    body: body({ target: HOST }),
+    body: body({ target: HOST, scope: SCOPE }, ["target"]),
     answer: { done: boolean, connections: nullable(count) },
-    target: ({ target }) => nameOf(target),
-    async run(pool, { target }, clock) {
+    target: ({ scope, target }) => nameOf(target) + scopeOf(scope),
+    async run(pool, { scope, target }, clock) {
+      if (scope === "fleet") {
+        return { done: await fleetOf(pool).drain(`${target}`), connections: null };
+      }
       const connections = await settled(pool.drain(`${target}`), clock);
       return { done: connections !== undefined, connections: connections ?? null };
     },
@@ -97,27 +109,33 @@ export const ACTIONS: readonly Action[] = [
           CENTURY_MS,
         ),
         reason: text("Why", 500),
+        scope: SCOPE,
       },
       ["ip"],
     ),
-    answer: { block: ref("Block") },
-    target: ({ ip }) => addressKey(`${ip}`),
-    run: (pool, { ip, forMs, reason }) => ({
-      block: pool.block(`${ip}`, {
+    answer: { done: boolean, block: ref("Block") },
+    target: ({ ip, scope }) => addressKey(`${ip}`) + scopeOf(scope),
+    async run(pool, { forMs, ip, reason, scope }) {
+      const options = {
         ...forMs !== undefined && { forMs: Number(forMs) },
         ...reason !== undefined && { reason: `${reason}` },
-      }),
-    }),
+      };
+      if (scope !== "fleet") return { done: true, block: pool.block(`${ip}`, options) };
+      const done = await fleetOf(pool).block(`${ip}`, options);
+      const key = addressKey(`${ip}`);
+      return { done, block: pool.stats().blocks.find((block) => block.ip === key) };
+    },
   },
   {
     name: "unblock",
     summary: "Ends a block before its time",
-    body: body({ ip: IP }),
-    answer: {},
-    target: ({ ip }) => addressKey(`${ip}`),
-    run(pool, { ip }) {
+    body: body({ ip: IP, scope: SCOPE }, ["ip"]),
+    answer: { done: boolean },
+    target: ({ ip, scope }) => addressKey(`${ip}`) + scopeOf(scope),
+    async run(pool, { ip, scope }) {
+      if (scope === "fleet") return { done: await fleetOf(pool).unblock(`${ip}`) };
       if (!pool.unblock(`${ip}`)) throw new Refusal(404, `Nothing blocks ${addressKey(`${ip}`)}`);
-      return {};
+      return { done: true };
     },
   },
   {
@@ -164,6 +182,16 @@ async function settled<T>(promise: Promise<T>, clock: Clock): Promise<T | undefi
     stop();
     promise.catch(() => {});
   }
+}
+
+/** A pool's fleet. */
+function fleetOf({ fleet }: ConnectionPool): FleetMember {
+  if (!fleet) throw new Refusal(409, "The pool is in no fleet");
+  return fleet;
+}
+
+function scopeOf(scope: unknown): string {
+  return scope === "fleet" ? " for the fleet" : "";
 }
 
 function nameOf(host: unknown): string {

@@ -194,8 +194,8 @@ export function readRoutes(document: () => object): Route[] {
     ofPool("/diagnose", "What is amiss, and what to do about it", ref("Findings"), ({ pool }) => ({
       findings: pool.diagnose(),
     })),
-    ofPool("/fleet", "The pool's fleet, if it has one", ref("Fleet"), ({ pool }) => ({
-      fleet: pool.fleet?.stats() ?? null,
+    ofPool("/fleet", "The pool's fleet, if it has one", ref("Fleet"), async ({ pool }) => ({
+      fleet: await pool.fleet?.look() ?? null,
     })),
   ];
 }
@@ -204,7 +204,7 @@ function ofPool(
   path: string,
   summary: string,
   schema: Schema,
-  look: (served: ServedPool, request: AdminRequest) => object,
+  look: (served: ServedPool, request: AdminRequest) => object | Promise<object>,
   parameters: readonly string[] = [],
 ): Route {
   return {
@@ -214,11 +214,11 @@ function ofPool(
     summary,
     answer: json(schema),
     refusals: [404],
-    serve: (request) => {
+    serve: async (request) => {
       const { c, state } = request;
       const served = state.pool(c.req.param("pool") ?? "");
       readQuery(c.req.url, parameters);
-      return replyJson(look(served, request));
+      return replyJson(await look(served, request));
     },
   };
 }

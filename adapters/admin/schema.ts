@@ -20,6 +20,10 @@ export type Field =
     readonly description: string;
     readonly minLength: number;
     readonly maxLength: number;
+    /** The texts that it may be, where there are only some. */
+    readonly enum?: readonly string[];
+    /** What it is where nothing is said. */
+    readonly default?: string;
   }
   | {
     readonly type: "integer";
@@ -122,7 +126,11 @@ function checkBody(value: unknown, schema: BodySchema): Body {
 
 function checkField(name: string, value: unknown, field: Field): string | number {
   if (field.type === "string") {
-    const { maxLength, minLength } = field;
+    const { enum: words, maxLength, minLength } = field;
+    if (words) {
+      if (typeof value === "string" && words.includes(value)) return value;
+      throw new Refusal(400, `"${name}" must be one of ${words.join(", ")}`);
+    }
     if (typeof value === "string" && value.length >= minLength && value.length <= maxLength) {
       return value;
     }

@@ -206,6 +206,7 @@ export const SCHEMAS: { readonly [name: string]: Schema } = {
       advice: string,
     }, ["host", "address"])),
   }),
+  FleetPlace: object({ place: string, connections: count, leased: count, members: count }),
   Fleet: object({
     fleet: nullable(object({
       name: string,
@@ -216,6 +217,8 @@ export const SCHEMAS: { readonly [name: string]: Schema } = {
       error: nullable(string),
       members: count,
       peers: list(object({ member: string, since: time, connections: count, leased: count })),
+      addresses: list(ref("FleetPlace")),
+      hosts: list(ref("FleetPlace")),
       caps: list(object({ key: string, cap: nullable(count), used: count, permits: count })),
       verdicts: list(object({
         member: string,

@@ -6,8 +6,11 @@
 
 /** No action runs without a confirmation; closing a pool takes its name. */
 export const CLIENT_ACTIONS: string = String.raw`
-/** @typedef {{ name: string, label: string, type?: "text" | "number" | "span", least?: number, hint?: string, optional?: boolean }} Field */
+/** @typedef {{ name: string, label: string, type?: "text" | "number" | "span" | "scope", least?: number, hint?: string, optional?: boolean }} Field */
 /** @typedef {{ title: string, verb: string, danger?: boolean, text: (preset: Record<string, string>) => string, fields: Field[], done: string }} Action */
+
+/** Asked for where the pool is in a fleet. @type {Field} */
+const SCOPE = { name: "scope", label: "For", type: "scope" };
 
 /** @type {Record<string, Action>} */
 const ACTIONS = {
@@ -19,7 +22,7 @@ const ACTIONS = {
   drain: {
     title: "Drain", verb: "Drain", danger: true, done: "Drained",
     text: () => "No further lease begins on these connections. Those in use end after their last lease; the others end now.",
-    fields: [{ name: "target", label: "Host or address" }],
+    fields: [{ name: "target", label: "Host or address" }, SCOPE],
   },
   evict: {
     title: "Evict a connection", verb: "Evict", danger: true, done: "Evicted",
@@ -33,12 +36,13 @@ const ACTIONS = {
       { name: "ip", label: "Address", hint: "An IP address, or one port of it" },
       { name: "forMs", label: "For how long", type: "span" },
       { name: "reason", label: "Reason", optional: true, hint: "Shown to everybody who looks at this page" },
+      SCOPE,
     ],
   },
   unblock: {
     title: "Unblock an address", verb: "Unblock", done: "Unblocked",
     text: () => "The address may be dialled again.",
-    fields: [{ name: "ip", label: "Address" }],
+    fields: [{ name: "ip", label: "Address" }, SCOPE],
   },
   limits: {
     title: "Change limits", verb: "Change", done: "Limits changed",
@@ -56,15 +60,18 @@ const ACTIONS = {
   },
 };
 
+const SCOPES = [["", "This pool"], ["fleet", "All pools of the fleet"]];
 const SPANS = [["300000", "5 minutes"], ["3600000", "1 hour"], ["86400000", "1 day"], ["", "Until it is unblocked"]];
 
 /** @param {Field} field @param {string} value */
 function makeField(field, value) {
   const label = make("label", "", field.label + (field.optional ? " (optional)" : ""));
-  const input = make(field.type === "span" ? "select" : "input", "field");
+  const choices = field.type === "span" ? SPANS : field.type === "scope" ? SCOPES : undefined;
+  const input = make(choices ? "select" : "input", "field");
   input.name = field.name;
   if (input instanceof HTMLSelectElement) {
-    for (const [span, text] of SPANS) input.append(new Option(text, span));
+    for (const [choice, text] of choices ?? []) input.append(new Option(text, choice));
+    if (field.type === "scope") input.value = value;
   } else {
     input.type = field.type ?? "text";
     input.value = value;
@@ -104,9 +111,9 @@ function outcomeOf({ done, title }, result) {
 
 /**
  * Asks, acts, and says how it went.
- * @param {{ name: string, preset: Record<string, string>, pool: string, post: (name: string, body: Data) => Promise<Data>, onDone: () => void }} order
+ * @param {{ name: string, preset: Record<string, string>, pool: string, hasFleet: boolean, post: (name: string, body: Data) => Promise<Data>, onDone: () => void }} order
  */
-function ask({ name, preset, pool, post, onDone }) {
+function ask({ name, preset, pool, hasFleet, post, onDone }) {
   const action = ACTIONS[name];
   const dialog = /** @type {HTMLDialogElement} */ (byId("ask"));
   const cameFrom = /** @type {HTMLElement | null} */ (document.activeElement);
@@ -114,7 +121,7 @@ function ask({ name, preset, pool, post, onDone }) {
   const title = make("h2", "", action.title);
   title.id = "ask-title";
   const fields = make("div", "fields");
-  for (const field of action.fields) fields.append(makeField(field, preset[field.name] ?? ""));
+  for (const field of action.fields.filter(({ type }) => type !== "scope" || hasFleet)) fields.append(makeField(field, preset[field.name] ?? ""));
   const error = make("p", "error");
   error.setAttribute("role", "alert");
   error.hidden = true;

@@ -84,6 +84,8 @@ class Session {
     this.model = undefined;
     /** @type {Finding[]} */
     this.findings = [];
+    /** What the pool knows of its fleet; null where it is in none. @type {Data} */
+    this.fleet = undefined;
     this.history = new Trail();
     this.closed = false;
     this.statsSeen = 0;
@@ -179,8 +181,11 @@ class Session {
     this.drawer.close();
     this.events.clear();
     this.events.pause(false);
+    this.fleet = undefined;
+    drawFleet(null, false, () => {});
     this.readStats();
     this.diagnose();
+    this.readFleet();
     this.follow(this.poolEnded.signal);
   }
 
@@ -265,6 +270,18 @@ class Session {
     }
   }
 
+  async readFleet() {
+    const { path, poolEnded } = this;
+    try {
+      const { fleet } = await this.api.get(path + "/fleet");
+      if (poolEnded.signal.aborted) return;
+      this.fleet = fleet;
+      drawFleet(fleet, this.canAct, (name, preset) => this.act(name, preset));
+    } catch {
+      // It is asked for again.
+    }
+  }
+
   diagnoseSoon() {
     if (this.diagnosisDue) return;
     this.diagnosisDue = true;
@@ -278,7 +295,9 @@ class Session {
     this.ticks++;
     if (!this.path) return;
     if (performance.now() - this.statsSeen > STALE_MS) this.readStats();
-    if (this.ticks % 15 === 0 && !document.hidden) this.diagnose();
+    if (document.hidden) return;
+    if (this.ticks % 15 === 0) this.diagnose();
+    if (this.ticks % 2 === 0 && this.fleet !== null) this.readFleet();
   }
 
   /** Draws at the next frame, and not before the last drawing is a while ago. @param {boolean} stats Whether the figures are new */
@@ -370,11 +389,12 @@ class Session {
   act(name, preset) {
     const { path, pool } = this;
     ask({
-      name, preset, pool,
+      name, preset, pool, hasFleet: Boolean(this.fleet),
       post: (action, body) => this.api.post(path + "/actions/" + action, body),
       onDone: () => {
         this.readStats();
         this.diagnose();
+        this.readFleet();
         this.drawer.read();
       },
     });

@@ -9,6 +9,7 @@ import { CLIENT_API } from "./client_api.ts";
 import { CLIENT_DOM } from "./client_dom.ts";
 import { CLIENT_DRAWER } from "./client_drawer.ts";
 import { CLIENT_EVENTS } from "./client_events.ts";
+import { CLIENT_FLEET } from "./client_fleet.ts";
 import { CLIENT_GRID } from "./client_grid.ts";
 import { CLIENT_MAIN } from "./client_main.ts";
 import { CLIENT_MAP } from "./client_map.ts";
@@ -33,6 +34,7 @@ export const CLIENT: string = [
   CLIENT_PANELS,
   CLIENT_EVENTS,
   CLIENT_DRAWER,
+  CLIENT_FLEET,
   CLIENT_ACTIONS,
   CLIENT_MAIN,
 ].join("\n");

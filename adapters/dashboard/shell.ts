@@ -97,6 +97,10 @@ const APP = String.raw`
     <section class="panel" aria-labelledby="findings-title"><header><h2 id="findings-title">Findings <span class="count" id="findings-count"></span></h2></header><ul class="items" id="findings" tabindex="0" aria-labelledby="findings-title"></ul></section>
     <section class="panel" aria-labelledby="waits-title"><header><h2 id="waits-title">Waiting and blocked <span class="count" id="waits-count"></span></h2></header><ul class="items" id="waits" tabindex="0" aria-labelledby="waits-title"></ul></section>
   </div>
+  <section class="panel fleet wide" id="fleet" aria-labelledby="fleet-title" hidden>
+    <header><h2 id="fleet-title">Fleet <span class="count" id="fleet-count"></span></h2><p class="muted" id="fleet-state"></p></header>
+    <div class="tables" id="fleet-tables"></div>
+  </section>
   <section class="panel events" aria-labelledby="events-title">
     <header><h2 id="events-title">Events <span class="count" id="events-count"></span></h2>
       <div class="tools">

@@ -111,6 +111,12 @@ export const STYLE_PANELS: string = String.raw`
 .log li.critical .kind { color: var(--bad); }
 .log .what { overflow-wrap: anywhere; }
 
+.fleet .tables { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(380px, 100%), 1fr)); border-top: 1px solid var(--line); }
+.fleet .scroll { padding: var(--s2) var(--s4); max-height: 320px; overflow: auto; overscroll-behavior: contain; }
+.fleet caption { text-align: left; font-weight: 600; padding-bottom: var(--s1); }
+.fleet td .btn { margin-left: var(--s2); }
+.fleet[data-state="alone"] #fleet-state { color: var(--warn); }
+
 .drawer { position: fixed; inset: 0 0 0 auto; z-index: 5; width: min(560px, 100vw); background: var(--surface); border-left: 1px solid var(--line);
   box-shadow: -12px 0 40px var(--shadow); overflow: auto; overscroll-behavior: contain; display: flex; flex-direction: column; }
 .drawer > header { display: flex; align-items: flex-start; gap: var(--s3); padding: var(--s4); position: sticky; top: 0; background: var(--surface); border-bottom: 1px solid var(--line); z-index: 1; }

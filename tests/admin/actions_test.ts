@@ -68,7 +68,7 @@ test("block and unblock hold an address back and let it go", async () => {
   const forever = await scene.act("block", { ip: "2001:DB8::1" });
   assertEquals(forever.block, { ip: "2001:db8::1", since: now, until: null, ...well });
   assertEquals(scene.pool.stats().blocks.length, 2);
-  assertEquals(await scene.act("unblock", { ip: "192.0.2.1" }), { ok: true });
+  assertEquals(await scene.act("unblock", { ip: "192.0.2.1" }), { ok: true, done: true });
   const again = await scene.act("unblock", { ip: "192.0.2.1" }, 404);
   assertStringIncludes(again.error.message, "Nothing blocks 192.0.2.1");
   await scene.act("unblock", { ip: "2001:db8:0::1" });

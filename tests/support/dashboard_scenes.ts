@@ -6,6 +6,7 @@
 
 import { ManualClock } from "../../src/core/clock.ts";
 import type { HistogramSnapshot } from "../../src/core/histogram.ts";
+import type { FleetStats } from "../../src/fleet/fleet.ts";
 import type { ConnectionStats } from "../../src/map/connection.ts";
 import type { RequestStats } from "../../src/pool/watch/figures.ts";
 import type { AddressStats, HostStats, PoolStats } from "../../src/pool/watch/stats.ts";
@@ -29,6 +30,8 @@ export interface Scene {
     blocks: { ip: string; reason: string | undefined; since: number; until: number }[];
   };
   findings: SceneFinding[];
+  /** The fleet that the pool is in, if it is in one. */
+  fleet?: FleetStats;
   /** Moves on by so many milliseconds. */
   step(ms: number): void;
   /** One page of connections, made on the way. */
@@ -208,6 +211,7 @@ export function troubledScene(): Scene {
     ...{ connections: 0, idle: 0, leased: 0, standing: "gone" },
     deniedBy: "a block of 198.51.100.8",
   });
+  made.fleet = fleet();
   const search = hosts["search.example"];
   if (search) Object.assign(search, { waiting: 12, panic: true, dialing: 2 });
   made.findings = [
@@ -243,6 +247,26 @@ export function hugeScene(): Scene {
   const addresses = Array.from({ length: 500 }, (_, n) => `10.${n >> 8}.${n & 255}.1`);
   const hosts = Array.from({ length: 20 }, (_, n) => `service-${n}.internal.example`);
   return scene(Object.fromEntries(hosts.map((host) => [host, addresses])), 1);
+}
+
+/** A fleet of two, whose store is away. */
+function fleet(): FleetStats {
+  const place = (place: string, connections: number) => ({
+    ...{ place, connections, leased: 1, members: 2 },
+  });
+  return {
+    ...{ name: "shop", member: "0abc", store: "Redis at 192.0.2.99:6379", members: 2 },
+    ...{ state: "alone", stateSince: START, error: "Redis did not answer within 1000 ms" },
+    peers: [
+      { member: "0abc", since: START - 7_200_000, connections: 40, leased: 12 },
+      { member: "1def", since: START - 60_000, connections: 8, leased: 0 },
+    ],
+    addresses: [place("198.51.100.7", 30), place("[2001:db8::10]:8443", 18)],
+    hosts: [place("auth.example", 48)],
+    caps: [{ key: "a 198.51.100.7", cap: 100, used: 20, permits: 25 }],
+    verdicts: [],
+    ...{ requests: 900, failures: 3, hints: 40, foreign: 0 },
+  };
 }
 
 function failing(

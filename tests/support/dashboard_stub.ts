@@ -90,6 +90,7 @@ export function stubRouter(scenes: { readonly [pool: string]: Scene }): StubRout
       const scene = scenes[pool];
       if (!scene) return refuse(404, "There is no such pool");
       if (what === "stats") return json(scene.stats);
+      if (what === "fleet") return json({ fleet: scene.fleet ?? null });
       if (what === "diagnose") return json({ findings: scene.findings });
       if (what === "connections") return json(connectionsOf(scene, url.searchParams));
       if (what === "events") return follow(pool, request);
