@@ -13,9 +13,20 @@ const RUNTIMES: { readonly [name: string]: readonly string[] } = {
   deno: ["node_modules/.bin/deno", "run", "--allow-all"],
   bun: ["node_modules/.bin/bun", "run"],
 };
-const BENCHES = ["pool", "growth", "codec", "websocket", "balancers", "http", "h2", "warm", "heap"];
+const BENCHES = [
+  "pool",
+  "growth",
+  "codec",
+  "websocket",
+  "balancers",
+  "http",
+  "h2",
+  "warm",
+  "heap",
+  "fleet",
+];
 /** These start the runtimes themselves, to measure them side by side with one server. */
-const WITH_SERVER = ["http", "h2", "warm"];
+const WITH_SERVER = ["http", "h2", "warm", "fleet"];
 
 const names = process.argv.slice(2).filter((argument) => !argument.startsWith("--"));
 const options = process.argv.slice(2).filter((argument) => argument.startsWith("--"));

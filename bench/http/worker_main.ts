@@ -9,6 +9,7 @@ import process from "node:process";
 import { createInterface } from "node:readline";
 import type { BenchTarget, Client, Stop } from "./client.ts";
 import { CLIENTS } from "./clients.ts";
+import { FLEET_CLIENTS } from "./fleet_clients.ts";
 import { H2_CLIENTS } from "./h2_clients.ts";
 
 /** What a worker is told: to open so many connections, or to make requests for so long. */
@@ -25,7 +26,7 @@ export interface Answer {
 }
 
 const [runtime, name, target] = process.argv.slice(2) as [keyof typeof CLIENTS, string, string];
-const open = (CLIENTS[runtime][name] ?? H2_CLIENTS[runtime][name])!;
+const open = (CLIENTS[runtime][name] ?? H2_CLIENTS[runtime][name] ?? FLEET_CLIENTS[name])!;
 let client: Client | undefined;
 
 async function obey(order: Order): Promise<Answer> {
