@@ -63,7 +63,7 @@ export class Accountant {
   /** Holds the limits of addresses, and those that hosts have of their own, for a whole fleet. */
   share(permits: FleetPermits): void {
     this.#permits = permits;
-    this.mayExceed = true;
+    this.mayExceed = this.#total > 0;
   }
 
   /** The limits it holds. */
