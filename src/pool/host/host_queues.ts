@@ -95,6 +95,7 @@ export class HostQueues {
     const queue = new HostQueue(host, profile, lane, route, this.#options, this.#events);
     this.#queues.set(key, queue);
     this.#directory.use(host);
+    this.#profiles.use(profile);
     // What is warmed is not read anew by its first caller.
     if (profile === this.#profileOf(host)) this.#remember(host.text, queue);
     return queue;
@@ -133,6 +134,7 @@ export class HostQueues {
     this.#httpSpellings.clear();
     this.#manager.closeLane(queue.lane);
     this.#directory.forget(queue.host.text);
+    this.#profiles.forget(queue.tls);
   }
 
   /** Goes over all of them. */

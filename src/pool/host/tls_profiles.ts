@@ -95,10 +95,21 @@ export function checkProtocols(name: string, protocols: unknown): Protocols {
   );
 }
 
-/** Gives the same name to the same parameters. */
+/** For whom a profile is known. */
+interface Known {
+  /** The one that it was made of, if any: it is known as long. */
+  readonly base: TlsProfile | undefined;
+  readonly drop: () => void;
+  users: number;
+}
+
+/** Gives the same name to the same parameters, as long as somebody uses them. */
 export class TlsProfiles {
   readonly #byContents = new Map<string, TlsProfile>();
   readonly #forHttp = new Map<string, TlsProfile>();
+  readonly #known = new Map<TlsProfile, Known>();
+  /** How many had a name. */
+  #named = 0;
   /** The profile of the pool's own parameters. */
   readonly default: TlsProfile;
 
@@ -109,6 +120,27 @@ export class TlsProfiles {
    */
   constructor(options: TlsOptions) {
     this.default = this.of(options);
+    this.use(this.default);
+  }
+
+  /** How many are known. */
+  get size(): number {
+    return this.#known.size;
+  }
+
+  /** Says that somebody uses a profile from now on. */
+  use(profile: TlsProfile): void {
+    const known = this.#known.get(profile);
+    if (known) known.users++;
+  }
+
+  /** Says that one who used a profile does so no more. With the last of them it is forgotten. */
+  forget(profile: TlsProfile): void {
+    const known = this.#known.get(profile);
+    if (!known || --known.users > 0) return;
+    this.#known.delete(profile);
+    known.drop();
+    if (known.base) this.forget(known.base);
   }
 
   /**
@@ -128,12 +160,15 @@ export class TlsProfiles {
     const contents = JSON.stringify(entries.sort(([a], [b]) => a < b ? -1 : 1));
     let profile = this.#byContents.get(contents);
     if (!profile) {
-      const { size } = this.#byContents;
+      // No name is given twice: it would stand for what was forgotten.
+      const number = this.#named++;
       profile = {
-        name: size === 0 ? "default" : `tls-${size}`,
+        name: number === 0 ? "default" : `tls-${number}`,
         options: Object.fromEntries(entries),
       };
       this.#byContents.set(contents, profile);
+      const drop = () => void this.#byContents.delete(contents);
+      this.#known.set(profile, { base: undefined, drop, users: 0 });
     }
     return profile;
   }
@@ -156,6 +191,9 @@ export class TlsProfiles {
       profile = { name, options: { ...base.options, alpn }, isShared: true };
       if (alpn.length === 1) profile = { ...profile, protocol: "h2" };
       this.#forHttp.set(name, profile);
+      this.use(base);
+      const drop = () => void this.#forHttp.delete(name);
+      this.#known.set(profile, { base, drop, users: 0 });
     }
     return profile;
   }
