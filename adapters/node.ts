@@ -52,8 +52,8 @@ export interface NodeDialerOptions {
  * Makes a dialer over `node:tls`. It goes through proxies of every kind, those included that are
  * `https:` themselves.
  *
- * On Node it resumes TLS sessions: one is offered once, and to nobody but the host, the address and
- * the server name that it was made with, under the same TLS options. On Deno and Bun it does not.
+ * On Node and Bun it resumes TLS sessions: one is offered once, and to nobody but the host, the
+ * address and the server name that it was made with, under the same TLS options. On Deno it does not.
  *
  * What it can honour depends on the runtime below it. Deno's `node:tls` takes no account of
  * `ciphers` and `groups`, and Bun's none of the TLS 1.3 suites among `ciphers`, so these are missing
@@ -92,7 +92,7 @@ class NodeDialer implements Dialer {
   readonly tellsCertificate = true;
   readonly #times: CloseTimes;
   // Deno's says of sessions that they were resumed where the server says that they were not.
-  readonly #tls = new TlsClient(runtime() === "node");
+  readonly #tls = new TlsClient(runtime() !== "deno");
 
   constructor(times: CloseTimes) {
     const { name, more } = perRuntime[runtime()]!;

@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import test from "node:test";
 import { detectRuntime } from "../../adapters/detect.ts";
 import { memoryDialer } from "../../adapters/memory.ts";
@@ -6,12 +6,15 @@ import { nodeDialer } from "../../adapters/node.ts";
 import { Sessions } from "../../adapters/node/node_sessions.ts";
 import { ConnectionPool, ManualClock } from "../../mod.ts";
 import type { Dialer, TlsOptions } from "../../src/core/dialer.ts";
+import { DialError } from "../../src/core/errors.ts";
 import { type Origin, startRemoteOrigin } from "../support/origin_process.ts";
 import { createAuthority } from "../support/pki.ts";
 import { RecordingSink } from "../support/recording_sink.ts";
 import { targetOf } from "./contract/support.ts";
 
-const onNode = { skip: detectRuntime() === "node" ? false : "only Node resumes sessions" };
+const onNodeAndBun = {
+  skip: detectRuntime() !== "deno" ? false : "Deno says of sessions what its servers deny",
+};
 const authority = await createAuthority();
 const certificate = await authority.issue({ names: ["a.test", "b.test"] });
 const options: TlsOptions = { ca: authority.cert };
@@ -52,7 +55,7 @@ async function resumed(
 
 test(
   "nodeDialer() resumes the session of an earlier dial, as the server says (trap 25)",
-  onNode,
+  onNodeAndBun,
   async () => {
     for (const version of ["TLSv1.3", "TLSv1.2"] as const) {
       const seen = await resumed([{}, {}, {}], version);
@@ -63,7 +66,7 @@ test(
 
 test(
   "nodeDialer() offers no session to another host, name or TLS options (traps 15 and 16)",
-  onNode,
+  onNodeAndBun,
   async () => {
     const others: Dial[] = [
       { host: "b.test" },
@@ -78,8 +81,37 @@ test(
 );
 
 test(
+  "nodeDialer() verifies who answers where the session that it offers is not resumed",
+  onNodeAndBun,
+  async () => {
+    const impostor = await (await createAuthority()).issue({ names: ["a.test"] });
+    const other = await authority.issue({ names: ["b.test"] });
+    const behaviour = { kind: "echo" } as const;
+    const names = ["a.test"];
+    for (const maxVersion of ["TLSv1.3", "TLSv1.2"] as const) {
+      for (const shown of [impostor, other]) {
+        const dialer = nodeDialer();
+        let port = 0;
+        {
+          const certificates = [{ ...certificate, names }];
+          await using origin = await startRemoteOrigin({ certificates, behaviour, maxVersion });
+          port = origin.port;
+          await visit(origin, dialer);
+        }
+        const certificates = [{ ...shown, names }];
+        await using origin = await startRemoteOrigin({ certificates, behaviour, maxVersion, port });
+        const error = await assertRejects(() => visit(origin, dialer), DialError);
+        assertEquals(error.failure, "certificate");
+        const { connections: [seen] } = await origin.until({ openSockets: 0 });
+        assertEquals([seen!.hello!.offersSession, seen!.resumed], [true, false]);
+      }
+    }
+  },
+);
+
+test(
   "nodeDialer() drops the sessions of a machine that is forgotten, and no others",
-  onNode,
+  onNodeAndBun,
   async () => {
     await using origin = await startRemoteOrigin({
       certificates: [{ ...certificate, names: ["a.test", "b.test"] }],
