@@ -2,7 +2,8 @@
  * Measures the codec of WebSocket beside those that were not taken: the `Receiver` and `Sender` of
  * `ws`, which Bun has none of, and the `Hybi` of `websocket-driver`.
  *
- * Each takes the same chunks, and gives texts as texts and bytes as bytes; what it writes goes nowhere.
+ * Each takes the same chunks, and gives what the web's interface gives: texts, and ArrayBuffers of their
+ * own. What it writes goes nowhere.
  * Run it with `node --import tsx`, `bun`, or `deno run --allow-all`.
  *
  * @module
@@ -66,7 +67,13 @@ function ours(): Codec {
     do_not_optimize(message);
   };
   const reader = new MessageReader(
-    { onText: take, onBinary: take, onPing() {}, onPong() {}, onCloseFrame() {} },
+    {
+      onText: take,
+      onBinary: ({ buffer }) => take(buffer),
+      onPing() {},
+      onPong() {},
+      onCloseFrame() {},
+    },
     { maxMessageBytes: 2 ** 30, maxFragments: 1_000 },
   );
   return {
@@ -96,7 +103,11 @@ function ws(require: NodeRequire): Codec {
     };
   };
   let messages = 0;
-  const receiver = new Receiver({ isServer: false, maxPayload: 2 ** 30 });
+  const receiver = new Receiver({
+    binaryType: "arraybuffer",
+    isServer: false,
+    maxPayload: 2 ** 30,
+  });
   receiver.on("message", (data: Uint8Array, isBinary: boolean) => {
     messages++;
     do_not_optimize(isBinary ? data : String(data));
@@ -135,9 +146,9 @@ function driver(require: NodeRequire): Codec {
   const hybi = new Hybi(null, "ws://a.test/", { masking: true, maxLength: 2 ** 30 });
   hybi.readyState = 1;
   hybi._extensions.activate("");
-  hybi.on("message", ({ data }: { readonly data: unknown }) => {
+  hybi.on("message", ({ data }: { readonly data: string | Uint8Array }) => {
     messages++;
-    do_not_optimize(data);
+    do_not_optimize(typeof data === "string" ? data : new Uint8Array(data).buffer);
   });
   hybi.io.on("data", (bytes: unknown) => do_not_optimize(bytes));
   const asBuffer = ({ buffer, byteLength, byteOffset }: Uint8Array) =>
