@@ -16,6 +16,8 @@ const RUNTIMES: { readonly [name: string]: readonly string[] } = {
 const BENCHES = [
   "pool",
   "growth",
+  "steady",
+  "deadlines",
   "codec",
   "websocket",
   "balancers",
@@ -26,7 +28,7 @@ const BENCHES = [
   "fleet",
 ];
 /** These start the runtimes themselves, to measure them side by side with one server. */
-const WITH_SERVER = ["http", "h2", "warm", "fleet"];
+const WITH_SERVER = ["steady", "http", "h2", "warm", "fleet"];
 
 const names = process.argv.slice(2).filter((argument) => !argument.startsWith("--"));
 const options = process.argv.slice(2).filter((argument) => argument.startsWith("--"));

@@ -1,0 +1,70 @@
+/**
+ * How late requests end that reach their deadlines: of 10,000 that are under way and get no answer,
+ * over connections without a network, some within three seconds. Beside them the runtime's own timers,
+ * one after another: they tell how late the machine lets anything be.
+ *
+ * @module
+ */
+
+import process from "node:process";
+import { memoryDialer } from "../adapters/memory.ts";
+import { staticResolver } from "../src/hosts/resolver.ts";
+import { HttpPool } from "../src/http/http_pool.ts";
+
+const REQUESTS = 10_000;
+
+async function measure(ending: number): Promise<void> {
+  const pool = new HttpPool({
+    dialer: memoryDialer(),
+    resolver: staticResolver({ "a.test": ["192.0.2.1"] }),
+    maxConnections: REQUESTS,
+    maxConnectionsPerHost: REQUESTS,
+    maxConnectionsPerIp: REQUESTS,
+    maxConcurrentDials: REQUESTS,
+    maxWaiters: REQUESTS,
+    hedge: false,
+  });
+  await pool.warm("a.test", { connections: REQUESTS });
+  const late: number[] = [];
+  const floor: number[] = [];
+  const tick = () => {
+    const dueAt = performance.now() + 5;
+    timer = setTimeout(() => {
+      floor.push(performance.now() - dueAt);
+      tick();
+    }, 5);
+  };
+  // When all have begun.
+  let timer = setTimeout(tick, 1_500);
+  const stop = new AbortController();
+  const { signal } = stop;
+  const waiting = Array.from(
+    { length: REQUESTS - ending },
+    () => pool.request("https://a.test/", { signal }),
+  );
+  const ends = Array.from({ length: ending }, async (_, number) => {
+    const timeoutMs = 2_000 + 3_000 * number / ending;
+    const dueAt = performance.now() + timeoutMs;
+    await pool.request("https://a.test/", { timeoutMs, method: "POST" }).catch(() => {});
+    late.push(performance.now() - dueAt);
+  });
+  await Promise.all(ends);
+  stop.abort();
+  await Promise.allSettled(waiting);
+  clearTimeout(timer);
+  console.log(`${ending} of ${REQUESTS} end, late by ${said(late)}; bare timers ${said(floor)}`);
+  await pool.close({ graceMs: 0 });
+}
+
+function said(late: number[]): string {
+  late.sort((a, b) => a - b);
+  const [p50, p99, most] = [0.5, 0.99, 1].map((share) =>
+    late[Math.ceil(late.length * share) - 1]!.toFixed(1)
+  );
+  return `${p50} ms (p50), ${p99} (p99), ${most} at the most`;
+}
+
+// What has no network holds no program.
+setInterval(() => {}, 1_000);
+for (const ending of [500, REQUESTS]) await measure(ending);
+process.exit(0);
