@@ -158,6 +158,11 @@ export class StoreLine {
     }, inMs);
   }
 
+  /** Notes that somebody has asked for permits of a key: nobody need repeat it for a while. */
+  heardLack(key: string): void {
+    this.#hintedAt.set(key, this.#clock.now());
+  }
+
   /** Renews soon, and not in the same moment as others who were asked to. */
   askInTurn(): void {
     this.ask(LACK_MS.first * (1 + this.#clock.random()));

@@ -201,6 +201,7 @@ export class StoreMember implements FleetMember {
         this.#lessons.take(word, this.#site);
         return;
       case "lack":
+        this.#line.heardLack(word.key);
         // Not all at once.
         if (this.permits.reclaim(word.key)) this.#line.askInTurn();
     }

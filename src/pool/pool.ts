@@ -355,6 +355,7 @@ export class ConnectionPool implements AsyncDisposable {
    * @returns How many are open, and what failed: fewer than asked for where a limit or a failing
    * address stands in the way
    * @throws {HostUnavailableError} None could be opened
+   * @throws {LimitError} The fleet permitted none within two seconds
    * @throws {AccessDeniedError} None of the host's addresses may be used
    * @throws {ResolveError} The host's addresses could not be found
    * @throws {ClosedError} The pool is closing, or closed

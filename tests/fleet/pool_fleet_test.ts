@@ -1,5 +1,6 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import test from "node:test";
+import { LimitError } from "../../src/core/errors.ts";
 import type { FleetEvent } from "../../src/fleet/fleet.ts";
 import { readFleetOptions } from "../../src/pool/fleet/fleet_over.ts";
 import { ejectFrom, FleetScene, standings } from "../support/fleet_scene.ts";
@@ -76,6 +77,25 @@ test("A pool that is cut off shrinks to its share, or ends what it has where it 
     assertEquals(one!.manager.getConnectionCount(), left);
     assertEquals(other!.fleet!.stats().state, "joined");
   }
+});
+
+test("warm() waits for the fleet's permits, and says so where there are none", async () => {
+  await using scene = new FleetScene();
+  const [one, other] = [0, 1].map(() => scene.add({ maxConnectionsPerIp: 10 }));
+  const warming = one!.warm("a.test", { connections: 9 });
+  await scene.pass(2_000);
+  assertEquals((await warming).connections, 9);
+  // All of them in use, so that nothing is given back.
+  const leases = Array.from({ length: 9 }, () => one!.acquire("a.test"));
+  await scene.pass(500);
+  const refused = assertRejects(
+    () => other!.warm("a.test", { connections: 1 }),
+    LimitError,
+    "Connection refused by the limit of 10 for ip 192.0.2.1",
+  );
+  await scene.pass(2_500);
+  await refused;
+  for (const lease of leases) (await lease).release();
 });
 
 test("A pool that starts without the store may have a connection to a machine, and no more", async () => {
