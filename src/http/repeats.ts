@@ -44,6 +44,12 @@ const MAX_ATTEMPTS = 100;
 /** How often a request that nobody has looked at is sent again for nothing. */
 const FREE_REFUSALS = 3;
 
+/**
+ * How often a request whose connection was hung up on at once is sent again for nothing, while others
+ * are open to the same machine. What comes meanwhile are dials that were on their way already.
+ */
+const FREE_HANG_UPS = 3;
+
 /** The status of an answer by who is not the one to give it. */
 const MISDIRECTED = 421;
 
@@ -76,6 +82,7 @@ export class Repeats {
   readonly #request: PreparedRequest;
   readonly #body: StreamedBody | undefined;
   #freshFailures = 0;
+  #hangUps = 0;
   #misdirected = false;
   #early = false;
   #waitedMs = 0;
@@ -118,6 +125,8 @@ export class Repeats {
     if (!this.#request.replayable && !unprocessed) return false;
     if (unprocessed) return this.refusals <= FREE_REFUSALS || this.#host.mayRetry();
     if (lease.reused || lease.tooMuch === "yes") return !this.exhausted;
+    // The machine may take no more than those that have not answered yet, of which one will do.
+    if (lease.tooMuch === "perhaps" && this.#hangUps++ < FREE_HANG_UPS) return true;
     if (!isStale(lease) && this.#turnElsewhere(lease, lease.failure?.error)) return true;
     return (hasStood(lease) || this.#freshFailures++ === 0) && this.#host.mayRetry();
   }

@@ -96,6 +96,21 @@ test("Trap 7: as many dead connections as there are attempts cost nobody his ans
     assertEquals([accepted, requests], [5, 9]);
   }));
 
+test("Connections that are hung up on while another one is being served cost nobody his answer", () =>
+  withScene({
+    scripts: {
+      "/slow": [{ waitMs: 2_000 }, { send: ok("late") }],
+      "*": [[{ do: "end" }], [{ do: "end" }], ANSWER],
+    },
+  }, async ({ origin, pool, url }) => {
+    const slow = pool.request(url("/slow"));
+    await origin.until({ requests: 1 });
+    assertEquals(await (await pool.request(url("/x"))).text(), "fine");
+    const { log } = await origin.report();
+    assertEquals(log.map(({ path }) => path), ["/slow", "/x", "/x", "/x"]);
+    assertEquals(await (await slow).text(), "late");
+  }));
+
 test("A retry goes to another machine where the first one is gone", () =>
   withScene({
     scripts: { "/who": ANSWER, "*": [[{ do: "end" }], ANSWER] },

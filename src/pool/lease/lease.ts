@@ -62,8 +62,9 @@ export class Lease implements Disposable {
    */
   busy = false;
   /**
-   * Whether its connection is one more than its machine takes, which serves the others: it ended at
-   * once, as is known when the lease has ended; or its server was too busy for it alone.
+   * Whether its connection is one more than its machine takes, which serves the others, or may be
+   * about to: it ended at once, as is known when the lease has ended; or its server was too busy for
+   * it alone.
    *
    * @internal
    */

@@ -257,7 +257,10 @@ export class LeaseDesk {
         return;
       }
       if (this.#health.hungUp(endpoint, cause)) lease.tooMuch = "yes";
-      else this.#events?.onHangUp(queue, endpoint);
+      else {
+        if (serves(endpoint)) lease.tooMuch = "perhaps";
+        this.#events?.onHangUp(queue, endpoint);
+      }
     } else if (connection.upgraded === null) {
       this.#noteAnswer(endpoint, lease, latencyMs ?? heldMs, connection.lastUsedAt);
       if (reused) endpoint.keepsOpen = true;
@@ -287,4 +290,10 @@ export class LeaseDesk {
     endpoint.noteAnswer(latencyMs, now);
     if (endpoint.failing) this.#health.succeeded(endpoint, startedAt, connection.createdAt);
   }
+}
+
+/** Whether a machine has other connections that it may be about to answer on. */
+function serves(endpoint: Endpoint): boolean {
+  for (const { leases } of endpoint.connections) if (leases > 0) return true;
+  return false;
 }
