@@ -63,6 +63,8 @@ export class Rests {
   readonly #words = new Map<Endpoint, Word>();
   /** What ends the rest of each that is left alone. */
   readonly #timers = new Map<Endpoint, Timer>();
+  /** Those whose rest is told of elsewhere: with the lane whose caller heard the word. */
+  readonly #echoes = new Set<Endpoint>();
 
   /**
    * Makes one that nobody has told anything.
@@ -81,9 +83,27 @@ export class Rests {
    *
    * @param forMs For how long, by the machine, in milliseconds
    * @param restMs For how long it is to be left alone at the most; 0 where it is not
+   * @param others The same machine, as callers of its host know it who ask for other TLS parameters
    */
-  note(endpoint: Endpoint, status: number, forMs: number, restMs: number): void {
+  note(
+    endpoint: Endpoint,
+    status: number,
+    forMs: number,
+    restMs: number,
+    others: Iterable<Endpoint> = [],
+  ): void {
     if (endpoint.forgotten || forMs <= 0) return;
+    const isNews = this.#keep(endpoint, status, forMs, restMs);
+    for (const other of others) {
+      if (other.forgotten) continue;
+      if (!other.resting) this.#echoes.add(other);
+      this.#keep(other, status, forMs, restMs);
+    }
+    if (isNews) this.#events.onToldLater(endpoint, this.of(endpoint)!);
+  }
+
+  /** Gives whether it is news. */
+  #keep(endpoint: Endpoint, status: number, forMs: number, restMs: number): boolean {
     const now = this.#clock.now();
     const until = now + forMs;
     const last = this.#words.get(endpoint);
@@ -95,8 +115,7 @@ export class Rests {
       asksUntil: Math.max(held?.asksUntil ?? 0, restMs > 0 ? now + Math.min(restMs, forMs) : 0),
     });
     if (restMs > 0) this.#settle(endpoint.lane, now);
-    const isNews = !held || until >= held.until + NEWS_MS;
-    if (isNews) this.#events.onToldLater(endpoint, this.of(endpoint)!);
+    return !held || until >= held.until + NEWS_MS;
   }
 
   /** Whether there is anything to know. */
@@ -151,7 +170,9 @@ export class Rests {
   forgetOld(): void {
     const now = this.#clock.now();
     for (const [endpoint, { until }] of this.#words) {
-      if (until <= now || endpoint.forgotten) this.#words.delete(endpoint);
+      if (until > now && !endpoint.forgotten) continue;
+      this.#words.delete(endpoint);
+      if (!endpoint.resting) this.#echoes.delete(endpoint);
     }
   }
 
@@ -197,6 +218,6 @@ export class Rests {
     this.#timers.get(endpoint)?.cancel();
     this.#timers.delete(endpoint);
     endpoint.lane.setResting(endpoint, false);
-    this.#events.onRested(endpoint);
+    if (!this.#echoes.delete(endpoint)) this.#events.onRested(endpoint);
   }
 }

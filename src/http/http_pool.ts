@@ -19,6 +19,7 @@ import { POOL_OPTIONS, type PoolOptions } from "../pool/options.ts";
 import { ConnectionPool } from "../pool/pool.ts";
 import type { RequestOutcome } from "../pool/watch/figures.ts";
 import type { CheckAnswer, HttpCheck } from "../pool/watch/health_check.ts";
+import { requestError } from "./attempt_end.ts";
 import { openBody } from "./body_reader.ts";
 import { checkOver } from "./check.ts";
 import type { Decoders } from "./content_coding.ts";
@@ -28,6 +29,7 @@ import { type FetchHost, fetchOver, type Requester } from "./fetch.ts";
 import { makeResponse, type ResponseMaker } from "./fetched_response.ts";
 import { type CheckedLimits, checkLimits, type ResponseLimits } from "./limits.ts";
 import type { RequestObserver, RequestWatch } from "./observer.ts";
+import { type RepeatHost, Repeats } from "./repeats.ts";
 import {
   type PreparedRequest,
   prepareRequest,
@@ -43,6 +45,7 @@ import { sessionOf } from "./sessions.ts";
 import {
   checkUpgrade,
   UpgradeAttempt,
+  type UpgradeCall,
   type Upgraded,
   type UpgradeHost,
   type UpgradeOptions,
@@ -51,8 +54,14 @@ import type { MessageCompression } from "./websocket/compression.ts";
 import { PooledWebSocket, type SocketHost } from "./websocket/pooled_web_socket.ts";
 import type { WebSocketOptions } from "./websocket/web_socket_options.ts";
 
-/** How often an upgrade is asked for at the most. */
+/** How often an upgrade is asked for, where connections end before they answer. */
 const MAX_UPGRADES = 10;
+
+/** A wait because of what a server said: its timer, and what comes after it. */
+interface Pause {
+  readonly timer: Timer;
+  readonly goOn: () => void;
+}
 
 /** Options of a pool that speaks HTTP. */
 export interface HttpPoolOptions extends PoolOptions {
@@ -175,12 +184,13 @@ export class HttpPool extends ConnectionPool {
   readonly #leakTimeoutMs: number;
   readonly #watched: DueWheel<Exchange>;
   readonly #host: ExchangeHost;
+  readonly #upgradeRules: RepeatHost;
   readonly #fetchHost: FetchHost;
   readonly #upgrades: UpgradeHost;
   readonly #retryAfter: RetryAfterMode;
   readonly #maxRetryAfterMs: number;
-  /** Requests that wait because they were told to, each with what ends the wait. */
-  readonly #pauses = new Map<Exchange, Timer>();
+  /** Who waits because he was told to. */
+  readonly #pauses = new Map<Exchange | AbortSignal, Pause>();
   readonly #socketHost: SocketHost;
   readonly #sockets = new Set<PooledWebSocket>();
   #observer: RequestObserver | undefined;
@@ -242,7 +252,6 @@ export class HttpPool extends ConnectionPool {
     this.#upgrades = {
       clock: this.#clock,
       limits,
-      failoverStatuses,
       leakTimeoutMs,
       keep: (lease, protocol) => this.noteUpgrade(lease, protocol),
     };
@@ -277,10 +286,12 @@ export class HttpPool extends ConnectionPool {
         const restMs = restStatuses.includes(status) ? Math.min(afterMs, maxRetryAfterMs) : 0;
         this.noteRetryAfter(lease, status, afterMs, restMs);
       },
-      pause: (exchange, forMs) => this.#pause(exchange, forMs),
+      pause: (exchange, forMs) => this.#pause(exchange, forMs, () => this.#dispatch(exchange)),
       doubt: (lease) => this.#doubt(lease),
       reclaim: (exchange) => this.#reclaim(exchange),
     };
+    // Connections that were upgraded long ago do not show that the server takes no more of them.
+    this.#upgradeRules = { ...this.#host, noteBusy: () => {} };
   }
 
   /**
@@ -309,7 +320,8 @@ export class HttpPool extends ConnectionPool {
    * HTTP/1.1. Where it does, with a 101, the connection is the caller's alone, and ends with the lease;
    * anything else that it answers is a response, whose connection ends with its body. A connection that
    * ends before the answer costs nothing but time: another one is asked, or another machine. So it is
-   * with an answer of `failoverStatuses`, while there is another machine.
+   * with an answer of `failoverStatuses`, while there is another machine. A `Retry-After` is heeded as
+   * it is for a request.
    *
    * The signal and `timeoutMs` end the wait for the answer's head, and nothing after it.
    *
@@ -343,13 +355,15 @@ export class HttpPool extends ConnectionPool {
     options: UpgradeOptions,
     answerTimeoutMs = Infinity,
   ): Promise<Upgraded | PooledResponse> {
-    const { exclude = [], headers, ip, protocol, signal, sticky, timeoutMs, tls } = checkUpgrade(
-      options,
-    );
-    const left = [...exclude];
-    const fields = withFields(headers, [["connection", "upgrade"], ["upgrade", protocol]]);
-    const request = await prepareRequest(url, { headers: fields, idempotent: true });
-    const { host, isPlain: plain } = request.target;
+    const { headers, protocol, signal, timeoutMs, ...choice } = checkUpgrade(options);
+    const request = await prepareRequest(url, {
+      ...choice,
+      exclude: [...choice.exclude ?? []],
+      headers: withFields(headers, [["connection", "upgrade"], ["upgrade", protocol]]),
+      idempotent: true,
+      protocols: ["http/1.1"],
+    });
+    const { host } = request.target;
     const stop = new AbortController();
     const end = () => stop.abort(signal?.reason);
     signal?.throwIfAborted();
@@ -363,48 +377,77 @@ export class HttpPool extends ConnectionPool {
       true,
     );
     const queuedAt = this.#clock.now();
-    const tried: string[] = [];
-    let failure: unknown;
+    const repeats = new Repeats(this.#upgradeRules, request, undefined);
+    this.#budget.earn();
     try {
-      for (let attempts = 1;; attempts++) {
-        const choice = { ip, sticky, tls, plain, http: ["http/1.1"] } as const;
-        const lease = await this.acquireHttp(host, {
-          ...choice,
-          exclude: [...left, ...tried],
-          signal: stop.signal,
-        }).catch((error: unknown) => {
-          throw tried.length > 0 && !stop.signal.aborted ? failure : error;
-        });
-        const attempt = new UpgradeAttempt(
-          this.#upgrades,
-          request,
-          lease,
-          stop.signal,
-          queuedAt,
-          protocol,
-          answerTimeoutMs,
-        );
-        try {
-          const answer = await attempt.run();
-          if (!attempt.failure || attempts === MAX_UPGRADES) return answer;
-          tried.push(lease.connection.address);
-          const exclude = [...left, ...tried];
-          if (this.alternatives(host, { ...choice, exclude }) === "none") return answer;
-          failure = attempt.failure;
-          attempt.cancel(failure);
-        } catch (error) {
-          const isHeard = attempt.responding && !attempt.late;
-          const isOver = stop.signal.aborted || isHeard || attempts === MAX_UPGRADES;
-          if (isOver || (!lease.reused && ip !== undefined)) throw error;
-          failure = error;
-          if (attempt.late) this.#doubt(lease);
-          if (!lease.reused) tried.push(lease.connection.address);
-        }
-      }
+      return await this.#askToUpgrade({
+        request,
+        protocol,
+        repeats,
+        signal: stop.signal,
+        queuedAt,
+        deadline: timeoutMs === undefined ? Infinity : queuedAt + timeoutMs,
+        answerTimeoutMs,
+      });
     } finally {
       late?.cancel();
       if (signal) offAbort(signal, end);
+      if (repeats.toldLater > 0) this.figures.noteToldLater(repeats.toldLater);
+      if (repeats.waits > 0) this.figures.noteWaits(repeats.waits);
     }
+  }
+
+  /** Asks for an upgrade until it has an answer that is the caller's. */
+  async #askToUpgrade(call: UpgradeCall): Promise<Upgraded | PooledResponse> {
+    const { deadline, repeats, request, signal } = call;
+    const { options, target } = request;
+    let failure: unknown;
+    for (;;) {
+      const restMs = this.#restMs(request);
+      if (restMs > 0 && repeats.mayWait(restMs, deadline)) {
+        await this.#pauseUpgrade(repeats.takePause(), signal);
+      }
+      const { failover } = repeats;
+      const exclude = failover ? failover.exclude(options.exclude) : options.exclude;
+      const lease = await this.acquireHttp(target.host, { ...choiceOf(request, exclude), signal })
+        .catch((error: unknown) => {
+          throw failover && !signal.aborted ? failure : error;
+        });
+      repeats.attempts++;
+      const attempt = new UpgradeAttempt(this.#upgrades, call, lease);
+      try {
+        const answer = await attempt.run();
+        if (!attempt.turnedAway || "lease" in answer) return answer;
+        failure = lease.failure?.error
+          ?? requestError(request, lease, "status", `the answer was ${answer.status}`);
+        attempt.cancel(failure);
+      } catch (error) {
+        const isHeard = attempt.responding && !attempt.late;
+        const isOver = signal.aborted || isHeard || repeats.attempts >= MAX_UPGRADES;
+        if (isOver || (!lease.reused && options.ip !== undefined)) throw error;
+        failure = error;
+        if (attempt.late) this.#doubt(lease);
+        if (!lease.reused) repeats.avoid(lease, error);
+      }
+      const pauseMs = repeats.takePause();
+      if (pauseMs > 0) await this.#pauseUpgrade(pauseMs, signal);
+    }
+  }
+
+  /** Has an upgrade wait that was told to. */
+  #pauseUpgrade(forMs: number, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    return new Promise((resolve, reject) => {
+      const onEnd = () => {
+        this.#endPause(signal);
+        reject(signal.reason);
+      };
+      onAbort(signal, onEnd);
+      this.#pause(signal, forMs, () => {
+        offAbort(signal, onEnd);
+        resolve();
+      });
+    });
   }
 
   /**
@@ -444,7 +487,10 @@ export class HttpPool extends ConnectionPool {
     const closing = super.close(options);
     for (const socket of this.#sockets) socket.goAway();
     closing.then(() => this.#watched.close());
-    for (const exchange of [...this.#pauses.keys()]) this.#resume(exchange);
+    for (const [who, { goOn }] of [...this.#pauses]) {
+      this.#endPause(who);
+      goOn();
+    }
     return closing;
   }
 
@@ -558,27 +604,30 @@ export class HttpPool extends ConnectionPool {
 
   /** Whether a request waits, because every machine that it may go to has asked to be left alone. */
   #holdsBack(exchange: Exchange): boolean {
-    const { request } = exchange;
-    const { retryAfter = this.#retryAfter } = request.options;
-    if (retryAfter !== "wait") return false;
-    const until = this.restsUntil(request.target.host, choiceOf(request, request.options.exclude));
-    return until > 0 && exchange.waitFor(until - this.#clock.now());
+    const restMs = this.#restMs(exchange.request);
+    return restMs > 0 && exchange.waitFor(restMs);
   }
 
-  /** Has a request wait that was told to. */
-  #pause(exchange: Exchange, forMs: number): void {
-    const timer = this.#clock.setTimer(() => this.#resume(exchange), forMs, true);
-    this.#pauses.set(exchange, timer);
+  /** For how long every machine that a request may go to is to be left alone, where it cares. */
+  #restMs(request: PreparedRequest): number {
+    const { exclude, retryAfter = this.#retryAfter } = request.options;
+    if (retryAfter !== "wait") return 0;
+    const until = this.restsUntil(request.target.host, choiceOf(request, exclude));
+    return Math.max(0, until - this.#clock.now());
   }
 
-  #resume(exchange: Exchange): void {
-    this.#endPause(exchange);
-    this.#dispatch(exchange);
+  /** Has somebody wait who was told to. */
+  #pause(who: Exchange | AbortSignal, forMs: number, goOn: () => void): void {
+    const onTime = () => {
+      this.#endPause(who);
+      goOn();
+    };
+    this.#pauses.set(who, { timer: this.#clock.setTimer(onTime, forMs, true), goOn });
   }
 
-  #endPause(exchange: Exchange): void {
-    this.#pauses.get(exchange)?.cancel();
-    this.#pauses.delete(exchange);
+  #endPause(who: Exchange | AbortSignal): void {
+    this.#pauses.get(who)?.timer.cancel();
+    this.#pauses.delete(who);
   }
 
   /**

@@ -6,12 +6,12 @@
 
 import type { Connection } from "../map/connection.ts";
 import type { Lease } from "../pool/lease/lease.ts";
-import type { Attempt } from "./attempt.ts";
 import { hasStood, isStale, requestError } from "./attempt_end.ts";
 import { Failover } from "./failover.ts";
 import type { PreparedRequest } from "./request.ts";
 import type { ResponseHeaders } from "./response_headers.ts";
 import { readRetryAfter, type RetryAfterMode } from "./retry_after.ts";
+import type { Protocol } from "./session.ts";
 import type { StreamedBody } from "./streamed_body.ts";
 
 /** What the rules ask of the pool. */
@@ -36,6 +36,12 @@ export interface RepeatHost {
   noteBusy(lease: Lease): void;
   /** The server of a lease has said to come back after so many milliseconds. */
   noteRetryAfter(lease: Lease, status: number, afterMs: number): void;
+}
+
+/** What an answer came over. */
+export interface Answering {
+  readonly lease: Lease;
+  readonly protocol: Protocol;
 }
 
 /** How often a request is sent at the most: far more often than connections die in a row. */
@@ -142,7 +148,7 @@ export class Repeats {
   turnsAway(
     status: number,
     headers: ResponseHeaders | undefined,
-    attempt: Attempt,
+    attempt: Answering,
     hasOther: boolean,
     deadline: number,
   ): boolean {
@@ -194,7 +200,7 @@ export class Repeats {
   }
 
   /** Whether a status counts as a failure of its machine, and another one may be asked. */
-  #failsOver(status: number, { lease }: Attempt, hasOther: boolean): boolean {
+  #failsOver(status: number, { lease }: Answering, hasOther: boolean): boolean {
     const { options, replayable } = this.#request;
     const { failoverStatuses = this.#host.failoverStatuses } = options;
     if (!failoverStatuses.includes(status)) return false;
@@ -237,7 +243,7 @@ export class Repeats {
    * Whether the answer says that the request should have come by another connection, and may: that
    * is no answer to the request, which nobody has looked at (RFC 9110 section 15.5.20).
    */
-  #isMisdirected({ lease, protocol }: Attempt): boolean {
+  #isMisdirected({ lease, protocol }: Answering): boolean {
     if (protocol !== "h2" || this.#misdirected || this.#body?.canRepeat === false) return false;
     this.#misdirected = true;
     lease.failure = null;

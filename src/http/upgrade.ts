@@ -14,6 +14,7 @@ import type { Lease } from "../pool/lease/lease.ts";
 import { BodyBuffer, type BodySource } from "./body_buffer.ts";
 import { ResponseParser, type ResponseSink } from "./h1/response_parser.ts";
 import type { CheckedLimits } from "./limits.ts";
+import type { Repeats } from "./repeats.ts";
 import type { PreparedRequest, RequestOptions } from "./request.ts";
 import { PooledResponse, type ResponseOrigin } from "./response.ts";
 import type { ResponseHeaders } from "./response_headers.ts";
@@ -22,7 +23,7 @@ import type { ResponseHeaders } from "./response_headers.ts";
 export interface UpgradeOptions extends
   Pick<
     RequestOptions,
-    "headers" | "ip" | "exclude" | "sticky" | "tls" | "signal"
+    "headers" | "ip" | "exclude" | "sticky" | "tls" | "signal" | "retryAfter"
   >
 {
   /** The protocol to go on with, as the field Upgrade names it: such as `websocket`. */
@@ -55,12 +56,26 @@ export interface Upgraded {
 export interface UpgradeHost {
   readonly clock: Clock;
   readonly limits: CheckedLimits;
-  /** The answers that count as failures of their machine. */
-  readonly failoverStatuses: readonly number[];
   /** How long nobody may touch a body, in milliseconds. */
   readonly leakTimeoutMs: number;
   /** Takes a connection out of what others may have: it ends with its lease. */
   readonly keep: (lease: Lease, protocol: string) => void;
+}
+
+/** One upgrade that is asked for, of as many machines as it takes. */
+export interface UpgradeCall {
+  readonly request: PreparedRequest;
+  /** The protocol to go on with. */
+  readonly protocol: string;
+  /** Whether it may be asked for once more. */
+  readonly repeats: Repeats;
+  /** Ends it until it is answered. */
+  readonly signal: AbortSignal;
+  /** When it began, and by when it must be answered, in the clock's milliseconds. */
+  readonly queuedAt: number;
+  readonly deadline: number;
+  /** How long one machine may take to answer, in milliseconds. */
+  readonly answerTimeoutMs: number;
 }
 
 /** The head of an answer. */
@@ -74,12 +89,9 @@ interface Head {
 export class UpgradeAttempt implements SocketSink, ResponseSink, ResponseOrigin, BodySource {
   readonly lease: Lease;
   readonly #host: UpgradeHost;
-  readonly #request: PreparedRequest;
-  readonly #queuedAt: number;
+  readonly #call: UpgradeCall;
   readonly #parser: ResponseParser;
   readonly #signal: AbortSignal;
-  readonly #protocol: string;
-  readonly #answerTimeoutMs: number;
   readonly #onAbort = () => this.#fail(this.#signal.reason, false);
   #resolve!: (answer: Upgraded | PooledResponse) => void;
   #reject!: (reason: unknown) => void;
@@ -96,29 +108,18 @@ export class UpgradeAttempt implements SocketSink, ResponseSink, ResponseOrigin,
   #early: Uint8Array[] = [];
   #end: { readonly error: Error | undefined } | undefined;
   trailers: ResponseHeaders | null = null;
-  /** What an answer was that counts as a failure of its machine. */
-  failure: RequestError | undefined = undefined;
+  /** Whether its answer is not the caller's: the upgrade is asked for once more. */
+  turnedAway = false;
   readonly protocol = "http/1.1";
   readonly stream = { id: null, streams: 1 };
   readonly hedged = false;
 
   /** Begins with a lease; `run()` sends the request. */
-  constructor(
-    host: UpgradeHost,
-    request: PreparedRequest,
-    lease: Lease,
-    signal: AbortSignal,
-    queuedAt: number,
-    protocol: string,
-    answerTimeoutMs: number,
-  ) {
+  constructor(host: UpgradeHost, call: UpgradeCall, lease: Lease) {
     this.#host = host;
-    this.#protocol = protocol;
-    this.#answerTimeoutMs = answerTimeoutMs;
-    this.#request = request;
+    this.#call = call;
     this.lease = lease;
-    this.#signal = signal;
-    this.#queuedAt = queuedAt;
+    this.#signal = call.signal;
     this.#parser = new ResponseParser(this, host.limits);
   }
 
@@ -129,15 +130,15 @@ export class UpgradeAttempt implements SocketSink, ResponseSink, ResponseOrigin,
       this.#reject = reject;
       if (this.#signal.aborted) return this.#onAbort();
       onAbort(this.#signal, this.#onAbort);
-      const { head, method, target } = this.#request;
+      const { answerTimeoutMs, request: { head, method, target } } = this.#call;
       this.#parser.reset(method, true);
       this.lease.attach(this);
-      if (this.#answerTimeoutMs < Infinity) {
+      if (answerTimeoutMs < Infinity) {
         this.#timer = this.#host.clock.setTimer(() => {
           this.#late = true;
-          const detail = `no answer came within ${this.#answerTimeoutMs} ms`;
+          const detail = `no answer came within ${answerTimeoutMs} ms`;
           this.#fail(this.#error("timeout", detail));
-        }, this.#answerTimeoutMs);
+        }, answerTimeoutMs);
       }
       const { relay } = this.connection;
       this.lease.write(relay ? relay.headOf(head, method, target.hostHeader) : head);
@@ -155,7 +156,7 @@ export class UpgradeAttempt implements SocketSink, ResponseSink, ResponseOrigin,
   }
 
   get url(): string {
-    return this.#request.target.url;
+    return this.#call.request.target.url;
   }
 
   get connection(): Connection {
@@ -167,7 +168,7 @@ export class UpgradeAttempt implements SocketSink, ResponseSink, ResponseOrigin,
   }
 
   get queueMs(): number {
-    return this.lease.startedAt - this.#queuedAt;
+    return this.lease.startedAt - this.#call.queuedAt;
   }
 
   get headAt(): number {
@@ -257,11 +258,8 @@ export class UpgradeAttempt implements SocketSink, ResponseSink, ResponseOrigin,
   /** The connection ends with the response, whose like nobody asks of it again. */
   #respond({ headers, status, text }: Head): void {
     if (!this.#answered) {
-      if (this.#host.failoverStatuses.includes(status)) {
-        const error = this.#error("status", `the answer was ${status} (failoverStatuses)`);
-        this.lease.failure = { kind: "status", error };
-        this.failure = error;
-      }
+      const { deadline, repeats } = this.#call;
+      this.turnedAway = repeats.turnsAway(status, headers, this, false, deadline);
       this.#answered = true;
       this.#timer?.cancel();
       this.#timer = this.#host.clock.setTimer(() => {
@@ -285,7 +283,7 @@ export class UpgradeAttempt implements SocketSink, ResponseSink, ResponseOrigin,
     this.#answered = true;
     const { lease } = this;
     const { connection } = lease;
-    this.#host.keep(lease, this.#protocol);
+    this.#host.keep(lease, this.#call.protocol);
     connection.socket.pause();
     this.#resolve({
       status: 101,
@@ -327,7 +325,7 @@ export class UpgradeAttempt implements SocketSink, ResponseSink, ResponseOrigin,
   }
 
   #error(
-    failure: "connection" | "cancelled" | "timeout" | "status",
+    failure: "connection" | "cancelled" | "timeout",
     detail: string,
     cause?: unknown,
   ): RequestError {
@@ -346,6 +344,7 @@ export function checkUpgrade(options: UpgradeOptions): UpgradeOptions {
   checkNames("upgrade()", options, [
     "protocol",
     "headers",
+    "retryAfter",
     "signal",
     "timeoutMs",
     "ip",

@@ -520,7 +520,14 @@ export class ConnectionPool implements AsyncDisposable {
     restMs: number,
   ): void {
     const endpoint = endpointOf(connection);
-    if (endpoint) this.#rests.note(endpoint, status, afterMs, restMs);
+    if (!endpoint) return;
+    const others: Endpoint[] = [];
+    for (const { endpoints, host } of this.manager.lanes()) {
+      if (host !== connection.host) continue;
+      const other: Endpoint | undefined = endpoints.get(endpoint.address.text);
+      if (other && other !== endpoint) others.push(other);
+    }
+    this.#rests.note(endpoint, status, afterMs, restMs, others);
   }
 
   /**

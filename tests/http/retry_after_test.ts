@@ -8,12 +8,13 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { test } from "node:test";
 import { memoryDialer } from "../../adapters/memory.ts";
 import { ManualClock } from "../../src/core/clock.ts";
-import { ClosedError } from "../../src/core/errors.ts";
+import { ClosedError, WebSocketError } from "../../src/core/errors.ts";
 import { staticResolver } from "../../src/hosts/resolver.ts";
 import { HttpPool, type HttpPoolOptions } from "../../src/http/http_pool.ts";
 import type { RequestOptions } from "../../src/http/request.ts";
 import { ResponseHeaders } from "../../src/http/response_headers.ts";
 import { readRetryAfter } from "../../src/http/retry_after.ts";
+import type { UpgradeOptions } from "../../src/http/upgrade.ts";
 import { openMetrics } from "../../src/metrics/open_metrics.ts";
 import { withScene } from "../support/http_scene.ts";
 import { turns } from "../support/turns.ts";
@@ -370,3 +371,143 @@ for (const alpn of ["h2", "http/1.1"] as const) {
       assert(second!.at - first!.at >= 990, `${second!.at - first!.at} ms`);
     }));
 }
+
+const SWITCHED = "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n";
+
+/** Asks for an upgrade; gives the status, and ends what it is given. */
+async function upgrade(it: It, options: Partial<UpgradeOptions> = {}): Promise<number> {
+  const answer = await it.pool.upgrade(URL, { protocol: "echo", ...options });
+  if ("lease" in answer) answer.lease.release();
+  else await answer.dump();
+  return answer.status;
+}
+
+test("A machine that answers an upgrade 503 with Retry-After is left alone by requests and upgrades", async () => {
+  await using it = await scene(3);
+  for (const number of [1, 3]) it.answers.set(number, [SWITCHED]);
+  it.answers.set(2, [later(503, 5), SWITCHED]);
+  const statuses = [await upgrade(it), await upgrade(it), await upgrade(it)];
+  assertEquals(statuses.sort(), [101, 101, 503]);
+  assertEquals(it.told, ["2 503 for 5000, rests 5000"]);
+  assertEquals(it.pool.stats().requests.toldLater, 1);
+  for (let i = 0; i < 6; i++) assertEquals(await upgrade(it), 101);
+  assertEquals(it.asked.filter((number) => number === 2).length, 1);
+  for (const number of [1, 3]) it.answers.set(number, [FINE]);
+  assertEquals((await shares(it, 6))[1], 0);
+  for (const number of [1, 3]) it.answers.set(number, [SWITCHED]);
+  await it.pass(5_050);
+  for (let i = 0; i < 3; i++) assertEquals(await upgrade(it), 101);
+  assert(it.asked.filter((number) => number === 2).length > 1);
+});
+
+test("An upgrade keeps away from a machine that a request was told to leave alone", async () => {
+  await using it = await scene(3);
+  for (const number of [1, 2, 3]) it.answers.set(number, [SWITCHED]);
+  assertEquals(await upgrade(it), 101);
+  const [before] = it.asked;
+  for (const number of [1, 3]) it.answers.set(number, [FINE]);
+  it.answers.set(2, [later(503, 5), SWITCHED]);
+  await shares(it, 3);
+  for (const number of [1, 3]) it.answers.set(number, [SWITCHED]);
+  for (let i = 0; i < 6; i++) assertEquals(await upgrade(it), 101);
+  assertEquals(it.asked.filter((number) => number === 2).length, before === 2 ? 2 : 1);
+  await it.pass(5_050);
+  assertEquals(it.told, ["2 503 for 5000, rests 5000", "2 is back"]);
+});
+
+test("A 429 to an upgrade leaves its machine to the others, and is the caller's", async () => {
+  await using it = await scene(1);
+  it.answers.set(1, [later(429, 5)]);
+  const answer = await it.pool.upgrade(URL, { protocol: "echo" });
+  assert(!("lease" in answer));
+  assertEquals([answer.status, answer.retryAfter!.until - answer.retryAfter!.since], [429, 5_000]);
+  await answer.dump();
+  assertEquals(it.told, ["1 429 for 5000, rests never"]);
+});
+
+test("retryAfter: \"wait\" asks for an upgrade again when it was told to, and not before", async () => {
+  for (const status of [429, 503]) {
+    await using it = await scene(1, { retryAfter: "wait" });
+    it.answers.set(1, [later(status, 2), SWITCHED]);
+    const asked = upgrade(it);
+    await it.pass(1_950);
+    assertEquals(it.asked.length, 1);
+    await it.pass(300);
+    assertEquals([await asked, it.asked.length], [101, 2]);
+    const { toldLater, waits } = it.pool.stats().requests;
+    assertEquals([toldLater, waits], [1, 1]);
+  }
+});
+
+test("An upgrade that is not sent yet waits where all machines ask for it", async () => {
+  await using it = await scene(1, { retryAfter: "wait" });
+  it.answers.set(1, [later(503, 2), SWITCHED]);
+  assertEquals(await upgrade(it, { retryAfter: "tell" }), 503);
+  const asked = upgrade(it);
+  await it.pass(1_900);
+  assertEquals(it.asked.length, 1);
+  await it.pass(400);
+  assertEquals([await asked, it.asked.length], [101, 2]);
+});
+
+test("An upgrade waits within its deadline and maxRetryAfterMs alone, and is no endless loop", async () => {
+  await using it = await scene(1, { retryAfter: "wait", maxRetryAfterMs: 4_000, restStatuses: [] });
+  it.answers.set(1, [later(429, 2)]);
+  assertEquals(await upgrade(it, { timeoutMs: 1_900 }), 429);
+  it.answers.set(1, [later(429, 5)]);
+  assertEquals(await upgrade(it), 429);
+  assertEquals(it.pool.stats().requests.waits, 0);
+  const asked = it.asked.length;
+  it.answers.set(1, [later(429, 0)]);
+  assertEquals(await upgrade(it), 429);
+  assertEquals(it.asked.length - asked, 11);
+});
+
+test("With failoverStatuses an upgrade goes to another machine first, and waits only where none is left", async () => {
+  await using it = await scene(2, { retryAfter: "wait", failoverStatuses: [503] });
+  for (const number of [1, 2]) it.answers.set(number, [later(503, 2), SWITCHED]);
+  const asked = upgrade(it);
+  await turns();
+  assertEquals(it.asked.length, 2);
+  await it.pass(3_000);
+  assertEquals([await asked, it.pool.stats().requests.waits], [101, 1]);
+});
+
+test("An upgrade that waits ends with its signal, and with the pool", async () => {
+  await using it = await scene(1, { retryAfter: "wait" });
+  it.answers.set(1, [later(429, 30)]);
+  const stop = new AbortController();
+  const aborted = upgrade(it, { signal: stop.signal });
+  const closed = upgrade(it);
+  const late = upgrade(it, { timeoutMs: 40_000 });
+  await turns();
+  stop.abort(new Error("enough"));
+  await assertRejects(() => aborted, Error, "enough");
+  const refused = [closed, late].map((asked) => assertRejects(() => asked, ClosedError));
+  await it.pool.close({ graceMs: 0 });
+  await Promise.all(refused);
+  assertEquals(it.clock.timers, 0);
+});
+
+test("A WebSocket that is told to come back later waits, or says what it was answered", async () => {
+  await using tells = await scene(1);
+  tells.answers.set(1, [later(503, 2)]);
+  const error = await assertRejects(() => tells.pool.webSocket(URL).opened, WebSocketError);
+  assertEquals([error.status, tells.told], [503, ["1 503 for 2000, rests never"]]);
+  await using waits = await scene(1, { retryAfter: "wait" });
+  waits.answers.set(1, [later(503, 2), "HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n"]);
+  const opened = assertRejects(() => waits.pool.webSocket(URL).opened, WebSocketError, "403");
+  // Its key comes from the runtime.
+  while (waits.asked.length === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  await waits.pass(1_950);
+  assertEquals(waits.asked.length, 1);
+  await waits.pass(300);
+  await opened;
+  assertEquals(waits.asked.length, 2);
+});
+
+test("upgrade() refuses a bad retryAfter", async () => {
+  await using it = await scene(1);
+  const options = { retryAfter: true } as unknown as Partial<UpgradeOptions>;
+  await assertRejects(() => upgrade(it, options), TypeError, "retryAfter must be");
+});
