@@ -7,7 +7,7 @@
 import type * as Zlib from "node:zlib";
 import type { Decoder, Decoders } from "../../src/http/content_coding.ts";
 import { CodedInput } from "./coded_input.ts";
-import { decodeBy, type Engine } from "./engine.ts";
+import { decodeBy, type Engine, inflateBy } from "./engine.ts";
 import { gunzip } from "./gunzip.ts";
 
 type Decode = (zlib: typeof Zlib, input: CodedInput) => AsyncGenerator<Uint8Array>;
@@ -29,7 +29,9 @@ async function* inflate(zlib: typeof Zlib, input: CodedInput): AsyncGenerator<Ui
   if (first) input.unread(first);
   // The low four bits of zlib's first byte are its method, and 8 is the only one (RFC 1950).
   const isZlib = ((first?.[0] ?? 0) & 0x0f) === 8;
-  yield* decodeBy(isZlib ? zlib.createInflate() : zlib.createInflateRaw(), input);
+  yield* isZlib
+    ? inflateBy(zlib.inflateSync, () => zlib.createInflate(), input)
+    : inflateBy(zlib.inflateRawSync, () => zlib.createInflateRaw(), input);
 }
 
 /** Its engine goes on behind a frame's end by itself, and tells none. */
@@ -56,11 +58,13 @@ function decoderOf(decode: Decode): Decoder {
   };
 }
 
+let loaded: typeof Zlib | undefined;
+
 async function* decodeAll(decode: Decode, input: CodedInput): AsyncGenerator<Uint8Array> {
   const first = await input.next();
   if (!first) return;
   input.unread(first);
-  // Loaded where it is needed: it takes its time on some runtimes.
-  yield* decode(await import("node:zlib"), input);
+  // Loaded where it is needed, and once: it takes its time on some runtimes.
+  yield* decode(loaded ??= await import("node:zlib"), input);
   await input.finish();
 }

@@ -5,10 +5,23 @@
  */
 
 import type { Transform } from "node:stream";
+import type { ZlibOptions } from "node:zlib";
 import type { CodedInput } from "./coded_input.ts";
 
 /** An engine; `bytesWritten` is how much it has used of what was written to it. */
 export type Engine = Transform & { readonly bytesWritten: number };
+
+/** Decodes at one go. */
+type AtOnce = (coded: Uint8Array, options: ZlibOptions) => Uint8Array;
+
+/** What that gives with the option `info`. */
+interface Info {
+  readonly buffer: Uint8Array;
+  readonly engine: Engine;
+}
+
+/** What may be decoded at one go, in bytes: coded, and decoded. */
+const AT_ONCE = { codedBytes: 8_192, bytes: 65_536 };
 
 /** What is written behind the end of the input: an engine that has come to its end leaves it. */
 const BEHIND = new Uint8Array(1);
@@ -61,5 +74,37 @@ export async function* decodeBy(
     }
   } finally {
     engine.off("error", fail).on("error", () => {}).destroy();
+  }
+}
+
+/**
+ * Inflates up to the end that the coded bytes themselves have, as `decodeBy` does. Small bodies tend
+ * to come in one piece, and an engine takes far longer to make, and to wait for, than to run: so such
+ * a piece is tried at one go first, and left to an engine where that gives anything but all of it.
+ */
+export async function* inflateBy(
+  atOnce: AtOnce,
+  makeEngine: () => Engine,
+  input: CodedInput,
+): AsyncGenerator<Uint8Array> {
+  const piece = await input.next();
+  const whole = piece && piece.length <= AT_ONCE.codedBytes && inflateAtOnce(atOnce, piece);
+  if (piece) input.unread(whole ? piece.subarray(whole.used) : piece);
+  if (!whole) yield* decodeBy(makeEngine(), input);
+  else if (whole.decoded.length > 0) yield whole.decoded;
+}
+
+/** Gives what a piece becomes, and how much of it that took; nothing where it does not end there. */
+function inflateAtOnce(
+  atOnce: AtOnce,
+  piece: Uint8Array,
+): { readonly decoded: Uint8Array; readonly used: number } | undefined {
+  try {
+    const options = { info: true, maxOutputLength: AT_ONCE.bytes };
+    const { buffer, engine } = atOnce(piece, options) as unknown as Info;
+    return { decoded: buffer, used: engine.bytesWritten };
+  } catch {
+    // It goes on in the next piece, is too long, or is at fault: the engine says which.
+    return undefined;
   }
 }

@@ -6,7 +6,7 @@
 
 import type * as Zlib from "node:zlib";
 import type { CodedInput } from "./coded_input.ts";
-import { decodeBy } from "./engine.ts";
+import { inflateBy } from "./engine.ts";
 
 const HEAD_BYTES = 10;
 const TRAILER_BYTES = 8;
@@ -25,7 +25,8 @@ export async function* gunzip(zlib: typeof Zlib, input: CodedInput): AsyncGenera
   for (let members = 0; await readHead(input, members === 0); members++) {
     let sum = 0;
     let bytes = 0;
-    for await (const part of decodeBy(zlib.createInflateRaw(), input)) {
+    const parts = inflateBy(zlib.inflateRawSync, () => zlib.createInflateRaw(), input);
+    for await (const part of parts) {
       sum = zlib.crc32(part, sum);
       bytes = (bytes + part.length) >>> 0;
       yield part;

@@ -12,54 +12,74 @@ import { decoders } from "../../adapters/codings/decoders.ts";
 import { acceptEncoding, decodersOf } from "../../src/http/content_coding.ts";
 import { answer, memoryHttp } from "../support/memory_http.ts";
 import { Random, withSeed } from "../support/random.ts";
+import { turns } from "../support/turns.ts";
 
 const text = "hot ".repeat(20_000);
 const gzip = gzipSync(text);
-const zlib = deflateSync(text);
-const raw = deflateRawSync(text);
-const brotli = brotliCompressSync(text);
 const junk = Buffer.from("junk");
 const zeros = Buffer.alloc(512);
 
+/** Short ones are decoded at one go, long ones in steps: each must come to the same. */
+const texts = [
+  text,
+  Array.from({ length: 300 }, (_, i) => i * i).join(),
+  "short",
+  "x".repeat(65_536),
+  "x".repeat(65_537),
+];
+
+/** A body, and what `fetch` gives; undefined where it fails. */
+type Case = readonly [what: string, coding: string, body: Buffer, want: string | undefined];
+
+function casesOf(text: string): Case[] {
+  const gzip = gzipSync(text);
+  const zlib = deflateSync(text);
+  const raw = deflateRawSync(text);
+  const brotli = brotliCompressSync(text);
+  const cases: Case[] = [
+    ["a gzip member", "gzip", gzip, text],
+    ["two gzip members", "gzip", Buffer.concat([gzip, gzip]), text + text],
+    ["a gzip member with all fields", "gzip", fullGzip(text), text],
+    ["zeros behind gzip", "gzip", Buffer.concat([gzip, zeros]), text],
+    ["zlib", "deflate", zlib, text],
+    ["raw deflate", "deflate", raw, text],
+    ["junk behind zlib", "deflate", Buffer.concat([zlib, junk]), text],
+    ["junk behind raw deflate", "deflate", Buffer.concat([raw, junk]), text],
+    ["junk behind Brotli", "br", Buffer.concat([brotli, junk]), text],
+    ["gzip of nothing", "gzip", gzipSync(""), ""],
+    ["five codings", "gzip, deflate, gzip, br, gzip", fiveTimes(text), text],
+    ["a coding that nobody knows", "gzip, unheard-of", Buffer.from("as it is"), "as it is"],
+    ["junk behind gzip", "gzip", Buffer.concat([gzip, junk]), undefined],
+    ["junk behind zeros", "gzip", Buffer.concat([gzip, zeros, junk]), undefined],
+    ["no gzip", "gzip", Buffer.from("no gzip"), undefined],
+    ["gzip without the end of its trailer", "gzip", gzip.subarray(0, -3), undefined],
+    ["gzip without a trailer", "gzip", gzip.subarray(0, -8), undefined],
+    ["half of gzip", "gzip", gzip.subarray(0, gzip.length / 2), undefined],
+    ["a gzip head alone", "gzip", gzip.subarray(0, 10), undefined],
+    ["half of a second member", "gzip", Buffer.concat([gzip, gzip.subarray(0, 15)]), undefined],
+    ["gzip with another checksum", "gzip", changed(gzip, -8), undefined],
+    ["gzip with another length", "gzip", changed(gzip, -2), undefined],
+    ["zlib without its end", "deflate", zlib.subarray(0, -3), undefined],
+    ["zlib with another checksum", "deflate", changed(zlib, -1), undefined],
+    ["half of raw deflate", "deflate", raw.subarray(0, raw.length / 2), undefined],
+    ["Brotli without its end", "br", brotli.subarray(0, -2), undefined],
+  ];
+  return cases.map(([what, ...rest]) => [`${what}, of ${text.length} bytes`, ...rest]);
+}
+
+const cases = texts.flatMap(casesOf);
+
 /** A gzip member with every field that its head may have. */
-function fullGzip(): Buffer {
+function fullGzip(text: string): Buffer {
   const head = Buffer.from([0x1f, 0x8b, 8, 0x1e, 0, 0, 0, 0, 0, 3, 4, 0, 1, 2, 3, 4]);
   const name = Buffer.from(`${"name".repeat(9_000)}\0comment\0`);
   const trailer = Buffer.alloc(8);
   trailer.writeUInt32LE(crc32(text), 0);
   trailer.writeUInt32LE(text.length, 4);
-  return Buffer.concat([head, name, Buffer.from([1, 2]), raw, trailer]);
+  return Buffer.concat([head, name, Buffer.from([1, 2]), deflateRawSync(text), trailer]);
 }
 
-/** A body, and what `fetch` gives; undefined where it fails. */
-const cases: [what: string, coding: string, body: Buffer, want: string | undefined][] = [
-  ["a gzip member", "gzip", gzip, text],
-  ["two gzip members", "gzip", Buffer.concat([gzip, gzip]), text + text],
-  ["a gzip member with all fields", "gzip", fullGzip(), text],
-  ["zeros behind gzip", "gzip", Buffer.concat([gzip, zeros]), text],
-  ["junk behind zlib", "deflate", Buffer.concat([zlib, junk]), text],
-  ["junk behind raw deflate", "deflate", Buffer.concat([raw, junk]), text],
-  ["junk behind Brotli", "br", Buffer.concat([brotli, junk]), text],
-  ["gzip of nothing", "gzip", gzipSync(""), ""],
-  ["five codings", "gzip, deflate, gzip, br, gzip", fiveTimes(), text],
-  ["a coding that nobody knows", "gzip, unheard-of", Buffer.from("as it is"), "as it is"],
-  ["junk behind gzip", "gzip", Buffer.concat([gzip, junk]), undefined],
-  ["junk behind zeros", "gzip", Buffer.concat([gzip, zeros, junk]), undefined],
-  ["no gzip", "gzip", Buffer.from("no gzip"), undefined],
-  ["gzip without the end of its trailer", "gzip", gzip.subarray(0, -3), undefined],
-  ["gzip without a trailer", "gzip", gzip.subarray(0, -8), undefined],
-  ["half of gzip", "gzip", gzip.subarray(0, gzip.length / 2), undefined],
-  ["a gzip head alone", "gzip", gzip.subarray(0, 10), undefined],
-  ["half of a second member", "gzip", Buffer.concat([gzip, gzip.subarray(0, 50)]), undefined],
-  ["gzip with another checksum", "gzip", changed(gzip, -8), undefined],
-  ["gzip with another length", "gzip", changed(gzip, -2), undefined],
-  ["zlib without its end", "deflate", zlib.subarray(0, -3), undefined],
-  ["half of raw deflate", "deflate", raw.subarray(0, raw.length / 2), undefined],
-  ["Brotli without its end", "br", brotli.subarray(0, -2), undefined],
-  ["no Brotli", "br", Buffer.from("no Brotli"), undefined],
-];
-
-function fiveTimes(): Buffer {
+function fiveTimes(text: string): Buffer {
   return gzipSync(brotliCompressSync(gzipSync(deflateSync(gzipSync(text)))));
 }
 
@@ -136,6 +156,25 @@ test("fetch() decodes in steps, however much a body becomes", async () => {
   }
   await reader.cancel();
   assertEquals(pool.stats().leased, 0);
+});
+
+test("a small body is decoded at once, without a turn of the program's for each step", async () => {
+  const small = JSON.stringify({ name: "value" });
+  for (
+    const [coding, body] of [["gzip", gzipSync(small)], ["deflate", deflateSync(small)]] as const
+  ) {
+    const decode = decoders.get(coding)!;
+    // The first one loads what decodes.
+    for (let i = 0; i < 2; i++) {
+      const parts: (Uint8Array | null)[] = [body, null];
+      let text: string | undefined;
+      const decoder = decode({ read: () => Promise.resolve(parts.shift() ?? null), cancel() {} });
+      const decoding = decoder.read().then((part) => text = Buffer.from(part!).toString());
+      if (i === 0) await decoding;
+      else await turns();
+      assertEquals(text, small);
+    }
+  }
 });
 
 test("fetch() reads on behind the end of a coded body, but not for ever", async () => {
