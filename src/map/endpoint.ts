@@ -181,6 +181,8 @@ export class Endpoint implements ConnectionPlace {
   streamsHeard = false;
   /** Dials under way. */
   dialing = 0;
+  /** How many of them have taken so long that nobody should count on them. */
+  slowDials = 0;
   /** Leases that began, ever. */
   picks = 0;
   /** The number, among its lane's choices, of the last one that fell on it. */
@@ -233,6 +235,11 @@ export class Endpoint implements ConnectionPlace {
   /** The connection to lease next: a shared one before an idle one, the hottest idle one first. */
   get next(): Entry | undefined {
     return (this.partial.front ?? this.idle.front)?.value;
+  }
+
+  /** Whether a dial there has taken so long that nobody should count on it. */
+  get isSlow(): boolean {
+    return this.slowDials > 0;
   }
 
   /** How much it bears now: leases, and dials that are to become some. */

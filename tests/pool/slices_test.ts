@@ -56,6 +56,34 @@ test("Hundreds of dials that are wanted at once begin some in each turn, until a
   for (const lease of await callers) lease.release();
 });
 
+test("Hundreds of slow dials cost little to look at, one by one or many in a turn", async () => {
+  let dials = 0;
+  await using it = turnPool({ script: () => ({ delayMs: 700 + dials++ }) });
+  const { clock } = it;
+  let reads = 0;
+  const now = clock.now.bind(clock);
+  // Whatever is decided for a caller reads the clock.
+  Object.assign(clock, { now: () => (reads++, now()) });
+  const callers = Promise.all(Array.from({ length: 512 }, () => it.pool.acquire("a.test")));
+  await turns();
+  while (it.dialer.dials.length < 512) await it.nextTurn();
+  assert(reads < 20 * 512, `${reads} reads of the clock to begin 512 dials`);
+  reads = 0;
+  // As where timers have a turn of the microtasks each.
+  const begun = it.dialer.dials.length;
+  for (let ms = 0; ms < 700; ms++) {
+    clock.advance(1);
+    await turns(1);
+  }
+  await it.nextTurn();
+  assertEquals(it.dialer.dials.length, begun, "no other address is there to be dialled");
+  assert(reads < 20 * 512, `${reads} reads of the clock while the dials were slow`);
+  reads = 0;
+  await pass(it, 520, 1);
+  for (const lease of await callers) lease.release();
+  assert(reads < 100 * 512, `${reads} reads of the clock as the dials ended`);
+});
+
 test("A warm-up of hundreds begins some dials in each turn, and ends when all are open", async () => {
   await using it = turnPool({ script: () => ({ delayMs: 50 }) });
   const warming = it.pool.warm("a.test", { connections: 300 });

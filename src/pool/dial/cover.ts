@@ -8,51 +8,53 @@ import type { Endpoint } from "../../map/endpoint.ts";
 import type { HostQueue } from "../host/host_queue.ts";
 import type { Waiter } from "../host/waiter.ts";
 
-/** A connection that is to come, or to carry leases again, and how many callers it will serve. */
-interface Promised {
-  readonly endpoint: Endpoint;
-  slots: number;
-}
-
 /** Deals what is promised out to those who wait: who is dealt something needs no dial of its own. */
 export class Cover {
   readonly #queue: HostQueue;
-  readonly #promised: Promised[] = [];
+  /** How many callers what is to come, or to carry leases again, at an endpoint will serve. */
+  readonly #promised = new Map<Endpoint, number>();
+  #isEndless = false;
 
   /** Looks at a queue's dials, and at the machines that let nobody in for now. */
   constructor(queue: HostQueue) {
     const { lane } = queue;
     this.#queue = queue;
-    for (const { endpoint } of queue.promisingDials()) this.#add(endpoint);
+    for (const { endpoint } of queue.promisingDials()) {
+      this.#add(endpoint, queue.streamsOf(endpoint));
+    }
     if (lane.servingSlots > 0) return;
     // They promise to let somebody in again, where there is nowhere else to go.
     const shut = [...lane.good].filter(isShut);
     if (shut.length < lane.good.size) return;
-    for (const endpoint of shut) this.#promised.push({ endpoint, slots: Infinity });
+    for (const endpoint of shut) this.#add(endpoint, Infinity);
   }
 
   /** Whether all who take any address are covered, however many they are. */
   get isEndless(): boolean {
-    return this.#promised.some(({ slots }) => slots === Infinity);
+    return this.#isEndless;
   }
 
   /** Deals a waiter something that it would take; false where there is nothing left. */
   takes(waiter: Waiter): boolean {
-    const found = this.#promised.find(({ endpoint, slots }) =>
-      slots > 0 && waiter.accepts(endpoint.address.text)
-    );
-    if (found) found.slots--;
-    return found !== undefined;
+    for (const [endpoint, slots] of this.#promised) {
+      if (!waiter.accepts(endpoint.address.text)) continue;
+      // What is dealt out is not looked at again: there may be thousands of each.
+      if (slots > 1) this.#promised.set(endpoint, slots - 1);
+      else this.#promised.delete(endpoint);
+      return true;
+    }
+    return false;
   }
 
-  /** Adds the dial that has just been begun for a waiter, and will serve it first. */
-  addLast(): void {
-    const dial = [...this.#queue.dials].at(-1);
-    if (dial) this.#add(dial.endpoint, 1);
+  /** Adds a dial that has just been begun for a waiter, and will serve it first. */
+  addFor(endpoint: Endpoint): void {
+    this.#add(endpoint, this.#queue.streamsOf(endpoint) - 1);
   }
 
-  #add(endpoint: Endpoint, taken = 0): void {
-    this.#promised.push({ endpoint, slots: this.#queue.streamsOf(endpoint) - taken });
+  #add(endpoint: Endpoint, slots: number): void {
+    if (slots <= 0) return;
+    this.#isEndless ||= slots === Infinity;
+    this.#promised.set(endpoint, (this.#promised.get(endpoint) ?? 0) + slots);
   }
 }
 

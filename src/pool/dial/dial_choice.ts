@@ -55,7 +55,7 @@ export function chooseDial(queue: HostQueue, waiter: Waiter, scene: ChoiceScene)
 function chooseFreely(queue: HostQueue, waiter: Waiter, scene: ChoiceScene): DialChoice {
   const { good } = queue.lane;
   const { hasRoom, now, random } = scene;
-  const untried: Accepts = (endpoint) => isUntried(queue, waiter, endpoint);
+  const untried: Accepts = (endpoint) => isUntried(waiter, endpoint);
   const fits: Accepts = (endpoint) => untried(endpoint) && hasRoom(endpoint);
   const family = preferredFamily(queue, waiter);
   const dial = (family
@@ -77,7 +77,7 @@ function chooseAmong(
   scene: ChoiceScene,
 ): DialChoice {
   const { hasRoom, mayComeBack, now, random } = scene;
-  const untried = candidates.filter((endpoint) => isUntried(queue, waiter, endpoint));
+  const untried = candidates.filter((endpoint) => isUntried(waiter, endpoint));
   const good = rotate(untried.filter(isGood), random);
   const dial = good.find(hasRoom);
   if (dial) return { dial };
@@ -95,9 +95,9 @@ function chooseAmong(
   return { waitUntil: Math.min(Infinity, ...others.map(dueAt)) };
 }
 
-function isUntried(queue: HostQueue, waiter: Waiter, endpoint: Endpoint): boolean {
+function isUntried(waiter: Waiter, endpoint: Endpoint): boolean {
   const { text } = endpoint.address;
-  return waiter.accepts(text) && !waiter.failures.has(text) && !queue.isSlow(endpoint);
+  return waiter.accepts(text) && !waiter.failures.has(text) && !endpoint.isSlow;
 }
 
 function isMember({ member }: Endpoint): boolean {

@@ -173,7 +173,8 @@ export class Dials {
 
   async #run(dial: Dial): Promise<void> {
     const { options } = this.#parts;
-    const { endpoint: { address }, queue } = dial;
+    const { endpoint, queue } = dial;
+    const { address } = endpoint;
     const guard = this.gate.tryShared(`the dial of ${queue.host.text} at ${address.text}`);
     const timeout = this.#clock.setTimer(
       () => dial.stop.abort(timedOut(dial, options)),
@@ -181,6 +182,7 @@ export class Dials {
     );
     const stagger = this.#clock.setTimer(() => {
       dial.slow = true;
+      endpoint.slowDials++;
       this.#events?.onDoubt(queue);
     }, options.dialStaggerMs);
     try {
@@ -242,6 +244,7 @@ export class Dials {
     this.#parts.reporter.figures.dialing--;
     queue.dials.delete(dial);
     endpoint.dialing--;
+    if (dial.slow) endpoint.slowDials--;
     queue.lane.noteLoad(endpoint);
   }
 

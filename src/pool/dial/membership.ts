@@ -202,7 +202,7 @@ export class Membership {
 function isWell(queue: HostQueue, { text }: HostAddress): boolean {
   const endpoint = queue.lane.endpoints.get(text);
   if (!endpoint || !endpoint.member) return true;
-  return endpoint.standing === "good" && !queue.isSlow(endpoint);
+  return endpoint.standing === "good" && !endpoint.isSlow;
 }
 
 /** What keeps an address of a host from being used; undefined where nothing does. */

@@ -5,7 +5,7 @@
  */
 
 import type { Address } from "../../core/address.ts";
-import type { Clock } from "../../core/clock.ts";
+import { type Clock, inNextTurn } from "../../core/clock.ts";
 import { AccessDeniedError } from "../../core/errors.ts";
 import type { CeilingEvents } from "../../hosts/ceilings.ts";
 import type { Connection } from "../../map/connection.ts";
@@ -65,6 +65,8 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
   readonly #warmth: Warmth;
   readonly #disappointed: Disappointed;
   readonly #rechecks: Rechecks;
+  /** Those with a dial that was found slow in this turn. */
+  readonly #doubting = new Set<HostQueue>();
   #scheduled = false;
   #closed = false;
   #events: SchedulerEvents | undefined;
@@ -112,9 +114,15 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
     if (filter || this.#starved.keysOf(queue).size === 0) this.wake(queue);
   }
 
-  /** Looks at who may have counted on the dial. */
+  /** Looks at who may have counted on the dial: once in a turn, in which many may be found slow. */
   onDoubt(queue: HostQueue): void {
-    this.wake(queue);
+    if (this.#doubting.size === 0) inNextTurn(this.#clock, () => this.#wakeDoubting());
+    this.#doubting.add(queue);
+  }
+
+  #wakeDoubting(): void {
+    for (const queue of this.#doubting) this.wake(queue);
+    this.#doubting.clear();
   }
 
   /** Serves who waits. */
@@ -179,6 +187,7 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
   /** Forgets a queue that is no longer used. */
   forget(queue: HostQueue): void {
     this.#awake.delete(queue);
+    this.#doubting.delete(queue);
     this.#starved.delete(queue);
     this.#rechecks.forget(queue);
   }
@@ -329,27 +338,33 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
     const waitMs = queue.demand.expectedWaitMs(lane.servingSlots, this.#clock.now());
     if (waitMs <= this.#parts.options.dialStaggerMs) return false;
     for (const endpoint of lane.good) {
-      if (!queue.isSlow(endpoint) && this.#hasRoom(queue, endpoint)) return false;
+      if (!endpoint.isSlow && this.#hasRoom(queue, endpoint)) return false;
     }
     return true;
   }
 
   /** Dials for those who wait, and adds to what is full that which hinders it. */
   #dialForWaiters(queue: HostQueue, full: Set<string>, inTurn = false): void {
-    const { begun } = this.#parts.dials;
+    const { dials } = this.#parts;
+    const { begun } = dials;
     const { lane } = queue;
     const cover = new Cover(queue);
     let wanted = queue.demand.wanted(lane.servingSlots, this.#clock.now());
+    /** Whether nothing can be dialled for a caller who takes any address, and has seen none fail. */
+    let isIdle = false;
     /** False where no other caller can have anything dialled either. */
     const serve = (waiter: Waiter<HostQueue>): boolean => {
       if (cover.takes(waiter)) return true;
-      if (inTurn && this.#parts.dials.begun > begun) {
+      if (inTurn && dials.begun > begun) {
         for (const key of this.#starved.keysOf(queue)) full.add(key);
         return false;
       }
-      const { size } = queue.dials;
-      const goesOn = this.#dialFor(queue, waiter, full);
-      if (queue.dials.size > size) cover.addLast();
+      const isPlain = !waiter.filter && waiter.failures.size === 0 && waiter.rounds === 0;
+      if (isPlain && isIdle) return true;
+      const before = dials.begun;
+      const goesOn = this.#dialFor(queue, waiter, full, cover);
+      // The next such caller would have the same, unless this one was refused.
+      isIdle = dials.begun === before && (isIdle || (isPlain && queue.waiters.has(waiter)));
       return goesOn;
     };
     const seen = new Set<Waiter>();
@@ -364,7 +379,12 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
   }
 
   /** Begins a dial for a waiter, where one may help; false where there is no room for any. */
-  #dialFor(queue: HostQueue, waiter: Waiter<HostQueue>, full: Set<string>): boolean {
+  #dialFor(
+    queue: HostQueue,
+    waiter: Waiter<HostQueue>,
+    full: Set<string>,
+    cover: Cover,
+  ): boolean {
     const { dials, manager, membership } = this.#parts;
     if (!dials.mayBegin(queue)) {
       // Where it is its own dials that are many, the end of one of them wakes it.
@@ -404,6 +424,7 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
       : choice.crowded.find((endpoint) => makeRoom(manager, queue, waiter, endpoint));
     if (endpoint) {
       dials.begin(queue, endpoint);
+      cover.addFor(endpoint);
       return true;
     }
     if ("crowded" in choice) {

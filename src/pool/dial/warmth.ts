@@ -47,7 +47,7 @@ export class Warmth {
     const census = countFresh(queue, now, (connection) => this.#manager.endsAt(connection));
     const { counts, freshUntil, open } = census;
     const { accountant } = this.#manager;
-    const isWell = (endpoint: Endpoint) => !queue.isSlow(endpoint) && endpoint.dueAt <= now;
+    const isWell = (endpoint: Endpoint) => !endpoint.isSlow && endpoint.dueAt <= now;
     const mayDial = (endpoint: Endpoint) =>
       this.#dials.mayBegin(queue) && isWell(endpoint)
       && accountant.blockedBy(queue.host.text, endpoint.address.text) === undefined;

@@ -50,7 +50,7 @@ function allFailed(
   for (const endpoint of waiter.candidates(queue.lane)) {
     const { text } = endpoint.address;
     const failure = waiter.failures.get(text) ?? endpoint.lastError
-      ?? (queue.isSlow(endpoint) ? silent(queue, text, waitedMs) : undefined);
+      ?? (endpoint.isSlow ? silent(queue, text, waitedMs) : undefined);
     if (failure === undefined) return undefined;
     failures.set(text, failure);
   }

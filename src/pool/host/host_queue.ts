@@ -191,12 +191,6 @@ export class HostQueue {
     endpoint.streamsHeard = true;
   }
 
-  /** Whether a dial to an endpoint has taken so long that nobody should count on it. */
-  isSlow(endpoint: Endpoint): boolean {
-    for (const dial of this.dials) if (dial.endpoint === endpoint && dial.slow) return true;
-    return false;
-  }
-
   /** The dials that somebody may still count on. */
   promisingDials(): Dial[] {
     return [...this.dials].filter(({ slow, unwanted }) => !slow && !unwanted);
