@@ -6,9 +6,14 @@
 
 import type { DialTarget } from "../../src/core/dialer.ts";
 
-/** So many sessions of one machine are kept, and machines of which there are any. */
-const MAX_OF_ONE = 4;
-const MAX_MACHINES = 1_024;
+/**
+ * So many sessions of a machine are kept at the least. Where more of its connections were open at once
+ * there are as many, so that all of them can be resumed.
+ */
+const LEAST_OF_ONE = 4;
+
+/** So many are kept in all: a few kilobytes each. */
+const MOST_OF_ALL = 4_096;
 
 /** How long one is offered, in milliseconds: what its server showed then is not looked at again. */
 const MAX_AGE_MS = 600_000;
@@ -18,43 +23,109 @@ interface Kept {
   readonly until: number;
 }
 
+/** What there is of one host at one address, with one server name. */
+interface Machine {
+  /** The oldest first. */
+  readonly kept: Kept[];
+  /** How many connections are open, and how many were at the most. */
+  open: number;
+  mostOpen: number;
+}
+
 /**
  * The sessions of one set of TLS options. One is offered to the host, the address and the server
  * name alone with which it was made, and once: so no other name is asked with it (CVE-2026-48934),
  * and nobody who watches can tell connections of one client by it (RFC 8446 appendix C.4).
  */
 export class Sessions {
-  readonly #kept = new Map<string, Kept[]>();
+  /** In the order in which they gave a session last. */
+  readonly #machines = new Map<string, Machine>();
+  #count = 0;
 
   /** Takes one out for a dial, the newest first. */
   take(target: DialTarget, now: number): Uint8Array | undefined {
     const key = keyOf(target);
-    const kept = this.#kept.get(key);
-    const newest = kept?.pop();
-    if (kept?.length === 0 || (newest && newest.until <= now)) this.#kept.delete(key);
-    return newest && newest.until > now ? newest.session : undefined;
+    const machine = this.#machines.get(key);
+    const newest = machine?.kept.pop();
+    if (!machine || !newest) return undefined;
+    this.#count--;
+    // The others are older.
+    if (newest.until <= now) this.#drop(machine);
+    this.#tidy(key, machine);
+    return newest.until > now ? newest.session : undefined;
   }
 
   /** Drops those of a host at an address, whatever name they were made with. */
   forget({ address, host }: Pick<DialTarget, "address" | "host">): void {
     const prefix = `${host} ${address} `;
-    for (const key of this.#kept.keys()) if (key.startsWith(prefix)) this.#kept.delete(key);
+    for (const [key, machine] of this.#machines) {
+      if (!key.startsWith(prefix)) continue;
+      this.#drop(machine);
+      this.#tidy(key, machine);
+    }
+  }
+
+  /** Notes that a connection is open, whose server was verified, until the returned function is called. */
+  opened(target: DialTarget): () => void {
+    const key = keyOf(target);
+    const machine = this.#machineOf(key);
+    machine.open++;
+    machine.mostOpen = Math.max(machine.mostOpen, machine.open);
+    return () => {
+      machine.open--;
+      this.#tidy(key, machine);
+    };
   }
 
   /** Keeps one of a connection whose server was verified. */
   keep(target: DialTarget, session: Uint8Array, now: number): void {
     const key = keyOf(target);
-    const kept = this.#kept.get(key) ?? [];
-    // The machine that was heard of longest ago goes first.
-    this.#kept.delete(key);
-    this.#kept.set(key, kept);
+    const machine = this.#machineOf(key);
+    this.#putLast(key, machine);
+    const { kept } = machine;
+    const most = Math.max(LEAST_OF_ONE, machine.mostOpen);
     kept.push({ session, until: now + MAX_AGE_MS });
-    if (kept.length > MAX_OF_ONE) kept.shift();
-    if (this.#kept.size <= MAX_MACHINES) return;
-    for (const oldest of this.#kept.keys()) {
-      this.#kept.delete(oldest);
-      return;
+    this.#count++;
+    while (kept.length > most || kept[0]!.until <= now) this.#dropOldest(machine);
+    if (this.#count > MOST_OF_ALL) this.#makeRoom();
+  }
+
+  #machineOf(key: string): Machine {
+    let machine = this.#machines.get(key);
+    if (!machine) this.#machines.set(key, machine = { kept: [], open: 0, mostOpen: 0 });
+    return machine;
+  }
+
+  /** Drops a session of the machine that was heard of longest ago. */
+  #makeRoom(): void {
+    for (const [key, machine] of this.#machines) {
+      if (machine.kept.length > 0) {
+        this.#dropOldest(machine);
+        this.#tidy(key, machine);
+        return;
+      }
+      // It has none: next time it is not in the way.
+      this.#putLast(key, machine);
     }
+  }
+
+  #putLast(key: string, machine: Machine): void {
+    this.#machines.delete(key);
+    this.#machines.set(key, machine);
+  }
+
+  #dropOldest(machine: Machine): void {
+    machine.kept.shift();
+    this.#count--;
+  }
+
+  #drop({ kept }: Machine): void {
+    this.#count -= kept.length;
+    kept.length = 0;
+  }
+
+  #tidy(key: string, { kept, open }: Machine): void {
+    if (kept.length === 0 && open === 0) this.#machines.delete(key);
   }
 }
 

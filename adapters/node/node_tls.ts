@@ -65,12 +65,17 @@ export class TlsClient {
     if (over && reader) socket.on("data", reader.onData);
     let checked: tls.DetailedPeerCertificate | undefined;
     let isResumed = false;
+    const noteOpen = () => {
+      if (!sessions || socket.destroyed) return;
+      socket.once("close", sessions.opened(target));
+    };
     return {
       socket,
       verify: () => {
         keep = (session) => sessions?.keep(target, session, performance.now());
         // Whoever can resume it is who was verified when it was made, with these very options.
         if (session && socket.isSessionReused()) {
+          noteOpen();
           // Before TLS 1.3 one serves many times, and no other comes.
           if (socket.getProtocol() === "TLSv1.2") keep(session);
           fresh.forEach(keep);
@@ -80,6 +85,7 @@ export class TlsClient {
         // Each time that Node is asked for them costs as much as a handshake.
         checked = shown?.issuerCertificate ? shown : socket.getPeerCertificate(true);
         verifier.check(checked, target);
+        noteOpen();
         fresh.forEach(keep);
       },
       covers: (serverName) => {

@@ -128,6 +128,39 @@ test(
   },
 );
 
+test(
+  "nodeDialer() resumes all connections that a server has ended at once",
+  onNodeAndBun,
+  async () => {
+    await using origin = await startRemoteOrigin({
+      certificates: [{ ...certificate, names: ["a.test"] }],
+      behaviour: { kind: "echo" },
+    });
+    const dialer = nodeDialer();
+    for (let round = 0; round < 2; round++) {
+      const target = { ...targetOf(origin.port), tls: options };
+      const sockets = await Promise.all(
+        Array.from({ length: 12 }, () => dialer.dial(target, new AbortController().signal)),
+      );
+      // With the echo the tickets have come.
+      const sinks = await Promise.all(sockets.map(async (socket) => {
+        const sink = new RecordingSink();
+        socket.attach(sink);
+        socket.write(new Uint8Array(1));
+        await sink.bytes(1);
+        return sink;
+      }));
+      for (const socket of sockets) socket.close();
+      await Promise.all(sinks.map((sink) => sink.closed()));
+    }
+    const { connections } = await origin.until({ openSockets: 0 });
+    assertEquals(connections.map(({ resumed }) => resumed), [
+      ...Array(12).fill(false),
+      ...Array(12).fill(true),
+    ]);
+  },
+);
+
 test("A pool has its dialer forget a machine that its host has no more, or may not use", async () => {
   const clock = new ManualClock();
   const forgotten: string[] = [];
@@ -168,7 +201,53 @@ test("Sessions are offered once, the newest first, to whom they are of, and not 
   assertEquals(taken, [5, 4, 3, 2, undefined]);
   sessions.keep(a, bytes(6), 0);
   assertEquals(sessions.take(a, 600_000), undefined);
-  for (let n = 0; n < 1_100; n++) sessions.keep({ ...a, address: `${n}` }, bytes(1), 0);
-  assertEquals(sessions.take({ ...a, address: "0" }, 1), undefined);
-  assertEquals(sessions.take({ ...a, address: "1099" }, 1), bytes(1));
+});
+
+test("As many sessions of a machine are kept as connections were open at once", () => {
+  const a = targetOf(443);
+  const sessions = new Sessions();
+  const keep = (count: number) => {
+    for (let n = 0; n < count; n++) sessions.keep(a, Uint8Array.of(n), 0);
+  };
+  const takeAll = () => {
+    let count = 0;
+    while (sessions.take(a, 1)) count++;
+    return count;
+  };
+  // A server sends two of them over each connection.
+  const closes = Array.from({ length: 300 }, () => sessions.opened(a));
+  keep(600);
+  for (const close of closes) close();
+  assertEquals(takeAll(), 300);
+  // All of it is over: what was needed once is forgotten.
+  keep(600);
+  assertEquals(takeAll(), 4);
+  // Those that are too old make room for others.
+  const close = sessions.opened(a);
+  keep(4);
+  sessions.keep(a, Uint8Array.of(1), 600_000);
+  assertEquals(sessions.take(a, 600_001)?.[0], 1);
+  assertEquals(sessions.take(a, 600_001), undefined);
+  close();
+});
+
+test("Of too many sessions in all, those go of the machine that was heard of longest ago", () => {
+  const at = (address: string) => ({ ...targetOf(443), address });
+  const sessions = new Sessions();
+  const session = Uint8Array.of(1);
+  // One without a session is in nobody's way.
+  const close = sessions.opened(at("idle"));
+  for (let n = 0; n < 4_096; n++) sessions.keep(at(`${n}`), session, 0);
+  sessions.keep(at("0"), session, 0);
+  sessions.keep(at("new"), session, 0);
+  assertEquals(sessions.take(at("1"), 1), undefined);
+  assertEquals(sessions.take(at("2"), 1), undefined);
+  for (const address of ["3", "0", "0", "new", "4095"]) {
+    assertEquals(sessions.take(at(address), 1), session, address);
+  }
+  sessions.forget(at("4"));
+  assertEquals(sessions.take(at("4"), 1), undefined);
+  for (let n = 0; n < 5; n++) sessions.keep(at("more"), session, 0);
+  assertEquals(sessions.take(at("5"), 1), session);
+  close();
 });
