@@ -326,6 +326,7 @@ class Session {
       onHost: (host) => this.drawer.open({ host }),
       onUnblock: (ip) => this.act("unblock", { ip }),
     });
+    drawProxies(model);
     this.drawer.tick();
   }
 

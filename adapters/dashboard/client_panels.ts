@@ -220,4 +220,27 @@ function drawWaits(model, canAct, hooks) {
     button.onclick = run;
   });
 }
+
+/** Nothing of it is shown where no connection goes over a proxy. @param {Model} model */
+function drawProxies(model) {
+  const proxies = /** @type {Data[]} */ (model.stats.proxies || []);
+  show(byId("proxies"), proxies.length > 0);
+  if (proxies.length === 0) return;
+  setText(byId("proxies-count"), fmtCount(proxies.length));
+  const avoided = (/** @type {Data} */ proxy) => proxy.failure ? 1 : 0;
+  fillList(byId("proxies-list"), [...proxies].sort((a, b) => avoided(b) - avoided(a)).slice(0, 50), () => {
+    const item = make("li");
+    const body = make("div", "body");
+    body.append(make("b"), make("p", "muted"));
+    item.append(makeIcon("info"), body);
+    return item;
+  }, (item, { failed, failure, opened, proxy, retryAt }) => {
+    const [sign, body] = item.children;
+    setIcon(sign, failure ? "doubtful" : "good", failure ? "tone-warning" : "muted");
+    setText(body.children[0], String(proxy));
+    const until = isNumber(retryAt) && retryAt > model.at ? " for another " + fmtSpan(retryAt - model.at) : "";
+    setText(body.children[1], plural(numberOr0(opened), "way", "ways") + " opened, " + fmtCount(numberOr0(failed)) + " failed"
+      + (failure ? ". Avoided" + until + ": " + failure : ""));
+  });
+}
 `;

@@ -64,6 +64,75 @@ testVisit(
   },
 );
 
+function laterScene() {
+  const made = quietScene();
+  const { at, hosts } = made.stats;
+  const told = { since: at - 2_000, until: at + 600_000 };
+  Object.assign(hosts["api.example"]!.addresses["192.0.2.10"]!, {
+    toldLater: { ...told, status: 503, restsUntil: at + 60_000 },
+  });
+  for (const address of Object.values(hosts["auth.example"]!.addresses)) {
+    Object.assign(address, { toldLater: { ...told, status: 429, restsUntil: null } });
+  }
+  Object.assign(hosts["auth.example"]!, { toldLater: { ...told, statuses: [429] } });
+  return made;
+}
+
+testVisit(
+  "the dashboard says of a machine, and of a host, that it says to come back later",
+  { scenes: { default: laterScene() } },
+  async ({ page, router }) => {
+    const fact = (name: string) =>
+      page.locator("#facts > div").filter({ has: page.getByText(name, { exact: true }) });
+    await page.getByRole("gridcell", { name: /^api\.example at 192\.0\.2\.10: / }).click();
+    await fact("Left alone, as it says").getByText(/^for \d+ s, for another .*\(503\)$/).waitFor();
+    await page.keyboard.press("Escape");
+    await page.getByRole("gridcell", { name: /^auth\.example at 192\.0\.2\.11: / }).click();
+    await fact("Says to come back later").getByText(/\(429\)$/).waitFor();
+    await page.getByRole("button", { name: "All of the host" }).click();
+    await fact("All say to come back later").getByText(/^for \d+ s, for another /).waitFor();
+    router.tell("toldLater", { host: "auth.example", address: "192.0.2.11", status: 429 });
+    await page.locator("#log", { hasText: "toldLater" }).waitFor();
+  },
+);
+
+testVisit("who goes over no proxy sees none on the dashboard", {}, async ({ page }) => {
+  assertEquals(await page.locator("#proxies").isVisible(), false);
+});
+
+function proxiesScene() {
+  const made = quietScene();
+  const { at } = made.stats;
+  const well = { failed: 0, failure: null, retryAt: null };
+  made.stats.proxies = [
+    { ...well, proxy: "http://well.example:3128", opened: 1_200 },
+    {
+      proxy: "socks5://<b>ill</b>.example:1080",
+      ...{ opened: 7, failed: 3, failure: "it answered 502", retryAt: at + 600_000 },
+    },
+  ];
+  return made;
+}
+
+testVisit(
+  "the dashboard says of each proxy how it does",
+  { scenes: { default: proxiesScene() } },
+  async ({ page }) => {
+    const lines = page.locator("#proxies-list > li");
+    await lines.nth(1).waitFor();
+    assertEquals(await page.locator("#proxies-count").innerText(), "2");
+    // The one that fails comes first.
+    assertMatch(
+      await lines.nth(0).innerText(),
+      /^socks5:\/\/<b>ill<\/b>\.example:1080\s+7 ways opened, 3 failed\. Avoided for another .*: it answered 502$/,
+    );
+    assertMatch(
+      await lines.nth(1).innerText(),
+      /^http:\/\/well\.example:3128\s+1,200 ways opened, 0 failed$/,
+    );
+  },
+);
+
 testVisit("an address is blocked, and unblocked, after a confirmation", {}, async (visit) => {
   const { page, router } = visit;
   await page.getByRole("gridcell", { name: "auth.example at 192.0.2.11: good" }).click();
