@@ -198,7 +198,11 @@ function readService(name: string, host: Host, options: HostOptions): Service | 
   if (given === undefined) return undefined;
   const [type, option] = srv === undefined ? ["SVCB", "svcb"] as const : ["SRV", "srv"] as const;
   if (host.isLiteral) throw new TypeError(`${name} is an address itself: it takes no ${option}`);
-  const other = addresses !== undefined ? "addresses" : srv && svcb ? "svcb" : undefined;
+  const other = addresses !== undefined
+    ? "addresses"
+    : srv !== undefined && svcb !== undefined
+    ? "svcb"
+    : undefined;
   if (other) throw new TypeError(`${name} has both ${other} and ${option}: give one`);
   const { isLiteral, name: records, port, srv: prefixed } = named(
     `${name}.${option}`,

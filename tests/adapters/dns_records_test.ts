@@ -4,7 +4,7 @@
  * @module
  */
 
-import { assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { decode } from "dns-packet";
 import { Buffer } from "node:buffer";
 import test from "node:test";
@@ -327,6 +327,56 @@ for (const [speaks, dials] of [[["http/1.1"], 6], [["h2", "http/1.1"], 1], [[], 
     pool.manager.checkInvariants();
   });
 }
+
+for (const [protocols, dials] of [[["http/1.1"], 6], [["h2"], 1], [undefined, 1]] as const) {
+  test(`Callers of a cold host have ${dials} dials where a resolver of one's own tells ${protocols}`, async () => {
+    const clock = new ManualClock();
+    const dialer = memoryDialer({ clock, script: () => ({ delayMs: 10 }) });
+    const addresses = [{ address: "192.0.2.1", protocols }];
+    await using pool = createPool({
+      clock,
+      dialer,
+      resolver: { name: "own", resolve: () => Promise.resolve({ addresses }) },
+    });
+    const begun = new Promise<void>((resolve) => pool.on("dial", () => resolve()));
+    const stop = new AbortController();
+    const requests = Array.from(
+      { length: 6 },
+      () => pool.request("https://a.test/", { signal: stop.signal }).catch(() => {}),
+    );
+    await begun;
+    await turns();
+    assertEquals(dialer.dials.length, dials);
+    // What is offered stays what it is.
+    assertEquals(dialer.dials[0]!.tls.alpn, ["h2", "http/1.1"]);
+    stop.abort();
+    await Promise.all(requests);
+    pool.manager.checkInvariants();
+  });
+}
+
+test("Protocols of a resolver's own that are no list are refused, and the other addresses serve", async () => {
+  for (const protocols of ["h2", [1], {}] as unknown[] as string[][]) {
+    await using pool = createPool({
+      dialer: memoryDialer(),
+      resolver: {
+        name: "own",
+        resolve: (name) =>
+          Promise.resolve({
+            addresses: [
+              { address: "192.0.2.1", protocols },
+              ...name === "b.test" ? ["192.0.2.2"] : [],
+            ],
+          }),
+      },
+    });
+    const says = "The resolver's 192.0.2.1: protocols must be a list such as [\"h2\"], got";
+    await assertRejects(() => pool.acquire("a.test"), ResolveError, says);
+    (await pool.acquire("b.test")).release();
+    const { leftOut } = pool.stats().hosts["b.test"]!.resolution!;
+    assert(leftOut[0]!.startsWith(says), leftOut[0]);
+  }
+});
 
 test("Hints of HTTPS records serve where the target's addresses are not to be had", async () => {
   const zone: DnsZone = {

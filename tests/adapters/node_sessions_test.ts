@@ -4,7 +4,7 @@ import { detectRuntime } from "../../adapters/detect.ts";
 import { memoryDialer } from "../../adapters/memory.ts";
 import { nodeDialer } from "../../adapters/node.ts";
 import { Sessions } from "../../adapters/node/node_sessions.ts";
-import { ConnectionPool, ManualClock } from "../../mod.ts";
+import { ConnectionPool, ManualClock, staticResolver } from "../../mod.ts";
 import type { Dialer, TlsOptions } from "../../src/core/dialer.ts";
 import { DialError } from "../../src/core/errors.ts";
 import { type Origin, startRemoteOrigin } from "../support/origin_process.ts";
@@ -158,6 +158,41 @@ test(
       ...Array(12).fill(false),
       ...Array(12).fill(true),
     ]);
+  },
+);
+
+test(
+  "A pool's TLS sessions go with the TLS parameters that nobody uses any more",
+  onNodeAndBun,
+  async () => {
+    await using origin = await startRemoteOrigin({
+      certificates: [{ ...certificate, names: ["a.test"] }],
+      behaviour: { kind: "echo" },
+    });
+    const clock = new ManualClock();
+    await using pool = new ConnectionPool({
+      clock,
+      dialer: nodeDialer(),
+      resolver: staticResolver({ "a.test": ["127.0.0.1"] }),
+    });
+    const visit = async () => {
+      const lease = await pool.acquire(`a.test:${origin.port}`, { tls: { ...options } });
+      const sink = new RecordingSink();
+      lease.attach(sink);
+      lease.write(new Uint8Array(1));
+      await sink.bytes(1);
+      lease.release({ reuse: false });
+      await lease.connection.closed;
+      return lease.connection.tlsProfile;
+    };
+    const profiles = [await visit(), await visit()];
+    clock.advance(120_000);
+    profiles.push(await visit());
+    assertEquals(profiles, ["tls-1", "tls-1", "tls-2"]);
+    const { connections } = await origin.until({ openSockets: 0 });
+    const seen = connections.map(({ hello, resumed }) => [hello!.offersSession, resumed]);
+    assertEquals(seen, [[false, false], [true, true], [false, false]]);
+    pool.manager.checkInvariants();
   },
 );
 

@@ -151,3 +151,28 @@ test("A pool refuses bad SRV options with an error that says what would do", () 
   const { resolveSrv: _, ...plain } = resolverOf([]);
   assertThrows(make({ srv: "_api._tcp.test" }, plain), TypeError, "can look up no SRV records");
 });
+
+test("A pool refuses a bad svcb with an error that names it, and says what would do", () => {
+  const resolver: Resolver = {
+    ...resolverOf([]),
+    resolveSvcb: () => Promise.resolve({ addresses: ["192.0.2.1"] }),
+  };
+  const make = (options: object, host = "a.test", over: Resolver = resolver) => () =>
+    new ConnectionPool({ dialer: memoryDialer(), resolver: over, hosts: { [host]: options } });
+  const name = "hosts[\"a.test\"].svcb";
+  for (const svcb of ["_api.test:1", "192.0.2.1", "srv:_api._tcp.test"]) {
+    const says = `${name} must be a name such as _api.example, without a port, got "${svcb}"`;
+    assertThrows(make({ svcb }), TypeError, says);
+  }
+  for (const svcb of [5, null, "", {}]) assertThrows(make({ svcb }), TypeError, `${name}: `);
+  const svcb = "_api.test";
+  assertThrows(make({ svcb, addresses: ["192.0.2.1"] }), TypeError, "has both addresses and svcb");
+  for (const other of [svcb, ""]) {
+    const both = { srv: "_api._tcp.test", svcb: other };
+    assertThrows(make(both), TypeError, "has both svcb and srv");
+  }
+  assertThrows(make({ svcb, verifySrvTarget: true }), TypeError, "verifySrvTarget needs");
+  assertThrows(make({ svcb }, "192.0.2.1"), TypeError, "it takes no svcb");
+  const cannot = make({ svcb }, "a.test", resolverOf([]));
+  assertThrows(cannot, TypeError, "can look up no SVCB records");
+});

@@ -174,6 +174,35 @@ test("A proxy that never answers is given up in time, and the machine is not bla
     assertEquals(address!.health.failures, { proxy: 1 });
   }));
 
+test("A proxy that hangs in its answer, or before it, costs time alone where there is another one", async () => {
+  const hanging: readonly [string, ConnectProxyOptions, ProxyFailure?][] = [
+    ["http", { silent: true, answer: "HTTP/1.1 200 OK\r\nproxy-ag" }],
+    ["http", { silent: true, answer: "HTTP/1.1 407 No\r\ncontent-length: 5\r\n" }],
+    // It waits for the end of a head that SOCKS does not have.
+    ["socks5", {}, "unreachable"],
+    ["https", { silent: true }, "unreachable"],
+  ];
+  for (const [scheme, options, kind = "timeout"] of hanging) {
+    await withProxies([options, {}], async ({ origin, urls: [hung, well], ...it }) => {
+      const proxy = hung!.replace("http:", `${scheme}:`);
+      // Deno's own dialer has no TLS to a proxy.
+      const dialer = nodeDialer();
+      const alone = it.pool({ dialer, proxy, connectTimeoutMs: 200 });
+      await failure(alone, it.url(), kind);
+      const [address] = Object.values(alone.stats().hosts[`a.test:${origin.port}`]!.addresses);
+      assertEquals(address!.health.failures, { proxy: 1 });
+      const pool = it.pool({ dialer, proxy: [proxy, well!], connectTimeoutMs: 1_000 });
+      const response = await pool.request(it.url());
+      await response.dump();
+      assertEquals([response.status, pool.stats().dialErrors], [200, 0]);
+      assertEquals(pool.stats().proxies.map(({ failed, opened }) => [failed, opened]), [
+        [1, 0],
+        [0, 1],
+      ]);
+    });
+  }
+});
+
 test("Of several proxies one that fails is avoided, and the next one is used within the same dial", async () => {
   for (const bad of [{ hangsUp: true }, { answer: "nonsense" }, { silent: true }]) {
     await withProxies([bad, {}], async ({ proxies: [first, second], urls, ...it }) => {
@@ -325,6 +354,13 @@ test("Access rules hold for what a proxy is asked for", () =>
     });
     await assertRejects(() => pool.request(it.url()), AccessDeniedError, "loopback");
     await assertRejects(() => pool.request("http://127.0.0.1:1/"), AccessDeniedError, "loopback");
+    for (const url of [it.url(), "http://127.0.0.1:1/", "http://a.test:1/"]) {
+      const upgrade = () => pool.upgrade(url, { protocol: "echo" });
+      await assertRejects(upgrade, AccessDeniedError, "loopback");
+      await assertRejects(() => pool.webSocket(url).opened, AccessDeniedError, "loopback");
+    }
+    const warm = () => pool.warm(new URL(it.url()).host, { connections: 1 });
+    await assertRejects(warm, AccessDeniedError, "loopback");
     const open = it.pool({
       proxy: { url: url!, resolve: "there" },
       tls: { ca: [authority], serverName: "a.test" },

@@ -16,7 +16,7 @@ export interface ConnectProxyOptions {
   readonly answer?: string;
   /** Whether it hangs up when it has been asked. */
   readonly hangsUp?: boolean;
-  /** Whether it never says anything. */
+  /** Whether it says nothing after its `answer`, if it has one, and leaves the connection open. */
   readonly silent?: boolean;
   /** The value of Proxy-Authorization that it wants. */
   readonly authorization?: string;
@@ -59,6 +59,7 @@ export async function startConnectProxy(options: ConnectProxyOptions = {}): Prom
       const [line = ""] = head.split("\r\n");
       asked.push(line);
       if (options.silent) {
+        if (options.answer !== undefined) socket.write(options.answer, "latin1");
         socket.on("end", () => socket.end()).resume();
         return;
       }
