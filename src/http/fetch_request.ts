@@ -23,6 +23,7 @@ export interface FetchRequest {
   readonly integrity: string;
 }
 
+const PRIORITIES: readonly unknown[] = ["high", "low", "auto", undefined];
 const REDIRECTS: readonly unknown[] = ["follow", "manual", "error"];
 const FORBIDDEN: ReadonlySet<string> = new Set(["CONNECT", "TRACE", "TRACK"]);
 const NORMALIZED: ReadonlySet<string> = new Set([
@@ -42,6 +43,13 @@ interface ForeignInit {
   readonly proxy?: unknown;
   readonly tls?: unknown;
   readonly unix?: unknown;
+}
+
+/** Options of the standard's that change nothing here. */
+interface UnusedInit {
+  readonly duplex?: unknown;
+  readonly priority?: unknown;
+  readonly window?: unknown;
 }
 
 const NO_OTHER_WAY = "leave it out, for a pool goes to the host itself, and through no proxy";
@@ -76,10 +84,11 @@ export function readFetch(
   given: RequestInit | null | undefined,
 ): FetchRequest {
   const init: RequestInit = given ?? NO_INIT;
-  if (typeof init !== "object") {
+  if (typeof init !== "object" && typeof init !== "function") {
     throw new TypeError(`The options must be an object, got ${describe(init)}`);
   }
   refuseForeign(init as ForeignInit);
+  checkUnused(init as UnusedInit);
   const request = isRequest(input) ? input : undefined;
   const { headers, integrity = "", redirect = "follow", signal } = request
     ? over(request, init)
@@ -98,7 +107,7 @@ export function readFetch(
   if (body !== null && (method === "GET" || method === "HEAD")) {
     throw new TypeError(`A ${method} request must have no body`);
   }
-  if (isStream(own) && (init as { duplex?: unknown }).duplex !== "half") {
+  if (isStream(own) && (init as UnusedInit).duplex !== "half") {
     throw new TypeError("A body that is a stream needs the option duplex: \"half\"");
   }
   return {
@@ -138,6 +147,19 @@ function refuseForeign(init: ForeignInit): void {
   for (const [name, instead] of Object.entries(INSTEAD)) {
     if ((init[name as keyof ForeignInit] ?? null) === null) continue;
     throw new TypeError(`The option ${name} of fetch() is not supported: ${instead}`);
+  }
+}
+
+/** Their values must be good ones all the same. */
+function checkUnused({ duplex, priority, window }: UnusedInit): void {
+  if (duplex !== undefined && duplex !== "half") {
+    throw new TypeError(`duplex must be "half", got ${describe(duplex)}`);
+  }
+  if (!PRIORITIES.includes(priority)) {
+    throw new TypeError(`priority must be one of high, low, auto, got ${describe(priority)}`);
+  }
+  if ((window ?? null) !== null) {
+    throw new TypeError(`window must be null, got ${describe(window)}`);
   }
 }
 

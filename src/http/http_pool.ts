@@ -479,7 +479,7 @@ export class HttpPool extends ConnectionPool {
    *
    * @throws {TypeError} Something is not valid; or it failed, and the `cause` says why
    */
-  readonly fetch: typeof globalThis.fetch = (input, init) =>
+  readonly fetch: typeof globalThis.fetch = (input, init = undefined) =>
     fetchOver(this.#fetchHost, input, init);
 
   /** Closes the pool: see `ConnectionPool.close`. */

@@ -195,6 +195,38 @@ test("fetch() goes to no port that the standard blocks, by a redirect neither", 
   await pool.request("https://a.test:6667/");
 });
 
+test("fetch() takes its arguments as the standard says", async () => {
+  const { pool, seen } = recording();
+  await using _ = pool;
+  assertEquals(pool.fetch.length, 1);
+  const init = Object.assign(() => {}, { method: "PUT" });
+  assertEquals((await pool.fetch(url, init)).status, 200);
+  assertEquals(seen[0]!.method, "PUT");
+  const good = [
+    { window: null },
+    { window: undefined },
+    { duplex: "half" },
+    { duplex: undefined },
+    ...["high", "low", "auto", undefined].map((priority) => ({ priority })),
+  ];
+  for (const init of good) {
+    assertEquals((await pool.fetch(url, init as RequestInit)).status, 200);
+  }
+  const bad: readonly [init: unknown, why: string][] = [
+    [5, "The options must be an object, got 5"],
+    ["PUT", "The options must be an object"],
+    [{ window: globalThis }, "window must be null"],
+    [{ duplex: "full" }, "duplex must be \"half\""],
+    [{ duplex: null }, "duplex must be \"half\""],
+    [{ priority: "urgent" }, "priority must be one of high, low, auto"],
+  ];
+  const asked = seen.length;
+  for (const [init, why] of bad) {
+    await assertRejects(() => pool.fetch(url, init as RequestInit), TypeError, why);
+  }
+  assertEquals(seen.length, asked);
+});
+
 test("fetch() gives what data: and blob: URLs hold, over no connection", async () => {
   await using pool = memoryHttp(() => answer("302 Found", { location: "data:,x" }));
   const held = URL.createObjectURL(new Blob(["blob"]));
