@@ -84,6 +84,34 @@ test("Hundreds of slow dials cost little to look at, one by one or many in a tur
   assert(reads < 100 * 512, `${reads} reads of the clock as the dials ended`);
 });
 
+test("Hundreds of dials that fail, one after another, cost little to look at", async () => {
+  let dials = 0;
+  await using it = turnPool({
+    script: () => dials++ === 0 ? {} : { delayMs: 100 + dials, failure: "refused" },
+  });
+  const first = await it.pool.acquire("a.test");
+  const { clock } = it;
+  let reads = 0;
+  const now = clock.now.bind(clock);
+  Object.assign(clock, { now: () => (reads++, now()) });
+  const stop = new AbortController();
+  const callers = Array.from(
+    { length: 256 },
+    () => it.pool.acquire("a.test", { signal: stop.signal }).catch(() => {}),
+  );
+  await turns();
+  while (it.dialer.dials.length < 257) await it.nextTurn();
+  reads = 0;
+  for (let ms = 0; ms < 400; ms++) {
+    clock.advance(1);
+    await turns(20);
+  }
+  assert(reads < 20 * 256, `${reads} reads of the clock as the dials failed`);
+  stop.abort();
+  await Promise.all(callers);
+  first.release();
+});
+
 test("A warm-up of hundreds begins some dials in each turn, and ends when all are open", async () => {
   await using it = turnPool({ script: () => ({ delayMs: 50 }) });
   const warming = it.pool.warm("a.test", { connections: 300 });

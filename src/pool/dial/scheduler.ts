@@ -350,8 +350,8 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
     const { lane } = queue;
     const cover = new Cover(queue);
     let wanted = queue.demand.wanted(lane.servingSlots, this.#clock.now());
-    /** Whether nothing can be dialled for a caller who takes any address, and has seen none fail. */
-    let isIdle = false;
+    /** For whom nothing can be dialled. */
+    let idle: Waiter<HostQueue> | undefined;
     /** False where no other caller can have anything dialled either. */
     const serve = (waiter: Waiter<HostQueue>): boolean => {
       if (cover.takes(waiter)) return true;
@@ -359,12 +359,12 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
         for (const key of this.#starved.keysOf(queue)) full.add(key);
         return false;
       }
-      const isPlain = !waiter.filter && waiter.failures.size === 0 && waiter.rounds === 0;
-      if (isPlain && isIdle) return true;
+      if (idle?.isLike(waiter)) return true;
       const before = dials.begun;
       const goesOn = this.#dialFor(queue, waiter, full, cover);
-      // The next such caller would have the same, unless this one was refused.
-      isIdle = dials.begun === before && (isIdle || (isPlain && queue.waiters.has(waiter)));
+      // The next one like this would have the same, unless this one was refused.
+      if (dials.begun > before) idle = undefined;
+      else if (queue.waiters.has(waiter)) idle = waiter;
       return goesOn;
     };
     const seen = new Set<Waiter>();

@@ -130,6 +130,15 @@ export class Waiter<Queue = unknown> implements Placed {
     rare.failures = undefined;
   }
 
+  /** Whether the same can be dialled for another one, because both would have any address. */
+  isLike(other: Waiter<Queue>): boolean {
+    if (this.filter || other.filter || (this.rounds === 0) !== (other.rounds === 0)) return false;
+    const { failures } = this;
+    if (failures.size !== other.failures.size) return false;
+    for (const address of other.failures.keys()) if (!failures.has(address)) return false;
+    return true;
+  }
+
   /** Whether a connection to an address would do. */
   accepts(address: string): boolean {
     return this.filter?.accepts(address) ?? true;
