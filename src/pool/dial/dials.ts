@@ -181,6 +181,8 @@ export class Dials {
       dial.timeoutMs,
     );
     const stagger = this.#clock.setTimer(() => {
+      // It may have ended in this very turn.
+      if (!this.#dials.has(dial)) return;
       dial.slow = true;
       endpoint.slowDials++;
       this.#events?.onDoubt(queue);
