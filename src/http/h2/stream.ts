@@ -88,10 +88,13 @@ export class Http2Stream {
     return this.#received;
   }
 
-  /** Whether the rest of the body is known to fit the window that the peer has. */
+  /**
+   * Whether the rest of the body is known to fit the window that the peer has, and its end too: servers
+   * on nghttp2 send an end of no bytes only where there is window left.
+   */
   get needsNoCredit(): boolean {
     const length = this.#contentLength;
-    return length >= 0 && length - this.#received <= this.receiveWindow;
+    return length >= 0 && length - this.#received < this.receiveWindow;
   }
 
   /** Takes a head, interim or not, or the trailers; gives what is wrong with it. */

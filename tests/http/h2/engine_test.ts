@@ -213,6 +213,22 @@ test("Http2Engine gives half a window back with other output, and three quarters
   assertEquals(scene.sentOf("window"), [["window", 1, 196_608]]);
 });
 
+test("Http2Engine leaves a window open for the end of a body that fills it", () => {
+  const scene = new EngineScene();
+  scene.ask();
+  scene.headers(1, [[":status", "200"], ["content-length", "262144"]]);
+  scene.sent();
+  for (let i = 0; i < 16; i++) scene.data(1, new Uint8Array(16_384));
+  assert(scene.sentOf("window").length > 0);
+  // Whose end fits anyway is given nothing.
+  scene.ask();
+  scene.headers(3, [[":status", "200"], ["content-length", "262143"]]);
+  scene.sent();
+  for (let i = 0; i < 15; i++) scene.data(3, new Uint8Array(16_384));
+  scene.data(3, new Uint8Array(16_383));
+  assertEquals(scene.sentOf("window"), []);
+});
+
 test("Http2Engine ends the connection for what breaks the rules of all streams", () => {
   const cases: { readonly [what: string]: [string, (scene: EngineScene) => void] } = {
     "DATA on a stream that nobody opened": ["PROTOCOL_ERROR", (scene) => scene.data(3, "x")],
