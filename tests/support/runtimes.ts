@@ -74,8 +74,13 @@ export const testRuntimes: { readonly [name: string]: TestRuntime } = {
         skips: matches(output, /^\(skip\) (.+?)(?: \[[\d.]+\w+\])?$/gm),
       };
     },
+    // Of a long run they are told twice, the second time without their files.
     failures: (output) =>
-      failuresUnder(output, /^(\S+_test\.ts):$/, /^\(fail\) (.+?)(?: \[[\d.]+\w+\])?$/),
+      failuresUnder(
+        output.split(/^\d+ tests? failed:$/m)[0]!,
+        /^(\S+_test\.ts):$/,
+        /^\(fail\) (.+?)(?: \[[\d.]+\w+\])?$/,
+      ),
   },
   node: {
     // This very program, so that whoever chooses a version of Node gets it.

@@ -87,6 +87,12 @@ test("failed tests are read with their files from what each runtime prints", () 
       "tests/b_test.ts:",
       "(fail) two: it's so [0.48ms]",
       "(fail) three",
+      "tests/c_test.ts:",
+      "(pass) four",
+      "",
+      "2 tests failed:",
+      "(fail) two: it's so [0.48ms]",
+      "(fail) three",
     ],
     node: [
       "✔ one (0.59ms)",
