@@ -192,7 +192,7 @@ export class Rests {
     const tooMany = asking.length * 2 > lane.memberCount;
     for (const endpoint of asking) {
       if (endpoint.resting && tooMany) this.#end(endpoint);
-      else if (!endpoint.resting && !tooMany && lane.mayRest) this.#begin(endpoint);
+      else if (!endpoint.resting && !tooMany && lane.mayDoubt) this.#begin(endpoint);
     }
   }
 

@@ -52,10 +52,8 @@ export interface EndpointOwner {
   readonly isAsked: boolean;
   /** Whether one more endpoint may be ejected. */
   readonly mayEject: boolean;
-  /** Whether one more good endpoint may be doubted on somebody else's word. */
+  /** Whether one more good endpoint may be doubted on somebody else's word, or left alone. */
   readonly mayDoubt: boolean;
-  /** Whether one more good endpoint may be left alone because it asks for it. */
-  readonly mayRest: boolean;
   /** How many addresses the host has. */
   readonly memberCount: number;
   /** Whether any of the host's addresses is good. */

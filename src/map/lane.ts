@@ -112,14 +112,12 @@ export class Lane implements EndpointOwner {
     return this.good.size > 0;
   }
 
-  /** Whether one more good endpoint may be doubted on somebody else's word: never more than half. */
+  /**
+   * Whether one more good endpoint may be doubted on somebody else's word, or left alone because it
+   * asks for it: never more than half.
+   */
   get mayDoubt(): boolean {
     return (this.good.size - 1) * 2 >= this.#members;
-  }
-
-  /** Whether one more good endpoint may be left alone because it asks for it: never more than half. */
-  get mayRest(): boolean {
-    return this.mayDoubt;
   }
 
   /** The endpoint of an address, made where there is none. */

@@ -10,7 +10,7 @@ import { Buffer } from "node:buffer";
 import test from "node:test";
 import { dnsResolver } from "../../adapters/dns_resolver.ts";
 import { dohResolver } from "../../adapters/doh_resolver.ts";
-import { memoryDialer } from "../../adapters/memory.ts";
+import { type MemoryDialer, memoryDialer } from "../../adapters/memory.ts";
 import { readBinding } from "../../adapters/resolvers/service_bindings.ts";
 import { createPool, ManualClock, type Resolver } from "../../mod.ts";
 import { ResolveError } from "../../src/core/errors.ts";
@@ -295,63 +295,50 @@ test("A pool finds a host's machines by SVCB records, and verifies them for the 
   pool.manager.checkInvariants();
 });
 
+/** The dials that six callers of a cold host have begun together, once the resolver has answered. */
+async function dialsOfSix(resolver: Resolver): Promise<MemoryDialer["dials"]> {
+  const clock = new ManualClock();
+  const dialer = memoryDialer({ clock, script: () => ({ delayMs: 10 }) });
+  await using pool = createPool({ clock, dialer, resolver });
+  const begun = new Promise<void>((resolve) => pool.on("dial", () => resolve()));
+  const stop = new AbortController();
+  const requests = Array.from(
+    { length: 6 },
+    () => pool.request("https://a.test/", { signal: stop.signal }).catch(() => {}),
+  );
+  await begun;
+  await turns();
+  const dials = [...dialer.dials];
+  stop.abort();
+  await Promise.all(requests);
+  pool.manager.checkInvariants();
+  return dials;
+}
+
 for (const [speaks, dials] of [[["http/1.1"], 6], [["h2", "http/1.1"], 1], [[], 1]] as const) {
   test(`Callers of a cold host have ${dials} dials where its record tells ${speaks.join(" and ") || "nothing"}`, async () => {
     const values = speaks.length === 0
       ? []
       : [alpn(...speaks), ...speaks.includes("h2" as never) ? [] : [NO_DEFAULT_ALPN]];
-    await using server = await startDnsServer({
+    await using server = await startDnsServer(unhurried({
       "a.test": {
         A: { addresses: ["192.0.2.1"] },
         HTTPS: { https: [httpsRecord({ priority: 1, target: ".", values })] },
       },
-    });
-    const clock = new ManualClock();
-    const dialer = memoryDialer({ clock, script: () => ({ delayMs: 10 }) });
-    await using pool = createPool({
-      clock,
-      dialer,
-      resolver: dnsResolver({ servers: [server.address], families: [4], httpsRecords: true }),
-    });
-    const begun = new Promise<void>((resolve) => pool.on("dial", () => resolve()));
-    const stop = new AbortController();
-    const requests = Array.from(
-      { length: 6 },
-      () => pool.request("https://a.test/", { signal: stop.signal }).catch(() => {}),
-    );
-    await begun;
-    await turns();
-    assertEquals(dialer.dials.length, dials);
-    stop.abort();
-    await Promise.all(requests);
-    pool.manager.checkInvariants();
+    }));
+    const { address } = server;
+    const resolver = dnsResolver({ servers: [address], families: [4], httpsRecords: true });
+    assertEquals((await dialsOfSix(resolver)).length, dials);
   });
 }
 
 for (const [protocols, dials] of [[["http/1.1"], 6], [["h2"], 1], [undefined, 1]] as const) {
   test(`Callers of a cold host have ${dials} dials where a resolver of one's own tells ${protocols}`, async () => {
-    const clock = new ManualClock();
-    const dialer = memoryDialer({ clock, script: () => ({ delayMs: 10 }) });
     const addresses = [{ address: "192.0.2.1", protocols }];
-    await using pool = createPool({
-      clock,
-      dialer,
-      resolver: { name: "own", resolve: () => Promise.resolve({ addresses }) },
-    });
-    const begun = new Promise<void>((resolve) => pool.on("dial", () => resolve()));
-    const stop = new AbortController();
-    const requests = Array.from(
-      { length: 6 },
-      () => pool.request("https://a.test/", { signal: stop.signal }).catch(() => {}),
-    );
-    await begun;
-    await turns();
-    assertEquals(dialer.dials.length, dials);
+    const begun = await dialsOfSix({ name: "own", resolve: () => Promise.resolve({ addresses }) });
+    assertEquals(begun.length, dials);
     // What is offered stays what it is.
-    assertEquals(dialer.dials[0]!.tls.alpn, ["h2", "http/1.1"]);
-    stop.abort();
-    await Promise.all(requests);
-    pool.manager.checkInvariants();
+    assertEquals(begun[0]!.tls.alpn, ["h2", "http/1.1"]);
   });
 }
 

@@ -258,7 +258,8 @@ export class LeaseDesk {
       }
       if (this.#health.hungUp(endpoint, cause)) lease.tooMuch = "yes";
       else {
-        if (serves(endpoint)) lease.tooMuch = "perhaps";
+        // It may be about to answer on others.
+        if (endpoint.leased > 0) lease.tooMuch = "perhaps";
         this.#events?.onHangUp(queue, endpoint);
       }
     } else if (connection.upgraded === null) {
@@ -290,10 +291,4 @@ export class LeaseDesk {
     endpoint.noteAnswer(latencyMs, now);
     if (endpoint.failing) this.#health.succeeded(endpoint, startedAt, connection.createdAt);
   }
-}
-
-/** Whether a machine has other connections that it may be about to answer on. */
-function serves(endpoint: Endpoint): boolean {
-  for (const { leases } of endpoint.connections) if (leases > 0) return true;
-  return false;
 }
