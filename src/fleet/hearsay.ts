@@ -120,9 +120,10 @@ export class Hearsay {
     // What is read later holds for what is left; clocks differ, so never for longer than was said.
     const passedMs = Math.min(Math.max(0, this.#clock.wallNow() - at), forMs);
     const until = now + Math.min(forMs - passedMs, VERDICT_MS);
-    if (until <= now || this.#heard.size >= MAX_HEARD) return;
+    const key = `${host} ${address} ${member}`;
+    if (until <= now || (this.#heard.size >= MAX_HEARD && !this.#heard.has(key))) return;
     const verdict = { member, host, address, reason, at: now - passedMs, until };
-    this.#heard.set(`${host} ${address} ${member}`, verdict);
+    this.#heard.set(key, verdict);
     const own = site.experience(host, address);
     if (!own) return;
     const rules = {

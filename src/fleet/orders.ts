@@ -66,7 +66,8 @@ export class Orders {
 
   /** Ends a block for every member. */
   async unblock(site: FleetSite, ip: string): Promise<boolean> {
-    const word: BlockWord = { kind: "unblock", ip: addressKey(ip), reason: "", until: 0 };
+    const until = this.#clock.wallNow() + ENDED_MS;
+    const word: BlockWord = { kind: "unblock", ip: addressKey(ip), reason: "", until };
     this.#carryOut(word, site);
     return await this.#tellBlock(word);
   }
@@ -86,11 +87,9 @@ export class Orders {
     if (known && isSame(known.word, word)) known.told = true;
     else if (known && !known.told) return;
     else if (word.kind === "drain" && word.at < this.#since) return;
-    else {
-      this.#carryOut(word, site);
-      const order = word.kind === "drain" ? this.#drains.get(word.id) : this.#blocks.get(word.ip);
-      if (order) order.told = true;
-    }
+    // What was lifted before is nothing that was blocked here since.
+    else if (word.kind === "unblock" && !known && word.until - ENDED_MS < this.#since) return;
+    else this.#carryOut(word, site, true);
   }
 
   /** Tells the store once more what it does not have. @param read What it was found to have */
@@ -106,12 +105,12 @@ export class Orders {
     }
   }
 
-  #carryOut(word: BlockWord | DrainWord, site: FleetSite): void {
+  #carryOut(word: BlockWord | DrainWord, site: FleetSite, told = false): void {
     this.#forgetOld();
     if (word.kind === "drain") {
       if (this.#drains.size >= MAX_ORDERS) return;
       site.onDrain(word.target);
-      this.#drains.set(word.id, { word, told: false });
+      this.#drains.set(word.id, { word, told });
       return;
     }
     if (this.#blocks.size >= MAX_ORDERS && !this.#blocks.has(word.ip)) return;
@@ -125,12 +124,11 @@ export class Orders {
         ...(reason === "" ? {} : { reason }),
       });
     }
-    this.#blocks.set(word.ip, { word, told: false });
+    this.#blocks.set(word.ip, { word, told });
   }
 
   async #tellBlock(word: BlockWord): Promise<boolean> {
-    const leftMs = word.until === 0 ? FOR_EVER_MS : word.until - this.#clock.wallNow();
-    const holdsMs = word.kind === "unblock" ? ENDED_MS : leftMs;
+    const holdsMs = word.until === 0 ? FOR_EVER_MS : word.until - this.#clock.wallNow();
     if (holdsMs <= 0) return true;
     return await this.#tell(
       word,
@@ -163,9 +161,8 @@ export class Orders {
     for (const [id, { word }] of this.#drains) {
       if (now - word.at > DRAIN_MS) this.#drains.delete(id);
     }
-    for (const [ip, { told, word }] of this.#blocks) {
-      const isOver = word.kind === "unblock" ? told : word.until !== 0 && word.until <= now;
-      if (isOver) this.#blocks.delete(ip);
+    for (const [ip, { word }] of this.#blocks) {
+      if (word.until !== 0 && word.until <= now) this.#blocks.delete(ip);
     }
   }
 }

@@ -106,14 +106,13 @@ export class Roster {
   }
 
   /** The members, this one first, and what all of them bear by address and by host. */
-  sum(site: FleetSite | undefined): {
+  sum(site: FleetSite): {
     readonly peers: readonly FleetPeer[];
     readonly addresses: readonly FleetPlace[];
     readonly hosts: readonly FleetPlace[];
   } {
     const now = this.#clock.now();
-    const { connections, leased, places } = site?.load()
-      ?? { connections: 0, leased: 0, places: [] };
+    const { connections, leased, places } = site.load();
     const peers = [{ member: this.#name, since: this.#since, connections, leased }];
     const sums = new Map<string, Sum>();
     add(sums, places);

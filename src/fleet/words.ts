@@ -38,7 +38,7 @@ export interface BlockWord {
   readonly kind: "block" | "unblock";
   readonly ip: string;
   readonly reason: string;
-  /** Until when, by the wall, in milliseconds since 1970; 0: until it is ended. */
+  /** Until when, by the wall, in milliseconds since 1970; 0: until it is ended. Of an end: it is told. */
   readonly until: number;
 }
 
