@@ -38,8 +38,9 @@ async function runSuite(
   console.log(`\n== ${runtimeName}`);
   const outcome = await runFiles(runtimeName, runtime, files);
   const failed = new Set(outcome.failures.map(({ file }) => file));
-  const named = outcome.trouble === undefined && outcome.failures.length === outcome.failed;
-  if (!named || failed.size > filesRunAgain || files.length === 1) return outcome;
+  const isNamed = outcome.trouble === undefined && outcome.failures.length === outcome.failed
+    && [...failed].every((file) => files.includes(file));
+  if (!isNamed || failed.size > filesRunAgain || files.length === 1) return outcome;
   const flaky: Failure[] = [];
   for (const file of failed) {
     console.log(`\n== ${runtimeName}, ${file} by itself`);

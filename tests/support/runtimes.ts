@@ -107,11 +107,12 @@ export const testRuntimes: { readonly [name: string]: TestRuntime } = {
         skips: matches(output, /^﹣ (.+?) \([\d.]+ms\) # (.+)$/gm),
       };
     },
-    // They are told twice, the second time with their files.
+    // They are told twice, the second time with the files that declare them: a contract's own file is
+    // none that can run by itself.
     failures: (output) =>
       failuresUnder(
         output.slice(output.lastIndexOf("\n✖ failing tests:")),
-        /^test at (\S+_test\.ts):\d+:\d+$/,
+        /^test at (\S+):\d+:\d+$/,
         /^✖ (.+?)(?: \([\d.]+ms\))?$/,
       ),
   },

@@ -116,4 +116,11 @@ test("failed tests are read with their files from what each runtime prints", () 
       { file: "tests/b_test.ts", name: "three" },
     ]);
   }
+  // Node tells where a test is declared, which may be a contract that many files share.
+  const lines = ["", "✖ failing tests:", "test at tests/b_test.ts:1:5", "✖ one", ""];
+  const shared = ["test at tests/contract.ts:9:3", "✖ two (1.5ms)"];
+  assertEquals(testRuntimes["node"]?.failures([...lines, ...shared].join("\n")), [
+    { file: "tests/b_test.ts", name: "one" },
+    { file: "tests/contract.ts", name: "two" },
+  ]);
 });
