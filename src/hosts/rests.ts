@@ -36,8 +36,12 @@ export interface AllTold {
 export interface RestEvents {
   /** A machine has said to come back later, or much later than before. */
   onToldLater(endpoint: Endpoint, told: ToldLater): void;
-  /** A machine that was left alone has callers again. */
-  onRested(endpoint: Endpoint): void;
+  /**
+   * A machine that was left alone has callers again.
+   *
+   * @param everywhere Whether none of its host's callers leave it alone any more
+   */
+  onRested(endpoint: Endpoint, everywhere: boolean): void;
 }
 
 /** A word that is later than the last by less is no news, in milliseconds. */
@@ -63,8 +67,6 @@ export class Rests {
   readonly #words = new Map<Endpoint, Word>();
   /** What ends the rest of each that is left alone. */
   readonly #timers = new Map<Endpoint, Timer>();
-  /** Those whose rest is told of elsewhere: with the lane whose caller heard the word. */
-  readonly #echoes = new Set<Endpoint>();
 
   /**
    * Makes one that nobody has told anything.
@@ -95,9 +97,7 @@ export class Rests {
     if (endpoint.forgotten || forMs <= 0) return;
     const isNews = this.#keep(endpoint, status, forMs, restMs);
     for (const other of others) {
-      if (other.forgotten) continue;
-      if (!other.resting) this.#echoes.add(other);
-      this.#keep(other, status, forMs, restMs);
+      if (!other.forgotten) this.#keep(other, status, forMs, restMs);
     }
     if (isNews) this.#events.onToldLater(endpoint, this.of(endpoint)!);
   }
@@ -172,7 +172,9 @@ export class Rests {
     for (const [endpoint, { until }] of this.#words) {
       if (until > now && !endpoint.forgotten) continue;
       this.#words.delete(endpoint);
-      if (!endpoint.resting) this.#echoes.delete(endpoint);
+      if (!endpoint.forgotten) continue;
+      this.#timers.get(endpoint)?.cancel();
+      this.#timers.delete(endpoint);
     }
   }
 
@@ -185,10 +187,9 @@ export class Rests {
 
   /** Leaves alone who asks for it, or nobody where too many do. */
   #settle(lane: EndpointOwner, now: number): void {
-    const asking: Endpoint[] = [];
-    for (const [endpoint, { asksUntil }] of this.#words) {
-      if (endpoint.lane === lane && endpoint.member && asksUntil > now) asking.push(endpoint);
-    }
+    const asking = [...lane.endpoints.values()].filter((endpoint) =>
+      endpoint.member && (this.#words.get(endpoint)?.asksUntil ?? 0) > now
+    );
     const tooMany = asking.length * 2 > lane.memberCount;
     for (const endpoint of asking) {
       if (endpoint.resting && tooMany) this.#end(endpoint);
@@ -218,6 +219,14 @@ export class Rests {
     this.#timers.get(endpoint)?.cancel();
     this.#timers.delete(endpoint);
     endpoint.lane.setResting(endpoint, false);
-    if (!this.#echoes.delete(endpoint)) this.#events.onRested(endpoint);
+    this.#events.onRested(endpoint, !this.#restsElsewhere(endpoint));
+  }
+
+  /** Whether callers of its host who ask for other TLS parameters leave it alone still. */
+  #restsElsewhere({ address, lane }: Endpoint): boolean {
+    for (const other of this.#timers.keys()) {
+      if (other.lane.host === lane.host && other.address.text === address.text) return true;
+    }
+    return false;
   }
 }

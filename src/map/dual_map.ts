@@ -49,6 +49,11 @@ export class DualMap {
     for (const lanes of this.#hosts.values()) yield* lanes.values();
   }
 
+  /** The lanes of a host. */
+  lanesOf(host: string): Iterable<Lane> {
+    return this.#hosts.get(host)?.values() ?? [];
+  }
+
   /** The connections at an address, in order of arrival. */
   at(address: string): ReadonlySet<Connection> | undefined {
     return this.#addresses.get(address);
@@ -57,7 +62,7 @@ export class DualMap {
   /** A host's connections, address by address. */
   ofHost(host: string): Connection[] {
     const found: Connection[] = [];
-    for (const lane of this.#hosts.get(host)?.values() ?? []) {
+    for (const lane of this.lanesOf(host)) {
       for (const { connections } of lane.endpoints.values()) found.push(...connections);
     }
     return found;
@@ -70,7 +75,7 @@ export class DualMap {
 
   /** A host's lane, which stays until `closeLane`. */
   openLane(host: string, tlsProfile: string, makePicker?: MakePicker): Lane {
-    const lanes = this.#lanesOf(host);
+    const lanes = this.#lanesFor(host);
     let lane = lanes.get(tlsProfile);
     if (!lane?.kept) {
       const earlier = lane;
@@ -110,7 +115,7 @@ export class DualMap {
     let bucket = this.#addresses.get(address);
     if (!bucket) this.#addresses.set(address, bucket = new Set());
     bucket.add(connection);
-    const lanes = this.#lanesOf(host);
+    const lanes = this.#lanesFor(host);
     let lane = lanes.get(tlsProfile);
     if (!lane) lanes.set(tlsProfile, lane = new Lane(host, tlsProfile));
     this.#place(connection, lane);
@@ -138,7 +143,7 @@ export class DualMap {
     return true;
   }
 
-  #lanesOf(host: string): Map<string, Lane> {
+  #lanesFor(host: string): Map<string, Lane> {
     let lanes = this.#hosts.get(host);
     if (!lanes) this.#hosts.set(host, lanes = new Map());
     return lanes;

@@ -54,6 +54,8 @@ export interface EndpointOwner {
   readonly mayEject: boolean;
   /** Whether one more good endpoint may be doubted on somebody else's word, or left alone. */
   readonly mayDoubt: boolean;
+  /** Its endpoints, by their addresses. */
+  readonly endpoints: ReadonlyMap<string, Endpoint>;
   /** How many addresses the host has. */
   readonly memberCount: number;
   /** Whether any of the host's addresses is good. */

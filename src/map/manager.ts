@@ -254,6 +254,15 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
   }
 
   /**
+   * The lanes of a host: one for each set of TLS parameters.
+   *
+   * @internal
+   */
+  lanesOf(host: string): Iterable<Lane> {
+    return this.#maps.lanesOf(host);
+  }
+
+  /**
    * A host's lane, which stays until `closeLane`, whatever connections come and go.
    *
    * @internal

@@ -85,8 +85,8 @@ export class Changes {
   }
 
   /** Looks at those who wait, for a machine that was left alone may serve them. */
-  onRested(endpoint: Endpoint): void {
-    this.#parts.reporter.onRested(endpoint);
+  onRested(endpoint: Endpoint, everywhere: boolean): void {
+    if (everywhere) this.#parts.reporter.onRested(endpoint);
     this.#wakeWaiting(endpoint.lane);
   }
 

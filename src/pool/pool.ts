@@ -157,7 +157,7 @@ export class ConnectionPool implements AsyncDisposable {
     );
     const rests = this.#rests = new Rests(this.#clock, this.#options.slowStartMs, {
       onToldLater: (endpoint, told) => reporter.onToldLater(endpoint, told),
-      onRested: (endpoint) => this.#changes.onRested(endpoint),
+      onRested: (endpoint, everywhere) => this.#changes.onRested(endpoint, everywhere),
     });
     const desk = this.#desk = new LeaseDesk(this.#options, manager, health, reporter);
     const routes = this.#routes = new Routes(this.#options, directory);
@@ -522,8 +522,7 @@ export class ConnectionPool implements AsyncDisposable {
     const endpoint = endpointOf(connection);
     if (!endpoint) return;
     const others: Endpoint[] = [];
-    for (const { endpoints, host } of this.manager.lanes()) {
-      if (host !== connection.host) continue;
+    for (const { endpoints } of this.manager.lanesOf(connection.host)) {
       const other: Endpoint | undefined = endpoints.get(endpoint.address.text);
       if (other && other !== endpoint) others.push(other);
     }

@@ -415,6 +415,20 @@ test("An upgrade keeps away from a machine that a request was told to leave alon
   assertEquals(it.told, ["2 503 for 5000, rests 5000", "2 is back"]);
 });
 
+test("A word that had nobody leave a machine alone hides no later return of it", async () => {
+  await using it = await scene(3);
+  for (const number of [1, 2, 3]) it.answers.set(number, [FINE, SWITCHED]);
+  await shares(it, 3);
+  for (let i = 0; i < 3; i++) assertEquals(await upgrade(it), 101);
+  it.answers.set(1, [later(429, 3), SWITCHED]);
+  for (const number of [2, 3]) it.answers.set(number, [FINE, SWITCHED]);
+  await shares(it, 3);
+  it.answers.set(1, [later(503, 5), SWITCHED]);
+  for (let i = 0; i < 3; i++) await upgrade(it);
+  await it.pass(5_050);
+  assertEquals(it.told.at(-1), "1 is back");
+});
+
 test("A 429 to an upgrade leaves its machine to the others, and is the caller's", async () => {
   await using it = await scene(1);
   it.answers.set(1, [later(429, 5)]);

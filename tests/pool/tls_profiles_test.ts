@@ -33,6 +33,7 @@ test("TlsProfiles always knows the pool's own, whoever uses it", () => {
     profiles.forget(profile);
   }
   assertStrictEquals(profiles.of({ minVersion: "TLSv1.3" }), profiles.default);
+  assertStrictEquals(profiles.forHttp(profiles.default, ["h2"]), http);
 });
 
 test("A pool forgets TLS parameters, and the keys among them, with their last connection", async () => {

@@ -15,6 +15,8 @@ export interface Loan {
   readonly lender: HostQueue;
 }
 
+const NOBODY: readonly HostQueue[] = [];
+
 /**
  * Finds connections that were dialled for one host and may be used for another: both have the
  * address and the TLS profile in common, the certificate is verified for both, and the server has
@@ -68,9 +70,9 @@ export class Coalescing {
    * Gives the queues with callers who wait for a place on a connection, now that there is one. Who
    * finds none again is to come by `take()` again.
    */
-  hopefulFor(connection: Connection): HostQueue[] {
-    if (!this.#isWanted) return [];
-    const hopeful = this.#hopeful.get(connection) ?? [];
+  hopefulFor(connection: Connection): readonly HostQueue[] {
+    const hopeful = this.#isWanted ? this.#hopeful.get(connection) : undefined;
+    if (!hopeful) return NOBODY;
     this.#hopeful.delete(connection);
     return [...hopeful].filter(({ waiters }) => waiters.size > 0);
   }

@@ -185,16 +185,16 @@ export class Membership {
   }
 
   #leave({ host, lane, tls }: HostQueue, endpoint: Endpoint): void {
-    const { dialer } = this.#options;
-    const target = { host: host.text, address: endpoint.address.text, tls: tls.options };
-    if (!("then" in dialer)) dialer.forget?.(target);
-    // A dialer that could not be loaded keeps nothing, and each dial says why.
-    else dialer.then((dialer) => dialer.forget?.(target), () => {});
     lane.setMember(endpoint, false);
     lane.setStanding(endpoint, "gone");
     for (const connection of [...endpoint.connections]) {
       this.#manager.drain(connection, "gone");
     }
+    const target = { host: host.text, address: endpoint.address.text, tls: tls.options };
+    const dialer = tls.isPlain ? this.#options.plainDialer : this.#options.dialer;
+    // A dialer that could not be loaded keeps nothing, and each dial says why.
+    if (dialer && "then" in dialer) dialer.then((dialer) => dialer.forget?.(target), () => {});
+    else dialer?.forget?.(target);
   }
 }
 

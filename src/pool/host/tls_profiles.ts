@@ -193,7 +193,8 @@ export class TlsProfiles {
       this.#forHttp.set(name, profile);
       this.use(base);
       const drop = () => void this.#forHttp.delete(name);
-      this.#known.set(profile, { base, drop, users: 0 });
+      // The pool's own are few, and what dialers keep by them is worth more than their room.
+      this.#known.set(profile, { base, drop, users: base === this.default ? 1 : 0 });
     }
     return profile;
   }

@@ -364,9 +364,18 @@ export class Diagnosis {
     const waitedMs = this.#now - since;
     if (!(waitedMs >= STARVING_MS)) return;
     for (const endpoint of lane.endpoints.values()) {
-      const { address: { text: address }, draining, leased, member, slots } = endpoint;
-      const usable = endpoint.multiplexed - endpoint.unhealthy - draining;
-      if (!member || usable <= 0 || leased < slots) continue;
+      const { address: { text: address }, connections, member, multiplexed, slots } = endpoint;
+      if (!member || multiplexed === 0) continue;
+      let usable = 0;
+      let taken = 0;
+      for (const connection of connections) {
+        if (!connection.multiplexed || !connection.healthy || connection.state === "draining") {
+          continue;
+        }
+        usable++;
+        taken += connection.leases;
+      }
+      if (usable === 0 || taken < slots) continue;
       const on = usable === 1 ? "its one connection" : `its ${usable} connections`;
       add({
         severity: "warning",
