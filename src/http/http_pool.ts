@@ -10,7 +10,7 @@ import { checkNames, checkNumber, checkStatuses, describe } from "../core/check.
 import { type Clock, systemClock, type Timer } from "../core/clock.ts";
 import type { Dialer } from "../core/dialer.ts";
 import { DueWheel } from "../core/due_wheel.ts";
-import { ProxyError, RequestError, UnsupportedOptionError } from "../core/errors.ts";
+import { ProxyError, UnsupportedOptionError } from "../core/errors.ts";
 import type { Connection } from "../map/connection.ts";
 import type { CloseOptions, HttpAcquireOptions } from "../pool/call_options.ts";
 import { checkProtocols, type Protocols } from "../pool/host/tls_profiles.ts";
@@ -188,7 +188,6 @@ export class HttpPool extends ConnectionPool {
   readonly #fetchHost: FetchHost;
   readonly #upgrades: UpgradeHost;
   readonly #retryAfter: RetryAfterMode;
-  readonly #maxRetryAfterMs: number;
   /** Who waits because he was told to. */
   readonly #pauses = new Map<Exchange | AbortSignal, Pause>();
   readonly #socketHost: SocketHost;
@@ -246,7 +245,6 @@ export class HttpPool extends ConnectionPool {
     this.#bodyIdleTimeoutMs = bodyIdleTimeoutMs;
     this.#leakTimeoutMs = leakTimeoutMs;
     this.#retryAfter = retryAfter;
-    this.#maxRetryAfterMs = maxRetryAfterMs;
     this.#watched = new DueWheel(this.#clock, (exchange, now) => this.#look(exchange, now));
     this.#limits = limits;
     this.#upgrades = {
@@ -358,26 +356,27 @@ export class HttpPool extends ConnectionPool {
     const { headers, protocol, signal, timeoutMs, ...choice } = checkUpgrade(options);
     const request = await prepareRequest(url, {
       ...choice,
-      exclude: [...choice.exclude ?? []],
       headers: withFields(headers, [["connection", "upgrade"], ["upgrade", protocol]]),
       idempotent: true,
       protocols: ["http/1.1"],
     });
-    const { host } = request.target;
+    const repeats = new Repeats(this.#upgradeRules, request, undefined);
     const stop = new AbortController();
     const end = () => stop.abort(signal?.reason);
     signal?.throwIfAborted();
     if (signal) onAbort(signal, end);
     const late = timeoutMs === undefined ? undefined : this.#clock.setTimer(
       () => {
-        const about = { failure: "timeout", host, address: "", maybeActedOn: false } as const;
-        stop.abort(new RequestError(about, `no answer came within ${timeoutMs} ms (timeoutMs)`));
+        const detail = `no answer came within ${timeoutMs} ms (timeoutMs)`;
+        const { maybeActedOn } = repeats;
+        stop.abort(
+          requestError(request, undefined, "timeout", detail, undefined, maybeActedOn),
+        );
       },
       timeoutMs,
       true,
     );
     const queuedAt = this.#clock.now();
-    const repeats = new Repeats(this.#upgradeRules, request, undefined);
     this.#budget.earn();
     try {
       return await this.#askToUpgrade({

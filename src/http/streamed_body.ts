@@ -83,8 +83,8 @@ export class StreamedBody {
     if (given === null) return null;
     this.#coming = undefined;
     if (this.#held) {
-      // Who gave it may use its memory for the next one.
-      const part = given.slice();
+      // Who gave it may use its memory for the next one. (`slice()` of a Buffer copies nothing.)
+      const part = new Uint8Array(given);
       this.#held.push(part);
       this.#heldBytes += part.length + PART_BYTES;
     }

@@ -8,9 +8,10 @@ import { offAbort, onAbort } from "../core/abort.ts";
 import { checkNames, checkNumber, describe } from "../core/check.ts";
 import type { Clock, Timer } from "../core/clock.ts";
 import type { SocketSink } from "../core/dialer.ts";
-import { RequestError } from "../core/errors.ts";
+import type { RequestError } from "../core/errors.ts";
 import type { Connection } from "../map/connection.ts";
 import type { Lease } from "../pool/lease/lease.ts";
+import { requestError } from "./attempt_end.ts";
 import { BodyBuffer, type BodySource } from "./body_buffer.ts";
 import { ResponseParser, type ResponseSink } from "./h1/response_parser.ts";
 import type { CheckedLimits } from "./limits.ts";
@@ -193,7 +194,7 @@ export class UpgradeAttempt implements SocketSink, ResponseSink, ResponseOrigin,
 
   onData(bytes: Uint8Array): void {
     if (this.#head?.status === 101) {
-      this.#early.push(bytes.slice());
+      this.#early.push(new Uint8Array(bytes));
       return;
     }
     let consumed: number;
@@ -205,7 +206,7 @@ export class UpgradeAttempt implements SocketSink, ResponseSink, ResponseOrigin,
     }
     const head = this.#head;
     if (head?.status === 101) {
-      if (consumed < bytes.length) this.#early.push(bytes.slice(consumed));
+      if (consumed < bytes.length) this.#early.push(new Uint8Array(bytes.subarray(consumed)));
       this.#upgrade(head.headers);
     } else if (head) this.#respond(head);
   }
@@ -329,9 +330,7 @@ export class UpgradeAttempt implements SocketSink, ResponseSink, ResponseOrigin,
     detail: string,
     cause?: unknown,
   ): RequestError {
-    const { address, host } = this.connection;
-    const fields = { failure, host, address, maybeActedOn: this.responding };
-    return new RequestError(fields, detail, cause === undefined ? undefined : { cause });
+    return requestError(this.#call.request, this.lease, failure, detail, cause, this.responding);
   }
 }
 

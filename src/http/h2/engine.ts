@@ -58,7 +58,6 @@ export class Http2Engine implements FrameSink {
   readonly #outbox: Outbox;
   readonly #credit: Credit;
   readonly #streams: StreamTable;
-  #settingsSeen = false;
   #goaway: Http2Error | undefined;
   /** Whether the peer may keep much of the connection's window for bodies that it did not take. */
   #isSpent = false;
@@ -341,8 +340,7 @@ export class Http2Engine implements FrameSink {
 
   onSettingsEnd(): void {
     this.#guard.count("settings", this.now);
-    if (!this.#settingsSeen) this.#streams.noteSettings();
-    this.#settingsSeen = true;
+    this.#streams.noteSettings();
     this.#outbox.acknowledge();
     this.#host.onCapacity();
   }

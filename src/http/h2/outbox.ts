@@ -290,7 +290,8 @@ export class Outbox {
       const stream = this.#queue.shift()!;
       stream.isQueued = false;
       const { pending, pendingAt, sendWindow } = stream;
-      if (!pending) continue;
+      // A smaller window of new SETTINGS may be less than nothing. It is queued again when it opens.
+      if (!pending || sendWindow <= 0) continue;
       const left = pending.length - pendingAt;
       this.#data(stream, Math.min(left, sendWindow, this.#window, DEFAULT_FRAME_BYTES));
       if (stream.pending) this.#enqueue(stream);

@@ -23,7 +23,6 @@ export class StreamTable {
   /** Streams that were given up, and may not be reset yet. */
   readonly #muted = new Set<Http2Stream>();
   #nextId: number;
-  #lastId: number;
   #peerMost = STREAMS_AT_FIRST;
   #isLimited = false;
   /** The last stream that the peer looks at, where it goes away. */
@@ -32,7 +31,6 @@ export class StreamTable {
   /** Numbers begin at `firstId`. */
   constructor(firstId: number) {
     this.#nextId = firstId;
-    this.#lastId = firstId - 2;
   }
 
   /** How many there are, those that were given up and not reset yet among them. */
@@ -62,7 +60,7 @@ export class StreamTable {
     this.#isLimited = true;
   }
 
-  /** Notes that the peer's first settings are there: one that names no limit has none. */
+  /** Notes that settings of the peer's are there: one that never named a limit has none. */
   noteSettings(): void {
     if (!this.#isLimited) this.allow(MOST_STREAMS);
   }
@@ -74,7 +72,6 @@ export class StreamTable {
 
   /** Adds the stream with the next number. */
   add(stream: Http2Stream): void {
-    this.#lastId = stream.id;
     this.#nextId += 2;
     this.#streams.set(stream.id, stream);
   }
@@ -103,7 +100,7 @@ export class StreamTable {
     const stream = this.#streams.get(id);
     if (stream) return stream;
     if (id % 2 === 0) throw protocolError(`${frame} is on a stream of the peer's own`);
-    if (id > this.#lastId) throw protocolError(`${frame} is on a stream that nobody has opened`);
+    if (id >= this.#nextId) throw protocolError(`${frame} is on a stream that nobody has opened`);
     if (frame !== "HEADERS" && frame !== "DATA") return undefined;
     // What this side has reset, or was refused, the peer may have answered before it knew.
     if (this.resets.has(id) || id > this.#lastTaken) return undefined;

@@ -25,7 +25,6 @@ export const MASKED = 0x80;
 export const MAX_CONTROL_BYTES = 125;
 
 /** Why a connection ends (RFC 6455 section 7.4.1). */
-export const NORMAL = 1000;
 export const GOING_AWAY = 1001;
 export const PROTOCOL_ERROR = 1002;
 /** Said by nobody: a close frame without a code. */

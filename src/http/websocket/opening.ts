@@ -75,11 +75,6 @@ export async function open(
   signal.throwIfAborted();
   const answer = await ask(host, opening, handshake);
   const { lease } = answer;
-  if (signal.aborted) {
-    lease.failure = null;
-    lease.release({ reuse: false });
-    throw signal.reason;
-  }
   const agreement = readAgreement(answer.headers, handshake);
   if (typeof agreement === "string") {
     const { address, host } = lease.connection;

@@ -357,6 +357,8 @@ export class PooledWebSocket extends EventTarget {
         },
         onEnd: (end) => this.#end(end),
       });
+      // It may have been closed while the answer was on its way here.
+      if (opening.signal.aborted) return session.abort(opening.signal.reason);
       this.#protocol = protocol;
       this.#extensions = extensions;
       this.#connection = describeConnection(lease.connection, lease.reused);

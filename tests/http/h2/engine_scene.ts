@@ -159,9 +159,11 @@ export class EngineScene {
     return stream && { stream, user };
   }
 
-  /** What the engine has sent since the last time; header blocks are read. */
-  sent(): Noted[] {
-    for (let bytes = this.engine.take(); bytes; bytes = this.engine.take()) {
+  /** What the engine has sent since the last time, in so many writes; header blocks are read. */
+  sent(writes: number = Infinity): Noted[] {
+    for (; writes > 0; writes--) {
+      let bytes = this.engine.take();
+      if (!bytes) break;
       if (!this.#isBegun) {
         this.#isBegun = true;
         bytes = bytes.subarray(PREFACE.length);

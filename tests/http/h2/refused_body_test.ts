@@ -1,4 +1,5 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { Buffer } from "node:buffer";
 import { test } from "node:test";
 import { RequestError } from "../../../src/core/errors.ts";
 import { endScene, type FrameScene, frameScene, settle } from "./frame_server.ts";
@@ -19,7 +20,8 @@ class Source {
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
-    const memory = new Uint8Array(200_000);
+    // A `Buffer`, whose `slice()` is a view.
+    const memory = Buffer.alloc(200_000);
     try {
       for (;;) {
         while (this.#parts.length === 0) await new Promise<void>((more) => this.#more = more);

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { END_HEADERS, HEADERS } from "../../../src/http/h2/frames.ts";
 import { blockField, HpackEncoder } from "../../../src/http/h2/hpack_encoder.ts";
 import { EngineScene } from "./engine_scene.ts";
+import type { Noted } from "./frame_recorder.ts";
 import { encodeFields, type Field } from "./hpack_text.ts";
 
 const bytes = (length: number) => new Uint8Array(length).fill(0x61);
@@ -80,6 +81,20 @@ test("H9: a changed SETTINGS_INITIAL_WINDOW_SIZE holds for open streams, and may
   scene.settings([[4, 1_000]]);
   assertEquals(credit(), 65);
   assertEquals(user.sent, 1);
+});
+
+test("H9: a window that is made negative while a body waits its turn sends no byte of it twice", () => {
+  const scene = new EngineScene([[4, 200_000]]);
+  scene.window(0, 1_000_000);
+  const { user } = scene.ask({ method: "POST", body: bytes(300_000) });
+  const lengths = (frames: readonly Noted[]) =>
+    frames.reduce((sum, [kind, , , length]) => kind === "data" ? sum + Number(length) : sum, 0);
+  let sent = lengths(scene.sent(1));
+  scene.settings([[4, 10]]);
+  sent += lengths(scene.sent());
+  scene.settings([[4, 1_000_000]]);
+  sent += lengths(scene.sent());
+  assertEquals([sent, user.sent], [300_000, 1]);
 });
 
 test("H10: a new window is used only behind the acknowledgement of its SETTINGS", () => {
