@@ -20,6 +20,9 @@ const deadly: ReadonlySet<string> = new Set(
     : [],
 );
 const cases = served.filter(({ id }) => !deadly.has(id));
+for (const id of deadly) {
+  test(`A certificate is judged: ${id}`, { skip: "Node 24 dies of it" }, () => {});
+}
 
 // Where a column differs, as the README's table says, and why.
 const differing: { readonly [id: string]: readonly string[] } = {

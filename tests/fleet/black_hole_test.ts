@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import process from "node:process";
 import test from "node:test";
 import { detectRuntime } from "../../adapters/detect.ts";
@@ -13,6 +13,9 @@ function whyNot(): string | false {
   if (detectRuntime() !== "node") return "Its processes are on three runtimes whoever looks on";
   if (process.getuid?.() !== 0) return "Only root can make a network namespace";
   if (!findProgram("ip") || !findProgram("iptables")) return "ip or iptables is not installed";
+  if (spawnSync("unshare", ["-n", "true"]).status !== 0) {
+    return "This process may not make a network namespace";
+  }
   return redisMissing;
 }
 

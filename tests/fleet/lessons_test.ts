@@ -56,7 +56,8 @@ test("Two pools that see different things tell the store each once in a while, a
   hangsUpAfter(scene, theirs, 60_000);
   const before = one.fleet!.stats().hints;
   await scene.pass(120_000, 500);
-  assert(one.fleet!.stats().hints - before <= 2);
+  const heard = one.fleet!.stats().hints - before;
+  assert(heard >= 1 && heard <= 2, `${heard} hints`);
 });
 
 test("A lesson that is absurd, or too old, teaches nothing", async () => {

@@ -18,6 +18,7 @@ import vm from "node:vm";
 import { gzipSync } from "node:zlib";
 import { connectionOf } from "../../src/http/fetch.ts";
 import { answer, memoryHttp, type ServedRequest } from "../support/memory_http.ts";
+import { pause } from "../support/services.ts";
 
 const url = "https://a.test/";
 
@@ -87,7 +88,8 @@ test("fetch() sends a Request's stream as it comes, and does not wait for its en
   const init = { method: "POST", body, duplex: "half" } as RequestInit;
   const fetching = pool.fetch(new Request(url, init));
   // It has a connection, and waits for the rest.
-  while (pool.stats().leased === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  for (let i = 0; i < 5_000 && pool.stats().leased === 0; i++) await pause(1);
+  assertEquals(pool.stats().leased, 1);
   end();
   await fetching;
   assertEquals([seen[0]!.headers.get("transfer-encoding"), seen[0]!.body], ["chunked", "abab"]);

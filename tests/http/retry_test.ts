@@ -99,15 +99,17 @@ test("Trap 7: as many dead connections as there are attempts cost nobody his ans
 test("Connections that are hung up on while another one is being served cost nobody his answer", () =>
   withScene({
     scripts: {
-      "/slow": [{ waitMs: 2_000 }, { send: ok("late") }],
+      "/slow": [{ wait: "body" }, { send: ok("late") }],
       "*": [[{ do: "end" }], [{ do: "end" }], ANSWER],
     },
   }, async ({ origin, pool, url }) => {
-    const slow = pool.request(url("/slow"));
+    const body = new TransformStream<Uint8Array, Uint8Array>();
+    const slow = pool.request(url("/slow"), { method: "POST", body: body.readable });
     await origin.until({ requests: 1 });
     assertEquals(await (await pool.request(url("/x"))).text(), "fine");
     const { log } = await origin.report();
     assertEquals(log.map(({ path }) => path), ["/slow", "/x", "/x", "/x"]);
+    await body.writable.close();
     assertEquals(await (await slow).text(), "late");
   }));
 

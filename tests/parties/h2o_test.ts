@@ -5,6 +5,7 @@
  */
 
 import { assertEquals } from "@std/assert";
+import { test } from "node:test";
 import { h2o } from "../support/h2o.ts";
 import { mismatch, pattern } from "../support/pattern.ts";
 import { testReload, testStreams } from "./party_contract.ts";
@@ -13,7 +14,9 @@ import { ask, sha256, streamOf, testWith, ways } from "./support.ts";
 const MEBIBYTE = 1_048_576;
 
 testStreams(h2o, "h2");
-if (h2o.reloads !== false) testReload(h2o, "h2");
+const cannotReload = !h2o.reloads && "start_server of h2o is not installed";
+if (cannotReload) test("h2o is reloaded under load", { skip: cannotReload }, () => {});
+else testReload(h2o, "h2");
 
 testWith(h2o, "sends and takes 1 MiB both ways", { protocol: "h2" }, async ({ pool }) => {
   const bytes = pattern(0, MEBIBYTE);
