@@ -26,6 +26,7 @@ const BENCHES = [
   "warm",
   "heap",
   "fleet",
+  "resumption",
 ];
 /** These start the runtimes themselves, to measure them side by side with one server. */
 const WITH_SERVER = ["steady", "http", "h2", "warm", "fleet"];

@@ -101,11 +101,13 @@ function bodyOf(name, preset, values) {
   return body;
 }
 
-/** @param {Action} action @param {Data} result */
-function outcomeOf({ done, title }, result) {
+/** @param {Action} action @param {Data} body @param {Data} result */
+function outcomeOf({ done, title }, body, result) {
   const failures = result && Array.isArray(result.failures) ? result.failures.length : 0;
   if (failures > 0) return title + ": " + plural(failures, "address failed", "addresses failed");
-  if (result && result.done === false) return title + ": it has begun, and goes on";
+  const goesOn = result && result.done === false;
+  if (goesOn && body.scope === "fleet") return done + " in this pool; the others hear of it once the store answers";
+  if (goesOn) return title + ": it has begun, and goes on";
   return done + (result && isNumber(result.connections) ? ": " + plural(result.connections, "connection", "connections") : "");
 }
 
@@ -144,7 +146,7 @@ function ask({ name, preset, pool, hasFleet, post, onDone }) {
     try {
       const result = await post(name, body);
       if (asking) dialog.close();
-      toast(outcomeOf(action, result));
+      toast(outcomeOf(action, body, result));
       onDone();
     } catch (cause) {
       go.disabled = false;
