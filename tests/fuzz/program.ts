@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
+import { readNumber, readSeed, textOf } from "../support/words.ts";
 import { fuzz, type FuzzTarget, look } from "./fuzzer.ts";
 import { watch } from "./watchdog.ts";
 
@@ -54,10 +55,6 @@ async function repeat(target: FuzzTarget, file: string): Promise<boolean> {
   }
 }
 
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.stack ?? error.message : String(error);
-}
-
 async function fuzzChosen(
   targets: readonly FuzzTarget[],
   words: readonly string[],
@@ -68,17 +65,15 @@ async function fuzzChosen(
     allowPositionals: true,
     options: {
       input: { type: "string" },
-      seconds: { type: "string", default: "Infinity" },
-      seed: { type: "string", default: `${Math.floor(Math.random() * 2 ** 32)}` },
+      seconds: { type: "string" },
+      seed: { type: "string" },
     },
   });
   const chosen = targets.filter((target) => name === "all" || name === target.name);
-  const seconds = Number(values.seconds);
-  const seed = Number(values.seed);
+  const seconds = readNumber("--seconds", values.seconds) ?? Infinity;
+  const seed = readSeed(values.seed);
   const known = ["all", ...targets.map((target) => target.name)].join(", ");
   if (chosen.length === 0) throw new TypeError(`Say what to fuzz: ${known}`);
-  if (!(seconds > 0)) throw new TypeError(`--seconds must be a number above 0, got ${seconds}`);
-  if (!Number.isSafeInteger(seed)) throw new TypeError("--seed must be a whole number");
   let isWell = true;
   for (const target of chosen) {
     isWell = (values.input === undefined

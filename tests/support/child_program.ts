@@ -7,7 +7,7 @@
 import { spawn } from "node:child_process";
 import process from "node:process";
 import { createInterface } from "node:readline";
-import { detectRuntime } from "../../adapters/detect.ts";
+import { detectRuntime, type Runtime } from "../../adapters/detect.ts";
 import { root } from "./programs.ts";
 
 /** A program that runs. */
@@ -22,13 +22,18 @@ export interface ChildProgram extends AsyncDisposable {
   end(): Promise<void>;
 }
 
-/** The arguments with which this runtime runs a program of TypeScript. */
-export const RUN_ARGUMENTS: readonly string[] = {
+/** How each runtime runs a program of TypeScript: what is started, and its first arguments. */
+export const RUN_PROGRAMS: {
+  readonly [Name in Runtime]: { readonly program: string; readonly args: readonly string[] };
+} = {
   // Types are the gate's concern.
-  deno: ["run", "--no-lock", "--no-check", "--allow-all"],
-  bun: ["run"],
-  node: ["--import", "tsx"],
-}[detectRuntime()];
+  deno: { program: "deno", args: ["run", "--no-lock", "--no-check", "--allow-all"] },
+  bun: { program: "bun", args: ["run"] },
+  node: { program: "node", args: ["--import", "tsx"] },
+};
+
+/** The arguments with which this runtime runs a program of TypeScript. */
+export const RUN_ARGUMENTS: readonly string[] = RUN_PROGRAMS[detectRuntime()].args;
 
 /** Starts a program, by its path from the root. */
 export function startChild(

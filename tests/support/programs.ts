@@ -99,7 +99,7 @@ function kill(child: ChildProcess): void {
 }
 
 /** The packages' programs and this very Node go first. */
-function ownEnvironment(): NodeJS.ProcessEnv {
+export function ownEnvironment(): NodeJS.ProcessEnv {
   const { FORCE_COLOR: _color, NODE_TEST_CONTEXT: _context, PATH = "", ...rest } = process.env;
   const folders = [path.join(root, "node_modules", ".bin")];
   if (process.versions["bun"] === undefined && process.versions["deno"] === undefined) {
