@@ -162,13 +162,23 @@ test("an option and its default are read from an interface", () => {
   ]);
 });
 
-test("the TLS options and the events that documents tell of are those that there are", () => {
+test("the TLS options that documents tell of are those that there are", () => {
   const tls = tableOf(readDocument("docs/tls-and-pins.md"), "option").flatMap(namesIn);
   const options = optionsOf(readDocument("src/core/dialer.ts"), "TlsOptions");
   assertEquals(tls.sort(), [...options.keys()].sort());
-  const told = tableOf(readDocument("docs/operating.md"), "event").flatMap(namesIn);
+});
+
+test("the events, findings and reasons that documents tell of are those that there are", () => {
+  const told = (head: string) =>
+    tableOf(readDocument("docs/events-and-findings.md"), head).flatMap(namesIn).sort();
+  const listed = (file: string) =>
+    [...readDocument(file).matchAll(/^ \* - `(\w+)`/gm)].map(([, name]) => name!).sort();
+  const findings = listed("src/pool/watch/findings.ts");
   const events = optionsOf(readDocument("src/pool/events.ts"), "PoolEvents");
-  assertEquals(told.sort(), [...events.keys()].sort());
+  assertEquals(told("finding"), findings);
+  // A finding is an event of the same name.
+  assertEquals([...told("event"), ...findings].sort(), [...events.keys()].sort());
+  assertEquals(told("reason"), listed("src/map/manager.ts"));
 });
 
 test("the errors, standings and balancers that documents tell of are those that there are", () => {
