@@ -14,11 +14,17 @@ import { toJson } from "./replies.ts";
 export const USUAL_EVENTS: readonly string[] = [
   ...Object.entries(POOL_EVENTS).filter(([, kind]) => kind === "usual").map(([type]) => type),
   "audit",
+  "sample",
   "stats",
 ];
 
 /** The events that there are. */
-export const ALL_EVENTS: readonly string[] = [...Object.keys(POOL_EVENTS), "audit", "stats"];
+export const ALL_EVENTS: readonly string[] = [
+  ...Object.keys(POOL_EVENTS),
+  "audit",
+  "sample",
+  "stats",
+];
 
 /** How often the figures are told, in milliseconds. */
 const STATS_INTERVAL_MS = 2_000;
@@ -118,6 +124,14 @@ export class EventLog {
     this.#ring[id % this.#size] = entry;
     for (const { onEvent, types } of this.#followers.keys()) {
       if (types.has(type)) onEvent(messageOf(entry));
+    }
+  }
+
+  /** Tells something to those who want it now: it has no number, and is not kept. */
+  tell(type: string, data: object): void {
+    let text: string | undefined;
+    for (const { onEvent, types } of this.#followers.keys()) {
+      if (types.has(type)) onEvent(text ??= message(type, data));
     }
   }
 

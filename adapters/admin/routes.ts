@@ -17,7 +17,7 @@ import {
 } from "./connection_page.ts";
 import { ALL_EVENTS } from "./event_log.ts";
 import { byAddress } from "./figures.ts";
-import { readQuery } from "./query.ts";
+import { readQuery, readWhole } from "./query.ts";
 import { asked, Refusal, type RefusalStatus } from "./refusal.ts";
 import { reply, replyJson } from "./replies.ts";
 import type { BodySchema, Schema } from "./schema.ts";
@@ -190,6 +190,27 @@ export function readRoutes(document: () => object): Route[] {
       answer: text("text/event-stream; charset=utf-8"),
       refusals: [404, 503],
       serve: ({ c, state }) => serveEvents(c, state),
+    },
+    {
+      ...ofPool(
+        "/history",
+        "The figures of the last thirty minutes, of the pool or of one host",
+        ref("History"),
+        ({ history }, { c }) => {
+          const { after, host } = readQuery(c.req.url, ["host", "after"]);
+          const since = readWhole("after", after, { fallback: 0, max: Number.MAX_SAFE_INTEGER });
+          return history.look(host && asked(() => parseHost(host).text), since);
+        },
+        ["host", "after"],
+      ),
+      query: [
+        { name: "host", description: "Of this host", schema: string },
+        {
+          name: "after",
+          description: "Only samples that were taken after this time, in milliseconds since 1970",
+          schema: whole(0, Number.MAX_SAFE_INTEGER, 0),
+        },
+      ],
     },
     ofPool("/diagnose", "What is amiss, and what to do about it", ref("Findings"), ({ pool }) => ({
       findings: pool.diagnose(),

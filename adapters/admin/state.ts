@@ -7,6 +7,7 @@
 import type { ConnectionPool } from "../../src/pool/pool.ts";
 import { EventLog } from "./event_log.ts";
 import { isAvailable } from "./figures.ts";
+import { History } from "./history.ts";
 import type { AuditEntry, CheckedOptions } from "./options.ts";
 import { Refusal } from "./refusal.ts";
 
@@ -14,6 +15,7 @@ import { Refusal } from "./refusal.ts";
 export interface ServedPool {
   readonly pool: ConnectionPool;
   readonly events: EventLog;
+  readonly history: History;
 }
 
 /** How long what `/healthz` tells holds, in milliseconds: anybody may ask, as often as they like. */
@@ -32,7 +34,9 @@ export class AdminState {
     this.pools = new Map(
       Array.from(pools, ([name, pool]) => {
         const events = new EventLog({ pool, clock, size, signal });
-        return [name, { pool, events }];
+        const onSample = (sample: object) => events.tell("sample", sample);
+        const history = new History({ pool, clock, signal, onSample });
+        return [name, { pool, events, history }];
       }),
     );
   }

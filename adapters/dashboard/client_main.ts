@@ -233,6 +233,7 @@ class Session {
       if (data) this.takeStats(data);
       return;
     }
+    if (event.name === "sample") return;
     if (event.name === "closed") this.closed = true;
     if (TELLING.has(event.name)) this.diagnoseSoon();
     this.events.add(event);

@@ -626,6 +626,11 @@ export class ConnectionPool implements AsyncDisposable {
     return this.#diagnosis.look();
   }
 
+  /** Whether `close()` was called: the pool gives no more leases. */
+  get closed(): boolean {
+    return this.#closing !== undefined;
+  }
+
   /** How long things took, to be asked for other percentiles than `stats()` tells. */
   histograms(): PoolHistograms {
     const { dial, firstByte, queue, tls, total } = this.figures;

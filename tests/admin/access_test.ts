@@ -13,6 +13,7 @@ const PROTECTED = [
     .map((path) => `/api/pools/default/${path}`),
   "/api/pools/default/diagnose",
   "/api/pools/default/fleet",
+  "/api/pools/default/history",
 ];
 
 const ACTIONS = ["warm", "drain", "evict", "block", "unblock", "limits", "close"]

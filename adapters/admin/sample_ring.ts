@@ -1,0 +1,42 @@
+/**
+ * Samples of figures at even distances: the last of them, in a memory that does not grow.
+ *
+ * @module
+ */
+
+/** Keeps the last rows of numbers. Each row has the same columns, and a time. */
+export class SampleRing {
+  /** How many rows were ever added. */
+  count = 0;
+  readonly #rows: number;
+  readonly #columns: number;
+  readonly #values: Float32Array;
+
+  /** Makes an empty one: its memory is taken at once. */
+  constructor(rows: number, columns: number) {
+    this.#rows = rows;
+    this.#columns = columns;
+    this.#values = new Float32Array(rows * columns);
+  }
+
+  /** How much memory its rows take, in bytes. */
+  get bytes(): number {
+    return this.#values.byteLength;
+  }
+
+  /** The number of the oldest row that is kept. */
+  get first(): number {
+    return Math.max(0, this.count - this.#rows);
+  }
+
+  /** Adds a row, in place of the oldest one where there is no room. Numbers above 2^24 lose digits. */
+  add(row: readonly number[]): void {
+    this.#values.set(row, (this.count++ % this.#rows) * this.#columns);
+  }
+
+  /** One row, by how many came before it. It shows what is there now: read it at once. */
+  at(number: number): Float32Array {
+    const begin = (number % this.#rows) * this.#columns;
+    return this.#values.subarray(begin, begin + this.#columns);
+  }
+}
