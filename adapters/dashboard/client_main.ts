@@ -109,10 +109,14 @@ class Session {
     this.listen();
     const select = selectOf("pool");
     for (const { name } of pools) select.append(new Option(name, name));
-    const wanted = keep.read("session", "pool");
-    if (pools.some(({ name }) => name === wanted)) select.value = wanted;
+    this.route = new Route(ended.signal, ({ pool }) => this.onMove(pool));
+    const wanted = [this.route.place.pool, keep.read("session", "pool")].find((wanted) => pools.some(({ name }) => name === wanted));
+    if (wanted) select.value = wanted;
     select.disabled = pools.length < 2;
-    select.addEventListener("change", () => this.switchTo(select.value));
+    select.addEventListener("change", () => {
+      this.route.set({ ...START, pool: select.value }, true);
+      this.switchTo(select.value);
+    });
     show(byId("acts"), this.canAct && pools.length > 0);
     this.pool = "";
     this.path = "";
@@ -166,8 +170,17 @@ class Session {
     showGate(message);
   }
 
+  /** The reader went elsewhere by a link, or back. @param {string} pool */
+  onMove(pool) {
+    const select = selectOf("pool");
+    if (pool === this.pool || ![...select.options].some(({ value }) => value === pool)) return;
+    select.value = pool;
+    this.switchTo(pool);
+  }
+
   /** @param {string} pool */
   switchTo(pool) {
+    if (this.route.place.pool !== pool) this.route.set({ ...START, pool });
     this.poolEnded.abort();
     this.poolEnded = new AbortController();
     this.pool = pool;

@@ -15,6 +15,7 @@ import { CLIENT_MAIN } from "./client_main.ts";
 import { CLIENT_MAP } from "./client_map.ts";
 import { CLIENT_MODEL } from "./client_model.ts";
 import { CLIENT_PANELS } from "./client_panels.ts";
+import { CLIENT_ROUTE } from "./client_route.ts";
 import { SHELL } from "./shell.ts";
 import { STYLE } from "./style.ts";
 import { STYLE_PANELS } from "./style_panels.ts";
@@ -28,6 +29,7 @@ import { STYLE_PANELS } from "./style_panels.ts";
 export const CLIENT: string = [
   CLIENT_DOM,
   CLIENT_API,
+  CLIENT_ROUTE,
   CLIENT_MODEL,
   CLIENT_GRID,
   CLIENT_MAP,
