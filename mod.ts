@@ -130,7 +130,8 @@ export type { EndpointHealth, FailureKind, Verdict } from "./src/hosts/verdict.t
 export { connectionOf } from "./src/http/fetch.ts";
 export type { HeaderField } from "./src/http/field_check.ts";
 export { Http2Error, type Http2ErrorName } from "./src/http/h2/error_codes.ts";
-export { HttpPool, type HttpPoolOptions } from "./src/http/http_pool.ts";
+export type { HttpPoolOptions } from "./src/http/http_options.ts";
+export { HttpPool } from "./src/http/http_pool.ts";
 export type { ResponseLimits } from "./src/http/limits.ts";
 export type {
   ObservedEnd,

@@ -12,7 +12,8 @@ import {
   makeStreamedResponse,
   type ResponseMaker,
 } from "../src/http/fetched_response.ts";
-import { HttpPool, type HttpPoolOptions } from "../src/http/http_pool.ts";
+import type { HttpPoolOptions } from "../src/http/http_options.ts";
+import { HttpPool } from "../src/http/http_pool.ts";
 import { makeLazyResponse } from "../src/http/lazy_response.ts";
 import type { MessageCompression } from "../src/http/websocket/compression.ts";
 import type { Finding } from "../src/pool/watch/findings.ts";

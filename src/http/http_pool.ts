@@ -4,32 +4,27 @@
  * @module
  */
 
-import { offAbort, onAbort } from "../core/abort.ts";
 import { ipOf, parseHost, withItsPort } from "../core/address.ts";
-import { checkNames, checkNumber, checkStatuses, describe } from "../core/check.ts";
-import { type Clock, systemClock, type Timer } from "../core/clock.ts";
-import type { Dialer } from "../core/dialer.ts";
-import { DueWheel } from "../core/due_wheel.ts";
-import { ProxyError, UnsupportedOptionError } from "../core/errors.ts";
+import { type Clock, systemClock } from "../core/clock.ts";
+import { ProxyError } from "../core/errors.ts";
 import type { Connection } from "../map/connection.ts";
 import type { CloseOptions, HttpAcquireOptions } from "../pool/call_options.ts";
-import { checkProtocols, type Protocols } from "../pool/host/tls_profiles.ts";
 import type { Lease } from "../pool/lease/lease.ts";
-import { POOL_OPTIONS, type PoolOptions } from "../pool/options.ts";
 import { ConnectionPool } from "../pool/pool.ts";
 import type { RequestOutcome } from "../pool/watch/figures.ts";
 import type { CheckAnswer, HttpCheck } from "../pool/watch/health_check.ts";
-import { requestError } from "./attempt_end.ts";
 import { openBody } from "./body_reader.ts";
 import { checkOver } from "./check.ts";
 import type { Decoders } from "./content_coding.ts";
 import { Exchange, type ExchangeHost } from "./exchange.ts";
+import { ExchangeWatch } from "./exchange_watch.ts";
 import type { Failover } from "./failover.ts";
 import { type FetchHost, fetchOver, type Requester } from "./fetch.ts";
 import { makeResponse, type ResponseMaker } from "./fetched_response.ts";
-import { type CheckedLimits, checkLimits, type ResponseLimits } from "./limits.ts";
+import { checkHttpOptions, type HttpPoolOptions, type HttpRules } from "./http_options.ts";
 import type { RequestObserver, RequestWatch } from "./observer.ts";
-import { type RepeatHost, Repeats } from "./repeats.ts";
+import { Pauses } from "./pauses.ts";
+import type { Repeats } from "./repeats.ts";
 import {
   type PreparedRequest,
   prepareRequest,
@@ -38,125 +33,14 @@ import {
   withFields,
 } from "./request.ts";
 import type { PooledResponse } from "./response.ts";
-import { checkRetryAfter, type RetryAfterMode } from "./retry_after.ts";
 import { RetryBudget } from "./retry_budget.ts";
 import type { Session } from "./session.ts";
 import { sessionOf } from "./sessions.ts";
-import {
-  checkUpgrade,
-  UpgradeAttempt,
-  type UpgradeCall,
-  type Upgraded,
-  type UpgradeHost,
-  type UpgradeOptions,
-} from "./upgrade.ts";
+import type { Upgraded, UpgradeOptions } from "./upgrade.ts";
+import { Upgrades } from "./upgrades.ts";
 import type { MessageCompression } from "./websocket/compression.ts";
 import { PooledWebSocket, type SocketHost } from "./websocket/pooled_web_socket.ts";
 import type { WebSocketOptions } from "./websocket/web_socket_options.ts";
-
-/** How often an upgrade is asked for, where connections end before they answer. */
-const MAX_UPGRADES = 10;
-
-/** A wait because of what a server said: its timer, and what comes after it. */
-interface Pause {
-  readonly timer: Timer;
-  readonly goOn: () => void;
-}
-
-/** Options of a pool that speaks HTTP. */
-export interface HttpPoolOptions extends PoolOptions {
-  /** How much a server may make the pool hold or look at. */
-  readonly responseLimits?: ResponseLimits;
-  /**
-   * How many requests may be sent again, for each that is made, because a fresh connection died.
-   * Where one that had served before dies, the request is sent again for nothing.
-   *
-   * @default {0.2}
-   */
-  readonly retryShare?: number;
-  /**
-   * After how many milliseconds a response whose body nobody has touched loses its connection.
-   *
-   * @default {20_000}
-   */
-  readonly leakTimeoutMs?: number;
-  /**
-   * After how many milliseconds a response loses its connection whose body was begun to be read and
-   * is not read on, though more of it is there. The time of a slow server does not count. Without it
-   * a body that was begun may stand as long as its reader likes.
-   *
-   * @default {Infinity}
-   */
-  readonly bodyIdleTimeoutMs?: number;
-  /**
-   * Answers that count as failures of their machine, such as `[502, 503]`: a request that may be
-   * repeated goes to another machine then, where there is one.
-   *
-   * @default {[]}
-   */
-  readonly failoverStatuses?: readonly number[];
-  /**
-   * Whether a second machine is asked too, where the first is silent for longer than is likely and
-   * the request may be repeated. The first answer counts, and the other request is cancelled.
-   *
-   * @default {true}
-   */
-  readonly hedge?: boolean;
-  /**
-   * What becomes of a request that is answered 429 or 503 with a `Retry-After`, where it does not go
-   * to another machine by `failoverStatuses`: with `"wait"` it is sent again then, if it may be
-   * repeated and its `timeoutMs` allows it; with `"tell"` the answer is the caller's.
-   *
-   * @default {"tell"}
-   */
-  readonly retryAfter?: RetryAfterMode;
-  /**
-   * For how long a `Retry-After` is heeded, in milliseconds: a machine is left alone for no longer,
-   * and a request that is told to wait for longer, all its waits together, does not wait at all.
-   *
-   * @default {60_000}
-   */
-  readonly maxRetryAfterMs?: number;
-  /**
-   * Answers whose `Retry-After` has every caller leave their machine alone for that time, of 429 and
-   * 503: as long as no more than half of the host's machines say so. A 429 is most often for who asks
-   * alone, so it is not among them.
-   *
-   * @default {[503]}
-   */
-  readonly restStatuses?: readonly number[];
-  /**
-   * What HTTP is spoken over, the preferred one first: a server is offered these, and chooses. `["h2"]`
-   * without TLS is spoken without asking; with more than one, HTTP/1.1 is. `["http/1.1"]` offers
-   * nothing, and shares connections with `acquire()`.
-   *
-   * @default {["h2", "http/1.1"]}
-   */
-  readonly protocols?: Protocols;
-  /**
-   * Whether a host may use a live HTTP/2 connection that was dialled for another one: to one of its
-   * own addresses, with the same TLS parameters, and a certificate that is verified for both (RFC 9113
-   * section 9.1.1). A server that answers 421 is not asked so again.
-   *
-   * @default {false}
-   */
-  readonly coalesce?: boolean;
-}
-
-const DEFAULT_PROTOCOLS: Protocols = ["h2", "http/1.1"];
-
-const OPTIONS: readonly string[] = [
-  ...POOL_OPTIONS,
-  "bodyIdleTimeoutMs",
-  "failoverStatuses",
-  "hedge",
-  "leakTimeoutMs",
-  "maxRetryAfterMs",
-  "responseLimits",
-  "restStatuses",
-  "retryAfter",
-  "retryShare",
-];
 
 const NO_DECODERS: Decoders = new Map();
 
@@ -168,28 +52,20 @@ const HEDGE_SHARE = 0.005;
 /** How long a server gets to hang up that was not seen to keep a connection, in milliseconds. */
 const MOMENT_MS = 25;
 
-/** When to look again for a request whose time is over, and which is not, in milliseconds. */
-const LOOK_AGAIN_MS = 50;
-
 /**
  * A pool that speaks HTTP/2 and HTTP/1.1 over its connections: `request()` is the fast way, `fetch()` the
  * standard one.
  */
 export class HttpPool extends ConnectionPool {
   readonly #clock: Clock;
-  readonly #limits: CheckedLimits;
+  readonly #rules: HttpRules;
   readonly #budget: RetryBudget;
   readonly #hedges = new RetryBudget(HEDGE_SHARE);
-  readonly #bodyIdleTimeoutMs: number;
-  readonly #leakTimeoutMs: number;
-  readonly #watched: DueWheel<Exchange>;
+  readonly #watch: ExchangeWatch;
   readonly #host: ExchangeHost;
-  readonly #upgradeRules: RepeatHost;
   readonly #fetchHost: FetchHost;
-  readonly #upgrades: UpgradeHost;
-  readonly #retryAfter: RetryAfterMode;
-  /** Who waits because he was told to. */
-  readonly #pauses = new Map<Exchange | AbortSignal, Pause>();
+  readonly #upgrades: Upgrades;
+  readonly #pauses: Pauses<unknown>;
   readonly #socketHost: SocketHost;
   readonly #sockets = new Set<PooledWebSocket>();
   #observer: RequestObserver | undefined;
@@ -209,65 +85,21 @@ export class HttpPool extends ConnectionPool {
     decoders: Decoders = NO_DECODERS,
     loadCompression?: () => Promise<MessageCompression>,
   ) {
-    const {
-      bodyIdleTimeoutMs = Infinity,
-      coalesce = false,
-      failoverStatuses = [],
-      hedge = true,
-      leakTimeoutMs = 20_000,
-      maxRetryAfterMs = 60_000,
-      protocols = DEFAULT_PROTOCOLS,
-      responseLimits,
-      restStatuses = [503],
-      retryAfter = "tell",
-      retryShare = 0.2,
-      ...rest
-    } = options;
     // First of all: a pool that is made has a timer, and nobody to close it if this throws.
-    checkNames("createPool()", options, OPTIONS);
-    checkNumber("retryShare", retryShare, { min: 0, max: 1 });
-    checkNumber("leakTimeoutMs", leakTimeoutMs, { min: 1 });
-    checkNumber("bodyIdleTimeoutMs", bodyIdleTimeoutMs, { min: 1 });
-    const limits = checkLimits(responseLimits);
-    checkStatuses("failoverStatuses", failoverStatuses);
-    checkNumber("maxRetryAfterMs", maxRetryAfterMs, { min: 0 });
-    checkRetryAfter(retryAfter);
-    checkRestStatuses(restStatuses);
-    if (typeof hedge !== "boolean") {
-      throw new TypeError(`hedge must be true or false, got ${describe(hedge)}`);
-    }
-    checkCoalesce(coalesce, rest.dialer);
-    super({ ...rest, coalesce, protocols: checkProtocols("protocols", protocols) });
+    const { rest, rules } = checkHttpOptions(options);
+    super(rest);
     this.#clock = options.clock ?? systemClock;
+    this.#rules = rules;
     const request: Requester = (url, options) => this.request(url, options);
     this.#fetchHost = { request, respond, decoders, clock: this.#clock };
-    this.#budget = new RetryBudget(retryShare);
-    this.#bodyIdleTimeoutMs = bodyIdleTimeoutMs;
-    this.#leakTimeoutMs = leakTimeoutMs;
-    this.#retryAfter = retryAfter;
-    this.#watched = new DueWheel(this.#clock, (exchange, now) => this.#look(exchange, now));
-    this.#limits = limits;
-    this.#upgrades = {
-      clock: this.#clock,
-      limits,
-      leakTimeoutMs,
-      keep: (lease, protocol) => this.noteUpgrade(lease, protocol),
-    };
-    this.#socketHost = {
-      clock: this.#clock,
-      loadCompression,
-      upgrade: (url, options, answerTimeoutMs) => this.#upgrade(url, options, answerTimeoutMs),
-      opens: (socket) => this.#sockets.add(socket),
-      ended: (socket) => this.#sockets.delete(socket),
-    };
+    this.#budget = new RetryBudget(rules.retryShare);
+    this.#watch = new ExchangeWatch(this.#clock, rules, (exchange) => this.#reclaim(exchange));
+    this.#pauses = new Pauses(this.#clock);
+    const { maxRetryAfterMs, restStatuses } = rules;
     this.#host = {
+      ...rules,
       sessionOf: (connection) => this.#sessionOf(connection),
       misdirected: (connection, host) => this.misdirected(connection, host),
-      failoverStatuses,
-      bodyIdleTimeoutMs,
-      hedging: hedge,
-      retryAfter,
-      maxRetryAfterMs,
       now: () => this.#clock.now(),
       wallNow: () => this.#clock.wallNow(),
       random: () => this.#clock.random(),
@@ -277,19 +109,40 @@ export class HttpPool extends ConnectionPool {
       hedge: (exchange, silent, free, signal) => this.#hedge(exchange, silent, free, signal),
       mayRetry: () => this.#budget.spend(),
       mayTurnElsewhere: (request, failover) => this.#mayTurnElsewhere(request, failover),
-      watch: (exchange) => this.#watch(exchange),
+      watch: (exchange) => this.#watch.watch(exchange),
       over: (exchange, outcome, endedAt) => this.#over(exchange, outcome, endedAt),
       noteBusy: (lease) => this.noteBusy(lease),
       noteRetryAfter: (lease, status, afterMs) => {
         const restMs = restStatuses.includes(status) ? Math.min(afterMs, maxRetryAfterMs) : 0;
         this.noteRetryAfter(lease, status, afterMs, restMs);
       },
-      pause: (exchange, forMs) => this.#pause(exchange, forMs, () => this.#dispatch(exchange)),
+      pause: (exchange, forMs) =>
+        this.#pauses.begin(exchange, forMs, () => this.#dispatch(exchange)),
       doubt: (lease) => this.#doubt(lease),
       reclaim: (exchange) => this.#reclaim(exchange),
     };
-    // Connections that were upgraded long ago do not show that the server takes no more of them.
-    this.#upgradeRules = { ...this.#host, noteBusy: () => {} };
+    this.#upgrades = new Upgrades({
+      clock: this.#clock,
+      limits: rules.limits,
+      leakTimeoutMs: rules.leakTimeoutMs,
+      // Connections that were upgraded long ago do not show that the server takes no more of them.
+      rules: { ...this.#host, noteBusy: () => {} },
+      pauses: this.#pauses,
+      keep: (lease, protocol) => this.noteUpgrade(lease, protocol),
+      begun: () => this.#budget.earn(),
+      ended: (repeats) => this.#noteTold(repeats),
+      restMs: (request) => this.#restMs(request),
+      acquire: (request, exclude, signal) =>
+        this.acquireHttp(request.target.host, { ...choiceOf(request, exclude), signal }),
+      doubt: (lease) => this.#doubt(lease),
+    });
+    this.#socketHost = {
+      clock: this.#clock,
+      loadCompression,
+      upgrade: (url, options, answerTimeoutMs) => this.#upgrades.ask(url, options, answerTimeoutMs),
+      opens: (socket) => this.#sockets.add(socket),
+      ended: (socket) => this.#sockets.delete(socket),
+    };
   }
 
   /**
@@ -329,7 +182,7 @@ export class HttpPool extends ConnectionPool {
    * @throws The signal's reason, untouched, when it aborts
    */
   upgrade(url: string | URL, options: UpgradeOptions): Promise<Upgraded | PooledResponse> {
-    return this.#upgrade(url, options);
+    return this.#upgrades.ask(url, options);
   }
 
   /**
@@ -346,107 +199,6 @@ export class HttpPool extends ConnectionPool {
    */
   webSocket(url: string | URL, options: WebSocketOptions = {}): PooledWebSocket {
     return new PooledWebSocket(this.#socketHost, url, options);
-  }
-
-  async #upgrade(
-    url: string | URL,
-    options: UpgradeOptions,
-    answerTimeoutMs = Infinity,
-  ): Promise<Upgraded | PooledResponse> {
-    const { headers, protocol, signal, timeoutMs, ...choice } = checkUpgrade(options);
-    const request = await prepareRequest(url, {
-      ...choice,
-      headers: withFields(headers, [["connection", "upgrade"], ["upgrade", protocol]]),
-      idempotent: true,
-      protocols: ["http/1.1"],
-    });
-    const repeats = new Repeats(this.#upgradeRules, request, undefined);
-    const stop = new AbortController();
-    const end = () => stop.abort(signal?.reason);
-    signal?.throwIfAborted();
-    if (signal) onAbort(signal, end);
-    const late = timeoutMs === undefined ? undefined : this.#clock.setTimer(
-      () => {
-        const detail = `no answer came within ${timeoutMs} ms (timeoutMs)`;
-        const { maybeActedOn } = repeats;
-        stop.abort(
-          requestError(request, undefined, "timeout", detail, undefined, maybeActedOn),
-        );
-      },
-      timeoutMs,
-      true,
-    );
-    const queuedAt = this.#clock.now();
-    this.#budget.earn();
-    try {
-      return await this.#askToUpgrade({
-        request,
-        protocol,
-        repeats,
-        signal: stop.signal,
-        queuedAt,
-        deadline: timeoutMs === undefined ? Infinity : queuedAt + timeoutMs,
-        answerTimeoutMs,
-      });
-    } finally {
-      late?.cancel();
-      if (signal) offAbort(signal, end);
-      if (repeats.toldLater > 0) this.figures.noteToldLater(repeats.toldLater);
-      if (repeats.waits > 0) this.figures.noteWaits(repeats.waits);
-    }
-  }
-
-  /** Asks for an upgrade until it has an answer that is the caller's. */
-  async #askToUpgrade(call: UpgradeCall): Promise<Upgraded | PooledResponse> {
-    const { deadline, repeats, request, signal } = call;
-    const { options, target } = request;
-    let failure: unknown;
-    for (;;) {
-      const restMs = this.#restMs(request);
-      if (restMs > 0 && repeats.mayWait(restMs, deadline)) {
-        await this.#pauseUpgrade(repeats.takePause(), signal);
-      }
-      const { failover } = repeats;
-      const exclude = failover ? failover.exclude(options.exclude) : options.exclude;
-      const lease = await this.acquireHttp(target.host, { ...choiceOf(request, exclude), signal })
-        .catch((error: unknown) => {
-          throw failover && !signal.aborted ? failure : error;
-        });
-      repeats.attempts++;
-      const attempt = new UpgradeAttempt(this.#upgrades, call, lease);
-      try {
-        const answer = await attempt.run();
-        if (!attempt.turnedAway || "lease" in answer) return answer;
-        failure = lease.failure?.error
-          ?? requestError(request, lease, "status", `the answer was ${answer.status}`);
-        attempt.cancel(failure);
-      } catch (error) {
-        const isHeard = attempt.responding && !attempt.late;
-        const isOver = signal.aborted || isHeard || repeats.attempts >= MAX_UPGRADES;
-        if (isOver || (!lease.reused && options.ip !== undefined)) throw error;
-        failure = error;
-        if (attempt.late) this.#doubt(lease);
-        if (!lease.reused) repeats.avoid(lease, error);
-      }
-      const pauseMs = repeats.takePause();
-      if (pauseMs > 0) await this.#pauseUpgrade(pauseMs, signal);
-    }
-  }
-
-  /** Has an upgrade wait that was told to. */
-  #pauseUpgrade(forMs: number, signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted();
-    return new Promise((resolve, reject) => {
-      const onEnd = () => {
-        this.#endPause(signal);
-        reject(signal.reason);
-      };
-      onAbort(signal, onEnd);
-      this.#pause(signal, forMs, () => {
-        offAbort(signal, onEnd);
-        resolve();
-      });
-    });
   }
 
   /**
@@ -485,11 +237,8 @@ export class HttpPool extends ConnectionPool {
   override close(options?: CloseOptions): Promise<void> {
     const closing = super.close(options);
     for (const socket of this.#sockets) socket.goAway();
-    closing.then(() => this.#watched.close());
-    for (const [who, { goOn }] of [...this.#pauses]) {
-      this.#endPause(who);
-      goOn();
-    }
+    closing.then(() => this.#watch.close());
+    this.#pauses.endAll();
     return closing;
   }
 
@@ -508,7 +257,7 @@ export class HttpPool extends ConnectionPool {
   }
 
   #sessionOf(connection: Connection): Session {
-    return sessionOf(connection, this.#limits, this.#clock);
+    return sessionOf(connection, this.#rules.limits, this.#clock);
   }
 
   async #observed(
@@ -534,8 +283,8 @@ export class HttpPool extends ConnectionPool {
 
   /** Counts what is over. */
   #over(exchange: Exchange, outcome: RequestOutcome, endedAt: number): void {
-    this.#watched.remove(exchange.expiry);
-    if (this.#pauses.size > 0) this.#endPause(exchange);
+    this.#watch.remove(exchange);
+    this.#pauses.end(exchange);
     const { attempts, request, status } = exchange;
     const { figures } = this;
     const firstByteMs = status > 0 ? exchange.firstByteMs : NaN;
@@ -543,8 +292,13 @@ export class HttpPool extends ConnectionPool {
     const sent = attempts - exchange.hedges;
     figures.noteRequest(request.target.host, outcome, status, sent, firstByteMs, totalMs);
     if (exchange.hedges > 0) figures.noteHedges(exchange.hedges, exchange.hedgeWon);
-    if (exchange.toldLater > 0) figures.noteToldLater(exchange.toldLater);
-    if (exchange.waits > 0) figures.noteWaits(exchange.waits);
+    this.#noteTold(exchange);
+  }
+
+  /** Counts how often a request was told to come back later, and waited. */
+  #noteTold({ toldLater, waits }: Pick<Repeats, "toldLater" | "waits">): void {
+    if (toldLater > 0) this.figures.noteToldLater(toldLater);
+    if (waits > 0) this.figures.noteWaits(waits);
   }
 
   #request(request: PreparedRequest, watch?: RequestWatch): Promise<PooledResponse> {
@@ -586,7 +340,7 @@ export class HttpPool extends ConnectionPool {
         return;
       }
       exchange.queue();
-      if (deadline < Infinity) this.#watch(exchange);
+      if (deadline < Infinity) this.#watch.watch(exchange);
       exchange.watch?.queued?.();
       const signal = options.signal ?? undefined;
       const acquire: HttpAcquireOptions = deadline === Infinity
@@ -609,24 +363,10 @@ export class HttpPool extends ConnectionPool {
 
   /** For how long every machine that a request may go to is to be left alone, where it cares. */
   #restMs(request: PreparedRequest): number {
-    const { exclude, retryAfter = this.#retryAfter } = request.options;
+    const { exclude, retryAfter = this.#rules.retryAfter } = request.options;
     if (retryAfter !== "wait") return 0;
     const until = this.restsUntil(request.target.host, choiceOf(request, exclude));
     return Math.max(0, until - this.#clock.now());
-  }
-
-  /** Has somebody wait who was told to. */
-  #pause(who: Exchange | AbortSignal, forMs: number, goOn: () => void): void {
-    const onTime = () => {
-      this.#endPause(who);
-      goOn();
-    };
-    this.#pauses.set(who, { timer: this.#clock.setTimer(onTime, forMs, true), goOn });
-  }
-
-  #endPause(who: Exchange | AbortSignal): void {
-    this.#pauses.get(who)?.timer.cancel();
-    this.#pauses.delete(who);
   }
 
   /**
@@ -689,30 +429,6 @@ export class HttpPool extends ConnectionPool {
     return true;
   }
 
-  /** Sees to it that an exchange is looked at when the next of its times is over. */
-  #watch(exchange: Exchange): void {
-    const { deadline, firstByteBy, overdueAt } = exchange;
-    const dueAt = Math.min(deadline, firstByteBy, overdueAt, this.#leakAt(exchange));
-    if (dueAt === Infinity) this.#watched.remove(exchange.expiry);
-    else this.#watched.put(exchange.expiry, dueAt);
-  }
-
-  /** When its body has been left alone for too long. */
-  #leakAt({ unreadSince, untouchedSince }: Exchange): number {
-    return Math.min(untouchedSince + this.#leakTimeoutMs, unreadSince + this.#bodyIdleTimeoutMs);
-  }
-
-  #look(exchange: Exchange, now: number): void {
-    if (exchange.over) return;
-    if (exchange.deadline <= now) exchange.timeOut();
-    else if (exchange.firstByteBy <= now) exchange.doubt();
-    else if (exchange.overdueAt <= now) exchange.overdue();
-    else if (this.#leakAt(exchange) <= now) this.#reclaim(exchange);
-    if (exchange.over || exchange.expiry.list) return;
-    if (exchange.deadline <= now) this.#watched.put(exchange.expiry, now + LOOK_AGAIN_MS);
-    else this.#watch(exchange);
-  }
-
   #reclaim(exchange: Exchange): void {
     const { address, host, id: connectionId } = exchange.connection;
     this.tell("leak", { host, address, connectionId, url: exchange.request.target.url });
@@ -738,35 +454,6 @@ function choiceOf(
   exclude: RequestOptions["exclude"],
 ): HttpAcquireOptions {
   return { ip, exclude, sticky, tls, plain, http: protocols ?? true };
-}
-
-/**
- * Checks which answers have their machine left alone.
- *
- * @throws {TypeError | RangeError} It is no list of 429 and 503
- */
-function checkRestStatuses(statuses: unknown): void {
-  checkStatuses("restStatuses", statuses);
-  for (const status of statuses as readonly number[]) {
-    if (status === 429 || status === 503) continue;
-    throw new RangeError(`restStatuses must be a list of 429 and 503, got ${status} in it`);
-  }
-}
-
-/**
- * Refuses `coalesce` where it could do nothing.
- *
- * @throws {UnsupportedOptionError} The dialer does not tell whom a certificate is for
- */
-function checkCoalesce(coalesce: unknown, given: HttpPoolOptions["dialer"]): void {
-  const dialer = given as Partial<Dialer> | undefined;
-  if (typeof coalesce !== "boolean") {
-    throw new TypeError(`coalesce must be true or false, got ${describe(coalesce)}`);
-  }
-  // What is no dialer at all is refused with the pool's other options.
-  if (!coalesce || typeof dialer?.dial !== "function" || dialer.tellsCertificate) return;
-  const why = "it does not tell whom a certificate is for";
-  throw new UnsupportedOptionError("coalesce", dialer.name ?? "dialer", why);
 }
 
 /** Ends a request that was given up before it began, and lets go of its body. */

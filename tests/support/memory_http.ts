@@ -8,7 +8,8 @@ import { decoders } from "../../adapters/codings/decoders.ts";
 import { type MemoryDialer, memoryDialer, type MemorySocket } from "../../adapters/memory.ts";
 import { staticResolver } from "../../src/hosts/resolver.ts";
 import type { ResponseMaker } from "../../src/http/fetched_response.ts";
-import { HttpPool, type HttpPoolOptions } from "../../src/http/http_pool.ts";
+import type { HttpPoolOptions } from "../../src/http/http_options.ts";
+import { HttpPool } from "../../src/http/http_pool.ts";
 
 /** A request as the server sees it. */
 export interface ServedRequest {

@@ -27,7 +27,8 @@ import {
 } from "../../../src/http/h2/frames.ts";
 import { HpackDecoder } from "../../../src/http/h2/hpack_decoder.ts";
 import { HpackEncoder } from "../../../src/http/h2/hpack_encoder.ts";
-import { HttpPool, type HttpPoolOptions } from "../../../src/http/http_pool.ts";
+import type { HttpPoolOptions } from "../../../src/http/http_options.ts";
+import { HttpPool } from "../../../src/http/http_pool.ts";
 import { FrameRecorder } from "./frame_recorder.ts";
 import { decode, encode, type Field } from "./hpack_text.ts";
 

@@ -10,7 +10,8 @@ import { type MemoryDial, memoryDialer, type MemorySocket } from "../../../adapt
 import { ManualClock } from "../../../src/core/clock.ts";
 import type { DialTarget } from "../../../src/core/dialer.ts";
 import { staticResolver } from "../../../src/hosts/resolver.ts";
-import type { HttpPool, HttpPoolOptions } from "../../../src/http/http_pool.ts";
+import type { HttpPoolOptions } from "../../../src/http/http_options.ts";
+import type { HttpPool } from "../../../src/http/http_pool.ts";
 import type { PooledWebSocket } from "../../../src/http/websocket/pooled_web_socket.ts";
 import { type ClientFrame, concat, readFrames } from "./server_frames.ts";
 

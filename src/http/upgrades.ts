@@ -1,0 +1,162 @@
+/**
+ * Asking for an upgrade until a machine answers.
+ *
+ * @module
+ */
+
+import { offAbort, onAbort } from "../core/abort.ts";
+import type { Lease } from "../pool/lease/lease.ts";
+import { requestError } from "./attempt_end.ts";
+import type { Pauses } from "./pauses.ts";
+import { type RepeatHost, Repeats } from "./repeats.ts";
+import {
+  type PreparedRequest,
+  prepareRequest,
+  type RequestOptions,
+  withFields,
+} from "./request.ts";
+import type { PooledResponse } from "./response.ts";
+import {
+  checkUpgrade,
+  UpgradeAttempt,
+  type UpgradeCall,
+  type Upgraded,
+  type UpgradeHost,
+  type UpgradeOptions,
+} from "./upgrade.ts";
+
+/** How often an upgrade is asked for, where connections end before they answer. */
+const MAX_UPGRADES = 10;
+
+/** What upgrades take of the pool. */
+export interface UpgradesHost extends UpgradeHost {
+  /** What decides whether one is asked for once more. */
+  readonly rules: RepeatHost;
+  /** Who waits because they were told to. */
+  readonly pauses: Pauses<unknown>;
+  /** An upgrade begins: it earns its share of a retry. */
+  begun(): void;
+  /** It is over, with an answer or without. */
+  ended(repeats: Repeats): void;
+  /** For how long all machines that a request may go to are to be left alone, in milliseconds. */
+  restMs(request: PreparedRequest): number;
+  /** Leases a connection for a request, to none of the machines that are left out. */
+  acquire(
+    request: PreparedRequest,
+    exclude: RequestOptions["exclude"],
+    signal: AbortSignal,
+  ): Promise<Lease>;
+  /** A connection has not answered: others that stood as long are in doubt. */
+  doubt(lease: Lease): void;
+}
+
+/** Asks for upgrades, each of as many machines as it takes. */
+export class Upgrades {
+  readonly #host: UpgradesHost;
+
+  /** Asks with what the pool gives. */
+  constructor(host: UpgradesHost) {
+    this.#host = host;
+  }
+
+  /** Asks for one: see `HttpPool.upgrade()`. One machine may take so long to answer. */
+  async ask(
+    url: string | URL,
+    options: UpgradeOptions,
+    answerTimeoutMs: number = Infinity,
+  ): Promise<Upgraded | PooledResponse> {
+    const { clock, rules } = this.#host;
+    const { headers, protocol, signal, timeoutMs, ...choice } = checkUpgrade(options);
+    const request = await prepareRequest(url, {
+      ...choice,
+      headers: withFields(headers, [["connection", "upgrade"], ["upgrade", protocol]]),
+      idempotent: true,
+      protocols: ["http/1.1"],
+    });
+    const repeats = new Repeats(rules, request, undefined);
+    const stop = new AbortController();
+    const end = () => stop.abort(signal?.reason);
+    signal?.throwIfAborted();
+    if (signal) onAbort(signal, end);
+    const late = timeoutMs === undefined ? undefined : clock.setTimer(
+      () => {
+        const detail = `no answer came within ${timeoutMs} ms (timeoutMs)`;
+        const { maybeActedOn } = repeats;
+        stop.abort(requestError(request, undefined, "timeout", detail, undefined, maybeActedOn));
+      },
+      timeoutMs,
+      true,
+    );
+    const queuedAt = clock.now();
+    this.#host.begun();
+    try {
+      return await this.#ask({
+        request,
+        protocol,
+        repeats,
+        signal: stop.signal,
+        queuedAt,
+        deadline: timeoutMs === undefined ? Infinity : queuedAt + timeoutMs,
+        answerTimeoutMs,
+      });
+    } finally {
+      late?.cancel();
+      if (signal) offAbort(signal, end);
+      this.#host.ended(repeats);
+    }
+  }
+
+  /** Asks until there is an answer that is the caller's. */
+  async #ask(call: UpgradeCall): Promise<Upgraded | PooledResponse> {
+    const { deadline, repeats, request, signal } = call;
+    const { options } = request;
+    let failure: unknown;
+    for (;;) {
+      const restMs = this.#host.restMs(request);
+      if (restMs > 0 && repeats.mayWait(restMs, deadline)) {
+        await this.#pause(repeats.takePause(), signal);
+      }
+      const { failover } = repeats;
+      const exclude = failover ? failover.exclude(options.exclude) : options.exclude;
+      const lease = await this.#host.acquire(request, exclude, signal)
+        .catch((error: unknown) => {
+          throw failover && !signal.aborted ? failure : error;
+        });
+      repeats.attempts++;
+      const attempt = new UpgradeAttempt(this.#host, call, lease);
+      try {
+        const answer = await attempt.run();
+        if (!attempt.turnedAway || "lease" in answer) return answer;
+        failure = lease.failure?.error
+          ?? requestError(request, lease, "status", `the answer was ${answer.status}`);
+        attempt.cancel(failure);
+      } catch (error) {
+        const isHeard = attempt.responding && !attempt.late;
+        const isOver = signal.aborted || isHeard || repeats.attempts >= MAX_UPGRADES;
+        if (isOver || (!lease.reused && options.ip !== undefined)) throw error;
+        failure = error;
+        if (attempt.late) this.#host.doubt(lease);
+        if (!lease.reused) repeats.avoid(lease, error);
+      }
+      const pauseMs = repeats.takePause();
+      if (pauseMs > 0) await this.#pause(pauseMs, signal);
+    }
+  }
+
+  /** Waits, as it was told to. */
+  #pause(forMs: number, signal: AbortSignal): Promise<void> {
+    const { pauses } = this.#host;
+    signal.throwIfAborted();
+    return new Promise((resolve, reject) => {
+      const onEnd = () => {
+        pauses.end(signal);
+        reject(signal.reason);
+      };
+      onAbort(signal, onEnd);
+      pauses.begin(signal, forMs, () => {
+        offAbort(signal, onEnd);
+        resolve();
+      });
+    });
+  }
+}
