@@ -50,7 +50,7 @@ const steps: readonly Step[] = [
     program: "deno",
     args: ["check", "--doc-only", ...documents()],
   },
-  { name: "reference", program: "node", args: ["--import", "tsx", "tools/reference.ts"] },
+  { name: "reference and site", program: "node", args: ["--import", "tsx", "tools/site.ts"] },
   { name: "package for JSR", program: "deno", args: ["publish", "--dry-run", "--allow-dirty"] },
   { name: "package for npm", program: "node", args: ["--import", "tsx", "tools/build.ts"] },
   { name: "package for npm, by publint", program: "publint", args: ["dist", "--strict"] },
