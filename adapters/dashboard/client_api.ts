@@ -124,7 +124,8 @@ class EventParser {
     if (line === "") {
       if (this.data.length > 0) this.onEvent({ id: this.id, name: this.name || "message", data: this.data.join("\n") });
       this.data = [];
-      this.name = "";
+      // Of an event without a number the one before is none.
+      this.name = this.id = "";
       return;
     }
     const colon = line.indexOf(":");

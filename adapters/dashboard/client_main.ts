@@ -10,6 +10,9 @@ export const CLIENT_MAIN: string = String.raw`
 const PAINT_MS = 250;
 /** After how long without figures they are asked for, in milliseconds. */
 const STALE_MS = 5000;
+/** The same while nobody sees the page: its title tells what they say. */
+const STALE_HIDDEN_MS = 30000;
+const STREAM_WORDS = { live: "Live", lost: "Connection lost", closed: "Closed" };
 /** How long the diagnosis is put off, so that many events ask for it once, in milliseconds. */
 const DIAGNOSE_MS = 1000;
 /** What the diagnosis may see otherwise after. */
@@ -202,35 +205,24 @@ class Session {
     this.follow(this.poolEnded.signal);
   }
 
-  /** Reads events for as long as the pool is looked at. @param {AbortSignal} signal */
-  async follow(signal) {
-    let lastId = "0";
-    let pauseMs = 500;
-    while (!signal.aborted) {
-      const opened = new AbortController();
-      this.reopen = () => opened.abort();
-      const { wanted } = this.events;
-      try {
-        await this.api.stream(
-          this.path + "/events" + (wanted ? "?events=" + wanted : ""), lastId, AbortSignal.any([signal, opened.signal]),
-          () => this.tellLive("live", "Live"),
-          (event) => {
-            pauseMs = 500;
-            if (event.id) lastId = event.id;
-            if (!signal.aborted) this.onEvent(event);
-          },
-        );
-      } catch (error) {
-        // It is opened again either way; a server that does not know an event is asked for the usual.
-        if (error instanceof ApiError && error.status === 400) this.events.wanted = "";
-      }
-      if (signal.aborted) return;
-      if (opened.signal.aborted) continue;
-      if (this.closed) return this.tellLive("lost", "Closed");
-      this.tellLive("lost", "Connection lost");
-      await new Promise((resolve) => setTimeout(resolve, pauseMs));
-      pauseMs = Math.min(pauseMs * 2, 10000);
-    }
+  /** Hears events for as long as the pool is looked at. @param {AbortSignal} signal @param {SharedStream} [before] */
+  follow(signal, before) {
+    const opened = new AbortController();
+    const { wanted } = this.events;
+    const stream = new SharedStream({
+      api: this.api, before, signal: AbortSignal.any([signal, opened.signal]),
+      path: this.path + "/events" + (wanted ? "?events=" + wanted : ""),
+      onEvent: (event) => this.onEvent(event),
+      onState: (state) => this.tellLive(state === "live" ? "live" : "lost", STREAM_WORDS[state]),
+      onUnknown: () => {
+        this.events.wanted = "";
+        if (wanted) this.reopen();
+      },
+    });
+    this.reopen = () => {
+      opened.abort();
+      if (!signal.aborted) this.follow(signal, stream);
+    };
   }
 
   /** @param {string} state @param {string} words */
@@ -308,7 +300,7 @@ class Session {
   onTick() {
     this.ticks++;
     if (!this.path) return;
-    if (performance.now() - this.statsSeen > STALE_MS) this.readStats();
+    if (performance.now() - this.statsSeen > (document.hidden ? STALE_HIDDEN_MS : STALE_MS)) this.readStats();
     if (document.hidden) return;
     if (this.ticks % 15 === 0) this.diagnose();
     if (this.ticks % 2 === 0 && this.fleet !== null) this.readFleet();

@@ -16,6 +16,7 @@ import { CLIENT_MAP } from "./client_map.ts";
 import { CLIENT_MODEL } from "./client_model.ts";
 import { CLIENT_PANELS } from "./client_panels.ts";
 import { CLIENT_ROUTE } from "./client_route.ts";
+import { CLIENT_STREAM } from "./client_stream.ts";
 import { SHELL } from "./shell.ts";
 import { STYLE } from "./style.ts";
 import { STYLE_PANELS } from "./style_panels.ts";
@@ -30,6 +31,7 @@ export const CLIENT: string = [
   CLIENT_DOM,
   CLIENT_API,
   CLIENT_ROUTE,
+  CLIENT_STREAM,
   CLIENT_MODEL,
   CLIENT_GRID,
   CLIENT_MAP,

@@ -73,25 +73,26 @@ export function testVisit(
         timeout: 30_000,
       });
       const { theme = "light", token = ACT_TOKEN, width = 1_280 } = options;
-      const page = await browser.newPage({
+      const context = await browser.newContext({
         viewport: { width, height: 800 },
         colorScheme: theme,
         reducedMotion: "reduce",
       });
-      page.setDefaultTimeout(15_000);
+      context.setDefaultTimeout(15_000);
       const strange: string[] = [];
-      page.on("console", (message) => {
+      context.on("console", (message) => {
         if (message.type() === "error" && !options.mayComplain) strange.push(message.text());
       });
-      page.on("pageerror", (error) => strange.push(`${error.stack}`));
-      page.on("dialog", (dialog) => {
+      context.on("weberror", (error) => strange.push(`${error.error().stack}`));
+      context.on("dialog", (dialog) => {
         strange.push(`A dialog says ${dialog.message()}`);
         void dialog.dismiss();
       });
-      page.on("request", (request) => {
+      context.on("request", (request) => {
         const { origin: asked, protocol } = new URL(request.url());
         if (protocol !== "data:" && asked !== origin) strange.push(`It asks ${request.url()}`);
       });
+      const page = await context.newPage();
       await page.goto(`${origin}${options.path ?? "/"}`);
       if (token !== null) await signIn(page, token);
       await body({ page, router, origin });

@@ -1,0 +1,98 @@
+/// <reference lib="dom" />
+
+import { assertEquals } from "@std/assert";
+import type { Page } from "playwright-core";
+import { signIn, testVisit, type Visit } from "../support/dashboard_browser.ts";
+import { quietScene, troubledScene } from "../support/dashboard_scenes.ts";
+import { ACT_TOKEN, READ_TOKEN } from "../support/dashboard_stub.ts";
+
+/** Opens another tab of the same browser, signed in. */
+async function openTab({ origin, page }: Visit, token = ACT_TOKEN): Promise<Page> {
+  const tab = await page.context().newPage();
+  await tab.goto(`${origin}/`);
+  await signIn(tab, token);
+  return tab;
+}
+
+const figures = (tab: Page) => tab.locator(".tile").first().innerText();
+const inLog = (tab: Page, text: string) => tab.locator("#log", { hasText: text }).waitFor();
+
+/** Has the tab believe that it is out of sight, or in sight again. */
+const setSight = (tab: Page, hidden: boolean) =>
+  tab.evaluate(`Object.defineProperty(document, "hidden", { configurable: true, value: ${hidden} });
+    document.dispatchEvent(new Event("visibilitychange"));`);
+
+async function untilFollowing({ page, router }: Visit, count: number): Promise<void> {
+  while (router.following !== count) await page.waitForTimeout(20);
+}
+
+const evict = (connectionId: number) => ({ host: "api.example", connectionId, reason: "idle" });
+
+testVisit("eight tabs of a browser all load and act, with one event stream", {}, async (visit) => {
+  const { page, router } = visit;
+  const tabs = [page];
+  while (tabs.length < 8) tabs.push(await openTab(visit));
+  assertEquals(router.following, 1);
+  router.tell("evict", evict(77));
+  const before = await Promise.all(tabs.map(figures));
+  router.tick();
+  router.tick();
+  for (const [index, tab] of tabs.entries()) {
+    await tab.bringToFront();
+    await inLog(tab, "connection 77, idle");
+    await tab.waitForFunction(
+      (before) => (document.querySelector(".tile") as HTMLElement).innerText !== before,
+      before[index]!,
+    );
+    await tab.getByRole("button", { name: "Actions" }).click();
+    await tab.getByRole("button", { name: "Block an address…" }).click();
+    await tab.getByRole("dialog").getByLabel("Address").fill(`192.0.2.${index}`);
+    await tab.getByRole("dialog").getByRole("button", { name: "Block", exact: true }).click();
+    await tab.getByRole("dialog").waitFor({ state: "detached" });
+  }
+  assertEquals([router.actions.length, router.following], [8, 1]);
+
+  // The tab that reads closes: another takes over, and misses nothing.
+  const [, second, third, ...others] = tabs as [Page, Page, Page, ...Page[]];
+  await page.close();
+  router.tell("evict", evict(78));
+  await second.bringToFront();
+  await inLog(second, "connection 78, idle");
+  assertEquals(router.following, 1);
+  assertEquals(await second.locator("#log li", { hasText: "connection 77" }).count(), 1);
+
+  // Tabs out of sight hold no stream, and are told by those in sight.
+  for (const tab of [second, ...others]) await setSight(tab, true);
+  await untilFollowing(visit, 1);
+  await setSight(third, true);
+  await untilFollowing(visit, 0);
+  router.tell("evict", evict(79));
+  await setSight(second, false);
+  await inLog(second, "connection 79, idle");
+  assertEquals(await second.locator("#log li", { hasText: "connection 78" }).count(), 1);
+  assertEquals(router.following, 1);
+});
+
+testVisit(
+  "streams of different tokens and pools do not mix, and without locks each tab has its own",
+  { scenes: { first: quietScene(), second: troubledScene() } },
+  async (visit) => {
+    const { page, router } = visit;
+    const reader = await openTab(visit, READ_TOKEN);
+    assertEquals(router.following, 2);
+    await page.bringToFront();
+    await page.getByLabel("Pool").selectOption("second");
+    await page.locator("h1", { hasText: "Something is wrong" }).waitFor();
+    await untilFollowing(visit, 2);
+    router.tick();
+    await reader.bringToFront();
+    assertEquals(await reader.locator("h1").innerText(), "All is well");
+    await reader.close();
+    await untilFollowing(visit, 1);
+    await page.context().addInitScript("delete Navigator.prototype.locks");
+    const [first, second] = [await openTab(visit), await openTab(visit)];
+    await untilFollowing(visit, 3);
+    for (const tab of [first, second]) await setSight(tab, true);
+    await untilFollowing(visit, 1);
+  },
+);
