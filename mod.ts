@@ -105,6 +105,7 @@ export type {
   FleetPlace,
   FleetSite,
   FleetStats,
+  FleetStatus,
   Lesson,
 } from "./src/fleet/fleet.ts";
 export type { HeardVerdict, OwnExperience } from "./src/fleet/verdicts.ts";
@@ -197,12 +198,7 @@ export type { HttpConnectionOptions, PoolOptions } from "./src/pool/options.ts";
 export { ConnectionPool } from "./src/pool/pool.ts";
 export type { Proxies, ProxyRules, ProxyServer } from "./src/pool/proxy/proxy_options.ts";
 export type { ProxyStats } from "./src/pool/proxy/routes.ts";
-export type {
-  PoolHistograms,
-  PoolTimes,
-  RequestOutcome,
-  RequestStats,
-} from "./src/pool/watch/figures.ts";
+export type { PoolHistograms, PoolTimes } from "./src/pool/watch/figures.ts";
 export type { Finding, FindingKind, Severity } from "./src/pool/watch/findings.ts";
 export type {
   CheckAnswer,
@@ -210,4 +206,12 @@ export type {
   HealthCheck,
   HttpCheck,
 } from "./src/pool/watch/health_check.ts";
-export type { AddressStats, HostStats, PoolDebugInfo, PoolStats } from "./src/pool/watch/stats.ts";
+export type { LatencyStats } from "./src/pool/watch/latency_counts.ts";
+export type { RequestOutcome, RequestStats } from "./src/pool/watch/request_counts.ts";
+export type {
+  AddressStats,
+  HostStats,
+  PoolDebugInfo,
+  PoolLimits,
+  PoolStats,
+} from "./src/pool/watch/stats.ts";

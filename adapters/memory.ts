@@ -58,6 +58,8 @@ export interface MemorySocketOptions {
   readonly onClosed?: () => void;
   /** The ALPN protocol that was agreed. */
   readonly alpn?: string | null;
+  /** When its certificate runs out, in milliseconds since 1970; never told where it is left out. */
+  readonly certificateEndsAt?: number;
   /** The names that its certificate is for, besides the one that was dialled. @default {[]} */
   readonly names?: readonly string[];
 }
@@ -79,7 +81,13 @@ class Socket implements MemorySocket {
 
   constructor(options: MemorySocketOptions) {
     this.#options = options;
-    this.info = { alpn: options.alpn ?? null, tcpMs: 0, tlsMs: 0 };
+    const { alpn = null, certificateEndsAt } = options;
+    this.info = {
+      alpn,
+      ...certificateEndsAt !== undefined && { certificateEndsAt },
+      tcpMs: 0,
+      tlsMs: 0,
+    };
   }
 
   covers(serverName: string): boolean {

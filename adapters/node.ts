@@ -117,11 +117,16 @@ class NodeDialer implements Dialer {
     if (!open) socket.setNoDelay(true);
     const known = open && { tcpMs: open.tcpMs, proxy: open.proxy };
     return await whenReady(socket, "secureConnect", target, signal, (times) => {
-      verify();
+      const certificateEndsAt = verify();
       const live = new NodeSocket(
         socket,
         reader,
-        { ...sessionOf(socket), ...times, ...known },
+        {
+          ...sessionOf(socket),
+          ...certificateEndsAt !== undefined && { certificateEndsAt },
+          ...times,
+          ...known,
+        },
         this.#times,
         open?.socket,
       );

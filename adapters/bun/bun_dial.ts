@@ -15,7 +15,7 @@ import { type Negotiation, tunnelError } from "../../src/core/tunnel.ts";
 import type { CloseTimes } from "../sockets/close_times.ts";
 import { explain } from "../sockets/explain.ts";
 import { matchesPin } from "../sockets/pins.ts";
-import { objectionToShown, readShown } from "../sockets/shown_chain.ts";
+import { endOf, objectionToShown, readShown } from "../sockets/shown_chain.ts";
 import {
   builtin,
   bun,
@@ -122,7 +122,9 @@ class Dial implements SocketOwner {
     }
     if (!this.#verify(socket)) return;
     const { tunnel } = this.#target;
+    const certificateEndsAt = this.#endsAt;
     const info = describeSession(socket, {
+      ...certificateEndsAt !== undefined && { certificateEndsAt },
       ...tunnel && { proxy: tunnel.proxy },
       tcpMs: this.#openedAt - this.#startedAt,
       tlsMs: performance.now() - this.#openedAt,
@@ -135,6 +137,7 @@ class Dial implements SocketOwner {
   }
 
   #covers: (serverName: string) => boolean = () => false;
+  #endsAt: number | undefined = undefined;
 
   /** Checks what Bun has left, or fails. */
   #verify(socket: NativeSocket): boolean {
@@ -152,6 +155,7 @@ class Dial implements SocketOwner {
         this.#fail("tls", "certificate", objection);
         return false;
       }
+      this.#endsAt = endOf(shown);
     }
     if (!pins || matchesPin(shown.chain, pins, createHash)) return true;
     this.#fail("tls", "pin", "no public key of the server's chain is pinned");

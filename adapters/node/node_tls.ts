@@ -20,11 +20,12 @@ import { Verifier } from "./node_verify.ts";
 export interface Handshake {
   readonly socket: tls.TLSSocket;
   /**
-   * Checks who answered, once the handshake is done.
+   * Checks who answered, once the handshake is done. Gives when the first certificate runs out, in
+   * milliseconds since 1970, where any was looked at.
    *
    * @throws {DialError} The certificate is not accepted
    */
-  verify(): void;
+  verify(): number | undefined;
   /** Whether the certificate that was accepted is good for another name. */
   covers(serverName: string): boolean;
 }
@@ -80,13 +81,14 @@ export class TlsClient {
           if (socket.getProtocol() === "TLSv1.2") keep(session);
           fresh.forEach(keep);
           isResumed = true;
-          return;
+          return undefined;
         }
         // Each time that Node is asked for them costs as much as a handshake.
         checked = shown?.issuerCertificate ? shown : socket.getPeerCertificate(true);
-        verifier.check(checked, target);
+        const endsAt = verifier.check(checked, target);
         noteOpen();
         fresh.forEach(keep);
+        return endsAt;
       },
       covers: (serverName) => {
         if (isResumed) checked ??= socket.getPeerCertificate(true);

@@ -9,7 +9,7 @@ import tls from "node:tls";
 import type { DialTarget } from "../../src/core/dialer.ts";
 import { DialError, type DialFailure } from "../../src/core/errors.ts";
 import { matchesPin } from "../sockets/pins.ts";
-import { objectionToShown, readShown } from "../sockets/shown_chain.ts";
+import { endOf, objectionToShown, readShown } from "../sockets/shown_chain.ts";
 
 /** So many accepted certificates are remembered. */
 const MAX_ACCEPTED = 1_024;
@@ -19,20 +19,22 @@ const MAX_ACCEPTED = 1_024;
  * accepted: to look at a chain costs as much as a handshake.
  */
 export class Verifier {
-  readonly #accepted = new Set<string>();
+  /** When each runs out, by whom it was accepted for. */
+  readonly #accepted = new Map<string, number | undefined>();
 
   /**
-   * Checks a server's certificates, its own first.
+   * Checks a server's certificates, its own first. Gives when the first of them runs out, where
+   * hotconn has looked at them.
    *
    * @throws {DialError} They are not accepted
    */
-  check(certificate: tls.DetailedPeerCertificate, target: DialTarget): void {
+  check(certificate: tls.DetailedPeerCertificate, target: DialTarget): number | undefined {
     const { dangerouslyAcceptAnyCertificate, dangerouslyAcceptWeakCertificate, pins } = target.tls;
     const isRelaxed = dangerouslyAcceptAnyCertificate || dangerouslyAcceptWeakCertificate;
-    if (isRelaxed && !pins) return;
+    if (isRelaxed && !pins) return undefined;
     // Whoever shows a certificate again that a good chain led to once has its key.
     const key = `${target.serverName} ${certificate.fingerprint256}`;
-    if (this.#accepted.has(key)) return;
+    if (this.#accepted.has(key)) return this.#accepted.get(key);
     const shown = readShown(certificate, X509Certificate);
     if (!isRelaxed) {
       const objection = objectionToShown(shown, target.serverName, target.tls, runtimeRoots);
@@ -42,7 +44,9 @@ export class Verifier {
       throw refusal(target, "pin", "no public key of the chain is among the pins");
     }
     if (this.#accepted.size >= MAX_ACCEPTED) this.#accepted.clear();
-    this.#accepted.add(key);
+    const endsAt = isRelaxed ? undefined : endOf(shown);
+    this.#accepted.set(key, endsAt);
+    return endsAt;
   }
 
   /** Whether certificates that were accepted for one name are good for another. */

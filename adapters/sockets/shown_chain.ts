@@ -7,6 +7,7 @@
 import type { X509Certificate } from "node:crypto";
 import type { TlsOptions } from "../../src/core/dialer.ts";
 import { bytesOfPem, readAuthorities } from "../../src/core/trust/authorities.ts";
+import { readCertificate } from "../../src/core/trust/certificate.ts";
 import { objectionTo } from "../../src/core/trust/policy.ts";
 
 /** A certificate that a server showed, and the one that it showed as its issuer's. */
@@ -56,6 +57,12 @@ export function objectionToShown(
     chain: chain.map(({ raw }) => raw),
     anchors: () => bytesOfPem(tls.ca === undefined ? roots() : readAuthorities(tls.ca)),
   }, serverName);
+}
+
+/** When the first certificate of a chain that was verified runs out; undefined where none says so. */
+export function endOf({ chain }: ShownCertificates): number | undefined {
+  const end = Math.min(...chain.map(({ raw }) => readCertificate(raw).endsAt));
+  return Number.isFinite(end) ? end : undefined;
 }
 
 /**

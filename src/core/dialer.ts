@@ -124,6 +124,11 @@ export interface TlsInfo {
   readonly version?: TlsVersion;
   /** The cipher suite spoken, by its name at IANA or OpenSSL, as the runtime tells it. */
   readonly cipher?: string;
+  /**
+   * When the first certificate runs out of the chain that was verified, in milliseconds since 1970.
+   * Only where one was verified.
+   */
+  readonly certificateEndsAt?: number;
   /** How long the TCP connection took, in milliseconds. */
   readonly tcpMs: number;
   /** How long the TLS handshake took, in milliseconds. */

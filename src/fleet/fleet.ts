@@ -66,7 +66,9 @@ export interface FleetMember {
    * @throws {TypeError | RangeError} It is neither a host nor an address
    */
   drain(hostOrIp: string): Promise<boolean>;
-  /** What is known of the fleet. */
+  /** How it stands with the fleet: costs next to nothing, however large that is. */
+  status(): FleetStatus;
+  /** What is known of the fleet: adds up all members, each time. */
   stats(): FleetStats;
   /** Asks the store what the members tell of themselves, once a second at the most. Never rejects. */
   look(): Promise<FleetStats>;
@@ -171,8 +173,8 @@ export interface FleetCap {
   readonly permits: number;
 }
 
-/** What a member knows of its fleet: plain data. */
-export interface FleetStats {
+/** How it stands with a member and its fleet: plain data. */
+export interface FleetStatus {
   /** The fleet's name. */
   readonly name: string;
   /** This member's name. */
@@ -187,6 +189,18 @@ export interface FleetStats {
   readonly error: string | null;
   /** How many members there were at the last answer. */
   readonly members: number;
+  /** How often the store was asked. */
+  readonly requests: number;
+  /** How often that failed. */
+  readonly failures: number;
+  /** How many hints were heard. */
+  readonly hints: number;
+  /** How many entries and hints were none of this version's, and were passed over. */
+  readonly foreign: number;
+}
+
+/** What a member knows of its fleet: plain data. */
+export interface FleetStats extends FleetStatus {
   /** This member, and those that told of themselves when `look()` was last called. */
   readonly peers: readonly FleetPeer[];
   /** What these members have at each address, the busiest first. */
@@ -197,12 +211,4 @@ export interface FleetStats {
   readonly caps: readonly FleetCap[];
   /** The verdicts of others that hold. */
   readonly verdicts: readonly HeardVerdict[];
-  /** How often the store was asked. */
-  readonly requests: number;
-  /** How often that failed. */
-  readonly failures: number;
-  /** How many hints were heard. */
-  readonly hints: number;
-  /** How many entries and hints were none of this version's, and were passed over. */
-  readonly foreign: number;
 }

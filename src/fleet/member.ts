@@ -5,7 +5,7 @@
  */
 
 import type { Clock, Timer } from "../core/clock.ts";
-import type { FleetMember, FleetSite, FleetStats } from "./fleet.ts";
+import type { FleetMember, FleetSite, FleetStats, FleetStatus } from "./fleet.ts";
 import { Hearsay, VERDICTS } from "./hearsay.ts";
 import { LESSONS, Lessons } from "./lessons.ts";
 import { StoreLine } from "./line.ts";
@@ -108,12 +108,21 @@ export class StoreMember implements FleetMember {
     return await this.#orders.drain(this.#site, hostOrIp);
   }
 
-  /** What is known of the fleet. */
-  stats(): FleetStats {
+  /** How it stands with the fleet. */
+  status(): FleetStatus {
     return {
       name: this.#options.name,
       member: this.#name,
       ...this.#line.stats(),
+      hints: this.#hints,
+      foreign: this.#foreign,
+    };
+  }
+
+  /** What is known of the fleet. */
+  stats(): FleetStats {
+    return {
+      ...this.status(),
       ...this.#roster.sum(this.#site),
       caps: Array.from(this.permits.figures(), ({ cap, count, key, used }) => ({
         key,
@@ -122,8 +131,6 @@ export class StoreMember implements FleetMember {
         permits: count,
       })),
       verdicts: this.#hearsay.verdicts,
-      hints: this.#hints,
-      foreign: this.#foreign,
     };
   }
 

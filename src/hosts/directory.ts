@@ -54,6 +54,8 @@ export interface HostDirectoryOptions {
    * where all are added. A host that is forgotten is no change. What it throws is passed over.
    */
   readonly onChange?: ((host: Host, change: AddressChange) => void) | undefined;
+  /** Told of each query that failed. */
+  readonly onFailure?: ((host: Host) => void) | undefined;
 }
 
 /** What is known of a host, and since when: plain data. Times are the clock's `now()`. */
@@ -321,7 +323,8 @@ export class HostDirectory {
   }
 
   #fail(entry: Entry, error: unknown): void {
-    const { clock } = this.#options;
+    const { clock, onFailure } = this.#options;
+    if (!this.#closed) onFailure?.(entry.host);
     const detail = error instanceof Error ? error.message : String(error);
     entry.failure = error instanceof ResolveError
       ? error

@@ -126,6 +126,7 @@ export class Standings {
       ? `${record.windowFailures} failures within ${WINDOW.ms / 1_000} s, the last: ${reason}`
       : `${failures} failures in a row, the last: ${reason}`;
     lane.setStanding(endpoint, "ejected", record.ejectedUntil);
+    endpoint.ejections++;
     this.#events.onEject(endpoint, record.ejectedFor, forMs);
   }
 

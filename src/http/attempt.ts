@@ -91,6 +91,7 @@ export class Attempt implements StreamUser, BodySource {
   /** Ends its lease: its stream has ended. */
   release(reusable: boolean): void {
     this.#over = true;
+    this.lease.status = this.#stream.status;
     this.lease.release(reusable ? undefined : NO_REUSE);
   }
 
@@ -103,6 +104,7 @@ export class Attempt implements StreamUser, BodySource {
   fail(reason: unknown, reusable: boolean): void {
     this.#over = true;
     const { lease } = this;
+    lease.status = this.#stream.status;
     // Nobody has said that the machine is at fault.
     if (lease.failure === undefined) lease.failure = null;
     lease.release(reusable ? undefined : { error: reason ?? true });

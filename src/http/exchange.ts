@@ -9,7 +9,7 @@ import { Expiry } from "../core/due_wheel.ts";
 import type { RequestError, RequestFailure } from "../core/errors.ts";
 import type { Connection } from "../map/connection.ts";
 import type { Lease } from "../pool/lease/lease.ts";
-import type { RequestOutcome } from "../pool/watch/figures.ts";
+import type { RequestOutcome } from "../pool/watch/request_counts.ts";
 import { Attempt, type AttemptUser } from "./attempt.ts";
 import { explainEnd, giveBack, isInDoubt, isStale, requestError } from "./attempt_end.ts";
 import type { BodyBuffer } from "./body_buffer.ts";

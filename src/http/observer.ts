@@ -5,7 +5,7 @@
  */
 
 import type { Lease } from "../pool/lease/lease.ts";
-import type { RequestOutcome } from "../pool/watch/figures.ts";
+import type { RequestOutcome } from "../pool/watch/request_counts.ts";
 import type { HeaderField } from "./field_check.ts";
 
 /** A request as its watcher is told of it. */

@@ -233,6 +233,7 @@ export class UpgradeAttempt implements SocketSink, ResponseSink, ResponseOrigin,
   onHead(status: number, text: string, headers: ResponseHeaders): void {
     this.#head = { status, text, headers };
     this.#headAt = this.#host.clock.now();
+    this.lease.status = status;
     this.lease.latencyMs = this.firstByteMs;
   }
 

@@ -89,6 +89,9 @@ export interface ConnectionPlace {
   leased: number;
   /** Leases that began, ever. */
   picks: number;
+  /** Bytes that came, and that were sent, ever: those inside of TLS. */
+  bytesIn: number;
+  bytesOut: number;
   /** Connections in use. */
   busy: number;
   /** Connections in use for the last time. */
@@ -235,6 +238,7 @@ export class Connection {
     this.socket.attach({
       onData: (bytes) => {
         this.#isHeard = true;
+        if (this.endpoint) this.endpoint.bytesIn += bytes.length;
         const sink = this.#sink ?? this.#resident;
         if (sink) sink.onData(bytes);
         else this.#onUnsolicited();
@@ -345,6 +349,12 @@ export class Connection {
       upgraded: this.upgraded,
       tls: this.socket.info,
     };
+  }
+
+  /** Writes to the peer, as its socket does, and counts what is sent. */
+  write(bytes: Uint8Array): boolean {
+    if (this.endpoint) this.endpoint.bytesOut += bytes.length;
+    return this.socket.write(bytes);
   }
 
   /** Whether a manager holds it. */

@@ -9,7 +9,7 @@ import type { Accountant } from "./accountant.ts";
 import type { Connection } from "./connection.ts";
 import { type Endpoint, Entry } from "./endpoint.ts";
 import { assertInvariants } from "./invariants.ts";
-import { Lane } from "./lane.ts";
+import { Lane, type Traffic } from "./lane.ts";
 import type { MakePicker } from "./picker.ts";
 
 /**
@@ -19,6 +19,8 @@ import type { MakePicker } from "./picker.ts";
 export class DualMap {
   /** Every idle connection, the one used last at the front. */
   readonly idle: LinkedList<Entry> = new LinkedList();
+  /** What came and was sent where nobody is any more. */
+  readonly past: Traffic = { bytesIn: 0, bytesOut: 0 };
   readonly #entries = new Map<Connection, Entry>();
   readonly #ids = new Map<number, Connection>();
   readonly #addresses = new Map<string, Set<Connection>>();
@@ -79,10 +81,11 @@ export class DualMap {
     let lane = lanes.get(tlsProfile);
     if (!lane?.kept) {
       const earlier = lane;
-      lanes.set(tlsProfile, lane = new Lane(host, tlsProfile, makePicker));
+      lanes.set(tlsProfile, lane = new Lane(host, tlsProfile, makePicker, this.past));
       lane.kept = true;
-      for (const { connections } of earlier?.endpoints.values() ?? []) {
-        for (const connection of connections) this.#place(connection, lane);
+      for (const endpoint of earlier?.endpoints.values() ?? []) {
+        for (const connection of endpoint.connections) this.#place(connection, lane);
+        earlier?.forget(endpoint);
       }
     }
     return lane;
@@ -117,7 +120,7 @@ export class DualMap {
     bucket.add(connection);
     const lanes = this.#lanesFor(host);
     let lane = lanes.get(tlsProfile);
-    if (!lane) lanes.set(tlsProfile, lane = new Lane(host, tlsProfile));
+    if (!lane) lanes.set(tlsProfile, lane = new Lane(host, tlsProfile, undefined, this.past));
     this.#place(connection, lane);
   }
 

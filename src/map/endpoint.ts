@@ -185,6 +185,18 @@ export class Endpoint implements ConnectionPlace {
   slowDials = 0;
   /** Leases that began, ever. */
   picks = 0;
+  /** Bytes that came, and that were sent, ever: those inside of TLS. */
+  bytesIn = 0;
+  bytesOut = 0;
+  /** Answers by the first digit of their status; undefined where there was none yet. */
+  statuses: number[] | undefined = undefined;
+  /** How often it was ejected, ever. */
+  ejections = 0;
+  /**
+   * When the first certificate runs out of the chain that was verified last, in milliseconds since
+   * 1970; undefined where the runtime does not tell.
+   */
+  certificateEndsAt: number | undefined = undefined;
   /** The number, among its lane's choices, of the last one that fell on it. */
   lastChoice = 0;
   /** From when on a caller's lease may be its trial, whenever it is due; checks see to it before. */
@@ -257,6 +269,12 @@ export class Endpoint implements ConnectionPlace {
       this.#latencyMs = this.#latencyMs * kept + ms * (1 - kept);
     } else this.#latencyMs = ms;
     this.#latencyAt = now;
+  }
+
+  /** Notes an answer's status. */
+  noteStatus(status: number): void {
+    this.statuses ??= [0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    this.statuses[(status / 100) | 0]!++;
   }
 
   /** Notes how long an answer took, in milliseconds. */

@@ -22,6 +22,12 @@ export interface Choice {
 const ANY: Choice = {};
 const RANDOM: MakePicker = (place) => new RandomPicker(place);
 
+/** How many bytes came and were sent. */
+export interface Traffic {
+  bytesIn: number;
+  bytesOut: number;
+}
+
 /** One host's endpoints with one TLS profile. */
 export class Lane implements EndpointOwner {
   /** The host. */
@@ -51,9 +57,16 @@ export class Lane implements EndpointOwner {
   #members = 0;
   #slots = 0;
   #ejections = 0;
+  readonly #past: Traffic;
 
-  /** Makes a lane without endpoints. */
-  constructor(host: string, tlsProfile: string, makePicker: MakePicker = RANDOM) {
+  /** Makes a lane without endpoints; what those had that it forgets is added to `past`. */
+  constructor(
+    host: string,
+    tlsProfile: string,
+    makePicker: MakePicker = RANDOM,
+    past: Traffic = { bytesIn: 0, bytesOut: 0 },
+  ) {
+    this.#past = past;
     this.host = host;
     this.tlsProfile = tlsProfile;
     this.good = makePicker(1);
@@ -132,6 +145,8 @@ export class Lane implements EndpointOwner {
   forget(endpoint: Endpoint): void {
     this.setMember(endpoint, false);
     endpoint.forgotten = true;
+    this.#past.bytesIn += endpoint.bytesIn;
+    this.#past.bytesOut += endpoint.bytesOut;
     this.endpoints.delete(endpoint.address.text);
   }
 

@@ -14,7 +14,7 @@ import { DualMap } from "./dual_map.ts";
 import { Endings } from "./endings.ts";
 import { type Endpoint, endpointOf, type Entry } from "./endpoint.ts";
 import { Fitness } from "./fitness.ts";
-import type { Choice, Lane } from "./lane.ts";
+import type { Choice, Lane, Traffic } from "./lane.ts";
 import type { MakePicker } from "./picker.ts";
 
 /**
@@ -251,6 +251,15 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
    */
   lanes(): IterableIterator<Lane> {
     return this.#maps.lanes();
+  }
+
+  /**
+   * What came and was sent at addresses that are forgotten.
+   *
+   * @internal
+   */
+  get traffic(): Traffic {
+    return this.#maps.past;
   }
 
   /**

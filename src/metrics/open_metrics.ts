@@ -6,7 +6,7 @@
 
 import { checkNames, checkNumber } from "../core/check.ts";
 import type { HistogramView } from "../core/histogram.ts";
-import type { FleetStats } from "../fleet/fleet.ts";
+import type { FleetStatus } from "../fleet/fleet.ts";
 import { ConnectionPool } from "../pool/pool.ts";
 import type { AddressStats, HostStats, PoolStats } from "../pool/watch/stats.ts";
 import { type Labels, MetricText } from "./metric_text.ts";
@@ -43,7 +43,7 @@ export interface OpenMetricsOptions {
 interface Source {
   readonly pool: string;
   readonly stats: PoolStats;
-  readonly fleet: FleetStats | undefined;
+  readonly fleet: FleetStatus | undefined;
   readonly histograms: ReturnType<ConnectionPool["histograms"]>;
   readonly hosts: readonly (readonly [name: string, stats: HostStats])[];
   /** The hosts that share a name. */
@@ -110,7 +110,7 @@ function read(pool: string, source: ConnectionPool, maxHosts: number): Source {
   const hosts = Object.entries(rest);
   const others = hosts.splice(maxHosts).map(([, stats]) => stats);
   if (other) others.push(other);
-  const fleet = source.fleet?.stats();
+  const fleet = source.fleet?.status();
   return { pool, stats, fleet, histograms: source.histograms(), hosts, others };
 }
 

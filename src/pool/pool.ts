@@ -139,6 +139,7 @@ export class ConnectionPool implements AsyncDisposable {
       fixed: fixedAddresses(this.#options.hosts),
       services: services(this.#options.hosts),
       onChange: (host, change) => this.#changes.onAddresses(host, change),
+      onFailure: (host) => reporter.resolveFailed(host),
     });
     const admission = this.#admission = new Admission(this.#clock, this.#options.access, {
       onChange: () => this.#changes.onAdmission(),
@@ -584,6 +585,7 @@ export class ConnectionPool implements AsyncDisposable {
    */
   stats(): PoolStats {
     return poolStats({
+      options: this.#options,
       manager: this.manager,
       directory: this.#directory,
       health: this.#health,

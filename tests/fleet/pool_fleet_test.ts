@@ -2,6 +2,7 @@ import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import test from "node:test";
 import { LimitError } from "../../src/core/errors.ts";
 import type { FleetEvent } from "../../src/fleet/fleet.ts";
+import { openMetrics } from "../../src/metrics/open_metrics.ts";
 import { readFleetOptions } from "../../src/pool/fleet/fleet_over.ts";
 import { ejectFrom, FleetScene, standings } from "../support/fleet_scene.ts";
 
@@ -19,6 +20,22 @@ test("Pools of a fleet hold maxConnectionsPerIp together, and share it", async (
   assert(all <= 38 && all >= 36, `${all} connections: ${counts.join(", ")}`);
   assert(Math.min(...counts) >= 7, counts.join(", "));
   assertEquals(scene.store.granted("a 192.0.2.1") <= 38, true);
+});
+
+test("openMetrics() and diagnose() add up no fleet, however large it is", async () => {
+  await using scene = new FleetScene();
+  const pool = scene.add();
+  await scene.pass(200);
+  const fleet = pool.fleet!;
+  let sums = 0;
+  const stats = fleet.stats.bind(fleet);
+  fleet.stats = () => {
+    sums++;
+    return stats();
+  };
+  assert(openMetrics(pool).includes("hotconn_fleet_members{pool=\"default\"} 1\n"));
+  assertEquals(pool.diagnose(), []);
+  assertEquals(sums, 0);
 });
 
 test("What a pool does not use goes back to the others, and all of it when the pool is closed", async () => {

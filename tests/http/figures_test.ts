@@ -1,5 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import test from "node:test";
+import { ManualClock } from "../../src/core/clock.ts";
+import { staticResolver } from "../../src/hosts/resolver.ts";
 import { answer, memoryHttp } from "../support/memory_http.ts";
 
 test("HttpPool counts requests by what became of them, for all and for each host", async () => {
@@ -51,6 +53,62 @@ test("HttpPool counts requests by what became of them, for all and for each host
   assertEquals(hosts["b.test"]?.requests.cancelled, 1);
   assertEquals([times.total.count, times.firstByte.count], [4, 4]);
   assert(times.total.max! >= times.firstByte.min!);
+});
+
+test("HttpPool counts the answers of each address, those too that no caller saw", async () => {
+  let asked = 0;
+  await using pool = memoryHttp(() => answer(++asked === 1 ? "503 Busy" : "200 OK"), {
+    failoverStatuses: [503],
+    resolver: staticResolver({ "a.test": ["192.0.2.1", "192.0.2.2"] }),
+  });
+  await (await pool.request("https://a.test/")).text();
+  await (await pool.request("https://a.test/")).text();
+  const { hosts, requests } = pool.stats();
+  assertEquals(requests.statuses, { "2xx": 2 });
+  const sum: Record<string, number> = {};
+  for (const { statuses } of Object.values(hosts["a.test"]!.addresses)) {
+    for (const [name, count] of Object.entries(statuses)) sum[name] = (sum[name] ?? 0) + count;
+  }
+  assertEquals(sum, { "2xx": 2, "5xx": 1 });
+});
+
+test("HttpPool counts no answer of an attempt that had none, on a connection that has answered", async () => {
+  let asked = 0;
+  await using pool = memoryHttp((_request, socket) => {
+    if (++asked === 1) return answer("200 OK");
+    socket.end();
+    return null;
+  });
+  await (await pool.request("https://a.test/")).text();
+  await assertRejects(() => pool.request("https://a.test/", { method: "POST" }));
+  const { statuses } = pool.stats().hosts["a.test"]!.addresses["192.0.2.1"]!;
+  assertEquals(statuses, { "2xx": 1 });
+});
+
+test("HttpPool counts how long a host's requests took in buckets that only grow", async () => {
+  const clock = new ManualClock(1);
+  const pool = memoryHttp(({ path }) => {
+    clock.advance(Number(path.slice(1)));
+    return answer("200 OK");
+  }, { clock, protocols: ["http/1.1"] });
+  const tookMs = [0, 0.25, 0.375, 1, 3, 1_024, 1_025, 40_000];
+  for (const [index, ms] of tookMs.entries()) {
+    await (await pool.request(`https://${index % 2 === 0 ? "a" : "b"}.test/${ms}`)).text();
+  }
+  const { hosts, latency, latencyBoundsMs } = pool.stats();
+  const upTo = (times: readonly number[]) =>
+    latencyBoundsMs.map((bound) => times.filter((ms) => ms <= bound).length);
+  const sum = (times: readonly number[]) => times.reduce((sum, ms) => sum + ms);
+  const told = (times: readonly number[]) => ({
+    count: times.length,
+    sumMs: sum(times),
+    upTo: upTo(times),
+  });
+  assertEquals(latency, told(tookMs));
+  assertEquals(hosts["a.test"]?.latency, told(tookMs.filter((_, index) => index % 2 === 0)));
+  clock.advance(700_000);
+  assertEquals([pool.stats().hosts, pool.stats().latency], [{}, latency]);
+  await pool.close();
 });
 
 test("HttpPool counts how often a request was sent once more", async () => {

@@ -152,6 +152,100 @@ test("Pool.stats() counts each address once, by whether it may be used", async (
   assertEquals(counts(), [2, 0]);
 });
 
+test("Pool.stats() tells the limits that hold now, of the pool and of each host", async () => {
+  await using it = memoryPool({
+    maxConnectionsPerIp: Infinity,
+    maxWaiters: 7,
+    hostOptions: { "b.test": { maxConnections: 3 } },
+  });
+  for (const host of ["a.test", "b.test"]) (await it.pool.acquire(host)).release();
+  it.pool.setLimits({ maxConnections: 100, maxConnectionsPerHost: 9 });
+  const { hosts, limits } = it.pool.stats();
+  assertEquals(limits, {
+    maxConnections: 100,
+    maxConnectionsPerHost: 9,
+    maxConnectionsPerIp: null,
+    maxIdleConnections: null,
+    maxWaiters: 7,
+  });
+  assertEquals([hosts["a.test"]?.maxConnections, hosts["b.test"]?.maxConnections], [9, 3]);
+});
+
+test("Pool.stats() counts what the resolver fails at, also of a host that it once knew", async () => {
+  let fails = false;
+  await using it = memoryPool({
+    resolver: {
+      name: "test",
+      resolve: () => {
+        if (fails) throw new Error("no answer");
+        return Promise.resolve({ addresses: ["192.0.2.1"], ttlMs: 1_000 });
+      },
+    },
+    dnsMinTtlMs: 1_000,
+  });
+  const lease = await it.pool.acquire("a.test");
+  assertEquals(it.pool.stats().resolveErrors, 0);
+  fails = true;
+  it.clock.advance(1_500);
+  await turns();
+  const { hosts, resolveErrors } = it.pool.stats();
+  assert(resolveErrors > 0);
+  assertEquals(hosts["a.test"]?.resolveErrors, resolveErrors);
+  lease.release();
+});
+
+test("Pool.stats() counts ejections of the pool, the host and the address, and forgets none", async () => {
+  let fails = true;
+  await using it = memoryPool({
+    ejectAfterFailures: 1,
+    script: ({ ip }) => fails && ip === "192.0.2.2" ? { failure: "refused" } : {},
+  });
+  await it.pool.warm("a.test", { connections: 2 });
+  await turns();
+  const counts = () => {
+    const { ejections, hosts } = it.pool.stats();
+    const host = hosts["a.test"];
+    return [ejections, host?.ejections, host?.addresses["192.0.2.2"]?.ejections];
+  };
+  assertEquals(counts(), [1, 1, 1]);
+  fails = false;
+  await it.pool.warm("a.test", { connections: 0 });
+  await it.pool.drain("a.test");
+  it.clock.advance(700_000);
+  assertEquals(it.pool.stats().hosts, {});
+  assertEquals(it.pool.stats().ejections, 1);
+});
+
+test("Pool.stats() counts bytes of a pool and of each address, and forgets none", async () => {
+  await using it = memoryPool({ hosts: { "a.test": ["192.0.2.1"] } });
+  const lease = await it.pool.acquire("a.test");
+  lease.attach({ onData: () => {}, onDrain: () => {}, onClose: () => {} });
+  lease.write(new Uint8Array(5));
+  lease.write(new Uint8Array(6));
+  for (const socket of it.dialer.sockets) socket.receive(new Uint8Array(100));
+  const { bytesIn, bytesOut, hosts } = it.pool.stats();
+  assertEquals([bytesIn, bytesOut], [100, 11]);
+  const { "192.0.2.1": address } = hosts["a.test"]!.addresses;
+  assertEquals([address?.bytesIn, address?.bytesOut], [100, 11]);
+  lease.release({ reuse: false });
+  it.clock.advance(100_000);
+  const later = it.pool.stats();
+  assertEquals([later.hosts, later.bytesIn, later.bytesOut], [{}, 100, 11]);
+});
+
+test("Pool.stats() tells when the first certificate runs out, where the dialer tells", async () => {
+  const ends: Record<string, number> = { "192.0.2.1": 9_000, "192.0.2.2": 5_000 };
+  await using it = memoryPool({
+    script: ({ host, ip }) => host === "a.test" ? { socket: { certificateEndsAt: ends[ip]! } } : {},
+  });
+  await it.pool.warm("a.test", { connections: 2 });
+  (await it.pool.acquire("b.test")).release();
+  const { hosts } = it.pool.stats();
+  assertEquals(hosts["a.test"]?.addresses["192.0.2.1"]?.certificateEndsAt, 9_000);
+  assertEquals(hosts["a.test"]?.certificateEndsAt, 5_000);
+  assertEquals(hosts["b.test"]?.certificateEndsAt, null);
+});
+
 test("a host that could not be resolved leaves nothing behind", async () => {
   await using it = memoryPool();
   await assertRejects(() => it.pool.acquire("unknown.test"), ResolveError);

@@ -8,7 +8,8 @@ import { ManualClock } from "../../src/core/clock.ts";
 import type { HistogramSnapshot } from "../../src/core/histogram.ts";
 import type { FleetStats } from "../../src/fleet/fleet.ts";
 import type { ConnectionStats } from "../../src/map/connection.ts";
-import type { RequestStats } from "../../src/pool/watch/figures.ts";
+import { LATENCY_BOUNDS_MS, type LatencyStats } from "../../src/pool/watch/latency_counts.ts";
+import type { RequestStats } from "../../src/pool/watch/request_counts.ts";
 import type { AddressStats, HostStats, PoolStats } from "../../src/pool/watch/stats.ts";
 
 /** One finding of a diagnosis. */
@@ -81,7 +82,20 @@ export function scene(places: { readonly [host: string]: readonly string[] }, ea
       opened: 17_689,
       resolved: 17_689,
       evicted: { idle: 1_200, lifetime: 16_000 },
+      ejections: 2,
+      resolveErrors: 0,
+      bytesIn: 7_300_000_000,
+      bytesOut: 940_000_000,
+      limits: {
+        maxConnections: 256,
+        maxConnectionsPerHost: 64,
+        maxConnectionsPerIp: 10,
+        maxIdleConnections: null,
+        maxWaiters: 1_024,
+      },
       requests: requests(1_842_090),
+      latency: latency(1_842_090),
+      latencyBoundsMs: LATENCY_BOUNDS_MS,
       times: {
         queue: times(0, 1),
         dial: times(2, 9),
@@ -102,6 +116,7 @@ export function scene(places: { readonly [host: string]: readonly string[] }, ea
       const dials = Math.round((ms / 1_000) * (1 + 2 * random()));
       stats.acquired += leases;
       stats.requests = requests(stats.requests.count + leases);
+      stats.latency = latency(stats.requests.count);
       stats.reused += leases - dials;
       stats.dials += dials;
       for (const host of Object.values(stats.hosts)) {
@@ -144,6 +159,11 @@ export function scene(places: { readonly [host: string]: readonly string[] }, ea
       healthy: 0,
       multiplexed: 0,
       requests: requests(10_000),
+      latency: latency(10_000),
+      maxConnections: 64,
+      ejections: 0,
+      resolveErrors: 0,
+      certificateEndsAt: START + 40 * 86_400_000,
       leases: 0,
       capacity: 0,
       warmTarget: 2 * addresses.length,
@@ -307,6 +327,11 @@ function address(connections: number, latencyMs: number): Mutable<AddressStats> 
     weight: 1,
     share: 1,
     picks: 1_000,
+    statuses: { "2xx": 1_000 },
+    bytesIn: 4_000_000,
+    bytesOut: 500_000,
+    ejections: 0,
+    certificateEndsAt: START + 40 * 86_400_000,
     latencyMs,
     p50Ms: latencyMs,
     p99Ms: 4 * latencyMs,
@@ -317,6 +342,12 @@ function address(connections: number, latencyMs: number): Mutable<AddressStats> 
       ...{ consecutiveFailures: 0, ejectedFor: null },
     },
   };
+}
+
+/** So many that took 22 ms in the mean. */
+function latency(count: number): LatencyStats {
+  const upTo = LATENCY_BOUNDS_MS.map((ms) => Math.floor(count * (1 - Math.exp(-ms / 22))));
+  return { count, sumMs: 22 * count, upTo };
 }
 
 function requests(count: number): RequestStats {

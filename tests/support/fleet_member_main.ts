@@ -91,7 +91,7 @@ const look = setInterval(() => {
   }
 }, 5);
 const tell = setInterval(() => {
-  const { members = 0, state = "joining" } = pool.fleet?.stats() ?? {};
+  const { members = 0, state = "joining" } = pool.fleet?.status() ?? {};
   const slowest = times.sort((a, b) => a - b).at(Math.floor(times.length * 0.99)) ?? 0;
   times.length = 0;
   process.stdout.write(`${

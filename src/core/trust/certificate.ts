@@ -12,6 +12,8 @@ export interface Certificate {
   /** The name of who signed it, and its own, as they stand there. */
   readonly issuer: Uint8Array;
   readonly subject: Uint8Array;
+  /** When it runs out, in milliseconds since 1970; NaN where it does not say so as it should. */
+  readonly endsAt: number;
   /** The public key with its algorithm: the SubjectPublicKeyInfo. */
   readonly publicKey: Uint8Array;
   /** Why the key is too weak, or null. */
@@ -81,7 +83,7 @@ export function readCertificate(der: Uint8Array): Certificate {
   const fields = readAll(expectTag(signed, DER.sequence).contents);
   // [0] is the version, which the first one may leave out.
   if (fields[0]?.tag === 0xa0) fields.shift();
-  const [, , issuer, , subject, publicKey] = fields;
+  const [, , issuer, validity, subject, publicKey] = fields;
   const extensions = readExtensions(fields);
   const usage = extensions.get(KEY_USAGE);
   const listed = extensions.get(SUBJECT_ALTERNATIVE_NAME);
@@ -89,6 +91,7 @@ export function readCertificate(der: Uint8Array): Certificate {
   return {
     issuer: expectTag(issuer, DER.sequence).whole,
     subject: expectTag(subject, DER.sequence).whole,
+    endsAt: readTime(readAll(expectTag(validity, DER.sequence).contents)[1]),
     publicKey: expectTag(publicKey, DER.sequence).whole,
     weakKey: weaknessOfKey(publicKey!),
     weakSignature: weaknessOfSignature(expectTag(algorithm, DER.sequence)),
@@ -112,6 +115,17 @@ function readExtensions(fields: readonly DerValue[]): ReadonlyMap<string, Uint8A
     found.set(identifier, expectTag(parts.at(-1), DER.octetString).contents);
   }
   return found;
+}
+
+// UTCTime has two digits of the year, of 1950 to 2049 (RFC 5280 section 4.1.2.5).
+function readTime(value: DerValue | undefined): number {
+  const text = String.fromCharCode(...value?.contents ?? []);
+  const digits = value?.tag === DER.utcTime ? `${text < "5" ? "20" : "19"}${text}` : text;
+  const parts = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/.exec(digits)?.slice(1).map(Number);
+  // Whether it holds is for the runtime to say.
+  if (!parts) return NaN;
+  const [year = 0, month = 0, day, hour, minute, second] = parts;
+  return Date.UTC(year, month - 1, day, hour, minute, second);
 }
 
 // The sixth bit is keyCertSign; the first byte counts the unused ones.

@@ -18,6 +18,7 @@ export const DER = {
   bitString: 0x03,
   octetString: 0x04,
   objectIdentifier: 0x06,
+  utcTime: 0x17,
   sequence: 0x30,
 } as const;
 

@@ -78,6 +78,7 @@ export class Http1Session implements Session, Stream, SocketSink, ResponseSink {
   open(user: StreamUser): this {
     this.#user = user;
     this.#sent = false;
+    this.#status = 0;
     this.connection.setSink(this);
     return this;
   }
@@ -85,13 +86,14 @@ export class Http1Session implements Session, Stream, SocketSink, ResponseSink {
   /** Writes the request, and expects the response to it. */
   send(request: PreparedRequest, body: BodyReader | undefined): void {
     const { closes, head, method, rest, streamBytes, trailers } = request;
-    const { relay, socket } = this.connection;
+    const { connection } = this;
+    const { relay } = connection;
     this.#parser.reset(method);
     this.#sent = true;
     this.#closes = closes;
-    const upload = rest || body ? new Upload(socket) : undefined;
+    const upload = rest || body ? new Upload(connection) : undefined;
     this.#upload = upload;
-    socket.write(relay ? relay.headOf(head, method, request.target.hostHeader) : head);
+    connection.write(relay ? relay.headOf(head, method, request.target.hostHeader) : head);
     if (rest) upload?.sendLast(rest);
     else if (body) {
       const user = this.#user;

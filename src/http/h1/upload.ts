@@ -4,21 +4,21 @@
  * @module
  */
 
-import type { TlsSocket } from "../../core/dialer.ts";
+import type { Connection } from "../../map/connection.ts";
 import type { BodyReader } from "../body_reader.ts";
 import type { ReadTrailers } from "../request.ts";
 import { encodeChunk, encodeLastChunk } from "./request_body.ts";
 
 /** Writes a body as fast as its connection takes it, until it is out or stopped. */
 export class Upload {
-  readonly #socket: TlsSocket;
+  readonly #connection: Connection;
   #done = false;
   #stopped = false;
   #drained: (() => void) | undefined;
 
   /** Begins nothing yet: the head goes first. */
-  constructor(socket: TlsSocket) {
-    this.#socket = socket;
+  constructor(connection: Connection) {
+    this.#connection = connection;
   }
 
   /** Whether the connection has taken all of it, as long as it is not stopped. */
@@ -29,7 +29,7 @@ export class Upload {
   /** Writes the end of the request, be it all of the body. */
   sendLast(bytes: Uint8Array): void {
     if (this.#stopped) return;
-    this.#done = this.#socket.write(bytes);
+    this.#done = this.#connection.write(bytes);
     this.#drained = () => this.#done = true;
   }
 
@@ -63,7 +63,7 @@ export class Upload {
         last = bytes.subarray(-1);
         bytes = bytes.subarray(0, -1);
       }
-      if (bytes.length > 0 && !this.#socket.write(bytes)) {
+      if (bytes.length > 0 && !this.#connection.write(bytes)) {
         await new Promise<void>((resolve) => this.#drained = resolve);
       }
     }

@@ -199,12 +199,12 @@ export class Http2Session implements Session, StreamSession, Resident, EngineHos
   };
 
   #flush(): void {
-    const { connection: { socket }, engine } = this;
+    const { connection, engine } = this;
     if (this.#isClosed) return;
     while (!this.#isBlocked) {
       const bytes = engine.take();
       if (!bytes) break;
-      this.#isBlocked = !socket.write(bytes);
+      this.#isBlocked = !connection.write(bytes);
     }
   }
 

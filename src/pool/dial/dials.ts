@@ -147,7 +147,12 @@ export class Dials {
     // What somebody asked for alone speaks what he makes of it.
     if (queue.tls.isShared || connection.socket.info.alpn !== "h2") prepare(connection);
     const endpoint = endpointOf(connection);
-    if (endpoint) queue.noteStreams(endpoint, connection.capacity);
+    if (endpoint) {
+      queue.noteStreams(endpoint, connection.capacity);
+      // A session that is resumed shows none.
+      endpoint.certificateEndsAt = connection.socket.info.certificateEndsAt
+        ?? endpoint.certificateEndsAt;
+    }
     // An address of the host's that nobody has written down is a resolver's.
     const resolved = endpoint?.member === true && !host.isLiteral
       && !options.hosts.get(host.text)?.addresses;

@@ -49,6 +49,12 @@ export class Lease implements Disposable {
   /** How long the server took to answer, in milliseconds; the lease's length where nobody says. */
   latencyMs: number | undefined = undefined;
   /**
+   * The status of the answer that came over it; 0 where there was none.
+   *
+   * @internal
+   */
+  status = 0;
+  /**
    * What its end says of the machine: a failure, or `null`, nothing. Where nobody says, an error is
    * a failure and anything else a success.
    *
@@ -123,7 +129,7 @@ export class Lease implements Disposable {
   write(bytes: Uint8Array): boolean {
     this.#require();
     this.#touched = true;
-    return this.connection.socket.write(bytes);
+    return this.connection.write(bytes);
   }
 
   /** Ends the lease. Harmless to repeat. */

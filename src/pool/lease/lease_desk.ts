@@ -244,6 +244,7 @@ export class LeaseDesk {
     const { connection, failure, latencyMs, reused } = lease;
     const endpoint = endpointOf(connection);
     if (!endpoint) return;
+    if (lease.status > 0) endpoint.noteStatus(lease.status);
     if (lease.tooMuch === "yes") {
       this.#health.turnedAway(endpoint);
     } else if (failure === null) {

@@ -103,9 +103,9 @@ export class Diagnosis {
   }
 
   #findFleet(add: Add): void {
-    const stats = this.#parts.fleet?.stats();
-    if (!stats) return;
-    const { error, foreign, state, stateSince, store } = stats;
+    const status = this.#parts.fleet?.status();
+    if (!status) return;
+    const { error, foreign, name, state, stateSince, store } = status;
     if (state === "alone") {
       add({
         severity: "warning",
@@ -120,8 +120,7 @@ export class Diagnosis {
       add({
         severity: "info",
         what: "fleetForeign",
-        message:
-          `${foreign} entries or messages of the fleet ${stats.name} in ${store} are none that `
+        message: `${foreign} entries or messages of the fleet ${name} in ${store} are none that `
           + "this version writes: they were passed over.",
         advice:
           "Give each fleet a name of its own, and let nothing else write under its keys. While "

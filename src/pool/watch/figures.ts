@@ -7,32 +7,8 @@
 import { parseHost } from "../../core/address.ts";
 import { Histogram, type HistogramSnapshot, type HistogramView } from "../../core/histogram.ts";
 import type { EvictReason } from "../../map/manager.ts";
-
-/** What became of requests. All of it stays 0 in a pool that speaks no protocol. */
-export interface RequestStats {
-  /** Requests that have ended. */
-  readonly count: number;
-  /** Those that were answered to the last byte, whatever the status. */
-  readonly successes: number;
-  /** Those that failed: no answer, not all of it, or too late. */
-  readonly failures: number;
-  /** Those that their callers gave up. */
-  readonly cancelled: number;
-  /** Successes as a share of successes and failures, from 0 to 1; null where there are neither. */
-  readonly successRate: number | null;
-  /** How many times a request was sent once more. */
-  readonly retries: number;
-  /** How many times a request was sent to a second machine besides, because the first was silent. */
-  readonly hedges: number;
-  /** How many of them were answered by the second machine. */
-  readonly hedgesWon: number;
-  /** How many answers said to come back later: 429 and 503 with a `Retry-After`. */
-  readonly toldLater: number;
-  /** How many times a request waited because of that. */
-  readonly waits: number;
-  /** The final answers by class of status, such as `2xx`. */
-  readonly statuses: { readonly [statusClass: string]: number };
-}
+import { HostFigures } from "./host_figures.ts";
+import type { RequestOutcome } from "./request_counts.ts";
 
 /** How long things took, in milliseconds. */
 export interface PoolTimes {
@@ -50,76 +26,6 @@ export interface PoolTimes {
 
 /** How long things took: see {@linkcode PoolTimes}. They go on being counted while they are held. */
 export type PoolHistograms = { readonly [Name in keyof PoolTimes]: HistogramView };
-
-/** How a request ended. */
-export type RequestOutcome = "successes" | "failures" | "cancelled";
-
-/** Counts what becomes of requests. */
-export class RequestCounts {
-  /** How many were answered to the last byte. */
-  successes = 0;
-  /** How many failed. */
-  failures = 0;
-  /** How many were given up. */
-  cancelled = 0;
-  /** How many times one was sent once more. */
-  retries = 0;
-  /** How many times one was sent to a second machine besides. */
-  hedges = 0;
-  /** How many of them the second machine answered. */
-  hedgesWon = 0;
-  /** How many answers said to come back later. */
-  toldLater = 0;
-  /** How many times a request waited because of that. */
-  waits = 0;
-  /** The answers by the first digit of their status. */
-  readonly statuses: number[] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-
-  /** Counts one that has ended, sent so many times; the status is 0 where there was no answer. */
-  note(outcome: RequestOutcome, status: number, attempts: number): void {
-    if (outcome === "successes") this.successes++;
-    else if (outcome === "failures") this.failures++;
-    else this.cancelled++;
-    if (attempts > 1) this.retries += attempts - 1;
-    if (status > 0) this.statuses[(status / 100) | 0]!++;
-  }
-
-  /** Adds other counts to its own. */
-  add(counts: RequestCounts): void {
-    const { cancelled, failures, hedges, hedgesWon, retries, statuses, successes } = counts;
-    this.successes += successes;
-    this.failures += failures;
-    this.cancelled += cancelled;
-    this.retries += retries;
-    this.hedges += hedges;
-    this.hedgesWon += hedgesWon;
-    this.toldLater += counts.toldLater;
-    this.waits += counts.waits;
-    statuses.forEach((count, digit) => this.statuses[digit]! += count);
-  }
-
-  /** Its figures now: plain data. */
-  stats(): RequestStats {
-    const { cancelled, failures, hedges, hedgesWon, retries, successes, toldLater, waits } = this;
-    const statuses: { [statusClass: string]: number } = {};
-    this.statuses.forEach((count, digit) => {
-      if (count > 0) statuses[`${digit}xx`] = count;
-    });
-    return {
-      count: successes + failures + cancelled,
-      successes,
-      failures,
-      cancelled,
-      successRate: successes + failures > 0 ? successes / (successes + failures) : null,
-      retries,
-      hedges,
-      hedgesWon,
-      toldLater,
-      waits,
-      statuses,
-    };
-  }
-}
 
 /** How many hosts' requests are counted one by one. */
 const MAX_HOSTS = 10_000;
@@ -165,15 +71,17 @@ export class PoolFigures {
   resolved = 0;
   /** Connections that left the maps, by reason. */
   readonly evicted: { [Reason in EvictReason]?: number } = {};
-  readonly #hosts = new Map<string, RequestCounts>();
-  readonly #spellings = new Map<string, RequestCounts>();
+  readonly #hosts = new Map<string, HostFigures>();
+  readonly #spellings = new Map<string, HostFigures>();
   /** Of hosts that are forgotten, and of what was no host. */
-  readonly #past = new RequestCounts();
+  readonly #past = new HostFigures();
   /** Times that are not in the histograms yet, in pairs: a store is all that a request pays. */
   readonly #times = new Float64Array(2 * BATCH);
+  /** Whose times these are. */
+  readonly #timed: HostFigures[] = Array.from({ length: BATCH }, () => this.#past);
   #timeCount = 0;
   #lastHost = "";
-  #lastCounts: RequestCounts = this.#past;
+  #last: HostFigures = this.#past;
 
   /** Begins with nothing. */
   constructor(since: number) {
@@ -193,68 +101,81 @@ export class PoolFigures {
     totalMs: number,
   ): void {
     if (host !== this.#lastHost) {
-      this.#lastCounts = this.#ofHost(host);
+      this.#last = this.#ofHost(host);
       this.#lastHost = host;
     }
-    this.#lastCounts.note(outcome, status, attempts);
-    this.#times[this.#timeCount++] = firstByteMs;
-    this.#times[this.#timeCount++] = totalMs;
-    if (this.#timeCount === 2 * BATCH) this.#settleTimes();
+    this.#last.requests.note(outcome, status, attempts);
+    const index = this.#timeCount++;
+    this.#timed[index] = this.#last;
+    this.#times[2 * index] = firstByteMs;
+    this.#times[2 * index + 1] = totalMs;
+    if (this.#timeCount === BATCH) this.#settleTimes();
   }
 
   /** Notes that the request that was noted last was sent to other machines besides. */
   noteHedges(hedges: number, won: boolean): void {
-    this.#lastCounts.hedges += hedges;
-    if (won) this.#lastCounts.hedgesWon++;
+    this.#last.requests.hedges += hedges;
+    if (won) this.#last.requests.hedgesWon++;
   }
 
   /** Notes how many answers to the request that was noted last said to come back later. */
   noteToldLater(answers: number): void {
-    this.#lastCounts.toldLater += answers;
+    this.#last.requests.toldLater += answers;
   }
 
   /** Notes how often the request that was noted last has waited because of that. */
   noteWaits(waits: number): void {
-    this.#lastCounts.waits += waits;
+    this.#last.requests.waits += waits;
   }
 
-  /** The requests of all hosts there ever were. */
-  requests(): RequestCounts {
-    const all = new RequestCounts();
+  /** Notes that a host's address was ejected. */
+  noteEjection(host: string): void {
+    this.#ofHost(host).ejections++;
+  }
+
+  /** Notes that a host could not be resolved. */
+  noteResolveError(host: string): void {
+    this.#ofHost(host).resolveErrors++;
+  }
+
+  /** The figures of all hosts there ever were. */
+  all(): HostFigures {
+    const all = new HostFigures();
     all.add(this.#past);
-    for (const counts of this.#hosts.values()) all.add(counts);
+    for (const figures of this.#hosts.values()) all.add(figures);
     return all;
   }
 
-  /** The counts of a host's requests, however it is spelled. */
-  #ofHost(spelling: string): RequestCounts {
-    let counts = this.#spellings.get(spelling);
-    if (counts) return counts;
+  /** The figures of a host, however it is spelled. */
+  #ofHost(spelling: string): HostFigures {
+    let figures = this.#spellings.get(spelling);
+    if (figures) return figures;
     if (this.#spellings.size >= MAX_HOSTS) this.keepOnly(new Set());
     const text = canonical(spelling);
     // What is no host has no figures of its own.
     if (text === undefined) return this.#past;
-    counts = this.#hosts.get(text);
-    if (!counts) this.#hosts.set(text, counts = new RequestCounts());
-    this.#spellings.set(spelling, counts);
-    return counts;
+    figures = this.#hosts.get(text);
+    if (!figures) this.#hosts.set(text, figures = new HostFigures());
+    this.#spellings.set(spelling, figures);
+    return figures;
   }
 
-  /** The hosts that have counts, in canonical text. */
-  get hosts(): ReadonlyMap<string, RequestCounts> {
+  /** The hosts that have figures, in canonical text. */
+  get hosts(): ReadonlyMap<string, HostFigures> {
     return this.#hosts;
   }
 
   /** Forgets all hosts but those in use, in canonical text. */
   keepOnly(used: ReadonlySet<string>): void {
-    for (const [host, counts] of this.#hosts) {
+    this.#settleTimes();
+    for (const [host, figures] of this.#hosts) {
       if (used.has(host)) continue;
-      this.#past.add(counts);
+      this.#past.add(figures);
       this.#hosts.delete(host);
     }
     this.#spellings.clear();
     this.#lastHost = "";
-    this.#lastCounts = this.#past;
+    this.#last = this.#past;
   }
 
   /** Notes a dial that became a connection. */
@@ -280,9 +201,11 @@ export class PoolFigures {
   }
 
   #settleTimes(): void {
-    for (let index = 0; index < this.#timeCount; index += 2) {
-      this.firstByte.record(this.#times[index]!);
-      this.total.record(this.#times[index + 1]!);
+    for (let index = 0; index < this.#timeCount; index++) {
+      const totalMs = this.#times[2 * index + 1]!;
+      this.firstByte.record(this.#times[2 * index]!);
+      this.total.record(totalMs);
+      this.#timed[index]!.latency.note(totalMs);
     }
     this.#timeCount = 0;
   }

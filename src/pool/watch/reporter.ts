@@ -104,6 +104,11 @@ export class Reporter implements HealthEvents {
     this.events.emit("addresses", { host, added: texts(added), removed: texts(removed) });
   }
 
+  /** The resolver has failed for a host. */
+  resolveFailed({ text }: Host): void {
+    this.figures.noteResolveError(text);
+  }
+
   /** An address takes so many connections, and was asked for more. */
   learned(address: string, connections: number): void {
     this.events.emit("ceiling", { address, connections });
@@ -111,6 +116,7 @@ export class Reporter implements HealthEvents {
 
   /** An endpoint was ejected. */
   onEject({ address, lane }: Endpoint, reason: string, forMs: number): void {
+    this.figures.noteEjection(lane.host);
     this.evidence.noteEjection(lane.host, address.text, this.#clock.now());
     this.events.emit("eject", { host: lane.host, address: address.text, reason, forMs });
   }

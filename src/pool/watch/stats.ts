@@ -11,10 +11,29 @@ import type { AddressHealth } from "../../hosts/health.ts";
 import type { AllTold, Rests, ToldLater } from "../../hosts/rests.ts";
 import { type EndpointHealth, NO_HEALTH } from "../../hosts/verdict.ts";
 import type { Endpoint, Standing } from "../../map/endpoint.ts";
+import type { Traffic } from "../../map/lane.ts";
 import type { ConnectionManager, DebugInfo, EvictReason } from "../../map/manager.ts";
 import type { HostQueue } from "../host/host_queue.ts";
+import type { ResolvedPoolOptions } from "../options.ts";
 import type { ProxyStats, Routes } from "../proxy/routes.ts";
-import { type PoolFigures, type PoolTimes, RequestCounts, type RequestStats } from "./figures.ts";
+import type { PoolFigures, PoolTimes } from "./figures.ts";
+import { HostFigures } from "./host_figures.ts";
+import { LATENCY_BOUNDS_MS, type LatencyStats } from "./latency_counts.ts";
+import type { RequestStats } from "./request_counts.ts";
+
+/** How many there may be, as it holds now; null where there is no limit. */
+export interface PoolLimits {
+  /** Connections in all. */
+  readonly maxConnections: number | null;
+  /** Connections to a host that has no limit of its own. */
+  readonly maxConnectionsPerHost: number | null;
+  /** Connections to an address. */
+  readonly maxConnectionsPerIp: number | null;
+  /** Connections that nobody uses. */
+  readonly maxIdleConnections: number | null;
+  /** Callers who wait. */
+  readonly maxWaiters: number | null;
+}
 
 /** The figures of one host at one address. */
 export interface AddressStats {
@@ -55,6 +74,22 @@ export interface AddressStats {
   readonly share: number;
   /** Leases that began. */
   readonly picks: number;
+  /**
+   * The answers that came from it, by class of status, such as `2xx`: those too that no caller saw,
+   * because the request went to another machine.
+   */
+  readonly statuses: { readonly [statusClass: string]: number };
+  /** Bytes that came from it, those inside of TLS. */
+  readonly bytesIn: number;
+  /** Bytes that were sent to it, those inside of TLS. */
+  readonly bytesOut: number;
+  /** How often it was ejected. */
+  readonly ejections: number;
+  /**
+   * When the first certificate of the chain runs out that it showed last and that was verified, in
+   * milliseconds since 1970; null where the dialer does not tell, as Deno's own.
+   */
+  readonly certificateEndsAt: number | null;
   /** How long it is expected to take for an answer, in milliseconds; null where nobody knows. */
   readonly latencyMs: number | null;
   /** What half of its answers of late did not exceed, in milliseconds; null without any. */
@@ -89,6 +124,8 @@ export interface HostStats {
   readonly leases: number;
   /** How many there may be at once on its connections that take new ones. */
   readonly capacity: number;
+  /** How many connections there may be; null where only the limits of the pool and of addresses hold. */
+  readonly maxConnections: number | null;
   /** How many connections are to be kept open. */
   readonly warmTarget: number;
   /** Whether fewer than half of its addresses are good, so that none is left alone. */
@@ -100,8 +137,16 @@ export interface HostStats {
   readonly toldLater: AllTold | null;
   /** Where its addresses come from, and for how long they hold; null where nobody has asked. */
   readonly resolution: HostInfo | null;
+  /** How many times one of its addresses was ejected. */
+  readonly ejections: number;
+  /** How many times the resolver failed for it. */
+  readonly resolveErrors: number;
+  /** When the first certificate of its addresses runs out, as `certificateEndsAt` there. */
+  readonly certificateEndsAt: number | null;
   /** What became of its requests. */
   readonly requests: RequestStats;
+  /** How long its requests took that were answered or failed, from their beginning to their end. */
+  readonly latency: LatencyStats;
   /** The figures by address. */
   readonly addresses: { readonly [address: string]: AddressStats };
 }
@@ -159,8 +204,22 @@ export interface PoolStats {
   readonly resolved: number;
   /** Connections that left the maps, by reason. */
   readonly evicted: { readonly [Reason in EvictReason]?: number };
+  /** How many times an address was ejected. */
+  readonly ejections: number;
+  /** How many times the resolver failed. */
+  readonly resolveErrors: number;
+  /** Bytes that came over all connections, those inside of TLS. */
+  readonly bytesIn: number;
+  /** Bytes that were sent over all connections, those inside of TLS. */
+  readonly bytesOut: number;
+  /** The limits that hold now. */
+  readonly limits: PoolLimits;
   /** What became of requests. */
   readonly requests: RequestStats;
+  /** How long requests took that were answered or failed, from their beginning to their end. */
+  readonly latency: LatencyStats;
+  /** The times that `latency` counts up to, here and by host, in milliseconds. */
+  readonly latencyBoundsMs: readonly number[];
   /** How long things took. */
   readonly times: PoolTimes;
   /** How many different addresses of the hosts in use may be used. */
@@ -190,6 +249,8 @@ export type EndpointTotals = Pick<
   | "multiplexed"
   | "leases"
   | "capacity"
+  | "bytesIn"
+  | "bytesOut"
   | "allowedAddresses"
   | "deniedAddresses"
   | "hosts"
@@ -197,12 +258,17 @@ export type EndpointTotals = Pick<
 
 type Mutable<T> = { -readonly [Name in keyof T]: T[Name] };
 
+type AddressCounts = Mutable<Omit<AddressStats, "statuses">> & {
+  readonly statuses: { [statusClass: string]: number };
+};
+
 type Counts = Mutable<Omit<HostStats, "addresses">> & {
-  readonly addresses: { [address: string]: Mutable<AddressStats> };
+  readonly addresses: { [address: string]: AddressCounts };
 };
 
 /** What the figures are taken from, all of it the pool's. */
 export interface StatsParts {
+  readonly options: ResolvedPoolOptions;
   readonly manager: ConnectionManager;
   readonly directory: HostDirectory;
   readonly health: AddressHealth;
@@ -217,8 +283,10 @@ export interface StatsParts {
 
 /** The figures of a pool now. */
 export function poolStats(parts: StatsParts): PoolStats {
-  const { admission, figures, manager, now } = parts;
+  const { admission, figures, manager, now, options } = parts;
+  const { maxConnections, maxConnectionsPerHost, maxConnectionsPerIp } = manager.accountant.limits;
   figures.settle();
+  const { ejections, latency, requests, resolveErrors } = figures.all();
   return {
     at: now,
     since: figures.since,
@@ -238,7 +306,18 @@ export function poolStats(parts: StatsParts): PoolStats {
     opened: figures.opened,
     resolved: figures.resolved,
     evicted: { ...figures.evicted },
-    requests: figures.requests().stats(),
+    ejections,
+    resolveErrors,
+    limits: {
+      maxConnections: limit(maxConnections),
+      maxConnectionsPerHost: limit(maxConnectionsPerHost),
+      maxConnectionsPerIp: limit(maxConnectionsPerIp),
+      maxIdleConnections: limit(options.maxIdleConnections),
+      maxWaiters: limit(options.maxWaiters),
+    },
+    requests: requests.stats(),
+    latency: latency.stats(),
+    latencyBoundsMs: LATENCY_BOUNDS_MS,
     times: figures.times(),
     blocks: admission.blocks,
     proxies: parts.routes.stats(),
@@ -273,10 +352,22 @@ function endpointTotals(parts: StatsParts): EndpointTotals {
     const counts = hosts[host] ??= emptyHost();
     for (const endpoint of endpoints.values()) countEndpoint(counts, endpoint, parts);
   }
-  for (const [host, requests] of parts.figures.hosts) {
-    (hosts[host] ??= emptyHost()).requests = requests.stats();
+  for (const [host, { ejections, latency, requests, resolveErrors }] of parts.figures.hosts) {
+    const told = requests.stats();
+    // The name of a proxy is resolved too, and is no host that anybody asks for.
+    if (!hosts[host] && told.count === 0) continue;
+    Object.assign(hosts[host] ??= emptyHost(), {
+      requests: told,
+      latency: latency.stats(),
+      ejections,
+      resolveErrors,
+    });
   }
-  return { ...totals(Object.values(hosts)), hosts: { ...hosts } };
+  const { accountant } = parts.manager;
+  for (const [host, counts] of Object.entries(hosts)) {
+    counts.maxConnections = limit(accountant.limitOf(host));
+  }
+  return { ...totals(Object.values(hosts), parts.manager.traffic), hosts: { ...hosts } };
 }
 
 /** Adds an endpoint's figures: an address has one for each TLS profile of its host. */
@@ -301,6 +392,15 @@ function countEndpoint(
   stats.dialing += dialing;
   stats.ceiling = health.ceilingOf(endpoint);
   stats.picks += picks;
+  stats.bytesIn += endpoint.bytesIn;
+  stats.bytesOut += endpoint.bytesOut;
+  stats.ejections += endpoint.ejections;
+  endpoint.statuses?.forEach((count, digit) => {
+    const name = `${digit}xx`;
+    if (count > 0) stats.statuses[name] = (stats.statuses[name] ?? 0) + count;
+  });
+  stats.certificateEndsAt = earlier(stats.certificateEndsAt, endpoint.certificateEndsAt);
+  counts.certificateEndsAt = earlier(counts.certificateEndsAt, endpoint.certificateEndsAt);
   // The worst of them tells most.
   stats.p50Ms = slower(stats.p50Ms, latencies?.percentile(50));
   stats.p99Ms = slower(stats.p99Ms, latencies?.percentile(99));
@@ -321,13 +421,22 @@ function slower(known: number | null, other: number | undefined): number | null 
   return other === undefined ? known : Math.max(known ?? 0, other);
 }
 
-function totals(hosts: readonly Counts[]): Omit<EndpointTotals, "hosts"> {
+function earlier(known: number | null, other: number | undefined): number | null {
+  return other === undefined ? known : Math.min(known ?? Infinity, other);
+}
+
+function limit(count: number): number | null {
+  return count === Infinity ? null : count;
+}
+
+function totals(hosts: readonly Counts[], past: Traffic): Omit<EndpointTotals, "hosts"> {
   let leased = 0;
   let draining = 0;
   let healthy = 0;
   let multiplexed = 0;
   let leases = 0;
   let capacity = 0;
+  let { bytesIn, bytesOut } = past;
   const denied = new Set<string>();
   const allowed = new Set<string>();
   for (const host of hosts) {
@@ -337,15 +446,30 @@ function totals(hosts: readonly Counts[]): Omit<EndpointTotals, "hosts"> {
     multiplexed += host.multiplexed;
     leases += host.leases;
     capacity += host.capacity;
-    for (const [address, { deniedBy }] of Object.entries(host.addresses)) {
+    for (const [address, stats] of Object.entries(host.addresses)) {
+      const { deniedBy } = stats;
+      bytesIn += stats.bytesIn;
+      bytesOut += stats.bytesOut;
       (deniedBy === null ? allowed : denied).add(address);
     }
   }
   const sizes = { allowedAddresses: allowed.size, deniedAddresses: denied.size };
-  return { leased, draining, healthy, multiplexed, leases, capacity, ...sizes };
+  return {
+    leased,
+    draining,
+    healthy,
+    multiplexed,
+    leases,
+    capacity,
+    bytesIn,
+    bytesOut,
+    ...sizes,
+  };
 }
 
-const NO_REQUESTS = new RequestCounts().stats();
+const { latency, requests } = new HostFigures();
+const NO_REQUESTS = requests.stats();
+const NO_LATENCY = latency.stats();
 
 function emptyHost(): Counts {
   return {
@@ -359,17 +483,22 @@ function emptyHost(): Counts {
     waiting: 0,
     leases: 0,
     capacity: 0,
+    maxConnections: null,
     warmTarget: 0,
     panic: false,
     toldLater: null,
     resolution: null,
+    ejections: 0,
+    resolveErrors: 0,
+    certificateEndsAt: null,
     requests: NO_REQUESTS,
+    latency: NO_LATENCY,
     addresses: {},
   };
 }
 
 // Written out: an object that begins as a spread costs ten times as much in V8.
-function emptyAddress(): Mutable<AddressStats> {
+function emptyAddress(): AddressCounts {
   return {
     connections: 0,
     idle: 0,
@@ -388,6 +517,11 @@ function emptyAddress(): Mutable<AddressStats> {
     weight: 1,
     share: 1,
     picks: 0,
+    statuses: {},
+    bytesIn: 0,
+    bytesOut: 0,
+    ejections: 0,
+    certificateEndsAt: null,
     latencyMs: null,
     p50Ms: null,
     p99Ms: null,

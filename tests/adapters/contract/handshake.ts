@@ -5,6 +5,7 @@
  */
 
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { X509Certificate } from "node:crypto";
 import test from "node:test";
 import type { TlsOptions } from "../../../src/core/dialer.ts";
 import { DialError, UnsupportedOptionError } from "../../../src/core/errors.ts";
@@ -78,6 +79,19 @@ export function testHandshake(name: string, under: DialerUnderTest): void {
       }
       if (info.localAddress !== undefined) assert(/^127\.0\.0\.1:\d+$/.test(info.localAddress));
       if (info.version !== undefined) assertEquals(info.version, "TLSv1.3");
+    }));
+
+  test(`${name}: dial() tells when the first certificate of the chain runs out, or nothing of it`, () =>
+    withOrigin(under, {}, async ({ dial, dialer }) => {
+      const ends = [leaf.cert, ca.cert].map((pem) => Date.parse(new X509Certificate(pem).validTo));
+      const { info } = (await dial()).socket;
+      assertEquals(
+        info.certificateEndsAt,
+        dialer.tellsCertificate ? Math.min(...ends) : undefined,
+      );
+      const options = { dangerouslyAcceptAnyCertificate: true } as const;
+      if (!dialer.capabilities.has("dangerouslyAcceptAnyCertificate")) return;
+      assertEquals((await dial(options)).socket.info.certificateEndsAt, undefined);
     }));
 
   test(`${name}: dial() verifies an IP literal and sends no name for it`, () =>

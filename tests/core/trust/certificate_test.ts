@@ -1,4 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
+import { X509Certificate } from "node:crypto";
 import fs from "node:fs";
 import test from "node:test";
 import { rootCertificates } from "node:tls";
@@ -27,6 +28,13 @@ test("readCertificate() reads every authority that the runtime trusts", () => {
   const roots = readAuthorities(rootCertificates);
   assertEquals(roots.length, rootCertificates.length);
   for (const der of bytesOfPem(roots)) readCertificate(der);
+});
+
+test("readCertificate() reads when a certificate runs out, as the runtime does", () => {
+  for (const pem of rootCertificates) {
+    const [der] = bytesOfPem([pem]);
+    assertEquals(readCertificate(der!).endsAt, Date.parse(new X509Certificate(pem).validTo), pem);
+  }
 });
 
 test("readCertificate() reads every authority of the system's file", (t) => {

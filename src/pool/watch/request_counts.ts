@@ -1,0 +1,101 @@
+/**
+ * What became of requests.
+ *
+ * @module
+ */
+
+/** What became of requests. All of it stays 0 in a pool that speaks no protocol. */
+export interface RequestStats {
+  /** Requests that have ended. */
+  readonly count: number;
+  /** Those that were answered to the last byte, whatever the status. */
+  readonly successes: number;
+  /** Those that failed: no answer, not all of it, or too late. */
+  readonly failures: number;
+  /** Those that their callers gave up. */
+  readonly cancelled: number;
+  /** Successes as a share of successes and failures, from 0 to 1; null where there are neither. */
+  readonly successRate: number | null;
+  /** How many times a request was sent once more. */
+  readonly retries: number;
+  /** How many times a request was sent to a second machine besides, because the first was silent. */
+  readonly hedges: number;
+  /** How many of them were answered by the second machine. */
+  readonly hedgesWon: number;
+  /** How many answers said to come back later: 429 and 503 with a `Retry-After`. */
+  readonly toldLater: number;
+  /** How many times a request waited because of that. */
+  readonly waits: number;
+  /** The final answers by class of status, such as `2xx`. */
+  readonly statuses: { readonly [statusClass: string]: number };
+}
+
+/** How a request ended. */
+export type RequestOutcome = "successes" | "failures" | "cancelled";
+
+/** Counts what becomes of requests. */
+export class RequestCounts {
+  /** How many were answered to the last byte. */
+  successes = 0;
+  /** How many failed. */
+  failures = 0;
+  /** How many were given up. */
+  cancelled = 0;
+  /** How many times one was sent once more. */
+  retries = 0;
+  /** How many times one was sent to a second machine besides. */
+  hedges = 0;
+  /** How many of them the second machine answered. */
+  hedgesWon = 0;
+  /** How many answers said to come back later. */
+  toldLater = 0;
+  /** How many times a request waited because of that. */
+  waits = 0;
+  /** The answers by the first digit of their status. */
+  readonly statuses: number[] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+
+  /** Counts one that has ended, sent so many times; the status is 0 where there was no answer. */
+  note(outcome: RequestOutcome, status: number, attempts: number): void {
+    if (outcome === "successes") this.successes++;
+    else if (outcome === "failures") this.failures++;
+    else this.cancelled++;
+    if (attempts > 1) this.retries += attempts - 1;
+    if (status > 0) this.statuses[(status / 100) | 0]!++;
+  }
+
+  /** Adds other counts to its own. */
+  add(counts: RequestCounts): void {
+    const { cancelled, failures, hedges, hedgesWon, retries, statuses, successes } = counts;
+    this.successes += successes;
+    this.failures += failures;
+    this.cancelled += cancelled;
+    this.retries += retries;
+    this.hedges += hedges;
+    this.hedgesWon += hedgesWon;
+    this.toldLater += counts.toldLater;
+    this.waits += counts.waits;
+    statuses.forEach((count, digit) => this.statuses[digit]! += count);
+  }
+
+  /** Its figures now: plain data. */
+  stats(): RequestStats {
+    const { cancelled, failures, hedges, hedgesWon, retries, successes, toldLater, waits } = this;
+    const statuses: { [statusClass: string]: number } = {};
+    this.statuses.forEach((count, digit) => {
+      if (count > 0) statuses[`${digit}xx`] = count;
+    });
+    return {
+      count: successes + failures + cancelled,
+      successes,
+      failures,
+      cancelled,
+      successRate: successes + failures > 0 ? successes / (successes + failures) : null,
+      retries,
+      hedges,
+      hedgesWon,
+      toldLater,
+      waits,
+      statuses,
+    };
+  }
+}
