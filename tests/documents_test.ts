@@ -73,7 +73,7 @@ const limits = readDocument("docs/limits-and-timeouts.md");
 /** Tables of options by their heads, and the interfaces by their files. */
 const optionTables: { readonly [head: string]: { readonly [file: string]: string } } = {
   "option": { "src/pool/options.ts": "PoolOptions" },
-  "HTTP option": { "src/http/http_pool.ts": "HttpPoolOptions" },
+  "HTTP option": { "src/http/http_options.ts": "HttpPoolOptions" },
   "response limit": { "src/http/limits.ts": "ResponseLimits" },
   "host option": { "src/pool/host_options.ts": "HostOptions" },
   "request option": { "src/http/request.ts": "RequestOptions" },
@@ -186,17 +186,41 @@ test("the errors, standings and balancers that documents tell of are those that 
   const standings = [...readDocument("src/map/endpoint.ts").matchAll(/^ \* - `(\w+)`/gm)]
     .map(([, standing]) => standing);
   assertEquals(tableOf(health, "standing").map(([name = ""]) => unquoted(name)), standings);
+  const errorsPage = readDocument("docs/errors.md");
   const errors = Object.keys(main).filter((name) => name.endsWith("Error"));
-  const told = tableOf(health, "error").map(([name = ""]) => unquoted(name));
-  // The base of all, one of locks, and one of sockets that only who has a lease sees.
-  const elsewhere = ["HotconnError", "LockTimeoutError", "SocketError"];
-  assertEquals([...told, ...elsewhere].sort(), errors.sort());
+  const told = tableOf(errorsPage, "error").map(([name = ""]) => unquoted(name));
+  assertEquals([...told, "HotconnError"].sort(), errors.sort());
   const balancers = [...readDocument("src/hosts/balancer.ts").matchAll(/^ \* - `(\w+)`/gm)]
     .map(([, balancer]) => balancer!);
   assertEquals(
     tableOf(health, "balancer").map(([name = ""]) => unquoted(name)).sort(),
     [...balancers, "a function"].sort(),
   );
+});
+
+test("each error's code is a heading of the page on errors, and its table leads there", () => {
+  const page = readDocument("docs/errors.md");
+  const files = ["src/core/errors.ts", "src/http/h2/error_codes.ts", "src/http/parse_error.ts"];
+  const codes = files.flatMap((file) =>
+    [...readDocument(file).matchAll(/override readonly code = "(\w+)"/g)].map(([, code]) => code!)
+  );
+  const rows = new Map(tableOf(page, "error").map(([name = "", link = ""]) => [name, link]));
+  assertEquals(rows.size, codes.length);
+  const anchors = anchorsOf(page);
+  for (const code of codes) {
+    const anchor = code.toLowerCase();
+    assert(anchors.includes(anchor), code);
+    assert([...rows.values()].includes(`[\`${code}\`](#${anchor})`), code);
+  }
+});
+
+test("the options that the README shows have the defaults that they have", () => {
+  const rows = ["option", "HTTP option", "request option"].flatMap((head) => tableOf(limits, head));
+  const told = tableOf(readDocument("README.md"), "option you set");
+  assertEquals(told.length, 8);
+  for (const [option, fallback] of told) {
+    assertEquals(rows.find(([name]) => name === option)?.[1], fallback, option);
+  }
 });
 
 test("the entry points that are told of are those that there are", () => {
