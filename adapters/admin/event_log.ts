@@ -8,6 +8,7 @@
 import type { Clock, Timer } from "../../src/core/clock.ts";
 import { POOL_EVENTS, type PoolEvents } from "../../src/pool/events.ts";
 import type { ConnectionPool } from "../../src/pool/pool.ts";
+import type { PoolWatch } from "./pool_watch.ts";
 import { toJson } from "./replies.ts";
 
 /** The events that are told to those who do not say which. */
@@ -47,6 +48,8 @@ export interface Follower {
 /** What an {@linkcode EventLog} is made of. */
 export interface EventLogOptions {
   readonly pool: ConnectionPool;
+  /** Tells the figures. */
+  readonly watch: PoolWatch;
   readonly clock: Clock;
   /** How many events are kept. */
   readonly size: number;
@@ -66,6 +69,7 @@ interface LoggedEvent {
 /** The last events of a pool, each under a number, and those who follow it. */
 export class EventLog {
   readonly #pool: ConnectionPool;
+  readonly #watch: PoolWatch;
   readonly #clock: Clock;
   readonly #ring: LoggedEvent[] = [];
   readonly #size: number;
@@ -79,8 +83,9 @@ export class EventLog {
   #over = false;
 
   /** Begins to listen. */
-  constructor({ clock, pool, signal, size }: EventLogOptions) {
+  constructor({ clock, pool, signal, size, watch }: EventLogOptions) {
     this.#pool = pool;
+    this.#watch = watch;
     this.#clock = clock;
     this.#size = size;
     // A program that is started again goes on above its earlier numbers.
@@ -199,7 +204,7 @@ export class EventLog {
   }
 
   #stats(): Uint8Array<ArrayBuffer> {
-    return new TextEncoder().encode(message("stats", this.#pool.stats()));
+    return new TextEncoder().encode(message("stats", this.#watch.look()));
   }
 
   #end(): void {

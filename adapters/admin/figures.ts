@@ -7,6 +7,7 @@
 import { parseAddress, withItsPort } from "../../src/core/address.ts";
 import type { Block } from "../../src/hosts/block_list.ts";
 import type { AddressStats, PoolStats } from "../../src/pool/watch/stats.ts";
+import type { WatchedStats } from "./pool_watch.ts";
 
 /** One machine, with the hosts that have it. */
 export interface MachineStats {
@@ -44,4 +45,21 @@ export function byAddress({ blocks, hosts }: PoolStats): MachineStats[] {
 export function isAvailable({ hosts }: PoolStats, host: string): boolean {
   const stats = Object.hasOwn(hosts, host) ? hosts[host] : undefined;
   return Object.values(stats?.addresses ?? {}).some(({ standing }) => standing === "good");
+}
+
+/** How many problems of a pool are told beside those of others. */
+const MAX_PROBLEMS = 5;
+
+/** A pool's figures beside those of others: what of them fits into a few lines. */
+export function poolAtGlance(name: string, { hosts, outlook, ...stats }: WatchedStats): object {
+  const { problems, recent, worst } = outlook;
+  const { at, connections, idle, leased, waiting } = stats;
+  return {
+    ...{ name, at, connections, idle, leased, waiting, worst },
+    hosts: Object.keys(hosts).length,
+    addresses: stats.allowedAddresses + stats.deniedAddresses,
+    problems: problems.slice(0, MAX_PROBLEMS),
+    problemCount: problems.length,
+    recent: { ...recent, hosts: {} },
+  };
 }

@@ -16,7 +16,7 @@ import {
   STATES,
 } from "./connection_page.ts";
 import { ALL_EVENTS } from "./event_log.ts";
-import { byAddress } from "./figures.ts";
+import { byAddress, poolAtGlance } from "./figures.ts";
 import { readQuery, readWhole } from "./query.ts";
 import { asked, Refusal, type RefusalStatus } from "./refusal.ts";
 import { reply, replyJson } from "./replies.ts";
@@ -129,7 +129,25 @@ export function readRoutes(document: () => object): Route[] {
         return replyJson({ pools, rights: access.act ? ["read", "act"] : ["read"] });
       },
     },
-    ofPool("/stats", "The pool's figures", ref("PoolStats"), ({ pool }) => pool.stats()),
+    {
+      method: "GET",
+      path: "/api/overview",
+      right: "read",
+      summary: "All pools at a glance: what is wrong, and what callers got in the last minute",
+      answer: json(ref("Overview")),
+      serve: ({ c, state }) => {
+        readQuery(c.req.url, []);
+        return replyJson({
+          pools: Array.from(state.pools, ([name, { watch }]) => poolAtGlance(name, watch.look())),
+        });
+      },
+    },
+    ofPool(
+      "/stats",
+      "The pool's figures, what is wrong, and what callers got in the last minute",
+      ref("WatchedStats"),
+      ({ watch }) => watch.look(),
+    ),
     ofPool("/hosts", "The figures by host", ref("Hosts"), ({ pool }) => ({
       hosts: Object.entries(pool.stats().hosts).map(([host, stats]) => ({ host, ...stats })),
     })),

@@ -99,6 +99,21 @@ const hostStats = {
   addresses: map(ref("AddressStats")),
 };
 
+const spread = object({
+  count,
+  p50: nullable(duration),
+  p90: nullable(duration),
+  p99: nullable(duration),
+});
+
+const atGlance = {
+  at: time,
+  connections: count,
+  idle: count,
+  leased: count,
+  waiting: count,
+};
+
 /** Every schema of the document, by its name. */
 export const SCHEMAS: { readonly [name: string]: Schema } = {
   Error: object({ error: object({ code: string, message: string }) }),
@@ -152,6 +167,39 @@ export const SCHEMAS: { readonly [name: string]: Schema } = {
     maxIdleConnections: nullable(count),
     maxWaiters: nullable(count),
   }),
+  WatchedStats: { allOf: [ref("PoolStats"), object({ outlook: ref("Outlook") })] },
+  Outlook: object({
+    worst: words("critical", "warning", "fine"),
+    problems: list(ref("Problem")),
+    recent: ref("Recent"),
+    closed: boolean,
+  }),
+  Problem: object({
+    severity: words("info", "warning", "critical"),
+    what: string,
+    host: string,
+    address: string,
+    state: words("ejected", "doubtful"),
+    text: string,
+    message: string,
+    advice: string,
+  }, ["host", "address", "state"]),
+  Recent: object({
+    ms: duration,
+    requests: ref("RequestStats"),
+    acquired: count,
+    reused: count,
+    timedOut: count,
+    waiting: count,
+    dials: count,
+    dialErrors: count,
+    evicted: map(count),
+    queue: spread,
+    tls: spread,
+    firstByte: spread,
+    total: spread,
+    hosts: map(ref("RequestStats")),
+  }),
   RequestStats: object({
     count,
     successes: count,
@@ -166,6 +214,18 @@ export const SCHEMAS: { readonly [name: string]: Schema } = {
     statuses: map(count),
   }),
   LatencyStats: object({ count, sumMs: duration, upTo: list(count) }),
+  Overview: object({
+    pools: list(object({
+      name: string,
+      ...atGlance,
+      worst: words("critical", "warning", "fine"),
+      hosts: count,
+      addresses: count,
+      problems: list(ref("Problem")),
+      problemCount: count,
+      recent: ref("Recent"),
+    })),
+  }),
   HostStats: object(hostStats),
   NamedHostStats: object({ host: string, ...hostStats }),
   Hosts: object({ hosts: list(ref("NamedHostStats")) }),

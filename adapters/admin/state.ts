@@ -9,6 +9,7 @@ import { EventLog } from "./event_log.ts";
 import { isAvailable } from "./figures.ts";
 import { History } from "./history.ts";
 import type { AuditEntry, CheckedOptions } from "./options.ts";
+import { PoolWatch } from "./pool_watch.ts";
 import { Refusal } from "./refusal.ts";
 
 /** A pool that is served. */
@@ -16,6 +17,7 @@ export interface ServedPool {
   readonly pool: ConnectionPool;
   readonly events: EventLog;
   readonly history: History;
+  readonly watch: PoolWatch;
 }
 
 /** How long what `/healthz` tells holds, in milliseconds: anybody may ask, as often as they like. */
@@ -33,10 +35,11 @@ export class AdminState {
     this.options = options;
     this.pools = new Map(
       Array.from(pools, ([name, pool]) => {
-        const events = new EventLog({ pool, clock, size, signal });
+        const watch = new PoolWatch({ pool, clock, signal });
+        const events = new EventLog({ pool, watch, clock, size, signal });
         const onSample = (sample: object) => events.tell("sample", sample);
         const history = new History({ pool, clock, signal, onSample });
-        return [name, { pool, events, history }];
+        return [name, { pool, events, history, watch }];
       }),
     );
   }

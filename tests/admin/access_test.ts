@@ -8,6 +8,7 @@ import { memoryPool } from "../support/memory_pool.ts";
 const PROTECTED = [
   "/openapi.json",
   "/metrics",
+  "/api/overview",
   "/api/pools",
   ...["stats", "hosts", "hosts/a.test", "addresses", "connections", "connections/1", "events"]
     .map((path) => `/api/pools/default/${path}`),

@@ -2,11 +2,19 @@ import { assert, assertEquals, assertStrictEquals, assertStringIncludes } from "
 import test from "node:test";
 import { EventLog } from "../../adapters/admin/event_log.ts";
 import { eventStream } from "../../adapters/admin/event_stream.ts";
+import { PoolWatch } from "../../adapters/admin/pool_watch.ts";
+import type { Clock } from "../../src/core/clock.ts";
+import type { ConnectionPool } from "../../src/pool/pool.ts";
 import { type AdminScene, adminScene, type Json } from "../support/admin_scene.ts";
 import { memoryPool } from "../support/memory_pool.ts";
 import { turns } from "../support/turns.ts";
 
 const EVENTS = "/api/pools/default/events";
+
+function logOf(pool: ConnectionPool, clock: Clock, size: number): EventLog {
+  const watch = new PoolWatch({ pool, clock, signal: undefined });
+  return new EventLog({ pool, watch, clock, size, signal: undefined });
+}
 
 /** A message of an event stream. */
 interface Message {
@@ -163,7 +171,7 @@ test("numbers go on growing when the program is started again", async () => {
   await using memory = memoryPool();
   memory.clock.advance(60_000);
   const { clock, pool } = memory;
-  const log = new EventLog({ pool, clock, size: 10, signal: undefined });
+  const log = logOf(pool, clock, 10);
   pool.block("192.0.2.1");
   await turns();
   const { messages: [message = ""] } = log.since(0, new Set(["block"]));
@@ -239,7 +247,8 @@ test("a client that goes leaves no listener and no timer behind", async () => {
   await cancelled[Symbol.asyncDispose]();
   assertEquals([listeners(), scene.clock.timers], [0, timers]);
   const { clock, pool } = scene;
-  const log = new EventLog({ pool, clock, size: 10, signal: undefined });
+  const log = logOf(pool, clock, 10);
+  const watched = scene.clock.timers;
   const types = new Set(["lease", "stats"]);
   const open = () => new Reader(eventStream({ log, clock, types, after: undefined }));
   const [first, second] = [open(), open()];
@@ -251,7 +260,7 @@ test("a client that goes leaves no listener and no timer behind", async () => {
   await turns();
   await second[Symbol.asyncDispose]();
   assertEquals(await waiting, undefined);
-  assertEquals([listeners(), scene.clock.timers], [0, timers]);
+  assertEquals([listeners(), scene.clock.timers], [0, watched]);
 });
 
 test("HEAD opens no stream", async () => {
@@ -341,7 +350,7 @@ test("a stream that was let go is one of the hundred until its server is done wi
 test("what was kept comes in parts, and the figures in the same bytes for all", async () => {
   await using memory = memoryPool();
   const { clock, pool } = memory;
-  const log = new EventLog({ pool, clock, size: 1_000, signal: undefined });
+  const log = logOf(pool, clock, 1_000);
   const reason = "x".repeat(1_000);
   for (let n = 0; n < 1_000; n++) pool.block("192.0.2.9", { reason });
   await turns();

@@ -1,0 +1,174 @@
+/**
+ * What is wrong with hosts and addresses, by how they stand now.
+ *
+ * @module
+ */
+
+import { parseAddress, withItsPort } from "../../src/core/address.ts";
+import type { AddressStats, HostStats, PoolStats } from "../../src/pool/watch/stats.ts";
+import { plural, type Problem, someOf } from "./problem.ts";
+
+/** How a machine stands with a host. */
+type State = "blocked" | "denied" | "doubtful" | "ejected" | "gone" | "good";
+
+/** What is wrong with hosts and addresses that the diagnosis has not found already. */
+export function placeProblems(stats: PoolStats, found: readonly Problem[]): Problem[] {
+  const problems: Problem[] = [];
+  const isFound = (host: string) =>
+    found.some((problem) =>
+      problem.host === host && ["allDenied", "panic", "resolverFailing"].includes(problem.what)
+    );
+  const isBlocked = blocksOf(stats);
+  const inState: { [Name in "doubtful" | "ejected"]: Map<string, string[]> } = {
+    ejected: new Map(),
+    doubtful: new Map(),
+  };
+  for (const [host, figures] of Object.entries(stats.hosts)) {
+    const states = Object.entries(figures.addresses).map(([address, figures]) => {
+      const state = stateOf(figures, isBlocked(address));
+      if (state === "ejected" || state === "doubtful") {
+        const hosts = inState[state].get(address);
+        if (hosts) hosts.push(host);
+        else inState[state].set(address, [host]);
+      }
+      return state;
+    });
+    const problem = isFound(host) ? undefined : hostProblem(host, figures, states);
+    if (problem) problems.push(problem);
+    if (figures.toldLater && !found.some(({ what }) => what === "allToldLater")) {
+      problems.push({
+        severity: "warning",
+        what: "allToldLater",
+        host,
+        text: `All of ${host} say to come back later`,
+        message: `Every machine of ${host} has said to come back later.`,
+        advice: "Ask less often, or give the host more machines.",
+      });
+    }
+  }
+  for (
+    const [state, addresses] of [["ejected", inState.ejected], [
+      "doubtful",
+      inState.doubtful,
+    ]] as const
+  ) {
+    if (addresses.size === 0) continue;
+    const named = [...addresses].map(([address, hosts]) => `${address} (${someOf(hosts)})`);
+    const some = plural(addresses.size, "address", "addresses");
+    problems.push({
+      severity: "warning",
+      what: state,
+      state,
+      text: `${some} ${state}`,
+      message: state === "ejected"
+        ? `${some} failed so often that no request goes there for a while: ${someOf(named)}.`
+        : `${some} failed of late, and may do so again: ${someOf(named)}.`,
+      advice: "Open it to see what failed. It comes back by itself once it answers.",
+    });
+  }
+  const avoided = stats.proxies.filter(({ failure }) => failure !== null);
+  if (avoided.length > 0) {
+    problems.push({
+      severity: "warning",
+      what: "proxies",
+      text: `${plural(avoided.length, "proxy is", "proxies are")} avoided`,
+      message: `${avoided.length} of ${plural(stats.proxies.length, "proxy", "proxies")} failed: `
+        + `${someOf(avoided.map(({ failure, proxy }) => `${proxy}: ${failure}`))}.`,
+      advice: "Look whether the proxy is up, and lets this program through.",
+    });
+  }
+  return problems;
+}
+
+function hostProblem(
+  host: string,
+  { panic, resolution }: HostStats,
+  states: readonly State[],
+): Problem | undefined {
+  const about = { severity: "critical", host } as const;
+  const error = resolution?.error ?? null;
+  if (states.length === 0) {
+    // Nobody has asked for its addresses yet.
+    if (resolution === null || (error === null && resolution.resolvedAt === null)) return undefined;
+    return error === null
+      ? {
+        ...about,
+        what: "noAddress",
+        text: `${host} has no address`,
+        message: `The resolver ${resolution.source} knows ${host}, and no address of it.`,
+        advice: "Look at its records, and whether they hold addresses of the wanted family.",
+      }
+      : {
+        ...about,
+        what: "resolverFailing",
+        text: `${host} cannot be resolved`,
+        message: `The resolver ${resolution.source} fails for ${host}: ${error}.`,
+        advice: "Look at the resolver, and whether the name is right.",
+      };
+  }
+  if (!states.some((state) => state === "good" || state === "doubtful")) {
+    return {
+      ...about,
+      what: "noneUsable",
+      text: `${host} has no usable address`,
+      message: `None of the ${states.length} addresses of ${host} can be used: `
+        + `${someOf(countsOf(states))}.`,
+      advice: "Open it to see what keeps each of them from use.",
+    };
+  }
+  const good = states.filter((state) => state === "good").length;
+  if (panic) {
+    return {
+      ...about,
+      severity: good > 0 ? "warning" : "critical",
+      what: "panic",
+      text: good > 0
+        ? `Fewer than half of ${host}\u2019s addresses are good`
+        : `${host} has no good address`,
+      message: `${good} of the ${states.length} addresses of ${host} are good.`,
+      advice: "Open it to see why the others failed.",
+    };
+  }
+  if (good === 0) {
+    return {
+      ...about,
+      severity: "warning",
+      what: "noneGood",
+      text: `${host} has no address without failures`,
+      message: `All addresses of ${host} that may be used failed of late: `
+        + `${someOf(countsOf(states))}.`,
+      advice: "Open it to see what failed.",
+    };
+  }
+  // Without an error it is old because nobody needed it anew.
+  if (error === null) return undefined;
+  return {
+    ...about,
+    severity: "warning",
+    what: "resolverFailing",
+    text: `${host} is not resolved anew, its old addresses serve`,
+    message:
+      `The resolver fails for ${host}: ${error}. The addresses that it told last still serve.`,
+    advice: "Look at the resolver, and whether the name is right.",
+  };
+}
+
+function stateOf({ deniedBy, standing }: AddressStats, isBlocked: boolean): State {
+  if (isBlocked) return "blocked";
+  return deniedBy === null ? standing : "denied";
+}
+
+function blocksOf({ blocks }: PoolStats): (address: string) => boolean {
+  if (blocks.length === 0) return () => false;
+  const blocked = new Set(blocks.map(({ ip }) => ip));
+  return (address) => {
+    const { ip } = parseAddress(address);
+    return blocked.has(ip) || blocked.has(withItsPort(address, ip));
+  };
+}
+
+function countsOf(states: readonly State[]): string[] {
+  const counts = new Map<State, number>();
+  for (const state of states) counts.set(state, (counts.get(state) ?? 0) + 1);
+  return Array.from(counts, ([state, count]) => `${count} ${state}`);
+}

@@ -1,0 +1,84 @@
+/**
+ * Watches a pool, so that what it did in the last minute is known to who looks only now.
+ *
+ * @module
+ */
+
+import type { Clock, Timer } from "../../src/core/clock.ts";
+import type { ConnectionPool } from "../../src/pool/pool.ts";
+import type { PoolStats } from "../../src/pool/watch/stats.ts";
+import { type Outlook, outlookOf } from "./outlook.ts";
+import { recentOf, type Sample, takeSample } from "./recent.ts";
+
+/** What a watch is made of. */
+export interface PoolWatchOptions {
+  readonly pool: ConnectionPool;
+  readonly clock: Clock;
+  /** Ends the watching. */
+  readonly signal: AbortSignal | undefined;
+}
+
+/** A pool's figures, and what they come to. */
+export interface WatchedStats extends PoolStats {
+  /** What is wrong, and what callers got of late. */
+  readonly outlook: Outlook;
+}
+
+/** How often samples are taken, in milliseconds. */
+const EVERY_MS = 5_000;
+
+/** Over how long a time "of late" is, in milliseconds. */
+const WINDOW_MS = 60_000;
+
+/** The samples of a pool's last minute, and what follows from them. */
+export class PoolWatch {
+  readonly #pool: ConnectionPool;
+  readonly #clock: Clock;
+  /** The oldest first: one that is a minute old, and all after it. */
+  #samples: Sample[] = [];
+  #timer: Timer | undefined;
+
+  /** Begins to watch. */
+  constructor({ clock, pool, signal }: PoolWatchOptions) {
+    this.#pool = pool;
+    this.#clock = clock;
+    const sample = this.#take(pool.stats());
+    // A younger pool has done all that it ever did of late.
+    if (sample.at - sample.stats.since >= WINDOW_MS) this.#samples.push(sample);
+    this.#sampleLater();
+    const end = () => {
+      signal?.removeEventListener("abort", end);
+      off();
+      this.#timer?.cancel();
+    };
+    const off = pool.on("closed", end);
+    if (signal?.aborted || pool.closed) end();
+    else signal?.addEventListener("abort", end, { once: true });
+  }
+
+  /** The pool's figures now, and what they come to. */
+  look(): WatchedStats {
+    const stats = this.#pool.stats();
+    const now = this.#take(stats);
+    const before = this.#samples.findLast(({ at }) => at <= now.at - WINDOW_MS) ?? this.#samples[0];
+    // The window begins with the pool where that is less than a minute ago.
+    const isYoung = now.at - stats.since <= WINDOW_MS;
+    const recent = recentOf(now, isYoung ? undefined : before, this.#samples.at(-1));
+    const findings = this.#pool.diagnose();
+    return { ...stats, outlook: outlookOf({ stats, recent, findings, closed: this.#pool.closed }) };
+  }
+
+  #take(stats: PoolStats): Sample {
+    return takeSample(stats, this.#pool.histograms());
+  }
+
+  #sampleLater(): void {
+    this.#timer = this.#clock.setTimer(() => {
+      this.#sampleLater();
+      const sample = this.#take(this.#pool.stats());
+      this.#samples.push(sample);
+      const from = sample.at - WINDOW_MS;
+      while (this.#samples.length > 1 && this.#samples[1]!.at <= from) this.#samples.shift();
+    }, EVERY_MS);
+  }
+}

@@ -1,0 +1,183 @@
+/**
+ * What a pool did of late: the difference between its figures now and those of a while ago.
+ *
+ * @module
+ */
+
+import type { HistogramView } from "../../src/core/histogram.ts";
+import type { PoolHistograms } from "../../src/pool/watch/figures.ts";
+import type { RequestStats } from "../../src/pool/watch/request_counts.ts";
+import type { PoolStats } from "../../src/pool/watch/stats.ts";
+
+/** How long some things took, in milliseconds. */
+export interface Spread {
+  /** How many there were. */
+  readonly count: number;
+  /** What half of them did not exceed; null where there were none, as with the others. */
+  readonly p50: number | null;
+  /** What nine tenths of them did not exceed. */
+  readonly p90: number | null;
+  /** What 99 in 100 did not exceed. */
+  readonly p99: number | null;
+}
+
+/** What happened within a span of time. All counts are of that span alone. */
+export interface Recent {
+  /** How long the span is, in milliseconds. */
+  readonly ms: number;
+  /** What became of requests. */
+  readonly requests: RequestStats;
+  /** Leases that began. */
+  readonly acquired: number;
+  /** Those among them on a connection that had one before. */
+  readonly reused: number;
+  /** Callers whose time ran out before they had a connection. */
+  readonly timedOut: number;
+  /** Callers who waited now and at the last look before: what is no passing moment. */
+  readonly waiting: number;
+  /** Dials that began. */
+  readonly dials: number;
+  /** Dials that failed. */
+  readonly dialErrors: number;
+  /** Connections that left the maps, by reason. */
+  readonly evicted: { readonly [reason: string]: number };
+  /** How long callers waited for a connection. */
+  readonly queue: Spread;
+  /** How long TLS handshakes took. */
+  readonly tls: Spread;
+  /** How long it took to the head of a response. */
+  readonly firstByte: Spread;
+  /** How long whole requests took. */
+  readonly total: Spread;
+  /** What became of requests by host, of those hosts that had any. */
+  readonly hosts: { readonly [host: string]: RequestStats };
+}
+
+const TIMES = ["queue", "tls", "firstByte", "total"] as const;
+
+type TimeCounts = { readonly [Name in typeof TIMES[number]]: readonly number[] };
+
+/** A pool's counts at one moment. */
+export interface Sample {
+  /** When, in milliseconds since 1970. */
+  readonly at: number;
+  readonly stats: Omit<PoolStats, "hosts">;
+  /** The requests of each host; of the first hosts, where there are very many. */
+  readonly hosts: { readonly [host: string]: RequestStats };
+  readonly times: TimeCounts;
+}
+
+/** How many hosts are told one by one. */
+const MAX_HOSTS = 1_000;
+
+/** Edges of a histogram's buckets, four for each power of two: there it counts exactly. */
+const EDGES_MS: readonly number[] = Array.from(
+  { length: 80 },
+  (_, index) => 2 ** (Math.floor(index / 4) - 3) * (1 + index % 4 / 4),
+);
+
+/** Takes a sample. The histograms must have been asked for after the figures. */
+export function takeSample({ hosts, ...stats }: PoolStats, histograms: PoolHistograms): Sample {
+  const busy = Object.entries(hosts).filter(([, { requests }]) => requests.count > 0);
+  const counts = (view: HistogramView) => [...EDGES_MS.map((ms) => view.countUpTo(ms)), view.count];
+  return {
+    at: stats.at,
+    stats,
+    hosts: Object.fromEntries(
+      busy.slice(0, MAX_HOSTS).map(([host, { requests }]) => [host, requests]),
+    ),
+    times: {
+      queue: counts(histograms.queue),
+      tls: counts(histograms.tls),
+      firstByte: counts(histograms.firstByte),
+      total: counts(histograms.total),
+    },
+  };
+}
+
+/**
+ * What happened between two samples. Without one before, all of it did, since the pool was made.
+ *
+ * @param last The sample that was taken last before this one
+ */
+export function recentOf(now: Sample, before?: Sample, last?: Sample): Recent {
+  const { stats } = now;
+  const more = (name: "acquired" | "dialErrors" | "dials" | "reused" | "timedOut") =>
+    stats[name] - (before?.stats[name] ?? 0);
+  const hosts: { [host: string]: RequestStats } = {};
+  for (const [host, requests] of Object.entries(now.hosts)) {
+    const since = requestsSince(requests, before?.hosts[host]);
+    if (since.count > 0) hosts[host] = since;
+  }
+  const [queue, tls, firstByte, total] = TIMES.map((name) =>
+    spreadOf(now.times[name], before?.times[name])
+  ) as [Spread, Spread, Spread, Spread];
+  return {
+    ms: now.at - (before?.at ?? stats.since),
+    requests: requestsSince(stats.requests, before?.stats.requests),
+    acquired: more("acquired"),
+    reused: more("reused"),
+    timedOut: more("timedOut"),
+    waiting: Math.min(stats.waiting, last?.stats.waiting ?? stats.waiting),
+    dials: more("dials"),
+    dialErrors: more("dialErrors"),
+    evicted: difference(stats.evicted, before?.stats.evicted),
+    ...{ queue, tls, firstByte, total },
+    hosts,
+  };
+}
+
+/** What became of requests since then. A host that was forgotten and came back began anew. */
+function requestsSince(now: RequestStats, then?: RequestStats): RequestStats {
+  const names = ["successes", "failures", "cancelled", "retries", "hedges"] as const;
+  const isAnew = names.some((name) => now[name] < (then?.[name] ?? 0))
+    || Object.entries(then?.statuses ?? {}).some(([name, count]) =>
+      (now.statuses[name] ?? 0) < count
+    );
+  const before = isAnew ? undefined : then;
+  const more = (name: Exclude<keyof RequestStats, "statuses" | "successRate">) =>
+    Math.max(0, now[name] - (before?.[name] ?? 0));
+  const successes = more("successes");
+  const failures = more("failures");
+  return {
+    count: more("count"),
+    successes,
+    failures,
+    cancelled: more("cancelled"),
+    successRate: successes + failures > 0 ? successes / (successes + failures) : null,
+    retries: more("retries"),
+    hedges: more("hedges"),
+    hedgesWon: more("hedgesWon"),
+    toldLater: more("toldLater"),
+    waits: more("waits"),
+    statuses: difference(now.statuses, before?.statuses),
+  };
+}
+
+type Counts = { readonly [name: string]: number };
+
+function difference(now: Counts, before: Counts = {}): Counts {
+  const more = Object.entries(now).map(([name, count]) =>
+    [name, count - (before[name] ?? 0)] as const
+  );
+  return Object.fromEntries(more.filter(([, count]) => count > 0));
+}
+
+function spreadOf(now: readonly number[], before?: readonly number[]): Spread {
+  const upTo = now.map((count, index) => count - (before?.[index] ?? 0));
+  const count = upTo.at(-1) ?? 0;
+  const percentile = (percent: number): number | null => {
+    if (count <= 0) return null;
+    const rank = Math.max(1, Math.ceil(percent * count / 100));
+    const bucket = upTo.findIndex((passed) => passed >= rank);
+    const above = EDGES_MS[bucket];
+    const below = EDGES_MS[bucket - 1] ?? 0;
+    // What is longer than any edge is told as the longest of them.
+    if (above === undefined) return below;
+    const passed = upTo[bucket - 1] ?? 0;
+    // Most of those that took next to nothing took nothing: a connection was ready.
+    if (bucket === 0) return 0;
+    return below + (above - below) * (rank - passed) / (upTo[bucket]! - passed);
+  };
+  return { count, p50: percentile(50), p90: percentile(90), p99: percentile(99) };
+}
