@@ -25,6 +25,7 @@ const REFUSALS: { readonly [Status in RefusalStatus]: string } = {
 const PARAMETERS: { readonly [name: string]: Schema } = {
   pool: { description: "The pool's name", schema: { type: "string" } },
   host: { description: "The host, in any spelling", schema: { type: "string" } },
+  folder: { description: "The folder, as the page names it", schema: { type: "string" } },
   id: { description: "The connection's number", schema: { type: "integer", minimum: 1 } },
 };
 

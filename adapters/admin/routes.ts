@@ -7,6 +7,7 @@
 import type { Context } from "hono";
 import { parseHost } from "../../src/core/address.ts";
 import { OPEN_METRICS_TYPE, openMetrics } from "../../src/metrics/open_metrics.ts";
+import { FILES } from "../dashboard/page.ts";
 import type { AdminAccess } from "./access.ts";
 import {
   connectionPage,
@@ -23,7 +24,7 @@ import { reply, replyJson } from "./replies.ts";
 import type { BodySchema, Schema } from "./schema.ts";
 import { ref } from "./schemas.ts";
 import { serveEvents } from "./serve_events.ts";
-import { servePage } from "./serve_page.ts";
+import { serveFile, servePage } from "./serve_page.ts";
 import type { AdminState, ServedPool } from "./state.ts";
 
 /** A request that is let in. */
@@ -83,6 +84,15 @@ export function readRoutes(document: () => object): Route[] {
       answer: text("text/html; charset=utf-8"),
       serve: ({ c }) => servePage(c),
     },
+    ...FILES.map((file): Route => ({
+      method: "GET",
+      path: `/assets/:folder/${file.name}`,
+      right: "none",
+      summary: "A file of the dashboard's, in a folder that is named by what is in it",
+      answer: text(file.type),
+      refusals: [404],
+      serve: ({ c }) => serveFile(c, file),
+    })),
     {
       method: "GET",
       path: "/healthz",

@@ -1,5 +1,5 @@
 /**
- * The dashboard of the admin router: one HTML text that asks no other server for anything.
+ * The dashboard of the admin router: a page and its files, which ask no other server for anything.
  *
  * @module
  */
@@ -23,7 +23,7 @@ import { STYLE_PANELS } from "./style_panels.ts";
 
 /**
  * The script of the page, as one text: plain JavaScript whose types stand in its comments. All texts
- * here are ASCII: Bun writes other characters of a `String.raw` as escapes, which HTML does not know.
+ * here are ASCII: Bun writes other characters of a `String.raw` as escapes, which nobody would read back.
  *
  * @internal
  */
@@ -43,42 +43,81 @@ export const CLIENT: string = [
   CLIENT_MAIN,
 ].join("\n");
 
-/**
- * Makes the dashboard's page. It holds no data: it asks for a token, and reads all it shows from the
- * `api/` beside it.
- *
- * @param nonce What the `Content-Security-Policy` header names for its style and its script: of
- * letters, digits, `+`, `/`, `-`, `_` and `=`; another one for each answer
- * @throws {TypeError} The nonce has other characters
- */
-export function dashboardPage(nonce: string): string {
-  if (!/^[A-Za-z0-9+/_-]+=*$/.test(nonce)) {
-    throw new TypeError(
-      `nonce must be of letters, digits, "+", "/", "-", "_" and "=", got ${JSON.stringify(nonce)}`,
-    );
-  }
-  return [
-    "<!doctype html>",
-    "<html lang=\"en\">",
-    "<head>",
-    "<meta charset=\"utf-8\">",
-    "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">",
-    "<meta name=\"color-scheme\" content=\"light dark\">",
-    "<meta name=\"robots\" content=\"noindex\">",
-    "<title>hotconn</title>",
-    `<link rel="icon" href="data:image/svg+xml,${encodeURIComponent(ICON)}">`,
-    `<style nonce="${nonce}">${STYLE}${STYLE_PANELS}</style>`,
-    "</head>",
-    "<body>",
-    SHELL,
-    `<script nonce="${nonce}">(() => {\n"use strict";\n${CLIENT}\n})();</script>`,
-    "</body>",
-    "</html>",
-    "",
-  ].join("\n");
+/** A file that the page loads, from a folder whose name changes with what is in them. */
+export interface DashboardFile {
+  readonly name: string;
+  /** Its media type. */
+  readonly type: string;
+  readonly body: string;
 }
+
+/** The dashboard: a page, and the name of the folder in `assets/` beside it that its files are in. */
+export interface Dashboard {
+  readonly page: string;
+  readonly folder: string;
+}
+
+/**
+ * What the page may load and run, as a content security policy: its own files. It stands in the page
+ * too, so that it holds where an app puts a policy of its own in the head of every answer.
+ */
+export const PAGE_POLICY: string = "default-src 'none'; script-src 'self'; style-src 'self'; "
+  + "connect-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'";
 
 const ICON = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 16 16\">"
   + "<rect width=\"16\" height=\"16\" rx=\"4\" fill=\"#0b6e69\"/>"
   + "<path d=\"M4 4v8M12 4v8M4 8h8\" stroke=\"#fff\" stroke-width=\"2\" stroke-linecap=\"round\"/>"
   + "</svg>";
+
+/** The files that the page loads. */
+export const FILES: readonly DashboardFile[] = [
+  { name: "icon.svg", type: "image/svg+xml", body: ICON },
+  { name: "style.css", type: "text/css; charset=utf-8", body: STYLE + STYLE_PANELS },
+  {
+    name: "client.js",
+    type: "text/javascript; charset=utf-8",
+    body: `(() => {\n"use strict";\n${CLIENT}\n})();\n`,
+  },
+];
+
+let made: Promise<Dashboard> | undefined;
+
+/**
+ * The dashboard. Its page holds no data: it asks for a token, and reads all it shows from the `api/`
+ * beside it.
+ */
+export function dashboard(): Promise<Dashboard> {
+  return made ??= makeDashboard();
+}
+
+async function makeDashboard(): Promise<Dashboard> {
+  const folder = await hashOf(FILES.map(({ body }) => body).join("\n"));
+  const page = [
+    "<!doctype html>",
+    "<html lang=\"en\">",
+    "<head>",
+    "<meta charset=\"utf-8\">",
+    `<meta http-equiv="Content-Security-Policy" content="${PAGE_POLICY}">`,
+    "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">",
+    "<meta name=\"color-scheme\" content=\"light dark\">",
+    "<meta name=\"robots\" content=\"noindex\">",
+    "<title>hotconn</title>",
+    `<link rel="icon" href="assets/${folder}/icon.svg">`,
+    `<link rel="stylesheet" href="assets/${folder}/style.css">`,
+    `<script src="assets/${folder}/client.js" defer></script>`,
+    "</head>",
+    "<body>",
+    SHELL,
+    "</body>",
+    "</html>",
+    "",
+  ].join("\n");
+  return { page, folder };
+}
+
+/** So much of a text's SHA-256 that no other text has it. */
+async function hashOf(text: string): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
+  const bytes = new Uint8Array(digest).subarray(0, 12);
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

@@ -20,6 +20,12 @@ const PROTECTED = [
 const ACTIONS = ["warm", "drain", "evict", "block", "unblock", "limits", "close"]
   .map((action) => `/api/pools/default/actions/${action}`);
 
+const OPEN = [
+  "/",
+  "/healthz",
+  ...["client.js", "icon.svg", "style.css"].map((name) => `/assets/{folder}/${name}`),
+];
+
 test("adminRouter() serves nobody unless it is told whom, or insecure says everybody", async () => {
   await using memory = memoryPool();
   const make = (options: unknown) => () => adminRouter(memory.pool, options as AdminOptions);
@@ -54,7 +60,10 @@ test("what needs a right answers 401 without a token, and with one that is not k
   const documented = Object.keys(paths).map((path) =>
     path.replace("{pool}", "default").replace("{host}", "a.test").replace("{id}", "1")
   );
-  assertEquals([...PROTECTED, ...ACTIONS, "/", "/healthz"].sort(), documented.sort());
+  assertEquals(
+    [...PROTECTED, ...ACTIONS, ...OPEN].sort(),
+    documented.sort(),
+  );
   for (const path of [...PROTECTED, ...ACTIONS]) {
     const method = ACTIONS.includes(path) ? "POST" : "GET";
     const wrong = [

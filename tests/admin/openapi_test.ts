@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import test from "node:test";
+import { dashboard } from "../../adapters/dashboard/page.ts";
 import { adminRouter } from "../../adapters/hono.ts";
 import { type AdminScene, adminScene, type Json, TOKENS } from "../support/admin_scene.ts";
 import { memoryPool } from "../support/memory_pool.ts";
@@ -108,11 +109,12 @@ test("every route in the document answers, and as its schema says", async () => 
   const described = await document(scene);
   const check = checker(described);
   const bodies = await actionBodies(scene);
+  const { folder } = await dashboard();
   let answers = 0;
   for (const [template, operations] of Object.entries(described.paths)) {
     for (const [method, { requestBody, responses }] of Object.entries(operations)) {
       const path = template.replace("{pool}", "default").replace("{host}", "c.test")
-        .replace("{id}", `${lease.connection.id}`);
+        .replace("{id}", `${lease.connection.id}`).replace("{folder}", folder);
       const body = bodies[template.slice(template.lastIndexOf("/") + 1)];
       const action = requestBody !== undefined;
       if (action) {

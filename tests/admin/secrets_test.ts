@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import test from "node:test";
 import { ALL_EVENTS } from "../../adapters/admin/event_log.ts";
+import { dashboard } from "../../adapters/dashboard/page.ts";
 import { adminRouter } from "../../adapters/hono.ts";
 import { memoryDialer } from "../../adapters/memory.ts";
 import { createPool } from "../../mod.ts";
@@ -70,12 +71,13 @@ test("no secret, key, certificate, pin or header is in any answer or event", asy
     limits: { maxConnections: 10 },
     close: {},
   };
+  const { folder } = await dashboard();
   let shown = "";
   const { paths } = await (await router.request("/openapi.json", { headers })).json();
   for (const template of Object.keys(paths)) {
     if (template.endsWith("/events")) continue;
     const path = template.replace("{pool}", "default").replace("{host}", "a.test")
-      .replace("{id}", `${lease.connection.id}`);
+      .replace("{id}", `${lease.connection.id}`).replace("{folder}", folder);
     const action = path.includes("/actions/");
     const answer = await router.request(path, {
       method: action ? "POST" : "GET",

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { dashboardPage } from "../../adapters/dashboard/page.ts";
+import { dashboard, FILES, PAGE_POLICY } from "../../adapters/dashboard/page.ts";
 import type { Scene } from "./dashboard_scenes.ts";
 
 /** The tokens that the stub knows. */
@@ -76,8 +76,9 @@ export function stubRouter(scenes: { readonly [pool: string]: Scene }): StubRout
     },
     async fetch(request) {
       const url = new URL(request.url);
+      if (url.pathname.startsWith("/assets/")) return await page(url.pathname);
       router.paths.push(url.pathname);
-      if (url.pathname === "/") return page();
+      if (url.pathname === "/") return await page(url.pathname);
       const token = request.headers.get("authorization")?.replace(/^Bearer /, "");
       const canAct = token === ACT_TOKEN;
       if (revoked || (!canAct && token !== READ_TOKEN)) return refuse(401, "A token is wanted");
@@ -156,16 +157,14 @@ const STRICT = {
   "referrer-policy": "no-referrer",
 };
 
-function page(): Response {
-  const nonce = crypto.randomUUID().replaceAll("-", "");
-  return new Response(dashboardPage(nonce), {
+async function page(pathname: string): Promise<Response> {
+  const { page } = await dashboard();
+  const file = FILES.find(({ name }) => pathname.endsWith(`/${name}`));
+  return new Response(file?.body ?? page, {
     headers: {
       ...STRICT,
-      "content-type": "text/html; charset=utf-8",
-      "content-security-policy":
-        `default-src 'none'; script-src 'nonce-${nonce}'; style-src 'nonce-${nonce}'; `
-        + "connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; "
-        + "frame-ancestors 'none'",
+      "content-type": file?.type ?? "text/html; charset=utf-8",
+      "content-security-policy": `${PAGE_POLICY}; frame-ancestors 'none'`,
     },
   });
 }
