@@ -6,13 +6,13 @@
 
 /** Rows and columns by key: what stays in sight keeps its nodes, and so the focus. */
 export const CLIENT_GRID: string = String.raw`
-/** @typedef {{ key: string, line: Line, cell: Cell | null, top: number, height: number }} Row */
+/** A row of a line, or of a cell; or what stands for so many others, -1 where they are all there. @typedef {{ key: string, line: Line, cell: Cell | null, more: number, top: number, height: number }} Row */
 /** @typedef {{ node: HTMLElement, name: HTMLElement, cells: Map<string, HTMLElement> }} RowNodes */
 /**
  * How a view looks. A matrix has columns; a list has none, and its rows hold all of their cells.
  * @typedef {{
  *   className: string, label: string, columnCount: number, headHeight: number, nameWidth: number, columnWidth: number,
- *   rows: Row[], columns: Line[],
+ *   rows: Row[], columns: Line[], note: { text: string, verb: string } | undefined, order?: string,
  *   makeHead: (head: HTMLElement) => void,
  *   makeColumn: () => HTMLElement, fillColumn: (node: HTMLElement, column: Line) => void,
  *   makeRow: (row: Row) => { node: HTMLElement, name: HTMLElement }, fillRow: (node: HTMLElement, row: Row) => void,
@@ -20,10 +20,12 @@ export const CLIENT_GRID: string = String.raw`
  * }} View
  */
 
+/** @typedef {{ onOpen: (row: Row | undefined, column: Line | undefined) => void, onSort: (order: string) => void, onFold: (key: string) => void }} GridHooks */
+
 class Grid {
-  /** @param {HTMLElement} slot @param {(row: Row | undefined, column: Line | undefined) => void} onOpen */
-  constructor(slot, onOpen) {
-    this.onOpen = onOpen;
+  /** @param {HTMLElement} slot @param {GridHooks} hooks */
+  constructor(slot, hooks) {
+    this.hooks = hooks;
     this.node = make("div", "grid");
     this.node.setAttribute("role", "grid");
     this.headGroup = make("div", "head");
@@ -31,7 +33,9 @@ class Grid {
     this.body = make("div", "rows body");
     this.body.setAttribute("role", "rowgroup");
     this.node.append(this.headGroup, this.body);
-    slot.replaceChildren(this.node);
+    this.note = make("p", "note");
+    this.note.append(make("span"), " ", makeButton("small", "", () => hooks.onFold("")));
+    slot.replaceChildren(this.node, this.note);
     /** @type {View | undefined} */
     this.view = undefined;
     /** @type {HTMLElement | undefined} */
@@ -72,6 +76,12 @@ class Grid {
     const room = Math.max(260, Math.min(window.innerHeight * 0.62, 720));
     this.node.style.height = Math.min(height + view.headHeight + 18, room) + "px";
     setAttr(this.node, "aria-label", view.label);
+    show(this.note, view.note !== undefined);
+    setText(this.note.children[0], view.note?.text ?? "");
+    setText(this.note.children[1], view.note?.verb ?? "");
+    for (const button of /** @type {NodeListOf<HTMLElement>} */ (this.headGroup.querySelectorAll("[data-sort]"))) {
+      setAttr(/** @type {Element} */ (button.parentElement), "aria-sort", ariaSort(view.order ?? "", button.dataset.sort ?? ""));
+    }
     setAttr(this.node, "aria-rowcount", String(rows.length + 1));
     setAttr(this.node, "aria-colcount", String(view.columnCount));
     if (!this.rowAt.has(this.active.row) && !(this.active.row === "" && this.columnAt.has(this.active.column))) {
@@ -221,6 +231,8 @@ class Grid {
 
   /** @param {MouseEvent} event */
   onClick(event) {
+    const sort = /** @type {HTMLElement} */ (event.target).closest("[data-sort]")?.getAttribute("data-sort");
+    if (sort) return this.hooks.onSort(nextOrder(this.view?.order ?? "", sort));
     for (let node = /** @type {Element | null} */ (event.target); node && node !== this.node; node = node.parentElement) {
       const found = this.places.get(node);
       if (found) return this.activate(found, true);
@@ -239,13 +251,16 @@ class Grid {
     }
     this.node.tabIndex = node ? -1 : 0;
     const { rows = [], columns = [] } = this.view ?? {};
-    if (open) this.onOpen(rows[this.rowAt.get(target.row) ?? -1], columns[this.columnAt.get(target.column) ?? -1]);
+    if (!open) return;
+    const row = rows[this.rowAt.get(target.row) ?? -1];
+    if (row && row.more !== 0) this.hooks.onFold(row.line.key);
+    else this.hooks.onOpen(row, columns[this.columnAt.get(target.column) ?? -1]);
   }
 
   /** @param {KeyboardEvent} event */
   onKey(event) {
     const { view } = this;
-    if (!view || event.altKey || event.metaKey) return;
+    if (!view || event.altKey || event.metaKey || /** @type {HTMLElement} */ (event.target).closest("[data-sort]")) return;
     if (event.key === "Enter" || event.key === " ") {
       event.preventDefault();
       return this.activate(this.active, true);

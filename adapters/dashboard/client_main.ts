@@ -98,12 +98,16 @@ class Session {
     this.statsChanged = false;
     this.said = { words: "", worst: "fine", at: 0 };
     /** @type {Choice} */
-    this.choice = { view: keep.read("session", "view"), filter: "", state: "", order: "trouble" };
+    this.choice = { view: keep.read("session", "view"), filter: "", state: "", order: "trouble", unfolded: new Set() };
     this.narrow = matchMedia("(max-width: 640px)");
     this.reopen = () => {};
     this.events = new EventLog(() => this.reopen());
     this.ticks = 0;
-    this.grid = new Grid(byId("grid-slot"), (row, column) => this.openPlace(row, column));
+    this.grid = new Grid(byId("grid-slot"), {
+      onOpen: (row, column) => this.openPlace(row, column),
+      onSort: (order) => this.choose({ order }),
+      onFold: (key) => this.fold(key),
+    });
     this.drawer = new Drawer({
       api, path: () => this.path, canAct: () => this.canAct, model: () => this.model,
       act: (name, preset) => this.act(name, preset),
@@ -350,7 +354,7 @@ class Session {
     if (!model) return;
     if (!choice.view) {
       const places = model.hosts.length * model.addresses.length;
-      const isDense = places <= 60 || model.cellCount / places > 0.25;
+      const isDense = model.addresses.length <= MOST_COLUMNS && (places <= 60 || model.cellCount / places > 0.25);
       choice.view = narrow.matches || !isDense ? "hosts" : "matrix";
     }
     for (const button of document.querySelectorAll("[data-view]")) {
@@ -361,6 +365,9 @@ class Session {
     setText(byId("map-empty"), model.hosts.length === 0 ? "The pool has no host so far." : "No host and no address is as the filter wants it.");
     show(byId("map-empty"), isEmpty);
     show(byId("grid-slot"), !isEmpty);
+    const order = selectOf("order");
+    order.value = choice.order;
+    if (order.selectedIndex < 0) order.value = "column";
     setText(byId("map-count"), fmtCount(model.hosts.length) + " \u00d7 " + fmtCount(model.addresses.length));
     this.grid.show(view);
   }
@@ -372,13 +379,21 @@ class Session {
     this.drawMap();
   }
 
+  /** Shows all of what was left out, or only the first again. @param {string} key */
+  fold(key) {
+    const { unfolded } = this.choice;
+    if (!unfolded.delete(key)) unfolded.add(key);
+    this.drawMap();
+  }
+
   /** @param {Row | undefined} row @param {Line | undefined} column */
   openPlace(row, column) {
     const byAddress = this.choice.view === "addresses";
     if (row?.cell) this.drawer.open({ host: row.cell.host, address: row.cell.address });
     else if (row && column && !row.line.byOther.has(column.key)) return;
     else if (row && column) this.drawer.open({ host: row.line.key, address: column.key });
-    else if (row) this.drawer.open(byAddress ? { address: row.line.key } : { host: row.line.key });
+    else if (row && byAddress) this.drawer.open({ address: row.line.key, ...(row.line.cells.length === 1 && { host: row.line.cells[0].host }) });
+    else if (row) this.drawer.open({ host: row.line.key });
     else if (column) this.drawer.open({ address: column.key });
   }
 

@@ -1,12 +1,19 @@
 /**
- * The dashboard's script: the map of hosts and addresses, in its three views.
+ * The dashboard's script: the map of hosts and addresses.
  *
  * @module
  */
 
-/** A matrix that shows both indexes at once, and a list by each of them. */
+/** A matrix that shows both indexes at once; the lists by each of them are beside it. */
 export const CLIENT_MAP: string = String.raw`
-/** @typedef {{ view: string, filter: string, state: string, order: string }} Choice */
+/**
+ * What of the map is to be seen, and how. Of what is unfolded nothing is left out: a host's addresses
+ * by its name, the columns by "".
+ * @typedef {{ view: string, filter: string, state: string, order: string, unfolded: Set<string> }} Choice
+ */
+
+/** How many columns a map has that can be read. */
+const MOST_COLUMNS = 40;
 
 /** @param {string} className */
 function makeMeter(className) {
@@ -36,12 +43,6 @@ function lineWord({ state, trouble, cells }) {
   return trouble > 0 && trouble < cells.length ? fmtCount(trouble) + " in trouble" : state;
 }
 
-/** @param {Line} line @param {string} others */
-function summaryOf(line, others) {
-  return others + " \u00b7 " + fmtCount(line.leased) + " in use, " + fmtCount(line.idle) + " idle"
-    + (numberOr0(line.stats.waiting) > 0 ? " \u00b7 " + fmtCount(line.stats.waiting) + " waiting" : "");
-}
-
 /** What of the model is to be seen. @param {Model} model @param {Choice} choice @param {boolean} byHost */
 function choose(model, { filter, state, order }, byHost) {
   const words = filter.trim().toLowerCase();
@@ -55,9 +56,7 @@ function choose(model, { filter, state, order }, byHost) {
     const cells = all ? line.cells : line.cells.filter(isWanted);
     if (cells.length > 0 || all || (line.cells.length === 0 && state === "" && line.key.toLowerCase().includes(words))) chosen.push({ line, cells });
   }
-  if (order === "trouble") chosen.sort((a, b) => STATES.indexOf(b.line.state) - STATES.indexOf(a.line.state) || b.line.trouble - a.line.trouble);
-  if (order === "load") chosen.sort((a, b) => b.line.leased - a.line.leased);
-  return chosen;
+  return inOrder(chosen, order, ({ line }) => sortableLine(line));
 }
 
 /** @param {Model} model @param {Choice} choice @param {boolean} isNarrow @param {number} room How wide it may be @returns {View} */
@@ -81,9 +80,9 @@ function matrixView(model, choice, isNarrow, room) {
   const shown = new Set();
   const isAll = choice.filter.trim() === "" && choice.state === "";
   if (!isAll) for (const { cells } of chosen) for (const { address } of cells) shown.add(address);
-  const columns = model.addresses.filter(({ key }) => isAll || shown.has(key));
-  if (choice.order === "load") columns.sort((a, b) => b.leased - a.leased);
-  if (choice.order === "trouble") columns.sort((a, b) => STATES.indexOf(b.state) - STATES.indexOf(a.state) || b.trouble - a.trouble);
+  const all = inOrder(model.addresses.filter(({ key }) => isAll || shown.has(key)), choice.order, sortableLine);
+  const isUnfolded = choice.unfolded.has("");
+  const columns = isUnfolded ? all : all.slice(0, MOST_COLUMNS);
   const height = 56;
   const nameWidth = isNarrow ? 132 : clamp(170, longest(chosen) * 9.2 + 52, 264);
   const least = clamp(126, longest(columns.map((line) => ({ line }))) * 7.4 + 22, 190);
@@ -96,7 +95,10 @@ function matrixView(model, choice, isNarrow, room) {
     nameWidth,
     columnWidth,
     columns,
-    rows: chosen.map(({ line }, index) => ({ key: line.key, line, cell: null, top: index * height, height })),
+    note: all.length <= MOST_COLUMNS ? undefined : isUnfolded
+      ? { text: "All " + fmtCount(all.length) + " addresses.", verb: "Show " + MOST_COLUMNS }
+      : { text: "The first " + MOST_COLUMNS + " of " + fmtCount(all.length) + " addresses in this order.", verb: "Show all" },
+    rows: chosen.map(({ line }, index) => ({ key: line.key, line, cell: null, more: 0, top: index * height, height })),
     makeHead(head) {
       const corner = makePart("corner", "columnheader");
       corner.setAttribute("aria-colindex", "1");
@@ -165,91 +167,6 @@ function matrixView(model, choice, isNarrow, room) {
       setText(low.children[0], fmtCount(leased) + " of " + fmtCount(numberOr0(cell.stats.connections)));
       setText(low.children[2], cell.fails > 0 ? fmtCount(cell.fails) + " failed" : "");
     },
-  };
-}
-
-/** @param {Model} model @param {Choice} choice @param {boolean} isNarrow @returns {View} */
-function listView(model, choice, isNarrow) {
-  const byHost = choice.view === "hosts";
-  /** @type {Row[]} */
-  const rows = [];
-  let top = 0;
-  const add = (/** @type {string} */ key, /** @type {Line} */ line, /** @type {Cell | null} */ cell) => {
-    const height = cell && isNarrow ? 52 : 36;
-    rows.push({ key, line, cell, top, height });
-    top += height;
-  };
-  for (const { line, cells } of choose(model, choice, byHost)) {
-    add(line.key, line, null);
-    for (const cell of cells) add(line.key + " / " + cell.key, line, cell);
-  }
-  const heads = [byHost ? "Address" : "Host", "State", "In use of all", "Dialing", percentile(model.stats, "p99") === null ? "Latency" : "p99", "Failures", "Share"];
-  return {
-    className: "list " + choice.view + (isNarrow ? " narrow" : ""),
-    label: byHost ? "Hosts, each with its addresses" : "Addresses, each with its hosts",
-    columnCount: heads.length,
-    headHeight: isNarrow ? 0 : 34,
-    nameWidth: 0,
-    columnWidth: 1,
-    columns: [],
-    rows,
-    makeHead(head) {
-      heads.forEach((text, index) => {
-        const node = makePart(index > 2 ? "num" : "", "columnheader");
-        node.textContent = text;
-        head.append(node);
-      });
-    },
-    makeRow({ cell }) {
-      const node = makePart(cell ? "row" : "row group", "row");
-      const name = makePart("name", "rowheader");
-      name.append(makeIcon("good"), make("span", "clip"));
-      node.append(name);
-      if (!cell) {
-        name.setAttribute("aria-colspan", "4");
-        const sub = makePart("sub clip", "gridcell");
-        sub.setAttribute("aria-colspan", "3");
-        node.append(sub);
-        return { node, name };
-      }
-      const load = makePart("load", "gridcell");
-      load.append(makeMeter(""), make("span", ""));
-      node.append(makePart("stword clip", "gridcell"), load);
-      for (const part of ["dials", "lat", "failn", "share"]) node.append(makePart("num " + part, "gridcell"));
-      return { node, name };
-    },
-    fillRow(node, { cell, line }) {
-      const [name, ...parts] = node.children;
-      const state = cell ? cell.state : line.state;
-      const isAddress = byHost === (cell !== null);
-      const text = cell ? (byHost ? cell.address : cell.host) : line.key;
-      setIcon(name.children[0], state, "st-" + state);
-      setText(name.children[1], text);
-      setAttr(name.children[1], "class", isAddress ? "clip mono" : "clip");
-      setAttr(name, "title", text);
-      if (!cell) {
-        const others = byHost ? plural(line.cells.length, "address", "addresses") : plural(line.cells.length, "host", "hosts");
-        const share = fmtCount(line.leased) + " of " + fmtCount(line.connections) + " in use";
-        if (isNarrow) setText(parts[0], line.trouble > 0 ? lineWord(line) + " \u00b7 " + share : share);
-        else setText(parts[0], (line.trouble > 0 ? lineWord(line) + " \u00b7 " : "") + summaryOf(line, others));
-        return;
-      }
-      const { stats } = cell;
-      const leased = numberOr0(stats.leased);
-      setText(parts[0], wordOf(cell, model.at));
-      setAttr(parts[0], "class", "stword clip st-" + state);
-      fillMeter(parts[1].children[0], leased, numberOr0(stats.idle));
-      setText(parts[1].children[1], fmtCount(leased) + " of " + fmtCount(numberOr0(stats.connections)));
-      setText(parts[2], numberOr0(stats.dialing) > 0 ? fmtCount(stats.dialing) : "\u2013");
-      setText(parts[3], fmtMs(cell.latency));
-      setText(parts[4], cell.fails > 0 ? fmtCount(cell.fails) + (isNarrow ? " failed" : "") : isNarrow ? "" : "\u2013");
-      setAttr(parts[4], "class", cell.fails > 0 ? "num failn fails" : "num failn");
-      setText(parts[5], fmtShare(stats.share));
-    },
-    makeColumn: () => make("div"),
-    fillColumn: () => {},
-    makeCell: () => make("div"),
-    fillCell: () => {},
   };
 }
 `;

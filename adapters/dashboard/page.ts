@@ -11,11 +11,13 @@ import { CLIENT_DRAWER } from "./client_drawer.ts";
 import { CLIENT_EVENTS } from "./client_events.ts";
 import { CLIENT_FLEET } from "./client_fleet.ts";
 import { CLIENT_GRID } from "./client_grid.ts";
+import { CLIENT_LIST } from "./client_list.ts";
 import { CLIENT_MAIN } from "./client_main.ts";
 import { CLIENT_MAP } from "./client_map.ts";
 import { CLIENT_MODEL } from "./client_model.ts";
 import { CLIENT_PANELS } from "./client_panels.ts";
 import { CLIENT_ROUTE } from "./client_route.ts";
+import { CLIENT_SORT } from "./client_sort.ts";
 import { CLIENT_STREAM } from "./client_stream.ts";
 import { SHELL } from "./shell.ts";
 import { STYLE } from "./style.ts";
@@ -33,8 +35,10 @@ export const CLIENT: string = [
   CLIENT_ROUTE,
   CLIENT_STREAM,
   CLIENT_MODEL,
+  CLIENT_SORT,
   CLIENT_GRID,
   CLIENT_MAP,
+  CLIENT_LIST,
   CLIENT_PANELS,
   CLIENT_EVENTS,
   CLIENT_DRAWER,

@@ -80,7 +80,7 @@ const APP = String.raw`
           <option value="blocked">Blocked</option><option value="denied">Denied</option><option value="gone">Gone</option>
         </select>
         <label class="sr" for="order">Order</label>
-        <select class="field" id="order"><option value="trouble">Trouble first</option><option value="name">By name</option><option value="load">Busiest first</option></select>
+        <select class="field" id="order"><option value="trouble">Trouble first</option><option value="name">By name</option><option value="load">Busiest first</option><option value="latency">Slowest first</option><option value="fails">Most failures first</option><option value="column" hidden>By column</option></select>
       </div>
     </header>
     <p class="empty" id="map-empty" hidden></p>

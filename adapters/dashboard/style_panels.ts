@@ -81,18 +81,27 @@ export const STYLE_PANELS: string = String.raw`
 [data-state="ejected"] > .box .fails { color: var(--bad); }
 [data-state="blocked"] > .box, [data-state="denied"] > .box, [data-state="gone"] > .box { background: var(--sunk); border-style: dashed; border-color: var(--edge); }
 
-.list { --cols: minmax(150px, 1.7fr) minmax(120px, 1.1fr) minmax(120px, 1.2fr) 64px 84px 84px 64px; }
+.list { --cols: minmax(150px, 2fr) minmax(130px, 1.4fr) minmax(110px, 1.2fr) 60px 76px 76px; }
+.list.streams { --cols: minmax(150px, 2fr) minmax(130px, 1.4fr) minmax(110px, 1.2fr) 84px 60px 76px 76px; }
 .list .row { width: 100%; display: grid; align-items: center; grid-template-columns: var(--cols); column-gap: var(--s3); padding: 0 var(--s4); border-bottom: 1px solid var(--line); }
 .list .head .row { position: static; height: 100%; border: 0; font-size: 12px; color: var(--muted); }
+.sort { border: 0; padding: 2px 0; background: none; color: inherit; font: inherit; white-space: nowrap; }
+.sort:hover, [aria-sort="ascending"] > .sort, [aria-sort="descending"] > .sort { color: var(--ink); }
+[aria-sort="ascending"] > .sort, [aria-sort="descending"] > .sort { font-weight: 650; }
+[aria-sort="ascending"] > .sort::after { content: " \2191"; }
+[aria-sort="descending"] > .sort::after { content: " \2193"; }
 .list .above { position: absolute; top: 100%; left: 0; right: 0; height: 30px; padding: 0 var(--s4); line-height: 29px; font-weight: 650; background: var(--sunk); border-bottom: 1px solid var(--line); }
-.list .row.group { display: flex; gap: var(--s3); background: var(--sunk); }
-.list .row.group .name { font-weight: 650; flex: 0 1 auto; min-width: 0; }
-.list .row.group .sub { margin-left: auto; color: var(--muted); font-size: 12px; flex: 0 1 auto; min-width: 0; }
+.list.hosts .row.line { background: var(--sunk); }
+.list .row.line .name > .clip:not(.sub) { font-weight: 650; }
 .list .row .name { display: flex; align-items: center; gap: var(--s2); min-width: 0; height: 100%; cursor: pointer; }
-.list .row:not(.group) .name { padding-left: var(--s3); }
+.list .name .sub { color: var(--muted); font-size: 12px; flex: 1 1 0; min-width: 0; }
+.list .row:not(.line) .name { padding-left: var(--s4); }
+.list .row.more .name { color: var(--accent); grid-column: 1 / -1; }
+.list .row.more .icon { visibility: hidden; }
 .list .body .row:hover { background: var(--accent-wash); }
 .list .load { display: grid; grid-template-columns: 1fr auto; align-items: center; gap: var(--s2); }
 .list .load .meter { max-width: 120px; }
+.note { padding: var(--s2) var(--s4); font-size: 12px; color: var(--muted); border-top: 1px solid var(--line); }
 .empty { padding: var(--s4); color: var(--muted); border-top: 1px solid var(--line); }
 .legend { display: flex; flex-wrap: wrap; gap: var(--s1) var(--s4); padding: var(--s2) var(--s4); border-top: 1px solid var(--line); font-size: 12px; color: var(--muted); }
 .legend span { display: inline-flex; align-items: center; gap: 5px; }
@@ -159,12 +168,11 @@ dialog.ask::backdrop { background: rgb(0 0 0 / .45); }
   .tools { width: 100%; } .tools input.field { flex: 1 1 100%; width: auto; } .tools select.field { flex: 1 1 40%; } .views { width: 100%; } .views .btn { flex: 1; }
   .list .head { display: none; }
   .list .row { padding: 0 var(--s3); }
-  .list .row:not(.group) { grid-template-columns: minmax(0, 1fr) auto; grid-template-rows: 1fr 1fr; row-gap: 0; }
-  .list .row:not(.group) .name { padding-left: 0; }
-  .list .row.group .sub { flex: none; }
-  .list .row .dials, .list .row .share { display: none; }
-  .list .row .stword { grid-area: 2 / 1; align-self: start; padding-left: 22px; font-size: 12px; } .list .row .load { grid-area: 1 / 2; } .list .row .lat { grid-area: 2 / 2; align-self: start; font-size: 12px; color: var(--muted); }
-  .list .row .failn { grid-area: 2 / 1; align-self: start; text-align: right; font-size: 12px; }
+  .list .row:not(.more) { grid-template-columns: minmax(0, 1fr) auto; grid-template-rows: 1fr 1fr; row-gap: 0; }
+  .list .row .of-dialing, .list .row .of-streams { display: none; }
+  .list .row .name { grid-area: 1 / 1; } .list .row:not(.line) .name { padding-left: 0; }
+  .list .row .stword { grid-area: 2 / 1; align-self: start; padding-left: 22px; font-size: 12px; } .list .row .load { grid-area: 1 / 2; } .list .row .of-latency { grid-area: 2 / 2; align-self: start; font-size: 12px; color: var(--muted); }
+  .list .row .of-fails { grid-area: 2 / 1; align-self: start; text-align: right; font-size: 12px; }
   .list .load .meter { width: 44px; }
   .log li { grid-template-columns: 62px minmax(0, 1fr); padding: 4px var(--s3); } .log .what { grid-column: 1 / -1; }
   .legend, .items > li { padding-left: var(--s3); padding-right: var(--s3); }

@@ -182,12 +182,12 @@ testVisit(
     }
     // Only those of one page are asked for, and shown.
     await page.locator(".grid").evaluate((grid) => grid.scrollTo(0, 0));
-    await page.locator(".row.group .name").first().click();
+    await page.locator(".row.line .name").first().click();
     await page.locator("#conns-count", { hasText: "1 to 20 of 20" }).waitFor();
     assertEquals(await page.locator("#conns tr").count(), 20);
     await page.keyboard.press("Escape");
     await page.getByRole("button", { name: "By host", exact: true }).click();
-    await page.locator(".row.group .name").first().click();
+    await page.locator(".row.line .name").first().click();
     await page.locator("#conns-count", { hasText: "1 to 25 of 500" }).waitFor();
     await page.getByRole("button", { name: "Next" }).click();
     await page.locator("#conns-count", { hasText: "26 to 50 of 500" }).waitFor();
