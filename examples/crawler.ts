@@ -15,7 +15,7 @@
 
 import process from "node:process";
 import { createPool, type HttpPool, type PooledResponse } from "../mod.ts";
-import { surroundings } from "./surroundings.ts";
+import { explain, surroundings } from "./surroundings.ts";
 
 const { MAX_PAGES = "20", PAUSE_MS = "1000" } = process.env;
 
@@ -124,7 +124,14 @@ class Site {
 }
 
 const starts = process.argv.slice(2).map((text) => new URL(text));
-if (starts.length === 0) throw new TypeError("Say where to begin, such as https://example.com/");
+if (starts.length === 0) {
+  explain(`Crawls hosts, and decides itself which of their machines serves each page.
+
+  crawler.ts URL…    such as https://example.com/
+
+MAX_PAGES (20) is how many pages of each host it asks for, PAUSE_MS (1000) how long each IP address
+rests between two. CA_FILE and ADDRESSES: see surroundings.ts.`);
+}
 await using pool = createPool(surroundings());
 const politeness = new Politeness(Number(PAUSE_MS));
 // Hosts that share a machine share its pauses.

@@ -19,7 +19,7 @@ import {
   type HttpPool,
   systemResolver,
 } from "../mod.ts";
-import { surroundings } from "./surroundings.ts";
+import { explain, surroundings } from "./surroundings.ts";
 
 /** What one machine said. */
 interface Finding {
@@ -88,7 +88,13 @@ function print(findings: readonly Finding[]): void {
 }
 
 const [text] = process.argv.slice(2);
-if (text === undefined) throw new TypeError("Say what to ask, such as https://example.com/healthz");
+if (text === undefined) {
+  explain(`Asks every machine behind a host, one by one, and prints a table.
+
+  prober.ts URL    such as https://example.com/healthz
+
+CA_FILE and ADDRESSES: see surroundings.ts. Ends with 1 when a machine is not well.`);
+}
 const url = new URL(text);
 const { resolver = systemResolver(), tls = {} } = surroundings();
 const { addresses } = await resolver.resolve(url.hostname, AbortSignal.timeout(TIMEOUT_MS));

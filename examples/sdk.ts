@@ -13,7 +13,7 @@
 
 import process from "node:process";
 import { connectionOf, createPool } from "../mod.ts";
-import { surroundings } from "./surroundings.ts";
+import { explain, surroundings } from "./surroundings.ts";
 
 /** A thing that the service keeps. */
 export interface Item {
@@ -72,7 +72,13 @@ export class ItemsClient {
 }
 
 const [baseUrl] = process.argv.slice(2);
-if (baseUrl === undefined) throw new TypeError("Say where the service is");
+if (baseUrl === undefined) {
+  explain(`Calls a service through an SDK that is given the fetch of a pool.
+
+  sdk.ts URL    such as https://api.example.com/; it is asked for items/7, after a POST of it
+
+CA_FILE and ADDRESSES: see surroundings.ts.`);
+}
 await using pool = createPool(surroundings());
 await pool.warm(new URL(baseUrl).host, { connections: 2 });
 

@@ -5,6 +5,8 @@
  * - `ADDRESSES`: hosts and their machines, such as `shop.test=127.0.0.2:8443,127.0.0.3:8443`, with
  *   spaces between the hosts; else the system's resolver is asked
  *
+ * And how they explain themselves where they are not told what to do.
+ *
  * @module
  */
 
@@ -19,6 +21,12 @@ export function surroundings(): Pick<CreatePoolOptions, "resolver" | "tls"> {
     ...ADDRESSES && { resolver: staticResolver(readAddresses(ADDRESSES)) },
     ...CA_FILE && { tls: { ca: [readFileSync(CA_FILE, "utf8")] } },
   };
+}
+
+/** Prints how a program is run, and ends it with 2. */
+export function explain(usage: string): never {
+  console.error(usage);
+  process.exit(2);
 }
 
 function readAddresses(text: string): { readonly [host: string]: readonly string[] } {

@@ -15,7 +15,7 @@
 
 import process from "node:process";
 import { createPool, type HttpPool, RequestError } from "../mod.ts";
-import { surroundings } from "./surroundings.ts";
+import { explain, surroundings } from "./surroundings.ts";
 
 /** What became of an event. */
 interface Report {
@@ -67,7 +67,14 @@ async function send(pool: HttpPool, url: string, event: string): Promise<Report>
 }
 
 const [url, ...events] = process.argv.slice(2);
-if (url === undefined || events.length === 0) throw new TypeError("Say where to send which events");
+if (url === undefined || events.length === 0) {
+  explain(`Sends events to a host with several machines, each with an idempotency key.
+
+  webhook.ts URL EVENT…    such as https://hooks.example.com/in paid shipped
+
+DEADLINE_MS (5000) is what each event has. CA_FILE and ADDRESSES: see surroundings.ts.
+Ends with 1 when an event was not delivered.`);
+}
 await using pool = createPool({
   ...surroundings(),
   balancer: "roundRobin",

@@ -19,6 +19,7 @@ test("the demo reads its arguments", () => {
     json: true,
     admin: true,
   });
+  assertEquals(parseOptions(["--admin"])?.seconds, Infinity);
   assertEquals(parseOptions(["--help"]), undefined);
   const { url } = parseOptions(["--url", "https://example.com/a"])!;
   assertEquals(url?.href, "https://example.com/a");
@@ -53,20 +54,20 @@ test("the demo loses no request when a machine stops, and leaves no socket open"
   assert(requests > 0 && handshakes > 0, stdout);
 });
 
-test("the demo with --admin shows its pool to who has the token, and ends all the same", async () => {
+test("the demo with --admin shows its pool to who has the link, and ends all the same", async () => {
   await using child = startChild("examples/demo/main.ts", ["--seconds", "3", "--json", "--admin"]);
   const said = await child.errorLine();
-  const [, url = "", token = ""] = /^The pool is shown at (\S+) to who has the token (\S+)$/
-    .exec(said) ?? [];
+  const [, url = ""] = /^Dashboard: (\S+)$/.exec(said) ?? [];
   const page = await fetch(url);
   assertStringIncludes(await page.text(), "<html");
-  const refused = await fetch(`${url}api/pools`);
-  assertEquals(refused.status, 401);
-  await refused.text();
-  const headers = { authorization: `Bearer ${token}` };
-  const events = await fetch(`${url}api/pools/default/events?lastEventId=0`, { headers });
+  for (const path of ["/", "/admin/", "/api/pools"]) {
+    const missed = await fetch(new URL(path, url));
+    assertEquals(missed.status, 404, path);
+    await missed.text();
+  }
+  const events = await fetch(`${url}api/pools/default/events?lastEventId=0`);
   const [pools, stream] = await Promise.all([
-    fetch(`${url}api/pools`, { headers }).then((response) => response.json()),
+    fetch(`${url}api/pools`).then((response) => response.json()),
     events.text(),
   ]);
   assertEquals(pools.rights, ["read", "act"]);
@@ -75,6 +76,15 @@ test("the demo with --admin shows its pool to who has the token, and ends all th
   const { failures, openSockets, requests } = JSON.parse(await child.line());
   assertEquals([failures, openSockets], [0, 0]);
   assert(requests > 0);
+});
+
+test("the demo with --admin and without --seconds stays up until it is stopped", async () => {
+  await using child = startChild("examples/demo/main.ts", ["--json", "--admin"]);
+  const [, url = ""] = /^Dashboard: (\S+)$/.exec(await child.errorLine()) ?? [];
+  await (await fetch(url)).text();
+  await child.end();
+  const { failures, openSockets } = JSON.parse(await child.line());
+  assertEquals([failures, openSockets], [0, 0]);
 });
 
 test("the demo of a fleet tells what it does, and ends with code 2 when its arguments make no sense", async () => {

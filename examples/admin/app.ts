@@ -1,6 +1,6 @@
 /**
- * A program that keeps connections to a host hot, with the admin router beside its own routes: what
- * is the same on Deno, Bun and Node.
+ * A program with the admin router beside its own routes: what is the same on Deno, Bun and Node. So
+ * that there is something to see, it asks machines of its own, which listen on loopback addresses.
  *
  * @module
  */
@@ -8,7 +8,10 @@
 import { Hono } from "hono";
 import process from "node:process";
 import { adminRouter } from "../../adapters/hono.ts";
-import { createPool } from "../../mod.ts";
+import { createPool, staticResolver } from "../../mod.ts";
+import { drive } from "../demo/load.ts";
+import { Stage } from "../demo/stage.ts";
+import { Tally } from "../demo/tally.ts";
 
 /** An app that is ready to be served. */
 export interface ExampleApp {
@@ -25,14 +28,24 @@ export interface ExampleApp {
  * Makes the app. `HOTCONN_READ_TOKEN` and `HOTCONN_ACT_TOKEN` open its admin router; where they are
  * not set, new ones are made and shown.
  */
-export function exampleApp(): ExampleApp {
+export async function exampleApp(): Promise<ExampleApp> {
   const { HOTCONN_ACT_TOKEN, HOTCONN_READ_TOKEN, PORT = "8080" } = process.env;
   const tokens = {
     read: HOTCONN_READ_TOKEN ?? crypto.randomUUID(),
     act: HOTCONN_ACT_TOKEN ?? crypto.randomUUID(),
   };
-  const pool = createPool();
+  const stage = await Stage.open();
+  const pool = createPool({
+    resolver: staticResolver(stage.hosts),
+    tls: { ca: [stage.ca] },
+  });
   const ending = new AbortController();
+  const load = drive(
+    pool,
+    { hosts: Object.keys(stage.hosts), path: () => "/delay/20", perSecond: 20 },
+    new Tally(),
+    ending.signal,
+  );
   const app = new Hono();
   app.get("/", (c) => c.text("The pool is shown at /admin/"));
   app.route(
@@ -54,7 +67,9 @@ export function exampleApp(): ExampleApp {
     onEnd(stop) {
       const end = async () => {
         ending.abort();
-        await Promise.all([stop(), pool.close()]);
+        await Promise.all([stop(), load]);
+        await pool.close();
+        await stage.close();
         console.log("Stopped, with nothing left open");
         process.exit();
       };

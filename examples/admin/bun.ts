@@ -18,7 +18,7 @@ declare const Bun: {
   }): { readonly port: number; stop(): Promise<void> };
 };
 
-const app = exampleApp();
+const app = await exampleApp();
 const server = Bun.serve({
   hostname: "127.0.0.1",
   port: app.port,

@@ -20,7 +20,7 @@ declare const Deno: {
   ): { shutdown(): Promise<void> };
 };
 
-const app = exampleApp();
+const app = await exampleApp();
 const server = Deno.serve({
   hostname: "127.0.0.1",
   port: app.port,

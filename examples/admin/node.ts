@@ -9,7 +9,7 @@
 import { serve } from "@hono/node-server";
 import { exampleApp } from "./app.ts";
 
-const app = exampleApp();
+const app = await exampleApp();
 const server = serve(
   { hostname: "127.0.0.1", port: app.port, fetch: app.fetch },
   ({ port }) => app.announce(port),

@@ -28,9 +28,12 @@ export interface Outcome {
 /** How many connections are kept open to each host. */
 const WARM = 8;
 
-/** When the machine stops and comes back, as shares of the time. */
+/** When the machine stops and comes back, as shares of the time, or of each round. */
 const STOPS_AT = 0.25;
 const STARTS_AT = 0.5;
+
+/** How long a round takes where the demo goes on until it is stopped, in milliseconds. */
+const ROUND_MS = 40_000;
 
 /**
  * Runs the demo. `signal` ends it early.
@@ -56,11 +59,16 @@ export async function runDemo(
     if (options.admin) {
       admin = await serveAdmin(pool);
       // Beside the summary, which may be for a program to read.
-      console.error(`The pool is shown at ${admin.url} to who has the token ${admin.token}`);
+      console.error(`Dashboard: ${admin.url}`);
+      if (seconds === Infinity) console.error("Press Ctrl+C to stop");
     }
     const tally = new Tally();
     const plan = url ? gentlePlan(url) : steadyPlan(stage!);
-    await Promise.all(plan.hosts.map((host) => pool.warm(host, { connections: WARM, signal })));
+    await Promise.all(plan.hosts.map((host) => pool.warm(host, { connections: WARM, signal })))
+      .catch((error: unknown) => {
+        // Whoever stops it now has seen enough.
+        if (!signal.aborted) throw error;
+      });
     tally.note(`${pool.stats().connections} connections are warm`);
     const stopNotes = noteLosses(pool, tally);
     pool.on("lease", ({ waitedMs }) => waitedMs > 0 && tally.waitedFor(waitedMs));
@@ -70,13 +78,15 @@ export async function runDemo(
     const clock = new AbortController();
     const end = clock.signal;
     const stop = () => clock.abort();
-    const timer = setTimeout(stop, seconds * 1_000);
+    const timer = seconds === Infinity ? undefined : setTimeout(stop, seconds * 1_000);
     signal.addEventListener("abort", stop, { once: true });
     if (signal.aborted) stop();
     try {
       await Promise.all([
         drive(pool, plan, tally, end),
-        stage && play(stage, tally, seconds * 1_000, end),
+        stage && (seconds === Infinity
+          ? playRounds(stage, tally, end)
+          : play(stage, tally, seconds * 1_000, end)),
       ]);
     } finally {
       clearTimeout(timer);
@@ -103,6 +113,15 @@ function steadyPlan({ hosts }: Stage): LoadPlan {
 
 function gentlePlan({ host, pathname, search }: URL): LoadPlan {
   return { hosts: [host], path: () => pathname + search, perSecond: 4 };
+}
+
+/** Lets the one machine stop and come back, round after round. */
+async function playRounds(stage: Stage, tally: Tally, end: AbortSignal): Promise<void> {
+  while (!end.aborted) {
+    const over = pause(ROUND_MS, end);
+    await play(stage, tally, ROUND_MS, end);
+    await over;
+  }
 }
 
 /** Lets the one machine stop and come back. */
@@ -167,5 +186,10 @@ export function interruption(): { readonly signal: AbortSignal; stop(): void } {
   const controller = new AbortController();
   const abort = () => controller.abort();
   process.once("SIGINT", abort);
-  return { signal: controller.signal, stop: () => process.off("SIGINT", abort) };
+  process.once("SIGTERM", abort);
+  const stop = () => {
+    process.off("SIGINT", abort);
+    process.off("SIGTERM", abort);
+  };
+  return { signal: controller.signal, stop };
 }

@@ -47,10 +47,12 @@ export async function drive(
       const due = (performance.now() - begunAt) / 1_000 * perSecond;
       for (; sent < due; sent++) if (pending.size < MAX_PENDING) send();
     }, TICK_MS);
-    signal.addEventListener("abort", () => {
+    const end = () => {
       clearInterval(ticks);
       resolve();
-    }, { once: true });
+    };
+    signal.addEventListener("abort", end, { once: true });
+    if (signal.aborted) end();
   });
   await Promise.all(pending);
 }

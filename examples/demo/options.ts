@@ -9,7 +9,7 @@ import type { Protocol } from "../../mod.ts";
 
 /** What the demo is told. */
 export interface DemoOptions {
-  /** How long it runs. */
+  /** How long it runs; `Infinity` is until it is stopped. */
   readonly seconds: number;
   /** What is spoken with its own origins, which speak both. */
   readonly protocol: Protocol;
@@ -30,9 +30,9 @@ export class UsageError extends Error {
 export const help =
   `A pool under steady load, while one of the machines behind it stops and comes back.
 
-  --seconds N      how long it runs, 2 to 3600 (15)
+  --seconds N      how long it runs, 2 to 3600 (15; with --admin, until you stop it)
   --url https://…  asks this host, gently, instead of origins of its own
-  --admin          serves a page that shows the pool, and says where, and with which token
+  --admin          serves the dashboard of the pool, and prints the link that opens it
   --protocol P     speaks h2 (the default) or http/1.1 with its own origins
   --json           prints the summary only, as one line of JSON
   --help           prints this
@@ -49,7 +49,7 @@ export function parseOptions(words: readonly string[]): DemoOptions | undefined 
   const { admin = false, help: wantsHelp, json = false, protocol, seconds, url } = split(words);
   if (wantsHelp) return undefined;
   return {
-    seconds: seconds === undefined ? 15 : parseSeconds(seconds),
+    seconds: seconds === undefined ? admin ? Infinity : 15 : parseSeconds(seconds),
     protocol: protocol === undefined ? "h2" : parseProtocol(protocol),
     json,
     admin,

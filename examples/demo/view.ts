@@ -117,7 +117,8 @@ function picture({ observer, seconds, tally, title }: Scene, colours: Colours): 
   const { handshakes, hosts, machines, repeated, waiting }: Snapshot = observer.look();
   const names = Math.max(...machines.map(({ name }) => name.length)) + 2;
   const widths = hosts.map(({ name }) => Math.max(name.length, 17) + 1);
-  const clock = `${(Math.min(tally.elapsedMs / 1_000, seconds)).toFixed(1)} s of ${seconds} s`;
+  const elapsed = `${(Math.min(tally.elapsedMs / 1_000, seconds)).toFixed(1)} s`;
+  const clock = seconds === Infinity ? elapsed : `${elapsed} of ${seconds} s`;
   const lines = [
     `  ${strong(title)}  ${faint(clock)}`,
     "",

@@ -17,7 +17,7 @@ import { Hono } from "hono";
 import process from "node:process";
 import { adminRouter, type AuditEntry } from "../../adapters/hono.ts";
 import { createPool, detectRuntime } from "../../mod.ts";
-import { surroundings } from "../surroundings.ts";
+import { explain, surroundings } from "../surroundings.ts";
 import { gateway } from "./app.ts";
 
 type Handler = (request: Request) => Response | Promise<Response>;
@@ -71,7 +71,14 @@ async function listen(port: number, fetch: Handler): Promise<Listening> {
 }
 
 const [text] = process.argv.slice(2);
-if (text === undefined) throw new TypeError("Say where requests go on to");
+if (text === undefined) {
+  explain(`Serves a gateway on 127.0.0.1, which passes requests on to a host with several machines.
+
+  serve.ts URL    such as https://api.example.com/
+
+PORT (8080), WARM (4), TIMEOUT_MS (30000), ADMIN_TOKEN: see the top of the file. CA_FILE and
+ADDRESSES: see surroundings.ts.`);
+}
 const upstream = new URL(text);
 const { ADMIN_TOKEN, PORT = "8080", TIMEOUT_MS = "30000", WARM = "4" } = process.env;
 const pool = createPool({
