@@ -15,6 +15,8 @@ export interface Choice {
   readonly only?: string | undefined;
   /** Says whether an address, in canonical text, will do. */
   readonly accepts?: ((address: string) => boolean) | undefined;
+  /** The address that a caller names, which will do although the host does not have it. */
+  readonly named?: string | undefined;
   /** Whether those are taken too that failed of late, although there are good ones. */
   readonly desperate?: boolean | undefined;
 }
@@ -141,6 +143,13 @@ export class Lane implements EndpointOwner {
     return endpoint;
   }
 
+  /** Makes the endpoint of an address that the host is not known to have: for who names it alone. */
+  stranger(address: Address): Endpoint {
+    const endpoint = this.endpoint(address);
+    this.setStanding(endpoint, "gone");
+    return endpoint;
+  }
+
   /** Forgets an endpoint that has no connections. */
   forget(endpoint: Endpoint): void {
     this.setMember(endpoint, false);
@@ -242,12 +251,12 @@ export class Lane implements EndpointOwner {
    * the host has no good one, one that asks to be left alone, or that failed of late.
    */
   pick(now: number, random: () => number, choice: Choice = ANY): Endpoint | undefined {
-    const { accepts, desperate, only } = choice;
-    if (only !== undefined) {
-      const endpoint = this.endpoints.get(only);
-      return endpoint?.ready ? endpoint : undefined;
+    const { accepts, desperate, named, only } = choice;
+    if (only !== undefined) return this.#readyAt(only);
+    if (accepts) {
+      return this.#pickAccepted(now, random, accepts, desperate === true)
+        ?? (named === undefined ? undefined : this.#readyAt(named));
     }
-    if (accepts) return this.#pickAccepted(now, random, accepts, desperate === true);
     if (this.#trialAt <= now) {
       const trial = this.#dueForTrial(now);
       if (trial) return trial;
@@ -257,6 +266,11 @@ export class Lane implements EndpointOwner {
     return this.#resting.pick(now, random)
       ?? this.#doubtful.pick(now, random)
       ?? this.#ejected.pick(now, random);
+  }
+
+  #readyAt(address: string): Endpoint | undefined {
+    const endpoint = this.endpoints.get(address);
+    return endpoint?.ready ? endpoint : undefined;
   }
 
   /** The same among those that are accepted: O(endpoints) where few are. */

@@ -308,7 +308,11 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
    */
   takeFrom(lane: Lane, choice?: Choice): Connection | undefined {
     // Asked by each caller who has to wait: it reads no clock.
-    if (this.#closing || (!lane.ready && choice?.only === undefined)) return undefined;
+    if (
+      this.#closing || (!lane.ready && choice?.only === undefined && choice?.named === undefined)
+    ) {
+      return undefined;
+    }
     const now = this.#clock.now();
     const wallNow = this.#clock.wallNow();
     for (;;) {

@@ -370,3 +370,16 @@ test("Two hosts on one machine in random order: two handshakes for two hundred r
   }
   assertEquals(it.dialer.dials.length, 2);
 });
+
+test("maxConcurrentDialsPerHost holds for a host with all its TLS options together", async () => {
+  await using it = memoryPool({ maxConcurrentDialsPerHost: 1, script: () => ({ delayMs: 20 }) });
+  const leases = [{}, { tls: { alpn: ["h2"] } }].map((how) => it.pool.acquire("a.test", how));
+  let most = 0;
+  for (let i = 0; i < 9; i++) {
+    await pass(it, 5, 5);
+    most = Math.max(most, it.dialer.dialing);
+  }
+  // The second one begins when the first one ends, and not only when somebody looks again.
+  for (const lease of await Promise.all(leases)) lease.release();
+  assertEquals(most, 1);
+});

@@ -134,3 +134,16 @@ test("Who names a machine of a host that cannot be resolved waits for room as we
   assertEquals(it.dialer.dials.map(({ host }) => host), ["a.test", "b.test"]);
   (await asking).release();
 });
+
+for (const wish of [{ ip: "192.0.2.1" }, { exclude: ["192.0.2.2"] }]) {
+  test(`Who waits for a full machine holds nobody up who may have another: ${JSON.stringify(wish)}`, async () => {
+    await using it = memoryPool({ maxConnectionsPerIp: 1 });
+    using _held = await it.pool.acquire("a.test", wish);
+    const stop = new AbortController();
+    const waiting = it.pool.acquire("a.test", { ...wish, signal: stop.signal });
+    using other = await it.pool.acquire("a.test");
+    assertEquals(other.connection.address, "192.0.2.2");
+    stop.abort(new Error("enough"));
+    assertEquals((await waiting.catch((error: Error) => error) as Error).message, "enough");
+  });
+}

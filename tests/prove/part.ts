@@ -25,6 +25,8 @@ export interface ProofOptions {
   readonly steps: number;
   /** The one kind of what it does that is wanted; all of them where it is left out. */
   readonly only?: string;
+  /** A file with what broke once, to be tried again, where a part saves such. */
+  readonly input?: string;
   /** Prints a line that tells how far it is, or a row of a table. */
   tell(line: string): void;
 }

@@ -4,7 +4,8 @@
  * @module
  */
 
+import { model } from "./model/part.ts";
 import type { Part } from "./part.ts";
 
 /** The parts. */
-export const parts: readonly Part[] = [];
+export const parts: readonly Part[] = [model];

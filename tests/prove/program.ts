@@ -22,6 +22,7 @@ interface Words {
   readonly seconds: number | undefined;
   readonly steps: number | undefined;
   readonly only: string | undefined;
+  readonly input: string | undefined;
   readonly json: boolean;
 }
 
@@ -30,6 +31,7 @@ function read(parts: readonly Part[], words: readonly string[]): Words {
     args: [...words],
     allowPositionals: true,
     options: {
+      input: { type: "string" },
       json: { type: "boolean", default: false },
       only: { type: "string" },
       runtime: { type: "string", default: detectRuntime() },
@@ -54,13 +56,14 @@ function read(parts: readonly Part[], words: readonly string[]): Words {
     seconds: readNumber("--seconds", values.seconds),
     steps: readNumber("--steps", values.steps),
     only: values.only,
+    input: values.input,
     json: values.json,
   };
 }
 
 /** Proves a part, and says what came of it. */
 async function prove(part: Part, words: Words): Promise<boolean> {
-  const { json, only, runtime, seed, steps = Infinity } = words;
+  const { input, json, only, runtime, seed, steps = Infinity } = words;
   const { seconds = steps === Infinity ? part.seconds : Infinity } = words;
   const tell = (line: string) => (json ? console.error : console.log)(`${part.name}: ${line}`);
   const on = `${runtime} ${version(runtime)}`;
@@ -71,6 +74,7 @@ async function prove(part: Part, words: Words): Promise<boolean> {
     seconds,
     steps,
     ...only !== undefined && { only },
+    ...input !== undefined && { input },
     tell,
   });
   const took = (performance.now() - begunAt) / 1_000;

@@ -64,6 +64,8 @@ export class Dials {
   readonly #parts: DialsParts;
   readonly #clock: Clock;
   readonly #dials = new Set<Dial>();
+  /** How many there are for each host, with whichever TLS options. */
+  readonly #ofHosts = new Map<string, number>();
   #events: DialEvents | undefined;
   #inTurn = 0;
   #closed = false;
@@ -87,8 +89,9 @@ export class Dials {
   }
 
   /** Whether one more may be under way for a queue. */
-  mayBegin(queue: HostQueue): boolean {
-    return !this.areFull && queue.dials.size < this.#parts.options.maxConcurrentDialsPerHost;
+  mayBegin({ host }: HostQueue): boolean {
+    const ofHost = this.#ofHosts.get(host.text) ?? 0;
+    return !this.areFull && ofHost < this.#parts.options.maxConcurrentDialsPerHost;
   }
 
   /**
@@ -117,6 +120,7 @@ export class Dials {
     };
     queue.dials.add(dial);
     this.#dials.add(dial);
+    this.#count(queue, 1);
     if (this.#inTurn++ === 0) inNextTurn(this.#clock, () => this.#endTurn());
     reporter.dials(dial, manager.getConnectionCount());
     void this.#run(dial);
@@ -249,10 +253,17 @@ export class Dials {
     if (!this.#dials.delete(dial)) return;
     const { endpoint, queue } = dial;
     this.#parts.reporter.figures.dialing--;
+    this.#count(queue, -1);
     queue.dials.delete(dial);
     endpoint.dialing--;
     if (dial.slow) endpoint.slowDials--;
     queue.lane.noteLoad(endpoint);
+  }
+
+  #count({ host: { text } }: HostQueue, change: 1 | -1): void {
+    const count = (this.#ofHosts.get(text) ?? 0) + change;
+    if (count > 0) this.#ofHosts.set(text, count);
+    else this.#ofHosts.delete(text);
   }
 
   #fail(dial: Dial, error: unknown): void {

@@ -20,6 +20,11 @@ export const FULL = {
   warming: "the warming",
 } as const;
 
+/** The dials to one host: as many are under way as may be at once, with whichever TLS options. */
+export function dialsTo({ host }: HostQueue): string {
+  return `the dials to ${host.text}`;
+}
+
 /** Where a queue stands, and since when its first caller had waited when it came there. */
 interface Place {
   readonly keys: ReadonlySet<string>;

@@ -23,7 +23,7 @@ import { blamesOptions, type DialEvents, type Dials } from "./dials.ts";
 import { Disappointed } from "./disappointed.ts";
 import type { Membership } from "./membership.ts";
 import { Rechecks } from "./rechecks.ts";
-import { FULL, makeRoom, Starved, waitsSince } from "./room.ts";
+import { dialsTo, FULL, makeRoom, Starved, waitsSince } from "./room.ts";
 import { freshUntil, Warmth } from "./warmth.ts";
 
 /** What the scheduler works with. */
@@ -133,7 +133,8 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
   /** Has those looked at that found no room: a dial or a check is over. */
   onEnd(queue: HostQueue, address: Address): void {
     this.wake(queue);
-    this.#offer(FULL.dials, FULL.warming, FULL.pool, queue.host.text, address.text);
+    const { text } = queue.host;
+    this.#offer(FULL.dials, FULL.warming, FULL.pool, dialsTo(queue), text, address.text);
   }
 
   /** Has those looked at whose dials were put off. */
@@ -257,7 +258,7 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
     if (known && isWarmed) {
       const { lookAt, isCrowded } = this.#warmth.look(queue);
       if (lookAt < Infinity) this.#rechecks.at(queue, lookAt);
-      if (isCrowded) full.add(FULL.warming);
+      if (isCrowded) full.add(dials.areFull ? FULL.warming : dialsTo(queue));
     }
     this.#starved.put(queue, full, dials.begun > begun);
     if (queue.waiters.size === 0) return;
@@ -387,8 +388,7 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
   ): boolean {
     const { dials, manager, membership } = this.#parts;
     if (!dials.mayBegin(queue)) {
-      // Where it is its own dials that are many, the end of one of them wakes it.
-      if (dials.areFull) full.add(FULL.dials);
+      full.add(dials.areFull ? FULL.dials : dialsTo(queue));
       return false;
     }
     if (!queue.toldAddresses && waiter.filter?.only === undefined) return true;
@@ -427,11 +427,14 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
       cover.addFor(endpoint);
       return true;
     }
-    if ("crowded" in choice) {
-      for (const { address } of choice.crowded) full.add(this.#fullFor(queue, address.text));
-    }
+    const hindrances = "crowded" in choice
+      ? choice.crowded.map(({ address }) => this.#fullFor(queue, address.text))
+      : [];
+    for (const hindrance of hindrances) full.add(hindrance);
     this.#events?.onCrowded(queue);
-    return false;
+    // Where single machines are full, others than those that it will have may not be.
+    return waiter.filter !== undefined
+      && !hindrances.some((key) => key === FULL.pool || key === queue.host.text);
   }
 
   /** Which of the things that may be full hinders a dial. */

@@ -63,7 +63,7 @@ export class Warmth {
     const permittedBy = this.#settle(queue, open, isHeldBack, due, isAsked);
     return {
       lookAt: Math.min(due, freshUntil, permittedBy),
-      isCrowded: isHeldBack && this.#dials.areFull,
+      isCrowded: isHeldBack,
     };
   }
 

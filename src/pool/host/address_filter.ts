@@ -65,6 +65,11 @@ export class AddressFilter implements Choice {
     return this.#excluded.has(ip) || this.#excluded.has(withItsPort(address, ip));
   }
 
+  /** The machine that it names, with its port: it need not be among those of the host. */
+  get named(): string | undefined {
+    return this.#pin && this.accepts(this.#pin.text) ? this.#pin.text : undefined;
+  }
+
   /** Whether it will have one machine only, which need not be known. */
   get pinned(): boolean {
     return this.#pin !== undefined;
@@ -81,7 +86,7 @@ export class AddressFilter implements Choice {
       member && this.accepts(address.text)
     );
     if (accepted.length > 0 || !this.#pin || !this.accepts(this.#pin.text)) return accepted;
-    return [lane.endpoint(this.#pin)];
+    return [lane.endpoints.get(this.#pin.text) ?? lane.stranger(this.#pin)];
   }
 
   /** Lets one more address do, where that was held back; false where there is none. */

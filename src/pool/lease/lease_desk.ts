@@ -159,23 +159,30 @@ export class LeaseDesk {
 
   /** Gives what is ready to those who wait, first come first served. */
   serve(queue: HostQueue, desperate = false): void {
-    if (queue.waiters.size === 0) return;
     for (const waiter of queue.waiters) {
-      const { filter } = waiter;
-      const choice = desperate
-        ? { accepts: filter?.accepts, only: filter?.only, desperate }
-        : filter;
-      let connection: Connection | undefined;
-      try {
-        connection = this.#manager.takeFrom(queue.lane, choice);
-      } catch (error) {
-        // The user's balancer threw: that is for who asked, not for whoever gave a connection back.
-        this.refuse(waiter, error);
-        continue;
-      }
-      if (connection) this.#tryDeliver(waiter, connection);
-      else if (!filter) return;
+      if (this.#serveOne(queue, waiter, desperate) || waiter.filter) continue;
+      // There is nothing for those who have no wish; but who names a machine may have that one.
+      for (const choosy of queue.choosy) this.#serveOne(queue, choosy, desperate);
+      return;
     }
+  }
+
+  /** Serves a caller who waits; false where nothing is ready that would do. */
+  #serveOne(queue: HostQueue, waiter: Waiter<HostQueue>, desperate: boolean): boolean {
+    const { filter } = waiter;
+    const choice = desperate
+      ? { accepts: filter?.accepts, named: filter?.named, only: filter?.only, desperate }
+      : filter;
+    let connection: Connection | undefined;
+    try {
+      connection = this.#manager.takeFrom(queue.lane, choice);
+    } catch (error) {
+      // The user's balancer threw: that is for who asked, not for whoever gave a connection back.
+      this.refuse(waiter, error);
+      return true;
+    }
+    if (connection) this.#tryDeliver(waiter, connection);
+    return connection !== undefined;
   }
 
   /**

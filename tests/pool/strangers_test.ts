@@ -1,0 +1,64 @@
+/**
+ * Machines that a caller names although the host does not have them.
+ *
+ * @module
+ */
+
+import { assertEquals } from "@std/assert";
+import { test } from "node:test";
+import { memoryPool } from "../support/memory_pool.ts";
+import { pass } from "../support/pass.ts";
+import { ScriptedResolver } from "../support/scripted_resolver.ts";
+import { turns } from "../support/turns.ts";
+
+const OWN = "192.0.2.1";
+const STRANGER = "192.0.2.9";
+
+test("A machine that a caller named serves nobody who did not, where the host does not have it", async () => {
+  await using it = memoryPool({ hosts: { "a.test": [OWN] } });
+  (await it.pool.acquire("a.test", { ip: STRANGER })).release();
+  // The host's own addresses are not known yet.
+  assertEquals(it.pool.tryAcquire("a.test"), undefined);
+  using first = await it.pool.acquire("a.test");
+  using second = await it.pool.acquire("a.test");
+  assertEquals([first.connection.address, second.connection.address], [OWN, OWN]);
+});
+
+for (const ip of [STRANGER, `${STRANGER}:443`]) {
+  test(`A connection to a machine that the host does not have is used again by who names ${ip}`, async () => {
+    await using it = memoryPool({ hosts: { "a.test": [OWN] } });
+    (await it.pool.acquire("a.test")).release();
+    for (let i = 0; i < 3; i++) (await it.pool.acquire("a.test", { ip })).release();
+    assertEquals(it.pool.stats().dials, 2);
+    it.pool.tryAcquire("a.test", { ip })!.release();
+  });
+}
+
+test("Who waits for a machine that the host does not have gets it back, whoever else waits before", async () => {
+  await using it = memoryPool({
+    hosts: { "a.test": [OWN] },
+    maxConnectionsPerIp: 1,
+    script: ({ address }) => ({ delayMs: address === OWN ? 100 : 0 }),
+  });
+  const first = await it.pool.acquire("a.test", { ip: STRANGER });
+  const other = it.pool.acquire("a.test");
+  const second = it.pool.acquire("a.test", { ip: STRANGER });
+  await turns();
+  first.release();
+  using again = await second;
+  it.clock.advance(100);
+  using own = await other;
+  assertEquals([again.connection, own.connection.address], [first.connection, OWN]);
+});
+
+test("A machine that a caller named is as good as others once the resolver tells it", async () => {
+  const resolver = new ScriptedResolver([OWN], 30_000);
+  await using it = memoryPool({ resolver, dnsMinTtlMs: 1_000 });
+  (await it.pool.acquire("a.test", { ip: STRANGER })).release();
+  (await it.pool.acquire("a.test")).release();
+  resolver.answer = [STRANGER];
+  for (let second = 0; second < 30; second++) await pass(it, 1_000, 500);
+  assertEquals(it.pool.stats().hosts["a.test"]!.addresses[STRANGER]!.standing, "good");
+  using lease = it.pool.tryAcquire("a.test")!;
+  assertEquals(lease.connection.address, STRANGER);
+});
