@@ -12,7 +12,7 @@
  * @module
  */
 
-import { ipPort } from "../src/core/address.ts";
+import { ipPort, withItsPort } from "../src/core/address.ts";
 import { checkNames, checkNumber } from "../src/core/check.ts";
 import {
   type Dialer,
@@ -110,7 +110,9 @@ class DenoDialer implements Dialer {
       alpn: alpnProtocol,
       ...tunnel && { proxy: tunnel.proxy },
       localAddress: ipPort(conn.localAddr.hostname, conn.localAddr.port),
-      remoteAddress: ipPort(conn.remoteAddr.hostname, conn.remoteAddr.port),
+      remoteAddress: tunnel
+        ? ipPort(conn.remoteAddr.hostname, conn.remoteAddr.port)
+        : withItsPort(target.address, target.ip),
       tcpMs: connectedAt - startedAt,
       tlsMs: performance.now() - connectedAt,
     }, this.#socketOptions);

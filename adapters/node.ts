@@ -13,6 +13,7 @@
  */
 
 import type tls from "node:tls";
+import { ipPort, withItsPort } from "../src/core/address.ts";
 import {
   type Dialer,
   type DialTarget,
@@ -24,7 +25,7 @@ import {
 } from "../src/core/dialer.ts";
 import type { TunnelKind } from "../src/core/tunnel.ts";
 import { whenReady } from "./node/node_dial.ts";
-import { createReader, NodeSocket } from "./node/node_socket.ts";
+import { NodeSocket, Reader } from "./node/node_socket.ts";
 import { TlsClient } from "./node/node_tls.ts";
 import { openTunnel } from "./node/node_tunnel.ts";
 import { type CloseTimes, readCloseTimes } from "./sockets/close_times.ts";
@@ -108,30 +109,27 @@ class NodeDialer implements Dialer {
   async dial(target: DialTarget, signal: AbortSignal): Promise<TlsSocket> {
     requireHonoured(this, target.tls);
     signal.throwIfAborted();
-    const reader = createReader();
+    const reader = new Reader();
     const { tunnel } = target;
     // Options that cannot be used are an error before anything is dialled.
     if (tunnel) this.#tls.prepare(target.tls);
     const open = tunnel && await openTunnel(target, tunnel, signal, this.#tls);
-    const { covers, socket, verify } = this.#tls.begin(target, reader, open?.socket);
+    const handshake = this.#tls.begin(target, reader, open?.socket);
+    const { socket } = handshake;
     if (!open) socket.setNoDelay(true);
     const known = open && { tcpMs: open.tcpMs, proxy: open.proxy };
     return await whenReady(socket, "secureConnect", target, signal, (times) => {
-      const certificateEndsAt = verify();
+      const certificateEndsAt = handshake.verify();
       const live = new NodeSocket(
         socket,
         reader,
-        {
-          ...sessionOf(socket),
-          ...certificateEndsAt !== undefined && { certificateEndsAt },
-          ...times,
-          ...known,
-        },
+        describe(socket, target, { ...times, ...known }, certificateEndsAt),
         this.#times,
         open?.socket,
+        handshake.tickets,
       );
       // Only what may be shared need be remembered.
-      if (live.info.alpn === "h2") live.covers = covers;
+      if (live.info.alpn === "h2") live.covers = (name) => handshake.covers(name);
       return live;
     }, open ? "tls" : "tcp").catch((error) => {
       open?.socket.destroy();
@@ -140,15 +138,44 @@ class NodeDialer implements Dialer {
   }
 }
 
-function sessionOf(socket: tls.TLSSocket): Omit<TlsInfo, "tcpMs" | "tlsMs"> {
+/** Tells what is known of a socket. There may be many: what they have in common is there once. */
+function describe(
+  socket: tls.TLSSocket,
+  target: DialTarget,
+  { proxy, tcpMs, tlsMs }: Pick<TlsInfo, "proxy" | "tcpMs" | "tlsMs">,
+  certificateEndsAt: number | undefined,
+): TlsInfo {
   const version = socket.getProtocol();
-  const cipher = socket.getCipher();
-  return {
-    alpn: socket.alpnProtocol || null,
-    ...endsOf(socket),
-    ...isVersion(version) && { version },
-    ...cipher?.name && { cipher: cipher.name },
+  const cipher = socket.getCipher()?.name;
+  const { localAddress, localPort } = socket;
+  const info = {
+    alpn: socket.alpnProtocol ? once(socket.alpnProtocol) : null,
+    localAddress: localAddress && localPort ? ipPort(localAddress, localPort) : undefined,
+    // Node would remember on each socket what was dialled.
+    remoteAddress: proxy === undefined
+      ? withItsPort(target.address, target.ip)
+      : endsOf(socket).remoteAddress,
+    version: isVersion(version) ? once(version) : undefined,
+    cipher: cipher ? once(cipher) : undefined,
+    tcpMs,
+    tlsMs,
   };
+  const isWhole = proxy === undefined && info.localAddress && info.version && info.cipher;
+  if (isWhole) return (certificateEndsAt ? { ...info, certificateEndsAt } : info) as TlsInfo;
+  const told = Object.entries({ ...info, certificateEndsAt, proxy }).filter(([, value]) =>
+    value !== undefined
+  );
+  return Object.fromEntries(told) as unknown as TlsInfo;
+}
+
+/** A few names that many sockets have: each text is kept once. */
+const names = new Map<string, string>();
+
+function once<Name extends string>(name: Name): Name {
+  const known = names.get(name);
+  if (known !== undefined) return known as Name;
+  if (names.size < 100) names.set(name, name);
+  return name;
 }
 
 function isVersion(version: string | null): version is TlsVersion {

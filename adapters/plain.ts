@@ -23,7 +23,7 @@ import {
 } from "../src/core/dialer.ts";
 import type { TunnelKind } from "../src/core/tunnel.ts";
 import { whenReady } from "./node/node_dial.ts";
-import { createReader, NodeSocket } from "./node/node_socket.ts";
+import { NodeSocket, Reader } from "./node/node_socket.ts";
 import { TlsClient } from "./node/node_tls.ts";
 import { openTunnel } from "./node/node_tunnel.ts";
 import { CLOSE_TIMES } from "./sockets/close_times.ts";
@@ -45,15 +45,15 @@ class PlainDialer implements Dialer {
   async dial(target: DialTarget, signal: AbortSignal): Promise<TlsSocket> {
     requireHonoured(this, target.tls);
     signal.throwIfAborted();
-    const reader = createReader();
+    const reader = new Reader();
     const { ip: host, port, tunnel } = target;
     if (tunnel) {
       const { socket, tcpMs } = await openTunnel(target, tunnel, signal, this.#tls);
-      socket.on("data", reader.onData).resume();
+      socket.on("data", (bytes) => reader.onData(bytes)).resume();
       const info = { alpn: null, proxy: tunnel.proxy, tcpMs, tlsMs: 0 };
       return new NodeSocket(socket, reader, info, CLOSE_TIMES);
     }
-    const options = { host, port, noDelay: true, onread: reader.options };
+    const options = { host, port, noDelay: true, onread: reader };
     const socket = net.connect(options as net.NetConnectOpts);
     return await whenReady(socket, "connect", target, signal, ({ tcpMs }) => {
       return new NodeSocket(socket, reader, { alpn: null, tcpMs, tlsMs: 0 }, CLOSE_TIMES);

@@ -25,6 +25,12 @@ export interface NativeTlsOptions {
   readonly allowPartialTrustChain?: boolean;
 }
 
+/** The TCP socket that a TLS one goes over. */
+export interface RawSocket {
+  data: unknown;
+  reload(options: { readonly socket: Partial<SocketHandlers> }): void;
+}
+
 /** A socket of Bun's, TCP or TLS. */
 export interface NativeSocket extends SocketEnds {
   /** Whoever the handlers call. */
@@ -55,8 +61,7 @@ export interface NativeSocket extends SocketEnds {
       readonly tls: NativeTlsOptions;
       readonly socket: SocketHandlers;
     },
-  ): [raw: NativeSocket, tls: NativeSocket];
-  reload(options: { readonly socket: Partial<SocketHandlers> }): void;
+  ): [raw: RawSocket, tls: NativeSocket];
 }
 
 /** An error of the system's, or of TLS. */

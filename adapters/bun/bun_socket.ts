@@ -47,7 +47,7 @@ export class BunSocket implements TlsSocket, SocketOwner {
   attach(sink: SocketSink): void {
     this.#sink = sink;
     if (this.#receiver !== null) this.#receiver = sink;
-    else queueMicrotask(this.#flow);
+    else queueMicrotask(() => this.#flow());
   }
 
   write(bytes: Uint8Array): boolean {
@@ -72,7 +72,7 @@ export class BunSocket implements TlsSocket, SocketOwner {
   resume(): void {
     if (!this.#paused) return;
     this.#paused = false;
-    if (this.#held.length > 0) queueMicrotask(this.#flow);
+    if (this.#held.length > 0) queueMicrotask(() => this.#flow());
     else if (!this.#closing) this.#native.resume();
   }
 
@@ -91,7 +91,7 @@ export class BunSocket implements TlsSocket, SocketOwner {
     // What the peer still says is read and dropped, so that its end is seen and gets no RST.
     this.#native.resume();
     if (this.#queue.length === 0) this.#shutdown();
-    else this.#timer = systemClock.setTimer(this.#giveUp, this.#times.closeTimeoutMs);
+    else this.#timer = systemClock.setTimer(() => this.#giveUp(), this.#times.closeTimeoutMs);
   }
 
   destroy(error?: Error): void {
@@ -171,7 +171,7 @@ export class BunSocket implements TlsSocket, SocketOwner {
     this.#native.pause();
   }
 
-  readonly #flow = (): void => {
+  #flow(): void {
     if (this.#receiver !== null) return;
     while (this.#held.length > 0 && !this.#paused) this.#sink!.onData(this.#held.shift()!);
     if (this.#ended) this.#tellClose();
@@ -179,7 +179,7 @@ export class BunSocket implements TlsSocket, SocketOwner {
     this.#receiver = this.#sink;
     this.#tellDrain();
     if (!this.#paused) this.#native.resume();
-  };
+  }
 
   #tellDrain(): void {
     if (!this.#drainDue || this.#queue.length > 0 || this.#sink === null) return;
@@ -190,16 +190,14 @@ export class BunSocket implements TlsSocket, SocketOwner {
   #shutdown(): void {
     this.#timer?.cancel();
     this.#native.unref();
-    this.#timer = systemClock.setTimer(this.#letGo, this.#times.lingerMs);
+    this.#timer = systemClock.setTimer(() => this.#native.close(), this.#times.lingerMs);
     this.#end();
     this.#native.shutdown();
   }
 
-  readonly #giveUp = (): void => {
+  #giveUp(): void {
     this.destroy(new SocketError("timeout", "the peer did not take what was written"));
-  };
-
-  readonly #letGo = (): void => this.#native.close();
+  }
 
   #release(): void {
     this.#released = true;
@@ -213,13 +211,13 @@ export class BunSocket implements TlsSocket, SocketOwner {
     this.#closing = true;
     this.#error = error;
     this.#queue = [];
-    queueMicrotask(this.#tellClose);
+    queueMicrotask(() => this.#tellClose());
   }
 
-  readonly #tellClose = (): void => {
+  #tellClose(): void {
     if (this.#told || this.#sink === null || this.#held.length > 0) return;
     this.#told = true;
     this.#receiver = null;
     this.#sink.onClose(this.#error);
-  };
+  }
 }

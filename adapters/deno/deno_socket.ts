@@ -17,6 +17,9 @@ const readBufferBytes = 16_384;
 // Queued writes are joined up to what makes one full TLS record.
 const joinBufferBytes = 16_384;
 
+/** There may be many sockets, and most have nothing to write. Never changed. */
+const NOTHING: Uint8Array[] = [];
+
 /** What the sockets of a dialer have in common. */
 export interface DenoSocketOptions {
   readonly highWaterMarkBytes: number;
@@ -48,7 +51,7 @@ export class DenoSocket implements TlsSocket {
   #wake: (() => void) | undefined;
   // What Deno is writing. One write at a time keeps the order when Deno writes short.
   #writing: Uint8Array | undefined;
-  #queue: Uint8Array[] = [];
+  #queue: Uint8Array[] = NOTHING;
   #joinBuffer: Uint8Array | undefined;
   // The bytes accepted and not yet written.
   #unwritten = 0;
@@ -68,8 +71,8 @@ export class DenoSocket implements TlsSocket {
 
   attach(sink: SocketSink): void {
     this.#sink = sink;
-    if (this.#ending !== undefined) queueMicrotask(this.#reportClose);
-    else if (this.#drainOwed && this.#unwritten === 0) queueMicrotask(this.#reportDrain);
+    if (this.#ending !== undefined) queueMicrotask(() => this.#reportClose());
+    else if (this.#drainOwed && this.#unwritten === 0) queueMicrotask(() => this.#reportDrain());
     this.#wakeUp();
   }
 
@@ -78,6 +81,7 @@ export class DenoSocket implements TlsSocket {
     if (bytes.length > 0) {
       this.#unwritten += bytes.length;
       if (this.#writing === undefined) this.#issue(bytes);
+      else if (this.#queue === NOTHING) this.#queue = [bytes];
       else this.#queue.push(bytes);
     }
     if (this.#unwritten > this.#options.highWaterMarkBytes) this.#drainOwed = true;
@@ -217,7 +221,7 @@ export class DenoSocket implements TlsSocket {
     if (this.#state === done) return;
     const error = socketError(cause);
     this.#writing = undefined;
-    this.#queue = [];
+    this.#queue = NOTHING;
     if (this.#state === closing) return this.#finish(error);
     // A server that refuses a request may have answered it before it hung up. The read loop comes
     // to that answer, and then to the end.
@@ -227,28 +231,26 @@ export class DenoSocket implements TlsSocket {
   };
 
   #sendFin(): void {
-    this.#conn.closeWrite().then(this.#finSent, this.#finFailed);
+    this.#conn.closeWrite().then(() => this.#finSent(), () => this.#finish());
   }
 
   // Who closes at once what is still spoken to answers with a reset, and the peer may lose for it
   // what it has not read yet. So the peer is given time to hang up as well.
-  readonly #finSent = (): void => {
+  #finSent(): void {
     if (this.#state === done) return;
     this.#state = lingering;
     this.#startTimer();
     this.#conn.unref();
     this.#end();
-  };
-
-  readonly #finFailed = (): void => this.#finish();
+  }
 
   // Starts anew with each bit of progress: it ends what the peer holds up, not what is slow.
   #startTimer(): void {
     this.#timer?.cancel();
-    this.#timer = systemClock.setTimer(this.#timedOut, this.#options.lingerMs);
+    this.#timer = systemClock.setTimer(() => this.#timedOut(), this.#options.lingerMs);
   }
 
-  readonly #timedOut = (): void => {
+  #timedOut(): void {
     if (this.#unwritten === 0 || this.#writeError !== undefined) {
       this.#finish(this.#writeError);
       return;
@@ -256,7 +258,7 @@ export class DenoSocket implements TlsSocket {
     const { lingerMs } = this.#options;
     const detail = `the peer took none of the last ${this.#unwritten} bytes for ${lingerMs} ms`;
     this.#finish(new SocketError("timeout", detail));
-  };
+  }
 
   #sinkFailed(cause: unknown): void {
     this.#finish(new SocketError("other", "its receiver threw", { cause }));
@@ -265,7 +267,7 @@ export class DenoSocket implements TlsSocket {
   #finish(error?: Error): void {
     if (this.#state === done) return;
     this.#state = done;
-    this.#queue = [];
+    this.#queue = NOTHING;
     this.#writing = undefined;
     this.#timer?.cancel();
     // Ends the pending read and write, and sends close_notify and FIN where they were not sent.
@@ -279,17 +281,17 @@ export class DenoSocket implements TlsSocket {
     this.#ended = true;
     this.#ending = { error };
     // Never from within the caller's own call.
-    queueMicrotask(this.#reportClose);
+    queueMicrotask(() => this.#reportClose());
   }
 
-  readonly #reportClose = (): void => {
+  #reportClose(): void {
     if (this.#ending === undefined || this.#sink === undefined) return;
     const { error } = this.#ending;
     this.#ending = undefined;
     this.#sink.onClose(error);
-  };
+  }
 
-  readonly #reportDrain = (): void => {
+  #reportDrain(): void {
     if (!this.#drainOwed || this.#sink === undefined || this.#state !== open) return;
     this.#drainOwed = false;
     try {
@@ -297,5 +299,5 @@ export class DenoSocket implements TlsSocket {
     } catch (cause) {
       this.#sinkFailed(cause);
     }
-  };
+  }
 }

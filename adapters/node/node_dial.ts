@@ -36,12 +36,15 @@ export function whenReady(
       socket.off("error", onError);
       socket.off("close", onClose);
     };
-    const fail = (reason: unknown) => {
-      settle();
+    const drop = (reason: unknown) => {
       // Whatever it still has to say about its end is of no interest, and must not be thrown.
       socket.on("error", () => {});
       socket.destroy();
       reject(reason);
+    };
+    const fail = (reason: unknown) => {
+      settle();
+      drop(reason);
     };
     const phase = (): DialPhase => connectedAt === undefined ? "tcp" : "tls";
 
@@ -51,21 +54,20 @@ export function whenReady(
     const onReady = () => {
       const now = performance.now();
       const at = connectedAt ?? now;
+      // First, so that the socket never has more listeners than it keeps: their list would stay long.
+      settle();
       try {
-        const made = make({ tcpMs: at - startedAt, tlsMs: now - at });
-        settle();
-        resolve(made);
+        resolve(make({ tcpMs: at - startedAt, tlsMs: now - at }));
       } catch (error) {
-        if (error instanceof DialError) fail(error);
-        else onError(error as Error);
+        drop(error instanceof DialError ? error : failure(error as Error));
       }
     };
-    const onError = (cause: Error) => {
+    const failure = (cause: Error): DialError => {
       const { code, message } = cause as NodeError;
-      const failure = classifyDialError(cause, phase());
-      const fields = { ...target, phase: phase(), failure };
-      fail(new DialError(fields, explain(message, code), { cause }));
+      const fields = { ...target, phase: phase(), failure: classifyDialError(cause, phase()) };
+      return new DialError(fields, explain(message, code), { cause });
     };
+    const onError = (cause: Error) => fail(failure(cause));
     const onClose = () => {
       const fields = { ...target, phase: phase(), failure: "closed" } as const;
       fail(new DialError(fields, "the peer hung up in the handshake"));

@@ -24,7 +24,8 @@ interface Kept {
 }
 
 /** What there is of one host at one address, with one server name. */
-interface Machine {
+export interface Machine {
+  readonly key: string;
   /** The oldest first. */
   readonly kept: Kept[];
   /** How many connections are open, and how many were at the most. */
@@ -51,7 +52,7 @@ export class Sessions {
     this.#count--;
     // The others are older.
     if (newest.until <= now) this.#drop(machine);
-    this.#tidy(key, machine);
+    this.#tidy(machine);
     return newest.until > now ? newest.session : undefined;
   }
 
@@ -61,27 +62,32 @@ export class Sessions {
     for (const [key, machine] of this.#machines) {
       if (!key.startsWith(prefix)) continue;
       this.#drop(machine);
-      this.#tidy(key, machine);
+      this.#tidy(machine);
     }
   }
 
-  /** Notes that a connection is open, whose server was verified, until the returned function is called. */
-  opened(target: DialTarget): () => void {
-    const key = keyOf(target);
-    const machine = this.#machineOf(key);
+  /** Notes that a connection is open, whose server was verified, until `closed` is called. */
+  opened(target: DialTarget): Machine {
+    const machine = this.#machineOf(keyOf(target));
     machine.open++;
     machine.mostOpen = Math.max(machine.mostOpen, machine.open);
-    return () => {
-      machine.open--;
-      this.#tidy(key, machine);
-    };
+    return machine;
   }
 
-  /** Keeps one of a connection whose server was verified. */
+  /** Notes that a connection is open no more. */
+  closed(machine: Machine): void {
+    machine.open--;
+    this.#tidy(machine);
+  }
+
+  /** Keeps a session of a connection whose server was verified. */
   keep(target: DialTarget, session: Uint8Array, now: number): void {
-    const key = keyOf(target);
-    const machine = this.#machineOf(key);
-    this.#putLast(key, machine);
+    this.keepOf(this.#machineOf(keyOf(target)), session, now);
+  }
+
+  /** The same, where the connection is open. */
+  keepOf(machine: Machine, session: Uint8Array, now: number): void {
+    this.#putLast(machine);
     const { kept } = machine;
     const most = Math.max(LEAST_OF_ONE, machine.mostOpen);
     kept.push({ session, until: now + MAX_AGE_MS });
@@ -92,26 +98,28 @@ export class Sessions {
 
   #machineOf(key: string): Machine {
     let machine = this.#machines.get(key);
-    if (!machine) this.#machines.set(key, machine = { kept: [], open: 0, mostOpen: 0 });
+    if (!machine) {
+      this.#machines.set(key, machine = { key, kept: [], open: 0, mostOpen: 0 });
+    }
     return machine;
   }
 
   /** Drops a session of the machine that was heard of longest ago. */
   #makeRoom(): void {
-    for (const [key, machine] of this.#machines) {
+    for (const machine of this.#machines.values()) {
       if (machine.kept.length > 0) {
         this.#dropOldest(machine);
-        this.#tidy(key, machine);
+        this.#tidy(machine);
         return;
       }
       // It has none: next time it is not in the way.
-      this.#putLast(key, machine);
+      this.#putLast(machine);
     }
   }
 
-  #putLast(key: string, machine: Machine): void {
-    this.#machines.delete(key);
-    this.#machines.set(key, machine);
+  #putLast(machine: Machine): void {
+    this.#machines.delete(machine.key);
+    this.#machines.set(machine.key, machine);
   }
 
   #dropOldest(machine: Machine): void {
@@ -124,7 +132,7 @@ export class Sessions {
     kept.length = 0;
   }
 
-  #tidy(key: string, { kept, open }: Machine): void {
+  #tidy({ key, kept, open }: Machine): void {
     if (kept.length === 0 && open === 0) this.#machines.delete(key);
   }
 }

@@ -17,40 +17,52 @@ const buffer = new Uint8Array(65_536);
 // A peer that speaks before it is listened to is held back at this point.
 const maxEarlyBytes = 1_048_576;
 
-/** Takes what a socket reads, from before there is anybody to take it. */
-export interface Reader {
-  /** The option `onread` of `tls.connect` and `net.connect`. */
-  readonly options: {
-    readonly buffer: Uint8Array;
-    readonly callback: (count: number, bytes: Uint8Array) => boolean;
-  };
+/**
+ * Takes what a socket reads, from before there is anybody to take it. It is the option `onread` of
+ * `tls.connect` and `net.connect`.
+ */
+export class Reader {
+  readonly buffer: Uint8Array = buffer;
+  readonly callback: (count: number, bytes: Uint8Array) => boolean;
+  /** What arrived before anybody took it. */
+  early: Uint8Array[] | null = null;
+  /** Who takes what arrives; a chunk is the taker's until it returns. */
+  owner: NodeSocket | null = null;
+
+  /** Begins with nothing. */
+  constructor() {
+    this.callback = (count, bytes) => {
+      this.onData(bytes.subarray(0, count));
+      return true;
+    };
+  }
+
   /** Takes what a socket reads that has no such option. */
-  readonly onData: (bytes: Uint8Array) => void;
-  /** What arrived before `take` was set. */
-  readonly early: Uint8Array[];
-  /** Takes a chunk; it is the taker's until it returns. */
-  take: ((bytes: Uint8Array) => void) | null;
+  onData(chunk: Uint8Array): void {
+    if (this.owner === null) (this.early ??= []).push(chunk.slice());
+    else this.owner.received(chunk);
+  }
 }
 
-/** Makes a reader. */
-export function createReader(): Reader {
-  const onData = (chunk: Uint8Array) => {
-    if (reader.take === null) reader.early.push(chunk.slice());
-    else reader.take(chunk);
-  };
-  const reader: Reader = {
-    early: [],
-    take: null,
-    onData,
-    options: {
-      buffer,
-      callback: (count, bytes) => {
-        onData(bytes.subarray(0, count));
-        return true;
-      },
-    },
-  };
-  return reader;
+// One set of listeners for all sockets: there may be many.
+const OWNER = Symbol("owner");
+
+type Owned = Socket & { [OWNER]?: NodeSocket };
+
+function onDrain(this: Owned): void {
+  this[OWNER]?.drained();
+}
+function onEnd(this: Owned): void {
+  this[OWNER]?.ended();
+}
+function onFinish(this: Owned): void {
+  this[OWNER]?.finished();
+}
+function onError(this: Owned, error: Error): void {
+  this[OWNER]?.failed(error);
+}
+function onClose(this: Owned): void {
+  this[OWNER]?.closed();
 }
 
 // open → ended, by the peer, an error or destroy(); open → closing → ended, by close().
@@ -64,6 +76,8 @@ export class NodeSocket implements TlsSocket {
   // The socket that it goes over, where it has one: Node does not always see to its end.
   readonly #carrier: Socket | undefined;
   readonly #times: CloseTimes;
+  // Is told that the socket is done. A listener of its own would cost each socket a longer list.
+  readonly #tickets: { end(): void } | undefined;
   // What arrived before there was a sink, or in a pause: decryption runs on for some records after
   // reading has stopped. Null where bytes go straight to the sink.
   #held: Uint8Array[] | null;
@@ -83,30 +97,26 @@ export class NodeSocket implements TlsSocket {
     info: TlsInfo,
     times: CloseTimes,
     carrier?: Socket | undefined,
+    tickets?: { end(): void } | undefined,
   ) {
     this.info = info;
     this.#socket = socket;
     this.#carrier = carrier;
     this.#times = times;
-    this.#held = reader.early;
-    reader.take = (bytes) => this.#onData(bytes);
-    socket.on("drain", () => {
-      this.#drainOwed = true;
-      this.#replay();
-    });
-    carrier?.on("drain", () => {
-      this.#drainOwed = true;
-      this.#replay();
-    });
-    socket.on("end", () => this.#onEnd());
-    socket.on("finish", () => this.#onFinish());
-    socket.on("error", (error) => this.#end(socketError(error)));
-    socket.on("close", () => {
-      this.#timer?.cancel();
-      this.#carrier?.destroy();
-      // Told only where neither "end", "finish" nor "error" came first.
-      this.#end(new SocketError("other", "closed without a reason"));
-    });
+    this.#tickets = tickets;
+    this.#held = reader.early ?? [];
+    reader.early = null;
+    reader.owner = this;
+    (socket as Owned)[OWNER] = this;
+    socket.on("drain", onDrain);
+    if (carrier) {
+      (carrier as Owned)[OWNER] = this;
+      carrier.on("drain", onDrain);
+    }
+    socket.on("end", onEnd);
+    socket.on("finish", onFinish);
+    socket.on("error", onError);
+    socket.on("close", onClose);
   }
 
   attach(sink: SocketSink): void {
@@ -170,7 +180,8 @@ export class NodeSocket implements TlsSocket {
     if (this.#ending !== null) queueMicrotask(() => this.#replay());
   }
 
-  #onData(bytes: Uint8Array): void {
+  /** Takes what the socket has read. */
+  received(bytes: Uint8Array): void {
     if (this.#state !== "open") return;
     if (this.#held === null) {
       this.#sink!.onData(bytes);
@@ -194,23 +205,47 @@ export class NodeSocket implements TlsSocket {
     }
   }
 
-  // By itself the socket answers the peer's end with its own; but only as fast as the peer reads.
-  #onEnd(): void {
+  /** The socket, or what it goes over, takes more. */
+  drained(): void {
+    this.#drainOwed = true;
+    this.#replay();
+  }
+
+  /** The socket broke. */
+  failed(error: Error): void {
+    this.#end(socketError(error));
+  }
+
+  /** The socket is done. */
+  closed(): void {
+    this.#timer?.cancel();
+    this.#tickets?.end();
+    this.#carrier?.destroy();
+    // Told only where neither "end", "finish" nor "error" came first.
+    this.#end(new SocketError("other", "closed without a reason"));
+  }
+
+  /**
+   * The peer has ended. By itself the socket answers that with its own end; but only as fast as the
+   * peer reads.
+   */
+  ended(): void {
     if (this.#state !== "open") return;
     this.#linger();
     this.#end();
   }
 
-  #onFinish(): void {
+  /** All that was written is sent. */
+  finished(): void {
     if (this.#state !== "closing") return;
     const carrier = this.#carrier;
     // On Bun all is said to be sent when the carrier has it, which has ended as well.
     if (carrier?.writableNeedDrain) {
-      carrier.once("drain", () => this.#onFinish());
+      carrier.once("drain", () => this.finished());
       return;
     }
     if (carrier && "Bun" in globalThis && carrier.writableLength > 0) {
-      carrier.once("finish", () => this.#onFinish());
+      carrier.once("finish", () => this.finished());
       return;
     }
     this.#linger();

@@ -12,22 +12,125 @@ import { isIp } from "../../src/core/address.ts";
 import type { DialTarget, TlsOptions } from "../../src/core/dialer.ts";
 import { readAuthorities } from "../../src/core/trust/authorities.ts";
 import { bareServerName } from "../sockets/server_name.ts";
-import { Sessions } from "./node_sessions.ts";
+import { type Machine, Sessions } from "./node_sessions.ts";
 import type { Reader } from "./node_socket.ts";
 import { Verifier } from "./node_verify.ts";
 
+/** What the server has shown, until it was looked at. */
+interface Shown {
+  certificate: tls.DetailedPeerCertificate | undefined;
+}
+
 /** A handshake that has begun. */
-export interface Handshake {
+export class Handshake {
   readonly socket: tls.TLSSocket;
+  readonly #target: DialTarget;
+  readonly #profile: Profile;
+  readonly #shown: Shown;
+  /** What is to be told of the socket's end by who takes it over. */
+  readonly tickets: Tickets | undefined;
+  #session: Uint8Array | undefined;
+  #checked: tls.DetailedPeerCertificate | undefined;
+
+  /** Begins over a socket that is open, or else one that is connected to the target. */
+  constructor(target: DialTarget, profile: Profile, reader: Reader | undefined, over?: Socket) {
+    const { context, sessions } = profile;
+    this.#target = target;
+    this.#profile = profile;
+    const shown = this.#shown = { certificate: undefined };
+    const session = this.#session = sessions?.take(target, performance.now());
+    const socket = this.socket = tls.connect({
+      ...connectOptions(target, context, reader, shown),
+      ...over && { socket: over },
+      ...session && { session: Buffer.from(session) },
+    });
+    this.tickets = sessions && new Tickets(sessions, socket);
+    // What is read over another socket is not handed to onread.
+    if (over && reader) socket.on("data", (bytes) => reader.onData(bytes));
+  }
+
   /**
    * Checks who answered, once the handshake is done. Gives when the first certificate runs out, in
    * milliseconds since 1970, where any was looked at.
    *
    * @throws {DialError} The certificate is not accepted
    */
-  verify(): number | undefined;
+  verify(): number | undefined {
+    const { socket } = this;
+    const { certificate } = this.#shown;
+    const session = this.#session;
+    this.#session = this.#shown.certificate = undefined;
+    // Whoever can resume it is who was verified when it was made, with these very options.
+    if (session && socket.isSessionReused()) {
+      // Before TLS 1.3 one serves many times, and no other comes.
+      this.tickets?.accept(this.#target, socket.getProtocol() === "TLSv1.2" ? session : undefined);
+      return undefined;
+    }
+    // Each time that Node is asked for them costs as much as a handshake.
+    const checked = certificate?.issuerCertificate ? certificate : socket.getPeerCertificate(true);
+    const endsAt = this.#profile.verifier.check(checked, this.#target);
+    this.#checked = checked;
+    this.tickets?.accept(this.#target);
+    return endsAt;
+  }
+
   /** Whether the certificate that was accepted is good for another name. */
-  covers(serverName: string): boolean;
+  covers(serverName: string): boolean {
+    // That of a session that was resumed.
+    this.#checked ??= this.socket.getPeerCertificate(true);
+    return this.#profile.verifier.covers(this.#checked, { ...this.#target, serverName });
+  }
+}
+
+/** Where a socket's tickets are: one set of listeners serves all sockets. */
+const TICKETS = Symbol("tickets");
+
+type Ticketed = tls.TLSSocket & { [TICKETS]?: Tickets };
+
+/**
+ * Keeps the sessions that come over one connection, from when its server was verified until it is
+ * told of the socket's end.
+ */
+export class Tickets {
+  readonly #sessions: Sessions;
+  readonly #socket: tls.TLSSocket;
+  /** What came before. */
+  #early: Uint8Array[] | undefined;
+  #machine: Machine | undefined;
+
+  /** Begins to listen. */
+  constructor(sessions: Sessions, socket: tls.TLSSocket) {
+    this.#sessions = sessions;
+    this.#socket = socket;
+    (socket as Ticketed)[TICKETS] = this;
+    socket.on("session", takeTicket);
+  }
+
+  /** Keeps what came, and what comes. */
+  accept(target: DialTarget, again?: Uint8Array): void {
+    const now = performance.now();
+    if (!this.#socket.destroyed) this.#machine = this.#sessions.opened(target);
+    const early = this.#early;
+    this.#early = undefined;
+    if (again) this.#sessions.keep(target, again, now);
+    for (const session of early ?? []) this.#sessions.keep(target, session, now);
+  }
+
+  /** Takes what came. */
+  take(session: Uint8Array): void {
+    if (this.#machine) this.#sessions.keepOf(this.#machine, session, performance.now());
+    else (this.#early ??= []).push(session);
+  }
+
+  /** Notes that the socket is done. */
+  end(): void {
+    if (this.#machine) this.#sessions.closed(this.#machine);
+    this.#machine = undefined;
+  }
+}
+
+function takeTicket(this: Ticketed, session: Uint8Array): void {
+  this[TICKETS]?.take(session);
 }
 
 /** Begins handshakes, and keeps what those with one set of TLS options have in common. */
@@ -47,54 +150,7 @@ export class TlsClient {
    * @throws {TypeError} A TLS option cannot be used
    */
   begin(target: DialTarget, reader?: Reader, over?: Socket): Handshake {
-    const { context, sessions, verifier } = this.#profile(target.tls);
-    let shown: tls.DetailedPeerCertificate | undefined;
-    const onShown = (certificate: tls.DetailedPeerCertificate) => shown = certificate;
-    const options = connectOptions(target, context, reader?.options, onShown);
-    const session = sessions?.take(target, performance.now());
-    const socket = tls.connect({
-      ...options,
-      ...over && { socket: over },
-      ...session && { session: Buffer.from(session) },
-    });
-    const fresh: Uint8Array[] = [];
-    let keep = (session: Uint8Array): void => {
-      fresh.push(session);
-    };
-    if (sessions) socket.on("session", (session) => keep(session));
-    // What is read over another socket is not handed to onread.
-    if (over && reader) socket.on("data", reader.onData);
-    let checked: tls.DetailedPeerCertificate | undefined;
-    let isResumed = false;
-    const noteOpen = () => {
-      if (!sessions || socket.destroyed) return;
-      socket.once("close", sessions.opened(target));
-    };
-    return {
-      socket,
-      verify: () => {
-        keep = (session) => sessions?.keep(target, session, performance.now());
-        // Whoever can resume it is who was verified when it was made, with these very options.
-        if (session && socket.isSessionReused()) {
-          noteOpen();
-          // Before TLS 1.3 one serves many times, and no other comes.
-          if (socket.getProtocol() === "TLSv1.2") keep(session);
-          fresh.forEach(keep);
-          isResumed = true;
-          return undefined;
-        }
-        // Each time that Node is asked for them costs as much as a handshake.
-        checked = shown?.issuerCertificate ? shown : socket.getPeerCertificate(true);
-        const endsAt = verifier.check(checked, target);
-        noteOpen();
-        fresh.forEach(keep);
-        return endsAt;
-      },
-      covers: (serverName) => {
-        if (isResumed) checked ??= socket.getPeerCertificate(true);
-        return checked !== undefined && verifier.covers(checked, { ...target, serverName });
-      },
-    };
+    return new Handshake(target, this.#profile(target.tls), reader, over);
   }
 
   /**
@@ -165,12 +221,12 @@ function createContext(options: TlsOptions): tls.SecureContext {
 function connectOptions(
   target: DialTarget,
   secureContext: tls.SecureContext,
-  onread: Reader["options"] | undefined,
-  onShown: (certificate: tls.DetailedPeerCertificate) => void,
+  onread: Reader | undefined,
+  shown: Shown,
 ): tls.ConnectionOptions {
   const name = bareServerName(target.serverName);
   const { alpn, dangerouslyAcceptAnyCertificate, dangerouslyAcceptWeakCertificate } = target.tls;
-  const options: tls.ConnectionOptions & { onread?: Reader["options"] } = {
+  const options: tls.ConnectionOptions & { onread?: Reader } = {
     host: target.ip,
     port: target.port,
     // A literal is verified, but never sent (RFC 6066 section 3).
@@ -178,14 +234,19 @@ function connectOptions(
     secureContext,
     ...onread && { onread },
     rejectUnauthorized: !dangerouslyAcceptAnyCertificate,
-    checkServerIdentity: (_host, certificate) => {
-      onShown(certificate as tls.DetailedPeerCertificate);
-      // The policy looks at the names; where it does not, who is accepted is up to Node.
-      return dangerouslyAcceptWeakCertificate && !dangerouslyAcceptAnyCertificate
-        ? tls.checkServerIdentity(name, certificate)
-        : undefined;
-    },
+    // The policy looks at the names; where it does not, who is accepted is up to Node.
+    checkServerIdentity: dangerouslyAcceptWeakCertificate && !dangerouslyAcceptAnyCertificate
+      ? (_host, certificate) => tls.checkServerIdentity(name, certificate)
+      : noteShown(shown),
   };
   if (alpn !== undefined && alpn.length > 0) options.ALPNProtocols = [...alpn];
   return options;
+}
+
+/** Made apart: the socket holds it for as long as it lives, and with it all that is around it. */
+function noteShown(shown: Shown): (host: string, certificate: tls.PeerCertificate) => undefined {
+  return (_host, certificate) => {
+    shown.certificate = certificate as tls.DetailedPeerCertificate;
+    return undefined;
+  };
 }

@@ -9,7 +9,7 @@ import type { DialTarget } from "../../src/core/dialer.ts";
 import { DialError } from "../../src/core/errors.ts";
 import { type Tunnel, tunnelError } from "../../src/core/tunnel.ts";
 import { classifyDialError } from "./node_errors.ts";
-import type { TlsClient } from "./node_tls.ts";
+import type { Handshake, TlsClient } from "./node_tls.ts";
 
 /** A socket over which bytes reach the target. */
 export interface OpenTunnel {
@@ -34,7 +34,8 @@ export function openTunnel(
   signal: AbortSignal,
   client: TlsClient,
 ): Promise<OpenTunnel> {
-  const { socket, verify } = connect(target, tunnel, client);
+  const way = connect(target, tunnel, client);
+  const { socket } = way;
   const startedAt = performance.now();
   let isConnected = false;
   return new Promise<OpenTunnel>((resolve, reject) => {
@@ -61,7 +62,8 @@ export function openTunnel(
     let receive: ((bytes: Uint8Array) => "open" | Uint8Array | undefined) | undefined;
     const begin = () => {
       try {
-        verify();
+        way.verify();
+        socket.once("close", () => way.tickets?.end());
       } catch (cause) {
         fail(
           tunnelError(target, "tls", cause instanceof Error ? cause.message : `${cause}`, {
@@ -119,8 +121,10 @@ function connect(
   target: DialTarget,
   { ip, port, tls }: Tunnel,
   client: TlsClient,
-): { readonly socket: net.Socket; verify(): void } {
-  if (!tls) return { socket: net.connect({ host: ip, port }), verify: () => {} };
+): Pick<Handshake, "tickets" | "verify"> & { readonly socket: net.Socket } {
+  if (!tls) {
+    return { socket: net.connect({ host: ip, port }), tickets: undefined, verify: () => {} };
+  }
   const { options, serverName } = tls;
   return client.begin({ ...target, ip, port, serverName, tls: options });
 }

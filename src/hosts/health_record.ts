@@ -55,18 +55,22 @@ export class HealthRecord {
   hearsay = false;
   /** Whether one caller may find out as soon as a handshake goes well: its connections broke. */
   mayAsk = false;
-  /** How often callers found out in vain, and when the next one may. */
-  readonly asks: Streak = new Streak();
   ejections = 0;
   ejectedUntil = 0;
   ejectedFor: string | null = null;
   windowFrom = 0;
   windowPicks = 0;
   windowFailures = 0;
+  #asks: Streak | undefined;
 
   /** Begins without failures. */
   constructor(machine: Machine) {
     this.machine = machine;
+  }
+
+  /** How often callers found out in vain, and when the next one may. */
+  get asks(): Streak {
+    return this.#asks ??= new Streak();
   }
 
   /** How many failures there were in a row, the address's own among them. */

@@ -21,6 +21,7 @@ import { ExchangeWatch } from "./exchange_watch.ts";
 import type { Failover } from "./failover.ts";
 import { type FetchHost, fetchOver, type Requester } from "./fetch.ts";
 import { makeResponse, type ResponseMaker } from "./fetched_response.ts";
+import { Parsers } from "./h1/parsers.ts";
 import { checkHttpOptions, type HttpPoolOptions, type HttpRules } from "./http_options.ts";
 import type { RequestObserver, RequestWatch } from "./observer.ts";
 import { Pauses } from "./pauses.ts";
@@ -59,6 +60,7 @@ const MOMENT_MS = 25;
 export class HttpPool extends ConnectionPool {
   readonly #clock: Clock;
   readonly #rules: HttpRules;
+  readonly #parsers: Parsers;
   readonly #budget: RetryBudget;
   readonly #hedges = new RetryBudget(HEDGE_SHARE);
   readonly #watch: ExchangeWatch;
@@ -93,6 +95,7 @@ export class HttpPool extends ConnectionPool {
     const request: Requester = (url, options) => this.request(url, options);
     this.#fetchHost = { request, respond, decoders, clock: this.#clock };
     this.#budget = new RetryBudget(rules.retryShare);
+    this.#parsers = new Parsers(rules.limits);
     this.#watch = new ExchangeWatch(this.#clock, rules, (exchange) => this.#reclaim(exchange));
     this.#pauses = new Pauses(this.#clock);
     const { maxRetryAfterMs, restStatuses } = rules;
@@ -257,7 +260,7 @@ export class HttpPool extends ConnectionPool {
   }
 
   #sessionOf(connection: Connection): Session {
-    return sessionOf(connection, this.#rules.limits, this.#clock);
+    return sessionOf(connection, this.#parsers, this.#clock);
   }
 
   async #observed(

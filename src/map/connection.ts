@@ -135,7 +135,7 @@ export interface Resident extends SocketSink {
  *
  * Its manager moves it from state to state; a lease is the right to use it.
  */
-export class Connection {
+export class Connection implements SocketSink {
   static #count = 0;
 
   /** Its number, unique in the program. */
@@ -156,8 +156,6 @@ export class Connection {
   readonly socket: TlsSocket;
   /** When it was made. */
   readonly createdAt: number;
-  /** Resolves when the socket is done; never rejects. */
-  readonly closed: Promise<void>;
   /** A number from 0 to 1, drawn once, that spreads lifetimes. */
   readonly jitter: number;
   /** When a lease on it last began or ended. */
@@ -204,7 +202,10 @@ export class Connection {
   #isHeard = false;
   #unserved = false;
   #endedHere = false;
-  #resolveClosed!: () => void;
+  #isDone = false;
+  /** Made when somebody asks for it, for there may be many connections. */
+  #closed: Promise<void> | undefined;
+  #resolveClosed: (() => void) | undefined;
 
   /**
    * Takes over a socket, and reads it from now on.
@@ -231,21 +232,16 @@ export class Connection {
     this.jitter = clock.random();
     this.createdAt = this.lastUsedAt = clock.now();
     this.#lastUsedOnTheWall = clock.wallNow();
-    this.closed = new Promise((resolve) => {
-      this.#resolveClosed = resolve;
-    });
     this.socket.unref();
-    this.socket.attach({
-      onData: (bytes) => {
-        this.#isHeard = true;
-        if (this.endpoint) this.endpoint.bytesIn += bytes.length;
-        const sink = this.#sink ?? this.#resident;
-        if (sink) sink.onData(bytes);
-        else this.#onUnsolicited();
-      },
-      onDrain: () => (this.#sink ?? this.#resident)?.onDrain(),
-      onClose: (error) => this.#onClose(error),
-    });
+    this.socket.attach(this);
+  }
+
+  /** Resolves when the socket is done; never rejects. */
+  get closed(): Promise<void> {
+    this.#closed ??= this.#isDone
+      ? Promise.resolve()
+      : new Promise((resolve) => this.#resolveClosed = resolve);
+    return this.#closed;
   }
 
   /** Where it stands. */
@@ -498,14 +494,42 @@ export class Connection {
     owner?.onClosed(this, error, here);
   }
 
-  #onClose(error: Error | undefined): void {
+  /**
+   * Passes on what the peer sent. Its socket's to call.
+   *
+   * @internal
+   */
+  onData(bytes: Uint8Array): void {
+    this.#isHeard = true;
+    if (this.endpoint) this.endpoint.bytesIn += bytes.length;
+    const sink = this.#sink ?? this.#resident;
+    if (sink) sink.onData(bytes);
+    else this.#onUnsolicited();
+  }
+
+  /**
+   * Passes on that the socket takes more. Its socket's to call.
+   *
+   * @internal
+   */
+  onDrain(): void {
+    (this.#sink ?? this.#resident)?.onDrain();
+  }
+
+  /**
+   * Ends it with its socket. Its socket's to call, once.
+   *
+   * @internal
+   */
+  onClose(error?: Error): void {
     const sink = this.#sink ?? this.#resident;
     this.#sink = this.#resident = undefined;
     // A first lease that goes on has not gone well.
     const isFresh = this.requestCount === this.#leases && !this.#isHeard;
     this.#unserved = this.#state !== "closed" && isFresh;
     this.#end(error, false);
-    this.#resolveClosed();
+    this.#isDone = true;
+    this.#resolveClosed?.();
     sink?.onClose(error);
   }
 }

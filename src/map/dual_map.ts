@@ -21,8 +21,8 @@ export class DualMap {
   readonly idle: LinkedList<Entry> = new LinkedList();
   /** What came and was sent where nobody is any more. */
   readonly past: Traffic = { bytesIn: 0, bytesOut: 0 };
-  readonly #entries = new Map<Connection, Entry>();
-  readonly #ids = new Map<number, Connection>();
+  /** By the connections' numbers, in order of arrival. */
+  readonly #entries = new Map<number, Entry>();
   readonly #addresses = new Map<string, Set<Connection>>();
   readonly #hosts = new Map<string, Map<string, Lane>>();
 
@@ -33,17 +33,18 @@ export class DualMap {
 
   /** A connection's place; undefined where it is not held. */
   entry(connection: Connection): Entry | undefined {
-    return this.#entries.get(connection);
+    const entry = this.#entries.get(connection.id);
+    return entry?.connection === connection ? entry : undefined;
   }
 
   /** Every connection, in order of arrival. */
-  connections(): MapIterator<Connection> {
-    return this.#entries.keys();
+  *connections(): Generator<Connection, undefined> {
+    for (const { connection } of this.#entries.values()) yield connection;
   }
 
   /** The connection of a number; undefined where it is not held. */
   byId(id: number): Connection | undefined {
-    return this.#ids.get(id);
+    return this.#entries.get(id)?.connection;
   }
 
   /** The lanes of all hosts. */
@@ -126,14 +127,13 @@ export class DualMap {
 
   /** Takes a connection out; what is left empty goes with it. False where it was not held. */
   remove(connection: Connection): boolean {
-    const entry = this.#entries.get(connection);
+    const entry = this.entry(connection);
     if (!entry) return false;
     const { address, host, tlsProfile } = connection;
     const { endpoint } = entry;
     const lane = this.lane(host, tlsProfile)!;
     this.unstack(entry);
-    this.#entries.delete(connection);
-    this.#ids.delete(connection.id);
+    this.#entries.delete(connection.id);
     if (!connection.healthy) endpoint.unhealthy--;
     if (connection.multiplexed) endpoint.multiplexed--;
     endpoint.connections.delete(connection);
@@ -163,7 +163,7 @@ export class DualMap {
   }
 
   #place(connection: Connection, lane: Lane): void {
-    const earlier = this.#entries.get(connection);
+    const earlier = this.entry(connection);
     const endpoint = lane.endpoint(connection.address);
     const entry = new Entry(connection, endpoint);
     if (earlier) this.unstack(earlier);
@@ -176,8 +176,7 @@ export class DualMap {
     lane.connectionCount++;
     endpoint.addSlots(connection.slots);
     connection.endpoint = endpoint;
-    this.#entries.set(connection, entry);
-    this.#ids.set(connection.id, connection);
+    this.#entries.set(connection.id, entry);
     this.restack(entry);
   }
 

@@ -16,8 +16,8 @@ export interface Maps {
   readonly addresses: ReadonlyMap<string, ReadonlySet<Connection>>;
   /** Host to TLS profile to its lane. */
   readonly hosts: ReadonlyMap<string, ReadonlyMap<string, Lane>>;
-  /** Each connection's place. */
-  readonly entries: ReadonlyMap<Connection, Entry>;
+  /** Each connection's place, by its number. */
+  readonly entries: ReadonlyMap<number, Entry>;
   /** Every idle connection. */
   readonly idle: LinkedList<Entry>;
   /** Who counts them. */
@@ -32,9 +32,8 @@ export interface Maps {
 export function assertInvariants(maps: Maps): void {
   checkAddresses(maps);
   checkHosts(maps);
-  for (const [connection, entry] of maps.entries) {
+  for (const { connection, endpoint, idleNode, stackNode } of maps.entries.values()) {
     const { capacity, leases, state } = connection;
-    const { endpoint, idleNode, stackNode } = entry;
     insist(state !== "closed", () => `${name(connection)} is held but closed`);
     insist(connection.held, () => `${name(connection)} is held, but would tell nobody its end`);
     const isIdle = state === "idle";
@@ -46,7 +45,7 @@ export function assertInvariants(maps: Maps): void {
     insist(stackNode.list === stack, () => `${name(connection)} is on a wrong stack`);
   }
   for (const { connection } of maps.idle) {
-    insist(maps.entries.has(connection), () => `${name(connection)} is idle but not held`);
+    insist(maps.entries.has(connection.id), () => `${name(connection)} is idle but not held`);
   }
 }
 
@@ -62,7 +61,7 @@ function checkAddresses({ accountant, addresses, entries }: Maps): void {
     );
     for (const connection of bucket) {
       insist(connection.address === address, () => `${name(connection)} stands at ${address}`);
-      insist(entries.has(connection), () => `${name(connection)} has an address only`);
+      insist(entries.has(connection.id), () => `${name(connection)} has an address only`);
     }
     placed += bucket.size;
   }
@@ -106,7 +105,7 @@ function checkLane(lane: Lane, entries: Maps["entries"]): void {
     let slots = 0;
     const counts = { busy: 0, draining: 0, unhealthy: 0, multiplexed: 0 };
     for (const connection of connections) {
-      const entry = entries.get(connection);
+      const entry = entries.get(connection.id);
       insist(entry?.endpoint === endpoint, () => `${name(connection)} is misplaced`);
       if (entry?.stackNode.list) stacked++;
       leased += connection.leases;

@@ -21,6 +21,13 @@ export interface Choice {
   readonly desperate?: boolean | undefined;
 }
 
+/** Endpoints with a connection to lease that are not good, or ask to be left alone. */
+interface Others {
+  readonly resting: Picker;
+  readonly doubtful: Picker;
+  readonly ejected: Picker;
+}
+
 const ANY: Choice = {};
 const RANDOM: MakePicker = (place) => new RandomPicker(place);
 
@@ -50,10 +57,8 @@ export class Lane implements EndpointOwner {
   readonly good: Picker;
   /** The good endpoints that have a connection to lease. */
   readonly #ready: Picker;
-  /** The others that have one, by how they stand. */
-  readonly #resting: Picker = new RandomPicker(0);
-  readonly #doubtful: Picker = new RandomPicker(0);
-  readonly #ejected: Picker = new RandomPicker(0);
+  /** The others that have one, by how they stand; most hosts never have such. */
+  #others: Others | undefined;
   /** When the next endpoint is due for a trial; never before. */
   #trialAt = Infinity;
   #members = 0;
@@ -108,8 +113,9 @@ export class Lane implements EndpointOwner {
 
   /** Whether any endpoint has a connection to lease. */
   get ready(): boolean {
-    return this.#ready.size > 0 || this.#resting.size > 0
-      || this.#doubtful.size > 0 || this.#ejected.size > 0;
+    const others = this.#others;
+    return this.#ready.size > 0 || (others !== undefined
+      && (others.resting.size > 0 || others.doubtful.size > 0 || others.ejected.size > 0));
   }
 
   /** Whether fewer than half of the host's addresses are good: then none is left alone. */
@@ -263,9 +269,10 @@ export class Lane implements EndpointOwner {
     }
     const endpoint = this.#ready.pick(now, random);
     if (endpoint || (this.good.size > 0 && !desperate)) return endpoint;
-    return this.#resting.pick(now, random)
-      ?? this.#doubtful.pick(now, random)
-      ?? this.#ejected.pick(now, random);
+    const others = this.#others;
+    return others?.resting.pick(now, random)
+      ?? others?.doubtful.pick(now, random)
+      ?? others?.ejected.pick(now, random);
   }
 
   #readyAt(address: string): Endpoint | undefined {
@@ -287,17 +294,24 @@ export class Lane implements EndpointOwner {
     if (!desperate) {
       for (const endpoint of this.good) if (fits(endpoint)) return undefined;
     }
-    return pick(this.#resting) ?? pick(this.#doubtful) ?? pick(this.#ejected);
+    const others = this.#others;
+    return others && (pick(others.resting) ?? pick(others.doubtful) ?? pick(others.ejected));
   }
 
   #readySet({ resting, standing }: Endpoint): Picker | undefined {
-    if (standing === "good") return resting ? this.#resting : this.#ready;
-    if (standing === "doubtful") return this.#doubtful;
-    return standing === "ejected" ? this.#ejected : undefined;
+    if (standing === "gone") return undefined;
+    if (standing === "good" && !resting) return this.#ready;
+    const others = this.#others ??= {
+      resting: new RandomPicker(0),
+      doubtful: new RandomPicker(0),
+      ejected: new RandomPicker(0),
+    };
+    return standing === "good" ? others.resting : others[standing];
   }
 
   #dueForTrial(now: number): Endpoint | undefined {
-    for (const set of [this.#doubtful, this.#ejected]) {
+    if (!this.#others) return undefined;
+    for (const set of [this.#others.doubtful, this.#others.ejected]) {
       for (const endpoint of set) {
         if (endpoint.trialAt > now || endpoint.onTrial) continue;
         endpoint.onTrial = true;
@@ -310,7 +324,8 @@ export class Lane implements EndpointOwner {
 
   #findTrial(): void {
     this.#trialAt = Infinity;
-    for (const set of [this.#doubtful, this.#ejected]) {
+    if (!this.#others) return;
+    for (const set of [this.#others.doubtful, this.#others.ejected]) {
       for (const { onTrial, trialAt } of set) {
         if (!onTrial) this.#trialAt = Math.min(this.#trialAt, trialAt);
       }

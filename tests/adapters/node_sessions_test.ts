@@ -250,20 +250,20 @@ test("As many sessions of a machine are kept as connections were open at once", 
     return count;
   };
   // A server sends two of them over each connection.
-  const closes = Array.from({ length: 300 }, () => sessions.opened(a));
+  const opened = Array.from({ length: 300 }, () => sessions.opened(a));
   keep(600);
-  for (const close of closes) close();
+  for (const machine of opened) sessions.closed(machine);
   assertEquals(takeAll(), 300);
   // All of it is over: what was needed once is forgotten.
   keep(600);
   assertEquals(takeAll(), 4);
   // Those that are too old make room for others.
-  const close = sessions.opened(a);
+  const machine = sessions.opened(a);
   keep(4);
   sessions.keep(a, Uint8Array.of(1), 600_000);
   assertEquals(sessions.take(a, 600_001)?.[0], 1);
   assertEquals(sessions.take(a, 600_001), undefined);
-  close();
+  sessions.closed(machine);
 });
 
 test("Of too many sessions in all, those go of the machine that was heard of longest ago", () => {
@@ -271,7 +271,7 @@ test("Of too many sessions in all, those go of the machine that was heard of lon
   const sessions = new Sessions();
   const session = Uint8Array.of(1);
   // One without a session is in nobody's way.
-  const close = sessions.opened(at("idle"));
+  const idle = sessions.opened(at("idle"));
   for (let n = 0; n < 4_096; n++) sessions.keep(at(`${n}`), session, 0);
   sessions.keep(at("0"), session, 0);
   sessions.keep(at("new"), session, 0);
@@ -284,5 +284,5 @@ test("Of too many sessions in all, those go of the machine that was heard of lon
   assertEquals(sessions.take(at("4"), 1), undefined);
   for (let n = 0; n < 5; n++) sessions.keep(at("more"), session, 0);
   assertEquals(sessions.take(at("5"), 1), session);
-  close();
+  sessions.closed(idle);
 });

@@ -72,7 +72,7 @@ const MOST_SIZE_DIGITS = 16;
  * response: the connection must be destroyed, as it must after any error.
  */
 export class ResponseParser {
-  readonly #sink: ResponseSink;
+  #sink: ResponseSink;
   readonly #limits: CheckedLimits;
   readonly #scanner: HeadScanner;
   #state = IDLE;
@@ -101,6 +101,11 @@ export class ResponseParser {
     this.#sink = sink;
     this.#limits = checkLimits(limits);
     this.#scanner = new HeadScanner(this.#limits);
+  }
+
+  /** Reports to another sink from now on. */
+  serve(sink: ResponseSink): void {
+    this.#sink = sink;
   }
 
   /** Whether a response was expected, and is there to its last byte. */

@@ -7,11 +7,11 @@
 import type { SocketSink } from "../../core/dialer.ts";
 import type { Connection } from "../../map/connection.ts";
 import type { BodyReader } from "../body_reader.ts";
-import type { CheckedLimits } from "../limits.ts";
 import type { PreparedRequest } from "../request.ts";
 import type { ResponseHeaders } from "../response_headers.ts";
 import type { Session, Stream, StreamUser } from "../session.ts";
-import { ResponseParser, type ResponseSink } from "./response_parser.ts";
+import type { Parsers } from "./parsers.ts";
+import type { ResponseParser, ResponseSink } from "./response_parser.ts";
 import { Upload } from "./upload.ts";
 
 /**
@@ -21,42 +21,55 @@ import { Upload } from "./upload.ts";
 const HINT_MARGIN_MS = 2_000;
 
 /**
- * Holds a connection's parser, and passes what it finds to whoever opened the stream under way. It
- * stays with its connection from one lease to the next. There is one stream at a time, and nothing
- * to be kept of it afterwards: the session is its own stream.
+ * Has a response parsed, and passes what is found to whoever opened the stream under way. It stays
+ * with its connection from one lease to the next. There is one stream at a time, and nothing to be
+ * kept of it afterwards: the session is its own stream.
  */
 export class Http1Session implements Session, Stream, SocketSink, ResponseSink {
-  /** The protocol. */
-  readonly protocol = "http/1.1";
-  /** Streams have no numbers. */
-  readonly id = null;
-  /** There is one at a time. */
-  readonly streams = 1;
   /** The connection. */
   readonly connection: Connection;
-  readonly #parser: ResponseParser;
+  readonly #parsers: Parsers;
+  /** There from the request until the response has ended. */
+  #parser: ResponseParser | undefined;
   #user: StreamUser | undefined;
   /** The request's body on its way, where it is not sent with the head. */
   #upload: Upload | undefined;
-  #sent = false;
   /** Whether the request has asked for the connection to be closed after it. */
   #closes = false;
-  /** How many more requests the server has said that it takes. */
-  #usesLeft = Infinity;
+  /** Whether a byte of the last response has arrived. */
+  #responded = false;
   #paused = false;
+  /** How many more requests the server has said that it takes, if it has. */
+  #usesLeft: number | undefined;
   #status = 0;
   #statusText = "";
   #headers: ResponseHeaders | undefined;
+  #contentLength: number | undefined;
 
   /** Made once for each connection. */
-  constructor(connection: Connection, limits: CheckedLimits) {
+  constructor(connection: Connection, parsers: Parsers) {
     this.connection = connection;
-    this.#parser = new ResponseParser(this, limits);
+    this.#parsers = parsers;
+  }
+
+  /** The protocol. */
+  get protocol(): "http/1.1" {
+    return "http/1.1";
+  }
+
+  /** Streams have no numbers. */
+  get id(): null {
+    return null;
+  }
+
+  /** There is one at a time. */
+  get streams(): number {
+    return 1;
   }
 
   /** Whether a byte of the response has arrived. */
   get responding(): boolean {
-    return this.#sent && this.#parser.started;
+    return this.#parser?.started ?? this.#responded;
   }
 
   /** The status of the response, once its head has arrived. */
@@ -71,13 +84,13 @@ export class Http1Session implements Session, Stream, SocketSink, ResponseSink {
 
   /** How long the body of the response will be, in bytes, where its head says so. */
   get contentLength(): number | undefined {
-    return this.#parser.contentLength;
+    return this.#contentLength;
   }
 
   /** Takes the connection for a stream. */
   open(user: StreamUser): this {
     this.#user = user;
-    this.#sent = false;
+    this.#responded = false;
     this.#status = 0;
     this.connection.setSink(this);
     return this;
@@ -88,8 +101,8 @@ export class Http1Session implements Session, Stream, SocketSink, ResponseSink {
     const { closes, head, method, rest, streamBytes, trailers } = request;
     const { connection } = this;
     const { relay } = connection;
+    this.#parser = this.#parsers.take(this);
     this.#parser.reset(method);
-    this.#sent = true;
     this.#closes = closes;
     const upload = rest || body ? new Upload(connection) : undefined;
     this.#upload = upload;
@@ -124,6 +137,11 @@ export class Http1Session implements Session, Stream, SocketSink, ResponseSink {
   /** Takes bytes off the connection. */
   onData(bytes: Uint8Array): void {
     const parser = this.#parser;
+    if (!parser) {
+      // Nobody has asked for it: it would be read as the next response.
+      this.connection.healthy = false;
+      return;
+    }
     let consumed: number;
     try {
       consumed = parser.push(bytes);
@@ -139,9 +157,11 @@ export class Http1Session implements Session, Stream, SocketSink, ResponseSink {
       if (consumed < bytes.length) this.connection.healthy = false;
       // A response that came before the request was out leaves the rest of it in the way.
       if (this.#upload?.done === false) this.connection.healthy = false;
+      const isReusable = this.#settle(parser);
       this.#end();
+      this.#parsers.give(parser);
       if (this.#paused) this.resume();
-      user.onComplete(this.#settle());
+      user.onComplete(isReusable);
     }
     this.#passHead(user);
   }
@@ -156,7 +176,7 @@ export class Http1Session implements Session, Stream, SocketSink, ResponseSink {
     const user = this.#user;
     if (!user) return;
     try {
-      this.#parser.finish(error === undefined);
+      this.#parser?.finish(error === undefined);
     } catch (failure) {
       this.#fail(error ?? failure);
       return;
@@ -174,6 +194,7 @@ export class Http1Session implements Session, Stream, SocketSink, ResponseSink {
     this.#status = status;
     this.#statusText = statusText;
     this.#headers = headers;
+    this.#contentLength = this.#parser?.contentLength;
   }
 
   /** Passes a part of the body on. */
@@ -194,8 +215,7 @@ export class Http1Session implements Session, Stream, SocketSink, ResponseSink {
   }
 
   /** Whether the connection may carry another exchange; and for how long it may wait for it. */
-  #settle(): boolean {
-    const { keepAlive, keepAliveMax, keepAliveTimeoutMs } = this.#parser;
+  #settle({ keepAlive, keepAliveMax, keepAliveTimeoutMs }: ResponseParser): boolean {
     if (keepAliveTimeoutMs !== undefined) {
       this.connection.serverIdleMs = Math.max(
         keepAliveTimeoutMs - HINT_MARGIN_MS,
@@ -203,8 +223,9 @@ export class Http1Session implements Session, Stream, SocketSink, ResponseSink {
       );
     }
     // A server that told once counts on, whether it tells again or not.
-    this.#usesLeft = keepAliveMax ?? this.#usesLeft - 1;
-    return keepAlive && this.#usesLeft > 0 && !this.#closes;
+    const usesLeft = keepAliveMax ?? (this.#usesLeft === undefined ? Infinity : this.#usesLeft - 1);
+    if (usesLeft !== Infinity) this.#usesLeft = usesLeft;
+    return keepAlive && usesLeft > 0 && !this.#closes;
   }
 
   #fail(error: unknown): void {
@@ -217,6 +238,8 @@ export class Http1Session implements Session, Stream, SocketSink, ResponseSink {
   /** Ends the stream: whoever opened it hears no more of the connection. */
   #end(): void {
     this.#user = undefined;
+    this.#responded = this.responding;
+    this.#parser = undefined;
     const upload = this.#upload;
     if (!upload) return;
     this.#upload = undefined;

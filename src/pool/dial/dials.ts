@@ -118,7 +118,7 @@ export class Dials {
       slow: false,
       unwanted: false,
     };
-    queue.dials.add(dial);
+    queue.addDial(dial);
     this.#dials.add(dial);
     this.#count(queue, 1);
     if (this.#inTurn++ === 0) inNextTurn(this.#clock, () => this.#endTurn());
@@ -254,7 +254,7 @@ export class Dials {
     const { endpoint, queue } = dial;
     this.#parts.reporter.figures.dialing--;
     this.#count(queue, -1);
-    queue.dials.delete(dial);
+    queue.removeDial(dial);
     endpoint.dialing--;
     if (dial.slow) endpoint.slowDials--;
     queue.lane.noteLoad(endpoint);

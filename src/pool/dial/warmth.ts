@@ -81,8 +81,8 @@ export class Warmth {
   ): number {
     const { events, now } = this.#reporter;
     let nextPermittedBy = Infinity;
-    const { dials, host, warm: { warmUps } } = queue;
-    for (const warmUp of warmUps) {
+    const { dials, host, warm } = queue;
+    for (const warmUp of warm.warmUps) {
       const { target } = warmUp;
       const done = Math.min(open, target);
       if (warmUp.progress(done) && events.wants("warm")) {
@@ -95,7 +95,7 @@ export class Warmth {
         if (permittedBy > now) nextPermittedBy = Math.min(nextPermittedBy, permittedBy);
         continue;
       }
-      warmUps.delete(warmUp);
+      warm.leave(warmUp);
       warmUp.settle(open, () => this.#whyNone(queue));
     }
     return nextPermittedBy;

@@ -40,6 +40,8 @@ export interface Dial {
 /** How many leases of a host it takes before one more of its addresses gets a connection. */
 const SPREAD_LEASES = 10;
 
+const NONE: ReadonlySet<never> = new Set();
+
 /** What happens to a queue that others act on. */
 export interface QueueEvents {
   /** A lease on one of its connections has ended. */
@@ -66,12 +68,8 @@ export class HostQueue {
   readonly waiters: Line<Waiter<HostQueue>> = new Line();
   /** When the time of the first of those is over who wait for as long as most do. */
   readonly expiry: Expiry<HostQueue> = new Expiry<HostQueue>(this);
-  /** Those among them who will not have every address. */
-  readonly choosy: Set<Waiter<HostQueue>> = new Set();
   /** How many connections they need. */
   readonly demand: Demand = new Demand();
-  /** What is being dialled. */
-  readonly dials: Set<Dial> = new Set();
   /** The addresses that its lane has been told, as they came. */
   toldAddresses: readonly HostAddress[] | undefined = undefined;
   /** Whether some of these are to be used only while others are not well. */
@@ -84,6 +82,9 @@ export class HostQueue {
   traced: boolean;
 
   #streams = 0;
+  // There may be many hosts, and most are idle: they hold no empty sets.
+  #choosy: Set<Waiter<HostQueue>> | undefined;
+  #dials: Set<Dial> | undefined;
 
   /** Makes a queue where nobody waits. */
   constructor(
@@ -102,6 +103,27 @@ export class HostQueue {
     this.takeBack = (lease, reuse, error) => events.onRelease(this, lease, reuse, error);
     this.warm = new WarmTarget(host.text, options, () => events.onWarmTarget(this));
     this.traced = options.traceLeases;
+  }
+
+  /** Those who wait, but will not have every address. */
+  get choosy(): ReadonlySet<Waiter<HostQueue>> {
+    return this.#choosy ?? NONE;
+  }
+
+  /** What is being dialled. */
+  get dials(): ReadonlySet<Dial> {
+    return this.#dials ?? NONE;
+  }
+
+  /** Notes a dial that begins. */
+  addDial(dial: Dial): void {
+    (this.#dials ??= new Set()).add(dial);
+  }
+
+  /** Notes that a dial is over. */
+  removeDial(dial: Dial): void {
+    this.#dials?.delete(dial);
+    if (this.#dials?.size === 0) this.#dials = undefined;
   }
 
   /** Dials an address of its host, over its proxies where it has any. */
@@ -150,14 +172,17 @@ export class HostQueue {
   /** Takes a caller in who waits. */
   enter(waiter: Waiter<HostQueue>): void {
     this.waiters.push(waiter);
-    if (waiter.filter) this.choosy.add(waiter);
+    if (waiter.filter) (this.#choosy ??= new Set()).add(waiter);
     this.demand.noteWaiting(waiter.since, this.waiters.size);
   }
 
   /** Takes a caller out who waits no more; false where it does not stand here. */
   leave(waiter: Waiter<HostQueue>, now: number): boolean {
     if (!this.waiters.remove(waiter)) return false;
-    if (waiter.filter) this.choosy.delete(waiter);
+    if (waiter.filter) {
+      this.#choosy?.delete(waiter);
+      if (this.#choosy?.size === 0) this.#choosy = undefined;
+    }
     this.demand.noteWaiting(now, this.waiters.size);
     return true;
   }

@@ -18,6 +18,8 @@ export interface WarmResult {
   readonly failures: readonly AddressFailure[];
 }
 
+const NONE: ReadonlySet<never> = new Set();
+
 /** How long a fleet's store may take for permits, its connection included, in milliseconds. */
 const PERMIT_MS = 2_000;
 
@@ -89,20 +91,30 @@ export class WarmUp {
  * when it has ended, in vain or not, unless it was given up.
  */
 export class WarmTarget {
-  /** Who waits for their connections to be open, first come first. */
-  readonly warmUps: Set<WarmUp> = new Set();
   readonly #host: string;
   readonly #options: ResolvedPoolOptions;
   readonly #onChange: () => void;
   #connections = 0;
   /** How many there are to be whatever becomes of the warm-ups under way. */
   #kept = 0;
+  #warmUps: Set<WarmUp> | undefined;
 
   /** Begins with none. */
   constructor(host: string, options: ResolvedPoolOptions, onChange: () => void) {
     this.#host = host;
     this.#options = options;
     this.#onChange = onChange;
+  }
+
+  /** Who waits for their connections to be open, first come first. */
+  get warmUps(): ReadonlySet<WarmUp> {
+    return this.#warmUps ?? NONE;
+  }
+
+  /** Notes that one of them waits no more. */
+  leave(warmUp: WarmUp): void {
+    this.#warmUps?.delete(warmUp);
+    if (this.#warmUps?.size === 0) this.#warmUps = undefined;
   }
 
   /** How many connections are to be kept open. */
@@ -126,7 +138,7 @@ export class WarmTarget {
       { signal },
       () => {
         isGivenUp = true;
-        this.warmUps.delete(warmUp);
+        this.leave(warmUp);
         // The last of the others that are under way is the word that holds, if there is one.
         if (this.#connections === connections) {
           this.#aimAt([...this.warmUps].at(-1)?.target ?? this.#kept);
@@ -135,7 +147,7 @@ export class WarmTarget {
       () => new ClosedError("pool"),
     );
     const warmUp = new WarmUp(this.#host, connections, maxRetries, wait);
-    this.warmUps.add(warmUp);
+    (this.#warmUps ??= new Set()).add(warmUp);
     try {
       return await wait.promise;
     } finally {
@@ -152,7 +164,7 @@ export class WarmTarget {
   /** Ends every wait with a reason. */
   refuse(reason: unknown): void {
     for (const warmUp of this.warmUps) warmUp.fail(reason);
-    this.warmUps.clear();
+    this.#warmUps = undefined;
   }
 
   #aimAt(connections: number): void {
