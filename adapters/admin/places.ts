@@ -4,12 +4,11 @@
  * @module
  */
 
-import { parseAddress, withItsPort } from "../../src/core/address.ts";
 import type { AddressStats, HostStats, PoolStats } from "../../src/pool/watch/stats.ts";
 import { plural, type Problem, someOf } from "./problem.ts";
 
 /** How a machine stands with a host. */
-type State = "blocked" | "denied" | "doubtful" | "ejected" | "gone" | "good";
+type State = "denied" | AddressStats["standing"];
 
 /** What is wrong with hosts and addresses that the diagnosis has not found already. */
 export function placeProblems(stats: PoolStats, found: readonly Problem[]): Problem[] {
@@ -18,14 +17,13 @@ export function placeProblems(stats: PoolStats, found: readonly Problem[]): Prob
     found.some((problem) =>
       problem.host === host && ["allDenied", "panic", "resolverFailing"].includes(problem.what)
     );
-  const isBlocked = blocksOf(stats);
   const inState: { [Name in "doubtful" | "ejected"]: Map<string, string[]> } = {
     ejected: new Map(),
     doubtful: new Map(),
   };
   for (const [host, figures] of Object.entries(stats.hosts)) {
     const states = Object.entries(figures.addresses).map(([address, figures]) => {
-      const state = stateOf(figures, isBlocked(address));
+      const state = stateOf(figures);
       if (state === "ejected" || state === "doubtful") {
         const hosts = inState[state].get(address);
         if (hosts) hosts.push(host);
@@ -153,18 +151,9 @@ function hostProblem(
   };
 }
 
-function stateOf({ deniedBy, standing }: AddressStats, isBlocked: boolean): State {
-  if (isBlocked) return "blocked";
+/** A block is a denial too. */
+function stateOf({ deniedBy, standing }: AddressStats): State {
   return deniedBy === null ? standing : "denied";
-}
-
-function blocksOf({ blocks }: PoolStats): (address: string) => boolean {
-  if (blocks.length === 0) return () => false;
-  const blocked = new Set(blocks.map(({ ip }) => ip));
-  return (address) => {
-    const { ip } = parseAddress(address);
-    return blocked.has(ip) || blocked.has(withItsPort(address, ip));
-  };
 }
 
 function countsOf(states: readonly State[]): string[] {

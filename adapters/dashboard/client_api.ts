@@ -40,9 +40,10 @@ class Api {
     throw error;
   }
 
-  /** @param {string} path @returns {Promise<Data>} */
-  async get(path) {
-    return (await this.open(path, { headers: { accept: "application/json" } })).json();
+  /** @param {string} path @param {number} [longestMs] For how long an answer is waited for @returns {Promise<Data>} */
+  async get(path, longestMs) {
+    const signal = longestMs === undefined ? this.signal : AbortSignal.any([this.signal, AbortSignal.timeout(longestMs)]);
+    return (await this.open(path, { signal, headers: { accept: "application/json" } })).json();
   }
 
   /** @param {string} path @param {Data} body @returns {Promise<Data>} */

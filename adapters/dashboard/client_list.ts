@@ -94,14 +94,15 @@ function listView(model, choice, isNarrow) {
         return setAttr(icon, "class", "icon none");
       }
       const one = cell ?? (line.cells.length === 1 ? line.cells[0] : null);
-      const state = cell ? cell.state : line.state;
+      const state = cell ? cell.state : line.sign;
       const text = cell ? cell.address : line.key;
       setIcon(icon, state, "st-" + state);
       setText(title, text);
       setAttr(title, "class", byHost === (cell !== null) ? "clip mono" : "clip");
       setText(sub, cell ? "" : subOf(line, byHost));
       setAttr(name, "title", text);
-      setText(word, one ? wordOf(one, model.at) : lineWord(line));
+      setText(word, one && (cell || !line.problem) ? wordOf(one, model.at) : lineWord(line));
+      setAttr(word, "title", word.textContent ?? "");
       setAttr(word, "class", "stword clip st-" + state);
       const sums = cell ? cell.stats : line;
       fillMeter(load.children[0], numberOr0(sums.leased), numberOr0(sums.idle));
@@ -113,7 +114,7 @@ function listView(model, choice, isNarrow) {
         streams: numberOr0(sums.multiplexed) > 0 ? fmtCount(told.streams) + " of " + fmtCount(numberOr0(sums.capacity)) : dash,
         dialing: told.dialing > 0 ? fmtCount(told.dialing) : dash,
         latency: fmtMs(told.latency),
-        fails: told.fails > 0 ? fmtCount(told.fails) + (isNarrow ? " failed" : "") : dash,
+        fails: told.fails > 0 ? fmtCount(told.fails) + " in a row" : dash,
       };
       heads.slice(3).forEach(([key], index) => setText(figures[index], texts[key]));
       setAttr(figures[heads.findIndex(([key]) => key === "fails") - 3], "class", told.fails > 0 ? "num of-fails fails" : "num of-fails");

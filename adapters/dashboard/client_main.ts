@@ -8,16 +8,16 @@
 export const CLIENT_MAIN: string = String.raw`
 /** How often the page is drawn at the most, in milliseconds. */
 const PAINT_MS = 250;
-/** After how long without figures they are asked for, in milliseconds. */
-const STALE_MS = 5000;
-/** The same while nobody sees the page: its title tells what they say. */
-const STALE_HIDDEN_MS = 30000;
+/** How often figures are asked for at the most, and how long an answer may take, in milliseconds. */
+const ASK_MS = { apart: 1900, hidden: 30000, others: 10000, longest: 8000 };
 const STREAM_WORDS = { live: "Live", lost: "Connection lost", closed: "Closed" };
-/** How long the diagnosis is put off, so that many events ask for it once, in milliseconds. */
-const DIAGNOSE_MS = 1000;
-/** What the diagnosis may see otherwise after. */
-const TELLING = new Set([...FOUND, "addresses", "eject", "readmit", "block", "unblock"]);
+/** How long asking for figures is put off, so that many events ask for them once, in milliseconds. */
+const EVENT_MS = 1000;
+/** What tells that the figures may say something else now. */
+const TELLING = new Set([...FOUND, "addresses", "eject", "readmit", "block", "unblock", "closed"]);
 const THEMES = ["", "light", "dark"];
+/** @type {{ worst: "stale", problems: Problem[] }} */
+const NOTHING_KNOWN = { worst: "stale", problems: [] };
 
 /** @param {string} id */
 function fromTemplate(id) {
@@ -33,7 +33,8 @@ function setTheme(theme) {
 /** @param {string} [message] What went wrong, if anything */
 function showGate(message) {
   byId("root").replaceChildren(fromTemplate("gate-template"));
-  document.title = "hotconn";
+  showStale("");
+  showInTab("stale", message ? "Signed out \u00b7 hotconn" : "hotconn");
   const error = byId("gate-error");
   const input = inputOf("token");
   const go = /** @type {HTMLButtonElement} */ (byId("gate-go"));
@@ -85,14 +86,20 @@ class Session {
     byId("root").replaceChildren(fromTemplate("app-template"));
     /** @type {Model | undefined} */
     this.model = undefined;
-    /** @type {Finding[]} */
-    this.findings = [];
+    /** All pools, as they were last told of. @type {PoolAtGlance[]} */
+    this.pools = [];
+    this.poolNames = pools.map(({ name }) => String(name));
     /** What the pool knows of its fleet; null where it is in none. @type {Data} */
     this.fleet = undefined;
-    this.history = new Trail();
-    this.closed = false;
-    this.statsSeen = 0;
-    this.diagnosisDue = false;
+    this.trail = new Trail();
+    this.fresh = new Freshness();
+    this.askedAt = -Infinity;
+    this.othersAskedAt = -Infinity;
+    /** How many answers are waited for: a server that is silent is not asked again and again. */
+    this.asking = { figures: 0, fleet: 0 };
+    this.isStale = false;
+    this.live = { state: "wait", words: "Connecting" };
+    this.statsDue = false;
     this.paintDue = false;
     this.paintedAt = 0;
     this.statsChanged = false;
@@ -112,23 +119,18 @@ class Session {
       api, path: () => this.path, canAct: () => this.canAct, model: () => this.model,
       act: (name, preset) => this.act(name, preset),
     });
+    this.isOpen = false;
     this.poolEnded = new AbortController();
     this.listen();
     const select = selectOf("pool");
-    for (const { name } of pools) select.append(new Option(name, name));
+    if (pools.length > 1) select.append(new Option("All pools", ""));
+    for (const name of this.poolNames) select.append(new Option(name, name));
     this.route = new Route(ended.signal, ({ pool }) => this.onMove(pool));
-    const wanted = [this.route.place.pool, keep.read("session", "pool")].find((wanted) => pools.some(({ name }) => name === wanted));
-    if (wanted) select.value = wanted;
     select.disabled = pools.length < 2;
-    select.addEventListener("change", () => {
-      this.route.set({ ...START, pool: select.value }, true);
-      this.switchTo(select.value);
-    });
-    show(byId("acts"), this.canAct && pools.length > 0);
+    select.addEventListener("change", () => this.goTo(select.value));
     this.pool = "";
     this.path = "";
-    if (pools.length > 0) this.switchTo(select.value);
-    else setText(byId("headline"), "There is no pool");
+    this.onMove(this.route.place.pool);
     const ticks = setInterval(() => this.onTick(), 1000);
     ended.signal.addEventListener("abort", () => clearInterval(ticks));
   }
@@ -164,7 +166,14 @@ class Session {
     }, { signal });
     this.narrow.addEventListener("change", () => this.drawMap(), { signal });
     window.addEventListener("resize", () => this.drawMap(), { signal, passive: true });
-    document.addEventListener("visibilitychange", () => this.paintSoon(true), { signal });
+    for (const [target, name] of /** @type {const} */ ([[document, "visibilitychange"], [document, "resume"], [window, "pageshow"], [window, "online"]])) {
+      target.addEventListener(name, () => {
+        // First what is known looks as old as it is; then it is asked for.
+        this.showFreshness();
+        this.paintSoon(true);
+        if (!document.hidden && this.fresh.isLate(momentNow())) this.readFigures();
+      }, { signal });
+    }
   }
 
   /** @param {string} [message] */
@@ -177,34 +186,50 @@ class Session {
     showGate(message);
   }
 
-  /** The reader went elsewhere by a link, or back. @param {string} pool */
-  onMove(pool) {
-    const select = selectOf("pool");
-    if (pool === this.pool || ![...select.options].some(({ value }) => value === pool)) return;
-    select.value = pool;
-    this.switchTo(pool);
+  /** Opens a pool, or all of them; "back" leads here. @param {string} pool */
+  goTo(pool) {
+    this.route.set({ ...START, pool }, true);
+    this.onMove(pool);
   }
 
-  /** @param {string} pool */
+  /** Shows where a link leads: to a pool, or to all of them. @param {string} wanted */
+  onMove(wanted) {
+    const { poolNames } = this;
+    const pool = poolNames.includes(wanted) ? wanted : poolNames.length === 1 ? poolNames[0] : "";
+    if (pool !== wanted && wanted) toast("There is no pool \u201c" + wanted + "\u201d");
+    if (pool !== wanted) this.route.set({ ...START, pool });
+    const isFirst = this.path === "" && !this.isOpen;
+    if (isFirst || pool !== this.pool) this.switchTo(pool);
+  }
+
+  /** @param {string} pool Empty: all of them */
   switchTo(pool) {
-    if (this.route.place.pool !== pool) this.route.set({ ...START, pool });
+    this.isOpen = true;
     this.poolEnded.abort();
     this.poolEnded = new AbortController();
     this.pool = pool;
-    this.path = "api/pools/" + encodeURIComponent(pool);
-    keep.write("session", "pool", pool);
+    this.path = pool ? "api/pools/" + encodeURIComponent(pool) : "";
+    selectOf("pool").value = pool;
+    setAttr(byId("page"), "data-place", pool ? "pool" : "all");
+    show(byId("up"), pool !== "" && this.poolNames.length > 1);
+    show(byId("acts"), this.canAct && pool !== "");
     this.model = undefined;
-    this.findings = [];
-    this.history = new Trail();
-    this.closed = false;
-    this.statsSeen = 0;
+    this.trail = new Trail();
+    this.fresh = new Freshness();
+    this.isStale = false;
+    this.askedAt = -Infinity;
+    showStale("");
+    showGlance("wait", this.poolNames.length > 0 ? "Reading the figures" : "There is no pool", "");
+    drawChips([], () => {});
+    this.showTab();
     this.drawer.close();
     this.events.clear();
     this.events.pause(false);
     this.fleet = undefined;
     drawFleet(null, false, () => {});
-    this.readStats();
-    this.diagnose();
+    this.readFigures();
+    if (!pool) return this.tellLive("live", "Live");
+    this.tellLive("wait", "Connecting");
     this.readFleet();
     this.follow(this.poolEnded.signal);
   }
@@ -231,6 +256,12 @@ class Session {
 
   /** @param {string} state @param {string} words */
   tellLive(state, words) {
+    this.live = { state, words };
+    this.drawLive();
+  }
+
+  drawLive() {
+    const { state, words } = this.isStale && this.live.state !== "lost" ? { state: "lost", words: "No figures" } : this.live;
     setAttr(byId("live"), "data-state", state);
     setText(byId("live-text"), words);
   }
@@ -243,71 +274,122 @@ class Session {
       return;
     }
     if (event.name === "sample") return;
-    if (event.name === "closed") this.closed = true;
-    if (TELLING.has(event.name)) this.diagnoseSoon();
+    if (TELLING.has(event.name)) this.readSoon();
     this.events.add(event);
     this.paintSoon(false);
   }
 
   /** @param {Data} stats */
   takeStats(stats) {
-    this.statsSeen = performance.now();
     this.model = buildModel(stats);
-    this.history.add(stats, this.model.at);
+    this.fresh.take(stats.at, momentNow());
+    this.trail.add(stats, this.model.at);
+    this.showFreshness();
     this.paintSoon(true);
   }
 
-  async readStats() {
-    const { path, poolEnded } = this;
-    this.statsSeen = performance.now();
+  /** Asks for what is shown, once at a time. */
+  async readFigures() {
+    const { fresh, path, poolEnded, poolNames } = this;
+    if (poolNames.length === 0) return;
+    this.askedAt = performance.now();
+    this.asking.figures++;
     try {
-      const stats = await this.api.get(path + "/stats");
-      if (!poolEnded.signal.aborted) this.takeStats(stats);
-    } catch {
-      if (!poolEnded.signal.aborted) this.tellLive("lost", "No figures");
+      const told = await this.api.get(path ? path + "/stats" : "api/overview", ASK_MS.longest);
+      if (poolEnded.signal.aborted) return;
+      if (path) this.takeStats(told);
+      else this.takePools(told.pools);
+    } catch (error) {
+      if (poolEnded.signal.aborted || this.ended.signal.aborted) return;
+      fresh.fail(error instanceof ApiError ? error.message : "The server does not answer");
+      this.showFreshness();
+    } finally {
+      this.asking.figures--;
     }
   }
 
-  async diagnose() {
-    const { path, poolEnded } = this;
+  /** @param {PoolAtGlance[]} pools */
+  takePools(pools) {
+    this.pools = pools;
+    if (this.pool) return drawOthers(pools, this.pool);
+    this.fresh.take(pools.map(({ at }) => at).join(), momentNow());
+    this.showFreshness();
+    this.paintSoon(true);
+  }
+
+  /** Asks for the others while one is shown. */
+  async readOthers() {
+    this.othersAskedAt = performance.now();
     try {
-      const { findings } = await this.api.get(path + "/diagnose");
-      if (poolEnded.signal.aborted) return;
-      this.findings = Array.isArray(findings) ? findings : [];
-      this.paintSoon(true);
+      this.takePools((await this.api.get("api/overview", ASK_MS.longest)).pools);
     } catch {
-      // The figures tell enough without it.
+      show(byId("others"), false);
     }
+  }
+
+  readSoon() {
+    if (this.statsDue) return;
+    this.statsDue = true;
+    setTimeout(() => {
+      this.statsDue = false;
+      if (!this.ended.signal.aborted) this.readFigures();
+    }, EVENT_MS);
+  }
+
+  /** Makes the page look as old as its figures are. */
+  showFreshness() {
+    const now = momentNow();
+    const isStale = this.fresh.isStale(now, document.hidden);
+    const wasStale = this.isStale;
+    this.isStale = isStale;
+    if (isStale) {
+      const { since, title, why } = this.fresh.words(now);
+      showStale(since ? "as of " + fmtSpan(this.fresh.age(now)) + " ago" : "never read");
+      showGlance("stale", title, why + "." + (since ? " All below is as of " + since + ": nobody knows how it stands now." : ""));
+      this.sayAlarm({ worst: "stale", words: "There are no new figures: " + why });
+    } else if (wasStale) {
+      showStale("");
+      this.paintSoon(true);
+    }
+    this.drawLive();
+    this.showTab();
+  }
+
+  /** The tab's title and sign tell the same as the page. */
+  showTab() {
+    const { model, pool, pools } = this;
+    const name = (pool && this.poolNames.length > 1 ? pool + " \u00b7 " : "") + "hotconn";
+    if (this.isStale) return showInTab("stale", this.fresh.words(momentNow()).title + " \u00b7 " + name);
+    const { problems, worst } = pool ? model?.outlook ?? NOTHING_KNOWN : this.fresh.came ? glanceOf(pools) : NOTHING_KNOWN;
+    if (worst === "stale") return showInTab("stale", name);
+    showInTab(worst, (worst === "fine" ? "" : problems[0].text + " \u00b7 ") + name);
   }
 
   async readFleet() {
     const { path, poolEnded } = this;
     try {
-      const { fleet } = await this.api.get(path + "/fleet");
+      this.asking.fleet++;
+      const { fleet } = await this.api.get(path + "/fleet", ASK_MS.longest);
       if (poolEnded.signal.aborted) return;
       this.fleet = fleet;
       drawFleet(fleet, this.canAct, (name, preset) => this.act(name, preset));
     } catch {
       // It is asked for again.
+    } finally {
+      this.asking.fleet--;
     }
-  }
-
-  diagnoseSoon() {
-    if (this.diagnosisDue) return;
-    this.diagnosisDue = true;
-    setTimeout(() => {
-      this.diagnosisDue = false;
-      if (!this.ended.signal.aborted) this.diagnose();
-    }, DIAGNOSE_MS);
   }
 
   onTick() {
     this.ticks++;
-    if (!this.path) return;
-    if (performance.now() - this.statsSeen > (document.hidden ? STALE_HIDDEN_MS : STALE_MS)) this.readStats();
-    if (document.hidden) return;
-    if (this.ticks % 15 === 0) this.diagnose();
-    if (this.ticks % 2 === 0 && this.fleet !== null) this.readFleet();
+    this.showFreshness();
+    const now = performance.now();
+    const apart = document.hidden ? ASK_MS.hidden : ASK_MS.apart;
+    const isLate = this.fresh.isLate(momentNow()) || (!this.path && !document.hidden);
+    if (isLate && this.asking.figures === 0 && now - this.askedAt > apart) this.readFigures();
+    if (document.hidden || !this.path) return;
+    if (this.poolNames.length > 1 && now - this.othersAskedAt > ASK_MS.others) this.readOthers();
+    if (this.ticks % 2 === 0 && this.asking.fleet === 0 && this.fleet !== null) this.readFleet();
   }
 
   /** Draws at the next frame, and not before the last drawing is a while ago. @param {boolean} stats Whether the figures are new */
@@ -325,13 +407,18 @@ class Session {
     this.paintedAt = performance.now();
     const { model, statsChanged } = this;
     this.statsChanged = false;
+    if (!statsChanged) return this.events.draw();
+    const said = this.pool ? model && drawGlance(model, (problem) => this.onProblem(problem))
+      : this.fresh.came && drawOverview(this.pools);
+    if (this.isStale) this.showFreshness();
+    else if (said) this.sayAlarm(said);
+    this.showTab();
+    if (!this.pool) return;
     this.events.draw();
-    if (!model || !statsChanged) return;
-    const said = drawGlance(model, this.findings, this.closed, (problem) => this.onProblem(problem));
-    this.sayAlarm(said);
-    drawTiles(model, this.history);
+    if (!model) return;
+    drawTiles(model, this.trail);
     this.drawMap();
-    drawFindings(this.findings, ({ host, address }) => this.drawer.open({ host, address }));
+    drawFindings(model.outlook.problems, (problem) => this.onProblem(problem));
     drawWaits(model, this.canAct, {
       onHost: (host) => this.drawer.open({ host }),
       onUnblock: (ip) => this.act("unblock", { ip }),
@@ -398,9 +485,9 @@ class Session {
   }
 
   /** @param {Problem} problem */
-  onProblem({ host, state }) {
-    if (host) return this.drawer.open({ host });
-    if (!state) return byId("waits").focus();
+  onProblem({ address, host, state, what }) {
+    if (host || address) return this.drawer.open({ host, address });
+    if (!state) return byId(what === "waiting" ? "waits" : "findings").focus();
     selectOf("state").value = state;
     this.choose({ state });
     byId("map").scrollIntoView({ block: "start" });
@@ -414,8 +501,7 @@ class Session {
       name, preset, pool, hasFleet: Boolean(this.fleet),
       post: (action, body) => this.api.post(path + "/actions/" + action, body),
       onDone: () => {
-        this.readStats();
-        this.diagnose();
+        this.readFigures();
         this.readFleet();
         this.drawer.read();
       },

@@ -38,9 +38,10 @@ function makePart(className, role) {
   return part;
 }
 
-/** @param {Line} line */
-function lineWord({ state, trouble, cells }) {
-  return trouble > 0 && trouble < cells.length ? fmtCount(trouble) + " in trouble" : state;
+/** How a line stands, in words: what is wrong with it first. @param {Line} line */
+function lineWord({ key, problem, state, trouble, cells }) {
+  if (problem) return problem.text.startsWith(key) ? problem.text.slice(key.length).replace(/^[: ]+/, "") : problem.text;
+  return trouble > 0 && trouble < cells.length ? fmtCount(trouble) + " in trouble" : wordOfState(state);
 }
 
 /** What of the model is to be seen. @param {Model} model @param {Choice} choice @param {boolean} byHost */
@@ -54,6 +55,11 @@ function choose(model, { filter, state, order }, byHost) {
   const chosen = [];
   for (const line of byHost ? model.hosts : model.addresses) {
     const cells = all ? line.cells : line.cells.filter(isWanted);
+    // What is wrong with the whole of it is wrong with all of its parts.
+    if (state === "trouble" && line.problem && cells.length === 0 && line.key.toLowerCase().includes(words)) {
+      chosen.push({ line, cells: line.cells });
+      continue;
+    }
     if (cells.length > 0 || all || (line.cells.length === 0 && state === "" && line.key.toLowerCase().includes(words))) chosen.push({ line, cells });
   }
   return inOrder(chosen, order, ({ line }) => sortableLine(line));
@@ -114,7 +120,7 @@ function matrixView(model, choice, isNarrow, room) {
     },
     fillColumn(node, column) {
       const [, title, word, line] = node.children;
-      setIcon(line.children[0], column.state, "st-" + column.state);
+      setIcon(line.children[0], column.sign, "st-" + column.sign);
       setText(title, column.key);
       setText(word, ", " + lineWord(column) + ", ");
       setText(line.children[1], plural(column.cells.length, "host", "hosts") + " \u00b7 " + fmtCount(column.connections));
@@ -132,10 +138,11 @@ function matrixView(model, choice, isNarrow, room) {
     },
     fillRow(node, { line }) {
       const [first, word, sub] = node.children[0].children;
-      setIcon(first.children[1], line.state, "st-" + line.state);
+      setIcon(first.children[1], line.sign, "st-" + line.sign);
       setText(first.children[2], line.key);
-      setText(word, ", " + lineWord(line) + ", ");
-      setText(sub, fmtCount(line.leased) + " of " + fmtCount(line.connections) + " in use" + (line.stats.waiting > 0 ? " \u00b7 " + fmtCount(line.stats.waiting) + " wait" : ""));
+      setText(word, line.problem ? ", " : ", " + lineWord(line) + ", ");
+      setAttr(sub, "class", line.problem ? "sub clip fails" : "sub clip");
+      setText(sub, line.problem ? lineWord(line) : fmtCount(line.leased) + " of " + fmtCount(line.connections) + " in use" + (line.stats.waiting > 0 ? " \u00b7 " + fmtCount(line.stats.waiting) + " wait" : ""));
       setAttr(node.children[0], "title", line.key);
     },
     makeCell() {
@@ -161,11 +168,11 @@ function matrixView(model, choice, isNarrow, room) {
       const leased = numberOr0(cell.stats.leased);
       setIcon(top.children[0], cell.state, "st-" + cell.state);
       setAttr(top, "class", "line st-" + cell.state);
-      setText(top.children[1], cell.state === "good" ? "" : cell.state);
+      setText(top.children[1], cell.state === "good" ? "" : wordOfState(cell.state));
       setText(top.children[2], cell.latency === null || (cell.state !== "good" && cell.state !== "starting") ? "" : fmtMs(cell.latency));
       fillMeter(meter, leased, numberOr0(cell.stats.idle));
       setText(low.children[0], fmtCount(leased) + " of " + fmtCount(numberOr0(cell.stats.connections)));
-      setText(low.children[2], cell.fails > 0 ? fmtCount(cell.fails) + " failed" : "");
+      setText(low.children[2], cell.fails > 0 ? fmtCount(cell.fails) + " failed in a row" : "");
     },
   };
 }

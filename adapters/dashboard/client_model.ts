@@ -4,18 +4,19 @@
  * @module
  */
 
-/** Makes rows and columns of the figures, says what is wrong, and keeps the last five minutes. */
+/** Makes rows and columns of the figures, marks what is in trouble, and keeps the last five minutes. */
 export const CLIENT_MODEL: string = String.raw`
-/** @typedef {"good" | "starting" | "doubtful" | "ejected" | "blocked" | "denied" | "gone"} State */
+/** @typedef {"good" | "starting" | "doubtful" | "ejected" | "blocked" | "denied" | "gone" | "untried"} State */
 /** @typedef {{ key: string, host: string, address: string, stats: Data, state: State, fails: number, latency: number | null }} Cell */
-/** @typedef {{ key: string, stats: Data, cells: Cell[], byOther: Map<string, Cell>, state: State, worst: State, block: Data, leased: number, idle: number, connections: number, multiplexed: number, leases: number, capacity: number, dialing: number, fails: number, trouble: number }} Line */
-/** @typedef {{ severity: "critical" | "warning", text: string, state?: string, host?: string }} Problem */
-/** @typedef {{ stats: Data, at: number, hosts: Line[], addresses: Line[], hostOf: Map<string, Line>, addressOf: Map<string, Line>, cellCount: number, problems: Problem[] }} Model */
+/** @typedef {{ key: string, stats: Data, cells: Cell[], byOther: Map<string, Cell>, state: State, worst: State, problem: Problem | undefined, sign: State, rank: number, block: Data, leased: number, idle: number, connections: number, multiplexed: number, leases: number, capacity: number, dialing: number, fails: number, trouble: number }} Line */
+/** @typedef {{ severity: "critical" | "warning" | "info", what: string, text: string, message: string, advice: string, state?: string, host?: string, address?: string }} Problem */
+/** @typedef {{ worst: "critical" | "warning" | "fine", problems: Problem[], recent: Data, closed: boolean }} Outlook */
+/** @typedef {{ stats: Data, at: number, outlook: Outlook, hosts: Line[], addresses: Line[], hostOf: Map<string, Line>, addressOf: Map<string, Line>, cellCount: number }} Model */
 
 /** How bad a state is, the worst last. */
-const STATES = /** @type {readonly State[]} */ (["good", "starting", "gone", "denied", "blocked", "doubtful", "ejected"]);
+const STATES = /** @type {readonly State[]} */ (["good", "untried", "starting", "gone", "denied", "blocked", "doubtful", "ejected"]);
 const TROUBLE = new Set(["doubtful", "ejected"]);
-const USABLE = new Set(["good", "starting", "doubtful"]);
+const USABLE = new Set(["good", "untried", "starting", "doubtful"]);
 const names = new Intl.Collator("en", { numeric: true });
 
 /** @param {string} address The IP address alone. */
@@ -41,21 +42,18 @@ function stateOf(address, stats, blocks) {
   if (blockOf(address, blocks)) return "blocked";
   if (stats.deniedBy) return "denied";
   if (stats.standing === "ejected" || stats.standing === "doubtful" || stats.standing === "gone") return stats.standing;
+  if (isUntried(stats)) return "untried";
   return isNumber(stats.share) && stats.share < 1 ? "starting" : "good";
 }
 
-/**
- * A percentile of how long requests take; of how long answers take, before the first one is done;
- * null before the first one.
- * @param {Data} pool Its figures @param {"p50" | "p90" | "p99"} name @returns {number | null}
- */
-function percentile({ times }, name) {
-  return times.total[name] ?? times.firstByte[name];
+/** Whether nothing is known of it: no connection, and none before. @param {Data} stats */
+function isUntried({ connections, dialing, failures, health, picks }) {
+  return numberOr0(connections) + numberOr0(dialing) + numberOr0(failures) + numberOr0(picks) === 0 && !health?.verdict;
 }
 
 /** @param {string} key @param {Data} stats @returns {Line} */
 function newLine(key, stats) {
-  return { key, stats, cells: [], byOther: new Map(), state: "good", worst: "good", block: null, leased: 0, idle: 0, connections: 0, multiplexed: 0, leases: 0, capacity: 0, dialing: 0, fails: 0, trouble: 0 };
+  return { key, stats, cells: [], byOther: new Map(), state: "good", worst: "good", problem: undefined, sign: "good", rank: 0, block: null, leased: 0, idle: 0, connections: 0, multiplexed: 0, leases: 0, capacity: 0, dialing: 0, fails: 0, trouble: 0 };
 }
 
 /** @param {Line} line @param {string} other @param {Cell} cell */
@@ -80,7 +78,26 @@ function settle(line) {
   const { cells, trouble, worst } = line;
   if (!cells.some(({ state }) => USABLE.has(state))) line.state = worst;
   else if (trouble > 0) line.state = "doubtful";
-  else line.state = cells.some(({ state }) => state === "good") ? "good" : "starting";
+  else line.state = (/** @type {const} */ (["good", "starting", "untried"])).find((wanted) => cells.some(({ state }) => state === wanted)) ?? "gone";
+}
+
+/** Marks a line by what is said of it: nothing that is in trouble looks well, or stands below what is. @param {Line} line @param {Problem | undefined} problem */
+function mark(line, problem) {
+  line.problem = problem;
+  line.sign = !problem ? line.state : problem.severity === "critical" ? "ejected" : line.state === "ejected" ? "ejected" : "doubtful";
+  line.rank = (problem?.severity === "critical" ? 200 : problem ? 100 : 0) + STATES.indexOf(line.state);
+}
+
+/** The worst problem of each host, or of each address. @param {readonly Problem[]} problems @param {"host" | "address"} about */
+function problemsBy(problems, about) {
+  /** @type {Map<string, Problem>} */
+  const worst = new Map();
+  for (const problem of problems) {
+    const key = problem[about];
+    // They come the worst first.
+    if (key !== undefined && problem.severity !== "info" && !worst.has(key)) worst.set(key, problem);
+  }
+  return worst;
 }
 
 /** @param {Data} stats @returns {Model} */
@@ -100,8 +117,7 @@ function buildModel(stats) {
     for (const address of Object.keys(figures.addresses || {})) {
       const own = figures.addresses[address] || {};
       const state = stateOf(address, own, blocks);
-      const latency = own.p99Ms ?? own.latencyMs;
-      const cell = { key: host + " " + address, host, address, stats: own, state, fails: numberOr0(own.failures), latency };
+      const cell = { key: host + " " + address, host, address, stats: own, state, fails: numberOr0(own.health?.consecutiveFailures), latency: own.latencyMs ?? null };
       cellCount++;
       addCell(line, address, cell);
       let other = addressOf.get(address);
@@ -117,38 +133,20 @@ function buildModel(stats) {
   // In the addresses' order, without sorting each host's own.
   for (const line of hosts) line.cells = [];
   for (const { cells } of addresses) for (const cell of cells) hostOf.get(cell.host)?.cells.push(cell);
-  for (const line of hosts) settle(line);
-  for (const line of addresses) settle(line);
-  const at = isNumber(stats.at) ? stats.at : Date.now();
-  return { stats, at, hosts, addresses, hostOf, addressOf, cellCount, problems: problemsOf(stats, hosts, addresses) };
-}
-
-/** @param {Data} stats @param {Line[]} hosts @param {Line[]} addresses @returns {Problem[]} */
-function problemsOf(stats, hosts, addresses) {
-  /** @type {Problem[]} */
-  const problems = [];
-  for (const { key, stats: figures, cells } of hosts) {
-    const resolution = figures.resolution || {};
-    if (cells.length > 0 && !cells.some(({ state }) => USABLE.has(state))) {
-      problems.push({ severity: "critical", host: key, text: key + " has no usable address" });
-    } else if (cells.length === 0 && resolution.error) {
-      problems.push({ severity: "critical", host: key, text: key + " is not resolved" });
-    } else if (figures.panic) {
-      // As the diagnosis has it: callers fail where none is good.
-      const severity = cells.some(({ state }) => state === "good" || state === "starting") ? "warning" : "critical";
-      problems.push({ severity, host: key, text: "Fewer than half of " + key + "\u2019s addresses are good" });
-    } else if (resolution.stale) {
-      problems.push({ severity: "warning", host: key, text: "Addresses of " + key + " are out of date" });
-    }
+  /** @type {Outlook} */
+  const outlook = stats.outlook;
+  const ofHost = problemsBy(outlook.problems, "host");
+  const ofAddress = problemsBy(outlook.problems, "address");
+  for (const line of hosts) {
+    settle(line);
+    mark(line, ofHost.get(line.key));
   }
-  const count = (/** @type {State} */ state) => addresses.filter(({ cells }) => cells.some((cell) => cell.state === state)).length;
-  const ejected = count("ejected");
-  const doubtful = count("doubtful");
-  const waiting = numberOr0(stats.waiting);
-  if (ejected > 0) problems.push({ severity: "warning", state: "ejected", text: plural(ejected, "address", "addresses") + " ejected" });
-  if (doubtful > 0) problems.push({ severity: "warning", state: "doubtful", text: plural(doubtful, "address", "addresses") + " doubtful" });
-  if (waiting > 0) problems.push({ severity: "warning", text: plural(waiting, "caller waits", "callers wait") });
-  return problems;
+  for (const line of addresses) {
+    settle(line);
+    mark(line, ofAddress.get(line.key));
+  }
+  const at = isNumber(stats.at) ? stats.at : Date.now();
+  return { stats, at, outlook, hosts, addresses, hostOf, addressOf, cellCount };
 }
 
 /** Why a cell is not good, in a few words; its state's name where there is nothing to add. @param {Cell} cell @param {number} now */
@@ -157,7 +155,12 @@ function wordOf(cell, now) {
   if ((state === "ejected" || state === "doubtful") && isNumber(stats.retryAt) && stats.retryAt > now) {
     return state + ", again in " + fmtSpan(stats.retryAt - now);
   }
-  return state === "starting" ? "starting, " + fmtShare(stats.share) : state;
+  return state === "starting" ? "starting, " + fmtShare(stats.share) : wordOfState(state);
+}
+
+/** @param {State} state @returns {string} */
+function wordOfState(state) {
+  return state === "untried" ? "not tried" : state;
 }
 
 /** How many points a line has: five minutes at one in two seconds. */
@@ -169,7 +172,7 @@ class Trail {
     /** @type {Data} */
     this.last = null;
     /** @type {Record<string, (number | null)[]>} */
-    this.lines = { leases: [], latency: [], handshakes: [], reuse: [], busy: [], waiting: [] };
+    this.lines = { requests: [], bad: [], latency: [], again: [], waiting: [], handshakes: [], busy: [], ended: [] };
   }
 
   /** @param {Data} stats @param {number} at */
@@ -180,14 +183,22 @@ class Trail {
     // Counts that go back are another pool's: it was made anew.
     if (!before || seconds <= 0.2 || numberOr0(stats.acquired) < numberOr0(before.acquired)) return;
     const more = (/** @type {string} */ name) => Math.max(0, numberOr0(stats[name]) - numberOr0(before[name]));
-    const leases = more("acquired");
-    const requests = stats.requests.count;
-    this.push("leases", (requests === 0 ? leases : Math.max(0, requests - before.requests.count)) / seconds);
-    this.push("handshakes", more("dials") / seconds);
-    this.push("reuse", leases > 0 ? Math.min(1, more("reused") / leases) : null);
-    this.push("latency", percentile(stats, "p99") ?? latencyTotals(stats));
-    this.push("busy", numberOr0(stats.leased));
+    const { requests } = stats;
+    const since = (/** @type {string} */ name) => Math.max(0, requests[name] - before.requests[name]);
+    const ended = since("successes") + since("failures");
+    this.push("requests", (requests.count === 0 ? more("acquired") : since("count")) / seconds);
+    this.push("bad", ended > 0 ? Math.min(1, (since("failures") + Math.max(0, fivesOf(requests) - fivesOf(before.requests))) / ended) : null);
+    this.push("latency", stats.outlook.recent.total.p99 ?? stats.outlook.recent.firstByte.p99);
+    this.push("again", since("retries") + since("hedges"));
     this.push("waiting", numberOr0(stats.waiting));
+    this.push("handshakes", more("dials") / seconds);
+    this.push("busy", numberOr0(stats.leased));
+    this.push("ended", Math.max(0, sumOf(stats.evicted) - sumOf(before.evicted)));
+  }
+
+  /** The last value that is known, of the last half minute. @param {string} name @returns {number | null} */
+  latest(name) {
+    return this.lines[name].slice(-15).findLast((value) => value !== null) ?? null;
   }
 
   /** @param {string} name @param {number | null} value */
@@ -198,19 +209,15 @@ class Trail {
   }
 }
 
-/** What an answer is expected to take, over all addresses by their leases; null where nobody knows. @param {Data} stats */
-function latencyTotals(stats) {
+/** @param {Data} requests */
+function fivesOf({ statuses }) {
+  return numberOr0(statuses["5xx"]);
+}
+
+/** @param {Data} counts Counts by name */
+function sumOf(counts) {
   let sum = 0;
-  let weight = 0;
-  for (const host in stats.hosts) {
-    const { addresses } = stats.hosts[host];
-    for (const address in addresses) {
-      const { latencyMs, picks } = addresses[address];
-      if (!isNumber(latencyMs)) continue;
-      sum += latencyMs * (numberOr0(picks) + 1);
-      weight += numberOr0(picks) + 1;
-    }
-  }
-  return weight > 0 ? sum / weight : null;
+  for (const name in counts) sum += numberOr0(counts[name]);
+  return sum;
 }
 `;

@@ -1,141 +1,31 @@
 /**
- * The dashboard's script: the summary, the figures with their lines, the findings, who waits.
+ * The dashboard's script: the summary, what is wrong, who waits.
  *
  * @module
  */
 
 /** What an operator sees at a glance, and what stands beside the map. */
 export const CLIENT_PANELS: string = String.raw`
-/** @typedef {{ id: string, label: (model: Model) => string, unit: string, top?: number, format: (value: number | null) => string, more: (model: Model) => string }} Tile */
-
-/** @type {readonly Tile[]} */
-const TILES = [
-  {
-    id: "leases", unit: "a second", format: fmtRate,
-    label: ({ stats }) => (stats.requests.count === 0 ? "Leases" : "Requests"),
-    more: ({ stats }) => {
-      const { count, successRate } = stats.requests;
-      return fmtCount(count || numberOr0(stats.acquired)) + " so far" + (successRate === null ? "" : " \u00b7 " + (successRate * 100).toFixed(1) + " % well");
-    },
-  },
-  {
-    id: "latency", label: ({ stats }) => (percentile(stats, "p99") === null ? "Latency" : "Latency, p99"), unit: "", format: fmtMs,
-    more: ({ stats }) => {
-      const p50 = percentile(stats, "p50");
-      return p50 === null ? "mean by leases" : "p50 " + fmtMs(p50) + " \u00b7 p90 " + fmtMs(percentile(stats, "p90"));
-    },
-  },
-  {
-    id: "handshakes", label: () => "Handshakes", unit: "a second", format: fmtRate,
-    more: ({ stats }) => fmtCount(numberOr0(stats.dialing)) + " under way \u00b7 " + fmtCount(numberOr0(stats.dialErrors)) + " failed so far",
-  },
-  {
-    id: "reuse", label: () => "Reuse", unit: "of leases", top: 1, format: fmtShare,
-    more: ({ stats }) => (numberOr0(stats.acquired) > 0 ? fmtShare(numberOr0(stats.reused) / stats.acquired) + " since the start" : "no lease so far"),
-  },
-  {
-    id: "busy", label: () => "In use", unit: "connections", format: fmtCount,
-    more: ({ stats }) => fmtCount(numberOr0(stats.idle)) + " idle \u00b7 " + fmtCount(numberOr0(stats.connections)) + " open",
-  },
-  {
-    id: "waiting", label: () => "Waiting", unit: "callers", format: fmtCount,
-    more: ({ stats }) => fmtCount(numberOr0(stats.timedOut)) + " timed out so far",
-  },
-];
-
-const SPARK = { width: 150, height: 36 };
-
-/** The paths of a line and of what is below it. @param {readonly (number | null)[]} values @param {number | undefined} top */
-function sparkPaths(values, top) {
-  const known = values.filter(isNumber);
-  if (known.length < 2) return { line: "", area: "" };
-  const most = top ?? (Math.max(...known) * 1.15 || 1);
-  const step = SPARK.width / (POINTS - 1);
-  const from = SPARK.width - (values.length - 1) * step;
-  let line = "";
-  let area = "";
-  let open = -1;
-  values.forEach((value, index) => {
-    if (value === null) return;
-    const x = (from + index * step).toFixed(1);
-    const y = (SPARK.height - 2 - (value / most) * (SPARK.height - 4)).toFixed(1);
-    line += (open < 0 ? "M" : "L") + x + " " + y;
-    area += (open < 0 ? "M" + x + " " + SPARK.height + "L" : "L") + x + " " + y;
-    open = Number(x);
-  });
-  return { line, area: area + "L" + open + " " + SPARK.height + "Z" };
-}
-
-/** @param {Model} model @param {Trail} history */
-function drawTiles(model, history) {
-  fillList(byId("tiles"), TILES, () => {
-    const tile = make("div", "tile");
-    const number = make("dd");
-    number.append(make("span"), " ", make("small"));
-    const spark = document.createElementNS(SVG, "svg");
-    spark.setAttribute("class", "spark");
-    spark.setAttribute("viewBox", "0 0 " + SPARK.width + " " + SPARK.height);
-    spark.setAttribute("preserveAspectRatio", "none");
-    spark.setAttribute("aria-hidden", "true");
-    for (const name of ["area", "line"]) {
-      const path = document.createElementNS(SVG, "path");
-      path.setAttribute("class", name);
-      spark.append(path);
-    }
-    const drawing = make("dd", "draw");
-    drawing.append(spark);
-    tile.append(make("dt"), number, make("dd", "more clip"), drawing);
-    return tile;
-  }, (node, tile) => {
-    const [label, number, more, drawing] = node.children;
-    const values = history.lines[tile.id];
-    const paths = sparkPaths(values, tile.top);
-    const [area, line] = drawing.children[0].children;
-    setText(label, tile.label(model));
-    setText(number.children[0], tile.format(lastOf(values, tile.id, model)));
-    setText(number.children[1], tile.unit);
-    setText(more, tile.more(model));
-    setAttr(more, "title", more.textContent ?? "");
-    setAttr(area, "d", paths.area);
-    setAttr(line, "d", paths.line);
-  });
-}
-
-/** @param {readonly (number | null)[]} values @param {string} id @param {Model} model */
-function lastOf(values, id, model) {
-  for (let index = values.length - 1; index >= Math.max(0, values.length - 15); index--) {
-    if (values[index] !== null) return values[index];
-  }
-  if (id === "busy") return numberOr0(model.stats.leased);
-  if (id === "waiting") return numberOr0(model.stats.waiting);
-  return id === "latency" ? percentile(model.stats, "p99") ?? latencyTotals(model.stats) : null;
-}
-
 const HEADLINES = { critical: "Something is wrong", warning: "Worth a look", fine: "All is well" };
 
-/** @typedef {{ severity: string, what?: string, host?: string, address?: string, message: string, advice?: string }} Finding */
+/** How it stands, as it is drawn: also where nobody knows. */
+const GLANCE_ICONS = { critical: "#i-ejected", warning: "#i-doubtful", fine: "#i-well", stale: "#i-stale", wait: "#i-info" };
 
-/**
- * Says whether anything is wrong; returns what a listener is to hear.
- * @param {Model} model @param {readonly Finding[]} findings @param {boolean} closed @param {(problem: Problem) => void} onProblem
- */
-function drawGlance(model, findings, closed, onProblem) {
-  /** @type {Problem[]} */
-  const problems = [...model.problems];
-  if (closed) problems.unshift({ severity: "critical", text: "The pool is closed" });
-  for (const { severity, host, message } of findings) {
-    if (severity !== "critical" || problems.some((problem) => problem.severity === "critical" && problem.host === host)) continue;
-    problems.push({ severity, text: message, ...(host ? { host } : {}) });
-  }
-  problems.sort((a, b) => a.severity.localeCompare(b.severity));
-  const worst = /** @type {keyof typeof HEADLINES} */ (problems[0]?.severity ?? (findings.some(({ severity }) => severity === "warning") ? "warning" : "fine"));
-  setAttr(byId("glance"), "data-worst", worst);
-  setAttr(byId("glance-icon"), "href", worst === "critical" ? "#i-ejected" : worst === "warning" ? "#i-doubtful" : "#i-well");
-  setText(byId("headline"), HEADLINES[worst]);
-  const { stats } = model;
-  setText(byId("subline"), plural(model.hosts.length, "host", "hosts") + ", " + plural(model.addresses.length, "address", "addresses") + ", "
-    + plural(numberOr0(stats.connections), "connection", "connections"));
-  const shown = problems.slice(0, 6);
+/** @param {keyof typeof GLANCE_ICONS} state @param {string} headline @param {string} subline */
+function showGlance(state, headline, subline) {
+  setAttr(byId("glance"), "data-worst", state);
+  setAttr(byId("glance-icon"), "href", GLANCE_ICONS[state]);
+  setText(byId("headline"), headline);
+  setText(byId("subline"), subline);
+}
+
+/** How many problems are named at the top. */
+const SHOWN_PROBLEMS = 6;
+
+/** @template {{ severity: string, text: string }} P @param {readonly P[]} problems @param {(problem: P) => void} onProblem */
+function drawChips(problems, onProblem) {
+  const grave = problems.filter(({ severity }) => severity !== "info");
+  const shown = grave.slice(0, SHOWN_PROBLEMS);
   const chips = byId("chips");
   fillList(chips, shown, () => {
     const item = make("li");
@@ -150,33 +40,44 @@ function drawGlance(model, findings, closed, onProblem) {
     setText(chip.children[1], problem.text);
     chip.onclick = () => onProblem(problem);
   });
-  if (problems.length > shown.length) {
-    chips.append(make("li", "chip", "and " + fmtCount(problems.length - shown.length) + " more"));
+  if (grave.length > shown.length) {
+    chips.append(make("li", "chip more", "and " + fmtCount(grave.length - shown.length) + " more"));
   }
-  document.title = (worst === "fine" ? "" : worst === "critical" ? "\u2715 " : "\u25b3 ") + "hotconn";
+  return shown;
+}
+
+/**
+ * Says whether anything is wrong; returns what a listener is to hear.
+ * @param {Model} model @param {(problem: Problem) => void} onProblem
+ */
+function drawGlance(model, onProblem) {
+  const { outlook: { problems, worst }, stats } = model;
+  showGlance(worst, HEADLINES[worst], plural(model.hosts.length, "host", "hosts") + ", " + plural(model.addresses.length, "address", "addresses") + ", "
+    + plural(numberOr0(stats.connections), "connection", "connections"));
+  const shown = drawChips(problems, onProblem);
   return { worst, words: HEADLINES[worst] + (worst === "fine" ? "" : ": " + shown.map(({ text }) => text).join("; ")) };
 }
 
-/** @param {readonly Finding[]} findings @param {(finding: Finding) => void} onOpen */
-function drawFindings(findings, onOpen) {
-  setText(byId("findings-count"), findings.length > 0 ? fmtCount(findings.length) : "");
-  fillList(byId("findings"), findings.length > 0 ? findings.slice(0, 100) : [null], () => {
+/** All that is wrong, whoever found it: no count beside it tells otherwise. @param {readonly Problem[]} problems @param {(problem: Problem) => void} onOpen */
+function drawFindings(problems, onOpen) {
+  setText(byId("findings-count"), problems.length > 0 ? fmtCount(problems.length) : "");
+  fillList(byId("findings"), problems.length > 0 ? problems.slice(0, 100) : [null], () => {
     const item = make("li");
     const body = make("div", "body");
-    body.append(make("b"), make("p", "muted"));
+    body.append(make("b"), make("p"), make("p", "muted"));
     item.append(makeIcon("info"), body);
     return item;
-  }, (item, finding) => {
+  }, (item, problem) => {
     const [icon, body] = item.children;
-    const isOpen = finding !== null && (finding.host || finding.address);
-    setIcon(icon, finding === null ? "well" : finding.severity === "critical" ? "ejected" : finding.severity === "warning" ? "doubtful" : "info",
-      finding ? "tone-" + finding.severity : "muted");
-    setText(body.children[0], finding ? String(finding.message) : "Nothing found");
-    setText(body.children[1], finding ? String(finding.advice ?? "") : "The diagnosis sees nothing to mend.");
+    setIcon(icon, problem === null ? "well" : problem.severity === "critical" ? "ejected" : problem.severity === "warning" ? "doubtful" : "info",
+      problem ? "tone-" + problem.severity : "muted");
+    setText(body.children[0], problem ? problem.text : "Nothing found");
+    setText(body.children[1], problem && problem.message.replace(/\.$/, "") !== problem.text ? problem.message : "");
+    setText(body.children[2], problem ? problem.advice : "Neither the figures nor the diagnosis see anything to mend.");
     if (item.children.length > 2) item.children[2].remove();
-    if (finding && isOpen) {
-      const open = makeButton("small", "Show", () => onOpen(finding));
-      open.setAttribute("aria-label", "Show " + (finding.host ?? finding.address));
+    if (problem && (problem.host || problem.address || problem.state)) {
+      const open = makeButton("small", "Show", () => onOpen(problem));
+      open.setAttribute("aria-label", "Show " + (problem.host ?? problem.address ?? problem.text));
       item.append(open);
     }
   });

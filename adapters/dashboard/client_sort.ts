@@ -57,11 +57,11 @@ function inOrder(items, order, read) {
 }
 
 /** @param {Line} line @returns {Sortable} */
-function sortableLine({ cells, dialing, fails, key, leased, leases, state, stats, trouble }) {
+function sortableLine({ cells, dialing, fails, key, leased, leases, rank: own, stats, trouble }) {
   let latency = null;
   for (const cell of cells) if (cell.latency !== null && (latency === null || cell.latency > latency)) latency = cell.latency;
   // Of as bad a state, that with more in trouble.
-  const rank = STATES.indexOf(state) * 1e6 + trouble;
+  const rank = own * 1e6 + trouble;
   return { name: key, rank, load: leased, streams: leases, dialing: Math.max(dialing, numberOr0(stats.dialing)), latency, fails };
 }
 

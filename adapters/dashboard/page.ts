@@ -10,17 +10,22 @@ import { CLIENT_DOM } from "./client_dom.ts";
 import { CLIENT_DRAWER } from "./client_drawer.ts";
 import { CLIENT_EVENTS } from "./client_events.ts";
 import { CLIENT_FLEET } from "./client_fleet.ts";
+import { CLIENT_FRESH } from "./client_fresh.ts";
 import { CLIENT_GRID } from "./client_grid.ts";
 import { CLIENT_LIST } from "./client_list.ts";
 import { CLIENT_MAIN } from "./client_main.ts";
 import { CLIENT_MAP } from "./client_map.ts";
 import { CLIENT_MODEL } from "./client_model.ts";
+import { CLIENT_OVERVIEW } from "./client_overview.ts";
 import { CLIENT_PANELS } from "./client_panels.ts";
 import { CLIENT_ROUTE } from "./client_route.ts";
 import { CLIENT_SORT } from "./client_sort.ts";
 import { CLIENT_STREAM } from "./client_stream.ts";
+import { CLIENT_TILES } from "./client_tiles.ts";
+import { ICONS } from "./icons.ts";
 import { SHELL } from "./shell.ts";
 import { STYLE } from "./style.ts";
+import { STYLE_OVERVIEW } from "./style_overview.ts";
 import { STYLE_PANELS } from "./style_panels.ts";
 
 /**
@@ -39,7 +44,10 @@ export const CLIENT: string = [
   CLIENT_GRID,
   CLIENT_MAP,
   CLIENT_LIST,
+  CLIENT_TILES,
   CLIENT_PANELS,
+  CLIENT_OVERVIEW,
+  CLIENT_FRESH,
   CLIENT_EVENTS,
   CLIENT_DRAWER,
   CLIENT_FLEET,
@@ -68,15 +76,14 @@ export interface Dashboard {
 export const PAGE_POLICY: string = "default-src 'none'; script-src 'self'; style-src 'self'; "
   + "connect-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'";
 
-const ICON = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 16 16\">"
-  + "<rect width=\"16\" height=\"16\" rx=\"4\" fill=\"#0b6e69\"/>"
-  + "<path d=\"M4 4v8M12 4v8M4 8h8\" stroke=\"#fff\" stroke-width=\"2\" stroke-linecap=\"round\"/>"
-  + "</svg>";
-
 /** The files that the page loads. */
 export const FILES: readonly DashboardFile[] = [
-  { name: "icon.svg", type: "image/svg+xml", body: ICON },
-  { name: "style.css", type: "text/css; charset=utf-8", body: STYLE + STYLE_PANELS },
+  ...ICONS.map(({ body, name }) => ({ name, type: "image/svg+xml", body })),
+  {
+    name: "style.css",
+    type: "text/css; charset=utf-8",
+    body: STYLE + STYLE_PANELS + STYLE_OVERVIEW,
+  },
   {
     name: "client.js",
     type: "text/javascript; charset=utf-8",
@@ -106,7 +113,7 @@ async function makeDashboard(): Promise<Dashboard> {
     "<meta name=\"color-scheme\" content=\"light dark\">",
     "<meta name=\"robots\" content=\"noindex\">",
     "<title>hotconn</title>",
-    `<link rel="icon" href="assets/${folder}/icon.svg">`,
+    `<link rel="icon" href="assets/${folder}/fine.svg">`,
     `<link rel="stylesheet" href="assets/${folder}/style.css">`,
     `<script src="assets/${folder}/client.js" defer></script>`,
     "</head>",

@@ -17,6 +17,8 @@ const SIGNS = String.raw`
 <symbol id="i-gone" viewBox="0 0 16 16"><circle cx="8" cy="8" r="5" fill="none" stroke="currentColor" stroke-width="1.6" stroke-dasharray="2.4 2.2"/></symbol>
 <symbol id="i-well" viewBox="0 0 16 16"><circle cx="8" cy="8" r="6.4" fill="none" stroke="currentColor" stroke-width="1.5"/><path d="M5 8.2l2.1 2.1L11 6" fill="none" stroke="currentColor" stroke-width="1.6" stroke-linecap="round" stroke-linejoin="round"/></symbol>
 <symbol id="i-info" viewBox="0 0 16 16"><circle cx="8" cy="8" r="6" fill="none" stroke="currentColor" stroke-width="1.5"/><path d="M8 7.5v3.5M8 4.8v.5" stroke="currentColor" stroke-width="1.7" stroke-linecap="round"/></symbol>
+<symbol id="i-untried" viewBox="0 0 16 16"><circle cx="8" cy="8" r="3.6" fill="none" stroke="currentColor" stroke-width="1.6"/></symbol>
+<symbol id="i-stale" viewBox="0 0 16 16"><circle cx="8" cy="8" r="6.4" fill="none" stroke="currentColor" stroke-width="1.5"/><path d="M8 4.4V8l2.4 1.6" fill="none" stroke="currentColor" stroke-width="1.5" stroke-linecap="round" stroke-linejoin="round"/></symbol>
 <symbol id="i-close" viewBox="0 0 16 16"><path d="M4 4l8 8M12 4l-8 8" stroke="currentColor" stroke-width="1.6" stroke-linecap="round"/></symbol>
 <symbol id="i-theme" viewBox="0 0 16 16"><circle cx="8" cy="8" r="5.6" fill="none" stroke="currentColor" stroke-width="1.5"/><path d="M8 2.4a5.6 5.6 0 0 1 0 11.2z" fill="currentColor"/></symbol>
 <symbol id="i-out" viewBox="0 0 16 16"><path d="M6.5 2.8H3.2v10.4h3.3M7 8h6M10.5 5.2L13.3 8l-2.8 2.8" fill="none" stroke="currentColor" stroke-width="1.5" stroke-linecap="round" stroke-linejoin="round"/></symbol>
@@ -41,6 +43,7 @@ const APP = String.raw`
 <a class="skip" href="#map">Skip to the map</a>
 <header class="bar">
   <span class="brand"><svg class="icon" aria-hidden="true"><use href="#i-brand"/></svg><span class="long">hotconn</span></span>
+  <a class="btn quiet up" id="up" href="#/" hidden>All pools<span class="badge" id="others" hidden></span></a>
   <label class="sr" for="pool">Pool</label><select class="field" id="pool"></select>
   <span class="live" id="live" data-state="wait"><span class="dot" aria-hidden="true"></span><span id="live-text">Connecting</span></span>
   <span class="gap"></span>
@@ -55,14 +58,15 @@ const APP = String.raw`
   <button class="btn quiet" data-act="limits">Change limits&#x2026;</button>
   <button class="btn quiet danger" data-act="close">Close the pool&#x2026;</button>
 </div>
-<main class="page">
+<main class="page" id="page" data-place="pool">
   <section class="panel glance wide" id="glance" aria-labelledby="headline">
     <svg class="icon" aria-hidden="true"><use id="glance-icon" href="#i-info"/></svg>
     <div class="words"><h1 id="headline">Reading the figures</h1><p class="muted" id="subline"></p></div>
     <ul class="chips" id="chips" aria-label="What is wrong"></ul>
   </section>
-  <section class="panel wide" aria-label="Figures of the last five minutes"><dl class="tiles" id="tiles"></dl></section>
-  <section class="panel" id="map" tabindex="-1" aria-labelledby="map-title">
+  <section class="panel wide of-all" aria-labelledby="pools-title"><header><h2 id="pools-title">Pools <span class="count" id="pools-count"></span></h2></header><ul class="pools" id="pools"></ul></section>
+  <section class="panel wide of-pool" aria-label="Figures, with their last five minutes"><dl class="tiles" id="tiles"></dl></section>
+  <section class="panel of-pool" id="map" tabindex="-1" aria-labelledby="map-title">
     <header>
       <h2 id="map-title">Hosts and addresses <span class="count" id="map-count"></span></h2>
       <div class="tools">
@@ -77,7 +81,7 @@ const APP = String.raw`
         <select class="field" id="state">
           <option value="">Any state</option><option value="trouble">In trouble</option><option value="good">Good</option>
           <option value="starting">Starting</option><option value="doubtful">Doubtful</option><option value="ejected">Ejected</option>
-          <option value="blocked">Blocked</option><option value="denied">Denied</option><option value="gone">Gone</option>
+          <option value="blocked">Blocked</option><option value="denied">Denied</option><option value="gone">Gone</option><option value="untried">Not tried</option>
         </select>
         <label class="sr" for="order">Order</label>
         <select class="field" id="order"><option value="trouble">Trouble first</option><option value="name">By name</option><option value="load">Busiest first</option><option value="latency">Slowest first</option><option value="fails">Most failures first</option><option value="column" hidden>By column</option></select>
@@ -90,19 +94,20 @@ const APP = String.raw`
       <span><svg class="icon st-doubtful"><use href="#i-doubtful"/></svg>doubtful</span><span><svg class="icon st-ejected"><use href="#i-ejected"/></svg>ejected</span>
       <span><svg class="icon st-blocked"><use href="#i-blocked"/></svg>blocked</span><span><svg class="icon st-denied"><use href="#i-denied"/></svg>denied</span>
       <span><svg class="icon st-gone"><use href="#i-gone"/></svg>gone</span>
+      <span><svg class="icon st-untried"><use href="#i-untried"/></svg>not tried</span>
       <span><span class="swatch"></span>in use</span><span><span class="swatch free"></span>idle</span>
     </div>
   </section>
-  <div class="side">
+  <div class="side of-pool">
     <section class="panel" aria-labelledby="findings-title"><header><h2 id="findings-title">Findings <span class="count" id="findings-count"></span></h2></header><ul class="items" id="findings" tabindex="0" aria-labelledby="findings-title"></ul></section>
     <section class="panel" aria-labelledby="waits-title"><header><h2 id="waits-title">Waiting and blocked <span class="count" id="waits-count"></span></h2></header><ul class="items" id="waits" tabindex="0" aria-labelledby="waits-title"></ul></section>
     <section class="panel" id="proxies" aria-labelledby="proxies-title" hidden><header><h2 id="proxies-title">Proxies <span class="count" id="proxies-count"></span></h2></header><ul class="items" id="proxies-list" tabindex="0" aria-labelledby="proxies-title"></ul></section>
   </div>
-  <section class="panel fleet wide" id="fleet" aria-labelledby="fleet-title" hidden>
+  <section class="panel fleet wide of-pool" id="fleet" aria-labelledby="fleet-title" hidden>
     <header><h2 id="fleet-title">Fleet <span class="count" id="fleet-count"></span></h2><p class="muted" id="fleet-state"></p></header>
     <div class="tables" id="fleet-tables"></div>
   </section>
-  <section class="panel events" aria-labelledby="events-title">
+  <section class="panel events of-pool" aria-labelledby="events-title">
     <header><h2 id="events-title">Events <span class="count" id="events-count"></span></h2>
       <div class="tools">
         <label class="sr" for="events-kind">Kind of event</label><select class="field" id="events-kind"></select>

@@ -24,13 +24,13 @@ export const STYLE_PANELS: string = String.raw`
 .chip.critical { border-color: var(--bad-line); background: var(--raised); color: var(--bad); font-weight: 600; }
 .chip span { overflow-wrap: anywhere; }
 
-.tiles { display: grid; grid-template-columns: repeat(6, minmax(0, 1fr)); }
+.tiles { display: grid; grid-template-columns: repeat(4, minmax(0, 1fr)); }
 .tile { padding: var(--s3) var(--s4) 0; display: grid; gap: 2px; border-left: 1px solid var(--line); min-width: 0; overflow: hidden; }
-.tile:first-child { border-left: 0; }
+.tile:nth-child(4n + 1) { border-left: 0; } .tile:nth-child(n + 5) { border-top: 1px solid var(--line); }
 .tile dt { font-size: 12px; color: var(--muted); }
 .tile dd { font-size: 22px; line-height: 1.2; font-weight: 600; letter-spacing: -.02em; white-space: nowrap; }
 .tile dd small { font-size: 12px; font-weight: 500; color: var(--muted); letter-spacing: 0; }
-.tile dd.more { font-size: 12px; font-weight: 400; line-height: 18px; color: var(--muted); min-height: 18px; letter-spacing: 0; }
+.tile dd.more { font-size: 12px; font-weight: 400; line-height: 18px; color: var(--muted); min-height: 18px; letter-spacing: 0; white-space: normal; overflow-wrap: anywhere; }
 .tile dd.draw { line-height: 0; }
 .spark { display: block; width: calc(100% + 2 * var(--s4)); margin: var(--s1) calc(-1 * var(--s4)) 0; height: 36px; overflow: visible; }
 .spark path { vector-effect: non-scaling-stroke; }
@@ -74,12 +74,12 @@ export const STYLE_PANELS: string = String.raw`
 .st-starting { color: var(--accent); }
 .st-doubtful, .fails { color: var(--warn); }
 .st-ejected { color: var(--bad); }
-.st-blocked, .st-denied, .st-gone { color: var(--muted); }
+.st-blocked, .st-denied, .st-gone, .st-untried { color: var(--muted); }
 .st-ejected .word, .st-doubtful .word { font-weight: 600; }
 [data-state="doubtful"] > .box { background: var(--warn-wash); border-color: var(--warn-line); }
 [data-state="ejected"] > .box { background: var(--bad-wash); border-color: var(--bad-line); }
 [data-state="ejected"] > .box .fails { color: var(--bad); }
-[data-state="blocked"] > .box, [data-state="denied"] > .box, [data-state="gone"] > .box { background: var(--sunk); border-style: dashed; border-color: var(--edge); }
+[data-state="blocked"] > .box, [data-state="denied"] > .box, [data-state="gone"] > .box, [data-state="untried"] > .box { background: var(--sunk); border-style: dashed; border-color: var(--edge); }
 
 .list { --cols: minmax(150px, 2fr) minmax(130px, 1.4fr) minmax(110px, 1.2fr) 60px 76px 76px; }
 .list.streams { --cols: minmax(150px, 2fr) minmax(130px, 1.4fr) minmax(110px, 1.2fr) 84px 60px 76px 76px; }
@@ -156,8 +156,6 @@ dialog.ask::backdrop { background: rgb(0 0 0 / .45); }
 .ask .fields small { font-weight: 400; color: var(--muted); }
 .ask .ends { display: flex; justify-content: flex-end; gap: var(--s2); }
 
-@media (max-width: 1280px) { .tiles { grid-template-columns: repeat(3, minmax(0, 1fr)); }
-  .tile:nth-child(3n + 1) { border-left: 0; } .tile:nth-child(n + 4) { border-top: 1px solid var(--line); } }
 @media (max-width: 820px) { .glance { flex-wrap: wrap; } .glance .words { flex: 1; } .chips { margin-left: 0; justify-content: flex-start; width: 100%; } }
 @media (max-width: 640px) {
   .tiles { grid-template-columns: repeat(2, minmax(0, 1fr)); }

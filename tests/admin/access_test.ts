@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { basicAuth } from "hono/basic-auth";
 import test from "node:test";
+import { FILES } from "../../adapters/dashboard/page.ts";
 import { type AdminOptions, adminRouter, grantAccess } from "../../adapters/hono.ts";
 import { adminScene, TOKENS } from "../support/admin_scene.ts";
 import { memoryPool } from "../support/memory_pool.ts";
@@ -23,7 +24,7 @@ const ACTIONS = ["warm", "drain", "evict", "block", "unblock", "limits", "close"
 const OPEN = [
   "/",
   "/healthz",
-  ...["client.js", "icon.svg", "style.css"].map((name) => `/assets/{folder}/${name}`),
+  ...FILES.map(({ name }) => `/assets/{folder}/${name}`),
 ];
 
 test("adminRouter() serves nobody unless it is told whom, or insecure says everybody", async () => {

@@ -5,11 +5,16 @@ import type { Page } from "playwright-core";
 import { signIn, testVisit, type Visit } from "../support/dashboard_browser.ts";
 import { quietScene, troubledScene } from "../support/dashboard_scenes.ts";
 import { ACT_TOKEN, READ_TOKEN } from "../support/dashboard_stub.ts";
+import { pause } from "../support/services.ts";
 
 /** Opens another tab of the same browser, signed in. */
-async function openTab({ origin, page }: Visit, token = ACT_TOKEN): Promise<Page> {
+async function openTab(
+  { origin, page }: Visit,
+  token = ACT_TOKEN,
+  path = "/",
+): Promise<Page> {
   const tab = await page.context().newPage();
-  await tab.goto(`${origin}/`);
+  await tab.goto(`${origin}${path}`);
   await signIn(tab, token);
   return tab;
 }
@@ -22,8 +27,8 @@ const setSight = (tab: Page, hidden: boolean) =>
   tab.evaluate(`Object.defineProperty(document, "hidden", { configurable: true, value: ${hidden} });
     document.dispatchEvent(new Event("visibilitychange"));`);
 
-async function untilFollowing({ page, router }: Visit, count: number): Promise<void> {
-  while (router.following !== count) await page.waitForTimeout(20);
+async function untilFollowing({ router }: Visit, count: number): Promise<void> {
+  while (router.following !== count) await pause(20);
 }
 
 const evict = (connectionId: number) => ({ host: "api.example", connectionId, reason: "idle" });
@@ -75,13 +80,13 @@ testVisit("eight tabs of a browser all load and act, with one event stream", {},
 
 testVisit(
   "streams of different tokens and pools do not mix, and without locks each tab has its own",
-  { scenes: { first: quietScene(), second: troubledScene() } },
+  { path: "/#/first", scenes: { first: quietScene(), second: troubledScene() } },
   async (visit) => {
     const { page, router } = visit;
-    const reader = await openTab(visit, READ_TOKEN);
+    const reader = await openTab(visit, READ_TOKEN, "/#/first");
     assertEquals(router.following, 2);
     await page.bringToFront();
-    await page.getByLabel("Pool").selectOption("second");
+    await page.getByLabel("Pool", { exact: true }).selectOption("second");
     await page.locator("h1", { hasText: "Something is wrong" }).waitFor();
     await untilFollowing(visit, 2);
     router.tick();
@@ -90,7 +95,10 @@ testVisit(
     await reader.close();
     await untilFollowing(visit, 1);
     await page.context().addInitScript("delete Navigator.prototype.locks");
-    const [first, second] = [await openTab(visit), await openTab(visit)];
+    const [first, second] = [
+      await openTab(visit, ACT_TOKEN, "/#/first"),
+      await openTab(visit, ACT_TOKEN, "/#/first"),
+    ];
     await untilFollowing(visit, 3);
     for (const tab of [first, second]) await setSight(tab, true);
     await untilFollowing(visit, 1);

@@ -154,13 +154,8 @@ test("a host whose callers cannot be served is critical, whatever the reason", (
   for (
     const [change, text] of [
       [all({ standing: "ejected" }), "search.example has no usable address"],
-      [all({ standing: "gone", deniedBy: "a rule" }), "search.example has no usable address"],
       [
-        (stats: Scene["stats"]) => {
-          for (const ip of ["203.0.113.5", "203.0.113.6"]) {
-            stats.blocks.push({ ip, reason: undefined, since: 0, until: Infinity });
-          }
-        },
+        all({ standing: "gone", deniedBy: "a block of 203.0.113.0/24" }),
         "search.example has no usable address",
       ],
       [

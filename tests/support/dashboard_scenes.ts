@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Recent } from "../../adapters/admin/recent.ts";
 import { ManualClock } from "../../src/core/clock.ts";
 import type { HistogramSnapshot } from "../../src/core/histogram.ts";
 import type { FleetStats } from "../../src/fleet/fleet.ts";
@@ -11,6 +12,8 @@ import type { ConnectionStats } from "../../src/map/connection.ts";
 import { LATENCY_BOUNDS_MS, type LatencyStats } from "../../src/pool/watch/latency_counts.ts";
 import type { RequestStats } from "../../src/pool/watch/request_counts.ts";
 import type { AddressStats, HostStats, PoolStats } from "../../src/pool/watch/stats.ts";
+
+import { recentWith } from "./dashboard_recent.ts";
 
 /** One finding of a diagnosis. */
 export interface SceneFinding {
@@ -31,6 +34,8 @@ export interface Scene {
     blocks: { ip: string; reason: string | undefined; since: number; until: number }[];
   };
   findings: SceneFinding[];
+  /** What happened in the last minute. */
+  recent: Recent;
   /** The fleet that the pool is in, if it is in one. */
   fleet?: FleetStats;
   /** Moves on by so many milliseconds. */
@@ -109,6 +114,14 @@ export function scene(places: { readonly [host: string]: readonly string[] }, ea
       hosts: {},
     },
     findings: [],
+    recent: recentWith(
+      Object.fromEntries(
+        Object.keys(places).map((
+          host,
+          index,
+        ) => [host, { "2xx": 2_400 - 100 * index, "4xx": index % 2, "retries": index % 2 }]),
+      ),
+    ),
     step(ms) {
       const { stats } = made;
       stats.at += ms;
@@ -234,6 +247,7 @@ export function troubledScene(): Scene {
   made.fleet = fleet();
   const search = hosts["search.example"];
   if (search) Object.assign(search, { waiting: 12, panic: true, dialing: 2 });
+  made.recent = { ...made.recent, waiting: 12 };
   made.findings = [
     {
       severity: "critical",
@@ -380,6 +394,7 @@ function times(p50: number, p99: number): HistogramSnapshot {
 
 function sum({ stats }: Scene): void {
   Object.assign(stats, { connections: 0, idle: 0, leased: 0, dialing: 0, waiting: 0 });
+  stats.allowedAddresses = 0;
   for (const host of Object.values(stats.hosts)) {
     const none = { multiplexed: 0, leases: 0, capacity: 0 };
     Object.assign(host, { connections: 0, idle: 0, leased: 0, ...none });
@@ -394,6 +409,7 @@ function sum({ stats }: Scene): void {
       host.idle += at.idle;
       host.leased += at.leased;
     }
+    stats.allowedAddresses += Object.keys(host.addresses).length;
     stats.connections += host.connections;
     stats.idle += host.idle;
     stats.leased += host.leased;

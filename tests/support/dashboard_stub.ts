@@ -4,6 +4,9 @@
  * @module
  */
 
+import { poolAtGlance } from "../../adapters/admin/figures.ts";
+import { outlookOf } from "../../adapters/admin/outlook.ts";
+import type { WatchedStats } from "../../adapters/admin/pool_watch.ts";
 import { dashboard, FILES, PAGE_POLICY } from "../../adapters/dashboard/page.ts";
 import type { Scene } from "./dashboard_scenes.ts";
 
@@ -27,6 +30,8 @@ export interface StubRouter {
   readonly following: number;
   /** The paths that were asked for. */
   readonly paths: string[];
+  /** Answers nothing but this status from now on, or nothing at all; undefined: all is as before. */
+  fail(how: number | "silent" | undefined): void;
   /** Takes the tokens' rights away. */
   revoke(): void;
   /** Ends all event streams. */
@@ -40,6 +45,15 @@ export function stubRouter(scenes: { readonly [pool: string]: Scene }): StubRout
   const kept: string[] = [];
   let nextId = 1;
   let revoked = false;
+  let failing: number | "silent" | undefined;
+  const begun = Date.now();
+
+  // The scenes' time goes on: figures that stand still are stale.
+  const watched = ({ findings, recent, stats }: Scene): WatchedStats => {
+    const now = { ...stats, at: stats.at + Date.now() - begun } as unknown as WatchedStats;
+    const parts = { stats: now, recent, findings, closed: false };
+    return { ...now, outlook: outlookOf(parts as Parameters<typeof outlookOf>[0]) };
+  };
 
   const send = (pool: string | undefined, text: string): void => {
     for (const follower of followers) {
@@ -64,8 +78,11 @@ export function stubRouter(scenes: { readonly [pool: string]: Scene }): StubRout
     tick(ms = 2_000) {
       for (const [pool, scene] of Object.entries(scenes)) {
         scene.step(ms);
-        send(pool, `event: stats\ndata: ${JSON.stringify(scene.stats)}\n\n`);
+        send(pool, `event: stats\ndata: ${JSON.stringify(watched(scene))}\n\n`);
       }
+    },
+    fail(how) {
+      failing = how;
     },
     revoke() {
       revoked = true;
@@ -78,6 +95,8 @@ export function stubRouter(scenes: { readonly [pool: string]: Scene }): StubRout
       const url = new URL(request.url);
       if (url.pathname.startsWith("/assets/")) return await page(url.pathname);
       router.paths.push(url.pathname);
+      if (failing === "silent") await new Promise(() => {});
+      if (typeof failing === "number") return refuse(failing, `The server answered ${failing}`);
       if (url.pathname === "/") return await page(url.pathname);
       const token = request.headers.get("authorization")?.replace(/^Bearer /, "");
       const canAct = token === ACT_TOKEN;
@@ -88,9 +107,15 @@ export function stubRouter(scenes: { readonly [pool: string]: Scene }): StubRout
         const pools = Object.keys(scenes).map((name) => ({ name }));
         return json({ pools, rights: canAct ? ["read", "act"] : ["read"] });
       }
+      if (url.pathname === "/api/overview") {
+        const told = Object.entries(scenes).map(([name, scene]) =>
+          poolAtGlance(name, watched(scene))
+        );
+        return json({ pools: told });
+      }
       const scene = scenes[pool];
       if (!scene) return refuse(404, "There is no such pool");
-      if (what === "stats") return json(scene.stats);
+      if (what === "stats") return json(watched(scene));
       if (what === "fleet") return json({ fleet: scene.fleet ?? null });
       if (what === "diagnose") return json({ findings: scene.findings });
       if (what === "connections") return json(connectionsOf(scene, url.searchParams));

@@ -1,0 +1,162 @@
+/**
+ * The dashboard's script: the figures of a pool, each with its line.
+ *
+ * @module
+ */
+
+/** Each figure says what it is, and of what time: of now, or of the last minute. */
+export const CLIENT_TILES: string = String.raw`
+/** @typedef {{ id: string, label: (model: Model) => string, value: (model: Model, trail: Trail) => number | null, unit: string, top?: number, format: (value: number | null) => string, more: (model: Model) => string, isBad?: (model: Model) => string }} Tile */
+
+/** @param {Data} recent */
+function spanOf(recent) {
+  const seconds = Math.max(1, Math.round(numberOr0(recent.ms) / 1000));
+  return seconds < 55 ? "last " + seconds + " s" : seconds < 90 ? "last minute" : "last " + Math.round(seconds / 60) + " min";
+}
+
+/** Those who got no good answer, as a share of all who got one or none; null where nobody asked. @param {Data} requests @returns {number | null} */
+function badShareOf(requests) {
+  const all = requests.successes + requests.failures;
+  return all > 0 ? Math.min(all, fivesOf(requests) + requests.failures) / all : null;
+}
+
+/** @param {Data} requests */
+function answersOf(requests) {
+  const parts = ["2xx", "3xx", "4xx", "5xx"].flatMap((name) => (requests.statuses[name] > 0 ? [fmtCount(requests.statuses[name]) + " " + name] : []));
+  if (requests.failures > 0) parts.push(fmtCount(requests.failures) + " failed");
+  if (requests.cancelled > 0) parts.push(fmtCount(requests.cancelled) + " given up");
+  return parts.length > 0 ? parts.join(" \u00b7 ") : "no answer";
+}
+
+/** The most frequent reasons. @param {Data} counts */
+function reasonsOf(counts) {
+  const parts = Object.entries(counts).sort(([, a], [, b]) => b - a).map(([name, count]) => fmtCount(count) + " " + name);
+  return parts.length > 0 ? parts.join(" \u00b7 ") : "none";
+}
+
+/** The problems that colour a figure. @param {Model} model @param {readonly string[]} kinds */
+function worstOf({ outlook: { problems } }, kinds) {
+  return problems.find(({ severity, what }) => severity !== "info" && kinds.includes(what))?.severity ?? "";
+}
+
+/** @param {Data} recent */
+function latencyOf({ firstByte, total }) {
+  return total.count > 0 ? total : firstByte;
+}
+
+/** @type {readonly Tile[]} */
+const TILES = [
+  {
+    id: "requests", unit: "a second, now", format: fmtRate,
+    label: ({ stats }) => (stats.requests.count === 0 ? "Leases" : "Requests"),
+    value: (_, trail) => trail.latest("requests"),
+    more: ({ outlook: { recent } }) => fmtCount(recent.requests.count || recent.acquired) + " in the " + spanOf(recent),
+  },
+  {
+    id: "bad", label: () => "Answers", unit: "5xx or failed", top: 1, format: fmtBad,
+    value: ({ outlook: { recent } }) => badShareOf(recent.requests),
+    more: ({ outlook: { recent } }) => answersOf(recent.requests) + ", " + spanOf(recent),
+    isBad: (model) => worstOf(model, ["serverErrors", "requestsFailed", "clientErrors", "toldLater"]),
+  },
+  {
+    id: "latency", label: () => "Latency, p99", unit: "", format: fmtMs,
+    value: ({ outlook: { recent } }) => latencyOf(recent).p99,
+    more: ({ outlook: { recent } }) => "p50 " + fmtMs(latencyOf(recent).p50) + " \u00b7 p90 " + fmtMs(latencyOf(recent).p90) + ", " + spanOf(recent),
+  },
+  {
+    id: "again", label: () => "Sent again", unit: "times", format: fmtCount,
+    value: ({ outlook: { recent: { requests } } }) => requests.retries + requests.hedges,
+    more: ({ outlook: { recent } }) => plural(recent.requests.retries, "retry", "retries") + " \u00b7 " + plural(recent.requests.hedges, "hedge", "hedges") + ", " + spanOf(recent),
+    isBad: (model) => worstOf(model, ["retries", "hedges"]),
+  },
+  {
+    id: "waiting", label: () => "Waiting", unit: "callers, now", format: fmtCount,
+    value: ({ stats }) => numberOr0(stats.waiting),
+    more: ({ outlook: { recent } }) => fmtCount(recent.timedOut) + " timed out \u00b7 wait p99 " + fmtMs(recent.queue.p99) + ", " + spanOf(recent),
+    isBad: (model) => worstOf(model, ["timedOut", "waiting", "starving", "streamsTaken"]),
+  },
+  {
+    id: "handshakes", label: () => "Handshakes", unit: "a second, now", format: fmtRate,
+    value: (_, trail) => trail.latest("handshakes"),
+    more: ({ outlook: { recent } }) => fmtCount(recent.dialErrors) + " failed \u00b7 " + (recent.acquired > 0 ? fmtShare(recent.reused / recent.acquired) + " reuse" : "no lease") + ", " + spanOf(recent),
+    isBad: (model) => worstOf(model, ["dialErrors", "dialStorm"]),
+  },
+  {
+    id: "busy", label: () => "In use", unit: "connections, now", format: fmtCount,
+    value: ({ stats }) => numberOr0(stats.leased),
+    more: ({ stats }) => fmtCount(numberOr0(stats.idle)) + " idle \u00b7 " + fmtCount(numberOr0(stats.connections)) + " open"
+      + (stats.multiplexed > 0 ? " \u00b7 " + fmtCount(stats.leases) + " of " + fmtCount(stats.capacity) + " streams" : ""),
+  },
+  {
+    id: "ended", label: () => "Ended", unit: "connections", format: fmtCount,
+    value: ({ outlook: { recent } }) => sumOf(recent.evicted),
+    more: ({ outlook: { recent } }) => reasonsOf(recent.evicted) + ", " + spanOf(recent),
+    isBad: (model) => worstOf(model, ["evictions", "closed"]),
+  },
+];
+
+/** A share of what is bad: none is told from next to none. @param {number | null} share */
+function fmtBad(share) {
+  if (share === null) return "\u2013";
+  if (share > 0 && share < 0.01) return Math.max(0.1, Math.round(share * 1000) / 10) + " %";
+  return fmtShare(share);
+}
+
+const SPARK = { width: 150, height: 36 };
+
+/** The paths of a line and of what is below it. @param {readonly (number | null)[]} values @param {number | undefined} top */
+function sparkPaths(values, top) {
+  const known = values.filter(isNumber);
+  if (known.length < 2) return { line: "", area: "" };
+  const most = top ?? (Math.max(...known) * 1.15 || 1);
+  const step = SPARK.width / (POINTS - 1);
+  const from = SPARK.width - (values.length - 1) * step;
+  let line = "";
+  let area = "";
+  let open = -1;
+  values.forEach((value, index) => {
+    if (value === null) return;
+    const x = (from + index * step).toFixed(1);
+    const y = (SPARK.height - 2 - (value / most) * (SPARK.height - 4)).toFixed(1);
+    line += (open < 0 ? "M" : "L") + x + " " + y;
+    area += (open < 0 ? "M" + x + " " + SPARK.height + "L" : "L") + x + " " + y;
+    open = Number(x);
+  });
+  return { line, area: area + "L" + open + " " + SPARK.height + "Z" };
+}
+
+/** @param {Model} model @param {Trail} trail */
+function drawTiles(model, trail) {
+  fillList(byId("tiles"), TILES, () => {
+    const tile = make("div", "tile");
+    const number = make("dd");
+    number.append(make("span"), " ", make("small"));
+    const spark = document.createElementNS(SVG, "svg");
+    spark.setAttribute("class", "spark");
+    spark.setAttribute("viewBox", "0 0 " + SPARK.width + " " + SPARK.height);
+    spark.setAttribute("preserveAspectRatio", "none");
+    spark.setAttribute("aria-hidden", "true");
+    for (const name of ["area", "line"]) {
+      const path = document.createElementNS(SVG, "path");
+      path.setAttribute("class", name);
+      spark.append(path);
+    }
+    const drawing = make("dd", "draw");
+    drawing.append(spark);
+    tile.append(make("dt"), number, make("dd", "more"), drawing);
+    return tile;
+  }, (node, tile) => {
+    const [label, number, more, drawing] = node.children;
+    const paths = sparkPaths(trail.lines[tile.id], tile.top);
+    const [area, line] = drawing.children[0].children;
+    setAttr(node, "data-bad", tile.isBad?.(model) ?? "");
+    setText(label, tile.label(model));
+    setText(number.children[0], tile.format(tile.value(model, trail)));
+    setText(number.children[1], tile.unit);
+    setText(more, tile.more(model));
+    setAttr(more, "title", more.textContent ?? "");
+    setAttr(area, "d", paths.area);
+    setAttr(line, "d", paths.line);
+  });
+}
+`;
