@@ -1,20 +1,20 @@
 /**
- * Every error that hotconn throws of itself. Each has a literal `name` and a stable `code`.
- * An abort is not among them: it rejects with the signal's own reason.
+ * The errors of hotconn. Each has a literal `name` and a stable `code`, under which `docs/errors.md`
+ * explains it. An abort is not among them: it rejects with the signal's own reason.
  *
  * @module
  */
 
 import { shorten } from "./check.ts";
 
-/** So many addresses are named in a message; the error's fields hold all. */
+/** How many addresses a message names. The error's fields have all of them. */
 const MAX_LISTED = 8;
 
-/** What every error of hotconn is. */
+/** The base of every error of hotconn. */
 export class HotconnError extends Error {
   /** The name of the class. */
   override readonly name: string = "HotconnError";
-  /** A stable text to tell errors apart by. */
+  /** A stable code, explained in `docs/errors.md`. */
   readonly code: string = "HOTCONN";
 }
 
@@ -22,8 +22,9 @@ export class HotconnError extends Error {
 export type DialPhase = "tcp" | "tls";
 
 /**
- * Why a dial failed, or a socket ended. A closed set. `resources`: the program itself lacks file
- * descriptors or memory, which tells nothing of the machine; Bun calls some of that `refused`.
+ * Why a dial failed, or a socket ended. A closed set. `resources` means that the program itself lacks
+ * file descriptors or memory, which says nothing about the machine. Bun reports some of that as
+ * `refused`.
  */
 export type DialFailure =
   | "refused"
@@ -38,7 +39,7 @@ export type DialFailure =
   | "resources"
   | "other";
 
-/** Where a dial went wrong. */
+/** The fields of a {@linkcode DialError}. */
 export interface DialErrorFields {
   /** The host that was dialled. */
   readonly host: string;
@@ -50,7 +51,10 @@ export interface DialErrorFields {
   readonly failure: DialFailure;
 }
 
-/** A dial that failed. `phase` says whether the address (`tcp`) or the host there (`tls`) is at fault. */
+/**
+ * A dial that failed. `phase` says whether the address (`tcp`) or the host there (`tls`) is at
+ * fault.
+ */
 export class DialError extends HotconnError implements DialErrorFields {
   /** The name of the class. */
   override readonly name = "DialError";
@@ -75,16 +79,16 @@ export class DialError extends HotconnError implements DialErrorFields {
 }
 
 /**
- * Why a proxy opened no way. A closed set.
+ * Why a proxy did not open a way. A closed set.
  *
  * - `unreachable`: there is no connection to the proxy, or its name has no address
  * - `tls`: TLS with the proxy itself failed
- * - `authentication`: it wants other credentials, or any
+ * - `authentication`: it wants other credentials, or some
  * - `denied`: it does not let this through
  * - `target`: it says that it has no connection to the machine
  * - `timeout`: it did not answer in time
  * - `closed`: it hung up
- * - `protocol`: what it sent is no answer
+ * - `protocol`: what it sent makes no sense
  */
 export type ProxyFailure =
   | "unreachable"
@@ -96,13 +100,13 @@ export type ProxyFailure =
   | "closed"
   | "protocol";
 
-/** What a {@linkcode ProxyError} tells besides its message. */
+/** The fields of a {@linkcode ProxyError}. */
 export interface ProxyErrorFields {
   /** The proxy: its URL, without its credentials. */
   readonly proxy: string;
   /** The host that was to be reached. */
   readonly host: string;
-  /** The address that was to be reached; where the proxy resolves names, its own. */
+  /** The address that was to be reached; the proxy's own, if it resolves names. */
   readonly address: string;
   /** Why there is no way. */
   readonly failure: ProxyFailure;
@@ -110,7 +114,7 @@ export interface ProxyErrorFields {
   readonly status: number | null;
 }
 
-/** A proxy that opened no way. It tells nothing of the machine behind it. */
+/** No proxy opened a way. That says nothing about the machine behind it. */
 export class ProxyError extends HotconnError implements ProxyErrorFields {
   /** The name of the class. */
   override readonly name = "ProxyError";
@@ -173,7 +177,7 @@ export class UnsupportedOptionError extends HotconnError {
   }
 }
 
-/** A pool or a manager that is closing, or closed, was asked for something. */
+/** You asked something of a pool or a manager that is closing, or closed. */
 export class ClosedError extends HotconnError {
   /** The name of the class. */
   override readonly name = "ClosedError";
@@ -209,7 +213,7 @@ export class LimitError extends HotconnError {
   }
 }
 
-/** No connection was ready within the time that the caller gave. */
+/** No connection was ready in time. */
 export class AcquireTimeoutError extends HotconnError {
   /** The name of the class. */
   override readonly name = "AcquireTimeoutError";
@@ -228,7 +232,7 @@ export class AcquireTimeoutError extends HotconnError {
   }
 }
 
-/** As many callers wait for a connection as may. */
+/** `maxWaiters` callers wait for a connection already. */
 export class WaiterLimitError extends HotconnError {
   /** The name of the class. */
   override readonly name = "WaiterLimitError";
@@ -244,7 +248,7 @@ export class WaiterLimitError extends HotconnError {
   }
 }
 
-/** What became of one address of a host. */
+/** What happened at one address of a host. */
 export interface AddressFailure {
   /** The address. */
   readonly address: string;
@@ -254,7 +258,7 @@ export interface AddressFailure {
   readonly retryAt: number | null;
 }
 
-/** Every address of a host has failed, of those that the caller would have. */
+/** Every address of a host that the caller accepts has failed. */
 export class HostUnavailableError extends HotconnError {
   /** The name of the class. */
   override readonly name = "HostUnavailableError";
@@ -292,7 +296,7 @@ export interface DeniedAddress {
   readonly rule: string;
 }
 
-/** The access rules deny every address of a host. Nothing was dialled. */
+/** Access rules or blocks deny every address of a host. Nothing was dialled. */
 export class AccessDeniedError extends HotconnError {
   /** The name of the class. */
   override readonly name = "AccessDeniedError";
@@ -341,7 +345,7 @@ export class LeaseReleasedError extends HotconnError {
   }
 }
 
-/** A lock was not to be had within the time that the caller gave. */
+/** A lock was not free in time. */
 export class LockTimeoutError extends HotconnError {
   /** The name of the class. */
   override readonly name = "LockTimeoutError";
@@ -363,7 +367,7 @@ export type RequestFailure =
   | "body"
   | "cancelled";
 
-/** What a {@linkcode RequestError} tells besides its message. */
+/** The fields of a {@linkcode RequestError}. */
 export interface RequestErrorFields {
   /** Why it failed. */
   readonly failure: RequestFailure;
@@ -375,7 +379,7 @@ export interface RequestErrorFields {
   readonly maybeActedOn: boolean;
 }
 
-/** A request that failed after a connection was there for it. */
+/** A request failed after it had a connection. */
 export class RequestError extends HotconnError implements RequestErrorFields {
   /** The name of the class. */
   override readonly name = "RequestError";
@@ -405,12 +409,12 @@ export class RequestError extends HotconnError implements RequestErrorFields {
  * - `handshake`: the server did not agree to one
  * - `protocol`: what it sent breaks the rules
  * - `limit`: a message, or what waits to be sent, is more than a limit allows
- * - `timeout`: the machine did not answer a ping, or a good-bye
+ * - `timeout`: the machine did not answer a ping, or did not close in time
  * - `connection`: the connection ended without a good-bye
  */
 export type WebSocketFailure = "handshake" | "protocol" | "limit" | "timeout" | "connection";
 
-/** What a {@linkcode WebSocketError} tells besides its message. */
+/** The fields of a {@linkcode WebSocketError}. */
 export interface WebSocketErrorFields {
   /** Why it failed. */
   readonly failure: WebSocketFailure;
@@ -418,13 +422,13 @@ export interface WebSocketErrorFields {
   readonly host: string;
   /** The address of the machine, in canonical text. */
   readonly address: string;
-  /** The status of the answer that was no agreement; null where it was not that. */
+  /** The status of the answer that was not 101; null if that is not why. */
   readonly status?: number | null;
-  /** The code that the server was told, such as 1002 or 1009; null where it was told none. */
+  /** The code that the server was told, such as 1002 or 1009; null if none. */
   readonly closeCode?: number | null;
 }
 
-/** A WebSocket that failed after a connection was there for it. */
+/** A WebSocket failed after it had a connection. */
 export class WebSocketError extends HotconnError implements WebSocketErrorFields {
   /** The name of the class. */
   override readonly name = "WebSocketError";

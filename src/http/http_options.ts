@@ -14,78 +14,78 @@ import { checkRetryAfter, type RetryAfterMode } from "./retry_after.ts";
 
 /** Options of a pool that speaks HTTP. */
 export interface HttpPoolOptions extends PoolOptions {
-  /** How much a server may make the pool hold or look at. */
+  /** The longest head, line and so on that a server may send. */
   readonly responseLimits?: ResponseLimits;
   /**
-   * How many requests may be sent again, for each that is made, because a fresh connection died.
-   * Where one that had served before dies, the request is sent again for nothing.
+   * How many retries each request earns, for when a fresh connection dies. When a connection dies that
+   * had served before, the retry is free.
    *
    * @default {0.2}
    */
   readonly retryShare?: number;
   /**
-   * After how many milliseconds a response whose body nobody has touched loses its connection.
+   * How long a response may keep its connection while nobody touches its body, in milliseconds.
    *
    * @default {20_000}
    */
   readonly leakTimeoutMs?: number;
   /**
-   * After how many milliseconds a response loses its connection whose body was begun to be read and
-   * is not read on, though more of it is there. The time of a slow server does not count. Without it
-   * a body that was begun may stand as long as its reader likes.
+   * How long a response may keep its connection while nobody reads on, in milliseconds, after somebody
+   * started to read its body. Time that a slow server takes does not count. Without it, a reader may
+   * take as long as it likes.
    *
    * @default {Infinity}
    */
   readonly bodyIdleTimeoutMs?: number;
   /**
-   * Answers that count as failures of their machine, such as `[502, 503]`: a request that may be
-   * repeated goes to another machine then, where there is one.
+   * Statuses that count as failures of their machine, such as `[502, 503]`. A request that may be
+   * repeated then goes to another machine, if there is one.
    *
    * @default {[]}
    */
   readonly failoverStatuses?: readonly number[];
   /**
-   * Whether a second machine is asked too, where the first is silent for longer than is likely and
-   * the request may be repeated. The first answer counts, and the other request is cancelled.
+   * Whether to ask a second machine too, when the first is silent for suspiciously long and the request
+   * may be repeated. The first answer counts, and the other request is cancelled.
    *
    * @default {true}
    */
   readonly hedge?: boolean;
   /**
-   * What becomes of a request that is answered 429 or 503 with a `Retry-After`, where it does not go
-   * to another machine by `failoverStatuses`: with `"wait"` it is sent again then, if it may be
-   * repeated and its `timeoutMs` allows it; with `"tell"` the answer is the caller's.
+   * What to do with an answer 429 or 503 with a `Retry-After`, unless `failoverStatuses` sends the
+   * request to another machine. `"wait"` waits and sends it again, if it may be repeated and its
+   * `timeoutMs` allows. `"tell"` returns the answer to the caller.
    *
    * @default {"tell"}
    */
   readonly retryAfter?: RetryAfterMode;
   /**
-   * For how long a `Retry-After` is heeded, in milliseconds: a machine is left alone for no longer,
-   * and a request that is told to wait for longer, all its waits together, does not wait at all.
+   * The longest `Retry-After` to heed, in milliseconds. A machine rests for no longer. A request that
+   * would have to wait for longer, all its waits together, does not wait at all.
    *
    * @default {60_000}
    */
   readonly maxRetryAfterMs?: number;
   /**
-   * Answers whose `Retry-After` has every caller leave their machine alone for that time, of 429 and
-   * 503: as long as no more than half of the host's machines say so. A 429 is most often for who asks
-   * alone, so it is not among them.
+   * The statuses, of 429 and 503, whose `Retry-After` lets the machine rest from all callers, as long
+   * as no more than half of the host's machines say so. A 429 is usually meant for one caller, so it
+   * is not among them.
    *
    * @default {[503]}
    */
   readonly restStatuses?: readonly number[];
   /**
-   * What HTTP is spoken over, the preferred one first: a server is offered these, and chooses. `["h2"]`
-   * without TLS is spoken without asking; with more than one, HTTP/1.1 is. `["http/1.1"]` offers
-   * nothing, and shares connections with `acquire()`.
+   * The protocols to offer, preferred first. The server chooses. Without TLS, `["h2"]` is spoken without
+   * asking; with more than one protocol, HTTP/1.1 is. `["http/1.1"]` offers nothing, and shares
+   * connections with `acquire()`.
    *
    * @default {["h2", "http/1.1"]}
    */
   readonly protocols?: Protocols;
   /**
-   * Whether a host may use a live HTTP/2 connection that was dialled for another one: to one of its
-   * own addresses, with the same TLS parameters, and a certificate that is verified for both (RFC 9113
-   * section 9.1.1). A server that answers 421 is not asked so again.
+   * Whether a host may use an HTTP/2 connection that was dialled for another host: to one of its own
+   * addresses, with the same TLS options, and a certificate that is verified for both (RFC 9113
+   * section 9.1.1). After a 421 the pool does not try that again.
    *
    * @default {false}
    */

@@ -1,5 +1,5 @@
 /**
- * What a request can be told, read and checked once.
+ * The options of a request, read and checked once.
  *
  * @module
  */
@@ -22,77 +22,76 @@ export type RequestHeaders =
 /** How a request is made. */
 export interface RequestOptions {
   /**
-   * The method, in capitals: it goes out as it is written, and `post` is another one than `POST`.
+   * The method, in capitals. It is sent as you write it, and `post` is not `POST`.
    *
    * @default {"GET"}
    */
   readonly method?: string | undefined;
   /**
-   * The header fields. Host, Content-Length and Transfer-Encoding follow from URL and body. A stream
-   * goes out in chunks, unless a Content-Length among the fields says how long it will be.
+   * The header fields. Host, Content-Length and Transfer-Encoding follow from URL and body. A stream is
+   * sent in chunks, unless a Content-Length among the fields says how long it is.
    */
   readonly headers?: RequestHeaders | undefined;
   /** The body. */
   readonly body?: RequestBody | null | undefined;
-  /** Ends the request, at any point; it rejects, or its body fails, with the signal's reason. */
+  /** Ends the request at any point. It rejects, or its body fails, with the signal's reason. */
   readonly signal?: AbortSignal | null | undefined;
   /**
-   * How long the request may take until its body has arrived, in milliseconds: 0 is no time at all,
-   * and `Infinity` no bound.
+   * How long the request may take, until its body has arrived, in milliseconds. 0 is no time at all,
+   * and `Infinity` is no bound.
    */
   readonly timeoutMs?: number | undefined;
   /**
-   * How long a connection that had stood idle may take until its first byte, in milliseconds,
-   * before a request that may be repeated is sent again over another connection.
+   * How long the first byte may take on a connection that had been idle, in milliseconds, before a
+   * request that may be repeated is sent again over another connection.
    *
    * @default {10_000}
    */
   readonly firstByteTimeoutMs?: number | undefined;
   /** Only this machine: an IP address, with a port or without. */
   readonly ip?: string | undefined;
-  /** None of these machines. */
+  /** Not these machines: IP addresses, with a port or without. */
   readonly exclude?: Iterable<string> | undefined;
   /** The same machine for the same text, as long as it answers. */
   readonly sticky?: string | undefined;
-  /** Other TLS parameters than the pool's. */
+  /** Its own TLS options, in place of those of the host or pool. */
   readonly tls?: TlsOptions | undefined;
   /**
-   * Whether the server may be sent the request more than once. By default what the method says
-   * (RFC 9110 section 9.2.2), or an `Idempotency-Key` among the headers.
+   * Whether the request may be sent more than once. By default, the method decides (RFC 9110 section
+   * 9.2.2), or an `Idempotency-Key` among the headers.
    */
   readonly idempotent?: boolean | undefined;
   /**
-   * Answers that count as failures of their machine, such as `[503]`: a request that may be repeated
-   * goes to another machine then, where there is one. The pool's own where it is left out.
+   * Statuses that count as failures of their machine, such as `[503]`. A request that may be repeated
+   * then goes to another machine, if there is one. By default, those of the pool.
    */
   readonly failoverStatuses?: readonly number[] | undefined;
   /**
-   * Whether a second machine is asked too, where the first is silent for longer than is likely and
-   * the request may be repeated. The pool's own where it is left out.
+   * Whether to ask a second machine too, when the first is silent for suspiciously long and the request
+   * may be repeated. By default, as the pool says.
    */
   readonly hedge?: boolean | undefined;
   /**
-   * What becomes of the request where it is told to come back later and no other machine is asked:
-   * with `"wait"` it is sent again then, if it may be repeated, its `timeoutMs` allows it, and that is
-   * within the pool's `maxRetryAfterMs`; with `"tell"` the answer is the caller's. The pool's own
-   * where it is left out.
+   * What to do when told to come back later, and no other machine is asked. `"wait"` waits and sends it
+   * again, if it may be repeated, its `timeoutMs` allows, and the wait is within the pool's
+   * `maxRetryAfterMs`. `"tell"` returns the answer. By default, as the pool says.
    */
   readonly retryAfter?: RetryAfterMode | undefined;
-  /** What it may be sent over; the host's or the pool's `protocols` where it is left out. */
+  /** The protocols to offer. By default, those of the host or the pool. */
   readonly protocols?: Protocols | undefined;
   /**
-   * Fields to send after the body, or a function that gives them when the body has ended. Over
-   * HTTP/1.1 the body goes out in chunks then. A request that is sent again asks for them again.
+   * Fields to send after the body, or a function that returns them once the body has ended. Over
+   * HTTP/1.1 the body is then sent in chunks. A request that is sent again calls the function again.
    */
   readonly trailers?: RequestTrailers | undefined;
   /**
-   * Names of header fields and trailers whose values are secret. Over HTTP/2 nobody on the way may
-   * keep them in a table. `authorization`, `cookie` and `proxy-authorization` always count as such.
+   * Names of header fields and trailers whose values are secret. Over HTTP/2 they are never kept in a
+   * table. `authorization`, `cookie` and `proxy-authorization` always count as secret.
    */
   readonly sensitiveHeaders?: readonly string[] | undefined;
 }
 
-/** Fields to send after a body, or a function that gives them when the body has ended. */
+/** Fields to send after a body, or a function that returns them once the body has ended. */
 export type RequestTrailers = RequestHeaders | (() => RequestHeaders | Promise<RequestHeaders>);
 
 /** Gives the trailers of a body that has ended, checked. */

@@ -13,21 +13,21 @@ import type { Protocol, Stream } from "./session.ts";
 
 /** How long the parts of a request took, in milliseconds. */
 export interface RequestTimings {
-  /** Until a connection was there: waiting for one that came back, or for a dial. */
+  /** Until there was a connection: waiting for one to come back, or for a dial. */
   readonly queueMs: number;
-  /** The connection's TCP handshake; 0 where it was there already. */
+  /** The connection's TCP handshake; 0 if the connection was there already. */
   readonly dialMs: number;
-  /** The connection's TLS handshake; 0 where it was there already. */
+  /** The connection's TLS handshake; 0 if the connection was there already. */
   readonly tlsMs: number;
   /** From the request's first byte to the head of the response. */
   readonly firstByteMs: number;
 }
 
-/** Which machine answered, over what. */
+/** The machine that answered, and the connection it used. */
 export interface ResponseConnection {
   /** The machine's IP address. */
   readonly ip: string;
-  /** Its address as it stands in the maps. */
+  /** Its address as the maps have it: with its port, unless that is 443. */
   readonly address: string;
   /** The connection's number. */
   readonly id: number;
@@ -35,13 +35,13 @@ export interface ResponseConnection {
   readonly reused: boolean;
   /** The protocol that ALPN chose, or null. */
   readonly alpn: string | null;
-  /** Whether two machines were asked, because the first was silent; this one was faster. */
+  /** Whether a second machine was asked because the first was silent. This one was faster. */
   readonly hedged: boolean;
   /** The protocol that carried it. */
   readonly protocol: Protocol;
   /** The number of the stream that carried it; null over HTTP/1.1. */
   readonly streamId: number | null;
-  /** How many requests shared the connection when it was sent, itself included. */
+  /** How many requests shared the connection when it was sent, this one included. */
   readonly streams: number;
   /** The proxy that it goes through: its URL without its credentials, or null. */
   readonly proxy: string | null;
@@ -77,8 +77,8 @@ export let openStream: (
 ) => ReadableStream<Uint8Array>;
 
 /**
- * A response. Its body must be read, dumped or cancelled: until then its connection serves nobody
- * else. A body that was small enough to come with the head holds nothing up.
+ * A response. Read, dump or cancel its body: until then its connection serves nobody else. A body that
+ * is small enough to arrive with the head holds nothing up.
  */
 export class PooledResponse {
   /** The URL that was asked. */
@@ -141,8 +141,7 @@ export class PooledResponse {
   }
 
   /**
-   * When the server says to come back, by its `Retry-After`; null where it does not, or not so that it
-   * can be read.
+   * When the server says to come back, by its `Retry-After`; null without one, or if it cannot be read.
    */
   get retryAfter(): RetryAfter | null {
     const since = this.#origin.headAt;
@@ -150,19 +149,19 @@ export class PooledResponse {
     return afterMs === undefined ? null : { since, until: since + afterMs };
   }
 
-  /** Whether the body was read, or begun to be. */
+  /** Whether somebody has read the body, or started to. */
   get bodyUsed(): boolean {
     return this.#used;
   }
 
-  /** The trailer fields; null until the body has ended, and where there were none. */
+  /** The trailer fields; null until the body has ended, and if there are none. */
   get trailers(): ResponseHeaders | null {
     return this.#origin.trailers;
   }
 
   /**
-   * The body as a stream, which is also an async iterable. Reading it slowly slows the server
-   * down; cancelling it ends the connection, unless all has arrived.
+   * The body as a stream, which is also an async iterable. If you read it slowly, the server slows down.
+   * Cancelling it ends the connection, unless all of it has arrived.
    */
   get body(): ReadableStream<Uint8Array> {
     return this.#stream ??= this.#open({});
@@ -180,7 +179,9 @@ export class PooledResponse {
     return this.#origin.buffer.readAll();
   }
 
-  /** Takes the whole body if all of it has arrived; if not, undefined, and nothing is taken. */
+  /**
+   * Returns the whole body if all of it has arrived. If not, returns undefined and takes nothing.
+   */
   takeBytes(): Uint8Array | undefined {
     if (this.#used) throw bodyUsedError();
     const bytes = this.#origin.buffer.takeAll();

@@ -63,13 +63,13 @@ export interface ConnectionManagerOptions extends Partial<ConnectionLimits> {
    * @default {1_800_000}
    */
   readonly maxLifetimeMs?: number;
-  /** Where time and chance come from. */
+  /** The source of time and chance. */
   readonly clock?: Clock;
-  /** Hears of each connection that left the maps, within the change: it must not throw. */
+  /** Called when a connection has left the maps, within the change. It must not throw. */
   readonly onEvict?: (connection: Connection, reason: EvictReason, error?: Error) => void;
-  /** Hears of each connection that carries more leases than before, within the change. */
+  /** Called when a connection carries more leases than before, within the change. */
   readonly onRoom?: (connection: Connection) => void;
-  /** Hears of each connection that can carry fewer leases than before, within the change. */
+  /** Called when a connection can carry fewer leases than before, within the change. */
   readonly onLoss?: (connection: Connection) => void;
 }
 
@@ -214,7 +214,9 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
     return this.#maps.byId(id);
   }
 
-  /** A host's own connections, address by address. One made for another host is never among them. */
+  /**
+   * A host's own connections, address by address. One made for another host is never among them.
+   */
   getConnectionsForHost(host: string): Connection[] {
     return this.#maps.ofHost(parseHost(host).text);
   }
@@ -569,12 +571,17 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
     this.#maps.checkInvariants(this.accountant);
   }
 
-  /** The peer spoke while nobody had asked it: whatever it said would be read as the next answer. */
+  /**
+   * The peer spoke while nobody had asked it: whatever it said would be read as the next answer.
+   */
   onUnsolicited(connection: Connection): void {
     this.removeConnection(connection, "unsolicited");
   }
 
-  /** A connection carries more or fewer leases at once: it has a place among the ready ones, or none. */
+  /**
+   * A connection carries more or fewer leases at once: it has a place among the ready ones, or
+   * none.
+   */
   onCapacity(connection: Connection): void {
     const entry = this.#maps.entry(connection);
     if (!entry || connection.state === "draining") return;

@@ -12,13 +12,13 @@ import type { Protocols } from "./host/tls_profiles.ts";
 export interface AcquireOptions extends AddressChoice {
   /** Ends the wait; the promise rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
-  /** How long to wait, in milliseconds; the pool's `acquireTimeoutMs` where it is left out. */
+  /** How long to wait, in milliseconds. By default, the pool's `acquireTimeoutMs`. */
   readonly timeoutMs?: number | undefined;
-  /** Other TLS parameters than the pool's. */
+  /** Its own TLS options, in place of those of the host or pool. */
   readonly tls?: TlsOptions | undefined;
   /**
-   * The same machine for the same text, as long as it is known and answers; another one where it
-   * fails. When machines come or go, only what was theirs moves.
+   * The same machine for the same text, as long as it is known and answers; another one if it fails.
+   * When machines come or go, only their own share moves.
    */
   readonly sticky?: string | undefined;
   /** Without TLS, over the pool's `plainDialer`. */
@@ -28,12 +28,12 @@ export interface AcquireOptions extends AddressChoice {
 /** How a host is warmed. */
 export interface WarmOptions {
   /**
-   * How many connections to keep open, spread over the host's addresses; 0 lets them go again. The
-   * host's `minIdle` where it is left out: nothing is warmed where that is 0. A host that is not in
-   * `hosts` needs it.
+   * How many connections to keep open, spread over the host's addresses; 0 lets them go again. By
+   * default, the host's `minIdle`; if that is 0, nothing is warmed. Required for a host that is not in
+   * `hosts`.
    */
   readonly connections?: number | undefined;
-  /** Ends the warm-up: the host is kept as warm as before. */
+  /** Ends the warm-up. The host is kept as warm as before. */
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -1,5 +1,5 @@
 /**
- * What a pool tells while it works.
+ * The events of a pool. `docs/events-and-findings.md` lists them for users.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import type { EvictReason } from "../map/manager.ts";
 import type { Finding } from "./watch/findings.ts";
 import type { CheckKind } from "./watch/health_check.ts";
 
-/** Which connection an event is about. */
+/** The connection that an event is about. */
 export interface ConnectionEvent {
   /** The host, in canonical text. */
   readonly host: string;
@@ -23,47 +23,50 @@ export interface ConnectionEvent {
 
 /** The events of a pool, by name. */
 export interface PoolEvents {
-  /** A dial begins. */
+  /** Called when a dial starts. */
   dial: { readonly host: string; readonly address: string };
-  /** A dial has become a connection. */
+  /** Called when a dial has become a connection. */
   ready: ConnectionEvent & { readonly tcpMs: number; readonly tlsMs: number };
-  /** A dial has failed. */
+  /** Called when a dial has failed. */
   dialError: { readonly host: string; readonly address: string; readonly error: unknown };
-  /** A caller has to wait. */
+  /** Called when a caller has to wait. `waiters` counts everybody who waits for the host. */
   waiting: { readonly host: string; readonly waiters: number };
-  /** A host that is being warmed has so many connections by now, of so many that are wanted. */
+  /** Called as a host is warmed: it has `done` of `total` connections. */
   warm: { readonly host: string; readonly done: number; readonly total: number };
-  /** A lease begins. `reused` tells whether the connection had one before. */
+  /** Called when a lease starts. `reused` says whether the connection had one before. */
   lease: ConnectionEvent & { readonly waitedMs: number; readonly reused: boolean };
-  /** A lease ends. `kept` tells whether the connection may have another one. */
+  /** Called when a lease ends. `kept` says whether the connection may have another one. */
   release: ConnectionEvent & { readonly heldMs: number; readonly kept: boolean };
-  /** A connection has left the maps. */
+  /** Called when a connection has left the maps. */
   evict: ConnectionEvent & { readonly reason: EvictReason; readonly error?: Error };
-  /** The resolver gives a host other addresses than before. */
+  /** Called when the resolver gives a host other addresses than before. */
   addresses: {
     readonly host: string;
     readonly added: readonly string[];
     readonly removed: readonly string[];
   };
-  /** An address of a host has failed too often: it is left alone for a while. */
+  /** Called when an address has failed too often, and is left alone for `forMs` milliseconds. */
   eject: {
     readonly host: string;
     readonly address: string;
     readonly reason: string;
     readonly forMs: number;
   };
-  /** An address that was ejected has done well: it is back, with little load at first. */
+  /** Called when an ejected address works again. It is back, with little load at first. */
   readmit: { readonly host: string; readonly address: string };
   /**
-   * A machine has answered 429 or 503 with a `Retry-After`, or with a later one than before.
-   * `restsUntil` tells until when callers go elsewhere, if they do.
+   * Called when a machine answers 429 or 503 with a `Retry-After`, or with a later one than before.
+   * `restsUntil` says until when callers go elsewhere, if they do.
    */
   toldLater: { readonly host: string; readonly address: string } & ToldLater;
-  /** A machine that was left alone because of that has callers again, few of them at first. */
+  /** Called when a machine that rested after a `Retry-After` has callers again, few at first. */
   rested: { readonly host: string; readonly address: string };
-  /** A machine takes so many connections, and no more: it is held to that, and tried now and then. */
+  /**
+   * Called when a machine takes no more connections. The pool stays at that number, and tries one
+   * more now and then.
+   */
   ceiling: { readonly address: string; readonly connections: number };
-  /** A check has a verdict on an address of a host; see `healthCheck`. */
+  /** Called with each verdict of a health check; see `healthCheck`. */
   check: {
     readonly host: string;
     readonly address: string;
@@ -72,27 +75,34 @@ export interface PoolEvents {
     readonly reason: string;
     readonly ms: number;
   };
-  /** An IP address, or one port of it, is blocked. */
+  /** Called when an IP address, or one port of it, is blocked. */
   block: Block;
-  /** A block has ended. */
+  /** Called when a block has ended. */
   unblock: { readonly ip: string };
-  /** The fleet's store answers again, or answers no more: then the pool goes on alone. */
+  /**
+   * Called when the fleet's store stops answering, and the pool goes on alone, or answers again.
+   */
   fleet: FleetEvent;
-  /** A response whose body nobody read, dumped or cancelled loses its connection. */
+  /**
+   * Called when a response loses its connection because nobody read, dumped or cancelled its body.
+   */
   leak: ConnectionEvent & { readonly url: string };
-  /** A lease has not ended for long: see `ConnectionPool.diagnose()`, as for those that follow. */
+  /**
+   * A lease has not ended for long. This and the next events are findings: see
+   * `ConnectionPool.diagnose()`.
+   */
   leaseHeld: Finding;
-  /** A lock of the pool's has been held for long. */
+  /** A lock inside the pool has been held for long. */
   lockHeld: Finding;
-  /** Callers wait for a host, and a limit stands in the way. */
+  /** Callers wait for a host, and a limit is in the way. */
   starving: Finding;
   /** A machine takes no more connections than it has. */
   full: Finding;
-  /** Callers wait, and all streams of a machine that its server allows are taken. */
+  /** Callers wait, and a server's limit of HTTP/2 streams is reached. */
   streamsTaken: Finding;
-  /** Far more is dialled than is used. */
+  /** The pool dials far more than it uses. */
   dialStorm: Finding;
-  /** An address is ejected and readmitted time and again. */
+  /** An address is ejected and readmitted again and again. */
   flapping: Finding;
   /** All machines of a host say to come back later. */
   allToldLater: Finding;
@@ -102,15 +112,15 @@ export interface PoolEvents {
   resolverFailing: Finding;
   /** None of a host's addresses may be used. */
   allDenied: Finding;
-  /** Some of what the resolver gave for a host cannot be dialled, and was left out. */
+  /** The resolver gave addresses that cannot be dialled; they were left out. */
   addressesLeftOut: Finding;
   /** The fleet's store does not answer. */
   fleetAlone: Finding;
-  /** There are entries in the fleet's store that are none of this version's. */
+  /** The fleet's store has entries that this version cannot read. */
   fleetForeign: Finding;
-  /** The environment names a proxy, and nobody said whether it is to be used. */
+  /** The environment names a proxy, and the pool was not told whether to use it. */
   proxyUnused: Finding;
-  /** The pool is closed, and everything in it. */
+  /** Called when the pool and everything in it is closed. */
   closed: { readonly graceMs: number };
 }
 

@@ -1,5 +1,5 @@
 /**
- * What a pool can be told of single hosts.
+ * Options of single hosts.
  *
  * @module
  */
@@ -21,28 +21,27 @@ import type { Service } from "../hosts/service.ts";
 import { checkProtocols, checkTls, type Protocols } from "./host/tls_profiles.ts";
 import { type CheckedProxies, type Proxies, readProxies } from "./proxy/proxy_options.ts";
 
-/** What a pool is told of one host, beside what holds for all. */
+/** Options of one host. What is left out is as for the pool. */
 export interface HostOptions {
   /**
-   * How many connections are kept open from the start, used or not, spread over the host's
-   * addresses: what is lost is dialled again, what grows old is replaced before it ends.
+   * How many connections to keep open from the start, used or not, spread over the host's addresses.
+   * Lost ones are dialled again, and old ones are replaced before they end.
    *
    * @default {0}
    */
   readonly minIdle?: number;
-  /** How many connections there may be; the pool's `maxConnectionsPerHost` where it is left out. */
+  /** The most connections to it. By default, the pool's `maxConnectionsPerHost`. */
   readonly maxConnections?: number;
-  /** Its addresses; no resolver is asked. One without a port has the host's. */
+  /** Its addresses, so that no resolver is asked. One without a port has the port of the host. */
   readonly addresses?: readonly string[];
   /**
-   * The name of the SRV records that tell its machines, such as `_api._tcp.example` (RFC 2782): their
-   * targets, ports, priorities and weights. The resolver must have a `resolveSrv()`.
+   * The name of the SRV records that list its machines, such as `_api._tcp.example` (RFC 2782): their
+   * targets, ports, priorities and weights. The resolver needs a `resolveSrv()`.
    */
   readonly srv?: string;
   /**
-   * The name of the SVCB records that tell its machines, such as `_api.example` (RFC 9460): their
-   * aliases, targets, ports, priorities, hints, and what they speak. The resolver must have a
-   * `resolveSvcb()`.
+   * The name of the SVCB records that list its machines, such as `_api.example` (RFC 9460): their
+   * aliases, targets, ports, priorities, hints and protocols. The resolver needs a `resolveSvcb()`.
    */
   readonly svcb?: string;
   /**
@@ -52,15 +51,15 @@ export interface HostOptions {
    * @default {false}
    */
   readonly verifySrvTarget?: boolean;
-  /** How addresses are chosen; the pool's `balancer` where it is left out. */
+  /** How to choose among its addresses. By default, the pool's `balancer`. */
   readonly balancer?: Balancer;
-  /** How much addresses are to bear beside the others, by IP address or address; else 1. */
+  /** How much load each address takes beside the others, by IP address or address. By default 1. */
   readonly weights?: { readonly [address: string]: number };
-  /** The proxies on the way to it, or null for none; the pool's `proxy` where it is left out. */
+  /** The proxies to use, or null for none. By default, the pool's `proxy`. */
   readonly proxy?: Proxies | null;
-  /** The TLS parameters of its connections; the pool's `tls` where it is left out. */
+  /** The TLS options of its connections. By default, the pool's `tls`. */
   readonly tls?: TlsOptions;
-  /** What HTTP is spoken over with it; the pool's `protocols` where it is left out. */
+  /** The protocols to offer it. By default, the pool's `protocols`. */
   readonly protocols?: Protocols;
 }
 

@@ -1,5 +1,5 @@
 /**
- * What a pool can be told, and what holds where it is told nothing.
+ * The options of a pool, and their defaults.
  *
  * @module
  */
@@ -26,69 +26,69 @@ import { type HealthCheck, readHealthCheck } from "./watch/health_check.ts";
 export interface PoolOptions {
   /** Opens the sockets. */
   readonly dialer: Dialer | Promise<Dialer>;
-  /** Opens the sockets of `http:` URLs, without TLS; where there is none, they are refused. */
+  /** Opens the sockets for `http:` URLs, without TLS. Without it, such URLs are refused. */
   readonly plainDialer?: Dialer;
   /** Finds the addresses of hosts. */
   readonly resolver: Resolver;
-  /** The TLS parameters of every connection, unless a lease asks for others. */
+  /** The TLS options of every connection, unless a host, request or lease has its own. */
   readonly tls?: TlsOptions;
   /**
-   * The proxies on the way to every host: a URL, such as `http://user:password@proxy.example:3128` or
-   * `socks5://proxy.example`, several, or rules for `https:` and `http:` URLs with exceptions, as
-   * `proxyFromEnv()` makes them. None by default, whatever the environment says.
+   * The proxies to use for every host: a URL, such as `http://user:password@proxy.example:3128` or
+   * `socks5://proxy.example`, a list of URLs, or rules for `https:` and `http:` URLs with exceptions,
+   * as `proxyFromEnv()` returns them. None by default, whatever the environment says.
    */
   readonly proxy?: Proxies | ProxyRules | null | undefined;
-  /** Which addresses may be used, whatever host or caller they are for; all of them by default. */
+  /** Which addresses may be dialled, for every host and caller; all by default. */
   readonly access?: AccessRules;
   /**
-   * How one of a host's addresses is chosen, for a lease and for a dial: one of the balancers by
-   * name, or a function of one's own.
+   * How to choose one of a host's addresses, for a lease and for a dial: a balancer's name, or a
+   * function of yours.
    *
    * @default {"p2cEwma"}
    */
   readonly balancer?: Balancer;
-  /** What holds for single hosts. */
+  /** Options of single hosts, by host. */
   readonly hosts?: { readonly [host: string]: HostOptions };
-  /** Where time and chance come from. */
+  /** The source of time and chance. */
   readonly clock?: Clock;
   /**
-   * How many connections there may be in all.
+   * The most connections in total.
    *
    * @default {256}
    */
   readonly maxConnections?: number;
   /**
-   * How many connections there may be to one host.
+   * The most connections to one host.
    *
    * @default {64}
    */
   readonly maxConnectionsPerHost?: number;
   /**
-   * How many connections there may be to one address, whatever the host.
+   * The most connections to one address, for all hosts together.
    *
    * @default {10}
    */
   readonly maxConnectionsPerIp?: number;
   /**
-   * How many connections may be idle in all; the coldest ones beyond are closed.
+   * The most idle connections in total. Beyond that, the coldest are closed.
    *
    * @default {Infinity}
    */
   readonly maxIdleConnections?: number;
   /**
-   * How many callers may wait for a connection in all.
+   * The most callers who may wait for a connection, in total.
    *
    * @default {1_024}
    */
   readonly maxWaiters?: number;
   /**
-   * How many dials may be on their way in all.
+   * The most dials under way in total.
    *
    * @default {64}
    */
   readonly maxConcurrentDials?: number;
   /**
-   * How many dials to one host may be on their way.
+   * The most dials under way to one host.
    *
    * @default {32}
    */
@@ -100,7 +100,7 @@ export interface PoolOptions {
    */
   readonly connectTimeoutMs?: number;
   /**
-   * After how many milliseconds without an answer a second address is dialled beside the first.
+   * How long a dial may take before a second address is dialled beside it, in milliseconds.
    *
    * @default {250}
    */
@@ -124,35 +124,34 @@ export interface PoolOptions {
    */
   readonly maxLifetimeMs?: number;
   /**
-   * How often what is idle or old is looked for, in milliseconds.
+   * How often the pool looks for idle and old connections, in milliseconds.
    *
    * @default {10_000}
    */
   readonly cleanupIntervalMs?: number;
   /**
-   * How old the addresses of a host may grow before they are asked for again, in milliseconds,
-   * where the resolver does not tell for how long they hold.
+   * How long the addresses of a host are used before the resolver is asked again, in milliseconds,
+   * if the resolver gives no time of its own.
    *
    * @default {60_000}
    */
   readonly dnsRefreshIntervalMs?: number;
   /**
-   * For how long addresses hold at the least, in milliseconds, whatever the resolver tells.
+   * The shortest time for which addresses are used, in milliseconds, whatever the resolver says.
    *
    * @default {30_000}
    */
   readonly dnsMinTtlMs?: number;
   /**
-   * For how long addresses hold at the most, in milliseconds, whatever the resolver tells.
+   * The longest time for which addresses are used, in milliseconds, whatever the resolver says.
    *
    * @default {1_800_000}
    */
   readonly dnsMaxTtlMs?: number;
   /**
-   * How long after a host's last good answer its addresses go on serving while the resolver fails,
-   * in milliseconds; `Infinity` is for ever. A day by default, the least of what RFC 8767 section 5
-   * suggests: machines outlive an outage of their DNS, and an address is not dialled long after
-   * it may have become somebody else's.
+   * How long the last good answer is used while the resolver fails, in milliseconds; `Infinity` is
+   * for ever. A day by default, the shortest time that RFC 8767 section 5 suggests: an outage of DNS
+   * stops nothing, and no address is dialled long after it may have become somebody else's.
    *
    * @default {86_400_000}
    */
@@ -164,61 +163,61 @@ export interface PoolOptions {
    */
   readonly dnsTimeoutMs?: number;
   /**
-   * How many more times all addresses of a host are tried, after a pause, before its callers are
-   * told that it is unavailable.
+   * How many more rounds all addresses of a host are tried, after a pause, before callers are told
+   * that it is unavailable.
    *
    * @default {1}
    */
   readonly maxRetries?: number;
   /**
-   * After how many failures in a row an address is left alone for a while.
+   * The number of failures in a row after which an address is ejected.
    *
    * @default {5}
    */
   readonly ejectAfterFailures?: number;
   /**
-   * Above what share of failures, from 0 to 1, an address is left alone for a while: of the leases
-   * of ten seconds, where there were ten or more.
+   * The share of failures, from 0 to 1, above which an address is ejected: of the leases of ten
+   * seconds, if there were ten or more.
    *
    * @default {0.5}
    */
   readonly ejectAboveFailureRate?: number;
   /**
-   * How long callers leave an address alone at first, in milliseconds; twice as long the second
-   * time, three times the third. A dial that nobody waits for may find out sooner that it is well.
+   * How long callers leave an ejected address alone the first time, in milliseconds. Twice as long
+   * the second time, three times the third. It is back sooner if a dial finds that it works again.
    *
    * @default {30_000}
    */
   readonly ejectionMs?: number;
   /**
-   * How long an address is left alone at the most, in milliseconds.
+   * The longest time for which an address is left alone, in milliseconds.
    *
    * @default {300_000}
    */
   readonly maxEjectionMs?: number;
   /**
-   * Over what time the load of an address that is new, or back, grows from a tenth to its full
-   * share, in milliseconds.
+   * How long a new or returning address takes to grow from a tenth of its load to its full share,
+   * in milliseconds.
    *
    * @default {30_000}
    */
   readonly slowStartMs?: number;
   /**
-   * How the addresses of hosts in use are checked, so that no caller finds out first how they are:
-   * `"connect"`, `"tls"`, or a request such as `{ path: "/healthz" }`; none by default. In use is
-   * a host that is kept warm, or was used within `idleTimeoutMs`, or the interval where that is more.
+   * How to check the addresses of hosts in use before a caller notices that one is sick: `"connect"`,
+   * `"tls"`, or a request such as `{ path: "/healthz" }`. None by default. A host is in use if it is
+   * kept warm, or was used within `idleTimeoutMs` or the interval, whichever is longer.
    */
   readonly healthCheck?: HealthCheck | undefined;
   /**
-   * How often each address is checked that has not answered a request meanwhile, in milliseconds,
+   * How often an address is checked if it has not answered a request meanwhile, in milliseconds,
    * less up to a quarter at random.
    *
    * @default {30_000}
    */
   readonly healthCheckIntervalMs?: number;
   /**
-   * How often an address is tested that is blocked until it does well, in milliseconds, less up to
-   * a quarter at random: as `healthCheck` says, or else by a handshake.
+   * How often an address is tested that is blocked until it is well, in milliseconds, less up to a
+   * quarter at random. The test is your `healthCheck`, or else a handshake.
    *
    * @default {60_000}
    */
@@ -230,29 +229,27 @@ export interface PoolOptions {
    */
   readonly testTimeoutMs?: number;
   /**
-   * How many checks may be under way in all.
+   * The most checks under way in total.
    *
    * @default {8}
    */
   readonly maxConcurrentChecks?: number;
   /**
-   * Other pools that this one shares its limits for addresses and hosts with, its verdicts on
-   * addresses, and blocks, such as `redisFleet()` of `hotconn/redis` makes. None by default.
+   * The fleet of pools to share limits, verdicts on addresses and blocks with, such as `redisFleet()`
+   * of `hotconn/redis`. None by default.
    */
   readonly fleet?: Fleet | undefined;
-  /** Opens TCP without TLS for checks of kind `"connect"`, which need it, and for nothing else. */
+  /** Opens TCP without TLS, for checks of kind `"connect"` only. */
   readonly connectDialer?: Dialer | Promise<Dialer> | undefined;
   /**
-   * After how many milliseconds a lease that has not ended is told of: see
-   * `ConnectionPool.diagnose()`.
+   * How old a lease may grow, in milliseconds, before `ConnectionPool.diagnose()` reports it.
    *
    * @default {30_000}
    */
   readonly leaseWarningMs?: number;
   /**
-   * Whether each lease remembers where it was acquired, for what is told of it when it does not
-   * end. It costs as much as an error for each lease; without it a host's leases remember that
-   * once one of them has not ended in time.
+   * Whether each lease remembers where it was acquired, so that a leak can be found. It costs as much
+   * as an error per lease. Without it, a host's leases start to remember once one of them is too old.
    *
    * @default {false}
    */
@@ -261,15 +258,15 @@ export interface PoolOptions {
 
 /** Options of a pool that speaks HTTP, as far as they concern its connections. */
 export interface HttpConnectionOptions extends PoolOptions {
-  /** What HTTP is spoken over. */
+  /** The protocols to offer for HTTP. */
   readonly protocols?: Protocols;
-  /** Whether hosts share connections of HTTP/2. */
+  /** Whether hosts share HTTP/2 connections. */
   readonly coalesce?: boolean;
 }
 
 type Optional = "connectDialer" | "fleet" | "healthCheck" | "plainDialer";
 
-/** Every option, with its default where it was left out. */
+/** Every option, with its default if it was left out. */
 export type ResolvedPoolOptions =
   & Required<Omit<PoolOptions, Optional | "hosts" | "proxy">>
   & { readonly [Name in Optional]: PoolOptions[Name] }
@@ -414,7 +411,9 @@ export function resolvePoolOptions(options: HttpConnectionOptions): ResolvedPool
   };
 }
 
-/** Refuses proxies that resolve names, where there are rules for addresses that nobody could hold. */
+/**
+ * Refuses proxies that resolve names, where there are rules for addresses that nobody could hold.
+ */
 function requireRules(name: string, proxies: CheckedProxies | undefined, rules: AccessRules): void {
   const { http = [], https = [] } = proxies ?? {};
   if (!restricts(rules) || ![...http, ...https].some(({ resolve }) => resolve === "there")) return;

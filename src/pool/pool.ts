@@ -69,9 +69,9 @@ const ACQUIRE_OPTIONS = ["signal", "timeoutMs", "ip", "exclude", "sticky", "tls"
  * own and no idle connection keeps a program alive; a caller who waits does.
  */
 export class ConnectionPool implements AsyncDisposable {
-  /** The two maps. Reading them is free; what is removed from them is closed. */
+  /** The two maps. Reading them is free. Whatever you remove from them is closed. */
   readonly manager: ConnectionManager;
-  /** The pool's part in its fleet, where it has one. */
+  /** The pool's part in its fleet, if it has one. */
   readonly fleet: FleetMember | undefined;
   /**
    * What it counts and times.
@@ -101,7 +101,7 @@ export class ConnectionPool implements AsyncDisposable {
   #closing: Promise<void> | undefined;
 
   /**
-   * Makes a pool. It dials nothing until it is asked to, but for hosts that have a `minIdle`.
+   * Makes a pool. It dials nothing until you ask it to, except for hosts with a `minIdle`.
    *
    * @throws {TypeError | RangeError} An option is unknown, or not valid
    */
@@ -256,15 +256,15 @@ export class ConnectionPool implements AsyncDisposable {
   }
 
   /**
-   * Gives a lease on a connection to a host: a ready one at once; else the first that is given
-   * back or dialled. The lease is the caller's to release.
+   * Returns a lease on a connection to a host: a ready one at once, else the first that is returned or
+   * dialled. The caller must release it.
    *
-   * @param host A host name or an address literal, with a port where it is not 443
+   * @param host A host name or an IP address, with its port unless that is 443
    * @throws {AcquireTimeoutError} None was ready in time
    * @throws {HostUnavailableError} Every address of the host has failed
    * @throws {AccessDeniedError} None of its addresses may be used
    * @throws {ResolveError} The host's addresses could not be found
-   * @throws {WaiterLimitError} As many callers wait as may
+   * @throws {WaiterLimitError} `maxWaiters` callers wait already
    * @throws {ClosedError} The pool is closing, or closed
    * @throws {TypeError | RangeError} The host or an option is not valid
    * @throws The signal's reason, untouched, when it aborts first
@@ -282,9 +282,9 @@ export class ConnectionPool implements AsyncDisposable {
   }
 
   /**
-   * Gives a lease on a connection to a host if one is ready now, and nothing otherwise.
+   * Returns a lease on a connection to a host if one is ready now, else undefined.
    *
-   * @param host A host name or an address literal, with a port where it is not 443
+   * @param host A host name or an IP address, with its port unless that is 443
    * @throws {ClosedError} The pool is closing, or closed
    * @throws {TypeError | RangeError} The host or an option is not valid
    */
@@ -346,21 +346,21 @@ export class ConnectionPool implements AsyncDisposable {
     return this.#desk.lease(queue, connection, 0, trace);
   }
 
-  /** Waits until every host that has a `minIdle` has as many connections. */
+  /** Waits until every host with a `minIdle` has that many connections. */
   warm(): Promise<WarmResult[]>;
   /**
-   * Opens connections to a host ahead of need, spread over its addresses, and keeps as many open
-   * from then on: what is lost is dialled again, what grows old is replaced before it ends, and
-   * idle cleanup leaves them. The event `warm` tells how far it has come.
+   * Opens connections to a host ahead of need, spread over its addresses, and keeps that many open from
+   * then on. Lost ones are dialled again, old ones are replaced before they end, and idle cleanup
+   * leaves them alone. The event `warm` reports progress.
    *
-   * @returns How many are open, and what failed: fewer than asked for where a limit or a failing
-   * address stands in the way
+   * @returns How many are open, and what failed. Fewer than you asked for if a limit or a failing
+   * address is in the way
    * @throws {HostUnavailableError} None could be opened
    * @throws {LimitError} The fleet permitted none within two seconds
    * @throws {AccessDeniedError} None of the host's addresses may be used
    * @throws {ResolveError} The host's addresses could not be found
    * @throws {ClosedError} The pool is closing, or closed
-   * @throws The signal's reason, when it aborts first: the host is kept as warm as before
+   * @throws The signal's reason, when it aborts first; the host is kept as warm as before
    */
   warm(host: string, options?: WarmOptions): Promise<WarmResult>;
   async warm(host?: string, options: WarmOptions = {}): Promise<WarmResult | WarmResult[]> {
@@ -385,36 +385,36 @@ export class ConnectionPool implements AsyncDisposable {
   }
 
   /**
-   * Ends every connection of a host, or at an address, that there is now: the idle ones at once,
-   * a leased one with its lease. New ones may be dialled meanwhile. A host that is drained is no
-   * longer kept warm; the hosts of a machine that is drained are, there too.
+   * Ends every connection that a host or an address has now: idle ones at once, leased ones with their
+   * lease. New ones may be dialled meanwhile. A drained host is no longer kept warm. The hosts of a
+   * drained machine still are, there too.
    *
-   * @param hostOrIp A host name, an IP address (whichever its port), or one with a port
-   * @returns Resolves when the last of their sockets is done, with how many there were
+   * @param hostOrIp A host name, an IP address (for all its ports), or one with a port
+   * @returns Resolves when the last socket is closed, with the number of connections
    */
   async drain(hostOrIp: string): Promise<number> {
     return await drain(hostOrIp, this.manager, this.#queues, this.#dials);
   }
 
-  /** The access rules that hold. */
+  /** The access rules in force. */
   get access(): AccessRules {
     return this.#admission.rules;
   }
 
   /**
-   * Puts other access rules in place of those that hold. Connections to what is denied by them end
-   * at once, those in use with their lease.
+   * Replaces the access rules. Idle connections to what they deny end at once, those in use with their
+   * lease.
    *
-   * @throws {TypeError} A rule is not valid; the old ones hold
+   * @throws {TypeError} A rule is not valid; the old ones stay in force
    */
   setAccess(rules: AccessRules): void {
     this.#admission.setRules(rules);
   }
 
   /**
-   * Lets an IP address alone, or one port of it, for every host: connections there end at once,
-   * those in use with their lease, and none is dialled. When the block ends the address comes back
-   * with little load at first. A second block of the same address replaces the first.
+   * Blocks an IP address, or one port of it, for every host. Idle connections there end at once, those
+   * in use with their lease, and none is dialled. When the block ends, the address comes back with
+   * little load at first. A second block of the same address replaces the first.
    *
    * @throws {TypeError | RangeError} The address or an option is not valid
    */
@@ -425,7 +425,7 @@ export class ConnectionPool implements AsyncDisposable {
   }
 
   /**
-   * Ends a block before its time; false where there is none.
+   * Ends a block before its time. Returns false if there is none.
    *
    * @throws {TypeError | RangeError} It is not an address
    */
@@ -434,7 +434,8 @@ export class ConnectionPool implements AsyncDisposable {
   }
 
   /**
-   * Calls `listener` with each event of a type, until the returned function is called.
+   * Calls `listener` with each event of a type, until you call the returned function. Each event is
+   * explained in `docs/events-and-findings.md`.
    *
    * @throws {TypeError} There is no such event, or no listener
    */
@@ -564,8 +565,8 @@ export class ConnectionPool implements AsyncDisposable {
   }
 
   /**
-   * The pool's figures now: plain data, a copy. It looks at each address of each host, and at no
-   * connection: with a hundred thousand of them it costs what it costs with ten.
+   * Returns the pool's figures: plain data, a copy. It looks at each address of each host, but at no
+   * connection, so it costs the same with a hundred thousand connections as with ten.
    *
    * @example
    * ```ts
@@ -599,10 +600,10 @@ export class ConnectionPool implements AsyncDisposable {
   }
 
   /**
-   * What seems to be wrong now, the worst of it first, in plain sentences: leases and locks that are
-   * held for long, hosts that starve, storms of dials, addresses that come and go, resolvers that
-   * fail, hosts that nothing is left of. The pool itself looks as often as it cleans up, and tells
-   * what is new as an event of the finding's name.
+   * Returns what seems to be wrong now, worst first, in plain sentences: leases and locks that are held
+   * for long, hosts that starve, storms of dials, addresses that come and go, resolvers that fail,
+   * hosts with no address left. The pool looks by itself as often as it cleans up, and reports what is
+   * new as an event of the finding's name.
    *
    * @example
    * ```ts
@@ -628,30 +629,30 @@ export class ConnectionPool implements AsyncDisposable {
     return this.#diagnosis.look();
   }
 
-  /** Whether `close()` was called: the pool gives no more leases. */
+  /** Whether `close()` was called. Then the pool gives no more leases. */
   get closed(): boolean {
     return this.#closing !== undefined;
   }
 
-  /** How long things took, to be asked for other percentiles than `stats()` tells. */
+  /** How long things took. Ask it for percentiles that `stats()` does not have. */
   histograms(): PoolHistograms {
     const { dial, firstByte, queue, tls, total } = this.figures;
     this.figures.settle();
     return { queue, dial, tls, firstByte, total };
   }
 
-  /** The pool's figures and those of each of its connections: plain data, a copy. */
+  /** Returns the figures of the pool and of each connection: plain data, a copy. */
   debugInfo(): PoolDebugInfo {
     return { ...this.manager.debugInfo(), stats: this.stats() };
   }
 
   /**
-   * Holds other limits from now on; those that are left out stay as they are. Idle connections that
-   * are too many by them end at once, the coldest first, those in use with their lease; where there
-   * is room now, callers who wait get it. A host's own `maxConnections` stays what it is.
+   * Changes limits from now on. Those you leave out stay as they are. Idle connections beyond the new
+   * limits end at once, the coldest first, those in use with their lease. New room goes to callers who
+   * wait. A host's own `maxConnections` does not change.
    *
    * @returns How many connections ended at once
-   * @throws {TypeError | RangeError} A limit is not valid; the old ones hold
+   * @throws {TypeError | RangeError} A limit is not valid; the old ones stay in force
    */
   setLimits(limits: Partial<ConnectionLimits>): number {
     const ended = this.manager.setLimits(limits);
@@ -662,9 +663,9 @@ export class ConnectionPool implements AsyncDisposable {
   }
 
   /**
-   * Closes the pool: callers who wait are told, dials are stopped, idle connections end at once,
-   * leased ones with their lease, or when the grace is over. Resolves when every socket is done. A
-   * second call gets the same promise.
+   * Closes the pool. Callers who wait are rejected, dials are stopped, idle connections end at once, and
+   * leased ones end with their lease, or when the grace is over. Resolves when every socket is closed.
+   * A second call returns the same promise.
    *
    * @throws {TypeError | RangeError} An option is unknown, or not valid: the pool stays open
    */

@@ -17,11 +17,11 @@ import { type LaneChooser, StickyChooser } from "../../hosts/sticky.ts";
 import type { Endpoint } from "../../map/endpoint.ts";
 import type { Choice, Lane } from "../../map/lane.ts";
 
-/** Which of a host's addresses a caller will have. */
+/** Which of a host's addresses a caller accepts. */
 export interface AddressChoice {
-  /** Only this one: an IP address, or an IP address and port. It need not be known of the host. */
+  /** Only this one: an IP address, with a port or without. The resolver need not know it. */
   readonly ip?: string | undefined;
-  /** None of these: IP addresses, or IP addresses and ports. */
+  /** Not these: IP addresses, with a port or without. */
   readonly exclude?: Iterable<string> | undefined;
 }
 

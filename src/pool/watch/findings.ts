@@ -1,5 +1,5 @@
 /**
- * What may be wrong with a pool, as it is told.
+ * What may be wrong with a pool: findings. `docs/events-and-findings.md` says what to do about each.
  *
  * @module
  */
@@ -8,20 +8,20 @@
  * What was found. A closed set.
  *
  * - `leaseHeld`: a lease has not ended for long
- * - `lockHeld`: a lock of the pool's has been held for long
- * - `starving`: callers wait for a host, and a limit stands in the way
+ * - `lockHeld`: a lock inside the pool has been held for long
+ * - `starving`: callers wait for a host, and a limit is in the way
  * - `full`: a machine takes no more connections than it has
- * - `streamsTaken`: callers wait, and all streams of a machine that its server allows are taken
- * - `dialStorm`: far more is dialled than is used
- * - `flapping`: an address is ejected and readmitted time and again
+ * - `streamsTaken`: callers wait, and a server's limit of HTTP/2 streams is reached
+ * - `dialStorm`: the pool dials far more than it uses
+ * - `flapping`: an address is ejected and readmitted again and again
  * - `allToldLater`: all machines of a host say to come back later
  * - `panic`: fewer than half of a host's addresses are good
  * - `resolverFailing`: the resolver fails for a host
  * - `addressesLeftOut`: the resolver gave addresses of a host that cannot be dialled
  * - `allDenied`: none of a host's addresses may be used
  * - `fleetAlone`: the fleet's store does not answer, and the pool goes on alone
- * - `fleetForeign`: there are entries in the fleet's store that are none of this version's
- * - `proxyUnused`: the environment names a proxy, and nobody said whether it is to be used; told once
+ * - `fleetForeign`: the fleet's store has entries that this version cannot read
+ * - `proxyUnused`: the environment names a proxy, and the pool was not told whether to use it; once
  */
 export type FindingKind =
   | "leaseHeld"
