@@ -37,7 +37,7 @@ interface Trouble {
 }
 
 /** What is wrong with what callers got. */
-export function answerProblems({ hosts, ms, requests }: Recent): Problem[] {
+export function answerProblems({ failing, hosts, ms, requests }: Recent): Problem[] {
   const whole = troubleOf(requests);
   const byHost = Object.entries(hosts)
     .flatMap(([host, requests]) => troubleOf(requests, host) ?? [])
@@ -46,7 +46,43 @@ export function answerProblems({ hosts, ms, requests }: Recent): Problem[] {
   // A single host's trouble is the pool's: it is said once, where it is.
   const isSaid = named.some(({ host, severity }) => host && severity === whole?.severity);
   const told = whole && (!isSaid || byHost.length > 1) ? [whole, ...named] : named;
-  return [...told.map((trouble) => problemOf(trouble, ms)), ...refusals(requests, ms)];
+  return [
+    ...told.map((trouble) => problemOf(trouble, ms, failing)),
+    ...addressProblems(failing, ms, new Set(named.map(({ host }) => host))),
+    ...refusals(requests, ms),
+  ];
+}
+
+/** Addresses that answer badly, of hosts whose callers do not feel it: other machines serve them. */
+function addressProblems(failing: Recent["failing"], ms: number, hosts: ReadonlySet<unknown>) {
+  const problems: Problem[] = [];
+  for (const [host, addresses] of Object.entries(failing)) {
+    if (hosts.has(host)) continue;
+    for (const [address, { all, serverErrors }] of Object.entries(addresses)) {
+      if (problems.length >= NAMED_HOSTS || severityOf(serverErrors, all) !== "critical") continue;
+      const what = `${percentOf(serverErrors, all)} of its answers are 5xx ${withinSpan(ms)}`;
+      problems.push({
+        severity: "warning",
+        what: "addressErrors",
+        ...{ host, address },
+        text: `${address} of ${host}: ${what}`,
+        message: `Of ${plural(all, "answer", "answers")} of ${address} for ${host} `
+          + `${withinSpan(ms)}, ${serverErrors} were 5xx. Callers got most of theirs elsewhere.`,
+        advice: "Look at the machine, or block its address until it is well.",
+      });
+    }
+  }
+  return problems;
+}
+
+/** Which addresses most of a host's answers with 5xx came from. */
+function whence(addresses: Recent["failing"][string] = {}): string {
+  const entries = Object.entries(addresses).sort(([, a], [, b]) => b.serverErrors - a.serverErrors);
+  if (entries.length === 0) return "";
+  const texts = entries.map(([address, { all, serverErrors }]) =>
+    `${address} (${serverErrors} of ${all})`
+  );
+  return ` They came from ${someOf(texts)}.`;
 }
 
 function troubleOf(requests: RequestStats, host?: string): Trouble | undefined {
@@ -61,7 +97,7 @@ function troubleOf(requests: RequestStats, host?: string): Trouble | undefined {
 const rank = ({ severity }: Trouble) => severity === "critical" ? 0 : 1;
 const badOf = ({ all, failures, serverErrors }: Trouble) => Math.min(all, failures + serverErrors);
 
-function problemOf(trouble: Trouble, ms: number): Problem {
+function problemOf(trouble: Trouble, ms: number, failing: Recent["failing"]): Problem {
   const { all, failures, host, serverErrors, severity } = trouble;
   const when = withinSpan(ms);
   const share = percentOf(badOf(trouble), all);
@@ -77,7 +113,11 @@ function problemOf(trouble: Trouble, ms: number): Problem {
     ...host !== undefined && { host },
     text: host === undefined ? what : `${host}: ${what}`,
     message: `Of ${plural(all, "request", "requests")}${whose} ${when}, `
-      + `${serverErrors} were answered with 5xx and ${failures} failed.`,
+      + [
+        ...serverErrors > 0 ? [`${serverErrors} were answered with 5xx`] : [],
+        ...failures > 0 ? [`${failures} failed`] : [],
+      ].join(" and ") + "."
+      + (host !== undefined && serverErrors > 0 ? whence(failing[host]) : ""),
     advice: serverErrors >= failures
       ? "Look at the servers behind the host. Is it one address alone? Block or drain it."
       : "Look at the events: dialError and evict say what failed, and where.",
@@ -135,7 +175,8 @@ export function workProblems(recent: Recent): Problem[] {
       what: "waiting",
       text: plural(waiting, "caller waits", "callers wait"),
       message: `${plural(waiting, "caller waits", "callers wait")} for a connection.`,
-      advice: "Below it says for which hosts. If it lasts, raise the limits, or look at the dials.",
+      advice:
+        "Look at which hosts they wait for. If it lasts, raise the limits, or look at the dials.",
     });
   }
   if (dialErrors >= 5 && dialErrors >= dials / 2) {

@@ -60,6 +60,6 @@ export function poolAtGlance(name: string, { hosts, outlook, ...stats }: Watched
     addresses: stats.allowedAddresses + stats.deniedAddresses,
     problems: problems.slice(0, MAX_PROBLEMS),
     problemCount: problems.length,
-    recent: { ...recent, hosts: {} },
+    recent: { ...recent, hosts: {}, failing: {} },
   };
 }

@@ -75,7 +75,7 @@ function textOf({ address = "", host = "", message, severity, what }: Finding): 
     case "flapping":
       return `${address} is ejected time and again`;
     case "allToldLater":
-      return `All of ${host} say to come back later`;
+      return `${host}: all say to come back later`;
     case "panic":
       return isCritical
         ? `${host} has no good address`

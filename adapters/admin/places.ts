@@ -33,12 +33,14 @@ export function placeProblems(stats: PoolStats, found: readonly Problem[]): Prob
     });
     const problem = isFound(host) ? undefined : hostProblem(host, figures, states);
     if (problem) problems.push(problem);
+    const ending = certificateProblem(host, figures, stats.at);
+    if (ending) problems.push(ending);
     if (figures.toldLater && !found.some(({ what }) => what === "allToldLater")) {
       problems.push({
         severity: "warning",
         what: "allToldLater",
         host,
-        text: `All of ${host} say to come back later`,
+        text: `${host}: all say to come back later`,
         message: `Every machine of ${host} has said to come back later.`,
         advice: "Ask less often, or give the host more machines.",
       });
@@ -132,7 +134,7 @@ function hostProblem(
       ...about,
       severity: "warning",
       what: "noneGood",
-      text: `${host} has no address without failures`,
+      text: `${host}: every address failed of late`,
       message: `All addresses of ${host} that may be used failed of late: `
         + `${someOf(countsOf(states))}.`,
       advice: "Open it to see what failed.",
@@ -148,6 +150,29 @@ function hostProblem(
     message:
       `The resolver fails for ${host}: ${error}. The addresses that it told last still serve.`,
     advice: "Look at the resolver, and whether the name is right.",
+  };
+}
+
+/** Before its certificate ends a host has so long, in milliseconds: some live for days alone. */
+const CERTIFICATE_MS = { warning: 2 * 86_400_000, critical: 43_200_000 };
+
+function certificateProblem(
+  host: string,
+  { certificateEndsAt }: HostStats,
+  now: number,
+): Problem | undefined {
+  const leftMs = (certificateEndsAt ?? Infinity) - now;
+  if (leftMs > CERTIFICATE_MS.warning) return undefined;
+  const hours = Math.floor(leftMs / 3_600_000);
+  const when = leftMs <= 0 ? "has ended" : `ends in ${plural(hours, "hour", "hours")}`;
+  return {
+    severity: leftMs <= CERTIFICATE_MS.critical ? "critical" : "warning",
+    what: "certificate",
+    host,
+    text: `${host}: a certificate ${when}`,
+    message: `The certificate that a machine of ${host} showed last ${when}. After that no new `
+      + "connection to it can be opened.",
+    advice: "Renew it, and look at why that did not happen by itself.",
   };
 }
 

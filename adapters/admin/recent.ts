@@ -41,6 +41,10 @@ export interface Recent {
   readonly dialErrors: number;
   /** Connections that left the maps, by reason. */
   readonly evicted: { readonly [reason: string]: number };
+  /** Bytes that came over all connections, those inside of TLS. */
+  readonly bytesIn: number;
+  /** Bytes that were sent over all connections, those inside of TLS. */
+  readonly bytesOut: number;
   /** How long callers waited for a connection. */
   readonly queue: Spread;
   /** How long TLS handshakes took. */
@@ -51,6 +55,15 @@ export interface Recent {
   readonly total: Spread;
   /** What became of requests by host, of those hosts that had any. */
   readonly hosts: { readonly [host: string]: RequestStats };
+  /** The answers of each address that gave some with 5xx, by host. */
+  readonly failing: { readonly [host: string]: { readonly [address: string]: Answers } };
+}
+
+/** The answers that came from an address, those too that no caller saw. */
+export interface Answers {
+  readonly all: number;
+  /** Those among them with a status of 500 or above. */
+  readonly serverErrors: number;
 }
 
 const TIMES = ["queue", "tls", "firstByte", "total"] as const;
@@ -64,11 +77,18 @@ export interface Sample {
   readonly stats: Omit<PoolStats, "hosts">;
   /** The requests of each host; of the first hosts, where there are very many. */
   readonly hosts: { readonly [host: string]: RequestStats };
+  /** The answers of each address, by host and address; of the first ones, where there are very many. */
+  readonly places: ReadonlyMap<string, Place>;
   readonly times: TimeCounts;
 }
 
-/** How many hosts are told one by one. */
-const MAX_HOSTS = 1_000;
+interface Place extends Answers {
+  readonly host: string;
+  readonly address: string;
+}
+
+/** How many hosts are told one by one, and how many addresses of theirs. */
+const MAX = { hosts: 1_000, places: 1_000 };
 
 /** Edges of a histogram's buckets, four for each power of two: there it counts exactly. */
 const EDGES_MS: readonly number[] = Array.from(
@@ -84,8 +104,9 @@ export function takeSample({ hosts, ...stats }: PoolStats, histograms: PoolHisto
     at: stats.at,
     stats,
     hosts: Object.fromEntries(
-      busy.slice(0, MAX_HOSTS).map(([host, { requests }]) => [host, requests]),
+      busy.slice(0, MAX.hosts).map(([host, { requests }]) => [host, requests]),
     ),
+    places: placesOf(hosts),
     times: {
       queue: counts(histograms.queue),
       tls: counts(histograms.tls),
@@ -95,6 +116,19 @@ export function takeSample({ hosts, ...stats }: PoolStats, histograms: PoolHisto
   };
 }
 
+function placesOf(hosts: PoolStats["hosts"]): ReadonlyMap<string, Place> {
+  const places = new Map<string, Place>();
+  for (const [host, { addresses }] of Object.entries(hosts)) {
+    for (const [address, { statuses }] of Object.entries(addresses)) {
+      const serverErrors = statuses["5xx"] ?? 0;
+      const all = Object.values(statuses).reduce((sum, count) => sum + count, 0);
+      if (all === 0 || places.size >= MAX.places) continue;
+      places.set(`${host} ${address}`, { host, address, all, serverErrors });
+    }
+  }
+  return places;
+}
+
 /**
  * What happened between two samples. Without one before, all of it did, since the pool was made.
  *
@@ -102,8 +136,15 @@ export function takeSample({ hosts, ...stats }: PoolStats, histograms: PoolHisto
  */
 export function recentOf(now: Sample, before?: Sample, last?: Sample): Recent {
   const { stats } = now;
-  const more = (name: "acquired" | "dialErrors" | "dials" | "reused" | "timedOut") =>
-    stats[name] - (before?.stats[name] ?? 0);
+  type Counted =
+    | "acquired"
+    | "bytesIn"
+    | "bytesOut"
+    | "dialErrors"
+    | "dials"
+    | "reused"
+    | "timedOut";
+  const more = (name: Counted) => Math.max(0, stats[name] - (before?.stats[name] ?? 0));
   const hosts: { [host: string]: RequestStats } = {};
   for (const [host, requests] of Object.entries(now.hosts)) {
     const since = requestsSince(requests, before?.hosts[host]);
@@ -122,9 +163,25 @@ export function recentOf(now: Sample, before?: Sample, last?: Sample): Recent {
     dials: more("dials"),
     dialErrors: more("dialErrors"),
     evicted: difference(stats.evicted, before?.stats.evicted),
+    bytesIn: more("bytesIn"),
+    bytesOut: more("bytesOut"),
     ...{ queue, tls, firstByte, total },
     hosts,
+    failing: failingSince(now, before),
   };
+}
+
+function failingSince({ places }: Sample, before?: Sample): Recent["failing"] {
+  const failing: { [host: string]: { [address: string]: Answers } } = {};
+  for (const [key, { address, all, host, serverErrors }] of places) {
+    const then = before?.places.get(key);
+    // One that was forgotten and came back began anew.
+    const known = then && then.all <= all && then.serverErrors <= serverErrors ? then : undefined;
+    const errors = serverErrors - (known?.serverErrors ?? 0);
+    if (errors === 0) continue;
+    (failing[host] ??= {})[address] = { all: all - (known?.all ?? 0), serverErrors: errors };
+  }
+  return failing;
 }
 
 /** What became of requests since then. A host that was forgotten and came back began anew. */

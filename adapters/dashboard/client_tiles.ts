@@ -6,7 +6,7 @@
 
 /** Each figure says what it is, and of what time: of now, or of the last minute. */
 export const CLIENT_TILES: string = String.raw`
-/** @typedef {{ id: string, label: (model: Model) => string, value: (model: Model, trail: Trail) => number | null, unit: string, top?: number, format: (value: number | null) => string, more: (model: Model) => string, isBad?: (model: Model) => string }} Tile */
+/** @typedef {{ id: string, label: (model: Model) => string, value: (model: Model, trail: Trail) => number | null, unit: string, of?: "now", top?: number, format: (value: number | null) => string, more: (model: Model) => string, isBad?: (model: Model) => string }} Tile */
 
 /** @param {Data} recent */
 function spanOf(recent) {
@@ -47,42 +47,43 @@ function latencyOf({ firstByte, total }) {
 /** @type {readonly Tile[]} */
 const TILES = [
   {
-    id: "requests", unit: "a second, now", format: fmtRate,
+    id: "requests", unit: "a second", of: "now", format: fmtRate,
     label: ({ stats }) => (stats.requests.count === 0 ? "Leases" : "Requests"),
     value: (_, trail) => trail.latest("requests"),
-    more: ({ outlook: { recent } }) => fmtCount(recent.requests.count || recent.acquired) + " in the " + spanOf(recent),
+    more: ({ outlook: { recent } }) => fmtCount(recent.requests.count || recent.acquired) + " in the " + spanOf(recent)
+      + (recent.bytesIn + recent.bytesOut > 0 ? " \u00b7 " + fmtBytes(recent.bytesIn) + " in \u00b7 " + fmtBytes(recent.bytesOut) + " out" : ""),
   },
   {
     id: "bad", label: () => "Answers", unit: "5xx or failed", top: 1, format: fmtBad,
     value: ({ outlook: { recent } }) => badShareOf(recent.requests),
-    more: ({ outlook: { recent } }) => answersOf(recent.requests) + ", " + spanOf(recent),
+    more: ({ outlook: { recent } }) => answersOf(recent.requests),
     isBad: (model) => worstOf(model, ["serverErrors", "requestsFailed", "clientErrors", "toldLater"]),
   },
   {
     id: "latency", label: () => "Latency, p99", unit: "", format: fmtMs,
     value: ({ outlook: { recent } }) => latencyOf(recent).p99,
-    more: ({ outlook: { recent } }) => "p50 " + fmtMs(latencyOf(recent).p50) + " \u00b7 p90 " + fmtMs(latencyOf(recent).p90) + ", " + spanOf(recent),
+    more: ({ outlook: { recent } }) => "p50 " + fmtMs(latencyOf(recent).p50) + " \u00b7 p90 " + fmtMs(latencyOf(recent).p90),
   },
   {
     id: "again", label: () => "Sent again", unit: "times", format: fmtCount,
     value: ({ outlook: { recent: { requests } } }) => requests.retries + requests.hedges,
-    more: ({ outlook: { recent } }) => plural(recent.requests.retries, "retry", "retries") + " \u00b7 " + plural(recent.requests.hedges, "hedge", "hedges") + ", " + spanOf(recent),
+    more: ({ outlook: { recent } }) => plural(recent.requests.retries, "retry", "retries") + " \u00b7 " + plural(recent.requests.hedges, "hedge", "hedges"),
     isBad: (model) => worstOf(model, ["retries", "hedges"]),
   },
   {
-    id: "waiting", label: () => "Waiting", unit: "callers, now", format: fmtCount,
+    id: "waiting", label: () => "Waiting", unit: "callers", of: "now", format: fmtCount,
     value: ({ stats }) => numberOr0(stats.waiting),
     more: ({ outlook: { recent } }) => fmtCount(recent.timedOut) + " timed out \u00b7 wait p99 " + fmtMs(recent.queue.p99) + ", " + spanOf(recent),
     isBad: (model) => worstOf(model, ["timedOut", "waiting", "starving", "streamsTaken"]),
   },
   {
-    id: "handshakes", label: () => "Handshakes", unit: "a second, now", format: fmtRate,
-    value: (_, trail) => trail.latest("handshakes"),
-    more: ({ outlook: { recent } }) => fmtCount(recent.dialErrors) + " failed \u00b7 " + (recent.acquired > 0 ? fmtShare(recent.reused / recent.acquired) + " reuse" : "no lease") + ", " + spanOf(recent),
+    id: "handshakes", label: () => "Handshakes", unit: "begun", format: fmtCount,
+    value: ({ outlook: { recent } }) => recent.dials,
+    more: ({ outlook: { recent } }) => fmtCount(recent.dialErrors) + " failed \u00b7 " + (recent.acquired > 0 ? fmtShare(recent.reused / recent.acquired) + " reuse" : "no lease"),
     isBad: (model) => worstOf(model, ["dialErrors", "dialStorm"]),
   },
   {
-    id: "busy", label: () => "In use", unit: "connections, now", format: fmtCount,
+    id: "busy", label: () => "In use", unit: "connections", of: "now", format: fmtCount,
     value: ({ stats }) => numberOr0(stats.leased),
     more: ({ stats }) => fmtCount(numberOr0(stats.idle)) + " idle \u00b7 " + fmtCount(numberOr0(stats.connections)) + " open"
       + (stats.multiplexed > 0 ? " \u00b7 " + fmtCount(stats.leases) + " of " + fmtCount(stats.capacity) + " streams" : ""),
@@ -90,10 +91,21 @@ const TILES = [
   {
     id: "ended", label: () => "Ended", unit: "connections", format: fmtCount,
     value: ({ outlook: { recent } }) => sumOf(recent.evicted),
-    more: ({ outlook: { recent } }) => reasonsOf(recent.evicted) + ", " + spanOf(recent),
+    more: ({ outlook: { recent } }) => reasonsOf(recent.evicted),
     isBad: (model) => worstOf(model, ["evictions", "closed"]),
   },
 ];
+
+/** @param {number} bytes */
+function fmtBytes(bytes) {
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  let unit = 0;
+  while (bytes >= 999.5 && unit < units.length - 1) {
+    bytes /= 1000;
+    unit++;
+  }
+  return (unit > 0 && bytes < 9.95 ? bytes.toFixed(1) : Math.round(bytes)) + " " + units[unit];
+}
 
 /** A share of what is bad: none is told from next to none. @param {number | null} share */
 function fmtBad(share) {
@@ -143,14 +155,17 @@ function drawTiles(model, trail) {
     }
     const drawing = make("dd", "draw");
     drawing.append(spark);
-    tile.append(make("dt"), number, make("dd", "more"), drawing);
+    const label = make("dt");
+    label.append(make("span"), make("small"));
+    tile.append(label, number, make("dd", "more"), drawing);
     return tile;
   }, (node, tile) => {
     const [label, number, more, drawing] = node.children;
     const paths = sparkPaths(trail.lines[tile.id], tile.top);
     const [area, line] = drawing.children[0].children;
     setAttr(node, "data-bad", tile.isBad?.(model) ?? "");
-    setText(label, tile.label(model));
+    setText(label.children[0], tile.label(model));
+    setText(label.children[1], tile.of ?? spanOf(model.outlook.recent));
     setText(number.children[0], tile.format(tile.value(model, trail)));
     setText(number.children[1], tile.unit);
     setText(more, tile.more(model));

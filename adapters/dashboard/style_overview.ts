@@ -32,7 +32,7 @@ export const STYLE_OVERVIEW: string = String.raw`
 .tone-fine { color: var(--accent); }
 
 .tile[data-bad="warning"] { box-shadow: inset 0 3px var(--warn); }
-.tile[data-bad="warning"] dd:not(.more) span { color: var(--warn); }
+.tile[data-bad="warning"] dd:not(.more) > span { color: var(--warn); }
 .tile[data-bad="critical"] { box-shadow: inset 0 3px var(--bad); background: var(--bad-wash); }
 .tile[data-bad="critical"] dd:not(.more) span { color: var(--bad); }
 .tile[data-bad="critical"] :is(dt, .more, small) { color: var(--ink); }
@@ -47,7 +47,8 @@ export const STYLE_OVERVIEW: string = String.raw`
   --accent-wash: light-dark(#ebe9e3, #232728); --warn: light-dark(#5c5850, #a6a49d); --warn-wash: transparent; --warn-line: var(--edge);
   --bad: light-dark(#5c5850, #a6a49d); --bad-wash: transparent; --bad-line: var(--edge); --surface: var(--sunk); --raised: var(--sunk); color: var(--ink); }
 :root[data-stale] .glance h1 { color: light-dark(#1c1b19, #eae8e3); }
-:root[data-stale] .tile dt::after { content: "\a0\b7\a0" var(--as-of); }
+:root[data-stale] .tile dt small { display: none; }
+:root[data-stale] .tile dt::after { content: var(--as-of); }
 :root[data-stale] :is(.panel:not(.glance) > header, .drawer > header) h2::after { content: var(--as-of); padding: 0 8px; border: 1px dashed var(--edge); border-radius: 9px;
   font-size: 12px; font-weight: 500; line-height: 18px; color: var(--muted); white-space: nowrap; }
 :root[data-stale] .spark { filter: grayscale(1); }
@@ -56,6 +57,7 @@ export const STYLE_OVERVIEW: string = String.raw`
 @media (max-width: 1100px) {
   .pool { grid-template-columns: minmax(0, 1fr) auto; grid-template-areas: "name figures" "sub figures" "what what"; }
 }
+@media (max-width: 900px) { .tile dt { flex-direction: column; } }
 @media (max-width: 760px) {
   .pool { grid-template-columns: minmax(0, 1fr); grid-template-areas: "name" "what" "figures" "sub"; row-gap: var(--s1); padding: var(--s3); }
   .pool .figures { grid-template-columns: repeat(3, minmax(0, 1fr)); text-align: left; gap: var(--s2) var(--s3); padding-top: var(--s1); }

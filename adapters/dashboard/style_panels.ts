@@ -25,9 +25,11 @@ export const STYLE_PANELS: string = String.raw`
 .chip span { overflow-wrap: anywhere; }
 
 .tiles { display: grid; grid-template-columns: repeat(4, minmax(0, 1fr)); }
-.tile { padding: var(--s3) var(--s4) 0; display: grid; gap: 2px; border-left: 1px solid var(--line); min-width: 0; overflow: hidden; }
+.tile { padding: var(--s3) var(--s4) 0; display: grid; grid-template-rows: auto auto 1fr auto; gap: 2px; border-left: 1px solid var(--line); min-width: 0; overflow: hidden; }
 .tile:nth-child(4n + 1) { border-left: 0; } .tile:nth-child(n + 5) { border-top: 1px solid var(--line); }
-.tile dt { font-size: 12px; color: var(--muted); }
+.tile dt { font-size: 12px; color: var(--muted); display: flex; flex-wrap: wrap; justify-content: space-between; gap: 0 var(--s2); }
+.tile dt span { font-weight: 600; }
+.tile dt small { font-size: 12px; }
 .tile dd { font-size: 22px; line-height: 1.2; font-weight: 600; letter-spacing: -.02em; white-space: nowrap; }
 .tile dd small { font-size: 12px; font-weight: 500; color: var(--muted); letter-spacing: 0; }
 .tile dd.more { font-size: 12px; font-weight: 400; line-height: 18px; color: var(--muted); min-height: 18px; letter-spacing: 0; white-space: normal; overflow-wrap: anywhere; }

@@ -5,7 +5,8 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import type { Page } from "playwright-core";
 import { testVisit, type Visit } from "../support/dashboard_browser.ts";
-import { hugeScene, troubledScene } from "../support/dashboard_scenes.ts";
+import { hugeScene, quietScene, troubledScene } from "../support/dashboard_scenes.ts";
+import { errorsScene, slowScene } from "../support/dashboard_troubles.ts";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
@@ -44,6 +45,26 @@ for (const theme of ["light", "dark"] as const) {
     assertEquals(await violations(page), [], "the dialog");
   });
 }
+
+testVisit(
+  "axe finds nothing in the pools at a glance, nor in a page that is stale, in either theme",
+  { scenes: { well: quietScene(), errors: errorsScene(), slow: slowScene() }, mayComplain: true },
+  async ({ page, router }) => {
+    const look = async (name: string) => {
+      for (const colorScheme of ["light", "dark"] as const) {
+        await page.emulateMedia({ colorScheme });
+        assertEquals(await violations(page), [], `${name}, ${colorScheme}`);
+      }
+    };
+    await look("the pools");
+    await page.getByRole("link", { name: /^errors/ }).click();
+    await page.locator(".tile[data-bad=critical]").waitFor();
+    await look("a pool whose answers are bad");
+    router.fail(500);
+    await page.locator("h1", { hasText: "No figures for" }).waitFor();
+    await look("a pool of old figures");
+  },
+);
 
 testVisit(
   "the theme can be chosen, whatever the system prefers",

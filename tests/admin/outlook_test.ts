@@ -41,7 +41,7 @@ test("three of ten answers with 500 are trouble, and are said in words", () => {
   const [problem] = outlookOf({ stats, recent, findings: [], closed: false } as never).problems;
   assertEquals(
     problem?.message,
-    "Of 10 requests to api.example in the last 12 s, 3 were answered with 5xx and 0 failed.",
+    "Of 10 requests to api.example in the last 12 s, 3 were answered with 5xx.",
   );
 });
 
@@ -178,6 +178,49 @@ test("a host whose callers cannot be served is critical, whatever the reason", (
   }
 });
 
+test("it is said which addresses answer badly, also where no caller feels it", () => {
+  const hosts = { "a.test": { "2xx": 70, "5xx": 30 }, "b.test": { "2xx": 100 } };
+  const recent = recentWith(hosts, {
+    failing: {
+      "a.test": {
+        "192.0.2.1": { all: 50, serverErrors: 2 },
+        "192.0.2.2": { all: 50, serverErrors: 28 },
+      },
+      "b.test": {
+        "192.0.2.3": { all: 9, serverErrors: 8 },
+        "192.0.2.4": { all: 90, serverErrors: 1 },
+      },
+    },
+  });
+  const { stats } = quietScene();
+  const { problems } = outlookOf({ stats, recent, findings: [], closed: false } as never);
+  assertEquals(problems.map(({ text }) => text), [
+    "a.test: 30 % of answers are 5xx in the last minute",
+    "192.0.2.3 of b.test: 89 % of its answers are 5xx in the last minute",
+  ]);
+  assertEquals(
+    problems[0]?.message,
+    "Of 100 requests to a.test in the last minute, 30 were answered with 5xx. "
+      + "They came from 192.0.2.2 (28 of 50), 192.0.2.1 (2 of 50).",
+  );
+});
+
+test("a certificate that ends soon is told in time", () => {
+  const ending = (hours: number) => (stats: Scene["stats"]) =>
+    Object.assign(stats.hosts["search.example"]!, {
+      certificateEndsAt: stats.at + hours * 3_600_000,
+    });
+  assertEquals(said(QUIET, ending(49)), ["fine"]);
+  assertEquals(said(QUIET, ending(47)), [
+    "warning",
+    "search.example: a certificate ends in 47 hours",
+  ]);
+  assertEquals(said(QUIET, ending(-1)), [
+    "critical",
+    "search.example: a certificate has ended",
+  ]);
+});
+
 test("a host that serves, if not as it should, is worth a look", () => {
   const change = (figures: object) => (stats: Scene["stats"]) =>
     Object.assign(stats.hosts["search.example"]!, figures);
@@ -192,7 +235,7 @@ test("a host that serves, if not as it should, is worth a look", () => {
       ],
       [
         { toldLater: { since: 1, until: 2, statuses: [503] } },
-        "All of search.example say to come back later",
+        "search.example: all say to come back later",
       ],
     ] as const
   ) assertEquals(said(QUIET, change(figures)), ["warning", text]);

@@ -32,6 +32,9 @@ test("an incident is seen while it lasts, and is gone a minute after its end", a
   await ask(3);
   // At once: nobody waits for the next sample.
   assertEquals(said(), ["a.test: 30 % of answers are 5xx in the last minute"]);
+  const { failing, ...seen } = watch.look().outlook.recent;
+  assertEquals(Object.values(failing["a.test"] ?? {}), [{ all: 10, serverErrors: 3 }]);
+  assert(seen.bytesIn > 0 && seen.bytesOut > 0, `${seen.bytesIn} ${seen.bytesOut}`);
   status = "200 OK";
   clock.advance(MINUTE_MS / 2);
   assertEquals(watch.look().outlook.worst, "critical");

@@ -49,6 +49,7 @@ export function recentWith(
     ...{ ms: 60_000, requests, acquired: requests.count + requests.retries },
     ...{ reused: requests.count, timedOut: 0, waiting: 0, dials: 40, dialErrors: 0 },
     evicted: { idle: 10, lifetime: 20 },
+    ...{ bytesIn: 4_000 * requests.count, bytesOut: 500 * requests.count, failing: {} },
     queue: spread(requests.count, 0, 1),
     tls: spread(40, 4, 15),
     firstByte: spread(requests.count, 18, 70),
