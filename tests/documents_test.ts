@@ -292,6 +292,17 @@ test("the alerts ask for metrics that there are, with labels that they have", as
   assertEquals(asked.filter((selector) => !isTold(selector)).map(([text]) => text), []);
 });
 
+test("each metric has a row in the page about metrics, and no other does", async () => {
+  await using pool = memoryHttp(() => answer("200 OK"));
+  const text = main.openMetrics(pool, { addresses: true });
+  const families = [...text.matchAll(/^# TYPE (\w+) (\w+)$/gm)].map(([, name, type]) =>
+    type === "counter" ? `${name}_total` : name!
+  );
+  const told = [...readDocument("docs/metrics.md").matchAll(/^\| `(hotconn_\w+)`/gm)]
+    .map(([, name]) => name!);
+  assertEquals(told.sort(), families.sort());
+});
+
 /** The names in a row's first cell, of which there may be several. */
 function namesIn([cell = ""]: readonly string[]): string[] {
   return unquoted(cell).split(", ");

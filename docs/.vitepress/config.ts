@@ -36,6 +36,7 @@ const sections: { readonly [title: string]: readonly string[] } = {
     "docs/limits-and-timeouts.md",
     "docs/errors.md",
     "docs/events-and-findings.md",
+    "docs/metrics.md",
     "CHANGELOG.md",
   ],
   Inside: ["ARCHITECTURE.md", "CONTRIBUTING.md"],
