@@ -153,8 +153,8 @@ function hostProblem(
   };
 }
 
-/** Before its certificate ends a host has so long, in milliseconds: some live for days alone. */
-const CERTIFICATE_MS = { warning: 2 * 86_400_000, critical: 43_200_000 };
+/** How long before its end a certificate is told of, in milliseconds: some live for a day alone. */
+const CERTIFICATE_MS = 21_600_000;
 
 function certificateProblem(
   host: string,
@@ -162,11 +162,16 @@ function certificateProblem(
   now: number,
 ): Problem | undefined {
   const leftMs = (certificateEndsAt ?? Infinity) - now;
-  if (leftMs > CERTIFICATE_MS.warning) return undefined;
-  const hours = Math.floor(leftMs / 3_600_000);
-  const when = leftMs <= 0 ? "has ended" : `ends in ${plural(hours, "hour", "hours")}`;
+  if (leftMs > CERTIFICATE_MS) return undefined;
+  const minutes = Math.ceil(leftMs / 60_000);
+  const when = leftMs <= 0
+    ? "has ended"
+    : minutes < 120
+    ? `ends in ${plural(minutes, "minute", "minutes")}`
+    : `ends in ${Math.floor(minutes / 60)} hours`;
   return {
-    severity: leftMs <= CERTIFICATE_MS.critical ? "critical" : "warning",
+    // Of callers it is felt as failed dials: these are told by themselves.
+    severity: "warning",
     what: "certificate",
     host,
     text: `${host}: a certificate ${when}`,

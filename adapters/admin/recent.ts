@@ -6,8 +6,9 @@
 
 import type { HistogramView } from "../../src/core/histogram.ts";
 import type { PoolHistograms } from "../../src/pool/watch/figures.ts";
+import type { LatencyStats } from "../../src/pool/watch/latency_counts.ts";
 import type { RequestStats } from "../../src/pool/watch/request_counts.ts";
-import type { PoolStats } from "../../src/pool/watch/stats.ts";
+import type { HostStats, PoolStats } from "../../src/pool/watch/stats.ts";
 
 /** How long some things took, in milliseconds. */
 export interface Spread {
@@ -54,9 +55,15 @@ export interface Recent {
   /** How long whole requests took. */
   readonly total: Spread;
   /** What became of requests by host, of those hosts that had any. */
-  readonly hosts: { readonly [host: string]: RequestStats };
+  readonly hosts: { readonly [host: string]: RecentHost };
   /** The answers of each address that gave some with 5xx, by host. */
   readonly failing: { readonly [host: string]: { readonly [address: string]: Answers } };
+}
+
+/** What became of a host's requests. */
+export interface RecentHost extends RequestStats {
+  /** How long they took that were answered or failed, by buckets each twice as long as the last. */
+  readonly latency: Spread;
 }
 
 /** The answers that came from an address, those too that no caller saw. */
@@ -76,7 +83,7 @@ export interface Sample {
   readonly at: number;
   readonly stats: Omit<PoolStats, "hosts">;
   /** The requests of each host; of the first hosts, where there are very many. */
-  readonly hosts: { readonly [host: string]: RequestStats };
+  readonly hosts: { readonly [host: string]: Pick<HostStats, "latency" | "requests"> };
   /** The answers of each address, by host and address; of the first ones, where there are very many. */
   readonly places: ReadonlyMap<string, Place>;
   readonly times: TimeCounts;
@@ -104,7 +111,9 @@ export function takeSample({ hosts, ...stats }: PoolStats, histograms: PoolHisto
     at: stats.at,
     stats,
     hosts: Object.fromEntries(
-      busy.slice(0, MAX.hosts).map(([host, { requests }]) => [host, requests]),
+      busy.slice(0, MAX.hosts).map((
+        [host, { latency, requests }],
+      ) => [host, { latency, requests }]),
     ),
     places: placesOf(hosts),
     times: {
@@ -145,13 +154,23 @@ export function recentOf(now: Sample, before?: Sample, last?: Sample): Recent {
     | "reused"
     | "timedOut";
   const more = (name: Counted) => Math.max(0, stats[name] - (before?.stats[name] ?? 0));
-  const hosts: { [host: string]: RequestStats } = {};
-  for (const [host, requests] of Object.entries(now.hosts)) {
-    const since = requestsSince(requests, before?.hosts[host]);
-    if (since.count > 0) hosts[host] = since;
+  const hosts: { [host: string]: RecentHost } = {};
+  for (const [host, { latency, requests }] of Object.entries(now.hosts)) {
+    const then = before?.hosts[host];
+    const since = requestsSince(requests, then?.requests);
+    if (since.count === 0) continue;
+    const counts = ({ count, upTo }: LatencyStats) => [...upTo, count];
+    // Where its requests began anew its times did.
+    const known = then && since.count === requests.count - then.requests.count;
+    const spread = spreadOf(
+      stats.latencyBoundsMs,
+      counts(latency),
+      known ? counts(then.latency) : undefined,
+    );
+    hosts[host] = { ...since, latency: spread };
   }
   const [queue, tls, firstByte, total] = TIMES.map((name) =>
-    spreadOf(now.times[name], before?.times[name])
+    spreadOf(EDGES_MS, now.times[name], before?.times[name])
   ) as [Spread, Spread, Spread, Spread];
   return {
     ms: now.at - (before?.at ?? stats.since),
@@ -220,15 +239,20 @@ function difference(now: Counts, before: Counts = {}): Counts {
   return Object.fromEntries(more.filter(([, count]) => count > 0));
 }
 
-function spreadOf(now: readonly number[], before?: readonly number[]): Spread {
+/** What lies between two looks at counts of times up to some edges, and of all. */
+function spreadOf(
+  edges: readonly number[],
+  now: readonly number[],
+  before?: readonly number[],
+): Spread {
   const upTo = now.map((count, index) => count - (before?.[index] ?? 0));
   const count = upTo.at(-1) ?? 0;
   const percentile = (percent: number): number | null => {
     if (count <= 0) return null;
     const rank = Math.max(1, Math.ceil(percent * count / 100));
     const bucket = upTo.findIndex((passed) => passed >= rank);
-    const above = EDGES_MS[bucket];
-    const below = EDGES_MS[bucket - 1] ?? 0;
+    const above = edges[bucket];
+    const below = edges[bucket - 1] ?? 0;
     // What is longer than any edge is told as the longest of them.
     if (above === undefined) return below;
     const passed = upTo[bucket - 1] ?? 0;

@@ -200,7 +200,7 @@ export const SCHEMAS: { readonly [name: string]: Schema } = {
     tls: spread,
     firstByte: spread,
     total: spread,
-    hosts: map(ref("RequestStats")),
+    hosts: map({ allOf: [ref("RequestStats"), object({ latency: spread })] }),
     failing: map(map(object({ all: count, serverErrors: count }))),
   }),
   RequestStats: object({

@@ -242,7 +242,11 @@ class Session {
       api: this.api, before, signal: AbortSignal.any([signal, opened.signal]),
       path: this.path + "/events" + (wanted ? "?events=" + wanted : ""),
       onEvent: (event) => this.onEvent(event),
-      onState: (state) => this.tellLive(state === "live" ? "live" : "lost", STREAM_WORDS[state]),
+      onState: (state) => {
+        this.tellLive(state === "live" ? "live" : "lost", STREAM_WORDS[state]);
+        // Is it the stream alone? If the server is gone, that is to be seen soon.
+        if (state === "lost" && this.asking.figures === 0) this.readFigures();
+      },
       onUnknown: () => {
         this.events.wanted = "";
         if (wanted) this.reopen();

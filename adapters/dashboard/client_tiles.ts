@@ -51,7 +51,7 @@ const TILES = [
     label: ({ stats }) => (stats.requests.count === 0 ? "Leases" : "Requests"),
     value: (_, trail) => trail.latest("requests"),
     more: ({ outlook: { recent } }) => fmtCount(recent.requests.count || recent.acquired) + " in the " + spanOf(recent)
-      + (recent.bytesIn + recent.bytesOut > 0 ? " \u00b7 " + fmtBytes(recent.bytesIn) + " in \u00b7 " + fmtBytes(recent.bytesOut) + " out" : ""),
+      + (recent.bytesIn + recent.bytesOut > 0 ? " \u00b7 " + fmtTraffic(recent.bytesIn) + " in \u00b7 " + fmtTraffic(recent.bytesOut) + " out" : ""),
   },
   {
     id: "bad", label: () => "Answers", unit: "5xx or failed", top: 1, format: fmtBad,
@@ -73,7 +73,7 @@ const TILES = [
   {
     id: "waiting", label: () => "Waiting", unit: "callers", of: "now", format: fmtCount,
     value: ({ stats }) => numberOr0(stats.waiting),
-    more: ({ outlook: { recent } }) => fmtCount(recent.timedOut) + " timed out \u00b7 wait p99 " + fmtMs(recent.queue.p99) + ", " + spanOf(recent),
+    more: ({ outlook: { recent } }) => fmtCount(recent.timedOut) + " timed out \u00b7 " + (recent.queue.p99 > 0 ? "wait p99 " + fmtMs(recent.queue.p99) : "99 % did not wait") + ", " + spanOf(recent),
     isBad: (model) => worstOf(model, ["timedOut", "waiting", "starving", "streamsTaken"]),
   },
   {
@@ -97,7 +97,7 @@ const TILES = [
 ];
 
 /** @param {number} bytes */
-function fmtBytes(bytes) {
+function fmtTraffic(bytes) {
   const units = ["B", "kB", "MB", "GB", "TB"];
   let unit = 0;
   while (bytes >= 999.5 && unit < units.length - 1) {

@@ -45,6 +45,7 @@ test("an incident is seen while it lasts, and is gone a minute after its end", a
   assertEquals(said(), []);
   assertEquals([recent.requests.statuses, recent.ms], [{ "2xx": 10 }, MINUTE_MS]);
   assertEquals(recent.hosts["a.test"]?.statuses, { "2xx": 10 });
+  assertEquals(recent.hosts["a.test"]?.latency.count, 10);
 });
 
 test("percentiles are of the last minute alone", async () => {

@@ -54,7 +54,9 @@ export function recentWith(
     tls: spread(40, 4, 15),
     firstByte: spread(requests.count, 18, 70),
     total: spread(requests.count, 22, 90),
-    hosts: Object.fromEntries(byHost),
+    hosts: Object.fromEntries(
+      byHost.map(([host, ends]) => [host, { ...ends, latency: spread(ends.count, 22, 90) }]),
+    ),
     ...change,
   };
 }
