@@ -1,5 +1,5 @@
 /**
- * The seam between the pool and the runtime: what a dialer is asked for, and the socket it gives.
+ * The seam between the pool and the runtime: what a dialer is asked for, and the socket it returns.
  *
  * Push, not pull: a socket is read all the time, so an idle peer that hangs up, or speaks out of
  * turn, is noticed at once.
@@ -15,29 +15,30 @@ import type { Authorities } from "./trust/authorities.ts";
 export type TlsVersion = "TLSv1.2" | "TLSv1.3";
 
 /**
- * The TLS parameters of a connection. Two connections whose parameters differ are never shared.
+ * The TLS options of a connection. Connections with different options are never shared.
  */
 export interface TlsOptions {
   /**
-   * The name sent in the handshake and checked against the certificate, where it is not the host's.
+   * The name to send in the handshake and to check against the certificate, if it is not the host's.
    */
   readonly serverName?: string;
   /**
-   * The certificate authorities to trust instead of (Deno: besides) the runtime's own: what their
-   * files hold, as text or bytes, or a list of that. A file may hold many. PEM, or DER as bytes.
+   * The certificate authorities to trust instead of the runtime's own (on Deno: in addition to them):
+   * the content of their files, as text or bytes, or a list of that. PEM, or DER as bytes. A file may
+   * hold many.
    */
   readonly ca?: Authorities;
-  /** The certificate chain and private key, PEM, with which the client shows who it is. */
+  /** The certificate chain and private key, PEM, that show the server who you are. */
   readonly clientCertificate?: { readonly cert: string; readonly key: string };
-  /** The ALPN protocols to offer, the preferred one first, such as `["http/1.1"]`. */
+  /** The ALPN protocols to offer, preferred first, such as `["http/1.1"]`. */
   readonly alpn?: readonly string[];
   /** The lowest version of TLS to accept. */
   readonly minVersion?: TlsVersion;
   /** The highest version of TLS to offer. */
   readonly maxVersion?: TlsVersion;
-  /** The cipher suites to offer, by their OpenSSL names, the preferred one first. */
+  /** The cipher suites to offer, by their OpenSSL names, preferred first. */
   readonly ciphers?: readonly string[];
-  /** The key exchange groups to offer, such as `["X25519", "P-256"]`, the preferred one first. */
+  /** The key exchange groups to offer, such as `["X25519", "P-256"]`, preferred first. */
   readonly groups?: readonly string[];
   /**
    * The public keys to accept: each `sha256/` and the base64 SHA-256 of a SubjectPublicKeyInfo
@@ -45,14 +46,14 @@ export interface TlsOptions {
    */
   readonly pins?: readonly string[];
   /**
-   * Accepts what the runtime accepts, and asks no more of a certificate: a common name in place of
-   * names, RSA keys below 2,048 bits, signatures with SHA-1. Such can be forged.
+   * Accepts whatever certificate the runtime accepts: with a common name only, RSA keys below 2,048
+   * bits, or signatures with SHA-1. Such certificates can be forged.
    *
    * @default {false}
    */
   readonly dangerouslyAcceptWeakCertificate?: boolean;
   /**
-   * Accepts any certificate whatever. Whoever sits between can read and change everything.
+   * Accepts any certificate at all. Anybody on the way can read and change everything.
    *
    * @default {false}
    */
@@ -98,7 +99,7 @@ export interface DialTarget {
   readonly host: string;
   /** The name to send and to verify: the host without its port, or `tls.serverName`. */
   readonly serverName: string;
-  /** The address in canonical text, as it stands in the maps. */
+  /** The address in canonical text, as the maps have it. */
   readonly address: string;
   /** The IP address to connect to, without brackets. */
   readonly ip: string;
@@ -110,11 +111,11 @@ export interface DialTarget {
   readonly tunnel?: Tunnel | undefined;
 }
 
-/** What is known of a connection's TLS session. A field that the runtime does not tell is absent. */
+/** What is known about a TLS session. A field is absent if the runtime does not tell it. */
 export interface TlsInfo {
   /** The proxy that it goes through: its URL without its credentials. */
   readonly proxy?: string;
-  /** The protocol that ALPN chose, or null where none was agreed. */
+  /** The protocol that ALPN chose, or null if none was agreed. */
   readonly alpn: string | null;
   /** The local end, `ip:port`. */
   readonly localAddress?: string;
@@ -169,17 +170,17 @@ export interface TlsSocket {
    * is done it does nothing and returns false.
    */
   write(bytes: Uint8Array): boolean;
-  /** Stops reading, so that the peer feels it. Its hanging up may go unnoticed meanwhile. */
+  /** Stops reading, which slows the peer down. Meanwhile a hang-up may go unnoticed. */
   pause(): void;
   /** Reads on. */
   resume(): void;
-  /** Keeps the program alive while the socket is open: the state a socket is born in. */
+  /** Keeps the program alive while the socket is open. New sockets do. */
   ref(): void;
   /** Lets the program end although the socket is open. */
   unref(): void;
-  /** Sends what is written, close_notify and FIN, and then lets go. Harmless to repeat. */
+  /** Sends what is written, then close_notify and FIN, and ends the socket. Harmless to repeat. */
   close(): void;
-  /** Lets go at once. Harmless to repeat, and after `close()`. */
+  /** Ends the socket at once. Harmless to repeat, and after `close()`. */
   destroy(error?: Error): void;
 }
 
@@ -189,22 +190,22 @@ export interface Dialer {
   readonly name: string;
   /** The TLS options that this dialer can honour. */
   readonly capabilities: ReadonlySet<TlsCapability>;
-  /** The proxies that it can go through; none where it is left out. */
+  /** The kinds of proxies it can go through. By default none. */
   readonly tunnels?: ReadonlySet<TunnelKind> | undefined;
   /** Whether its sockets have `covers()`, which `coalesce` needs. @default {false} */
   readonly tellsCertificate?: boolean;
   /**
-   * Forgets what it keeps to dial a host at an address sooner, such as TLS sessions. Called when the
-   * host has the address no more, or may not use it.
+   * Forgets what speeds up dials to a host at an address, such as TLS sessions. Called when the host no
+   * longer has the address, or may no longer use it.
    */
   forget?(target: Pick<DialTarget, "host" | "address" | "tls">): void;
   /**
-   * Opens a socket to an address. It is the caller's from then on.
+   * Opens a socket to an address. From then on the caller owns it.
    *
    * @throws {DialError} What went wrong, and at which phase; no socket is left behind
    * @throws {ProxyError} The target's tunnel could not be opened; no socket is left behind
    * @throws {UnsupportedOptionError} The target has an option that the runtime cannot honour
-   * @throws {TypeError} The runtime can make nothing of an option's value, such as a key's PEM
+   * @throws {TypeError} The runtime cannot use an option's value, such as a key's PEM
    * @throws The signal's reason, untouched, when it aborts; no socket is left behind
    */
   dial(target: DialTarget, signal: AbortSignal): Promise<TlsSocket>;

@@ -15,18 +15,18 @@ import { kindOfPrivate } from "./private_ranges.ts";
  * any other IPv6 range, `::/0` too, has no IPv4 address in it.
  */
 export interface AccessRules {
-  /** Only these. An empty list: none. Left out: all. What the other rules deny stays denied. */
+  /** Only these. An empty list allows none; left out, all. What other rules deny stays denied. */
   readonly allow?: readonly string[] | undefined;
   /**
-   * None of these, whatever is allowed. An IPv4 range has in it the IPv6 addresses that lead there
-   * by NAT64, 6to4, Teredo, or as IPv4-compatible or IPv4-translated. It cannot know the prefix of
-   * a NAT64 that is a network's own: that needs a rule of its own.
+   * None of these, whatever `allow` says. An IPv4 range includes the IPv6 addresses that lead there by
+   * NAT64, 6to4, Teredo, or as IPv4-compatible or IPv4-translated. It cannot know the prefix of your
+   * network's own NAT64, which needs a rule of its own.
    */
   readonly deny?: readonly string[] | undefined;
   /**
-   * None that is not public, whatever is allowed: what the IANA registries of special-purpose
+   * Only public addresses, whatever `allow` says. It denies what the IANA registries of special-purpose
    * addresses do not call globally reachable (loopback, link-local, private, carrier-grade NAT,
-   * multicast and the like), and the IPv6 addresses that lead there.
+   * multicast and so on), and the IPv6 addresses that lead there.
    *
    * @default {false}
    */

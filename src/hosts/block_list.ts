@@ -1,5 +1,5 @@
 /**
- * Addresses that are not dialled for a while, by somebody's word.
+ * Addresses that somebody has blocked for a while.
  *
  * @module
  */
@@ -8,29 +8,29 @@ import { addressKey, withItsPort } from "../core/address.ts";
 import { checkNames, checkNumber, describe } from "../core/check.ts";
 import type { Clock } from "../core/clock.ts";
 
-/** An IP address, or one address, that is blocked. */
+/** A blocked IP address, or one port of it. */
 export interface Block {
   /** What is blocked: an IP address, `192.0.2.1`, or one port of it, `192.0.2.1:443`. */
   readonly ip: string;
-  /** Why, as told by whoever blocked it. */
+  /** Why, if whoever blocked it said so. */
   readonly reason: string | undefined;
   /** Since when, in milliseconds since 1970 by the clock's `now()`. */
   readonly since: number;
-  /** When it ends; Infinity: not before it is unblocked. */
+  /** When it ends; `Infinity` if only `unblock()` ends it. */
   readonly until: number;
-  /** Whether it ends as soon as a test of the address goes well. */
+  /** Whether it ends as soon as a test of the address succeeds. */
   readonly untilWell: boolean;
 }
 
-/** How long something is blocked, and why. */
+/** How long to block, and why. */
 export interface BlockOptions {
   /** After how many milliseconds the block ends; at least 1. @default {Infinity} */
   readonly forMs?: number | undefined;
   /** Why. */
   readonly reason?: string | undefined;
   /**
-   * Whether the address is tested meanwhile, every `blocklistCheckIntervalMs` for each host in use
-   * that has it, and the block ends when it does well. With `forMs`, whichever is first ends it.
+   * Whether to test the address meanwhile, every `blocklistCheckIntervalMs` for each host in use that
+   * has it, and end the block when a test succeeds. With `forMs`, whichever comes first ends it.
    *
    * @default {false}
    */
@@ -110,7 +110,9 @@ export class BlockList {
     return keys.map((key) => this.#now(key, now)).filter((block) => block !== undefined);
   }
 
-  /** When the next block ends, which has passed where `expire()` is due; Infinity where none does. */
+  /**
+   * When the next block ends, which has passed where `expire()` is due; Infinity where none does.
+   */
   get nextExpiry(): number {
     let next = Infinity;
     for (const { until } of this.#blocks.values()) next = Math.min(next, until);

@@ -8,42 +8,42 @@ import { parseAddress, parseHost } from "../core/address.ts";
 import { describe } from "../core/check.ts";
 import { ResolveError } from "../core/errors.ts";
 
-/** An address that there is more to say of than where it is. */
+/** An address, and what else the resolver knows about it. */
 export interface ResolvedAddress {
-  /** The IP address; one without a port gets that of the host. */
+  /** The IP address. Without a port, the port of the host counts. */
   readonly address: string;
   /**
-   * How much it is to bear beside the others of its priority, from 0 to 1,000,000. A weight among
-   * the host's options counts instead.
+   * How much load it takes beside the others of its priority, from 0 to 1,000,000. A weight in the
+   * host's options counts instead.
    *
    * @default {1}
    */
   readonly weight?: number | undefined;
   /**
-   * A whole number: addresses of a higher one are used only while none of a lower one is well.
+   * A whole number. Addresses with a higher one are used only while none with a lower one is well.
    *
    * @default {0}
    */
   readonly priority?: number | undefined;
-  /** Who the certificate must be for, where that is not the host. */
+  /** The name that the certificate must be for, if not the host. */
   readonly serverName?: string | undefined;
   /**
-   * What the machine is known to speak, by the names of ALPN, such as `["h2", "http/1.1"]`. What is
-   * offered to it stays what it is; but where `h2` is not among them, callers of a host without
-   * connections have them dialled at once, instead of one that shows what is spoken.
+   * The protocols that the machine is known to speak, by their ALPN names, such as `["h2",
+   * "http/1.1"]`. This does not change what is offered to it. But without `h2`, connections for all
+   * callers of a cold host are dialled at once, instead of one first to see what is spoken.
    */
   readonly protocols?: readonly string[] | undefined;
 }
 
 /** What a resolver found. */
 export interface Resolution {
-  /** At least one address; one without a port gets that of the host. */
+  /** At least one address. Without a port, the port of the host counts. */
   readonly addresses: readonly (string | ResolvedAddress)[];
-  /** For how long it holds, in milliseconds, where the source tells. */
+  /** How long the answer may be used, in milliseconds, if the source says so. */
   readonly ttlMs?: number | undefined;
   /**
-   * Whether there may be more addresses, which were not told in time: then those that were known
-   * serve on, each of them until it was last told `dnsStaleMs` ago.
+   * Whether there may be more addresses that did not arrive in time. Then known ones stay in use, each
+   * until `dnsStaleMs` after the resolver last named it.
    *
    * @default {false}
    */
@@ -52,13 +52,13 @@ export interface Resolution {
 
 /** One machine, or several, that offer a service: an SRV record (RFC 2782). */
 export interface SrvRecord {
-  /** Those of the lowest number are used; others only while none of these is well. */
+  /** The lowest number is used first; others only while none of these is well. */
   readonly priority: number;
-  /** What share of the requests of its priority it gets. */
+  /** Its share of the requests, within its priority. */
   readonly weight: number;
   /** The TCP port. */
   readonly port: number;
-  /** The host name, whose addresses are looked up; `.` where the service is not to be had. */
+  /** The host name whose addresses to look up; `.` if the service is not available. */
   readonly target: string;
 }
 
@@ -66,25 +66,25 @@ export interface SrvRecord {
 export interface SrvResolution {
   /** At least one. */
   readonly records: readonly SrvRecord[];
-  /** For how long they hold, in milliseconds, where the source tells. */
+  /** How long they may be used, in milliseconds, if the source says so. */
   readonly ttlMs?: number | undefined;
 }
 
 /** Finds the addresses of host names. */
 export interface Resolver {
-  /** Who is asked, for figures: such as `system`, `static`, `dns` or `doh`. */
+  /** Its name in figures, such as `system`, `static`, `dns` or `doh`. */
   readonly name: string;
   /**
    * Finds the addresses of a host name.
    *
    * @param name A host name in canonical text, without a port; never an address literal
-   * @param signal Ends the search; nobody waits for it any more
-   * @param port The port of the host, for sources that tell ports
-   * @throws {ResolveError} There is none, or it could not be found out
+   * @param signal Ends the search, because nobody waits for it any more
+   * @param port The port of the host, for sources that know ports
+   * @throws {ResolveError} There is none, or the search failed
    */
   resolve(name: string, signal: AbortSignal, port?: number): Promise<Resolution>;
   /**
-   * Finds the SRV records of a name. A resolver without it serves no hosts that are found by these.
+   * Finds the SRV records of a name. A host with `srv` needs a resolver that has this.
    *
    * @param name Such as `_api._tcp.example`
    * @param signal Ends the search; nobody waits for it any more
@@ -92,8 +92,8 @@ export interface Resolver {
    */
   resolveSrv?(name: string, signal: AbortSignal): Promise<SrvResolution>;
   /**
-   * Finds the addresses that the SVCB records of a name lead to (RFC 9460). A resolver without it
-   * serves no hosts that are found by these.
+   * Finds the addresses that the SVCB records of a name lead to (RFC 9460). A host with `svcb` needs a
+   * resolver that has this.
    *
    * @param name Such as `_api.example`
    * @param signal Ends the search; nobody waits for it any more
@@ -104,7 +104,7 @@ export interface Resolver {
 }
 
 /**
- * Makes a resolver that knows what it is told, and nothing else.
+ * Makes a resolver that knows only the hosts you give it.
  *
  * @param hosts Each host name with its addresses. One with a port is dialled there whatever the
  * host's own port is

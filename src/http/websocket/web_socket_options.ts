@@ -1,5 +1,5 @@
 /**
- * What a WebSocket can be told, read and checked once.
+ * The options of a WebSocket, read and checked once.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { checkNames, checkNumber, describe, quote } from "../../core/check.ts";
 import { checkFields } from "../field_check.ts";
 import { type RequestOptions, withFields } from "../request.ts";
 
-/** How a WebSocket is opened, and how it is looked after. */
+/** Options of a WebSocket. */
 export interface WebSocketOptions extends
   Pick<
     RequestOptions,
@@ -16,23 +16,22 @@ export interface WebSocketOptions extends
   >
 {
   /**
-   * The subprotocols to offer, the preferred one first. The server must choose one of them.
+   * The subprotocols to offer, preferred first. The server must choose one of them.
    *
    * @default {[]}
    */
   readonly protocols?: string | readonly string[] | undefined;
   /**
-   * Whether to offer that messages are compressed, each by itself: they are where the server agrees,
-   * from 1,024 bytes on.
+   * Whether to offer compression, each message by itself. If the server agrees, messages of 1,024 bytes
+   * or more are compressed.
    *
    * @default {false}
    */
   readonly compress?: boolean | undefined;
-  /** Ends it at any point: it fails with the signal's reason. */
+  /** Ends it at any point. It fails with the signal's reason. */
   readonly signal?: AbortSignal | null | undefined;
   /**
-   * How long it may take until it is open, in milliseconds: connections, and every machine that is
-   * asked.
+   * How long it may take to open, in milliseconds, whatever connections and machines are tried.
    *
    * @default {30_000}
    */
@@ -44,26 +43,26 @@ export interface WebSocketOptions extends
    */
   readonly handshakeTimeoutMs?: number | undefined;
   /**
-   * After how many milliseconds of silence the server is asked by a ping whether it is there;
-   * `Infinity` asks never.
+   * How long the server may be silent, in milliseconds, before it is sent a ping; `Infinity` sends
+   * none.
    *
    * @default {30_000}
    */
   readonly pingIntervalMs?: number | undefined;
   /**
-   * How long nothing at all may come after a ping, in milliseconds, before the machine counts as dead.
+   * How long silence may last after a ping, in milliseconds, before the machine counts as dead.
    *
    * @default {10_000}
    */
   readonly pongTimeoutMs?: number | undefined;
   /**
-   * How long the server may take to close after it was told to, in milliseconds.
+   * How long the server may take to close after you asked, in milliseconds.
    *
    * @default {5_000}
    */
   readonly closeTimeoutMs?: number | undefined;
   /**
-   * The longest message to take, in bytes, as it is and as it is sent.
+   * The longest message to accept, in bytes, both compressed and not.
    *
    * @default {67_108_864}
    */
@@ -75,7 +74,7 @@ export interface WebSocketOptions extends
    */
   readonly maxFragments?: number | undefined;
   /**
-   * How much may wait to be sent, in bytes, before another `send()` ends the connection.
+   * How much may wait to be sent, in bytes. A `send()` beyond that ends the connection.
    *
    * @default {67_108_864}
    */

@@ -12,12 +12,12 @@ import type { Connection } from "../../map/connection.ts";
 /** How a lease ends. */
 export interface ReleaseOptions {
   /**
-   * Whether the connection is fit for another lease: all that was asked was answered in full.
+   * Whether the connection is fit for another lease: everything you asked was answered in full.
    *
    * @default {true}
    */
   readonly reuse?: boolean;
-  /** What went wrong: counted on the connection, which is then not used again. */
+  /** What went wrong. It counts as a failure, and the connection is not used again. */
   readonly error?: unknown;
 }
 
@@ -33,20 +33,20 @@ export type TakeBack = (lease: Lease, reuse: boolean, error: unknown) => void;
 /**
  * The exclusive right to use a connection, or one stream of it.
  *
- * It ends once, with `release()`; a second call does nothing, so it can never free what is somebody
- * else's by then. When a block that is `using` it ends without a `release()`, and bytes have gone
- * to or fro, nobody can know whether the exchange was complete: the connection is closed.
+ * It ends once, with `release()`. A second call does nothing, so it can never free what belongs to
+ * somebody else by then. If a `using` block ends without a `release()` after bytes were sent or
+ * received, the connection is closed, because nobody can know whether the exchange was complete.
  */
 export class Lease implements Disposable {
   /** The connection. */
   readonly connection: Connection;
-  /** When it began, in milliseconds since 1970. */
+  /** When it started, in milliseconds since 1970. */
   readonly startedAt: number;
   /** How long the caller waited for it, in milliseconds. */
   readonly waitedMs: number;
   /** Whether the connection had a lease before. */
   readonly reused: boolean;
-  /** How long the server took to answer, in milliseconds; the lease's length where nobody says. */
+  /** How long the server took to answer, in milliseconds. Unless you set it, the lease's length. */
   latencyMs: number | undefined = undefined;
   /**
    * The status of the answer that came over it; 0 where there was none.
@@ -110,8 +110,8 @@ export class Lease implements Disposable {
   }
 
   /**
-   * Sets who takes what the peer sends, until the lease ends. Attach before writing: what arrives
-   * while nobody takes it ends the connection.
+   * Sets who receives what the peer sends, until the lease ends. Attach before you write: bytes that
+   * arrive while nobody is attached end the connection.
    *
    * @throws {LeaseReleasedError} The lease has ended
    */
@@ -122,7 +122,7 @@ export class Lease implements Disposable {
   }
 
   /**
-   * Writes to the peer; false means: wait for the sink's `onDrain`.
+   * Writes to the peer. If it returns false, wait for the sink's `onDrain`.
    *
    * @throws {LeaseReleasedError} The lease has ended
    */
@@ -146,7 +146,7 @@ export class Lease implements Disposable {
     takeBack(this, reuse && error === undefined, error);
   }
 
-  /** Ends the lease, and the connection with it where it was used and not released. */
+  /** Ends the lease, and the connection too if it was used and not released. */
   [Symbol.dispose](): void {
     this.release({ reuse: !this.#touched });
   }

@@ -1,5 +1,5 @@
 /**
- * What a pool can be told of proxies.
+ * The options for proxies.
  *
  * @module
  */
@@ -11,39 +11,39 @@ import { type IpRange, isInRange, readRange } from "../../hosts/ip_range.ts";
 import { checkTls } from "../host/tls_profiles.ts";
 import type { Credentials } from "./ways.ts";
 
-/** A proxy, and how it is used. */
+/** A proxy, and how to use it. */
 export interface ProxyServer {
   /**
-   * `http:` or `https:` for a proxy that knows CONNECT, `socks5:` or `socks5h:` for one of SOCKS
-   * version 5; with a name and password where it wants them. Ports are 80, 443 and 1080 by default.
+   * `http:` or `https:` for a proxy that knows CONNECT, `socks5:` or `socks5h:` for SOCKS version 5, with
+   * a name and password if it needs them. The default ports are 80, 443 and 1080.
    */
   readonly url: string | URL;
   /**
-   * Where names are resolved. `here`: by the pool, whose choice of machine, pins and access rules hold;
-   * the proxy is asked for an IP address. `there`: by the proxy, which is then the machine that stands
-   * in the maps. `socks5h:` is `there`; and so are `http:` URLs over a proxy of HTTP without access
-   * rules, which have no other usual way.
+   * Who resolves names. `here`: the pool, which chooses the machine, applies pins and access rules, and
+   * asks the proxy for an IP address. `there`: the proxy, which then stands in the maps in place of the
+   * machine. `socks5h:` means `there`. So do `http:` URLs over an HTTP proxy if there are no access
+   * rules, because that is how HTTP proxies usually work.
    *
    * @default {"here"}
    */
   readonly resolve?: "here" | "there";
-  /** The TLS parameters of an `https:` proxy itself. */
+  /** The TLS options for an `https:` proxy itself. */
   readonly tls?: TlsOptions;
 }
 
-/** One proxy, or several: the first that is well is used. */
+/** One proxy, or several. The first that works is used. */
 export type Proxies = string | URL | ProxyServer | readonly (string | URL | ProxyServer)[];
 
-/** Which proxies are used for what. */
+/** Which proxies to use for what. */
 export interface ProxyRules {
   /** For `https:` URLs, and leases. */
   readonly https?: Proxies | null | undefined;
   /** For `http:` URLs. */
   readonly http?: Proxies | null | undefined;
   /**
-   * The hosts that are reached without a proxy: names with all below them, such as `example.com`, IP
-   * addresses and ranges, each with a port where only that is meant; `*` is all. Addresses that names
-   * resolve to are not looked at.
+   * The hosts to reach without a proxy: names, which include their subdomains, IP addresses and ranges,
+   * each with a port if you mean only that port; `*` is all. This looks at the name, not at the
+   * addresses that it resolves to.
    */
   readonly except?: readonly string[] | undefined;
 }
