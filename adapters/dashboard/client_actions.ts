@@ -46,7 +46,7 @@ const ACTIONS = {
   },
   limits: {
     title: "Change limits", verb: "Change", done: "Limits changed",
-    text: () => "What is left empty stays as it is. Connections above a lower limit end as they become idle.",
+    text: () => "These limits hold now. Connections above a lower limit end as they become idle.",
     fields: [
       { name: "maxConnections", label: "Connections in all", type: "number", optional: true },
       { name: "maxConnectionsPerHost", label: "Connections to one host", type: "number", optional: true },
@@ -95,7 +95,7 @@ function bodyOf(name, preset, values) {
   const body = {};
   for (const { name: key, type } of ACTIONS[name].fields) {
     const value = String(values.get(key) ?? "").trim();
-    if (value === "" || key === "confirm") continue;
+    if (value === "" || key === "confirm" || (name === "limits" && value === preset[key])) continue;
     body[key] = type === "number" || type === "span" ? Number(value) : value;
   }
   return body;
@@ -133,14 +133,22 @@ function ask({ name, preset, pool, hasFleet, post, onDone }) {
   const text = make("p", "muted", action.text({ pool, ...preset }));
   text.id = "ask-text";
   dialog.setAttribute("aria-describedby", "ask-text");
-  form.append(title, text, fields, error, ends);
+  const change = make("p", "change");
+  change.setAttribute("role", "status");
+  change.hidden = name !== "limits";
+  const tellChange = () => setText(change, limitsChange(action.fields, preset, bodyOf(name, preset, new FormData(form))));
+  form.append(title, text, fields, change, error, ends);
+  if (name === "limits") {
+    form.addEventListener("input", tellChange);
+    tellChange();
+  }
   let asking = true;
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     const values = new FormData(form);
     if (name === "close" && values.get("confirm") !== pool) return fail("That is not the name of the pool");
     const body = bodyOf(name, preset, values);
-    if (name === "limits" && Object.keys(body).length === 0) return fail("Fill in at least one of them");
+    if (name === "limits" && Object.keys(body).length === 0) return fail("Change at least one of them");
     show(error, false);
     go.disabled = true;
     try {

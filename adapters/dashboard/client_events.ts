@@ -19,7 +19,35 @@ const USUAL = ["dial", "ready", "dialError", "warm", "evict", "addresses", "ejec
 const FREQUENT = ["waiting", "lease", "release"];
 const KINDS = [...USUAL, ...FREQUENT, "check"];
 
-/** @typedef {StreamEvent & { key: number }} KeptEvent */
+/** What comes again and again while something is wrong: one line for each host, machine and error. */
+const GROUPED = new Set(["dialError", "toldLater"]);
+
+/** @typedef {StreamEvent & { key: number, at: number, group: string }} KeptEvent */
+/** The latest of some that are alike, when the first of them came, and how many there are. @typedef {{ event: KeptEvent, since: number, count: number }} EventGroup */
+
+/** What makes events alike; nothing where each stands for itself. @param {StreamEvent} event @param {Data} data */
+function groupOf({ name }, data) {
+  return GROUPED.has(name) ? [name, data.host, data.address, data.reason, data.status, errorText(data.error)].join(" ") : "";
+}
+
+/**
+ * Puts those that are alike together, where the latest of them stands.
+ * @param {Iterable<KeptEvent>} latestFirst @param {number} most How many groups at the most
+ * @param {string} apart The kind of which each is wanted by itself
+ */
+function groupEvents(latestFirst, most, apart) {
+  /** @type {Map<string, EventGroup>} */
+  const groups = new Map();
+  for (const event of latestFirst) {
+    const key = event.name === apart ? "#" + event.key : event.group || "#" + event.key;
+    const group = groups.get(key);
+    if (group) {
+      group.count++;
+      group.since = event.at;
+    } else if (groups.size < most) groups.set(key, { event, since: event.at, count: 1 });
+  }
+  return groups;
+}
 
 class EventLog {
   /** @param {() => void} onWanted Other events are wanted than before */
@@ -31,7 +59,7 @@ class EventLog {
     this.paused = false;
     this.pausedAt = 0;
     this.missed = 0;
-    /** @type {Map<number, HTMLElement>} */
+    /** @type {Map<string, HTMLElement>} */
     this.nodes = new Map();
     const kind = selectOf("events-kind");
     for (const [value, text] of [["notable", "Notable"], ["failures", "Failures"], ["all", "All"], ...KINDS.map((name) => [name, name])]) {
@@ -64,7 +92,8 @@ class EventLog {
 
   /** @param {StreamEvent} event */
   add(event) {
-    this.kept.push({ ...event, key: ++this.count });
+    const data = parseJson(event.data) ?? {};
+    this.kept.push({ ...event, key: ++this.count, at: isNumber(data.at) ? data.at : Date.now(), group: groupOf(event, data) });
     if (this.paused) this.missed++;
     // Dropped by the hundred: shifting a long list for each event costs.
     if (this.kept.length > KEPT_EVENTS + 200 && !this.paused) this.kept.splice(0, 200);
@@ -83,33 +112,37 @@ class EventLog {
   draw() {
     const kind = selectOf("events-kind").value;
     const words = inputOf("events-filter").value.trim().toLowerCase();
-    /** @type {KeptEvent[]} */
-    const shown = [];
-    for (let index = this.kept.length - 1; index >= 0 && shown.length < SHOWN_EVENTS; index--) {
-      const event = this.kept[index];
-      if (this.paused && event.key > this.pausedAt) continue;
-      if (kind === "notable" ? TRAFFIC.has(event.name) : kind === "failures" ? !isFailure(event) : kind !== "all" && event.name !== kind) continue;
-      if (words && !event.name.toLowerCase().includes(words) && !event.data.toLowerCase().includes(words)) continue;
-      shown.push(event);
-    }
+    const groups = groupEvents(this.wantedOf(kind, words), SHOWN_EVENTS, kind);
     setText(byId("events-count"), this.paused && this.missed > 0 ? fmtCount(this.missed) + " new" : "");
     const log = byId("log");
-    const keys = new Set(shown.map(({ key }) => key));
     for (const [key, node] of this.nodes) {
-      if (keys.has(key)) continue;
+      if (groups.has(key)) continue;
       node.remove();
       this.nodes.delete(key);
     }
     log.querySelector(".none")?.remove();
-    shown.forEach((event, index) => {
-      let node = this.nodes.get(event.key);
-      if (!node) this.nodes.set(event.key, node = makeEvent(event));
-      place(log, node, index);
-    });
-    if (shown.length === 0) {
+    let index = 0;
+    for (const [key, group] of groups) {
+      let node = this.nodes.get(key);
+      if (!node) this.nodes.set(key, node = makeEvent(group.event));
+      fillEvent(node, group);
+      place(log, node, index++);
+    }
+    if (groups.size === 0) {
       const none = make("li", "none muted");
       none.append(make("span"), make("span"), make("span", "what", kind === "notable" && !words ? "Nothing notable so far." : "No event of this kind so far."));
       log.append(none);
+    }
+  }
+
+  /** What is to be seen, the latest first. @param {string} kind @param {string} words */
+  *wantedOf(kind, words) {
+    for (let index = this.kept.length - 1; index >= 0; index--) {
+      const event = this.kept[index];
+      if (this.paused && event.key > this.pausedAt) continue;
+      if (kind === "notable" ? TRAFFIC.has(event.name) : kind === "failures" ? !isFailure(event) : kind !== "all" && event.name !== kind) continue;
+      if (words && !event.name.toLowerCase().includes(words) && !event.data.toLowerCase().includes(words)) continue;
+      yield event;
     }
   }
 }
@@ -123,13 +156,22 @@ function isFailure({ name, data }) {
 function makeEvent(event) {
   const data = parseJson(event.data) ?? {};
   const item = make("li", event.name === "eject" || event.name === "closed" ? "critical" : isFailure(event) || event.name === "waiting" ? "warning" : "");
-  const time = make("time", "", fmtClock(data.at));
-  time.dateTime = new Date(data.at).toISOString();
   const kind = make("span", "kind");
   if (item.className) kind.append(makeIcon(item.className === "critical" ? "ejected" : "doubtful"));
-  kind.append(make("span", "", event.name));
-  item.append(time, kind, make("span", "what", describeEvent(event.name, data)));
+  kind.append(make("span", "", event.name), make("span", "times"));
+  const what = make("span", "what");
+  what.append(make("span", "", describeEvent(event.name, data)), make("span", "muted"));
+  item.append(make("time"), kind, what);
   return item;
+}
+
+/** @param {HTMLElement} item @param {EventGroup} group */
+function fillEvent(item, { count, event, since }) {
+  const [time, kind, what] = item.children;
+  setText(time, fmtClock(event.at));
+  setAttr(time, "datetime", new Date(event.at).toISOString());
+  setText(/** @type {Element} */ (kind.lastElementChild), count > 1 ? "\u00d7" + fmtCount(count) : "");
+  setText(what.children[1], count > 1 ? " \u00b7 last " + fmtSpan(Date.now() - event.at) + " ago, first at " + fmtClock(since) : "");
 }
 
 /** @param {Data} error */

@@ -15,6 +15,7 @@ const STREAM_WORDS = { live: "Live", lost: "Connection lost", closed: "Closed" }
 const EVENT_MS = 1000;
 /** What tells that the figures may say something else now. */
 const TELLING = new Set([...FOUND, "addresses", "eject", "readmit", "block", "unblock", "closed"]);
+const VIEWS = ["matrix", "hosts", "addresses"];
 const THEMES = ["", "light", "dark"];
 /** @type {{ worst: "stale", problems: Problem[] }} */
 const NOTHING_KNOWN = { worst: "stale", problems: [] };
@@ -118,6 +119,7 @@ class Session {
     this.drawer = new Drawer({
       api, path: () => this.path, canAct: () => this.canAct, model: () => this.model,
       act: (name, preset) => this.act(name, preset),
+      onTarget: ({ address = "", host = "" }, isStep) => this.route.set({ address, host }, isStep),
     });
     this.isOpen = false;
     this.poolEnded = new AbortController();
@@ -125,12 +127,17 @@ class Session {
     const select = selectOf("pool");
     if (pools.length > 1) select.append(new Option("All pools", ""));
     for (const name of this.poolNames) select.append(new Option(name, name));
-    this.route = new Route(ended.signal, ({ pool }) => this.onMove(pool));
+    this.route = new Route(ended.signal, (place) => {
+      this.onMove(place.pool);
+      this.apply(place);
+    });
     select.disabled = pools.length < 2;
     select.addEventListener("change", () => this.goTo(select.value));
     this.pool = "";
     this.path = "";
-    this.onMove(this.route.place.pool);
+    const { place } = this.route;
+    this.onMove(place.pool);
+    if (place.pool === this.pool) this.apply(place);
     const ticks = setInterval(() => this.onTick(), 1000);
     ended.signal.addEventListener("abort", () => clearInterval(ticks));
   }
@@ -166,6 +173,14 @@ class Session {
     }, { signal });
     this.narrow.addEventListener("change", () => this.drawMap(), { signal });
     window.addEventListener("resize", () => this.drawMap(), { signal, passive: true });
+    // The drawer beside it leaves it less room.
+    let width = 0;
+    const room = new ResizeObserver(([entry]) => {
+      if (entry && entry.contentRect.width !== width) this.drawMap();
+      width = entry?.contentRect.width ?? width;
+    });
+    room.observe(byId("map"));
+    signal.addEventListener("abort", () => room.disconnect());
     for (const [target, name] of /** @type {const} */ ([[document, "visibilitychange"], [document, "resume"], [window, "pageshow"], [window, "online"]])) {
       target.addEventListener(name, () => {
         // First what is known looks as old as it is; then it is asked for.
@@ -190,6 +205,17 @@ class Session {
   goTo(pool) {
     this.route.set({ ...START, pool }, true);
     this.onMove(pool);
+    this.apply(this.route.place);
+  }
+
+  /** Shows what of the pool a link leads to. @param {Place} place */
+  apply({ address, filter, host, order, state, view }) {
+    Object.assign(this.choice, { filter, state, order: order || "trouble", ...(VIEWS.includes(view) && { view }) });
+    inputOf("filter").value = filter;
+    selectOf("state").value = state;
+    if (host || address) this.drawer.open({ host: host || undefined, address: address || undefined }, false);
+    else this.drawer.close(false);
+    this.drawMap();
   }
 
   /** Shows where a link leads: to a pool, or to all of them. @param {string} wanted */
@@ -222,7 +248,7 @@ class Session {
     showGlance("wait", this.poolNames.length > 0 ? "Reading the figures" : "There is no pool", "");
     drawChips([], () => {});
     this.showTab();
-    this.drawer.close();
+    this.drawer.close(false);
     this.events.clear();
     this.events.pause(false);
     this.fleet = undefined;
@@ -428,6 +454,7 @@ class Session {
       onUnblock: (ip) => this.act("unblock", { ip }),
     });
     drawProxies(model);
+    drawLimits(model);
     this.drawer.tick();
   }
 
@@ -467,6 +494,8 @@ class Session {
   choose(change) {
     Object.assign(this.choice, change);
     if (change.view) keep.write("session", "view", change.view);
+    const { filter, order, state, view } = this.choice;
+    this.route.set({ filter, state, view, order: order === "trouble" ? "" : order });
     this.drawMap();
   }
 
@@ -502,7 +531,7 @@ class Session {
   act(name, preset) {
     const { path, pool } = this;
     ask({
-      name, preset, pool, hasFleet: Boolean(this.fleet),
+      name, preset: name === "limits" ? limitsPreset(this.model) : preset, pool, hasFleet: Boolean(this.fleet),
       post: (action, body) => this.api.post(path + "/actions/" + action, body),
       onDone: () => {
         this.readFigures();

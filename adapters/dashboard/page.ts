@@ -9,9 +9,11 @@ import { CLIENT_API } from "./client_api.ts";
 import { CLIENT_DOM } from "./client_dom.ts";
 import { CLIENT_DRAWER } from "./client_drawer.ts";
 import { CLIENT_EVENTS } from "./client_events.ts";
+import { CLIENT_FACTS } from "./client_facts.ts";
 import { CLIENT_FLEET } from "./client_fleet.ts";
 import { CLIENT_FRESH } from "./client_fresh.ts";
 import { CLIENT_GRID } from "./client_grid.ts";
+import { CLIENT_LIMITS } from "./client_limits.ts";
 import { CLIENT_LIST } from "./client_list.ts";
 import { CLIENT_MAIN } from "./client_main.ts";
 import { CLIENT_MAP } from "./client_map.ts";
@@ -49,6 +51,8 @@ export const CLIENT: string = [
   CLIENT_OVERVIEW,
   CLIENT_FRESH,
   CLIENT_EVENTS,
+  CLIENT_FACTS,
+  CLIENT_LIMITS,
   CLIENT_DRAWER,
   CLIENT_FLEET,
   CLIENT_ACTIONS,

@@ -101,6 +101,7 @@ const APP = String.raw`
   <div class="side of-pool">
     <section class="panel" aria-labelledby="findings-title"><header><h2 id="findings-title">Findings <span class="count" id="findings-count"></span></h2></header><ul class="items" id="findings" tabindex="0" aria-labelledby="findings-title"></ul></section>
     <section class="panel" aria-labelledby="waits-title"><header><h2 id="waits-title">Waiting and blocked <span class="count" id="waits-count"></span></h2></header><ul class="items" id="waits" tabindex="0" aria-labelledby="waits-title"></ul></section>
+    <section class="panel" aria-labelledby="limits-title"><header><h2 id="limits-title">Limits</h2></header><dl class="uses" id="limits-list"></dl></section>
     <section class="panel" id="proxies" aria-labelledby="proxies-title" hidden><header><h2 id="proxies-title">Proxies <span class="count" id="proxies-count"></span></h2></header><ul class="items" id="proxies-list" tabindex="0" aria-labelledby="proxies-title"></ul></section>
   </div>
   <section class="panel fleet wide of-pool" id="fleet" aria-labelledby="fleet-title" hidden>

@@ -103,6 +103,7 @@ export const STYLE_PANELS: string = String.raw`
 .list .body .row:hover { background: var(--accent-wash); }
 .list .load { display: grid; grid-template-columns: 1fr auto; align-items: center; gap: var(--s2); }
 .list .load .meter { max-width: 120px; }
+#map { scroll-margin-top: 62px; }
 .note { padding: var(--s2) var(--s4); font-size: 12px; color: var(--muted); border-top: 1px solid var(--line); }
 .empty { padding: var(--s4); color: var(--muted); border-top: 1px solid var(--line); }
 .legend { display: flex; flex-wrap: wrap; gap: var(--s1) var(--s4); padding: var(--s2) var(--s4); border-top: 1px solid var(--line); font-size: 12px; color: var(--muted); }
@@ -114,10 +115,20 @@ export const STYLE_PANELS: string = String.raw`
 .items > li { padding: var(--s2) var(--s4); border-top: 1px solid var(--line); display: grid; grid-template-columns: auto minmax(0, 1fr) auto; gap: 2px var(--s2); align-items: center; font-size: 13px; overflow-wrap: anywhere; }
 .items > li > .body { grid-column: 2; }
 .items > li > .body:last-child { grid-column: 2 / -1; }
+.uses { padding: 0 var(--s4) var(--s3); display: grid; gap: var(--s2); font-size: 13px; }
+.use { display: grid; grid-template-columns: minmax(0, 1fr) auto; gap: 2px var(--s3); }
+.use dt { display: flex; gap: var(--s2); min-width: 0; white-space: nowrap; }
+.use dd:last-child { grid-column: 1 / -1; }
+.use.near dd { color: var(--warn); font-weight: 600; } .use.full dd { color: var(--bad); font-weight: 600; }
+.use.near .busy { background: var(--warn); } .use.full .busy { background: var(--bad); }
+.use .free { background: none; }
+.ask .change { font-size: 13px; font-weight: 600; }
 .events .log { min-height: 120px; max-height: 320px; overflow: auto; overscroll-behavior: contain; border-top: 1px solid var(--line); font-size: 12px; contain: content; }
 .log li { display: grid; grid-template-columns: 62px 128px minmax(0, 1fr); gap: var(--s2); align-items: start; padding: 4px var(--s4); border-bottom: 1px solid var(--line); }
 .log time { color: var(--muted); }
 .log .kind { font-weight: 600; display: flex; align-items: center; gap: 5px; }
+.log .times { font-variant-numeric: tabular-nums; padding: 0 5px; border-radius: 8px; background: var(--sunk); }
+.log .times:empty { display: none; }
 .log li.warning .kind { color: var(--warn); }
 .log li.critical .kind { color: var(--bad); }
 .log .what { overflow-wrap: anywhere; }
@@ -128,15 +139,15 @@ export const STYLE_PANELS: string = String.raw`
 .fleet td .btn { margin-left: var(--s2); }
 .fleet[data-state="alone"] #fleet-state { color: var(--warn); }
 
-.drawer { position: fixed; inset: 0 0 0 auto; z-index: 5; width: min(560px, 100vw); background: var(--surface); border-left: 1px solid var(--line);
-  box-shadow: -12px 0 40px var(--shadow); overflow: auto; overscroll-behavior: contain; display: flex; flex-direction: column; }
+.drawer { position: fixed; inset: 49px 0 0 auto; z-index: 3; width: 460px; background: var(--surface); border-left: 1px solid var(--line);
+  overflow: auto; overscroll-behavior: contain; display: flex; flex-direction: column; }
 .drawer > header { display: flex; align-items: flex-start; gap: var(--s3); padding: var(--s4); position: sticky; top: 0; background: var(--surface); border-bottom: 1px solid var(--line); z-index: 1; }
 .drawer > header > div { margin-right: auto; min-width: 0; }
 .drawer h2 { font-size: 16px; overflow-wrap: anywhere; }
 .drawer .links { display: flex; gap: var(--s4); font-size: 12px; color: var(--muted); margin-top: var(--s1); }
 .drawer section { padding: var(--s4); border-bottom: 1px solid var(--line); display: grid; gap: var(--s2); }
 .drawer .acts { display: flex; flex-wrap: wrap; gap: var(--s2); }
-.facts { display: grid; grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); gap: var(--s3); }
+.facts { display: grid; grid-template-columns: repeat(auto-fill, minmax(128px, 1fr)); gap: var(--s3); }
 .facts dt { font-size: 12px; color: var(--muted); }
 .facts dd { overflow-wrap: anywhere; font-weight: 500; }
 .facts .full { grid-column: 1 / -1; }
@@ -158,6 +169,16 @@ dialog.ask::backdrop { background: rgb(0 0 0 / .45); }
 .ask .fields small { font-weight: 400; color: var(--muted); }
 .ask .ends { display: flex; justify-content: flex-end; gap: var(--s2); }
 
+/* Beside the page where there is room for both, else a sheet below it. */
+@media (min-width: 1101px) {
+  .opened .page { margin-right: 460px; grid-template-columns: minmax(0, 1fr); grid-template-rows: none; }
+  .opened .page > .side, .opened .page > .events { grid-column: 1; grid-row: auto; }
+  .opened .side { grid-template-columns: repeat(2, minmax(0, 1fr)); align-items: start; }
+}
+@media (max-width: 1100px) {
+  .drawer { inset: auto 0 0 0; width: auto; height: 46vh; border-left: 0; border-top: 1px solid var(--edge); border-radius: 14px 14px 0 0; box-shadow: 0 -12px 40px var(--shadow); }
+  .opened .page { padding-bottom: 50vh; }
+}
 @media (max-width: 820px) { .glance { flex-wrap: wrap; } .glance .words { flex: 1; } .chips { margin-left: 0; justify-content: flex-start; width: 100%; } }
 @media (max-width: 640px) {
   .tiles { grid-template-columns: repeat(2, minmax(0, 1fr)); }
@@ -176,7 +197,7 @@ dialog.ask::backdrop { background: rgb(0 0 0 / .45); }
   .list .load .meter { width: 44px; }
   .log li { grid-template-columns: 62px minmax(0, 1fr); padding: 4px var(--s3); } .log .what { grid-column: 1 / -1; }
   .legend, .items > li { padding-left: var(--s3); padding-right: var(--s3); }
-  .drawer { width: 100vw; border: 0; }
+  .drawer { height: 84vh; z-index: 5; }
   .drawer tr > :nth-child(5), .drawer tr > :nth-child(7) { display: none; }
 }
 `;

@@ -117,7 +117,7 @@ testPool("warm, evict, drain and limits act on the pool", quietPool, async (visi
 
   await openMenu(page, "Change limits…");
   await confirm("Change");
-  await dialog.getByRole("alert").getByText("Fill in at least one of them").waitFor();
+  await dialog.getByRole("alert").getByText("Change at least one of them").waitFor();
   await confirm("Cancel");
   await page.locator("#log", { hasText: "limits" }).waitFor();
 });

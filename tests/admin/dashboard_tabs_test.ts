@@ -48,6 +48,7 @@ testVisit("eight tabs of a browser all load and act, with one event stream", {},
     await tab.waitForFunction(
       (before) => (document.querySelector(".tile") as HTMLElement).innerText !== before,
       before[index]!,
+      { polling: 50 },
     );
     await tab.getByRole("button", { name: "Actions" }).click();
     await tab.getByRole("button", { name: "Block an address…" }).click();
