@@ -26,8 +26,8 @@ const browser = await chromium.launch({
   executablePath: "/usr/bin/chromium",
   args: ["--no-sandbox", "--disable-dev-shm-usage"],
 });
-for (const name of wanted.length > 0 ? wanted : [...Object.keys(TROUBLES), "dead"]) {
-  const router = stubRouter((TROUBLES[name] ?? TROUBLES["errors"]!)());
+for (const name of wanted.length > 0 ? wanted : [...Object.keys(TROUBLES), "dead", "pool"]) {
+  const router = stubRouter((TROUBLES[name === "pool" ? "pools" : name] ?? TROUBLES["errors"]!)());
   let onListening: (address: AddressInfo) => void = () => {};
   const listening = new Promise<AddressInfo>((resolve) => {
     onListening = resolve;
@@ -47,6 +47,11 @@ for (const name of wanted.length > 0 ? wanted : [...Object.keys(TROUBLES), "dead
     for (let tick = 0; tick < 60; tick++) {
       router.tick();
       await page.clock.runFor(100);
+    }
+    if (name === "pool") {
+      await page.evaluate("location.hash = '#/payments'");
+      await page.locator("#page[data-place=pool]").waitFor();
+      await page.locator("#subline:not(:empty)").waitFor();
     }
     if (name === "dead") {
       router.fail("silent");

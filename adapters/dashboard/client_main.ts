@@ -104,7 +104,8 @@ class Session {
     this.paintDue = false;
     this.paintedAt = 0;
     this.statsChanged = false;
-    this.said = { words: "", worst: "fine", at: 0 };
+    /** What was said aloud last. */
+    this.said = "fine";
     /** @type {Choice} */
     this.choice = { view: keep.read("session", "view"), filter: "", state: "", order: "trouble", unfolded: new Set() };
     this.narrow = matchMedia("(max-width: 640px)");
@@ -376,7 +377,7 @@ class Session {
       const { since, title, why } = this.fresh.words(now);
       showStale(since ? "as of " + fmtSpan(this.fresh.age(now)) + " ago" : "never read");
       showGlance("stale", title, why + "." + (since ? " All below is as of " + since + ": nobody knows how it stands now." : ""));
-      this.sayAlarm({ worst: "stale", words: "There are no new figures: " + why });
+      this.sayAlarm({ key: "stale", words: "There are no new figures: " + why });
     } else if (wasStale) {
       showStale("");
       this.paintSoon(true);
@@ -458,12 +459,10 @@ class Session {
     this.drawer.tick();
   }
 
-  /** Tells who hears the page of what changed for the worse, or is well again. @param {{ worst: string, words: string }} said */
-  sayAlarm({ worst, words }) {
-    const before = this.said;
-    const isDue = worst !== before.worst || (words !== before.words && performance.now() - before.at > 15000);
-    if (!isDue) return;
-    this.said = { words, worst, at: performance.now() };
+  /** Tells who hears the page of what is wrong now and was not before, or is well again. @param {{ key: string, words: string }} said */
+  sayAlarm({ key, words }) {
+    if (key === this.said) return;
+    this.said = key;
     setText(byId("alarm"), words);
   }
 

@@ -52,9 +52,8 @@ function fillPool(item, { addresses, connections, hosts, leased, name, problemCo
   setText(title.children[1], name);
   const grave = problems.filter(({ severity }) => severity !== "info");
   setText(what, grave.length === 0 ? HEADLINES.fine : grave.slice(0, 2).map(({ text }) => text).join("; ") + (problemCount > 2 ? "; and " + fmtCount(problemCount - 2) + " more" : ""));
-  const seconds = Math.max(1, numberOr0(recent.ms) / 1000);
   const values = [
-    fmtRate((recent.requests.count || recent.acquired) / seconds) + "/s", fmtBad(badShareOf(recent.requests)), fmtMs(latencyOf(recent).p99),
+    fmtRate(rateOf(recent)) + "/s", fmtBad(badShareOf(recent.requests)), fmtMs(latencyOf(recent).p99),
     fmtCount(waiting), fmtCount(leased) + " of " + fmtCount(connections),
   ];
   values.forEach((value, index) => setText(figures.children[index].children[0], value));
@@ -71,7 +70,7 @@ function drawOverview(pools) {
   const longest = Math.max(...pools.map(({ recent }) => numberOr0(recent.ms)));
   setText(byId("pools-count"), "Trouble first \u00b7 figures of the " + spanOf({ ms: longest }));
   fillList(byId("pools"), sortPools(pools), makePool, fillPool);
-  return { worst, words: headline + (worst === "fine" ? "" : ": " + problems.slice(0, SHOWN_PROBLEMS).map(({ text }) => text).join("; ")) };
+  return spoken(worst, headline, problems.slice(0, SHOWN_PROBLEMS));
 }
 
 /** What of the other pools one should know while one looks at one. @param {readonly PoolAtGlance[]} pools @param {string} own */
@@ -80,7 +79,7 @@ function drawOthers(pools, own) {
   const badge = byId("others");
   show(badge, ill.length > 0);
   if (ill.length === 0) return;
-  setText(badge, fmtCount(ill.length) + " in trouble");
+  setText(badge.children[0], fmtCount(ill.length));
   setAttr(badge, "class", "badge " + (ill.some(({ worst }) => worst === "critical") ? "critical" : "warning"));
 }
 `;

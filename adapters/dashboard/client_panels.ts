@@ -54,8 +54,13 @@ function drawGlance(model, onProblem) {
   const { outlook: { problems, worst }, stats } = model;
   showGlance(worst, HEADLINES[worst], plural(model.hosts.length, "host", "hosts") + ", " + plural(model.addresses.length, "address", "addresses") + ", "
     + plural(numberOr0(stats.connections), "connection", "connections"));
-  const shown = drawChips(problems, onProblem);
-  return { worst, words: HEADLINES[worst] + (worst === "fine" ? "" : ": " + shown.map(({ text }) => text).join("; ")) };
+  return spoken(worst, HEADLINES[worst], drawChips(problems, onProblem));
+}
+
+/** What is said aloud, and by what it is told from what was said before: shares change all the time. @param {string} worst @param {string} headline @param {readonly Problem[]} problems */
+function spoken(worst, headline, problems) {
+  const key = worst + problems.map(({ address, host, severity, what }) => [severity, what, host, address].join(" ")).join();
+  return { key, words: headline + (worst === "fine" ? "" : ": " + problems.map(({ text }) => text).join("; ")) };
 }
 
 /** All that is wrong, whoever found it: no count beside it tells otherwise. @param {readonly Problem[]} problems @param {(problem: Problem) => void} onOpen */

@@ -28,6 +28,28 @@ function answersOf(requests) {
   return parts.length > 0 ? parts.join(" \u00b7 ") : "no answer";
 }
 
+/** What the bar of answers is made of, and in which colour. */
+const ANSWER_PARTS = /** @type {const} */ ([["2xx", "well"], ["3xx", "well"], ["4xx", "client"], ["5xx", "bad"], ["failed", "none"]]);
+
+function makeAnswers() {
+  const bar = make("dd", "answers");
+  bar.setAttribute("aria-hidden", "true");
+  for (const [, className] of ANSWER_PARTS) bar.append(make("span", className));
+  return bar;
+}
+
+/** @param {Element} bar @param {Data} requests */
+function fillAnswers(bar, requests) {
+  const counts = ANSWER_PARTS.map(([name]) => numberOr0(name === "failed" ? requests.failures : requests.statuses[name]));
+  const sum = Math.max(1, counts.reduce((sum, count) => sum + count, 0));
+  counts.forEach((count, index) => {
+    const part = /** @type {HTMLElement} */ (bar.children[index]);
+    // What is there is seen, however little of it there is.
+    part.style.flexGrow = String(count === 0 ? 0 : Math.max(0.01, count / sum));
+    show(part, count > 0);
+  });
+}
+
 /** The most frequent reasons. @param {Data} counts */
 function reasonsOf(counts) {
   const parts = Object.entries(counts).sort(([, a], [, b]) => b - a).map(([name, count]) => fmtCount(count) + " " + name);
@@ -44,12 +66,17 @@ function latencyOf({ firstByte, total }) {
   return total.count > 0 ? total : firstByte;
 }
 
+/** Requests a second; leases, where nothing speaks a protocol. @param {Data} recent */
+function rateOf({ acquired, ms, requests }) {
+  return (requests.count || acquired) / Math.max(1, numberOr0(ms) / 1000);
+}
+
 /** @type {readonly Tile[]} */
 const TILES = [
   {
     id: "requests", unit: "a second", of: "now", format: fmtRate,
     label: ({ stats }) => (stats.requests.count === 0 ? "Leases" : "Requests"),
-    value: (_, trail) => trail.latest("requests"),
+    value: ({ outlook: { recent } }, trail) => trail.latest("requests") ?? rateOf(recent),
     more: ({ outlook: { recent } }) => fmtCount(recent.requests.count || recent.acquired) + " in the " + spanOf(recent)
       + (recent.bytesIn + recent.bytesOut > 0 ? " \u00b7 " + fmtTraffic(recent.bytesIn) + " in \u00b7 " + fmtTraffic(recent.bytesOut) + " out" : ""),
   },
@@ -155,12 +182,16 @@ function drawTiles(model, trail) {
     }
     const drawing = make("dd", "draw");
     drawing.append(spark);
+    const answers = makeAnswers();
     const label = make("dt");
     label.append(make("span"), make("small"));
-    tile.append(label, number, make("dd", "more"), drawing);
+    tile.append(label, number, make("dd", "more"), drawing, answers);
     return tile;
   }, (node, tile) => {
-    const [label, number, more, drawing] = node.children;
+    const [label, number, more, drawing, answers] = node.children;
+    show(/** @type {HTMLElement} */ (answers), tile.id === "bad");
+    show(/** @type {HTMLElement} */ (drawing), tile.id !== "bad");
+    if (tile.id === "bad") fillAnswers(answers, model.outlook.recent.requests);
     const paths = sparkPaths(trail.lines[tile.id], tile.top);
     const [area, line] = drawing.children[0].children;
     setAttr(node, "data-bad", tile.isBad?.(model) ?? "");

@@ -19,6 +19,7 @@ const SIGNS = String.raw`
 <symbol id="i-info" viewBox="0 0 16 16"><circle cx="8" cy="8" r="6" fill="none" stroke="currentColor" stroke-width="1.5"/><path d="M8 7.5v3.5M8 4.8v.5" stroke="currentColor" stroke-width="1.7" stroke-linecap="round"/></symbol>
 <symbol id="i-untried" viewBox="0 0 16 16"><circle cx="8" cy="8" r="3.6" fill="none" stroke="currentColor" stroke-width="1.6"/></symbol>
 <symbol id="i-stale" viewBox="0 0 16 16"><circle cx="8" cy="8" r="6.4" fill="none" stroke="currentColor" stroke-width="1.5"/><path d="M8 4.4V8l2.4 1.6" fill="none" stroke="currentColor" stroke-width="1.5" stroke-linecap="round" stroke-linejoin="round"/></symbol>
+<symbol id="i-up" viewBox="0 0 16 16"><path d="M9.5 3.5L5 8l4.5 4.5" fill="none" stroke="currentColor" stroke-width="1.7" stroke-linecap="round" stroke-linejoin="round"/></symbol>
 <symbol id="i-close" viewBox="0 0 16 16"><path d="M4 4l8 8M12 4l-8 8" stroke="currentColor" stroke-width="1.6" stroke-linecap="round"/></symbol>
 <symbol id="i-theme" viewBox="0 0 16 16"><circle cx="8" cy="8" r="5.6" fill="none" stroke="currentColor" stroke-width="1.5"/><path d="M8 2.4a5.6 5.6 0 0 1 0 11.2z" fill="currentColor"/></symbol>
 <symbol id="i-out" viewBox="0 0 16 16"><path d="M6.5 2.8H3.2v10.4h3.3M7 8h6M10.5 5.2L13.3 8l-2.8 2.8" fill="none" stroke="currentColor" stroke-width="1.5" stroke-linecap="round" stroke-linejoin="round"/></symbol>
@@ -43,7 +44,7 @@ const APP = String.raw`
 <a class="skip" href="#map">Skip to the map</a>
 <header class="bar">
   <span class="brand"><svg class="icon" aria-hidden="true"><use href="#i-brand"/></svg><span class="long">hotconn</span></span>
-  <a class="btn quiet up" id="up" href="#/" hidden>All pools<span class="badge" id="others" hidden></span></a>
+  <a class="btn quiet up" id="up" href="#/" hidden><svg class="icon" aria-hidden="true"><use href="#i-up"/></svg><span class="long">All pools</span><span class="badge" id="others" hidden><b></b><span class="long"> in trouble</span></span></a>
   <label class="sr" for="pool">Pool</label><select class="field" id="pool"></select>
   <span class="live" id="live" data-state="wait"><span class="dot" aria-hidden="true"></span><span id="live-text">Connecting</span></span>
   <span class="gap"></span>

@@ -39,6 +39,11 @@ export const STYLE_OVERVIEW: string = String.raw`
 .tile[data-bad="warning"] .spark .area { fill: var(--warn-wash); } .tile[data-bad="warning"] .spark .line { stroke: var(--warn); }
 .tile[data-bad="critical"] .spark .area { fill: var(--bad-wash); } .tile[data-bad="critical"] .spark .line { stroke: var(--bad); }
 
+.tile .answers { display: flex; gap: 2px; height: 10px; margin: 14px 0 16px; align-self: end; }
+.tile .answers span { min-width: 3px; border-radius: 2px; }
+.answers .well { background: var(--accent); } .answers .client { background: var(--warn-line); } .answers .bad { background: var(--bad); }
+.answers .none { background: repeating-linear-gradient(135deg, var(--bad) 0 3px, transparent 3px 5px); }
+
 .glance[data-worst="stale"] { border-left: 4px dashed var(--edge); background: var(--sunk); }
 .glance[data-worst="stale"] > .icon { color: var(--ink); }
 .glance[data-worst="stale"] h1 { color: var(--ink); }
@@ -64,6 +69,7 @@ export const STYLE_OVERVIEW: string = String.raw`
   .pool .sub { padding-left: 0; }
 }
 @media (max-width: 640px) {
-  .bar .up .long { display: none; }
+  .bar .up { padding: 0 var(--s1); }
+  .bar .up .long { display: block; position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 }
 `;
