@@ -37,6 +37,7 @@ const sections: { readonly [title: string]: readonly string[] } = {
     "docs/errors.md",
     "docs/events-and-findings.md",
     "docs/metrics.md",
+    "docs/conformance.md",
     "CHANGELOG.md",
   ],
   Inside: ["ARCHITECTURE.md", "CONTRIBUTING.md"],

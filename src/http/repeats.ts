@@ -129,12 +129,31 @@ export class Repeats {
     // What was read of it is gone.
     if (this.#body?.canRepeat === false) return false;
     if (!this.#request.replayable && !unprocessed) return false;
-    if (unprocessed) return this.refusals <= FREE_REFUSALS || this.#host.mayRetry();
+    if (unprocessed) return this.#mayGoOn(lease);
+    // It was the stream that ended, on a connection that lives on: to ask there again helps nobody.
+    const { healthy, multiplexed, state } = lease.connection;
+    if (multiplexed && healthy && state !== "closed") {
+      return this.#turnElsewhere(lease, lease.failure?.error)
+        || (this.#freshFailures++ === 0 && this.#host.mayRetry());
+    }
     if (lease.reused || lease.tooMuch === "yes") return !this.exhausted;
     // The machine may take no more than those that have not answered yet, of which one will do.
     if (lease.tooMuch === "perhaps" && this.#hangUps++ < FREE_HANG_UPS) return true;
     if (!isStale(lease) && this.#turnElsewhere(lease, lease.failure?.error)) return true;
     return (hasStood(lease) || this.#freshFailures++ === 0) && this.#host.mayRetry();
+  }
+
+  /**
+   * Whether a request that nobody has looked at is sent again. To refuse one is no fault: the next
+   * stream or connection may do. A machine that refuses it once more is left for another one.
+   */
+  #mayGoOn(lease: Lease): boolean {
+    if (this.refusals > 1) {
+      const detail = "it refused the request time and again, without looking at it";
+      const error = requestError(this.#request, lease, "connection", detail);
+      if (this.#turnElsewhere(lease, error)) return true;
+    }
+    return this.refusals <= FREE_REFUSALS || this.#host.mayRetry();
   }
 
   /**

@@ -4,8 +4,9 @@
  * @module
  */
 
+import { chaos } from "./chaos/part.ts";
 import { model } from "./model/part.ts";
 import type { Part } from "./part.ts";
 
 /** The parts. */
-export const parts: readonly Part[] = [model];
+export const parts: readonly Part[] = [model, chaos];

@@ -22,6 +22,8 @@ export interface ConnectProxyOptions {
   readonly authorization?: string;
   /** Its certificate, where it speaks TLS. */
   readonly credentials?: Credentials;
+  /** @default {a free one} */
+  readonly port?: number;
   /** Whether it lets the program end that it runs in. */
   readonly unref?: boolean;
   /** In how many pieces its answer comes. @default {1} */
@@ -128,7 +130,7 @@ export async function startConnectProxy(options: ConnectProxyOptions = {}): Prom
     ? tls.createServer(options.credentials, serve)
     : net.createServer({ allowHalfOpen: true }, serve);
   server.on("tlsClientError", () => {});
-  server.listen(0, "127.0.0.1");
+  server.listen(options.port ?? 0, "127.0.0.1");
   await once(server, "listening");
   if (options.unref) server.unref();
   return {

@@ -307,6 +307,56 @@ test("A refused stream is sent again at once, whatever its method, and not for e
   await end(scene);
 });
 
+test("A machine that refuses every stream costs a request time, and no failure, while another is there", async () => {
+  const scene = frameScene({
+    pool: { retryShare: 0, balancer: "sticky" },
+    onRequest(connection, { id }) {
+      // The first machine that was dialled.
+      if (connection.id === 1) connection.reset(id, "REFUSED_STREAM");
+      else connection.respond(id);
+    },
+  });
+  // More than there are retries to spare.
+  for (let i = 0; i < 50; i++) {
+    const response = await scene.pool.request("https://a.test/", { method: "POST" });
+    assertEquals(await response.text(), "ok");
+  }
+  await end(scene);
+});
+
+test("A machine that resets every stream is asked once for each request, while another is there", async () => {
+  const asked = new Map<number, number>();
+  const scene = frameScene({
+    pool: { retryShare: 0, balancer: "sticky", ejectAfterFailures: 1_000 },
+    onRequest(connection, { id }) {
+      asked.set(connection.id, (asked.get(connection.id) ?? 0) + 1);
+      if (connection.id === 1) connection.reset(id, "INTERNAL_ERROR");
+      else connection.respond(id);
+    },
+  });
+  for (let i = 0; i < 5; i++) {
+    assertEquals(await (await scene.pool.request("https://a.test/")).text(), "ok");
+  }
+  assert(asked.get(1)! <= 5, `${asked.get(1)} times`);
+  await end(scene);
+});
+
+test("A stream that every machine resets is asked for a few times, and not for ever", async () => {
+  let asked = 0;
+  const scene = frameScene({
+    hosts: ONE,
+    onRequest(connection, { id, path }) {
+      if (path === "/") return connection.respond(id);
+      asked++;
+      connection.reset(id, "INTERNAL_ERROR");
+    },
+  });
+  await (await scene.pool.request("https://a.test/")).dump();
+  await assertRejects(() => scene.pool.request("https://a.test/bad"), RequestError);
+  assertEquals(asked, 2);
+  await end(scene);
+});
+
 test("A stream that is reset fails its request, and the connection goes on", async () => {
   const scene = frameScene({
     hosts: ONE,

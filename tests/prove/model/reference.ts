@@ -165,9 +165,9 @@ export class Reference {
     promise(this.allows(address, now), "A lease at what may not be used", host, address);
     promise(ask.ip === undefined || ask.ip === address, "A lease elsewhere", ask, address);
     promise(!ask.exclude?.includes(address), "A lease at what was excluded", ask, address);
-    const has = this.told.get(host)?.addresses ?? [];
+    const { addresses: has = [], since = now } = this.told.get(host) ?? {};
     promise(
-      ask.ip !== undefined || has.includes(address),
+      ask.ip !== undefined || since === now || has.includes(address),
       "A lease at what the host has not",
       host,
       address,

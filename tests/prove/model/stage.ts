@@ -21,6 +21,9 @@ import { type Ask, HOSTS, MACHINES, type Program, type Step, type Told } from ".
 
 const ACQUIRE_MS = 1_500;
 
+/** A resolver is asked again half a minute after it failed, a full machine tried after a minute, at the most. */
+const SERVES_AGAIN_MS = 62_500;
+
 /** How long all may take to be well again when everything is, in milliseconds. */
 const CALM_MS = 600_000;
 
@@ -225,19 +228,22 @@ class Stage {
     this.#checkStats();
   }
 
-  /** Every host serves, as soon as its resolver is asked again: half a minute after a failure at the most. */
+  /** Every host serves, as soon as its resolver is asked again, or its machine that was full is tried. */
   async #serveAll(): Promise<void> {
     if (this.#world.maxWaiters === 0) return;
-    const { held } = this.#reference;
+    const { callers, held } = this.#reference;
     for (const host of Object.keys(HOSTS)) {
-      const before = held.length;
       const askedAt = this.#clock.now();
-      while (held.length === before) {
-        const passedMs = this.#clock.now() - askedAt;
-        promise(passedMs < 31_000 + ACQUIRE_MS, "Not served although all is well", host);
-        if (this.#reference.callers.size === 0) this.#acquire(host, {});
+      for (let isServed = false; !isServed;) {
+        // A machine that was full shows that it takes more by what it answers.
+        for (const { lease } of held.splice(0)) lease.release();
+        await this.#look();
+        if (callers.size === 0) this.#acquire(host, {});
         await this.#clock.pass(50);
         await this.#look();
+        isServed = held.some((lease) => lease.host === host);
+        const passedMs = this.#clock.now() - askedAt;
+        promise(isServed || passedMs < SERVES_AGAIN_MS, "Not served although all is well", host);
       }
     }
   }
@@ -387,7 +393,11 @@ class Stage {
     const wanted = [...this.#warm.values()].reduce<number>((sum, target = 0) => sum + target, 0);
     // What is idle is let go beyond that, warm or not.
     if (wanted > this.#world.maxIdleConnections) return true;
+    const { hosts } = this.#pool.stats();
     for (const [host, target = 0] of this.#warm) {
+      // A machine that was full takes more only where what it has is used.
+      const addresses = Object.values(hosts[host]?.addresses ?? {});
+      if (addresses.some(({ ceiling }) => ceiling !== null)) continue;
       const open = this.#pool.manager.getConnectionsForHost(host)
         .filter(({ healthy, state }) => healthy && state !== "draining");
       if (open.length < target) return false;
