@@ -44,6 +44,12 @@ export type Gate = (
 
 const MIN_TOKEN_LENGTH = 16;
 
+/**
+ * The header for a token beside `Authorization`, which a proxy in front may use for itself. No page
+ * of another origin can send it without being asked first.
+ */
+export const TOKEN_HEADER = "x-hotconn-token";
+
 const granted = new WeakMap<Context, AdminAccess>();
 
 /**
@@ -93,7 +99,7 @@ export function tokenGate(tokens: AdminTokens): Gate {
   const known = readTokens(tokens);
   let digests: Promise<readonly Uint8Array[]> | undefined;
   return async (c, serve) => {
-    const token = bearerToken(c.req.header("authorization"));
+    const token = presentedToken(c);
     digests ??= Promise.all(known.map(({ token }) => digest(token)));
     const access = find(known, await digests, await digest(token));
     if (!access) {
@@ -143,11 +149,14 @@ function checkToken(place: string, token: unknown): asserts token is string {
   }
 }
 
-/** The token of a request's `Authorization` (RFC 6750 section 2.1). */
-function bearerToken(header: string | undefined): string {
-  const token = /^Bearer +([\w.~+/-]+=*) *$/i.exec(header ?? "")?.[1];
+/** The token of a request: in a header of its own, or in `Authorization` (RFC 6750 section 2.1). */
+function presentedToken(c: Context): string {
+  const own = c.req.header(TOKEN_HEADER);
+  const token = own === undefined
+    ? /^Bearer +([\w.~+/-]+=*) *$/i.exec(c.req.header("authorization") ?? "")?.[1]
+    : /^[\w.~+/-]+=*$/.exec(own)?.[0];
   if (token !== undefined) return token;
-  throw new Refusal(401, "A token is needed: Authorization: Bearer <token>", {
+  throw new Refusal(401, "A token is needed: Authorization: Bearer <token>, or X-Hotconn-Token", {
     "www-authenticate": "Bearer realm=\"hotconn\"",
   });
 }

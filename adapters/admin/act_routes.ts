@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Context } from "hono";
 import { type Action, ACTIONS, answerSchema } from "./actions.ts";
 import type { AuditEntry } from "./options.ts";
 import { readQuery } from "./query.ts";
@@ -11,6 +12,7 @@ import { mistake, Refusal, refusalOf } from "./refusal.ts";
 import { replyJson } from "./replies.ts";
 import type { AdminRequest, Route } from "./routes.ts";
 import { readBody } from "./schema.ts";
+import type { AdminState } from "./state.ts";
 
 /** The routes that act. */
 export function actRoutes(): Route[] {
@@ -21,16 +23,16 @@ export function actRoutes(): Route[] {
     summary: action.summary,
     body: action.body,
     answer: { type: "application/json", schema: answerSchema(action) },
-    refusals: [404, 409, 413, 415],
+    refusals: [404, 408, 409, 413, 415],
     serve: (request) => serve(action, request),
   }));
 }
 
-/** Notes that somebody tried what is not theirs to do. */
-export function tellDenied(route: Route, { access, c, state }: AdminRequest): void {
+/** Notes that somebody tried what is not theirs to do; `who` is empty where nobody knows. */
+export function tellDenied(route: Route, state: AdminState, c: Context, who: string): void {
   state.tell({
     at: state.options.clock.wallNow(),
-    who: access.who,
+    who,
     pool: c.req.param("pool") ?? "",
     action: route.path.slice(route.path.lastIndexOf("/") + 1),
     target: "",
@@ -57,7 +59,7 @@ async function serve(action: Action, { access, c, state }: AdminRequest): Promis
   try {
     const { pool } = state.pool(name);
     readQuery(c.req.url, []);
-    const body = await readBody(c.req.raw, action.body);
+    const body = await readBody(c.req.raw, action.body, clock);
     target = action.target(body);
     const running = action.run(pool, body, clock);
     answer = running instanceof Promise ? await running : running;

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { TOKEN_HEADER } from "./access.ts";
 import type { RefusalStatus } from "./refusal.ts";
 import type { Route } from "./routes.ts";
 import type { Schema } from "./schema.ts";
@@ -15,6 +16,7 @@ const REFUSALS: { readonly [Status in RefusalStatus]: string } = {
   403: "It is not theirs to do",
   404: "There is no such thing",
   405: "The path takes other methods",
+  408: "The body did not come in time",
   409: "It cannot be done as things are: the message says why",
   413: "The body is too long",
   415: "The body is not sent as JSON",
@@ -40,7 +42,12 @@ export function openApi(routes: readonly Route[], hasTokens: boolean): object {
     const path = paths[route.path.replace(/:(\w+)/g, "{$1}")] ??= {};
     path[route.method.toLowerCase()] = operation(route, hasTokens);
   }
-  const securitySchemes = hasTokens ? { token: { type: "http", scheme: "bearer" } } : {};
+  const securitySchemes = hasTokens
+    ? {
+      token: { type: "http", scheme: "bearer" },
+      ownHeader: { type: "apiKey", in: "header", name: TOKEN_HEADER },
+    }
+    : {};
   return {
     openapi: "3.1.0",
     info: {
@@ -84,7 +91,7 @@ function operation(route: Route, hasTokens: boolean): object {
         content: { [refused.type]: { schema: refused.schema } },
       }])),
     },
-    security: hasTokens && right !== "none" ? [{ token: [] }] : [],
+    security: hasTokens && right !== "none" ? [{ token: [] }, { ownHeader: [] }] : [],
   };
 }
 

@@ -22,7 +22,7 @@ import {
 export interface AuditEntry {
   /** When, in milliseconds since 1970, by the clock on the wall. */
   readonly at: number;
-  /** Who: the name of the token, or what the middleware said. */
+  /** Who: the name of the token, or what the middleware said; empty where nobody knows (401). */
   readonly who: string;
   /** The pool's name. */
   readonly pool: string;
@@ -61,7 +61,8 @@ export interface AdminOptions {
     readonly [pool: string]: readonly string[];
   };
   /**
-   * Hears of each action, once it is known what came of it, and of each attempt that was denied.
+   * Hears of each action, once it is known what came of it, and of each attempt that was denied (401
+   * and 403).
    * Nobody waits for it, and no answer depends on it: what it throws is uncaught at the program's
    * top, as a listener's. What must not happen unless it is on record needs a middleware in front.
    */

@@ -7,7 +7,7 @@
 import { HotconnError } from "../../src/core/errors.ts";
 
 /** The statuses of refusals. */
-export type RefusalStatus = 400 | 401 | 403 | 404 | 405 | 409 | 413 | 415 | 500 | 503;
+export type RefusalStatus = 400 | 401 | 403 | 404 | 405 | 408 | 409 | 413 | 415 | 500 | 503;
 
 const CODES: { readonly [Status in RefusalStatus]: string } = {
   400: "bad_request",
@@ -15,6 +15,7 @@ const CODES: { readonly [Status in RefusalStatus]: string } = {
   403: "forbidden",
   404: "not_found",
   405: "method_not_allowed",
+  408: "request_timeout",
   409: "conflict",
   413: "too_large",
   415: "unsupported_media_type",

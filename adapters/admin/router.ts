@@ -55,15 +55,23 @@ async function serve(route: Route, state: AdminState, c: Context): Promise<Respo
   if (route.right === "none") {
     return await route.serve({ c, state, access: { read: false, act: false, who: "anyone" } });
   }
-  return await state.options.gate(c, async (access) => {
-    const request: AdminRequest = { c, state, access };
-    return await answer(() => {
-      if (route.right === "read" && access.read) return route.serve(request);
-      if (route.right === "act" && access.act) return route.serve(request);
-      if (route.right === "act") tellDenied(route, request);
-      throw new Refusal(403, `You may not ${route.right === "act" ? "act" : "look"} here`, {
-        "www-authenticate": "Bearer realm=\"hotconn\", error=\"insufficient_scope\"",
+  let known = false;
+  const response = await answer(() =>
+    state.options.gate(c, async (access) => {
+      known = true;
+      const request: AdminRequest = { c, state, access };
+      return await answer(() => {
+        if (route.right === "read" && access.read) return route.serve(request);
+        if (route.right === "act" && access.act) return route.serve(request);
+        if (route.right === "act") tellDenied(route, state, c, access.who);
+        throw new Refusal(403, `You may not ${route.right === "act" ? "act" : "look"} here`, {
+          "www-authenticate": "Bearer realm=\"hotconn\", error=\"insufficient_scope\"",
+        });
       });
-    });
-  });
+    })
+  );
+  if (route.right === "act" && !known && (response.status === 401 || response.status === 403)) {
+    tellDenied(route, state, c, "");
+  }
+  return response;
 }

@@ -82,7 +82,7 @@ export function readRoutes(document: () => object): Route[] {
       right: "none",
       summary: "The dashboard: a page without data, which asks for them with a token",
       answer: text("text/html; charset=utf-8"),
-      serve: ({ c }) => servePage(c),
+      serve: ({ c, state }) => servePage(c, state.options),
     },
     ...FILES.map((file): Route => ({
       method: "GET",

@@ -6,6 +6,7 @@
  */
 
 import { quote } from "../../src/core/check.ts";
+import type { Clock } from "../../src/core/clock.ts";
 import { Refusal } from "./refusal.ts";
 
 /** A schema, by JSON Schema 2020-12, as OpenAPI 3.1 has it. */
@@ -50,12 +51,19 @@ export interface Body {
 /** The largest body of a request, in bytes. */
 const MAX_BODY_BYTES = 16_384;
 
+/** How long a body may take to arrive, in milliseconds. */
+const BODY_MS = 10_000;
+
 /**
  * Reads a request's body.
  *
- * @throws {Refusal} It is not JSON, too long, or not as the schema says
+ * @throws {Refusal} It is not JSON, too long, too slow, or not as the schema says
  */
-export async function readBody(request: Request, schema: BodySchema): Promise<Body> {
+export async function readBody(
+  request: Request,
+  schema: BodySchema,
+  clock: Clock,
+): Promise<Body> {
   const type = request.headers.get("content-type") ?? "";
   const coding = request.headers.get("content-encoding") ?? "identity";
   // No form and no script of another site can send this without being asked first.
@@ -65,30 +73,43 @@ export async function readBody(request: Request, schema: BodySchema): Promise<Bo
   if (coding.toLowerCase() !== "identity") {
     throw new Refusal(415, "The body must be sent without a Content-Encoding");
   }
-  return checkBody(parse(await readText(request)), schema);
+  return checkBody(parse(await readText(request, clock)), schema);
 }
 
-async function readText(request: Request): Promise<string> {
+const NOTHING = { done: true, value: undefined };
+
+async function readText(request: Request, clock: Clock): Promise<string> {
   const tooLarge = () => new Refusal(413, `The body must be of at most ${MAX_BODY_BYTES} bytes`);
   if (Number(request.headers.get("content-length") ?? 0) > MAX_BODY_BYTES) throw tooLarge();
   const decoder = new TextDecoder("utf-8", { fatal: true });
   let text = "";
   let length = 0;
   const reader = request.body?.getReader();
+  let stop = () => {};
+  const late = new Promise<never>((_, reject) => {
+    const timer = clock.setTimer(() => {
+      // What still comes is nobody's: the connection is of no more use.
+      const refusal = new Refusal(408, `The body must come within ${BODY_MS / 1_000} seconds`, {
+        connection: "close",
+      });
+      reject(refusal);
+    }, BODY_MS);
+    stop = () => timer.cancel();
+  });
   try {
     for (;;) {
-      const { done, value } = await reader?.read() ?? { done: true, value: undefined };
+      const { done, value } = await (reader ? Promise.race([reader.read(), late]) : NOTHING);
       if (done || !value) break;
       length += value.length;
-      if (length > MAX_BODY_BYTES) {
-        reader?.cancel().catch(() => {});
-        throw tooLarge();
-      }
+      if (length > MAX_BODY_BYTES) throw tooLarge();
       text += decoder.decode(value, { stream: true });
     }
     return text + decoder.decode();
   } catch (error) {
+    reader?.cancel().catch(() => {});
     throw error instanceof Refusal ? error : new Refusal(400, "The body must be text in UTF-8");
+  } finally {
+    stop();
   }
 }
 

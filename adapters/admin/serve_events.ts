@@ -36,6 +36,11 @@ export function serveEvents(c: Context, state: AdminState): Response {
   const body = c.req.raw.method === "HEAD"
     ? null
     : eventStream({ log, clock, types, after });
-  const headers = { "content-type": "text/event-stream; charset=utf-8", "x-accel-buffering": "no" };
-  return reply(body, headers["content-type"], headers);
+  return reply(body, "text/event-stream; charset=utf-8", {
+    "content-type": "text/event-stream; charset=utf-8",
+    "cache-control": "no-store, no-transform",
+    // What makes a tag for an answer that has none reads that to its end first.
+    "etag": "W/\"events\"",
+    "x-accel-buffering": "no",
+  });
 }

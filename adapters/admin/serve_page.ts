@@ -6,19 +6,24 @@
 
 import type { Context } from "hono";
 import { dashboard, type DashboardFile, PAGE_POLICY } from "../dashboard/page.ts";
+import { TOKEN_HEADER } from "./access.ts";
+import type { CheckedOptions } from "./options.ts";
 import { Refusal } from "./refusal.ts";
 import { reply } from "./replies.ts";
 
-/** Gives the page; or the way to it, where the path lacks its slash. */
-export async function servePage(c: Context): Promise<Response> {
+/**
+ * Gives the page. Where its path ends without a slash, what it asks for is named from one folder above:
+ * a redirect might meet another one that takes the slash away again.
+ */
+export async function servePage(c: Context, { hasTokens }: CheckedOptions): Promise<Response> {
   const { pathname } = new URL(c.req.url);
-  if (!pathname.endsWith("/")) {
-    // Relative, as what the page asks for: a proxy may know it by another path.
-    const location = `./${pathname.slice(pathname.lastIndexOf("/") + 1)}/`;
-    return reply(null, "", { location }, 308);
-  }
+  const last = pathname.slice(pathname.lastIndexOf("/") + 1);
   const { page } = await dashboard();
-  return reply(page, "text/html; charset=utf-8", {
+  const text = page({
+    root: last === "" ? "" : `./${last}/`,
+    tokenHeader: hasTokens ? TOKEN_HEADER : "authorization",
+  });
+  return reply(text, "text/html; charset=utf-8", {
     "content-security-policy": `${PAGE_POLICY}; frame-ancestors 'none'`,
   });
 }

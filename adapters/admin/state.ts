@@ -61,7 +61,8 @@ export class AdminState {
    */
   tell(entry: AuditEntry): void {
     const { audit } = this.options;
-    this.pools.get(entry.pool)?.events.record("audit", entry);
+    // Whoever comes without a right must not be able to push out what is kept for the others.
+    if (entry.who !== "") this.pools.get(entry.pool)?.events.record("audit", entry);
     if (audit) queueMicrotask(() => audit(entry));
   }
 

@@ -29,12 +29,18 @@ class Api {
     let headers;
     try {
       headers = new Headers(init.headers);
-      if (this.token) headers.set("authorization", "Bearer " + this.token);
+      if (this.token) {
+        const name = pageFact("token");
+        headers.set(name, name === "authorization" ? "Bearer " + this.token : this.token);
+      }
     } catch {
       throw new ApiError(401, "The token has characters that no token has");
     }
-    const response = await fetch(path, { signal: this.signal, cache: "no-store", redirect: "error", ...init, headers });
+    const response = await fetch(pageFact("root") + path, { signal: this.signal, cache: "no-store", redirect: "manual", ...init, headers });
     if (response.ok) return response;
+    if (response.type === "opaqueredirect") {
+      throw new ApiError(0, "Something in front of the router redirects its API: leave these paths out of it");
+    }
     const error = new ApiError(response.status, await messageOf(response));
     if (response.status === 401) this.onRefused(error);
     throw error;
@@ -77,6 +83,12 @@ class Api {
       reader.cancel().catch(() => {});
     }
   }
+}
+
+/** What the server has written into the page for its script. @param {"root" | "token"} name */
+function pageFact(name) {
+  const meta = document.querySelector('meta[name="hotconn-' + name + '"]');
+  return meta ? meta.getAttribute("content") || "" : "";
 }
 
 /** @param {Response} response */

@@ -43,7 +43,7 @@ class SharedStream {
     this.part = undefined;
     const { api, path, signal } = hooks;
     // Only who has the token knows the name: streams of other tokens and other paths do not mix.
-    this.name = "hotconn " + api.token + " " + new URL(path, location.href).href;
+    this.name = "hotconn " + api.token + " " + new URL(pageFact("root") + path, location.href).href;
     this.canShare = "locks" in navigator && "BroadcastChannel" in window;
     /** @type {BroadcastChannel | undefined} */
     this.channel = this.canShare ? new BroadcastChannel(this.name) : undefined;

@@ -67,9 +67,17 @@ export interface DashboardFile {
   readonly body: string;
 }
 
-/** The dashboard: a page, and the name of the folder in `assets/` beside it that its files are in. */
+/** Where a page is, and how it signs in. */
+export interface PagePlace {
+  /** The way from the page to the `api/` and `assets/` that it asks for: empty, or up to a slash. */
+  readonly root: string;
+  /** The header that the token goes into; in `authorization` as a bearer token. */
+  readonly tokenHeader: string;
+}
+
+/** The dashboard: its page, and the name of the folder in `assets/` that its files are in. */
 export interface Dashboard {
-  readonly page: string;
+  page(place: PagePlace): string;
   readonly folder: string;
 }
 
@@ -107,27 +115,35 @@ export function dashboard(): Promise<Dashboard> {
 
 async function makeDashboard(): Promise<Dashboard> {
   const folder = await hashOf(FILES.map(({ body }) => body).join("\n"));
-  const page = [
-    "<!doctype html>",
-    "<html lang=\"en\">",
-    "<head>",
-    "<meta charset=\"utf-8\">",
-    `<meta http-equiv="Content-Security-Policy" content="${PAGE_POLICY}">`,
-    "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">",
-    "<meta name=\"color-scheme\" content=\"light dark\">",
-    "<meta name=\"robots\" content=\"noindex\">",
-    "<title>hotconn</title>",
-    `<link rel="icon" href="assets/${folder}/fine.svg">`,
-    `<link rel="stylesheet" href="assets/${folder}/style.css">`,
-    `<script src="assets/${folder}/client.js" defer></script>`,
-    "</head>",
-    "<body>",
-    SHELL,
-    "</body>",
-    "</html>",
-    "",
-  ].join("\n");
+  const page = ({ root, tokenHeader }: PagePlace) =>
+    [
+      "<!doctype html>",
+      "<html lang=\"en\">",
+      "<head>",
+      "<meta charset=\"utf-8\">",
+      `<meta http-equiv="Content-Security-Policy" content="${PAGE_POLICY}">`,
+      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">",
+      "<meta name=\"color-scheme\" content=\"light dark\">",
+      "<meta name=\"robots\" content=\"noindex\">",
+      `<meta name="hotconn-root" content="${inQuotes(root)}">`,
+      `<meta name="hotconn-token" content="${inQuotes(tokenHeader)}">`,
+      "<title>hotconn</title>",
+      `<link rel="icon" href="${inQuotes(root)}assets/${folder}/fine.svg">`,
+      `<link rel="stylesheet" href="${inQuotes(root)}assets/${folder}/style.css">`,
+      `<script src="${inQuotes(root)}assets/${folder}/client.js" defer></script>`,
+      "</head>",
+      "<body>",
+      SHELL,
+      "</body>",
+      "</html>",
+      "",
+    ].join("\n");
   return { page, folder };
+}
+
+/** A text as it stands in quotes in HTML. */
+function inQuotes(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll("\"", "&quot;");
 }
 
 /** So much of a text's SHA-256 that no other text has it. */

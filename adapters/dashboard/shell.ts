@@ -129,4 +129,4 @@ const APP = String.raw`
 /** The body of the page. What needs a token is a template: nothing of it is shown without one. */
 export const SHELL: string = `${SIGNS}${GATE}${APP}
 <noscript><p>This page needs JavaScript.</p></noscript>
-<div id="root"></div>`;
+<div id="root"><p class="late">The files of this page cannot be loaded. Add a slash to the end of the address. If that does not help, something in front of it redirects or changes the paths below.</p></div>`;

@@ -200,4 +200,7 @@ dialog.ask::backdrop { background: rgb(0 0 0 / .45); }
   .drawer { height: 84vh; z-index: 5; }
   .drawer tr > :nth-child(5), .drawer tr > :nth-child(7) { display: none; }
 }
+
+.late { margin: var(--s6, 24px); visibility: hidden; animation: late 0s 3s forwards; }
+@keyframes late { to { visibility: visible; } }
 `;

@@ -1,8 +1,14 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { basicAuth } from "hono/basic-auth";
+import { bearerAuth } from "hono/bearer-auth";
 import test from "node:test";
 import { FILES } from "../../adapters/dashboard/page.ts";
-import { type AdminOptions, adminRouter, grantAccess } from "../../adapters/hono.ts";
+import {
+  type AdminOptions,
+  adminRouter,
+  type AuditEntry,
+  grantAccess,
+} from "../../adapters/hono.ts";
 import { adminScene, TOKENS } from "../support/admin_scene.ts";
 import { memoryPool } from "../support/memory_pool.ts";
 
@@ -55,6 +61,57 @@ test("adminRouter() refuses tokens that are short, or that no header can carry",
   assertThrows(make({ write: TOKENS.act }), TypeError, "Unknown option \"write\" of auth");
 });
 
+test("a token may come in a header of its own, past a proxy that uses the other one", async () => {
+  await using scene = adminScene();
+  const ask = async (token: string, authorization?: string) => {
+    const headers = { "x-hotconn-token": token, ...authorization && { authorization } };
+    return (await scene.ask("/api/pools", { as: null, headers })).status;
+  };
+  assertEquals(await ask(TOKENS.read), 200);
+  assertEquals(await ask(TOKENS.read, `Basic ${btoa("a:b")}`), 200);
+  for (const wrong of [`${TOKENS.read}x`, `Bearer ${TOKENS.read}`, "", "a b", "\u00e4"]) {
+    assertEquals(await ask(wrong), 401, wrong);
+    // One that is wrong is not made good by the other.
+    assertEquals(await ask(wrong, `Bearer ${TOKENS.read}`), 401, wrong);
+  }
+});
+
+test("audit hears of an attempt by somebody unknown as well, and pushes out nothing that is kept", async () => {
+  const audits: AuditEntry[] = [];
+  await using scene = adminScene({ audit: (entry) => audits.push(entry), eventHistory: 2 });
+  await scene.act("block", { ip: "192.0.2.9" });
+  audits.length = 0;
+  for (let time = 0; time < 5; time++) {
+    const body = { ip: "192.0.2.1" };
+    const response = await scene.ask(ACTIONS[0]!, { as: null, body });
+    assertEquals(response.status, 401);
+  }
+  await scene.ask("/api/pools", { as: null });
+  await Promise.resolve();
+  const told = audits.map(({ action, outcome, who }) => [action, outcome, who]);
+  const name = ACTIONS[0]!.slice(ACTIONS[0]!.lastIndexOf("/") + 1);
+  assertEquals(told, Array.from({ length: 5 }, () => [name, "denied", ""]));
+  const events = await scene.ask("/api/pools/default/events?lastEventId=0&events=audit,block");
+  const reader = events.body!.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  while (!text.includes("event: audit")) text += (await reader.read()).value;
+  await reader.cancel();
+  assertStringIncludes(text, "\"outcome\":\"done\"");
+  assert(!text.includes("denied"), text);
+});
+
+test("audit hears of those whom a middleware does not let in", async () => {
+  const audits: AuditEntry[] = [];
+  await using memory = memoryPool();
+  const router = adminRouter(memory.pool, {
+    auth: bearerAuth({ token: TOKENS.act }),
+    audit: (entry) => audits.push(entry),
+  });
+  const { status } = await router.request(ACTIONS[0]!, { method: "POST" });
+  await Promise.resolve();
+  assertEquals([status, audits.map(({ outcome }) => outcome)], [401, ["denied"]]);
+});
+
 test("what needs a right answers 401 without a token, and with one that is not known", async () => {
   await using scene = adminScene();
   const { paths } = await scene.json("/openapi.json");
@@ -90,7 +147,7 @@ test("what needs a right answers 401 without a token, and with one that is not k
       assertEquals((await response.json()).error.code, "unauthorized");
     }
   }
-  assertEquals(scene.audits, []);
+  assert(scene.audits.every(({ outcome, who }) => outcome === "denied" && who === ""));
 });
 
 test("a token counts in the header only", async () => {

@@ -2,6 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import test from "node:test";
 import { adminRouter } from "../../adapters/hono.ts";
 import { adminScene, TOKENS } from "../support/admin_scene.ts";
+import { turns } from "../support/turns.ts";
 
 /** Lets a request come in, which takes more than microtasks. */
 const later = () => new Promise((resolve) => setTimeout(resolve));
@@ -283,6 +284,24 @@ test("a body without end is not read to its end", async () => {
   });
   assertEquals(await send(scene, "close", endless), 413);
   assert(pulls < 64, `${pulls} chunks were read`);
+});
+
+test("a body that does not come to its end in time is answered 408", async () => {
+  await using scene = adminScene();
+  let asked = () => {};
+  const isAsked = new Promise<void>((resolve) => asked = resolve);
+  const half = new ReadableStream<Uint8Array>({
+    start: (controller) => controller.enqueue(new TextEncoder().encode("{\"ip\":")),
+    pull: () => asked(),
+  });
+  const sending = send(scene, "block", half);
+  await isAsked;
+  scene.clock.advance(9_999);
+  await turns();
+  assertEquals(scene.clock.timers > 0, true);
+  scene.clock.advance(1);
+  assertEquals(await sending, 408);
+  assertEquals(scene.pool.stats().blocks, []);
 });
 
 test("hosts whose names are those of properties are hosts like others", async () => {

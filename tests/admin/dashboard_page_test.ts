@@ -7,7 +7,8 @@ import { CLIENT, dashboard, FILES } from "../../adapters/dashboard/page.ts";
 import { run } from "../support/programs.ts";
 
 test("the page has its style and its script in files of its own, and nothing inline or from elsewhere", async () => {
-  const { folder, page } = await dashboard();
+  const { folder, page: pageAt } = await dashboard();
+  const page = pageAt({ root: "", tokenHeader: "x-hotconn-token" });
   assertEquals(page.match(/<script[^>]*>[^<]/g), null);
   assertEquals(page.match(/<style/g), null);
   assertEquals(page.match(/\s(style|on\w+)=/g), null);
@@ -23,7 +24,7 @@ test("the page has its style and its script in files of its own, and nothing inl
 });
 
 test("the page is in ASCII: Bun would change other characters", async () => {
-  const { page } = await dashboard();
+  const page = (await dashboard()).page({ root: "", tokenHeader: "x-hotconn-token" });
   for (const text of [page, ...FILES.map(({ body }) => body)]) {
     assertEquals(text.match(/[^\n -~].{0,20}/), null);
   }

@@ -168,9 +168,9 @@ test("every kind of refusal is as its schema says", async () => {
 test("the document names tokens only where they are what lets in", async () => {
   await using scene = adminScene();
   const described = await document(scene);
-  assertEquals(Object.keys(described.components.securitySchemes), ["token"]);
+  assertEquals(Object.keys(described.components.securitySchemes), ["token", "ownHeader"]);
   assertEquals(described.paths["/healthz"]?.["get"]?.security, []);
-  assertEquals(described.paths["/metrics"]?.["get"]?.security, [{ token: [] }]);
+  assertEquals(described.paths["/metrics"]?.["get"]?.security, [{ token: [] }, { ownHeader: [] }]);
   await using memory = memoryPool();
   const open = adminRouter(memory.pool, { insecure: true });
   const other: Document = await (await open.request("/openapi.json")).json();

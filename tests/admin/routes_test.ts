@@ -1,5 +1,9 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
 import { Hono } from "hono";
+import { compress } from "hono/compress";
+import { etag } from "hono/etag";
+import { secureHeaders } from "hono/secure-headers";
+import { appendTrailingSlash, trimTrailingSlash } from "hono/trailing-slash";
 import test from "node:test";
 import { type AdminOptions, adminRouter, type NamedPools } from "../../adapters/hono.ts";
 import { MemoryFleetStore } from "../../src/fleet/memory_store.ts";
@@ -7,6 +11,7 @@ import { fleetOver, readFleetOptions } from "../../src/pool/fleet/fleet_over.ts"
 import { adminScene, type Json, TOKENS } from "../support/admin_scene.ts";
 import { memoryPool } from "../support/memory_pool.ts";
 
+const HTML = "text/html; charset=utf-8";
 const AUTH = { authorization: `Bearer ${TOKENS.act}` };
 
 test("every answer has strict headers, refusals and pages included", async () => {
@@ -138,22 +143,47 @@ test("HEAD answers as GET does, without a body", async () => {
   assertEquals((await scene.ask("/api/pools", { method: "HEAD", as: null })).status, 401);
 });
 
-test("a router may be mounted anywhere, and its page stands at a path that ends with a slash", async () => {
+/** What a page asks for: its files, and the API beside them. */
+async function askedBy(page: Response, at: string): Promise<string[]> {
+  const text = (await page.text()).replaceAll("&amp;", "&");
+  const files = [...text.matchAll(/(?:src|href)="([^"#]*)"/g)].map(([, file]) => file);
+  const [, root = "?"] = /<meta name="hotconn-root" content="([^"]*)">/.exec(text) ?? [];
+  const asked = [...files, `${root}api/pools`].map((path = "") => new URL(path, at));
+  for (const { host } of asked) assertEquals(host, "localhost");
+  return asked.map(({ pathname }) => pathname);
+}
+
+test("a router may be mounted anywhere, and its page finds its files with a slash and without", async () => {
   await using memory = memoryPool();
   const router = adminRouter(memory.pool, { auth: TOKENS });
   const app = new Hono();
   app.get("/", (c) => c.text("the app"));
   app.route("/tools/admin", router);
   app.get("/later", (c) => c.text("later"));
-  for (const path of ["/tools/admin", "/tools/admin?token=x"]) {
-    const response = await app.request(path);
-    assertEquals([response.status, response.headers.get("location")], [308, "./admin/"]);
+  const under = new Hono().basePath("/base");
+  under.route("/admin", router);
+  const handed = new Hono();
+  handed.mount("/handed", router.fetch);
+  for (
+    const [front, path] of [
+      [router, "/"],
+      [app, "/tools/admin"],
+      [app, "/tools/admin?token=x"],
+      [app, "/tools/admin/"],
+      [under, "/base/admin"],
+      [under, "/base/admin/"],
+      // Here the router does not know where it is: without the slash the page says that it wants one.
+      [handed, "/handed/"],
+    ] as const
+  ) {
+    const page = await front.request(path);
+    assertEquals([page.status, page.headers.get("content-type")], [200, HTML], path);
+    for (const asked of await askedBy(page, `http://localhost${path}`)) {
+      const { status } = await front.request(asked, { headers: AUTH });
+      assertEquals(status, 200, `${path} asks for ${asked}`);
+    }
   }
-  const page = await app.request("/tools/admin/");
-  assertEquals(page.headers.get("content-type"), "text/html; charset=utf-8");
   assertEquals((await app.request("/tools/admin/", { method: "POST" })).status, 405);
-  const pools = await app.request("/tools/admin/api/pools", { headers: AUTH });
-  assertEquals((await pools.json()).pools, [{ name: "default" }]);
   const missing = await app.request("/tools/admin/nowhere");
   assertEquals(missing.headers.get("content-type"), "application/json");
   assertEquals(await (await app.request("/")).text(), "the app");
@@ -161,14 +191,72 @@ test("a router may be mounted anywhere, and its page stands at a path that ends 
   assertEquals(await (await app.request("/nowhere")).text(), "404 Not Found");
 });
 
-test("a redirect to the page never leaves its host", async () => {
+test("what the page asks for never leads to another host, whatever its path", async () => {
   await using memory = memoryPool();
   const app = new Hono();
   app.route("/:any", adminRouter(memory.pool, { auth: TOKENS }));
-  for (const path of ["/evil.test", "/%2f%2fevil.test", "/%5cevil.test", "/a:b", "/javascript:x"]) {
-    const location = (await app.request(path)).headers.get("location") ?? "";
-    const target = new URL(location, `http://localhost${path}`);
-    assertEquals([target.host, target.pathname], ["localhost", `${path}/`]);
+  const paths = [
+    "/evil.test",
+    "/%2f%2fevil.test",
+    "/%5cevil.test",
+    "/a:b",
+    "/javascript:x",
+    "/a&quot;b",
+    "/a%22b",
+  ];
+  for (const path of paths) {
+    const asked = await askedBy(await app.request(path), `http://localhost${path}`);
+    for (const it of asked) assert(it.startsWith(`${path}/`), `${path} asks for ${it}`);
+  }
+});
+
+test("what stands before the router in an app does not hold its event stream up", async () => {
+  for (const middleware of [etag(), compress({ threshold: 0 }), secureHeaders()]) {
+    await using scene = adminScene();
+    const app = new Hono();
+    app.use(middleware).route("/admin", scene.router);
+    const ending = new AbortController();
+    const headers = { ...AUTH, "accept-encoding": "gzip" };
+    const response = await app.request("/admin/api/pools/default/events", {
+      headers,
+      signal: ending.signal,
+    });
+    assertEquals([response.status, response.headers.get("content-encoding")], [200, null]);
+    const reader = response.body!.getReader();
+    assertEquals((await reader.read()).done, false);
+    await reader.cancel();
+    ending.abort();
+    const stats = await app.request("/admin/api/pools/default/stats", { headers });
+    const text = stats.headers.get("content-encoding") === "gzip"
+      ? await new Response(stats.body!.pipeThrough(new DecompressionStream("gzip"))).text()
+      : await stats.text();
+    assertEquals(typeof JSON.parse(text).at, "number");
+  }
+});
+
+test("a middleware that takes slashes away, or puts them, leads to the page and not round and round", async () => {
+  await using memory = memoryPool();
+  const router = adminRouter(memory.pool, { auth: TOKENS });
+  const follow = async (app: Hono, path: string) => {
+    for (let hops = 0; hops < 3; hops++) {
+      const response = await app.request(path);
+      const location = response.headers.get("location");
+      if (location === null) return [response.status, path];
+      path = new URL(location, `http://localhost${path}`).pathname;
+    }
+    return ["a loop", path];
+  };
+  for (
+    const [middleware, path, end] of [
+      [trimTrailingSlash(), "/admin/", "/admin/"],
+      [trimTrailingSlash({ alwaysRedirect: true }), "/admin/", "/admin"],
+      [appendTrailingSlash(), "/admin", "/admin"],
+      [appendTrailingSlash({ alwaysRedirect: true }), "/admin", "/admin/"],
+    ] as const
+  ) {
+    const app = new Hono();
+    app.use(middleware).route("/admin", router);
+    assertEquals(await follow(app, path), [200, end]);
   }
 });
 

@@ -5,7 +5,12 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { type AdminOptions, adminRouter, type AuditEntry } from "../../adapters/hono.ts";
+import {
+  type AdminOptions,
+  type AdminRouter,
+  adminRouter,
+  type AuditEntry,
+} from "../../adapters/hono.ts";
 import type { ManualClock } from "../../src/core/clock.ts";
 import type { ConnectionPool } from "../../src/pool/pool.ts";
 import { memoryPool, type MemoryPoolOptions } from "./memory_pool.ts";
@@ -27,6 +32,7 @@ export interface AskOptions {
 /** An admin router in a test. */
 export interface AdminScene extends AsyncDisposable {
   readonly pool: ConnectionPool;
+  readonly router: AdminRouter;
   readonly clock: ManualClock;
   readonly audits: AuditEntry[];
   /** Asks. What acts is a POST. */
@@ -78,6 +84,7 @@ export function adminScene(
   };
   return {
     pool,
+    router,
     clock,
     audits,
     ask,

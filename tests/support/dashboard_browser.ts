@@ -31,6 +31,11 @@ export interface VisitOptions {
   readonly theme?: "light" | "dark";
   /** The token to sign in with; null: nobody does. @default {a token that may act} */
   readonly token?: string | null;
+  /** What stands before the router, at whose port the page is then; and who signs in to it. */
+  readonly front?: {
+    start(port: number): Promise<AsyncDisposable & { readonly port: number }>;
+    readonly credentials?: { readonly username: string; readonly password: string };
+  };
   /** Whether the browser may tell of errors, as it does of each answer such as 401. */
   readonly mayComplain?: boolean;
 }
@@ -64,8 +69,12 @@ export function testVisit(
     });
     const { fetch } = options.router ?? router;
     const server = serve({ fetch, hostname: "127.0.0.1", port: 0 }, (at) => onListening(at));
+    const { front } = options;
+    let before: Awaited<ReturnType<NonNullable<typeof front>["start"]>> | undefined;
     try {
-      const origin = `http://127.0.0.1:${(await listening).port}`;
+      const { port } = await listening;
+      before = await front?.start(port);
+      const origin = `http://127.0.0.1:${before?.port ?? port}`;
       browser = await chromium.launch({
         executablePath: program ?? "",
         // A container's root has no namespaces to make a sandbox of.
@@ -77,6 +86,7 @@ export function testVisit(
         viewport: { width, height: 800 },
         colorScheme: theme,
         reducedMotion: "reduce",
+        ...front?.credentials && { httpCredentials: front.credentials },
       });
       context.setDefaultTimeout(15_000);
       const strange: string[] = [];
@@ -99,6 +109,7 @@ export function testVisit(
       assertEquals(strange, []);
     } finally {
       await browser?.close();
+      await before?.[Symbol.asyncDispose]();
       router.close();
       await new Promise((resolve) => server.close(resolve));
     }

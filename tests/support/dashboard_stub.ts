@@ -98,7 +98,7 @@ export function stubRouter(scenes: { readonly [pool: string]: Scene }): StubRout
       if (failing === "silent") await new Promise(() => {});
       if (typeof failing === "number") return refuse(failing, `The server answered ${failing}`);
       if (url.pathname === "/") return await page(url.pathname);
-      const token = request.headers.get("authorization")?.replace(/^Bearer /, "");
+      const token = request.headers.get("x-hotconn-token");
       const canAct = token === ACT_TOKEN;
       if (revoked || (!canAct && token !== READ_TOKEN)) return refuse(401, "A token is wanted");
       const [, , , name = "", what, action] = url.pathname.split("/");
@@ -185,7 +185,7 @@ const STRICT = {
 async function page(pathname: string): Promise<Response> {
   const { page } = await dashboard();
   const file = FILES.find(({ name }) => pathname.endsWith(`/${name}`));
-  return new Response(file?.body ?? page, {
+  return new Response(file?.body ?? page({ root: "", tokenHeader: "x-hotconn-token" }), {
     headers: {
       ...STRICT,
       "content-type": file?.type ?? "text/html; charset=utf-8",
