@@ -6,7 +6,11 @@
 
 import type { Context } from "hono";
 import { parseHost } from "../../src/core/address.ts";
-import { OPEN_METRICS_TYPE, openMetrics } from "../../src/metrics/open_metrics.ts";
+import {
+  METRICS_TEXT_TYPE,
+  OPEN_METRICS_TYPE,
+  openMetrics,
+} from "../../src/metrics/open_metrics.ts";
 import { FILES } from "../dashboard/page.ts";
 import type { AdminAccess } from "./access.ts";
 import {
@@ -18,6 +22,7 @@ import {
 } from "./connection_page.ts";
 import { ALL_EVENTS } from "./event_log.ts";
 import { byAddress, poolAtGlance } from "./figures.ts";
+import { metricFormat } from "./metric_format.ts";
 import { readQuery, readWhole } from "./query.ts";
 import { asked, Refusal, type RefusalStatus } from "./refusal.ts";
 import { reply, replyJson } from "./replies.ts";
@@ -118,13 +123,16 @@ export function readRoutes(document: () => object): Route[] {
       method: "GET",
       path: "/metrics",
       right: "read",
-      summary: "The figures of all pools as OpenMetrics text",
+      summary: "The figures of all pools as OpenMetrics text, or as the older text by Accept",
       answer: text(OPEN_METRICS_TYPE),
       serve: ({ c, state }) => {
         readQuery(c.req.url, []);
         const pools = Array.from(state.pools, ([name, { pool }]) => [name, pool] as const);
         const { metrics } = state.options;
-        return reply(openMetrics(Object.fromEntries(pools), metrics), OPEN_METRICS_TYPE);
+        const format = metricFormat(c.req.header("accept") ?? "", metrics.format);
+        const type = format === "text" ? METRICS_TEXT_TYPE : OPEN_METRICS_TYPE;
+        const text = openMetrics(Object.fromEntries(pools), { ...metrics, format });
+        return reply(text, type, { vary: "accept" });
       },
     },
     {

@@ -1,8 +1,11 @@
 /**
- * Writes OpenMetrics 1.0 text.
+ * Writes OpenMetrics 1.0 text, or the text format 0.0.4 that came before it.
  *
  * @module
  */
+
+/** How the text is written. */
+export type MetricFormat = "openMetrics" | "text";
 
 /** Labels by name; one without a value is left out. */
 export interface Labels {
@@ -22,15 +25,23 @@ export interface Family {
 
 /** A text of families, each with its samples together, as the format wants them. */
 export class MetricText {
+  readonly #isOpen: boolean;
   #text = "";
   #name = "";
+
+  /** Begins an empty text. */
+  constructor(format: MetricFormat = "openMetrics") {
+    this.#isOpen = format === "openMetrics";
+  }
 
   /** Begins a family. */
   family({ help, name, type, unit }: Family): void {
     this.#name = name;
-    this.#text += `# TYPE ${name} ${type}\n`;
-    if (unit !== undefined) this.#text += `# UNIT ${name} ${unit}\n`;
-    this.#text += `# HELP ${name} ${escape(help)}\n`;
+    // In the older format the suffix is a part of the name, and there are no units.
+    const full = type === "counter" && !this.#isOpen ? `${name}_total` : name;
+    this.#text += `# TYPE ${full} ${type}\n`;
+    if (unit !== undefined && this.#isOpen) this.#text += `# UNIT ${full} ${unit}\n`;
+    this.#text += `# HELP ${full} ${escape(help)}\n`;
   }
 
   /** Writes a sample of the family. */
@@ -39,6 +50,7 @@ export class MetricText {
     labels: Labels,
     value: number,
   ): void {
+    if (suffix === "_created" && !this.#isOpen) return;
     const pairs = Object.entries(labels)
       .filter(([, text]) => text !== undefined)
       .map(([label, text = ""]) => `${label}="${escape(text)}"`);
@@ -48,7 +60,7 @@ export class MetricText {
 
   /** All of it, with its end. */
   end(): string {
-    return `${this.#text}# EOF\n`;
+    return this.#isOpen ? `${this.#text}# EOF\n` : this.#text;
   }
 }
 

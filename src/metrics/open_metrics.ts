@@ -4,16 +4,21 @@
  * @module
  */
 
-import { checkNames, checkNumber } from "../core/check.ts";
+import { checkNames, checkNumber, describe } from "../core/check.ts";
 import type { HistogramView } from "../core/histogram.ts";
 import type { FleetStatus } from "../fleet/fleet.ts";
 import { ConnectionPool } from "../pool/pool.ts";
+import type { LatencyStats } from "../pool/watch/latency_counts.ts";
 import type { AddressStats, HostStats, PoolStats } from "../pool/watch/stats.ts";
-import { type Labels, MetricText } from "./metric_text.ts";
+import { VERSION } from "../version.ts";
+import { type Labels, type MetricFormat, MetricText } from "./metric_text.ts";
 
 /** The media type of the text. */
 export const OPEN_METRICS_TYPE: string =
   "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/** The media type of the older text. */
+export const METRICS_TEXT_TYPE: string = "text/plain; version=0.0.4; charset=utf-8";
 
 /** What the text tells. */
 export interface OpenMetricsOptions {
@@ -37,6 +42,13 @@ export interface OpenMetricsOptions {
    * @default {false}
    */
   readonly created?: boolean;
+  /**
+   * How it is written: by OpenMetrics 1.0, or in the text format 0.0.4 of Prometheus that came before
+   * it, for what reads no other.
+   *
+   * @default {"openMetrics"}
+   */
+  readonly format?: "openMetrics" | "text";
 }
 
 /** A pool and its figures at one moment. */
@@ -49,6 +61,9 @@ interface Source {
   /** The hosts that share a name. */
   readonly others: readonly HostStats[];
 }
+
+/** Which of the buckets of times are told by host, in milliseconds. */
+const HOST_BUCKETS_MS = { min: 1, max: 16_384 };
 
 /** The upper edges of the buckets of times, in milliseconds: the recorder's own, so none is a guess. */
 const BUCKETS_MS: readonly number[] = Array.from({ length: 18 }, (_, index) => 2 ** (index - 2));
@@ -87,14 +102,21 @@ export function openMetrics(
   pools: ConnectionPool | { readonly [name: string]: ConnectionPool },
   options: OpenMetricsOptions = {},
 ): string {
-  checkNames("openMetrics()", options, ["maxHosts", "addresses", "created"]);
-  const { addresses = false, created = false, maxHosts = 100 } = options;
+  checkNames("openMetrics()", options, ["maxHosts", "addresses", "created", "format"]);
+  const { addresses = false, created = false, format = "openMetrics", maxHosts = 100 } = options;
+  if (format !== "openMetrics" && format !== "text") {
+    throw new TypeError(`format must be "openMetrics" or "text", got ${describe(format)}`);
+  }
   checkNumber("maxHosts", maxHosts, { min: 0, whole: true });
   const named = pools instanceof ConnectionPool ? { default: pools } : pools;
   const sources = Object.entries(named).map(([name, pool]) => read(name, pool, maxHosts));
-  const writer = new Writer(sources, created);
+  const writer = new Writer(sources, created, format);
+  writeBuild(writer);
   writeConnections(writer);
+  writeLimits(writer);
   writeRequests(writer);
+  writeHealth(writer);
+  writeTraffic(writer);
   writeLeases(writer);
   writeDials(writer);
   writeProxies(writer);
@@ -116,11 +138,12 @@ function read(pool: string, source: ConnectionPool, maxHosts: number): Source {
 
 /** Writes families over all pools. */
 class Writer {
-  readonly text: MetricText = new MetricText();
+  readonly text: MetricText;
   readonly sources: readonly Source[];
   readonly #created: boolean;
 
-  constructor(sources: readonly Source[], created: boolean) {
+  constructor(sources: readonly Source[], created: boolean, format: MetricFormat) {
+    this.text = new MetricText(format);
     this.sources = sources;
     this.#created = created;
   }
@@ -135,8 +158,14 @@ class Writer {
     }
   }
 
-  counter(name: string, help: string, tell: (source: Source, put: Put) => void): void {
-    this.text.family({ name: `hotconn_${name}`, type: "counter", help });
+  counter(
+    name: string,
+    help: string,
+    tell: (source: Source, put: Put) => void,
+    unit?: string,
+  ): void {
+    const family = { name: `hotconn_${name}`, type: "counter", help } as const;
+    this.text.family({ ...family, ...(unit ? { unit } : {}) });
     for (const source of this.sources) {
       tell(source, (labels, value) => {
         const all = { pool: source.pool, ...labels };
@@ -168,6 +197,30 @@ class Writer {
     }
   }
 
+  /** Times by host: in fewer buckets, since there are many hosts. */
+  latencies(name: string, help: string): void {
+    const full = `hotconn_${name}_seconds`;
+    this.text.family({ name: full, type: "histogram", unit: "seconds", help });
+    for (const { hosts, pool, stats } of this.sources) {
+      const put = (host: string, { count, sumMs, upTo }: LatencyStats) => {
+        for (const [index, ms] of stats.latencyBoundsMs.entries()) {
+          if (ms < HOST_BUCKETS_MS.min || ms > HOST_BUCKETS_MS.max) continue;
+          this.text.sample("_bucket", { pool, host, le: `${ms / 1_000}` }, upTo[index] ?? 0);
+        }
+        this.text.sample("_bucket", { pool, host, le: "+Inf" }, count);
+        this.text.sample("_sum", { pool, host }, sumMs / 1_000);
+        this.text.sample("_count", { pool, host }, count);
+        if (this.#created) this.text.sample("_created", { pool, host }, stats.since / 1_000);
+      };
+      let rest = stats.latency;
+      for (const [host, { latency }] of hosts) {
+        rest = without(rest, latency);
+        put(host, latency);
+      }
+      if (rest.count > 0) put("other", rest);
+    }
+  }
+
   /** A gauge of each host, and of all that share a name. */
   hostGauge(name: string, help: string, tell: (stats: HostStats) => number): void {
     this.gauge(name, help, ({ hosts, others }, put) => {
@@ -175,6 +228,38 @@ class Writer {
       if (others.length > 0) put({ host: "other" }, sum(others, tell));
     });
   }
+}
+
+/** What is left of some times without others that are among them. */
+function without(all: LatencyStats, some: LatencyStats): LatencyStats {
+  return {
+    count: all.count - some.count,
+    sumMs: Math.max(0, all.sumMs - some.sumMs),
+    upTo: all.upTo.map((count, index) => count - (some.upTo[index] ?? 0)),
+  };
+}
+
+/**
+ * Tells a count of each host. What is not told of a host by name is told of the others: all together
+ * is all there was.
+ */
+function byHost(
+  { hosts, stats }: Source,
+  tell: (stats: PoolStats | HostStats) => number,
+  put: (host: string, count: number) => void,
+): void {
+  let rest = tell(stats);
+  for (const [host, stats] of hosts) {
+    rest -= tell(stats);
+    put(host, tell(stats));
+  }
+  if (rest > 0) put("other", rest);
+}
+
+/** Nothing of a pool: which version tells the rest. */
+function writeBuild({ text }: Writer): void {
+  text.family({ name: "hotconn_build_info", type: "gauge", help: "The version of hotconn." });
+  text.sample("", { version: VERSION }, 1);
 }
 
 type Put = (labels: Labels, value: number) => void;
@@ -245,60 +330,51 @@ function writeConnections(writer: Writer): void {
 }
 
 function writeRequests(writer: Writer): void {
-  /** What is not told of a host by name is told of the others: all together is all there was. */
-  const byHost = (
-    { hosts, stats }: Source,
-    tell: (stats: HostStats["requests"]) => number,
-    put: (host: string, count: number) => void,
-  ) => {
-    let rest = tell(stats.requests);
-    for (const [host, { requests }] of hosts) {
-      rest -= tell(requests);
-      put(host, tell(requests));
-    }
-    if (rest > 0) put("other", rest);
-  };
   writer.counter("requests", "Requests that have ended, by how.", (source, put) => {
     for (const [outcome, name] of Object.entries(OUTCOMES)) {
-      byHost(source, (requests) => requests[name], (host, count) => put({ host, outcome }, count));
+      byHost(
+        source,
+        ({ requests }) => requests[name],
+        (host, count) => put({ host, outcome }, count),
+      );
     }
   });
   writer.counter("responses", "Final answers, by class of status.", (source, put) => {
     for (const status_class of CLASSES) {
-      const tell = ({ statuses }: HostStats["requests"]) => statuses[status_class] ?? 0;
-      if (tell(source.stats.requests) === 0) continue;
+      const tell = ({ requests }: PoolStats | HostStats) => requests.statuses[status_class] ?? 0;
+      if (tell(source.stats) === 0) continue;
       byHost(source, tell, (host, count) => put({ host, status_class }, count));
     }
   });
   writer.counter("request_retries", "Times that a request was sent once more.", (source, put) => {
-    byHost(source, ({ retries }) => retries, (host, count) => put({ host }, count));
+    byHost(source, ({ requests }) => requests.retries, (host, count) => put({ host }, count));
   });
   writer.counter(
     "request_hedges",
     "Times that a request was sent to a second machine besides, because the first was silent.",
     (source, put) => {
-      byHost(source, ({ hedges }) => hedges, (host, count) => put({ host }, count));
+      byHost(source, ({ requests }) => requests.hedges, (host, count) => put({ host }, count));
     },
   );
   writer.counter(
     "request_hedges_won",
     "Times that the second machine answered.",
     (source, put) => {
-      byHost(source, ({ hedgesWon }) => hedgesWon, (host, count) => put({ host }, count));
+      byHost(source, ({ requests }) => requests.hedgesWon, (host, count) => put({ host }, count));
     },
   );
   writer.counter(
     "request_told_later",
     "Answers that said to come back later: 429 and 503 with a Retry-After.",
     (source, put) => {
-      byHost(source, ({ toldLater }) => toldLater, (host, count) => put({ host }, count));
+      byHost(source, ({ requests }) => requests.toldLater, (host, count) => put({ host }, count));
     },
   );
   writer.counter(
     "request_waits",
     "Times that a request waited because it was told to come back later.",
     (source, put) => {
-      byHost(source, ({ waits }) => waits, (host, count) => put({ host }, count));
+      byHost(source, ({ requests }) => requests.waits, (host, count) => put({ host }, count));
     },
   );
   writer.histogram(
@@ -310,6 +386,56 @@ function writeRequests(writer: Writer): void {
     "request_first_byte",
     "From a request's first byte to the head of its response.",
     ({ histograms }, put) => put({}, histograms.firstByte),
+  );
+  writer.latencies("host_request_duration", "The same as hotconn_request_duration, by host.");
+}
+
+function writeLimits(writer: Writer): void {
+  writer.gauge("limit_connections", "How many connections there may be.", ({ stats }, put) => {
+    const { maxConnections, maxConnectionsPerHost, maxConnectionsPerIp } = stats.limits;
+    put({ scope: "total" }, maxConnections ?? Infinity);
+    put({ scope: "host" }, maxConnectionsPerHost ?? Infinity);
+    put({ scope: "address" }, maxConnectionsPerIp ?? Infinity);
+  });
+  writer.gauge("host_limit_connections", "How many a host may have.", ({ hosts }, put) => {
+    for (const [host, { maxConnections }] of hosts) put({ host }, maxConnections ?? Infinity);
+  });
+  writer.gauge("limit_waiting_callers", "How many callers may wait.", ({ stats }, put) => {
+    put({}, stats.limits.maxWaiters ?? Infinity);
+  });
+}
+
+function writeHealth(writer: Writer): void {
+  writer.counter("ejections", "Times that an address was ejected.", (source, put) => {
+    byHost(source, ({ ejections }) => ejections, (host, count) => put({ host }, count));
+  });
+  writer.counter("resolver_failures", "Times that the resolver failed.", (source, put) => {
+    byHost(source, ({ resolveErrors }) => resolveErrors, (host, count) => put({ host }, count));
+  });
+  writer.gauge(
+    "certificate_expiry_timestamp_seconds",
+    "When the first certificate of a host's machines runs out, in seconds since 1970.",
+    ({ hosts }, put) => {
+      for (const [host, { certificateEndsAt }] of hosts) {
+        if (certificateEndsAt !== null) put({ host }, certificateEndsAt / 1_000);
+      }
+    },
+    "seconds",
+  );
+}
+
+function writeTraffic(writer: Writer): void {
+  writer.counter(
+    "received_bytes",
+    "Bytes that came, those inside of TLS.",
+    ({ stats }, put) => put({}, stats.bytesIn),
+    "bytes",
+  );
+  writer.counter(
+    "sent_bytes",
+    "Bytes that were sent, those inside of TLS.",
+    ({ stats }, put) => put({}, stats.bytesOut),
+    "bytes",
   );
 }
 
@@ -430,6 +556,16 @@ function writeAddresses(writer: Writer): void {
   );
   writer.counter("address_leases", "Leases that began, by address.", (source, put) => {
     each(source, (labels, { picks }) => put(labels, picks));
+  });
+  writer.counter("address_responses", "Answers of an address, by class.", (source, put) => {
+    each(source, (labels, { statuses }) => {
+      for (const [status_class, count] of Object.entries(statuses)) {
+        put({ ...labels, status_class }, count);
+      }
+    });
+  });
+  writer.counter("address_ejections", "Times that an address was ejected.", (source, put) => {
+    each(source, (labels, { ejections }) => put(labels, ejections));
   });
   writer.counter("address_failures", "Failures, by address.", (source, put) => {
     each(source, (labels, { failures }) => put(labels, failures));

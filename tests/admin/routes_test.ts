@@ -433,3 +433,30 @@ test("/fleet and /metrics tell of the pool's fleet, where it has one", async () 
   assertStringIncludes(text, "hotconn_fleet_joined{pool=\"default\"} 1\n");
   assertStringIncludes(text, "hotconn_fleet_members{pool=\"default\"} 1\n");
 });
+
+test("Accept decides between OpenMetrics and the older text, as Prometheus asks for them", async () => {
+  await using scene = adminScene();
+  const open = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+  const older = "text/plain; version=0.0.4; charset=utf-8";
+  for (
+    const [accept, type] of [
+      // Prometheus 3, Prometheus 2, and one that knows the older format alone.
+      [
+        "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
+        + "text/plain;version=1.0.0;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2",
+        open,
+      ],
+      ["application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1", open],
+      ["text/plain;version=0.0.4;q=1,*/*;q=0.1", older],
+      ["text/plain;q=0.9, application/openmetrics-text;q=0.1", older],
+      ["text/plain;q=0, */*", open],
+      ["*/*", open],
+      ["", open],
+    ]
+  ) {
+    const response = await scene.ask("/metrics", { headers: { accept: accept! } });
+    assertEquals(response.headers.get("content-type"), type, accept);
+    assertEquals(response.headers.get("vary"), "accept");
+    assertEquals((await response.text()).endsWith("# EOF\n"), type === open);
+  }
+});

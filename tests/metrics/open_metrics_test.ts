@@ -7,6 +7,7 @@ import test from "node:test";
 import { staticResolver } from "../../src/hosts/resolver.ts";
 import { MetricText } from "../../src/metrics/metric_text.ts";
 import { openMetrics } from "../../src/metrics/open_metrics.ts";
+import { VERSION } from "../../src/version.ts";
 import { readDocument } from "../support/documents.ts";
 import { answer, memoryHttp } from "../support/memory_http.ts";
 import { memoryPool } from "../support/memory_pool.ts";
@@ -17,7 +18,7 @@ const promtool = findProgram("promtool");
 const skip = promtool ? false : "promtool is not installed";
 
 /** A text that has something of everything. */
-async function fullText(): Promise<string> {
+async function fullText(format: "openMetrics" | "text" = "openMetrics"): Promise<string> {
   await using pool = memoryHttp(({ path }) => answer(path === "/" ? "200 OK" : "404 Not Found"));
   for (const url of ["https://a.test/", "https://a.test/x", "https://b.test/"]) {
     await (await pool.request(url)).text();
@@ -28,6 +29,7 @@ async function fullText(): Promise<string> {
   return openMetrics({ "first \"one\"\\\n": pool, second: pool }, {
     addresses: true,
     created: true,
+    format,
   });
 }
 
@@ -170,57 +172,34 @@ test("Prometheus reads openMetrics() by its own parser", { skip }, async () => {
 });
 
 test("Prometheus' own check finds nothing to better in openMetrics()", { skip }, async () => {
-  // It reads the older format, where the suffix belongs to the name.
-  const text = (await fullText())
-    .replace(/^.*_created\{.*\n/gm, "")
-    .replace(/^# UNIT .*\n|^# EOF\n/gm, "");
-  const counters = [...text.matchAll(/^# TYPE (\S+) counter$/gm)].map(([, name = ""]) => name);
-  const older = counters.reduce(
-    (text, name) =>
-      text.replace(new RegExp(`^(# (?:TYPE|HELP)) ${name} `, "gm"), `$1 ${name}_total `),
-    text,
-  );
+  const older = await fullText("text");
+  assert(!older.includes("# EOF") && !older.includes("# UNIT") && !older.includes("_created"));
   const args = () => ["check", "metrics"];
   assertEquals(ask("", args, older), "");
   assert(ask("", args, older.replace(/^# HELP .*\n/gm, "")) !== "", "Nothing is refused");
 });
 
-test("Prometheus takes the alerts that docs/operating.md tells", { skip }, () => {
-  const [, rules = ""] = /```yaml\n([\s\S]*?)```/.exec(readDocument("docs/operating.md")) ?? [];
-  assert(rules !== "");
-  const args = (file: string) => ["check", "rules", file];
-  assertEquals(ask(rules, args), "");
-  assert(ask(rules.replace("sum by (pool, host) (", "sum by (pool, host) (("), args) !== "");
+test("openMetrics() tells limits, failures, latencies and certificates, and what others share", async () => {
+  await using pool = memoryHttp(({ path }) => answer(path === "/" ? "200 OK" : "500 Oh"), {
+    maxConnectionsPerIp: Infinity,
+    hosts: { "b.test": { maxConnections: 3 } },
+  });
+  for (const host of ["a.test", "b.test"]) await (await pool.request(`https://${host}/`)).text();
+  const text = openMetrics(pool, { maxHosts: 1 });
+  parseOpenMetrics(text);
+  const has = (line: string) => assert(text.includes(`${line}\n`), `${line}\n\n${text}`);
+  has("hotconn_build_info{version=\"" + VERSION + "\"} 1");
+  has("hotconn_limit_connections{pool=\"default\",scope=\"total\"} 256");
+  has("hotconn_limit_connections{pool=\"default\",scope=\"address\"} +Inf");
+  has("hotconn_host_limit_connections{pool=\"default\",host=\"a.test\"} 64");
+  has("hotconn_ejections_total{pool=\"default\",host=\"a.test\"} 0");
+  has("hotconn_resolver_failures_total{pool=\"default\",host=\"a.test\"} 0");
+  for (const host of ["a.test", "other"]) {
+    has(`hotconn_host_request_duration_seconds_count{pool="default",host="${host}"} 1`);
+  }
+  assert(!text.includes("hotconn_certificate_expiry_timestamp_seconds{"));
 });
 
-test(
-  "The alert for dials leaves a machine alone that is down while others serve",
-  { skip },
-  () => {
-    const [, rules = ""] = /```yaml\n([\s\S]*?)```/.exec(readDocument("docs/operating.md")) ?? [];
-    const alerts = (pool: string) => ({
-      eval_time: "20m",
-      alertname: "HotconnDialsFail",
-      exp_alerts: pool === "few" ? [] : [{
-        exp_labels: { pool },
-        exp_annotations: { summary: `Half of the dials of ${pool} fail` },
-      }],
-    });
-    const series = (name: string, pool: string, each: number) => ({
-      series: `hotconn_${name}_total{pool="${pool}"}`,
-      values: `0+${each}x25`,
-    });
-    // So many a minute: all of the few fail, and most of the many.
-    const scene = (pool: string, dials: number, errors: number) => ({
-      interval: "1m",
-      input_series: [series("dials", pool, dials), series("dial_errors", pool, errors)],
-      alert_rule_test: [alerts(pool)],
-    });
-    const tests = [scene("few", 2, 2), scene("many", 120, 100)];
-    const args = (file: string, folder: string) => {
-      writeFileSync(path.join(folder, "rules.yml"), rules);
-      return ["test", "rules", file];
-    };
-    assertEquals(ask(JSON.stringify({ rule_files: ["rules.yml"], tests }), args), "");
-  },
-);
+test("the version that metrics tell is the package's", () => {
+  assertEquals(JSON.parse(readDocument("package.json")).version, VERSION);
+});
