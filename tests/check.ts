@@ -52,6 +52,11 @@ const steps: readonly Step[] = [
   },
   { name: "reference and site", program: "node", args: ["--import", "tsx", "tools/site.ts"] },
   { name: "package for JSR", program: "deno", args: ["publish", "--dry-run", "--allow-dirty"] },
+  {
+    name: "licences of what is installed",
+    program: "node",
+    args: ["--import", "tsx", "tools/licences.ts"],
+  },
   { name: "package for npm", program: "node", args: ["--import", "tsx", "tools/build.ts"] },
   { name: "package for npm, by publint", program: "publint", args: ["dist", "--strict"] },
   {

@@ -56,11 +56,15 @@ test("a project has what the package stands on, and nothing else", { skip }, asy
   assertEquals(names.sort(), ["@leichtgewicht", "dns-packet", "hotconn", "ipaddr.js"]);
 });
 
-test("a project compiled under nodenext, with Node's types alone, uses it", { skip }, async () => {
+test("a project compiled under nodenext as strictly as can be, with Node's types alone, uses it", {
+  skip,
+}, async () => {
   const project = workshop.copy("node_nodenext");
   await installWithNpm(project, workshop.archive);
-  await project.run(path.join(project.folder, "node_modules/.bin/tsc"));
+  const tsc = path.join(project.folder, "node_modules/.bin/tsc");
+  await project.run(tsc);
   assertEquals(await project.run(process.execPath, "built/main.js", ...args), project.expected);
+  await project.run(tsc, "--noEmit", "--module", "node16", "--moduleResolution", "node16");
 });
 
 test("a project compiled for a bundler, with the DOM's types, uses it", { skip }, async () => {

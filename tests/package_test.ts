@@ -1,5 +1,15 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { createHash } from "node:crypto";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import test, { after, before } from "node:test";
@@ -33,6 +43,30 @@ test("the package has code, types and maps for every entry point, and nothing of
     assertEquals(manifest[field], source[field], field);
   }
   assertEquals(manifest["sideEffects"], false);
+});
+
+test("the package is packed into the same bytes in another folder, at another time", async () => {
+  const copy = mkdtempSync(path.join(tmpdir(), "hotconn-again-"));
+  try {
+    cpSync(folder, path.join(copy, "built"), { recursive: true });
+    // When a file was built, and where, is nobody's concern.
+    for (
+      const name of readdirSync(path.join(copy, "built"), { recursive: true, encoding: "utf8" })
+    ) {
+      utimesSync(path.join(copy, "built", name), 1e9, 1e9);
+    }
+    const hashes: string[] = [];
+    for (const [from, to] of [[folder, "first"], [path.join(copy, "built"), "second"]] as const) {
+      mkdirSync(path.join(copy, to));
+      const { filename } = await packPackage(from, path.join(copy, to));
+      hashes.push(
+        createHash("sha256").update(readFileSync(path.join(copy, to, filename))).digest("hex"),
+      );
+    }
+    assertEquals(hashes[1], hashes[0]);
+  } finally {
+    rmSync(copy, { recursive: true });
+  }
 });
 
 test("no source file is left in the package, and none of its imports ends in .ts", () => {
@@ -89,10 +123,12 @@ test("a program that imports ConnectionManager alone has no HTTP and no adapter 
 });
 
 test("what weighs more than its budget is told", () => {
-  const budget = { packed: 10, mainEntry: 10, connectionManagerAlone: 10 };
+  const budget = { packed: 10, ".": 10 };
   assertEquals(overBudget(budget, budget), []);
-  assertEquals(overBudget({ ...budget, mainEntry: 11 }, budget), [
-    "mainEntry is 11 bytes; the budget is 10",
+  assertEquals(overBudget({ packed: 10, ".": 11 }, budget), [". is 11 bytes; the budget is 10"]);
+  assertEquals(overBudget({ packed: 10, "./new": 1 }, budget), [
+    "./new has no budget",
+    ". has a budget, and is not there",
   ]);
 });
 

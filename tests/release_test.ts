@@ -1,7 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { readdirSync, readFileSync } from "node:fs";
 import test from "node:test";
+import { licencesOf } from "../tools/licences.ts";
 import { obstacles, type ReleaseState, uploads } from "../tools/release.ts";
+import { type Bill, complaintsAbout } from "../tools/sbom.ts";
 import { documents } from "./support/documents.ts";
 
 const root = new URL("../", import.meta.url);
@@ -70,6 +72,43 @@ test("the changelog and both manifests tell of this version, and no source file 
     [...read(path).matchAll(/hotconn[-@]\^?(\d+\.\d+\.\d+)/g)].map(([, told]) => told)
   );
   assertEquals(told.filter((text) => text !== version), []);
+});
+
+test("a licence that nobody has looked at is found, and a stricter look is taken at what users get", () => {
+  const at = (license: string | undefined, dev: boolean) =>
+    licencesOf({ packages: { "": {}, "node_modules/a": { dev, ...license && { license } } } })
+      .unknown;
+  for (const fine of ["MIT", "(MIT OR GPL-3.0)", "(Apache-2.0 AND BSD-3-Clause)"]) {
+    assertEquals(at(fine, false), [], fine);
+  }
+  for (const other of ["GPL-3.0", "(MIT AND GPL-3.0)", "MIT-0", "((MIT) OR ISC)"]) {
+    assertEquals(at(other, true), [`a: ${other}`]);
+  }
+  assertEquals(at(undefined, true), ["a: none"]);
+  assertEquals([at("MPL-2.0", true), at("MPL-2.0", false)], [[], ["a: MPL-2.0"]]);
+  const links = { "links/own": { license: "GPL-3.0" }, "node_modules/own": { link: true } };
+  assertEquals(licencesOf({ packages: links }).counts.size, 0);
+});
+
+test("a bill of materials is held to the manifest that it is for", () => {
+  const component = { name: "a", version: "1.0.0" };
+  const b = { name: "b", version: "2.0.0", purl: "pkg:npm/b@2.0.0", licenses: [{}] };
+  const bill: Bill = {
+    bomFormat: "CycloneDX",
+    specVersion: "1.5",
+    metadata: { component },
+    components: [b],
+  };
+  const manifest = { name: "a", version: "1.0.0", dependencies: { b: "^2.0.0" } };
+  assertEquals(complaintsAbout(bill, manifest), []);
+  assertEquals(complaintsAbout({ ...bill, bomFormat: "SPDX" }, manifest).length, 1);
+  assertEquals(complaintsAbout(bill, { ...manifest, version: "1.0.1" }), ["It is for a 1.0.0"]);
+  assertEquals(complaintsAbout({ ...bill, components: [] }, manifest), ["b is not in it"]);
+  const { licenses: _none, ...bare } = b;
+  assertEquals(complaintsAbout({ ...bill, components: [bare] }, manifest), ["b has no licence"]);
+  assertEquals(complaintsAbout(bill, { ...manifest, devDependencies: { b: "" } }), [
+    "b is only for work on the package",
+  ]);
 });
 
 /** What a workflow says that none of ours may; `isRelease` is for the one that uploads. */

@@ -1,5 +1,6 @@
 /**
- * Releases this version on npm and on JSR: checks everything, builds, packs, and uploads.
+ * Releases this version on npm and on JSR: checks everything, builds it twice over, uses it in empty
+ * projects on all runtimes, writes its bill of materials, and uploads.
  *
  *     npm run release -- --dry-run    # uploads nothing, and lists what would be uploaded
  *
@@ -8,7 +9,7 @@
  * @module
  */
 
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import process from "node:process";
@@ -17,6 +18,8 @@ import { parseArgs } from "node:util";
 import { endTogether, root, run } from "../tests/support/programs.ts";
 import { buildPackage } from "./build.ts";
 import { packPackage } from "./pack.ts";
+import { type BilledManifest, complaintsAbout, makeBill } from "./sbom.ts";
+import { buildAgain, tryEverywhere } from "./try_package.ts";
 
 /** What is known before anything is built. */
 export interface ReleaseState {
@@ -65,10 +68,23 @@ async function must(program: string, ...args: string[]): Promise<string> {
   return stdout;
 }
 
+/** Leaves the bill of materials where the workflow keeps it, beside the last build. */
+async function writeBill(manifest: BilledManifest): Promise<void> {
+  const bill = await makeBill(manifest);
+  const complaints = complaintsAbout(bill, manifest);
+  if (complaints.length > 0) throw new Error(`The bill of materials:\n${complaints.join("\n")}`);
+  const file = path.join(root, "dist-sbom", `hotconn-${manifest.version}.cdx.json`);
+  mkdirSync(path.dirname(file), { recursive: true });
+  writeFileSync(file, `${JSON.stringify(bill, null, 2)}\n`);
+  const names = bill.components.map(({ name, version }) => `${name} ${version}`);
+  console.log(`\nBill of materials: ${path.relative(root, file)}, with ${names.join(", ")}`);
+}
+
 async function release(isDry: boolean): Promise<void> {
-  const { version }: { readonly version: string } = JSON.parse(
+  const manifest: BilledManifest = JSON.parse(
     readFileSync(path.join(root, "package.json"), "utf8"),
   );
+  const { version } = manifest;
   const { GITHUB_REF_NAME, GITHUB_REF_TYPE, ACTIONS_ID_TOKEN_REQUEST_URL } = process.env;
   const found = obstacles({
     version,
@@ -88,6 +104,9 @@ async function release(isDry: boolean): Promise<void> {
     const archive = path.join(folder, filename);
     console.log(`\nFor npm: ${filename}, ${size} bytes packed, ${unpackedSize} installed`);
     for (const file of files) console.log(`  ${file.path} (${file.size} bytes)`);
+    await buildAgain(archive, folder);
+    await tryEverywhere(archive, folder);
+    await writeBill(manifest);
     console.log("\nFor JSR:");
     await must("deno", "publish", "--dry-run", "--allow-dirty", "--no-check");
     if (isDry) {

@@ -496,14 +496,16 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
    * old, or has been unused for `idleTimeoutMs`, where its host has more than its minimum with that
    * TLS profile. Never what is leased.
    *
+   * @param most No more than so many
    * @returns How many it closed
    */
-  cleanupIdleConnections(): number {
+  cleanupIdleConnections(most: number = Infinity): number {
     const now = this.#clock.now();
     const wallNow = this.#clock.wallNow();
     let closed = this.accountant.mayExceed ? this.#trim() : 0;
     // All of them: one that was made long before it was added stands nearer the front than its use.
     for (const connection of this.#coldestFirst()) {
+      if (closed >= most) break;
       const reason = connection.leases > 0
         ? undefined
         : this.#fitness.unfit(connection, now, wallNow);

@@ -93,12 +93,13 @@ export class Changes {
   /** A host has other addresses. */
   onAddresses(host: Host, change: AddressChange): void {
     if (this.#closed) return;
-    for (const queue of this.#parts.queues) {
-      const { route } = queue;
-      const concerns = route?.resolvesThere
-        ? route.goesOver(host.text)
-        : queue.host.text === host.text;
-      if (concerns) this.#parts.scheduler.addressesChanged(queue);
+    const { queues, scheduler } = this.#parts;
+    // Of very many hosts each may change in turn: none of the others is looked at for it.
+    for (const queue of queues.ofHost(host.text)) {
+      if (!queue.route?.resolvesThere) scheduler.addressesChanged(queue);
+    }
+    for (const queue of queues.resolvedThere) {
+      if (queue.route?.goesOver(host.text)) scheduler.addressesChanged(queue);
     }
     this.#parts.reporter.addressesChanged(host, change);
   }

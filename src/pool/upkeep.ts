@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Timer } from "../core/clock.ts";
+import { inNextTurn, type Timer } from "../core/clock.ts";
 import type { AddressHealth } from "../hosts/health.ts";
 import type { Rests } from "../hosts/rests.ts";
 import type { ConnectionManager } from "../map/manager.ts";
@@ -31,10 +31,17 @@ export interface UpkeepParts {
   readonly reporter: Reporter;
 }
 
-/** Looks after a pool each `cleanupIntervalMs`, until it is closed. */
+/** So many connections end, and so many hosts are looked at, in one turn. */
+const MOST_A_TURN = { connections: 250, hosts: 500 };
+
+/**
+ * Looks after a pool each `cleanupIntervalMs`, until it is closed. Where there is much to do, others
+ * have their turns meanwhile.
+ */
 export class Upkeep {
   readonly #parts: UpkeepParts;
   #timer: Timer;
+  #closed = false;
 
   /** Begins to. */
   constructor(parts: UpkeepParts) {
@@ -44,25 +51,35 @@ export class Upkeep {
 
   /** Looks no more. */
   close(): void {
+    this.#closed = true;
     this.#timer.cancel();
   }
 
   #again(): Timer {
     const { cleanupIntervalMs, clock } = this.#parts.options;
-    return clock.setTimer(() => {
-      this.#look();
-      this.#timer = this.#again();
-    }, cleanupIntervalMs);
+    return clock.setTimer(() => this.#goOn(this.#look()), cleanupIntervalMs);
   }
 
-  #look(): void {
+  /** Takes a look up to where others are to have a turn, or to its end. */
+  #goOn(look: Iterator<void>): void {
+    if (this.#closed) return;
+    if (look.next().done) this.#timer = this.#again();
+    else inNextTurn(this.#parts.options.clock, () => this.#goOn(look));
+  }
+
+  *#look(): Generator<void, void> {
     const { diagnosis, health, manager, queues, reporter, rests } = this.#parts;
-    manager.cleanupIdleConnections();
+    const { connections, hosts } = MOST_A_TURN;
+    while (manager.cleanupIdleConnections(connections) >= connections) yield;
     manager.cleanupExpiredConnections();
     health.forgetOld();
     rests.forgetOld();
     for (const finding of diagnosis.lookForNew()) reporter.events.emit(finding.what, finding);
-    for (const queue of queues) this.#lookAt(queue);
+    let count = 0;
+    for (const queue of [...queues]) {
+      if (++count % hosts === 0) yield;
+      this.#lookAt(queue);
+    }
     reporter.figures.keepOnly(new Set(Array.from(queues, ({ host }) => host.text)));
   }
 

@@ -43,7 +43,8 @@ export async function openWorkshop(): Promise<Workshop> {
   };
 }
 
-function copyProject(name: string, folder: string): Project {
+/** Copies a project of `tests/consumers` into a folder. */
+export function copyProject(name: string, folder: string): Project {
   cpSync(path.join(root, "tests/consumers", name), folder, { recursive: true });
   return {
     folder,

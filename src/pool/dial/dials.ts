@@ -52,8 +52,11 @@ export interface DialEvents {
   onTurn(): void;
 }
 
-/** So many dials begin in one turn: each takes the program a millisecond, which others wait for. */
-const MOST_A_TURN = 64;
+/**
+ * How many dials begin in one turn: each takes the program up to a millisecond, which others wait
+ * for. A burst of a few is begun at once, and after so many milliseconds the others wait their turn.
+ */
+const A_TURN = { least: 16, most: 64, ms: 10 };
 
 /** The dials on their way. What is dialled, and when, is the scheduler's to say. */
 export class Dials {
@@ -68,6 +71,8 @@ export class Dials {
   readonly #ofHosts = new Map<string, number>();
   #events: DialEvents | undefined;
   #inTurn = 0;
+  #turnAt = 0;
+  #turnSpent = false;
   #closed = false;
 
   /** Makes it; nothing is being dialled. */
@@ -84,8 +89,7 @@ export class Dials {
 
   /** Whether as many are under way as may be, or have begun in this turn. */
   get areFull(): boolean {
-    return this.#dials.size >= this.#parts.options.maxConcurrentDials
-      || this.#inTurn >= MOST_A_TURN;
+    return this.#dials.size >= this.#parts.options.maxConcurrentDials || this.#isTurnSpent();
   }
 
   /** Whether one more may be under way for a queue. */
@@ -121,7 +125,10 @@ export class Dials {
     queue.addDial(dial);
     this.#dials.add(dial);
     this.#count(queue, 1);
-    if (this.#inTurn++ === 0) inNextTurn(this.#clock, () => this.#endTurn());
+    if (this.#inTurn++ === 0) {
+      this.#turnAt = dial.startedAt;
+      inNextTurn(this.#clock, () => this.#endTurn());
+    }
     reporter.dials(dial, manager.getConnectionCount());
     void this.#run(dial);
   }
@@ -174,8 +181,16 @@ export class Dials {
     for (const dial of this.#dials) dial.stop.abort(reason);
   }
 
+  /** Whether so many have begun in this turn, or took so long, that others are to wait. */
+  #isTurnSpent(): boolean {
+    this.#turnSpent ||= this.#inTurn >= A_TURN.most
+      || (this.#inTurn >= A_TURN.least && this.#clock.now() - this.#turnAt >= A_TURN.ms);
+    return this.#turnSpent;
+  }
+
   #endTurn(): void {
-    const isLate = this.#inTurn >= MOST_A_TURN;
+    const isLate = this.#turnSpent;
+    this.#turnSpent = false;
     this.#inTurn = 0;
     if (isLate) this.#events?.onTurn();
   }

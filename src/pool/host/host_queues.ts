@@ -34,6 +34,8 @@ export class HostQueues {
   readonly #events: QueueEvents;
   readonly #profiles: TlsProfiles;
   readonly #queues = new Map<string, HostQueue>();
+  /** Those whose names their proxies resolve. */
+  readonly #resolvedThere = new Set<HostQueue>();
   /** The queues of the hosts' own TLS profiles by whatever spelling they were asked for. */
   readonly #spellings = new Map<string, HostQueue>();
   /** The queues for HTTP, in the same way. */
@@ -94,6 +96,7 @@ export class HostQueues {
     const route = this.#routes.to(host, profile);
     const queue = new HostQueue(host, profile, lane, route, this.#options, this.#events);
     this.#queues.set(key, queue);
+    if (route?.resolvesThere) this.#resolvedThere.add(queue);
     this.#directory.use(host);
     this.#profiles.use(profile);
     // What is warmed is not read anew by its first caller.
@@ -127,9 +130,25 @@ export class HostQueues {
     return this.#queues.get(`${host} ${tlsProfile}`);
   }
 
+  /** The queues of a host, in canonical text: one for each TLS profile. */
+  ofHost(host: string): HostQueue[] {
+    const found: HostQueue[] = [];
+    for (const { tlsProfile } of this.#manager.lanesOf(host)) {
+      const queue = this.find(host, tlsProfile);
+      if (queue) found.push(queue);
+    }
+    return found;
+  }
+
+  /** Those whose names their proxies resolve. */
+  get resolvedThere(): ReadonlySet<HostQueue> {
+    return this.#resolvedThere;
+  }
+
   /** Forgets a queue that nobody uses any more. */
   forget(queue: HostQueue): void {
     this.#queues.delete(`${queue.host.text} ${queue.tls.name}`);
+    this.#resolvedThere.delete(queue);
     this.#spellings.clear();
     this.#httpSpellings.clear();
     this.#manager.closeLane(queue.lane);

@@ -1,0 +1,91 @@
+/**
+ * Opens many connections to one origin, and tells how much of the heap they take.
+ *
+ * `bare`: with the runtime's own sockets and nothing else. `pool`: pooled, and idle. `used`: the
+ * same after a request over each of them. Told what to do by its one argument, as JSON.
+ *
+ * @module
+ */
+
+import process from "node:process";
+import { openBun, openDeno, type OpenLane, openNode } from "../../../bench/http/floor.ts";
+import { createPool, staticResolver } from "../../../mod.ts";
+import { collect } from "../../support/collect.ts";
+
+/** What is measured. */
+export interface IdleScene {
+  readonly mode: "bare" | "pool" | "used";
+  readonly connections: number;
+  readonly host: string;
+  readonly ip: string;
+  readonly port: number;
+  readonly ca: string;
+}
+
+const scene: IdleScene = JSON.parse(process.argv[2]!);
+const { ca, connections, host, ip, mode, port } = scene;
+/** As many are opened before the first look: what is made once is made by then. */
+const FIRST = 512;
+const AT_ONCE = 32;
+
+async function heapBytes(): Promise<number> {
+  for (let turns = 0; turns < 8; turns++) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    collect();
+  }
+  return process.memoryUsage().heapUsed;
+}
+
+const held: unknown[] = [];
+
+async function openBare(count: number): Promise<void> {
+  const open: OpenLane = "Deno" in globalThis ? openDeno : "Bun" in globalThis ? openBun : openNode;
+  const lanes = {
+    received: () => {},
+    failed: (error: unknown) => {
+      throw error;
+    },
+  };
+  const target = { ca, host, ip, port };
+  const request = new Uint8Array();
+  for (let left = count; left > 0; left -= AT_ONCE) {
+    const some = Array.from(
+      { length: Math.min(left, AT_ONCE) },
+      () => open(target, request, 0, lanes),
+    );
+    held.push(...await Promise.all(some));
+  }
+}
+
+const url = `https://${host}:${port}/`;
+const pool = createPool({
+  resolver: staticResolver({ [host]: [`${ip}:${port}`] }),
+  maxConnections: 100_000,
+  maxConnectionsPerHost: 100_000,
+  maxConnectionsPerIp: 100_000,
+  maxWaiters: 100_000,
+  idleTimeoutMs: 3_600_000,
+  maxConcurrentDials: AT_ONCE,
+  maxConcurrentDialsPerHost: AT_ONCE,
+  protocols: ["http/1.1"],
+  tls: { ca },
+});
+
+async function openPooled(count: number): Promise<void> {
+  await pool.warm(`${host}:${port}`, { connections: pool.stats().connections + count });
+  if (mode !== "used") return;
+  // All of them are leased at once, so that each has served.
+  const all = pool.stats().connections;
+  await Promise.all(Array.from({ length: all }, async () => (await pool.request(url)).text()));
+}
+
+const open = mode === "bare" ? openBare : openPooled;
+await open(FIRST);
+const before = await heapBytes();
+await open(connections);
+const after = await heapBytes();
+if (process.env.HEAP_SNAPSHOT) {
+  (await import("node:v8")).writeHeapSnapshot(process.env.HEAP_SNAPSHOT);
+}
+console.log(JSON.stringify({ bytes: (after - before) / connections }));
+process.exit(0);
