@@ -13,6 +13,7 @@ import {
   type Meter,
   metrics,
   type ObservableResult,
+  propagation,
   type Span,
   type SpanContext,
   SpanKind,
@@ -21,23 +22,33 @@ import {
   type Tracer,
   type UpDownCounter,
 } from "@opentelemetry/api";
-import { parseHost } from "../src/core/address.ts";
-import { checkNames } from "../src/core/check.ts";
+import { parseAddress, parseHost } from "../src/core/address.ts";
+import { checkNames, describe } from "../src/core/check.ts";
+import { HostUnavailableError } from "../src/core/errors.ts";
 import type { HttpPool } from "../src/http/http_pool.ts";
 import type { ObservedEnd, ObservedRequest, RequestWatch } from "../src/http/observer.ts";
 import { protocolOf } from "../src/http/sessions.ts";
 import type { Lease } from "../src/pool/lease/lease.ts";
+import { VERSION } from "../src/version.ts";
 
 /** Gives tracers: a `TracerProvider` of OpenTelemetry. */
 export interface TracerSource {
   /** Gives a `Tracer`. */
-  getTracer(name: string): unknown;
+  getTracer(name: string, version?: string): unknown;
 }
 
 /** Gives meters: a `MeterProvider` of OpenTelemetry. */
 export interface MeterSource {
   /** Gives a `Meter`. */
-  getMeter(name: string): unknown;
+  getMeter(name: string, version?: string): unknown;
+}
+
+/** A span, as a hook may add to it. */
+export interface HookedSpan {
+  /** Sets an attribute. */
+  setAttribute(name: string, value: string | number | boolean): unknown;
+  /** Adds an event. */
+  addEvent(name: string): unknown;
 }
 
 /** How a pool is instrumented. */
@@ -47,12 +58,18 @@ export interface InstrumentOptions {
   /** Where metrics go; the global provider where it is left out. */
   readonly meterProvider?: MeterSource;
   /**
-   * Whether requests carry the span on, in the header fields `traceparent` and `tracestate` (W3C
-   * Trace Context). It tells every server that is asked that the request is part of a trace.
+   * Whether requests carry the context on, as the propagators do that the program has set up: baggage
+   * too, where one of them carries it. Where there is none, the span goes on in the header fields
+   * `traceparent` and `tracestate` (W3C Trace Context). It tells every server that is asked that the
+   * request is part of a trace.
    *
    * @default {false}
    */
   readonly propagate?: boolean;
+  /** Called with the span of each request when that begins. What it throws is uncaught at the top. */
+  readonly onRequest?: (span: HookedSpan, request: ObservedRequest) => void;
+  /** Called with the span of each request before it ends. What it throws is uncaught at the top. */
+  readonly onResponse?: (span: HookedSpan, end: ObservedEnd) => void;
 }
 
 const NAME = "hotconn";
@@ -75,13 +92,20 @@ const METHODS: ReadonlySet<string> = new Set([
 const SECRETS =
   /([?&](?:AWSAccessKeyId|Signature|sig|X-Goog-Signature|X-Amz-Signature|X-Amz-Security-Token)=)[^&]*/gi;
 
+const OPTIONS = ["meterProvider", "onRequest", "onResponse", "propagate", "tracerProvider"];
+
+/** The buckets of how long connections are open, in seconds. */
+const OPEN_BUCKETS = [0.1, 1, 5, 10, 30, 60, 120, 300, 600, 1_800, 3_600];
+
 /** The buckets that the conventions advise, in seconds. */
 const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
 
 /**
  * Has each request of a pool traced and measured, until the returned function is called: a client
- * span a request, from its beginning to the last byte of its response, and the metrics
- * `http.client.request.duration`, `http.client.active_requests` and `http.client.open_connections`.
+ * span a request, from its beginning to the last byte of its response, under it one for each attempt
+ * that says which machine it went to, and the metrics `http.client.request.duration`,
+ * `http.client.active_requests`, `http.client.open_connections` and
+ * `http.client.connection.duration`.
  *
  * The span is a child of the one that is active when the request is made. Its events tell what the
  * pool did: `hotconn.queue`, `hotconn.dial` or `hotconn.reuse`, `hotconn.retry`, `hotconn.hedge`.
@@ -104,13 +128,22 @@ const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 
  * ```
  */
 export function instrument(pool: HttpPool, options: InstrumentOptions = {}): () => void {
-  checkNames("instrument()", options, ["meterProvider", "propagate", "tracerProvider"]);
+  checkNames("instrument()", options, OPTIONS);
   const { meterProvider, propagate = false, tracerProvider } = options;
-  const tracer = (tracerProvider ?? trace).getTracer(NAME) as Tracer;
-  const meter = (meterProvider ?? metrics).getMeter(NAME) as Meter;
+  for (const name of ["onRequest", "onResponse"] as const) {
+    const hook = options[name];
+    if (hook !== undefined && typeof hook !== "function") {
+      throw new TypeError(`${name} must be a function, got ${describe(hook)}`);
+    }
+  }
+  const tracer = (tracerProvider ?? trace).getTracer(NAME, VERSION) as Tracer;
+  const meter = (meterProvider ?? metrics).getMeter(NAME, VERSION) as Meter;
   const meters = makeMeters(meter);
   const off = pool.observe({
-    begin: (request) => new TracedRequest(tracer, meters, request, propagate),
+    begin: (request) => new TracedRequest(tracer, meters, request, propagate, options),
+  });
+  const offEvict = pool.on("evict", ({ address, host, openMs }) => {
+    meters.open.record(openMs / 1_000, { ...serverOf(host), ...peerOf(address) });
   });
   const connections = meter.createObservableUpDownCounter("http.client.open_connections", {
     description: "Connections that are open, in use or idle.",
@@ -120,12 +153,14 @@ export function instrument(pool: HttpPool, options: InstrumentOptions = {}): () 
   connections.addCallback(observe);
   return () => {
     off();
+    offEvict();
     connections.removeCallback(observe);
   };
 }
 
 interface Meters {
   readonly duration: Histogram;
+  readonly open: Histogram;
   readonly active: UpDownCounter;
   readonly resent: Counter;
   readonly hedged: Counter;
@@ -137,6 +172,11 @@ function makeMeters(meter: Meter): Meters {
       description: "Duration of HTTP client requests.",
       unit: "s",
       advice: { explicitBucketBoundaries: BUCKETS },
+    }),
+    open: meter.createHistogram("http.client.connection.duration", {
+      description: "The duration of the successfully established outbound HTTP connections.",
+      unit: "s",
+      advice: { explicitBucketBoundaries: OPEN_BUCKETS },
     }),
     active: meter.createUpDownCounter("http.client.active_requests", {
       description: "Requests under way.",
@@ -154,32 +194,63 @@ function makeMeters(meter: Meter): Meters {
 }
 
 function observeConnections(pool: HttpPool, result: ObservableResult): void {
-  for (const [text, { draining, idle, leased }] of Object.entries(pool.stats().hosts)) {
-    const { name, port } = parseHost(text);
-    const server = { "server.address": name, "server.port": port };
-    result.observe(idle, { ...server, "http.connection.state": "idle" });
-    result.observe(leased + draining, { ...server, "http.connection.state": "active" });
+  for (const [host, { addresses }] of Object.entries(pool.stats().hosts)) {
+    for (const [address, { connections, draining, idle, leased }] of Object.entries(addresses)) {
+      if (connections === 0) continue;
+      const at = { ...serverOf(host), ...peerOf(address) };
+      result.observe(idle, { ...at, "http.connection.state": "idle" });
+      result.observe(leased + draining, { ...at, "http.connection.state": "active" });
+    }
   }
+}
+
+function serverOf(host: string): Attributes {
+  const { name, port } = parseHost(host);
+  return { "server.address": name, "server.port": port };
+}
+
+function peerOf(address: string): Attributes {
+  return { "network.peer.address": parseAddress(address).ip };
+}
+
+/** An attempt under way. */
+interface TracedAttempt {
+  readonly lease: Lease;
+  readonly span: Span;
 }
 
 /** A request under way. */
 class TracedRequest implements RequestWatch {
   readonly headers?: readonly (readonly [string, string])[];
+  readonly #tracer: Tracer;
   readonly #span: Span;
   readonly #meters: Meters;
+  readonly #hooks: Pick<InstrumentOptions, "onResponse">;
   readonly #began = performance.now();
   readonly #attributes: Attributes;
+  /** The attempts under way: the one that counts first. */
+  #attempts: TracedAttempt[] = [];
+  #sent = 0;
   /** Of the protocol that it was sent over last. */
   #version = "1.1";
 
-  constructor(tracer: Tracer, meters: Meters, request: ObservedRequest, propagate: boolean) {
+  constructor(
+    tracer: Tracer,
+    meters: Meters,
+    request: ObservedRequest,
+    propagate: boolean,
+    hooks: Pick<InstrumentOptions, "onRequest" | "onResponse">,
+  ) {
     const { hostname, method, port, url } = request;
     const isKnown = METHODS.has(method);
+    this.#tracer = tracer;
     this.#meters = meters;
+    this.#hooks = hooks;
     this.#attributes = {
       "http.request.method": isKnown ? method : "_OTHER",
       "server.address": hostname,
       "server.port": port,
+      "url.scheme": url.slice(0, url.indexOf(":")),
     };
     this.#span = tracer.startSpan(isKnown ? method : "HTTP", {
       kind: SpanKind.CLIENT,
@@ -189,8 +260,9 @@ class TracedRequest implements RequestWatch {
         ...(isKnown ? {} : { "http.request.method_original": method }),
       },
     }, context.active());
-    if (propagate) this.headers = traceHeaders(this.#span.spanContext());
+    if (propagate) this.headers = contextHeaders(this.#span);
     meters.active.add(1, this.#attributes);
+    guard(() => hooks.onRequest?.(this.#span, request));
   }
 
   queued(): void {
@@ -200,6 +272,7 @@ class TracedRequest implements RequestWatch {
   sent(lease: Lease): void {
     const { connection, reused, waitedMs } = lease;
     this.#notePeer(lease);
+    this.#attempts.unshift(this.#attempt(lease));
     const about = { "hotconn.connection.id": connection.id, "hotconn.queue_ms": waitedMs };
     const { tcpMs, tlsMs } = connection.socket.info;
     if (reused) this.#span.addEvent("hotconn.reuse", about);
@@ -209,50 +282,118 @@ class TracedRequest implements RequestWatch {
     }
   }
 
-  hedged({ connection }: Lease): void {
+  hedged(lease: Lease): void {
     this.#meters.hedged.add(1, this.#attributes);
-    this.#span.addEvent("hotconn.hedge", { "network.peer.address": connection.ip });
+    this.#attempts.push(this.#attempt(lease));
+    this.#span.addEvent("hotconn.hedge", { "network.peer.address": lease.connection.ip });
   }
 
   hedgeWon(lease: Lease): void {
     this.#notePeer(lease);
+    this.#attempts.sort((a, b) => Number(b.lease === lease) - Number(a.lease === lease));
     this.#span.setAttribute("hotconn.hedge_won", true);
   }
 
-  #notePeer({ connection }: Lease): void {
-    this.#version = protocolOf(connection) === "h2" ? "2" : "1.1";
-    this.#span.setAttributes({
-      "network.peer.address": connection.ip,
-      "network.peer.port": connection.port,
-      "network.protocol.name": "http",
-      "network.protocol.version": this.#version,
-    });
+  #attempt(lease: Lease): TracedAttempt {
+    const resend = this.#sent++;
+    const span = this.#tracer.startSpan("hotconn.attempt", {
+      kind: SpanKind.INTERNAL,
+      attributes: {
+        ...this.#attributes,
+        ...peerAttributes(lease),
+        ...(resend > 0 ? { "http.request.resend_count": resend } : {}),
+      },
+    }, trace.setSpan(context.active(), this.#span));
+    return { lease, span };
+  }
+
+  /** Ends what is under way: the first of it as told, the others as what is not needed any more. */
+  #endAttempts(attributes: Attributes, failed: boolean): void {
+    for (const [index, { span }] of this.#attempts.entries()) {
+      if (index === 0) {
+        span.setAttributes(attributes);
+        if (failed) span.setStatus({ code: SpanStatusCode.ERROR });
+      } else span.setAttribute("hotconn.superseded", true);
+      span.end();
+    }
+    this.#attempts = [];
+  }
+
+  #notePeer(lease: Lease): void {
+    this.#version = protocolOf(lease.connection) === "h2" ? "2" : "1.1";
+    this.#span.setAttributes(peerAttributes(lease));
   }
 
   retried(error: unknown): void {
     this.#meters.resent.add(1, this.#attributes);
+    this.#endAttempts({ "error.type": typeOf(error) }, true);
     this.#span.addEvent("hotconn.retry", { "error.type": typeOf(error) });
   }
 
-  ended({ attempts, error, outcome, status }: ObservedEnd): void {
+  ended(end: ObservedEnd): void {
+    const { attempts, error, outcome, status } = end;
     const attributes: Attributes = {};
     if (status > 0) attributes["http.response.status_code"] = status;
     const isRefused = outcome === "successes" && status >= 400;
     if (isRefused) attributes["error.type"] = `${status}`;
     else if (outcome !== "successes") attributes["error.type"] = typeOf(error);
+    this.#endAttempts(attributes, isRefused || outcome === "failures");
     this.#span.setAttributes(attributes);
     if (attempts > 1) this.#span.setAttribute("http.request.resend_count", attempts - 1);
     if (outcome === "failures") {
+      this.#span.setAttributes(machineOf(error));
       if (error instanceof Error) this.#span.recordException(error);
       const message = error instanceof Error ? error.message : "";
       this.#span.setStatus({ code: SpanStatusCode.ERROR, message });
     } else if (isRefused) this.#span.setStatus({ code: SpanStatusCode.ERROR });
+    guard(() => this.#hooks.onResponse?.(this.#span, end));
     this.#span.end();
     this.#meters.active.add(-1, this.#attributes);
     const protocol = attempts > 0 ? { "network.protocol.version": this.#version } : {};
     const seconds = (performance.now() - this.#began) / 1_000;
     this.#meters.duration.record(seconds, { ...this.#attributes, ...protocol, ...attributes });
   }
+}
+
+function peerAttributes({ connection }: Lease): Attributes {
+  return {
+    "network.peer.address": connection.ip,
+    "network.peer.port": connection.port,
+    "network.protocol.name": "http",
+    "network.protocol.version": protocolOf(connection) === "h2" ? "2" : "1.1",
+  };
+}
+
+/** The machine that a failure is about; of several, the last one. */
+function machineOf(error: unknown): Attributes {
+  const about = error instanceof HostUnavailableError ? error.failures.at(-1) : error;
+  if (typeof about !== "object" || about === null || !("address" in about)) return {};
+  try {
+    const { ip, port } = parseAddress(`${about.address}`);
+    return { "network.peer.address": ip, "network.peer.port": port };
+  } catch {
+    // It came to no machine.
+    return {};
+  }
+}
+
+/** Calls a hook of the program's: what it throws is not the request's to fail for. */
+function guard(call: () => void): void {
+  try {
+    call();
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
+  }
+}
+
+/** What the program's propagators say of a span; without any, what W3C Trace Context says. */
+function contextHeaders(span: Span): readonly (readonly [string, string])[] {
+  if (propagation.fields().length === 0) return traceHeaders(span.spanContext());
+  const carrier: Record<string, string> = {};
+  propagation.inject(trace.setSpan(context.active(), span), carrier);
+  return Object.entries(carrier);
 }
 
 /** The span as W3C Trace Context has it; nothing where nobody keeps it. */

@@ -38,7 +38,12 @@ export interface PoolEvents {
   /** Called when a lease ends. `kept` says whether the connection may have another one. */
   release: ConnectionEvent & { readonly heldMs: number; readonly kept: boolean };
   /** Called when a connection has left the maps. */
-  evict: ConnectionEvent & { readonly reason: EvictReason; readonly error?: Error };
+  evict: ConnectionEvent & {
+    readonly reason: EvictReason;
+    /** For how long it was open, in milliseconds. */
+    readonly openMs: number;
+    readonly error?: Error;
+  };
   /** Called when the resolver gives a host other addresses than before. */
   addresses: {
     readonly host: string;

@@ -4,7 +4,14 @@
  * @module
  */
 
-import { context, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
+import {
+  context,
+  propagation,
+  ROOT_CONTEXT,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+} from "@opentelemetry/api";
 import { MeterProvider, MetricReader } from "@opentelemetry/sdk-metrics";
 import {
   BasicTracerProvider,
@@ -19,6 +26,7 @@ import { instrument, type InstrumentOptions } from "../../adapters/otel.ts";
 import { ManualClock } from "../../src/core/clock.ts";
 import { staticResolver } from "../../src/hosts/resolver.ts";
 import { HttpPool } from "../../src/http/http_pool.ts";
+import { VERSION } from "../../src/version.ts";
 import { endScene, frameScene } from "../http/h2/frame_server.ts";
 import { answer, memoryHttp, type ServedRequest } from "../support/memory_http.ts";
 import { turns } from "../support/turns.ts";
@@ -45,7 +53,10 @@ function watch(pool: HttpPool, options: InstrumentOptions = {}) {
   return {
     stop,
     tracer: tracerProvider.getTracer("test"),
-    spans: (): ReadableSpan[] => exporter.getFinishedSpans(),
+    spans: (): ReadableSpan[] =>
+      exporter.getFinishedSpans().filter(({ name }) => name !== "hotconn.attempt"),
+    attempts: (): ReadableSpan[] =>
+      exporter.getFinishedSpans().filter(({ name }) => name === "hotconn.attempt"),
     async metrics() {
       const { resourceMetrics } = await reader.collect();
       const [scope] = resourceMetrics.scopeMetrics;
@@ -70,6 +81,7 @@ test("instrument() traces a request with what the conventions ask for, and no se
     "http.request.method": "GET",
     "server.address": "a.test",
     "server.port": 443,
+    "url.scheme": "https",
     "url.full": "https://a.test/path?q=1&sig=REDACTED",
     "network.peer.address": "192.0.2.1",
     "network.peer.port": 443,
@@ -216,6 +228,7 @@ test("instrument() measures durations, what is under way, and connections", asyn
     "http.request.method": "GET",
     "server.address": "a.test",
     "server.port": 443,
+    "url.scheme": "https",
     "network.protocol.version": "1.1",
     "http.response.status_code": 200,
   });
@@ -224,14 +237,15 @@ test("instrument() measures durations, what is under way, and connections", asyn
     .map(({ attributes, value }) => [
       attributes["server.address"],
       attributes["server.port"],
+      attributes["network.peer.address"],
       attributes["http.connection.state"],
       value,
     ]);
   assertEquals(connections, [
-    ["a.test", 443, "idle", 1],
-    ["a.test", 443, "active", 0],
-    ["b.test", 8443, "idle", 0],
-    ["b.test", 8443, "active", 1],
+    ["a.test", 443, "192.0.2.1", "idle", 1],
+    ["a.test", 443, "192.0.2.1", "active", 0],
+    ["b.test", 8443, "192.0.2.1", "idle", 0],
+    ["b.test", 8443, "192.0.2.1", "active", 1],
   ]);
 });
 
@@ -256,4 +270,118 @@ test("instrument() tells requests over HTTP/2 as such", async () => {
   assertEquals(duration.dataPoints[0]?.attributes["network.protocol.version"], "2");
   it.stop();
   await endScene(scene);
+});
+
+test("instrument() gives each attempt a span of its own, which says where it went and how it ended", async () => {
+  let asked = 0;
+  await using pool = memoryHttp(() => answer(++asked === 1 ? "503 Busy" : "200 OK"), {
+    failoverStatuses: [503],
+    resolver: staticResolver({ "a.test": ["192.0.2.1", "192.0.2.2"] }),
+  });
+  const it = watch(pool);
+  await (await pool.request("https://a.test/")).text();
+  const [span] = it.spans();
+  const [first, second] = it.attempts();
+  assert(span && first && second);
+  assertEquals(it.attempts().length, 2);
+  for (const attempt of [first, second]) {
+    assertEquals(attempt.kind, SpanKind.INTERNAL);
+    assertEquals(attempt.parentSpanContext?.spanId, span.spanContext().spanId);
+  }
+  const peers = [first, second].map(({ attributes }) => attributes["network.peer.address"]);
+  assertEquals(peers.sort(), ["192.0.2.1", "192.0.2.2"]);
+  assertEquals(first.status.code, SpanStatusCode.ERROR);
+  assertEquals(first.attributes["error.type"], "RequestError");
+  assertEquals(second.attributes["http.response.status_code"], 200);
+  assertEquals(second.attributes["http.request.resend_count"], 1);
+  const { name, version } = first.instrumentationScope;
+  assertEquals([name, version], ["hotconn", VERSION]);
+});
+
+test("instrument() names the machine on a span that failed, though none was reached", async () => {
+  const resolver = staticResolver({ "a.test": ["192.0.2.7"] });
+  const dialer = memoryDialer({ script: () => ({ failure: "refused" }) });
+  await using pool = new HttpPool({ resolver, dialer, maxRetries: 0 });
+  const it = watch(pool);
+  await assertRejects(() => pool.request("https://a.test/"));
+  const [span] = it.spans();
+  assertEquals(span?.attributes["network.peer.address"], "192.0.2.7");
+  assertEquals(span?.attributes["server.address"], "a.test");
+  assertEquals(it.attempts(), []);
+});
+
+test("instrument() uses the propagators that the program has set up, baggage included", async () => {
+  const served: ServedRequest[] = [];
+  await using pool = memoryHttp((request) => {
+    served.push(request);
+    return answer("200 OK");
+  });
+  const baggage = propagation.createBaggage({ tenant: { value: "shop" } });
+  const active = propagation.setBaggage(ROOT_CONTEXT, baggage);
+  propagation.setGlobalPropagator({
+    inject(context, carrier, setter) {
+      const span = trace.getSpanContext(context);
+      setter.set(carrier, "x-span", `${span?.traceId} ${span?.spanId}`);
+      for (const [name, { value }] of propagation.getBaggage(context)?.getAllEntries() ?? []) {
+        setter.set(carrier, "baggage", `${name}=${value}`);
+      }
+    },
+    extract: (context) => context,
+    fields: () => ["x-span", "baggage"],
+  });
+  context.setGlobalContextManager({
+    active: () => active,
+    with: (_inner, run, self, ...args) => run.apply(self as never, args),
+    bind: (_context, target) => target,
+    enable() {
+      return this;
+    },
+    disable() {
+      return this;
+    },
+  });
+  try {
+    const it = watch(pool, { propagate: true });
+    await (await pool.request("https://a.test/")).text();
+    const { spanId, traceId } = it.spans()[0]!.spanContext();
+    assertEquals(served[0]?.headers.get("baggage"), "tenant=shop");
+    assertEquals(served[0]?.headers.get("x-span"), `${traceId} ${spanId}`);
+    assertEquals(served[0]?.headers.get("traceparent"), null);
+  } finally {
+    propagation.disable();
+    context.disable();
+  }
+});
+
+test("instrument() lets hooks add to a request's span", async () => {
+  await using pool = memoryHttp(() => answer("200 OK"));
+  const it = watch(pool, {
+    onRequest: (span, { url }) => span.setAttribute("app.url_length", url.length),
+    onResponse: (span, { status }) => span.setAttribute("app.status", status),
+  });
+  await (await pool.request("https://a.test/")).text();
+  const { attributes } = it.spans()[0]!;
+  assertEquals([attributes["app.url_length"], attributes["app.status"]], [15, 200]);
+  it.stop();
+  const wrong = { onRequest: "no" } as unknown as InstrumentOptions;
+  assertThrows(() => watch(pool, wrong), TypeError, "onRequest must be a function");
+});
+
+test("instrument() measures how long connections were open", async () => {
+  const clock = new ManualClock();
+  await using pool = memoryHttp(() => answer("200 OK"), { clock });
+  const it = watch(pool);
+  await (await pool.request("https://a.test/")).text();
+  clock.advance(2_500);
+  pool.manager.removeConnection("192.0.2.1");
+  await turns();
+  const duration = (await it.metrics()).get("http.client.connection.duration")!;
+  const [point] = duration.dataPoints;
+  assertEquals((point?.value as { sum: number }).sum, 2.5);
+  assertEquals(point?.attributes, {
+    "server.address": "a.test",
+    "server.port": 443,
+    "network.peer.address": "192.0.2.1",
+  });
+  it.stop();
 });

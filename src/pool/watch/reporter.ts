@@ -93,7 +93,8 @@ export class Reporter implements HealthEvents {
   evicted(connection: Connection, reason: EvictReason, error: Error | undefined): void {
     this.figures.noteEviction(reason);
     if (!this.events.wants("evict")) return;
-    const event = { ...idOf(connection), reason };
+    const openMs = this.#clock.now() - connection.createdAt;
+    const event = { ...idOf(connection), reason, openMs };
     this.events.emit("evict", error ? { ...event, error } : event);
   }
 
