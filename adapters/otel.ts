@@ -25,11 +25,11 @@ import {
 import { parseAddress, parseHost } from "../src/core/address.ts";
 import { checkNames, describe } from "../src/core/check.ts";
 import { HostUnavailableError } from "../src/core/errors.ts";
+import { VERSION } from "../src/core/version.ts";
 import type { HttpPool } from "../src/http/http_pool.ts";
 import type { ObservedEnd, ObservedRequest, RequestWatch } from "../src/http/observer.ts";
 import { protocolOf } from "../src/http/sessions.ts";
 import type { Lease } from "../src/pool/lease/lease.ts";
-import { VERSION } from "../src/version.ts";
 
 /** Gives tracers: a `TracerProvider` of OpenTelemetry. */
 export interface TracerSource {

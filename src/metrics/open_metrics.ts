@@ -6,11 +6,11 @@
 
 import { checkNames, checkNumber, describe } from "../core/check.ts";
 import type { HistogramView } from "../core/histogram.ts";
+import { VERSION } from "../core/version.ts";
 import type { FleetStatus } from "../fleet/fleet.ts";
 import { ConnectionPool } from "../pool/pool.ts";
 import type { LatencyStats } from "../pool/watch/latency_counts.ts";
 import type { AddressStats, HostStats, PoolStats } from "../pool/watch/stats.ts";
-import { VERSION } from "../version.ts";
 import { type Labels, type MetricFormat, MetricText } from "./metric_text.ts";
 
 /** The media type of the text. */
