@@ -6,6 +6,7 @@
 
 import { assertEquals } from "@std/assert";
 import { test } from "node:test";
+import type { Resolver } from "../../src/hosts/resolver.ts";
 import { memoryPool } from "../support/memory_pool.ts";
 import { pass } from "../support/pass.ts";
 import { ScriptedResolver } from "../support/scripted_resolver.ts";
@@ -61,4 +62,21 @@ test("A machine that a caller named is as good as others once the resolver tells
   assertEquals(it.pool.stats().hosts["a.test"]!.addresses[STRANGER]!.standing, "good");
   using lease = it.pool.tryAcquire("a.test")!;
   assertEquals(lease.connection.address, STRANGER);
+});
+
+test("A machine that the host does not have, and that fails, fails nobody who did not name it", async () => {
+  const resolver: Resolver = { name: "late", resolve: () => new Promise(() => {}) };
+  await using it = memoryPool({
+    resolver,
+    maxRetries: 0,
+    script: () => ({ failure: "refused", delayMs: 10 }),
+  });
+  const ip = `${STRANGER}:443`;
+  const named = it.pool.acquire("a.test", { ip }).catch((error: Error) => error.name);
+  const other = it.pool.acquire("a.test", { timeoutMs: 100 }).catch((error: Error) => error.name);
+  await pass(it, 20, 5);
+  assertEquals(await named, "HostUnavailableError");
+  assertEquals(it.pool.stats().waiting, 1);
+  await pass(it, 100);
+  assertEquals(await other, "AcquireTimeoutError");
 });

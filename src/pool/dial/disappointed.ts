@@ -30,6 +30,8 @@ export class Disappointed {
     const address = endpoint.address.text;
     for (const waiter of queue.waiters) {
       if (!waiter.accepts(address) || number <= waiter.lastDialBefore) continue;
+      // A machine that the host does not have fails only who named it.
+      if (!endpoint.member && !waiter.filter?.pinned) continue;
       waiter.failed(address, error);
       this.#consider(waiter, queue);
     }
