@@ -22,6 +22,7 @@ const BENCHES = [
   "websocket",
   "balancers",
   "http",
+  "load",
   "h2",
   "warm",
   "heap",
@@ -29,7 +30,7 @@ const BENCHES = [
   "resumption",
 ];
 /** These start the runtimes themselves, to measure them side by side with one server. */
-const WITH_SERVER = ["steady", "http", "h2", "warm", "fleet"];
+const WITH_SERVER = ["steady", "http", "load", "h2", "warm", "fleet"];
 
 const names = process.argv.slice(2).filter((argument) => !argument.startsWith("--"));
 const options = process.argv.slice(2).filter((argument) => argument.startsWith("--"));
