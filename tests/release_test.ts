@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { readdirSync, readFileSync } from "node:fs";
 import test from "node:test";
+import { VERSION } from "../src/core/version.ts";
 import { licencesOf } from "../tools/licences.ts";
 import { obstacles, type ReleaseState, uploads } from "../tools/release.ts";
 import { type Bill, complaintsAbout } from "../tools/sbom.ts";
@@ -51,7 +52,7 @@ test("npm, which refuses a version that it has, comes last: what broke off is ru
   assert(uploads("a.tgz")[1]?.includes("a.tgz"));
 });
 
-test("the changelog and both manifests tell of this version, and no source file does", () => {
+test("the changelog, both manifests and one source file tell of this version", () => {
   const state = { ...ready, version, changelog: read("CHANGELOG.md") };
   assertEquals(obstacles(state, true), []);
   assertEquals(JSON.parse(read("deno.json")).version, version);
@@ -66,7 +67,9 @@ test("the changelog and both manifests tell of this version, and no source file 
   // An IP address may have the version's figures in it.
   const named = new RegExp(`(?<![\\d.])${version.replaceAll(".", "\\.")}(?!\\.?\\d)`);
   assert(named.test(`"hotconn/${version}"`) && !named.test(`10.${version}`));
-  assertEquals(["mod.ts", ...files].filter((name) => named.test(read(name))), []);
+  assertEquals(VERSION, version);
+  const telling = ["mod.ts", ...files].filter((name) => named.test(read(name)));
+  assertEquals(telling, ["src/core/version.ts"]);
   // How the package is packed in a clone is told with its version.
   const told = documents().flatMap((path) =>
     [...read(path).matchAll(/hotconn[-@]\^?(\d+\.\d+\.\d+)/g)].map(([, told]) => told)
