@@ -8,7 +8,7 @@ import type { AddressStats, HostStats, PoolStats } from "../../src/pool/watch/st
 import { plural, type Problem, someOf } from "./problem.ts";
 
 /** How a machine stands with a host. */
-type State = "denied" | AddressStats["standing"];
+type State = "denied" | "resting" | AddressStats["standing"];
 
 /** What is wrong with hosts and addresses that the diagnosis has not found already. */
 export function placeProblems(stats: PoolStats, found: readonly Problem[]): Problem[] {
@@ -17,14 +17,15 @@ export function placeProblems(stats: PoolStats, found: readonly Problem[]): Prob
     found.some((problem) =>
       problem.host === host && ["allDenied", "panic", "resolverFailing"].includes(problem.what)
     );
-  const inState: { [Name in "doubtful" | "ejected"]: Map<string, string[]> } = {
+  const inState: { [Name in Told]: Map<string, string[]> } = {
     ejected: new Map(),
     doubtful: new Map(),
+    resting: new Map(),
   };
   for (const [host, figures] of Object.entries(stats.hosts)) {
     const states = Object.entries(figures.addresses).map(([address, figures]) => {
       const state = stateOf(figures);
-      if (state === "ejected" || state === "doubtful") {
+      if (state === "ejected" || state === "doubtful" || state === "resting") {
         const hosts = inState[state].get(address);
         if (hosts) hosts.push(host);
         else inState[state].set(address, [host]);
@@ -46,25 +47,8 @@ export function placeProblems(stats: PoolStats, found: readonly Problem[]): Prob
       });
     }
   }
-  for (
-    const [state, addresses] of [["ejected", inState.ejected], [
-      "doubtful",
-      inState.doubtful,
-    ]] as const
-  ) {
-    if (addresses.size === 0) continue;
-    const named = [...addresses].map(([address, hosts]) => `${address} (${someOf(hosts)})`);
-    const some = plural(addresses.size, "address", "addresses");
-    problems.push({
-      severity: "warning",
-      what: state,
-      state,
-      text: `${some} ${state}`,
-      message: state === "ejected"
-        ? `${some} failed so often that no request goes there for a while: ${someOf(named)}.`
-        : `${some} failed of late, and may do so again: ${someOf(named)}.`,
-      advice: "Open it to see what failed. It comes back by itself once it answers.",
-    });
+  for (const [state, addresses] of Object.entries(inState) as [Told, Map<string, string[]>][]) {
+    if (addresses.size > 0) problems.push(addressesProblem(state, addresses));
   }
   const avoided = stats.proxies.filter(({ failure }) => failure !== null);
   if (avoided.length > 0) {
@@ -78,6 +62,28 @@ export function placeProblems(stats: PoolStats, found: readonly Problem[]): Prob
     });
   }
   return problems;
+}
+
+/** The states of addresses that are told by how many are in them. */
+type Told = "doubtful" | "ejected" | "resting";
+
+const SAID: { readonly [Name in Told]: string } = {
+  ejected: "failed so often that no request goes there for a while",
+  doubtful: "failed of late, and may do so again",
+  resting: "answered 503 and said when to come back, and no request goes there before",
+};
+
+function addressesProblem(state: Told, addresses: ReadonlyMap<string, readonly string[]>): Problem {
+  const named = Array.from(addresses, ([address, hosts]) => `${address} (${someOf(hosts)})`);
+  const some = plural(addresses.size, "address", "addresses");
+  return {
+    severity: "warning",
+    what: state,
+    state,
+    text: `${some} ${state}`,
+    message: `${some} ${SAID[state]}: ${someOf(named)}.`,
+    advice: "Open it to see why. It comes back by itself once it does well.",
+  };
 }
 
 function hostProblem(
@@ -106,7 +112,7 @@ function hostProblem(
         advice: "Look at the resolver, and whether the name is right.",
       };
   }
-  if (!states.some((state) => state === "good" || state === "doubtful")) {
+  if (!states.some((state) => ["doubtful", "good", "resting"].includes(state))) {
     return {
       ...about,
       what: "noneUsable",
@@ -116,7 +122,7 @@ function hostProblem(
       advice: "Open it to see what keeps each of them from use.",
     };
   }
-  const good = states.filter((state) => state === "good").length;
+  const good = states.filter((state) => state === "good" || state === "resting").length;
   if (panic) {
     return {
       ...about,
@@ -182,8 +188,9 @@ function certificateProblem(
 }
 
 /** A block is a denial too. */
-function stateOf({ deniedBy, standing }: AddressStats): State {
-  return deniedBy === null ? standing : "denied";
+function stateOf({ deniedBy, standing, toldLater }: AddressStats): State {
+  if (deniedBy !== null) return "denied";
+  return standing === "good" && (toldLater?.restsUntil ?? null) !== null ? "resting" : standing;
 }
 
 function countsOf(states: readonly State[]): string[] {

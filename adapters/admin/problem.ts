@@ -17,7 +17,7 @@ export interface Problem {
   /** The address that it is about. */
   readonly address?: string;
   /** The state of the addresses that it is about, where it is about all of them. */
-  readonly state?: "ejected" | "doubtful";
+  readonly state?: "doubtful" | "ejected" | "resting";
   /** It in a few words. */
   readonly text: string;
   /** What was seen, in plain sentences. */

@@ -179,7 +179,7 @@ export const SCHEMAS: { readonly [name: string]: Schema } = {
     what: string,
     host: string,
     address: string,
-    state: words("ejected", "doubtful"),
+    state: words("doubtful", "ejected", "resting"),
     text: string,
     message: string,
     advice: string,

@@ -6,7 +6,7 @@
 
 /** Makes rows and columns of the figures, marks what is in trouble, and keeps the last five minutes. */
 export const CLIENT_MODEL: string = String.raw`
-/** @typedef {"good" | "starting" | "doubtful" | "ejected" | "blocked" | "denied" | "gone" | "untried"} State */
+/** @typedef {"good" | "starting" | "doubtful" | "ejected" | "blocked" | "denied" | "gone" | "untried" | "resting"} State */
 /** @typedef {{ key: string, host: string, address: string, stats: Data, state: State, fails: number, latency: number | null }} Cell */
 /** @typedef {{ key: string, stats: Data, cells: Cell[], byOther: Map<string, Cell>, state: State, worst: State, problem: Problem | undefined, sign: State, rank: number, block: Data, leased: number, idle: number, connections: number, multiplexed: number, leases: number, capacity: number, dialing: number, fails: number, trouble: number }} Line */
 /** @typedef {{ severity: "critical" | "warning" | "info", what: string, text: string, message: string, advice: string, state?: string, host?: string, address?: string }} Problem */
@@ -14,9 +14,9 @@ export const CLIENT_MODEL: string = String.raw`
 /** @typedef {{ stats: Data, at: number, outlook: Outlook, hosts: Line[], addresses: Line[], hostOf: Map<string, Line>, addressOf: Map<string, Line>, cellCount: number }} Model */
 
 /** How bad a state is, the worst last. */
-const STATES = /** @type {readonly State[]} */ (["good", "untried", "starting", "gone", "denied", "blocked", "doubtful", "ejected"]);
-const TROUBLE = new Set(["doubtful", "ejected"]);
-const USABLE = new Set(["good", "untried", "starting", "doubtful"]);
+const STATES = /** @type {readonly State[]} */ (["good", "untried", "starting", "gone", "denied", "blocked", "resting", "doubtful", "ejected"]);
+const TROUBLE = new Set(["resting", "doubtful", "ejected"]);
+const USABLE = new Set(["good", "untried", "starting", "resting", "doubtful"]);
 const names = new Intl.Collator("en", { numeric: true });
 
 /** @param {string} address The IP address alone. */
@@ -42,6 +42,8 @@ function stateOf(address, stats, blocks) {
   if (blockOf(address, blocks)) return "blocked";
   if (stats.deniedBy) return "denied";
   if (stats.standing === "ejected" || stats.standing === "doubtful" || stats.standing === "gone") return stats.standing;
+  // It has said so itself, by 503 and when to come back.
+  if (isNumber(stats.toldLater?.restsUntil)) return "resting";
   if (isUntried(stats)) return "untried";
   return isNumber(stats.share) && stats.share < 1 ? "starting" : "good";
 }
@@ -155,6 +157,7 @@ function wordOf(cell, now) {
   if ((state === "ejected" || state === "doubtful") && isNumber(stats.retryAt) && stats.retryAt > now) {
     return state + ", again in " + fmtSpan(stats.retryAt - now);
   }
+  if (state === "resting") return "resting, again in " + fmtSpan(stats.toldLater.restsUntil - now);
   return state === "starting" ? "starting, " + fmtShare(stats.share) : wordOfState(state);
 }
 

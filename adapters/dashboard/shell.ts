@@ -20,6 +20,7 @@ const SIGNS = String.raw`
 <symbol id="i-untried" viewBox="0 0 16 16"><circle cx="8" cy="8" r="3.6" fill="none" stroke="currentColor" stroke-width="1.6"/></symbol>
 <symbol id="i-stale" viewBox="0 0 16 16"><circle cx="8" cy="8" r="6.4" fill="none" stroke="currentColor" stroke-width="1.5"/><path d="M8 4.4V8l2.4 1.6" fill="none" stroke="currentColor" stroke-width="1.5" stroke-linecap="round" stroke-linejoin="round"/></symbol>
 <symbol id="i-up" viewBox="0 0 16 16"><path d="M9.5 3.5L5 8l4.5 4.5" fill="none" stroke="currentColor" stroke-width="1.7" stroke-linecap="round" stroke-linejoin="round"/></symbol>
+<symbol id="i-resting" viewBox="0 0 16 16"><circle cx="8" cy="8" r="6" fill="none" stroke="currentColor" stroke-width="1.6"/><path d="M6.3 5.4v5.2M9.7 5.4v5.2" stroke="currentColor" stroke-width="1.7" stroke-linecap="round"/></symbol>
 <symbol id="i-close" viewBox="0 0 16 16"><path d="M4 4l8 8M12 4l-8 8" stroke="currentColor" stroke-width="1.6" stroke-linecap="round"/></symbol>
 <symbol id="i-theme" viewBox="0 0 16 16"><circle cx="8" cy="8" r="5.6" fill="none" stroke="currentColor" stroke-width="1.5"/><path d="M8 2.4a5.6 5.6 0 0 1 0 11.2z" fill="currentColor"/></symbol>
 <symbol id="i-out" viewBox="0 0 16 16"><path d="M6.5 2.8H3.2v10.4h3.3M7 8h6M10.5 5.2L13.3 8l-2.8 2.8" fill="none" stroke="currentColor" stroke-width="1.5" stroke-linecap="round" stroke-linejoin="round"/></symbol>
@@ -81,7 +82,7 @@ const APP = String.raw`
         <label class="sr" for="state">State</label>
         <select class="field" id="state">
           <option value="">Any state</option><option value="trouble">In trouble</option><option value="good">Good</option>
-          <option value="starting">Starting</option><option value="doubtful">Doubtful</option><option value="ejected">Ejected</option>
+          <option value="starting">Starting</option><option value="resting">Resting</option><option value="doubtful">Doubtful</option><option value="ejected">Ejected</option>
           <option value="blocked">Blocked</option><option value="denied">Denied</option><option value="gone">Gone</option><option value="untried">Not tried</option>
         </select>
         <label class="sr" for="order">Order</label>
@@ -92,6 +93,7 @@ const APP = String.raw`
     <div id="grid-slot"></div>
     <div class="legend" aria-hidden="true">
       <span><svg class="icon st-good"><use href="#i-good"/></svg>good</span><span><svg class="icon st-starting"><use href="#i-starting"/></svg>starting</span>
+      <span><svg class="icon st-resting"><use href="#i-resting"/></svg>resting</span>
       <span><svg class="icon st-doubtful"><use href="#i-doubtful"/></svg>doubtful</span><span><svg class="icon st-ejected"><use href="#i-ejected"/></svg>ejected</span>
       <span><svg class="icon st-blocked"><use href="#i-blocked"/></svg>blocked</span><span><svg class="icon st-denied"><use href="#i-denied"/></svg>denied</span>
       <span><svg class="icon st-gone"><use href="#i-gone"/></svg>gone</span>

@@ -74,11 +74,11 @@ export const STYLE_PANELS: string = String.raw`
 .meter .free { background: var(--accent-soft); }
 .st-good { color: var(--muted); }
 .st-starting { color: var(--accent); }
-.st-doubtful, .fails { color: var(--warn); }
+.st-doubtful, .st-resting, .fails { color: var(--warn); }
 .st-ejected { color: var(--bad); }
 .st-blocked, .st-denied, .st-gone, .st-untried { color: var(--muted); }
 .st-ejected .word, .st-doubtful .word { font-weight: 600; }
-[data-state="doubtful"] > .box { background: var(--warn-wash); border-color: var(--warn-line); }
+[data-state="doubtful"] > .box, [data-state="resting"] > .box { background: var(--warn-wash); border-color: var(--warn-line); }
 [data-state="ejected"] > .box { background: var(--bad-wash); border-color: var(--bad-line); }
 [data-state="ejected"] > .box .fails { color: var(--bad); }
 [data-state="blocked"] > .box, [data-state="denied"] > .box, [data-state="gone"] > .box, [data-state="untried"] > .box { background: var(--sunk); border-style: dashed; border-color: var(--edge); }

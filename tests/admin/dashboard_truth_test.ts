@@ -115,6 +115,7 @@ testVisit(
     await page.getByRole("rowheader", { name: "files.example" }).waitFor({ state: "detached" });
     const names = (await shown.allInnerTexts()).map((text) => text.trim());
     assertEquals(names.sort(), [...bad, "api.example", "images.cdn.example"].sort());
+    await page.getByText(/^resting, again in \d+ s$/).first().waitFor();
     await page.getByLabel("State").selectOption("Not tried");
     await page.getByRole("rowheader", { name: "search.example" }).waitFor();
 

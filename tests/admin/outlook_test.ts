@@ -256,6 +256,11 @@ test("whatever is counted is found, and what the diagnosis found is said once", 
   const eject = (stats: Scene["stats"]) =>
     Object.assign(stats.hosts["api.example"]!.addresses["192.0.2.10"]!, { standing: "ejected" });
   assertEquals(said(QUIET, eject), ["warning", "1 address ejected"]);
+  const rest = (stats: Scene["stats"]) =>
+    Object.assign(stats.hosts["api.example"]!.addresses["192.0.2.10"]!, {
+      toldLater: { status: 503, since: 1, until: 2, restsUntil: 2 },
+    });
+  assertEquals(said(QUIET, rest), ["warning", "1 address resting"]);
   const finding = {
     severity: "critical",
     what: "panic",
