@@ -31,7 +31,7 @@ function factsOfLine(line, model, isHost) {
   /** @type {Fact[]} */
   const facts = [
     ["State", lineWord(line)], ["In use", fmtCount(line.leased)], ["Idle", fmtCount(line.idle)],
-    ["Dialing", fmtCount(isHost ? numberOr0(stats.dialing) : line.dialing)], ["Failures so far", fmtCount(line.fails)],
+    ["Dialing", fmtCount(isHost ? numberOr0(stats.dialing) : line.dialing)], ["Failures in a row", fmtCount(line.fails)],
     ...factsOfStreams(line, line.connections),
   ];
   const { limits } = model.stats;
@@ -42,9 +42,15 @@ function factsOfLine(line, model, isHost) {
     return facts;
   }
   facts.push(["Waiting", fmtCount(numberOr0(stats.waiting))], ["Kept open", fmtCount(numberOr0(stats.warmTarget))]);
-  const { count, hedges, hedgesWon, successRate } = stats.requests;
+  const { recent } = model.outlook;
+  const now = recent.hosts[line.key];
+  if (now) {
+    const span = ", " + spanOf(recent);
+    facts.push(["Requests" + span, fmtCount(now.count)], ["5xx or failed" + span, fmtBad(badShareOf(now))]);
+    facts.push(["p50" + span, fmtMs(now.latency.p50)], ["p99" + span, fmtMs(now.latency.p99)], ["Answers" + span, answersOf(now), true]);
+  }
+  const { count, hedges, hedgesWon } = stats.requests;
   if (count > 0) facts.push(["Requests so far", fmtCount(count)]);
-  if (successRate !== null) facts.push(["Answered", (successRate * 100).toFixed(1) + " %"]);
   if (hedges > 0) facts.push(["Hedged", fmtCount(hedges) + ", the second machine faster in " + fmtCount(hedgesWon)]);
   if (stats.toldLater) facts.push(["All say to come back later", saidLater(stats.toldLater, model.at), true]);
   if (stats.panic) facts.push(["Panic", "Fewer than half of its addresses are good, so that none is left alone", true]);
@@ -85,7 +91,12 @@ function factsOfCell(cell, model) {
   if (isNumber(stats.ceiling)) facts.push(["Takes no more than", fmtCount(stats.ceiling)]);
   facts.push(["Bytes in and out", fmtBytes(stats.bytesIn) + " / " + fmtBytes(stats.bytesOut)]);
   if (isNumber(stats.certificateEndsAt)) facts.push(["Certificate runs out", fmtUntil(stats.certificateEndsAt, model.at)]);
-  if (stats.p50Ms !== null) facts.push(["p50", fmtMs(stats.p50Ms)], ["p99", fmtMs(stats.p99Ms)]);
+  if (stats.p50Ms !== null) facts.push(["p50 of its last answers", fmtMs(stats.p50Ms)], ["p99 of its last answers", fmtMs(stats.p99Ms)]);
+  const { recent } = model.outlook;
+  const failing = recent.failing[cell.host]?.[cell.address];
+  if (failing) facts.push(["5xx, " + spanOf(recent), fmtCount(failing.serverErrors) + " of " + fmtCount(failing.all)]);
+  const answers = Object.entries(stats.statuses).map(([name, count]) => fmtCount(count) + " " + name);
+  if (answers.length > 0) facts.push(["Answers so far", answers.join(" \u00b7 "), true]);
   const kinds = Object.entries(health.failures || {}).filter(([, count]) => isNumber(count));
   if (kinds.length > 0) facts.push(["Failures by what failed", kinds.map(([kind, count]) => kind + " " + fmtCount(count)).join(", "), true]);
   if (stats.deniedBy) facts.push(["Kept from use by", String(stats.deniedBy), true]);

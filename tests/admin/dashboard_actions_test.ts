@@ -145,13 +145,15 @@ testPool(
     const place = page.getByRole("gridcell", { name: "a.test at 192.0.2.1" });
     await place.getByText(/^[\d.]+ ms$/).waitFor();
     await place.click();
-    const fact = (label: string, value: string) =>
+    const fact = (label: string | RegExp, value: string) =>
       page.locator("#facts > div").filter({ has: page.getByText(label, { exact: true }) })
         .getByText(value, { exact: true }).waitFor();
-    await fact("p99", shownMs(cell.p99Ms));
+    await fact("p99 of its last answers", shownMs(cell.p99Ms));
+    await fact("Answers so far", "7 2xx");
     await page.getByRole("button", { name: "All of the host" }).click();
     await fact("Requests so far", "8");
-    await fact("Answered", "87.5 %");
+    await fact(/^5xx or failed, last /, "13 %");
+    await fact(/^Answers, last /, "7 2xx · 1 failed");
   },
 );
 
