@@ -22,6 +22,8 @@ class Drawer {
     this.offset = 0;
     this.reading = 0;
     this.ticks = 0;
+    /** @type {Past | undefined} */
+    this.past = undefined;
     this.node.addEventListener("keydown", (event) => {
       if (event.key !== "Escape") return;
       event.stopPropagation();
@@ -42,6 +44,7 @@ class Drawer {
     this.cover(matchMedia("(max-width: 640px)").matches);
     this.draw();
     this.read();
+    this.readPast();
     byId("drawer-close").focus({ preventScroll: true });
     // The sheet covers what is below.
     if (matchMedia("(min-width: 641px) and (max-width: 1100px)").matches) byId("map").scrollIntoView({ block: "start" });
@@ -102,7 +105,20 @@ class Drawer {
       related.append(items);
       this.node.append(related);
     }
+    if (host && !address) {
+      const past = make("section");
+      const charts = make("div", "charts");
+      const note = make("p", "muted");
+      past.append(make("h3", "", "Last thirty minutes"), note, charts);
+      this.node.append(past);
+      this.past = new Past(charts, HOST_CHARTS, (words) => setText(note, words));
+    } else this.past = undefined;
     this.node.append(this.connections());
+  }
+
+  readPast() {
+    const host = this.target?.host;
+    if (host) this.past?.read(this.hooks.api, this.hooks.path() + "/history?host=" + encodeURIComponent(host), this.hooks.api.signal);
   }
 
   /** @param {string | undefined} host @param {string | undefined} address */
@@ -175,6 +191,7 @@ class Drawer {
     if (!this.target) return;
     this.draw();
     if (++this.ticks % 2 === 0) this.read();
+    if (this.ticks % 5 === 0) this.readPast();
   }
 
   draw() {

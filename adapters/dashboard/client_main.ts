@@ -92,6 +92,7 @@ class Session {
     this.poolNames = pools.map(({ name }) => String(name));
     /** What the pool knows of its fleet; null where it is in none. @type {Data} */
     this.fleet = undefined;
+    this.past = new Past(byId("past-charts"), POOL_CHARTS, (words) => setText(byId("past-note"), words));
     this.trail = new Trail();
     this.fresh = new Freshness();
     this.askedAt = -Infinity;
@@ -258,6 +259,8 @@ class Session {
     if (!pool) return this.tellLive("live", "Live");
     this.tellLive("wait", "Connecting");
     this.readFleet();
+    this.past.clear();
+    this.past.read(this.api, this.path + "/history", this.poolEnded.signal);
     this.follow(this.poolEnded.signal);
   }
 
@@ -304,7 +307,7 @@ class Session {
       if (data) this.takeStats(data);
       return;
     }
-    if (event.name === "sample") return;
+    if (event.name === "sample") return this.past.add(parseJson(event.data));
     if (TELLING.has(event.name)) this.readSoon();
     this.events.add(event);
     this.paintSoon(false);

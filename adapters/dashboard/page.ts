@@ -13,6 +13,7 @@ import { CLIENT_FACTS } from "./client_facts.ts";
 import { CLIENT_FLEET } from "./client_fleet.ts";
 import { CLIENT_FRESH } from "./client_fresh.ts";
 import { CLIENT_GRID } from "./client_grid.ts";
+import { CLIENT_HISTORY } from "./client_history.ts";
 import { CLIENT_LIMITS } from "./client_limits.ts";
 import { CLIENT_LIST } from "./client_list.ts";
 import { CLIENT_MAIN } from "./client_main.ts";
@@ -27,6 +28,7 @@ import { CLIENT_TILES } from "./client_tiles.ts";
 import { ICONS } from "./icons.ts";
 import { SHELL } from "./shell.ts";
 import { STYLE } from "./style.ts";
+import { STYLE_HISTORY } from "./style_history.ts";
 import { STYLE_OVERVIEW } from "./style_overview.ts";
 import { STYLE_PANELS } from "./style_panels.ts";
 
@@ -53,6 +55,7 @@ export const CLIENT: string = [
   CLIENT_EVENTS,
   CLIENT_FACTS,
   CLIENT_LIMITS,
+  CLIENT_HISTORY,
   CLIENT_DRAWER,
   CLIENT_FLEET,
   CLIENT_ACTIONS,
@@ -94,7 +97,7 @@ export const FILES: readonly DashboardFile[] = [
   {
     name: "style.css",
     type: "text/css; charset=utf-8",
-    body: STYLE + STYLE_PANELS + STYLE_OVERVIEW,
+    body: STYLE + STYLE_PANELS + STYLE_HISTORY + STYLE_OVERVIEW,
   },
   {
     name: "client.js",

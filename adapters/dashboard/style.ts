@@ -93,9 +93,9 @@ select.field { padding-right: var(--s1); text-overflow: ellipsis; }
 .menu .btn { display: flex; width: 100%; justify-content: flex-start; }
 
 .page { max-width: 1920px; margin: 0 auto; padding: var(--s4) var(--s5) var(--s6); display: grid; gap: var(--s4);
-  grid-template-columns: minmax(0, 1fr) 360px; grid-template-rows: auto auto auto 1fr; align-items: start; }
-.page > .side { grid-column: 2; grid-row: 3 / span 2; }
-.page > .events { grid-column: 1; grid-row: 4; }
+  grid-template-columns: minmax(0, 1fr) 360px; grid-template-rows: auto auto auto auto 1fr; align-items: start; }
+.page > .side { grid-column: 2; grid-row: 4 / span 2; }
+.page > .events { grid-column: 1; grid-row: 5; }
 .page > .wide { grid-column: 1 / -1; }
 .side { display: grid; gap: var(--s4); min-width: 0; }
 .panel { background: var(--surface); border: 1px solid var(--line); border-radius: 10px; min-width: 0; overflow: clip; }

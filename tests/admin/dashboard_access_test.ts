@@ -114,7 +114,9 @@ testVisit("everything is reached by the keyboard, and shows the focus", {}, asyn
       const node = document.activeElement;
       if (!node || node === document.body) return ["", ""];
       const { outlineStyle, outlineWidth } = getComputedStyle(node);
-      const name = node.id || node.getAttribute("data-view") || node.getAttribute("role") || "";
+      const role = node.getAttribute("role");
+      const own = role === "slider" ? node.getAttribute("aria-label") : role;
+      const name = node.id || node.getAttribute("data-view") || own || "";
       return [name, `${outlineStyle} ${outlineWidth}`];
     });
     if (name === "") continue;

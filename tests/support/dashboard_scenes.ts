@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { HistorySample } from "../../adapters/admin/history.ts";
 import type { Recent } from "../../adapters/admin/recent.ts";
 import { ManualClock } from "../../src/core/clock.ts";
 import type { HistogramSnapshot } from "../../src/core/histogram.ts";
@@ -36,6 +37,8 @@ export interface Scene {
   findings: SceneFinding[];
   /** What happened in the last minute. */
   recent: Recent;
+  /** What was kept of the last thirty minutes. */
+  history?: readonly HistorySample[];
   /** The fleet that the pool is in, if it is in one. */
   fleet?: FleetStats;
   /** Moves on by so many milliseconds. */
@@ -274,6 +277,21 @@ export function troubledScene(): Scene {
   ];
   made.step(0);
   return made;
+}
+
+/** Thirty minutes before a time: in the last ten of them half of the answers were 500, and slow. */
+export function historyBefore(end: number): HistorySample[] {
+  return Array.from({ length: 180 }, (_, index) => {
+    const isBad = index >= 120;
+    return {
+      ...{ at: end - (179 - index) * 10_000, ms: 10_000, connections: 52, waiting: isBad ? 12 : 0 },
+      ...{ leased: 20 + (index % 9), acquired: 200, reused: 198, timedOut: 0, dials: 2 },
+      ...{ dialErrors: isBad ? 1 : 0, evicted: 2, successes: 200, failures: 0, cancelled: 0 },
+      ...{ retries: 0, hedges: 0, p50Ms: isBad ? 60 : 22, p99Ms: (isBad ? 900 : 90) + (index % 7) },
+      statuses: isBad ? { "2xx": 100, "5xx": 100 } : { "2xx": 200 },
+      times: [[24, 100], [96, 100]],
+    };
+  });
 }
 
 /** Ten thousand connections of twenty hosts at five hundred addresses, all of them shared. */

@@ -118,6 +118,10 @@ export function stubRouter(scenes: { readonly [pool: string]: Scene }): StubRout
       if (what === "stats") return json(watched(scene));
       if (what === "fleet") return json({ fleet: scene.fleet ?? null });
       if (what === "diagnose") return json({ findings: scene.findings });
+      if (what === "history") {
+        const kept = { everyMs: 10_000, keptMs: 1_800_000, hosts: 5, hostsLeftOut: 0, kept: true };
+        return json({ ...kept, samples: scene.history ?? [] });
+      }
       if (what === "connections") return json(connectionsOf(scene, url.searchParams));
       if (what === "events") return follow(pool, request);
       if (what !== "actions" || request.method !== "POST") return refuse(404, "No such path");
