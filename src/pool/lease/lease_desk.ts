@@ -230,8 +230,16 @@ export class LeaseDesk {
     // How long a caller stays with another protocol says nothing of when others come back.
     if (connection.upgraded === null) queue.demand.noteReturn(connection.lastUsedAt, heldMs);
     else this.#reporter.figures.upgraded--;
+    const endpoint = endpointOf(connection);
+    const wasChosen = endpoint?.chosen;
     this.#judge(queue, lease, heldMs, error);
-    if (!kept) return;
+    if (kept) this.#handOn(queue, connection);
+    // Its machine is back in use, and what stands ready there is for everybody again.
+    if (wasChosen === false && endpoint?.chosen) this.serve(queue);
+  }
+
+  /** Gives a connection that has come back to whoever is next. */
+  #handOn(queue: HostQueue, connection: Connection): void {
     this.#events?.onReturn(queue, connection);
     const next = queue.waiters.front;
     if (next && !next.filter && this.#manager.passOn(connection)) {
