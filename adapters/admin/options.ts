@@ -92,6 +92,8 @@ export interface CheckedOptions {
   readonly gate: Gate;
   /** Whether tokens are what lets in. */
   readonly hasTokens: boolean;
+  /** Whether everybody is let in, so that the page need not ask who it is. */
+  readonly isOpen: boolean;
   readonly requiredHosts: ReadonlyMap<string, readonly string[]>;
   readonly audit: ((entry: AuditEntry) => void) | undefined;
   readonly metrics: OpenMetricsOptions;
@@ -159,6 +161,7 @@ export function readOptions(
   return {
     gate: readGate(auth, insecure),
     hasTokens: typeof auth === "object",
+    isOpen: insecure === true,
     requiredHosts: readRequired(options.requiredHosts, pools),
     audit,
     metrics,

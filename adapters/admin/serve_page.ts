@@ -13,9 +13,11 @@ import { reply } from "./replies.ts";
 
 /**
  * Gives the page. Where its path ends without a slash, what it asks for is named from one folder above:
- * a redirect might meet another one that takes the slash away again.
+ * a redirect might meet another one that takes the slash away again. An open router's page asks for
+ * no token.
  */
-export async function servePage(c: Context, { hasTokens }: CheckedOptions): Promise<Response> {
+export async function servePage(c: Context, options: CheckedOptions): Promise<Response> {
+  const { hasTokens, isOpen } = options;
   const { pathname } = new URL(c.req.url);
   const last = pathname.slice(pathname.lastIndexOf("/") + 1);
   const { page } = await dashboard();
@@ -23,7 +25,8 @@ export async function servePage(c: Context, { hasTokens }: CheckedOptions): Prom
     root: last === "" ? "" : `./${last}/`,
     tokenHeader: hasTokens ? TOKEN_HEADER : "authorization",
   });
-  return reply(text, "text/html; charset=utf-8", {
+  const shown = isOpen ? text.replace("<html", "<html data-open") : text;
+  return reply(shown, "text/html; charset=utf-8", {
     "content-security-policy": `${PAGE_POLICY}; frame-ancestors 'none'`,
   });
 }

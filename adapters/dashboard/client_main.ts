@@ -545,6 +545,8 @@ class Session {
 }
 
 setTheme(keep.read("local", "theme"));
-if (keep.read("session", "signed")) enter(keep.read("session", "token")).then((failure) => failure && showGate(failure));
+// Where everybody is let in, there is nothing to ask for.
+const isOpen = document.documentElement.dataset.open !== undefined;
+if (isOpen || keep.read("session", "signed")) enter(keep.read("session", "token")).then((failure) => failure && showGate(failure));
 else showGate();
 `;

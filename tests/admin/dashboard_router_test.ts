@@ -62,3 +62,23 @@ testVisit(
     }
   },
 );
+
+const open = new AbortController();
+const openPool = createPool({
+  dialer: memoryDialer(),
+  resolver: staticResolver({ "a.test": ["192.0.2.1"] }),
+});
+
+testVisit(
+  "the dashboard of a router that lets everybody in asks for no token",
+  { router: adminRouter(openPool, { insecure: true, signal: open.signal }), token: null },
+  async ({ page }) => {
+    try {
+      await openPool.warm("a.test", { connections: 1 });
+      await page.getByRole("gridcell", { name: "a.test at 192.0.2.1: good" }).waitFor();
+    } finally {
+      open.abort();
+      await openPool.close();
+    }
+  },
+);
