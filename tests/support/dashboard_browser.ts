@@ -36,6 +36,8 @@ export interface VisitOptions {
     start(port: number): Promise<AsyncDisposable & { readonly port: number }>;
     readonly credentials?: { readonly username: string; readonly password: string };
   };
+  /** Why it is skipped, if it is. */
+  readonly skip?: string | false;
   /** Whether the browser may tell of errors, as it does of each answer such as 401. */
   readonly mayComplain?: boolean;
 }
@@ -59,7 +61,9 @@ export function testVisit(
   // Its server takes the place of the program's own Response, and the browser is the same for all.
   const skip = detectRuntime() !== "node"
     ? "The page runs in the browser, which is tested from Node alone"
-    : program === undefined && "Chromium is not installed";
+    : program === undefined
+    ? "Chromium is not installed"
+    : options.skip ?? false;
   test(name, { skip, timeout: 60_000 }, async () => {
     const router = stubRouter(options.scenes ?? { default: quietScene() });
     let browser: Browser | undefined;
