@@ -48,8 +48,17 @@ class Api {
 
   /** @param {string} path @param {number} [longestMs] For how long an answer is waited for @returns {Promise<Data>} */
   async get(path, longestMs) {
-    const signal = longestMs === undefined ? this.signal : AbortSignal.any([this.signal, AbortSignal.timeout(longestMs)]);
-    return (await this.open(path, { signal, headers: { accept: "application/json" } })).json();
+    const ending = new AbortController();
+    const end = () => ending.abort(this.signal.reason);
+    if (this.signal.aborted) end();
+    this.signal.addEventListener("abort", end);
+    const timer = longestMs === undefined ? undefined : setTimeout(end, longestMs);
+    try {
+      return await (await this.open(path, { signal: ending.signal, headers: { accept: "application/json" } })).json();
+    } finally {
+      clearTimeout(timer);
+      this.signal.removeEventListener("abort", end);
+    }
   }
 
   /** @param {string} path @param {Data} body @returns {Promise<Data>} */
