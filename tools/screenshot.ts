@@ -22,7 +22,7 @@ await using demo = startChild("examples/demo/main.ts", ["--admin", "--json"]);
 const url = (await demo.errorLine()).replace("Dashboard: ", "");
 const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
 try {
-  const page = await browser.newPage({ viewport: { width: 1_340, height: 720 } });
+  const page = await browser.newPage({ viewport: { width: 1_340, height: 960 } });
   await page.goto(url);
   await setTimeout(TROUBLE_MS);
   await page.screenshot({ path: picture });
