@@ -17,6 +17,8 @@ export const DEFAULT_PORT = 443;
 /** What a host begins with whose machines SRV records tell. */
 const SRV_PREFIX = "srv:";
 
+const MAY_BE_IPV4 = /^[\d.]+$/;
+
 /** One IP address and TCP port: one machine. */
 export interface Address {
   /** The canonical text: `192.0.2.1`, `192.0.2.1:8443`, `2001:db8::1`, `[2001:db8::1]:8443`. */
@@ -170,7 +172,10 @@ function makeAddress(ip: ipaddr.IPv4 | ipaddr.IPv6, port: number): Address {
  * short IPv4, no zone id. An IPv4-mapped address is its IPv4 address.
  */
 export function readIp(text: string): ipaddr.IPv4 | ipaddr.IPv6 | undefined {
-  if (ipaddr.IPv4.isValidFourPartDecimal(text)) return ipaddr.IPv4.parse(text);
+  // To the library anything else is an error that it throws and catches, which takes its time.
+  if (MAY_BE_IPV4.test(text) && ipaddr.IPv4.isValidFourPartDecimal(text)) {
+    return ipaddr.IPv4.parse(text);
+  }
   const plain = withoutDots(text);
   if (plain === undefined || plain.includes("%") || !ipaddr.IPv6.isValid(plain)) return undefined;
   const ip = ipaddr.IPv6.parse(plain);
