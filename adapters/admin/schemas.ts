@@ -57,6 +57,7 @@ const addressStats = {
   dialing: count,
   ceiling: nullable(count),
   standing: words("good", "doubtful", "ejected", "gone"),
+  standingSince: nullable(time),
   deniedBy: nullable(string),
   retryAt: nullable(time),
   toldLater: nullable(object({

@@ -86,6 +86,7 @@ function factsOfCell(cell, model) {
     ["Weight", isNumber(stats.weight) ? String(stats.weight) : "\u2013"], ["Share of its weight", fmtShare(stats.share)],
     ["Failures in a row", fmtCount(numberOr0(health.consecutiveFailures))], ["Ejections lately", fmtCount(numberOr0(health.ejections))],
   ];
+  if (isNumber(stats.standingSince)) facts.splice(1, 0, ["Standing", stats.standing + " for " + fmtSpan(model.at - stats.standingSince)]);
   facts.push(...factsOfStreams(stats, numberOr0(stats.connections)));
   if (stats.toldLater) facts.push([stats.toldLater.restsUntil === null ? "Says to come back later" : "Left alone, as it says", saidLater(stats.toldLater, model.at) + " (" + stats.toldLater.status + ")", true]);
   if (isNumber(stats.ceiling)) facts.push(["Takes no more than", fmtCount(stats.ceiling)]);

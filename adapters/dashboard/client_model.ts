@@ -154,8 +154,9 @@ function buildModel(stats) {
 /** Why a cell is not good, in a few words; its state's name where there is nothing to add. @param {Cell} cell @param {number} now */
 function wordOf(cell, now) {
   const { state, stats } = cell;
-  if ((state === "ejected" || state === "doubtful") && isNumber(stats.retryAt) && stats.retryAt > now) {
-    return state + ", again in " + fmtSpan(stats.retryAt - now);
+  if (state === "ejected" || state === "doubtful") {
+    const since = isNumber(stats.standingSince) ? state + " for " + fmtSpan(now - stats.standingSince) : state;
+    return isNumber(stats.retryAt) && stats.retryAt > now ? since + ", again in " + fmtSpan(stats.retryAt - now) : since;
   }
   if (state === "resting") return "resting, again in " + fmtSpan(stats.toldLater.restsUntil - now);
   return state === "starting" ? "starting, " + fmtShare(stats.share) : wordOfState(state);

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { type Clock, systemClock } from "../core/clock.ts";
 import { LinkedList } from "../core/list.ts";
 import type { Accountant } from "./accountant.ts";
 import type { Connection } from "./connection.ts";
@@ -25,6 +26,12 @@ export class DualMap {
   readonly #entries = new Map<number, Entry>();
   readonly #addresses = new Map<string, Set<Connection>>();
   readonly #hosts = new Map<string, Map<string, Lane>>();
+  readonly #clock: Clock;
+
+  /** Makes empty ones. */
+  constructor(clock: Clock = systemClock) {
+    this.#clock = clock;
+  }
 
   /** How many connections it holds. */
   get size(): number {
@@ -82,7 +89,8 @@ export class DualMap {
     let lane = lanes.get(tlsProfile);
     if (!lane?.kept) {
       const earlier = lane;
-      lanes.set(tlsProfile, lane = new Lane(host, tlsProfile, makePicker, this.past));
+      lane = new Lane(host, tlsProfile, makePicker, this.past, this.#clock);
+      lanes.set(tlsProfile, lane);
       lane.kept = true;
       for (const endpoint of earlier?.endpoints.values() ?? []) {
         for (const connection of endpoint.connections) this.#place(connection, lane);
@@ -121,7 +129,10 @@ export class DualMap {
     bucket.add(connection);
     const lanes = this.#lanesFor(host);
     let lane = lanes.get(tlsProfile);
-    if (!lane) lanes.set(tlsProfile, lane = new Lane(host, tlsProfile, undefined, this.past));
+    if (!lane) {
+      lane = new Lane(host, tlsProfile, undefined, this.past, this.#clock);
+      lanes.set(tlsProfile, lane);
+    }
     this.#place(connection, lane);
   }
 

@@ -135,6 +135,8 @@ export class Endpoint implements ConnectionPlace {
   forgotten = false;
   /** How it stands. Changed by its lane. */
   standing: Standing = "good";
+  /** Since when it stands so, in the clock's milliseconds. Changed by its lane. */
+  standingSince = 0;
   /** Whether callers go elsewhere, for it said to come back later. Changed by its lane. */
   resting = false;
   /** Whether it has failures that its next success forgives. */

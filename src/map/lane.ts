@@ -6,6 +6,7 @@
  */
 
 import type { Address } from "../core/address.ts";
+import { type Clock, systemClock } from "../core/clock.ts";
 import { Endpoint, type EndpointOwner, type Standing } from "./endpoint.ts";
 import { type MakePicker, type Picker, pickFrom, RandomPicker } from "./picker.ts";
 
@@ -65,6 +66,7 @@ export class Lane implements EndpointOwner {
   #slots = 0;
   #ejections = 0;
   readonly #past: Traffic;
+  readonly #clock: Clock;
 
   /** Makes a lane without endpoints; what those had that it forgets is added to `past`. */
   constructor(
@@ -72,8 +74,10 @@ export class Lane implements EndpointOwner {
     tlsProfile: string,
     makePicker: MakePicker = RANDOM,
     past: Traffic = { bytesIn: 0, bytesOut: 0 },
+    clock: Clock = systemClock,
   ) {
     this.#past = past;
+    this.#clock = clock;
     this.host = host;
     this.tlsProfile = tlsProfile;
     this.good = makePicker(1);
@@ -145,7 +149,10 @@ export class Lane implements EndpointOwner {
   endpoint(address: Address | string): Endpoint {
     const text = typeof address === "string" ? address : address.text;
     let endpoint = this.endpoints.get(text);
-    if (!endpoint) this.endpoints.set(text, endpoint = new Endpoint(this, address));
+    if (!endpoint) {
+      this.endpoints.set(text, endpoint = new Endpoint(this, address));
+      endpoint.standingSince = this.#clock.now();
+    }
     return endpoint;
   }
 
@@ -194,6 +201,7 @@ export class Lane implements EndpointOwner {
         if (standing === "ejected") this.#ejections++;
       }
       this.#move(endpoint, () => endpoint.standing = standing);
+      endpoint.standingSince = this.#clock.now();
     }
     endpoint.onTrial = false;
     this.#findTrial();

@@ -132,7 +132,7 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
   readonly #onEvict: ConnectionManagerOptions["onEvict"];
   readonly #onRoom: ConnectionManagerOptions["onRoom"];
   readonly #onLoss: ConnectionManagerOptions["onLoss"];
-  readonly #maps = new DualMap();
+  readonly #maps: DualMap;
   /** Why what is leased for the last time is to end. */
   readonly #drained = new WeakMap<Connection, EvictReason>();
   /** Out of the maps, but their sockets are not done yet. */
@@ -148,6 +148,7 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
   constructor(options: ConnectionManagerOptions = {}) {
     this.accountant = new Accountant(checkLimits(options, DEFAULT_LIMITS));
     this.#clock = options.clock ?? systemClock;
+    this.#maps = new DualMap(this.#clock);
     this.#fitness = new Fitness({
       idleTimeoutMs: options.idleTimeoutMs ?? 60_000,
       maxLifetimeMs: options.maxLifetimeMs ?? 1_800_000,

@@ -116,6 +116,7 @@ testVisit(
     const names = (await shown.allInnerTexts()).map((text) => text.trim());
     assertEquals(names.sort(), [...bad, "api.example", "images.cdn.example"].sort());
     await page.getByText(/^resting, again in \d+ s$/).first().waitFor();
+    await page.getByText(/^doubtful for 3 min$/).first().waitFor();
     await page.getByLabel("State").selectOption("Not tried");
     await page.getByRole("rowheader", { name: "search.example" }).waitFor();
 

@@ -216,6 +216,43 @@ test("Pool.stats() counts ejections of the pool, the host and the address, and f
   assertEquals(it.pool.stats().ejections, 1);
 });
 
+test("Pool.stats() tells since when an address stands as it does, whatever happens meanwhile", async () => {
+  let fails = false;
+  await using it = memoryPool({
+    ejectAfterFailures: 2,
+    hosts: { "a.test": ["192.0.2.1", "192.0.2.2"], "b.test": ["192.0.2.3", "192.0.2.4"] },
+    script: () => fails ? { failure: "refused" } : {},
+  });
+  const { clock, pool } = it;
+  const start = clock.now();
+  await pool.warm("a.test", { connections: 2 });
+  const told = () => {
+    const { standing, standingSince } = pool.stats().hosts["a.test"]!.addresses["192.0.2.1"]!;
+    return [standing, standingSince];
+  };
+  assertEquals(told(), ["good", start]);
+  clock.advance(5_000);
+  assertEquals(told(), ["good", start]);
+  fails = true;
+  const fail = async () => {
+    const lease = await pool.acquire("a.test", { ip: "192.0.2.1" });
+    lease.release({ error: new Error("no answer") });
+  };
+  const doubtfulAt = clock.now();
+  await fail();
+  assertEquals(told(), ["doubtful", doubtfulAt]);
+  pool.block("192.0.2.1");
+  clock.advance(1_000);
+  pool.block("192.0.2.1");
+  assertEquals(told(), ["gone", doubtfulAt]);
+  // What a block has kept from use from the start was never in any state.
+  pool.block("192.0.2.3");
+  fails = false;
+  (await pool.acquire("b.test")).release();
+  const blocked = pool.stats().hosts["b.test"]!.addresses["192.0.2.3"]!;
+  assertEquals([blocked.standing, blocked.standingSince], ["gone", null]);
+});
+
 test("Pool.stats() counts bytes of a pool and of each address, and forgets none", async () => {
   await using it = memoryPool({ hosts: { "a.test": ["192.0.2.1"] } });
   const lease = await it.pool.acquire("a.test");

@@ -328,6 +328,7 @@ function failing(
 ): Partial<AddressStats> {
   return {
     ...{ connections: 1, idle: 1, leased: 0, standing, retryAt: START + retryMs, picks: 900 },
+    standingSince: START - 180_000,
     failures: failures + 1,
     health: {
       lastCheckedAt: START - 9_000,
@@ -353,6 +354,7 @@ function address(connections: number, latencyMs: number): Mutable<AddressStats> 
     dialing: 0,
     ceiling: null,
     standing: "good",
+    standingSince: START - 7_200_000,
     deniedBy: null,
     retryAt: null,
     toldLater: null,

@@ -80,6 +80,7 @@ export function refusedScene(): Scene {
     for (const address of Object.values(figures.addresses)) {
       Object.assign(address, {
         ...{ connections: 0, idle: 0, leased: 0, standing: "ejected", failures: 9 },
+        standingSince: made.stats.at - 180_000,
         retryAt: made.stats.at + 40_000,
         health: { ...address.health, consecutiveFailures: 9, ejectedFor: "9 failures in a row" },
       });
@@ -97,6 +98,7 @@ export function ejectedScene(): Scene {
   const address = made.stats.hosts[SHOP]!.addresses["192.0.2.12"]!;
   Object.assign(address, {
     ...{ connections: 0, idle: 0, leased: 0, standing: "ejected", failures: 6 },
+    standingSince: made.stats.at - 180_000,
     retryAt: made.stats.at + 25_000,
     health: { ...address.health, consecutiveFailures: 6, ejectedFor: "6 failures in a row" },
   });
@@ -116,7 +118,7 @@ export function statesScene(): Scene {
   const toldLater = { since: at - 5_000, until: at + 60_000 };
   set("api.example", { toldLater: { ...toldLater, status: 503, restsUntil: at + 60_000 } });
   Object.assign(hosts["api.example"]!, { toldLater: { ...toldLater, statuses: [503] } });
-  set("images.cdn.example", { standing: "doubtful" });
+  set("images.cdn.example", { standing: "doubtful", standingSince: at - 180_000 });
   set("search.example", {
     ...{ connections: 0, idle: 0, picks: 0, failures: 0, latencyMs: null, p50Ms: null },
     ...{ p99Ms: null, health: { ...NO_HEALTH } },

@@ -62,6 +62,11 @@ export interface AddressStats {
   readonly ceiling: number | null;
   /** How it stands with those who choose. */
   readonly standing: Standing;
+  /**
+   * Since when it stands so, in milliseconds since 1970; null where it was never used, because a rule
+   * or block has always kept it from that.
+   */
+  readonly standingSince: number | null;
   /** The rule or block that keeps it from being used; null where none does. */
   readonly deniedBy: string | null;
   /** When it is due again after failures, in milliseconds since 1970; null where it has none. */
@@ -409,6 +414,7 @@ function countEndpoint(
   for (const count of Object.values(known.failures)) stats.failures += count;
   if (stats.standing !== "good" && standing === "good") return;
   stats.standing = standing;
+  stats.standingSince = endpoint.standingSince;
   stats.deniedBy = admission.deniedBy(address) ?? null;
   stats.retryAt = dueAt || null;
   stats.weight = weight;
@@ -511,6 +517,7 @@ function emptyAddress(): AddressCounts {
     dialing: 0,
     ceiling: null,
     standing: "good",
+    standingSince: null,
     deniedBy: null,
     retryAt: null,
     toldLater: null,
