@@ -33,6 +33,7 @@ function through(dialer: Dialer, kind: "plain" | "tls"): Dialer {
     name: dialer.name,
     capabilities: dialer.capabilities,
     tunnels: dialer.tunnels,
+    tellsCertificate: dialer.tellsCertificate === true,
     dial: (target, signal) =>
       dialer.dial({
         ...target,
