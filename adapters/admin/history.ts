@@ -240,7 +240,7 @@ export class History {
     }
     this.#hostsLeftOut = leftOut;
     for (const [host, own] of this.#hosts) {
-      const figures = stats.hosts[host];
+      const figures = Object.hasOwn(stats.hosts, host) ? stats.hosts[host] : undefined;
       if (own.first + own.ring.count > number) continue;
       const counts = figures ? hostCounts(figures) : own.counts;
       const changes = differences(counts, own.counts);

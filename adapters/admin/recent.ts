@@ -83,7 +83,7 @@ export interface Sample {
   readonly at: number;
   readonly stats: Omit<PoolStats, "hosts">;
   /** The requests of each host; of the first hosts, where there are very many. */
-  readonly hosts: { readonly [host: string]: Pick<HostStats, "latency" | "requests"> };
+  readonly hosts: ReadonlyMap<string, Pick<HostStats, "latency" | "requests">>;
   /** The answers of each address, by host and address; of the first ones, where there are very many. */
   readonly places: ReadonlyMap<string, Place>;
   readonly times: TimeCounts;
@@ -110,7 +110,7 @@ export function takeSample({ hosts, ...stats }: PoolStats, histograms: PoolHisto
   return {
     at: stats.at,
     stats,
-    hosts: Object.fromEntries(
+    hosts: new Map(
       busy.slice(0, MAX.hosts).map((
         [host, { latency, requests }],
       ) => [host, { latency, requests }]),
@@ -154,9 +154,11 @@ export function recentOf(now: Sample, before?: Sample, last?: Sample): Recent {
     | "reused"
     | "timedOut";
   const more = (name: Counted) => Math.max(0, stats[name] - (before?.stats[name] ?? 0));
-  const hosts: { [host: string]: RecentHost } = {};
-  for (const [host, { latency, requests }] of Object.entries(now.hosts)) {
-    const then = before?.hosts[host];
+  const hosts = byName<RecentHost>();
+  for (const [host, { latency, requests }] of now.hosts) {
+    const then = before?.hosts.get(host);
+    // There was no room for it then: nobody knows what of this is new.
+    if (!then && before && before.hosts.size >= MAX.hosts) continue;
     const since = requestsSince(requests, then?.requests);
     if (since.count === 0) continue;
     const counts = ({ count, upTo }: LatencyStats) => [...upTo, count];
@@ -190,10 +192,16 @@ export function recentOf(now: Sample, before?: Sample, last?: Sample): Recent {
   };
 }
 
+/** Without a prototype: `constructor` is a name of a host as good as others. */
+function byName<T>(): { [name: string]: T } {
+  return Object.create(null);
+}
+
 function failingSince({ places }: Sample, before?: Sample): Recent["failing"] {
-  const failing: { [host: string]: { [address: string]: Answers } } = {};
+  const failing = byName<{ [address: string]: Answers }>();
   for (const [key, { address, all, host, serverErrors }] of places) {
     const then = before?.places.get(key);
+    if (!then && before && before.places.size >= MAX.places) continue;
     // One that was forgotten and came back began anew.
     const known = then && then.all <= all && then.serverErrors <= serverErrors ? then : undefined;
     const errors = serverErrors - (known?.serverErrors ?? 0);

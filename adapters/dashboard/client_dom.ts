@@ -96,6 +96,11 @@ function fillList(parent, items, create, fill) {
   });
 }
 
+/** What the name of a host stands for: one may be named constructor. @param {Data} figures @param {string} name @returns {Data} */
+function ownOf(figures, name) {
+  return Object.hasOwn(figures, name) ? figures[name] : undefined;
+}
+
 /** @param {unknown} value @returns {value is number} */
 function isNumber(value) {
   return typeof value === "number" && Number.isFinite(value);

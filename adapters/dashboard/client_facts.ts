@@ -43,7 +43,7 @@ function factsOfLine(line, model, isHost) {
   }
   facts.push(["Waiting", fmtCount(numberOr0(stats.waiting))], ["Kept open", fmtCount(numberOr0(stats.warmTarget))]);
   const { recent } = model.outlook;
-  const now = recent.hosts[line.key];
+  const now = ownOf(recent.hosts, line.key);
   if (now) {
     const span = ", " + spanOf(recent);
     facts.push(["Requests" + span, fmtCount(now.count)], ["5xx or failed" + span, fmtBad(badShareOf(now))]);
@@ -94,7 +94,7 @@ function factsOfCell(cell, model) {
   if (isNumber(stats.certificateEndsAt)) facts.push(["Certificate runs out", fmtUntil(stats.certificateEndsAt, model.at)]);
   if (stats.p50Ms !== null) facts.push(["p50 of its last answers", fmtMs(stats.p50Ms)], ["p99 of its last answers", fmtMs(stats.p99Ms)]);
   const { recent } = model.outlook;
-  const failing = recent.failing[cell.host]?.[cell.address];
+  const failing = ownOf(recent.failing, cell.host)?.[cell.address];
   if (failing) facts.push(["5xx, " + spanOf(recent), fmtCount(failing.serverErrors) + " of " + fmtCount(failing.all)]);
   const answers = Object.entries(stats.statuses).map(([name, count]) => fmtCount(count) + " " + name);
   if (answers.length > 0) facts.push(["Answers so far", answers.join(" \u00b7 "), true]);

@@ -1,9 +1,12 @@
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { Hono } from "hono";
 import test from "node:test";
+import { History } from "../../adapters/admin/history.ts";
 import { PoolWatch } from "../../adapters/admin/pool_watch.ts";
+import { recentOf, takeSample } from "../../adapters/admin/recent.ts";
 import { adminRouter } from "../../adapters/hono.ts";
 import { ManualClock } from "../../src/core/clock.ts";
+import { staticResolver } from "../../src/hosts/resolver.ts";
 import { adminScene } from "../support/admin_scene.ts";
 import { answer, memoryHttp } from "../support/memory_http.ts";
 import { memoryPool } from "../support/memory_pool.ts";
@@ -124,4 +127,41 @@ test("the figures of a pool say what is wrong, and the overview of all of them d
   assertEquals(told, { well: "fine", ill: "critical" });
   assertEquals((await app.request("/api/overview?x=1")).status, 400);
   ending.abort();
+});
+
+test("a host may have the name of what every object has", async () => {
+  for (const host of ["constructor", "__proto__"]) {
+    const clock = new ManualClock();
+    const resolver = staticResolver(Object.fromEntries([[host, ["192.0.2.1"]]]));
+    await using pool = memoryHttp(() => answer("500 Oops"), { clock, resolver });
+    const watch = new PoolWatch({ pool, clock, signal: undefined });
+    const history = new History({ pool, clock, signal: undefined });
+    clock.advance(2 * MINUTE_MS);
+    for (let count = 0; count < 5; count++) await (await pool.request(`https://${host}/`)).text();
+    const { failing, hosts } = watch.look().outlook.recent;
+    assertEquals([Object.keys(hosts), Object.keys(failing)], [[host], [host]]);
+    assertEquals(hosts[host]?.count, 5);
+    // Long after it is forgotten samples are taken still.
+    clock.advance(40 * MINUTE_MS);
+    assertEquals(history.look().samples.length, 180);
+    assertEquals(watch.look().outlook.recent.requests.count, 0);
+  }
+});
+
+test("of very many hosts, one that comes into sight brings no old trouble with it", async () => {
+  const clock = new ManualClock();
+  await using pool = memoryHttp(() => answer("500 Oops"), { clock });
+  for (let count = 0; count < 5; count++) await (await pool.request("https://a.test/")).text();
+  const { hosts: { "a.test": ill }, ...stats } = pool.stats();
+  const names = Array.from({ length: 1_001 }, (_, index) => `${index}.test`);
+  const sampleOf = (names: readonly string[]) =>
+    takeSample(
+      { ...stats, hosts: Object.fromEntries(names.map((name) => [name, ill!])) },
+      pool.histograms(),
+    );
+  const before = sampleOf(names);
+  const { failing, hosts } = recentOf(sampleOf(names.slice(1)), before);
+  assertEquals([Object.keys(hosts), Object.keys(failing)], [[], []]);
+  const { hosts: all } = recentOf(sampleOf(names.slice(0, 2)), sampleOf(names.slice(1, 2)));
+  assertEquals(Object.keys(all), ["0.test"]);
 });
