@@ -195,11 +195,18 @@ function makeMeters(meter: Meter): Meters {
 
 function observeConnections(pool: HttpPool, result: ObservableResult): void {
   for (const [host, { addresses }] of Object.entries(pool.stats().hosts)) {
+    // By the machine alone: of its ports, the one that is told last would stand for all.
+    const peers = new Map<string, { idle: number; active: number }>();
     for (const [address, { connections, draining, idle, leased }] of Object.entries(addresses)) {
       if (connections === 0) continue;
-      const at = { ...serverOf(host), ...peerOf(address) };
+      const { ip } = parseAddress(address);
+      const known = peers.get(ip) ?? { idle: 0, active: 0 };
+      peers.set(ip, { idle: known.idle + idle, active: known.active + leased + draining });
+    }
+    for (const [ip, { active, idle }] of peers) {
+      const at = { ...serverOf(host), "network.peer.address": ip };
       result.observe(idle, { ...at, "http.connection.state": "idle" });
-      result.observe(leased + draining, { ...at, "http.connection.state": "active" });
+      result.observe(active, { ...at, "http.connection.state": "active" });
     }
   }
 }
@@ -292,6 +299,14 @@ class TracedRequest implements RequestWatch {
     this.#notePeer(lease);
     this.#attempts.sort((a, b) => Number(b.lease === lease) - Number(a.lease === lease));
     this.#span.setAttribute("hotconn.hedge_won", true);
+  }
+
+  hedgeAlone(lease: Lease, error: unknown): void {
+    const alone = this.#attempts.filter((attempt) => attempt.lease === lease);
+    this.#attempts = this.#attempts.filter((attempt) => attempt.lease !== lease);
+    this.#endAttempts({ "error.type": typeOf(error) }, true);
+    this.#attempts = alone;
+    this.#notePeer(lease);
   }
 
   #attempt(lease: Lease): TracedAttempt {

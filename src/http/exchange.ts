@@ -302,7 +302,7 @@ export class Exchange implements AttemptUser, ResponseOrigin {
     if (unprocessed) this.#repeats.refusals++;
     if (!unprocessed && (!silent || !isStale(lease))) lease.failure = { kind: "response", error };
     attempt.fail(error, reusable);
-    if (!this.#answered && this.#goesOn(attempt)) return;
+    if (!this.#answered && this.#goesOn(attempt, error)) return;
     if (silent && !this.#answered && this.#repeats.mayRepeat(lease, unprocessed)) {
       // So many dead that never served would use up the budget: their like are let go unseen.
       if (!lease.reused && this.attempts >= DOUBT_AFTER) this.#host.doubt(lease);
@@ -339,7 +339,7 @@ export class Exchange implements AttemptUser, ResponseOrigin {
     const error = attempt.lease.failure?.error
       ?? this.#error("status", `the answer was ${attempt.status}`, undefined, attempt);
     attempt.drop(error);
-    if (!this.#goesOn(attempt)) this.#again(error);
+    if (!this.#goesOn(attempt, error)) this.#again(error);
   }
 
   /** Sends the request once more, when it has waited for as long as it is to. */
@@ -450,7 +450,7 @@ export class Exchange implements AttemptUser, ResponseOrigin {
     );
     lease.failure = { kind: "response", error };
     attempt.drop(error);
-    if (!this.#goesOn(attempt)) this.#again(error);
+    if (!this.#goesOn(attempt, error)) this.#again(error);
   }
 
   /** Ends a response whose body nobody reads, or reads on. */
@@ -549,7 +549,7 @@ export class Exchange implements AttemptUser, ResponseOrigin {
   }
 
   /** Goes on with the other attempt where one has ended; false where there is no other. */
-  #goesOn(attempt: Attempt): boolean {
+  #goesOn(attempt: Attempt, error: unknown): boolean {
     if (!this.#hedge?.attempt) return false;
     const second = this.#hedge.take()!;
     this.#repeats.avoid(attempt.lease, attempt.lease.failure?.error);
@@ -557,6 +557,7 @@ export class Exchange implements AttemptUser, ResponseOrigin {
       this.#attempt = second;
       this.#sentAt = second.lease.startedAt;
     }
+    this.watch?.hedgeAlone?.(this.#attempt!.lease, error);
     this.#awaitByte(this.#attempt!, this.#host.now());
     this.#host.watch(this);
     return true;

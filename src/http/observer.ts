@@ -50,6 +50,8 @@ export interface RequestWatch {
   hedged?(lease: Lease): void;
   /** The other machine was faster: its answer is the one that counts. */
   hedgeWon?(lease: Lease): void;
+  /** One of the two attempts has failed: the one over this lease goes on alone. */
+  hedgeAlone?(lease: Lease, error: unknown): void;
   /** It is over. */
   ended?(end: ObservedEnd): void;
 }

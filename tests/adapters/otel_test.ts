@@ -298,6 +298,66 @@ test("instrument() gives each attempt a span of its own, which says where it wen
   assertEquals([name, version], ["hotconn", VERSION]);
 });
 
+test("instrument() tells of two attempts which one failed and which one was answered", async () => {
+  const clock = new ManualClock();
+  const waiting: { readonly ip: string; end(): void; answer(): void }[] = [];
+  let isSilent = false;
+  const body = answer("200 OK");
+  const dialer = memoryDialer({
+    clock,
+    script: ({ ip }) => ({
+      socket: {
+        onWrite(socket) {
+          if (!isSilent) socket.receive(body);
+          else {
+            const [end, answer] = [() => socket.end(), () => socket.receive(body)];
+            waiting.push({ ip, end, answer });
+          }
+        },
+      },
+    }),
+  });
+  const resolver = staticResolver({ "a.test": ["192.0.2.1", "192.0.2.2"] });
+  await using pool = new HttpPool({ balancer: "roundRobin", resolver, dialer, clock });
+  for (let index = 0; index < 200; index++) await (await pool.request("https://a.test/")).text();
+  const it = watch(pool);
+  isSilent = true;
+  const asked = pool.request("https://a.test/");
+  while (waiting.length < 2) {
+    clock.advance(1);
+    await turns();
+  }
+  const [first, second] = waiting;
+  first!.end();
+  await turns();
+  second!.answer();
+  await (await asked).text();
+  const [span] = it.spans();
+  assertEquals(span?.attributes["network.peer.address"], second!.ip);
+  const attempts = it.attempts().map(({ attributes, status }) => [
+    attributes["network.peer.address"],
+    attributes["http.response.status_code"],
+    attributes["hotconn.superseded"],
+    status.code,
+  ]);
+  assertEquals(attempts, [
+    [first!.ip, undefined, undefined, SpanStatusCode.ERROR],
+    [second!.ip, 200, undefined, SpanStatusCode.UNSET],
+  ]);
+});
+
+test("instrument() counts the connections to all ports of a machine", async () => {
+  const resolver = staticResolver({ "a.test": ["192.0.2.1:8443", "192.0.2.1:9443"] });
+  await using pool = memoryHttp(() => answer("200 OK"), { balancer: "roundRobin", resolver });
+  const it = watch(pool);
+  using _first = await pool.acquire("a.test");
+  using _second = await pool.acquire("a.test");
+  const { addresses } = pool.stats().hosts["a.test"]!;
+  assertEquals(Object.values(addresses).map(({ leased }) => leased), [1, 1]);
+  const connections = (await it.metrics()).get("http.client.open_connections")!.dataPoints;
+  assertEquals(connections.map(({ value }) => value), [0, 2]);
+});
+
 test("instrument() names the machine on a span that failed, though none was reached", async () => {
   const resolver = staticResolver({ "a.test": ["192.0.2.7"] });
   const dialer = memoryDialer({ script: () => ({ failure: "refused" }) });
