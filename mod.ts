@@ -194,6 +194,7 @@ export type { Protocol, Protocols } from "./src/pool/host/tls_profiles.ts";
 export type { WarmResult } from "./src/pool/host/warm_target.ts";
 export type { HostOptions } from "./src/pool/host_options.ts";
 export { Lease, type ReleaseOptions } from "./src/pool/lease/lease.ts";
+export type { OptionInfo, OptionsInfo, OptionValue } from "./src/pool/option_info.ts";
 export type { HttpConnectionOptions, PoolOptions } from "./src/pool/options.ts";
 export { ConnectionPool } from "./src/pool/pool.ts";
 export type { Proxies, ProxyRules, ProxyServer } from "./src/pool/proxy/proxy_options.ts";

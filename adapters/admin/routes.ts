@@ -166,6 +166,12 @@ export function readRoutes(document: () => object): Route[] {
       ref("WatchedStats"),
       ({ watch }) => watch.look(),
     ),
+    ofPool(
+      "/options",
+      "The options of the pool and of its hosts, without secrets, and which of them were set",
+      ref("Options"),
+      ({ pool }) => pool.options(),
+    ),
     ofPool("/hosts", "The figures by host", ref("Hosts"), ({ pool }) => ({
       hosts: Object.entries(pool.stats().hosts).map(([host, stats]) => ({ host, ...stats })),
     })),

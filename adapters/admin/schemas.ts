@@ -168,6 +168,10 @@ export const SCHEMAS: { readonly [name: string]: Schema } = {
     maxIdleConnections: nullable(count),
     maxWaiters: nullable(count),
   }),
+  Options: object({
+    options: map(object({ value: {}, isSet: boolean })),
+    hosts: map({ type: "object" }),
+  }),
   WatchedStats: { allOf: [ref("PoolStats"), object({ outlook: ref("Outlook") })] },
   Outlook: object({
     worst: words("critical", "warning", "fine"),

@@ -86,7 +86,7 @@ function factsOfCell(cell, model) {
     ["Weight", isNumber(stats.weight) ? String(stats.weight) : "\u2013"], ["Share of its weight", fmtShare(stats.share)],
     ["Failures in a row", fmtCount(numberOr0(health.consecutiveFailures))], ["Ejections lately", fmtCount(numberOr0(health.ejections))],
   ];
-  if (isNumber(stats.standingSince)) facts.splice(1, 0, ["Standing", stats.standing + " for " + fmtSpan(model.at - stats.standingSince)]);
+  if (isNumber(stats.standingSince) && cell.state !== "ejected" && cell.state !== "doubtful") facts.splice(1, 0, ["Standing", stats.standing + " for " + fmtSpan(model.at - stats.standingSince)]);
   facts.push(...factsOfStreams(stats, numberOr0(stats.connections)));
   if (stats.toldLater) facts.push([stats.toldLater.restsUntil === null ? "Says to come back later" : "Left alone, as it says", saidLater(stats.toldLater, model.at) + " (" + stats.toldLater.status + ")", true]);
   if (isNumber(stats.ceiling)) facts.push(["Takes no more than", fmtCount(stats.ceiling)]);
@@ -101,7 +101,7 @@ function factsOfCell(cell, model) {
   const kinds = Object.entries(health.failures || {}).filter(([, count]) => isNumber(count));
   if (kinds.length > 0) facts.push(["Failures by what failed", kinds.map(([kind, count]) => kind + " " + fmtCount(count)).join(", "), true]);
   if (stats.deniedBy) facts.push(["Kept from use by", String(stats.deniedBy), true]);
-  if (health.ejectedFor) facts.push(["Ejected for", String(health.ejectedFor), true]);
+  if (health.ejectedFor) facts.push(["Why it was ejected", String(health.ejectedFor), true]);
   if (health.verdict) facts.push(["Last verdict", (health.verdict.ok ? "well: " : "not well: ") + health.verdict.reason + " (" + fmtSpan(model.at - numberOr0(health.verdict.at)) + " ago)", true]);
   return facts;
 }

@@ -259,6 +259,7 @@ class Session {
     if (!pool) return this.tellLive("live", "Live");
     this.tellLive("wait", "Connecting");
     this.readFleet();
+    this.readOptions();
     this.past.clear();
     this.past.read(this.api, this.path + "/history", this.poolEnded.signal);
     this.follow(this.poolEnded.signal);
@@ -414,6 +415,20 @@ class Session {
     }
   }
 
+  async readOptions() {
+    const { path, poolEnded } = this;
+    const panel = byId("options");
+    show(panel, false);
+    try {
+      const told = await this.api.get(path + "/options", ASK_MS.longest);
+      if (poolEnded.signal.aborted) return;
+      drawOptions(told);
+      show(panel, true);
+    } catch {
+      // They are read again when the pool is opened again.
+    }
+  }
+
   onTick() {
     this.ticks++;
     this.showFreshness();
@@ -538,6 +553,7 @@ class Session {
       onDone: () => {
         this.readFigures();
         this.readFleet();
+        if (name === "limits") this.readOptions();
         this.drawer.read();
       },
     });

@@ -19,6 +19,7 @@ import { CLIENT_LIST } from "./client_list.ts";
 import { CLIENT_MAIN } from "./client_main.ts";
 import { CLIENT_MAP } from "./client_map.ts";
 import { CLIENT_MODEL } from "./client_model.ts";
+import { CLIENT_OPTIONS } from "./client_options.ts";
 import { CLIENT_OVERVIEW } from "./client_overview.ts";
 import { CLIENT_PANELS } from "./client_panels.ts";
 import { CLIENT_ROUTE } from "./client_route.ts";
@@ -55,6 +56,7 @@ export const CLIENT: string = [
   CLIENT_EVENTS,
   CLIENT_FACTS,
   CLIENT_LIMITS,
+  CLIENT_OPTIONS,
   CLIENT_HISTORY,
   CLIENT_DRAWER,
   CLIENT_FLEET,

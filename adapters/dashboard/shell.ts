@@ -125,6 +125,11 @@ const APP = String.raw`
     </header>
     <ul class="log" id="log" tabindex="0" aria-labelledby="events-title"></ul>
   </section>
+  <section class="panel options wide of-pool" id="options" aria-labelledby="options-title" hidden>
+    <header><h2 id="options-title">Options</h2></header>
+    <dl class="facts" id="options-set"></dl>
+    <details><summary id="options-more"></summary><dl class="facts" id="options-defaults"></dl></details>
+  </section>
 </main>
 <aside class="drawer" id="drawer" aria-labelledby="drawer-title" hidden></aside>
 <dialog class="ask" id="ask" aria-labelledby="ask-title"></dialog>

@@ -151,6 +151,9 @@ export const STYLE_PANELS: string = String.raw`
 .facts dt { font-size: 12px; color: var(--muted); }
 .facts dd { overflow-wrap: anywhere; font-weight: 500; }
 .facts .full { grid-column: 1 / -1; }
+.options .facts { grid-template-columns: repeat(auto-fill, minmax(min(220px, 100%), 1fr)); padding: 0 var(--s4) var(--s4); font-size: 13px; }
+.options .facts dt, .options summary { overflow-wrap: anywhere; }
+.options summary { padding: var(--s2) var(--s4) var(--s3); color: var(--muted); font-size: 13px; cursor: pointer; }
 .related { display: grid; max-height: 220px; overflow: auto; }
 .related li { display: grid; grid-template-columns: minmax(0, 1fr) auto; gap: var(--s3); padding: 3px 0; border-bottom: 1px solid var(--line); }
 .pager { display: flex; flex-wrap: wrap; gap: var(--s2); align-items: center; }

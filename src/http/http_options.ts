@@ -8,6 +8,7 @@ import { checkNames, checkNumber, checkStatuses, describe } from "../core/check.
 import type { Dialer } from "../core/dialer.ts";
 import { UnsupportedOptionError } from "../core/errors.ts";
 import { checkProtocols, type Protocols } from "../pool/host/tls_profiles.ts";
+import { finite, type OptionValue } from "../pool/option_info.ts";
 import { type HttpConnectionOptions, POOL_OPTIONS, type PoolOptions } from "../pool/options.ts";
 import { type CheckedLimits, checkLimits, type ResponseLimits } from "./limits.ts";
 import { checkRetryAfter, type RetryAfterMode } from "./retry_after.ts";
@@ -168,6 +169,22 @@ export function checkHttpOptions(
       retryShare,
     },
     rest: { ...rest, coalesce, protocols: checkProtocols("protocols", protocols) },
+  };
+}
+
+/** What can be told of these options, by name. */
+export function httpValues(rules: HttpRules): { readonly [name: string]: OptionValue } {
+  const { failoverStatuses, hedging, limits, restStatuses, retryAfter, retryShare } = rules;
+  return {
+    bodyIdleTimeoutMs: finite(rules.bodyIdleTimeoutMs),
+    failoverStatuses,
+    hedge: hedging,
+    leakTimeoutMs: finite(rules.leakTimeoutMs),
+    maxRetryAfterMs: finite(rules.maxRetryAfterMs),
+    responseLimits: { ...limits },
+    restStatuses,
+    retryAfter,
+    retryShare,
   };
 }
 

@@ -10,6 +10,7 @@ import { ProxyError } from "../core/errors.ts";
 import type { Connection } from "../map/connection.ts";
 import type { CloseOptions, HttpAcquireOptions } from "../pool/call_options.ts";
 import type { Lease } from "../pool/lease/lease.ts";
+import { namesSet, optionInfos, type OptionsInfo } from "../pool/option_info.ts";
 import { ConnectionPool } from "../pool/pool.ts";
 import type { CheckAnswer, HttpCheck } from "../pool/watch/health_check.ts";
 import type { RequestOutcome } from "../pool/watch/request_counts.ts";
@@ -22,7 +23,12 @@ import type { Failover } from "./failover.ts";
 import { type FetchHost, fetchOver, type Requester } from "./fetch.ts";
 import { makeResponse, type ResponseMaker } from "./fetched_response.ts";
 import { Parsers } from "./h1/parsers.ts";
-import { checkHttpOptions, type HttpPoolOptions, type HttpRules } from "./http_options.ts";
+import {
+  checkHttpOptions,
+  type HttpPoolOptions,
+  type HttpRules,
+  httpValues,
+} from "./http_options.ts";
 import type { RequestObserver, RequestWatch } from "./observer.ts";
 import { Pauses } from "./pauses.ts";
 import type { Repeats } from "./repeats.ts";
@@ -60,6 +66,8 @@ const MOMENT_MS = 25;
 export class HttpPool extends ConnectionPool {
   readonly #clock: Clock;
   readonly #rules: HttpRules;
+  /** The names of the options that were set. */
+  readonly #set: readonly string[];
   readonly #parsers: Parsers;
   readonly #budget: RetryBudget;
   readonly #hedges = new RetryBudget(HEDGE_SHARE);
@@ -92,6 +100,7 @@ export class HttpPool extends ConnectionPool {
     super(rest);
     this.#clock = options.clock ?? systemClock;
     this.#rules = rules;
+    this.#set = namesSet(options);
     const request: Requester = (url, options) => this.request(url, options);
     this.#fetchHost = { request, respond, decoders, clock: this.#clock };
     this.#budget = new RetryBudget(rules.retryShare);
@@ -235,6 +244,18 @@ export class HttpPool extends ConnectionPool {
    */
   readonly fetch: typeof globalThis.fetch = (input, init = undefined) =>
     fetchOver(this.#fetchHost, input, init);
+
+  /** Returns the options of the pool: see `ConnectionPool.options`. */
+  override options(): OptionsInfo {
+    const { hosts, options } = super.options();
+    const { coalesce, protocols } = options;
+    const values = {
+      ...httpValues(this.#rules),
+      coalesce: coalesce!.value,
+      protocols: protocols!.value,
+    };
+    return { hosts, options: { ...options, ...optionInfos(values, this.#set) } };
+  }
 
   /** Closes the pool: see `ConnectionPool.close`. */
   override close(options?: CloseOptions): Promise<void> {

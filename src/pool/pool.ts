@@ -43,6 +43,7 @@ import type { WarmResult } from "./host/warm_target.ts";
 import type { CheckedHostOptions } from "./host_options.ts";
 import type { Lease } from "./lease/lease.ts";
 import { LeaseDesk } from "./lease/lease_desk.ts";
+import { namesSet, type OptionsInfo, optionsInfo } from "./option_info.ts";
 import {
   type HttpConnectionOptions,
   type ResolvedPoolOptions,
@@ -81,6 +82,7 @@ export class ConnectionPool implements AsyncDisposable {
   protected readonly figures: PoolFigures;
   readonly #reporter: Reporter;
   readonly #options: ResolvedPoolOptions;
+  readonly #set: readonly string[];
   readonly #clock: Clock;
   readonly #directory: HostDirectory;
   readonly #ceilings: Ceilings;
@@ -107,6 +109,7 @@ export class ConnectionPool implements AsyncDisposable {
    */
   constructor(options: HttpConnectionOptions) {
     this.#options = resolvePoolOptions(options);
+    this.#set = namesSet(options);
     if (typeof this.#options.healthCheck === "object" && !this.checkOver) {
       throw new TypeError(
         "healthCheck must be \"connect\" or \"tls\" for a pool that does not speak HTTP, "
@@ -627,6 +630,14 @@ export class ConnectionPool implements AsyncDisposable {
    */
   diagnose(): Finding[] {
     return this.#diagnosis.look();
+  }
+
+  /**
+   * Returns the options of the pool, with their defaults and the limits that hold now: plain data, a
+   * copy. No key, certificate, pin or password is in it.
+   */
+  options(): OptionsInfo {
+    return optionsInfo(this.#options, this.#set, this.manager.accountant.limits);
   }
 
   /** Whether `close()` was called. Then the pool gives no more leases. */

@@ -82,7 +82,16 @@ testVisit(
     const uses = page.locator("#limits-list");
     assertMatch(await uses.innerText(), /Connections\s+84 of 256/);
     assertMatch(await uses.innerText(), /To one host\s+api\.example\s+24 of 64/);
-    assertMatch(await uses.innerText(), /To one address\s+192\.0\.2\.10\s+18 of 10/);
+    assertMatch(await uses.innerText(), /To one address\s+192\.0\.2\.10\s+18 of 32/);
+    // Nothing is full where all is well.
+    assertEquals(await page.locator(".use.full, .use.near").count(), 0);
+    const options = page.locator("#options");
+    assertMatch(
+      await options.innerText(),
+      /ejectionMs\s+30 s\s+failoverStatuses\s+502, 503\s+proxy\s+http: none; https: http:.*3128\s+api\.example\s+minIdle: 4; tls: clientCertificate/,
+    );
+    await options.getByText("3 defaults").click();
+    assertMatch(await options.innerText(), /hedge\s+yes.*60 s\s+maxIdleConnections\s+no limit/s);
     await page.getByRole("button", { name: "Actions" }).click();
     await page.getByRole("button", { name: "Change limits…" }).click();
     const dialog = page.getByRole("dialog");

@@ -25,6 +25,8 @@ test("no secret, key, certificate, pin or header is in any answer or event", asy
     cert: "CLIENT-CERTIFICATE",
     key: "PRIVATE-KEY",
     other: "PRIVATE-KEY-OF-A-HOST",
+    proxy: "PASSWORD-OF-A-PROXY",
+    check: "TOKEN-OF-A-CHECK",
     third: certificateLine(LEASE_CA),
     pin: PIN,
     header: "SECRET-HEADER",
@@ -47,7 +49,13 @@ test("no secret, key, certificate, pin or header is in any answer or event", asy
       clientCertificate: { cert: secrets.cert, key: secrets.key },
       pins: [PIN],
     },
-    hosts: { "c.test": { tls: { clientCertificate: { cert: "x", key: secrets.other } } } },
+    healthCheck: { path: `/healthz?token=${secrets.check}` },
+    hosts: {
+      "c.test": {
+        proxy: `http://user:${secrets.proxy}@proxy.test:3128`,
+        tls: { clientCertificate: { cert: "x", key: secrets.other } },
+      },
+    },
   });
   const router = adminRouter(pool, { auth: TOKENS });
   const headers = { authorization: `Bearer ${TOKENS.act}` };
@@ -90,7 +98,9 @@ test("no secret, key, certificate, pin or header is in any answer or event", asy
   lease.release();
   await pool.close({ graceMs: 0 });
   shown += await events.text();
-  for (const part of ["dialError", "release", "\"tlsProfile\":\"tls-", "audit", "a.test"]) {
+  for (
+    const part of ["dialError", "release", "\"tlsProfile\":\"tls-", "audit", "a.test", "proxy.test"]
+  ) {
     assert(shown.includes(part), `Nothing was shown of ${part}`);
   }
   for (const [name, secret] of Object.entries(secrets)) {

@@ -97,7 +97,7 @@ export function scene(places: { readonly [host: string]: readonly string[] }, ea
       limits: {
         maxConnections: 256,
         maxConnectionsPerHost: 64,
-        maxConnectionsPerIp: 10,
+        maxConnectionsPerIp: 32,
         maxIdleConnections: null,
         maxWaiters: 1_024,
       },

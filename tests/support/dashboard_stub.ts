@@ -8,6 +8,7 @@ import { poolAtGlance } from "../../adapters/admin/figures.ts";
 import { outlookOf } from "../../adapters/admin/outlook.ts";
 import type { WatchedStats } from "../../adapters/admin/pool_watch.ts";
 import { dashboard, FILES, PAGE_POLICY } from "../../adapters/dashboard/page.ts";
+import type { OptionsInfo } from "../../src/pool/option_info.ts";
 import type { Scene } from "./dashboard_scenes.ts";
 
 /** The tokens that the stub knows. */
@@ -37,6 +38,19 @@ export interface StubRouter {
   /** Ends all event streams. */
   close(): void;
 }
+
+/** What every pool of a stub tells of its options. */
+const OPTIONS: OptionsInfo = {
+  options: {
+    ejectionMs: { value: 30_000, isSet: true },
+    failoverStatuses: { value: [502, 503], isSet: true },
+    hedge: { value: true, isSet: false },
+    idleTimeoutMs: { value: 60_000, isSet: false },
+    maxIdleConnections: { value: null, isSet: false },
+    proxy: { value: { http: [], https: ["http://proxy.example:3128"] }, isSet: true },
+  },
+  hosts: { "api.example": { minIdle: 4, tls: ["clientCertificate"] } },
+};
 
 /** Makes a router of scenes: pools by their names. */
 export function stubRouter(scenes: { readonly [pool: string]: Scene }): StubRouter {
@@ -116,6 +130,7 @@ export function stubRouter(scenes: { readonly [pool: string]: Scene }): StubRout
       const scene = scenes[pool];
       if (!scene) return refuse(404, "There is no such pool");
       if (what === "stats") return json(watched(scene));
+      if (what === "options") return json(OPTIONS);
       if (what === "fleet") return json({ fleet: scene.fleet ?? null });
       if (what === "diagnose") return json({ findings: scene.findings });
       if (what === "history") {
