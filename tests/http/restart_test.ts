@@ -83,7 +83,7 @@ async function killAndRestart(seed: number, protocol: "http/1.1" | "h2"): Promis
       kills = await stir(origins, new Random(seed), performance.now() + LOAD_MS - BACK_MS);
       await pause(BACK_MS);
       // A busy machine may take longer to come to rest than it should.
-      for (let second = 0; second < 8 && !shares.every(isFair); second++) {
+      for (let second = 0; second < 16 && !shares.every(isFair); second++) {
         const before = { ...leases };
         await pause(1_000);
         const now = addresses.map((address) => leases[address]! - before[address]!);
