@@ -23,15 +23,15 @@ import { readCloseTimes } from "./sockets/close_times.ts";
 /** Options of {@linkcode bunDialer}. */
 export interface BunDialerOptions {
   /**
-   * How long a socket, after `close()`, may take to send what is written, in milliseconds. Then it
-   * is destroyed: a peer that does not read cannot hold it.
+   * How long a socket may take, after `close()`, to send what was written, in milliseconds. Then it
+   * is destroyed, so a peer that does not read cannot hold it open.
    *
    * @default {10000}
    */
   readonly closeTimeoutMs?: number;
   /**
-   * How long a socket, after `close()` has sent all it had to, waits for the peer to close too, in
-   * milliseconds. A peer that still answers meanwhile is not met with a reset.
+   * How long a closing socket that has sent everything waits for the peer to close too, in
+   * milliseconds. A peer that still sends meanwhile gets no reset.
    *
    * @default {1000}
    */
@@ -41,13 +41,13 @@ export interface BunDialerOptions {
 /**
  * Makes a dialer over Bun's own sockets. It owns nothing: each socket is its caller's.
  *
- * It honours every TLS option, but of `ciphers` only the suites of TLS 1.2, and a choice of them is
- * a choice of TLS 1.2. TLS sessions are never resumed: one could be offered to another server name.
- * Bun does not tell a FIN without close_notify from a proper end, nor a network that cannot be
- * reached from a port that refuses.
+ * It honours every TLS option. `ciphers` takes only the suites of TLS 1.2, and setting it means TLS
+ * 1.2. TLS sessions are never resumed, because one could be offered to another server name. Bun
+ * cannot tell a FIN without close_notify from a proper end, nor a network that cannot be reached
+ * from a port that refuses.
  *
  * @throws {HotconnError} This is not Bun
- * @throws {TypeError | RangeError} An option is unknown, or no number of milliseconds
+ * @throws {TypeError | RangeError} An option is unknown, or not a number of milliseconds
  *
  * @example
  * ```ts

@@ -35,7 +35,7 @@ import { DenoSocket, type DenoSocketOptions } from "./deno/deno_socket.ts";
 import { openTunnel } from "./deno/deno_tunnel.ts";
 import { bareServerName } from "./sockets/server_name.ts";
 
-/** How the sockets of a Deno dialer behave. */
+/** Options of {@linkcode denoDialer}. */
 export interface DenoDialerOptions {
   /**
    * How many bytes may wait to be written before `write` returns false.
@@ -44,8 +44,8 @@ export interface DenoDialerOptions {
    */
   readonly highWaterMarkBytes?: number;
   /**
-   * How long a socket that is closing waits for the peer to take what is written, and then to close
-   * too, in milliseconds. It starts anew with each bit of progress.
+   * How long a closing socket waits for the peer to take what was written, and then to close too, in
+   * milliseconds. The time starts again with each bit of progress.
    *
    * @default {1000}
    */
@@ -56,11 +56,11 @@ export interface DenoDialerOptions {
  * Makes a dialer for Deno. It needs the permission `--allow-net` for the addresses it dials.
  *
  * Deno honours the TLS options `serverName`, `ca` (besides the runtime's own authorities) and
- * `alpn`. For the others, and for `https:` proxies, take the Node dialer, which runs on Deno too.
+ * `alpn`. For the others, and for `https:` proxies, use `nodeDialer()`, which runs on Deno too.
  *
- * A dial that is aborted amid the TLS handshake rejects at once, but Deno closes its connection
- * only when the handshake ends, or the server hangs up; likewise a socket to a server that reads
- * nothing more. Neither keeps the program alive.
+ * A dial that is aborted during the TLS handshake rejects at once. But Deno closes its connection
+ * only when the handshake ends or the server hangs up. The same goes for a closed socket whose
+ * server reads nothing more. Neither keeps the program alive.
  *
  * @throws {HotconnError} This is not Deno
  * @throws {TypeError | RangeError} An option is unknown, or out of its range

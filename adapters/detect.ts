@@ -27,7 +27,7 @@ export type Runtime = "deno" | "bun" | "node";
 /**
  * Tells which runtime this is.
  *
- * @throws {TypeError} It is none that hotconn has a dialer for
+ * @throws {TypeError} hotconn has no dialer for this runtime
  */
 export function detectRuntime(): Runtime {
   const runtime = findRuntime();

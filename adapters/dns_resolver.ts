@@ -1,5 +1,5 @@
 /**
- * The addresses of hosts as DNS servers tell them, with the time for which they hold.
+ * A resolver that asks DNS servers, and heeds how long their answers hold.
  *
  * @example
  * ```ts
@@ -28,18 +28,18 @@ import { resolveBindings, resolveOrigin } from "./resolvers/service_bindings.ts"
 /** Options of {@linkcode dnsResolver}. */
 export interface DnsResolverOptions {
   /**
-   * The servers to ask, by their IP addresses, with a port where it is not 53. Those that the
-   * system is set to ask, where it is left out.
+   * The IP addresses of the servers to ask, with a port unless that is 53. By default, the servers
+   * that the system is set to ask.
    */
   readonly servers?: readonly string[];
   /**
-   * The IP versions to ask for, in the order in which their addresses are given.
+   * The IP versions to ask for, in the order in which to return their addresses.
    *
    * @default {[4, 6]}
    */
   readonly families?: readonly (4 | 6)[];
   /**
-   * Whether to ask for HTTPS records (RFC 9460) as well, which may tell other machines and ports.
+   * Whether to ask for HTTPS records (RFC 9460) too, which may name other machines and ports.
    *
    * @default {false}
    */
@@ -47,17 +47,17 @@ export interface DnsResolverOptions {
 }
 
 /**
- * Makes a resolver that asks DNS servers itself, and so learns for how long an answer holds. It
- * knows neither the system's hosts file nor its search order: `localhost` and short names are for
+ * Makes a resolver that asks DNS servers itself, and so learns how long an answer holds. It knows
+ * neither the system's hosts file nor its search domains. For `localhost` and short names, use
  * `systemResolver()`.
  *
- * Both IP versions are asked for at once; when one has come, the other is waited for no longer than
- * 50 ms (RFC 8305 section 3), and where it is late, the answer is soon asked for again.
+ * It asks for both IP versions at once. When one answer has come, it waits for the other at most 50
+ * ms (RFC 8305 section 3). If that one is late, the pool soon asks again.
  *
- * A server that is ill (SERVFAIL, REFUSED) is given up for the next, and beside one that is silent
- * for 1.5 s the next is asked; its answer is still taken when it comes. Records of other names than
- * the one that was asked for, and its aliases, are passed over. On Deno it needs the permission
- * `--allow-net` for the servers, and `--allow-sys=networkInterfaces` where `servers` names none.
+ * If a server answers SERVFAIL or REFUSED, the next one is asked. If a server is silent for 1.5 s,
+ * the next one is asked too, and the first answer counts. Records of any name but the one that was
+ * asked for, and its aliases, are ignored. On Deno it needs the permission `--allow-net` for the
+ * servers, and `--allow-sys=networkInterfaces` if you leave out `servers`.
  *
  * @throws {TypeError | RangeError} An option is unknown, or not valid
  */

@@ -1,7 +1,7 @@
 /**
- * The addresses of hosts as a DNS server tells them over HTTPS (RFC 8484), on hot connections.
+ * A resolver that asks a DNS server over HTTPS (RFC 8484), on hot connections.
  *
- * @example One pool asks for names, and another one uses them
+ * @example One pool resolves names for another
  * ```ts
  * import { createPool } from "@hotconn/hotconn";
  * import { dohResolver } from "@hotconn/hotconn/doh";
@@ -35,24 +35,24 @@ import { resolveBindings, resolveOrigin } from "./resolvers/service_bindings.ts"
 /** Options of {@linkcode dohResolver}. */
 export interface DohResolverOptions {
   /**
-   * Where the server is asked, such as `https://192.0.2.53/dns-query`. A host name in it is for the
-   * `pool` to resolve.
+   * The server's URL, such as `https://192.0.2.53/dns-query`. If it has a host name, the `pool`
+   * resolves that.
    */
   readonly url: string | URL;
   /**
-   * What the server is asked over: a pool, which stays the caller's to close. Its own resolver must
-   * be another one, which knows the server without asking it: the system's, or a `staticResolver`
-   * with the server's addresses; where the `url` has an IP address, none is asked.
+   * The pool to ask the server over. It stays yours to close. Its own resolver must find the server
+   * without this one: the system's, or a `staticResolver` with the server's addresses. If the `url`
+   * has an IP address, no resolver is needed.
    */
   readonly pool: Pick<HttpPool, "request">;
   /**
-   * The IP versions to ask for, in the order in which their addresses are given.
+   * The IP versions to ask for, in the order in which to return their addresses.
    *
    * @default {[4, 6]}
    */
   readonly families?: readonly (4 | 6)[];
   /**
-   * Whether to ask for HTTPS records (RFC 9460) as well, which may tell other machines and ports.
+   * Whether to ask for HTTPS records (RFC 9460) too, which may name other machines and ports.
    *
    * @default {false}
    */
@@ -71,14 +71,14 @@ const MAX_BYTES = 16_384;
 const MAX_REQUEST_MS = 10_000;
 
 /**
- * Makes a resolver that asks a DNS server over HTTPS. It sends GET requests, whose URL is the same
- * for the same name (the message's ID is 0), so that caches on the way can answer them, and the
- * pool may send them again where a connection turns out to be dead.
+ * Makes a resolver that asks a DNS server over HTTPS. It sends GET requests. The same name always has
+ * the same URL (the message's ID is 0), so caches on the way can answer. The pool may repeat a GET if
+ * a connection turns out to be dead.
  *
- * Both IP versions are asked for at once; when one has come, the other is waited for no longer than
- * 50 ms (RFC 8305 section 3), and where it is late, the answer is soon asked for again. An answer
- * holds as long as the shortest-lived record that led to it, less the time that it has spent in
- * caches, and no longer than they may keep it (RFC 8484 section 5.1).
+ * It asks for both IP versions at once. When one answer has come, it waits for the other at most 50
+ * ms (RFC 8305 section 3). If that one is late, the pool soon asks again. An answer holds as long
+ * as the shortest-lived record that led to it, less the time that it spent in caches, and no longer
+ * than caches may keep it (RFC 8484 section 5.1).
  *
  * @throws {TypeError} An option is unknown, or not valid
  */

@@ -1,9 +1,9 @@
 /**
- * A router for [Hono](https://hono.dev) that shows pools and acts on them: a dashboard, figures,
- * metrics, events as they come, and an OpenAPI document of it all.
+ * A router for [Hono](https://hono.dev) that shows pools and acts on them. It has a dashboard,
+ * figures, metrics, a stream of events, and an OpenAPI document of it all.
  *
- * Looking and acting are rights of their own, each with its tokens. No secret, key or header is
- * ever shown, and each action is told to who follows the pool and to `audit`.
+ * The right to look and the right to act are separate, each with its own tokens. No secret, key or
+ * header is ever shown. Each action is reported to `audit` and in the event stream.
  *
  * @example Looking, without a server
  * ```ts
@@ -62,10 +62,10 @@ export type { AdminOptions, AuditEntry, NamedPools } from "./admin/options.ts";
 export type { AdminRouter } from "./admin/router.ts";
 
 /**
- * Makes a router to be mounted anywhere: `app.route("/admin", adminRouter(pool, { auth }))`. It
- * listens to the pools from now on, until they are closed or its `signal` aborts.
+ * Makes a router that you can mount anywhere: `app.route("/admin", adminRouter(pool, { auth }))`. It
+ * listens to the pools until they are closed or its `signal` aborts.
  *
- * @param pools A pool, which goes by the name of `default`, or pools by their names
+ * @param pools A pool, which is named `default`, or pools by name
  * @throws {TypeError} There is no `auth`, and no `insecure: true` either; or an option is unknown or
  * of the wrong type
  * @throws {RangeError} A token is shorter than 16 characters, or an option is out of its range

@@ -1,5 +1,5 @@
 /**
- * A dialer without a network: scripted, on an injected clock, for tests.
+ * A dialer without a network, for tests: scripted, and on a clock that you pass.
  *
  * @example A pool in a test, on a clock that the test moves
  * ```ts
@@ -38,29 +38,29 @@ import { TLS_OPTIONS } from "../src/pool/host/tls_profiles.ts";
 
 /** A socket without a network. The test plays the peer. */
 export interface MemorySocket extends TlsSocket {
-  /** Whether it is not done yet. */
+  /** Whether it is still open. */
   readonly open: boolean;
   /** Whether it keeps the program alive. */
   readonly referenced: boolean;
   /** Every write, in order. */
   readonly written: readonly Uint8Array[];
-  /** Lets the peer send bytes. */
+  /** Receives bytes, as if the peer had sent them. */
   receive(bytes: Uint8Array): void;
-  /** Lets the peer end: in good order, or with an error. */
+  /** Ends, as if the peer had hung up: in good order, or with an error. */
   end(error?: Error): void;
 }
 
-/** What a memory socket does. */
+/** Options of {@linkcode memorySocket}. */
 export interface MemorySocketOptions {
   /** Plays the peer: called with each write. */
   readonly onWrite?: (socket: MemorySocket, bytes: Uint8Array) => void;
-  /** Called once, when the socket is done. */
+  /** Called once, when the socket is closed. */
   readonly onClosed?: () => void;
   /** The ALPN protocol that was agreed. */
   readonly alpn?: string | null;
-  /** When its certificate runs out, in milliseconds since 1970; never told where it is left out. */
+  /** When its certificate expires, in milliseconds since 1970; unknown if left out. */
   readonly certificateEndsAt?: number;
-  /** The names that its certificate is for, besides the one that was dialled. @default {[]} */
+  /** The names that its certificate covers, besides the one that was dialled. @default {[]} */
   readonly names?: readonly string[];
 }
 
@@ -165,10 +165,10 @@ class Socket implements MemorySocket {
   }
 }
 
-/** How a dial goes. Left empty, it succeeds at once. */
+/** How a dial goes. With no options, it succeeds at once. */
 export interface MemoryDial {
   /**
-   * How long it takes, in milliseconds; `Infinity` is a black hole.
+   * How long it takes, in milliseconds; with `Infinity` it hangs.
    *
    * @default {0}
    */
@@ -191,15 +191,15 @@ export interface MemoryDialerOptions {
   readonly clock?: Clock;
   /** Says how each dial goes. */
   readonly script?: (target: DialTarget) => MemoryDial;
-  /** The TLS options that it is said to honour; all of them where it is left out. */
+  /** The TLS options that it claims to honour; by default all of them. */
   readonly capabilities?: readonly TlsCapability[];
 }
 
-/** A dialer without a network, and what a test wants to know of it. */
+/** A dialer without a network, and what a test wants to know about it. */
 export interface MemoryDialer extends Dialer {
-  /** Every dial ever asked for. */
+  /** Every dial so far. */
   readonly dials: readonly DialTarget[];
-  /** How many dials are on their way. */
+  /** How many dials are under way. */
   readonly dialing: number;
   /** The sockets that are open. */
   readonly sockets: ReadonlySet<MemorySocket>;

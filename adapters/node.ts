@@ -1,5 +1,6 @@
 /**
- * Opens TLS sockets with `node:tls`: on Node, and on Deno and Bun for what their own sockets lack.
+ * Opens TLS sockets with `node:tls`: on Node, and on Deno and Bun for what their own sockets cannot
+ * do.
  *
  * @example
  * ```ts
@@ -34,15 +35,15 @@ import { endsOf } from "./sockets/ends.ts";
 /** Options of {@linkcode nodeDialer}. */
 export interface NodeDialerOptions {
   /**
-   * How long a socket, after `close()`, may take to send what is written, in milliseconds. Then it
-   * is destroyed: a peer that does not read cannot hold it.
+   * How long a socket may take, after `close()`, to send what was written, in milliseconds. Then it
+   * is destroyed, so a peer that does not read cannot hold it open.
    *
    * @default {10000}
    */
   readonly closeTimeoutMs?: number;
   /**
-   * How long a socket, after `close()` has sent all it had to, waits for the peer to close too, in
-   * milliseconds. A peer that still answers meanwhile is not met with a reset.
+   * How long a closing socket that has sent everything waits for the peer to close too, in
+   * milliseconds. A peer that still sends meanwhile gets no reset.
    *
    * @default {1000}
    */
@@ -50,18 +51,17 @@ export interface NodeDialerOptions {
 }
 
 /**
- * Makes a dialer over `node:tls`. It goes through proxies of every kind, those included that are
- * `https:` themselves.
+ * Makes a dialer over `node:tls`. It goes through proxies of every kind, `https:` proxies included.
  *
- * On Node and Bun it resumes TLS sessions: one is offered once, and to nobody but the host, the
- * address and the server name that it was made with, under the same TLS options. On Deno it does not.
+ * On Node and Bun it resumes TLS sessions. A session is offered once, and only to the host, address
+ * and server name that it was made with, under the same TLS options. On Deno it resumes none.
  *
- * What it can honour depends on the runtime below it. Deno's `node:tls` takes no account of
- * `ciphers` and `groups`, and Bun's none of the TLS 1.3 suites among `ciphers`, so these are missing
- * from `capabilities` there. On Deno a reset by the peer looks like an orderly end. None of the
- * three tells a FIN without close_notify from a proper end.
+ * What it can honour depends on the runtime. Deno's `node:tls` ignores `ciphers` and `groups`.
+ * Bun's ignores the TLS 1.3 suites in `ciphers`. So `capabilities` leaves these out there. On Deno,
+ * a reset by the peer looks like an orderly end. On none of the three can it tell a FIN without
+ * close_notify from a proper end.
  *
- * @throws {TypeError | RangeError} An option is unknown, or no number of milliseconds
+ * @throws {TypeError | RangeError} An option is unknown, or not a number of milliseconds
  */
 export function nodeDialer(options: NodeDialerOptions = {}): Dialer {
   return new NodeDialer(readCloseTimes("nodeDialer()", options));

@@ -1,6 +1,6 @@
 /**
- * Traces and metrics of a pool's requests by OpenTelemetry, in the names of its semantic conventions
- * for HTTP clients. It needs the package `@opentelemetry/api`.
+ * Traces and metrics of a pool's requests by OpenTelemetry, named after its semantic conventions for
+ * HTTP clients. It needs the package `@opentelemetry/api`.
  *
  * @module
  */
@@ -31,15 +31,15 @@ import type { ObservedEnd, ObservedRequest, RequestWatch } from "../src/http/obs
 import { protocolOf } from "../src/http/sessions.ts";
 import type { Lease } from "../src/pool/lease/lease.ts";
 
-/** Gives tracers: a `TracerProvider` of OpenTelemetry. */
+/** Returns tracers: a `TracerProvider` of OpenTelemetry. */
 export interface TracerSource {
-  /** Gives a `Tracer`. */
+  /** Returns a `Tracer`. */
   getTracer(name: string, version?: string): unknown;
 }
 
-/** Gives meters: a `MeterProvider` of OpenTelemetry. */
+/** Returns meters: a `MeterProvider` of OpenTelemetry. */
 export interface MeterSource {
-  /** Gives a `Meter`. */
+  /** Returns a `Meter`. */
   getMeter(name: string, version?: string): unknown;
 }
 
@@ -53,22 +53,22 @@ export interface HookedSpan {
 
 /** How a pool is instrumented. */
 export interface InstrumentOptions {
-  /** Where spans go; the global provider where it is left out. */
+  /** Where spans go; by default the global provider. */
   readonly tracerProvider?: TracerSource;
-  /** Where metrics go; the global provider where it is left out. */
+  /** Where metrics go; by default the global provider. */
   readonly meterProvider?: MeterSource;
   /**
-   * Whether requests carry the context on, as the propagators do that the program has set up: baggage
-   * too, where one of them carries it. Where there is none, the span goes on in the header fields
-   * `traceparent` and `tracestate` (W3C Trace Context). It tells every server that is asked that the
-   * request is part of a trace.
+   * Whether requests pass the trace context on. The propagators that the program has set up do it,
+   * baggage included. If there are none, it goes into the header fields `traceparent` and
+   * `tracestate` (W3C Trace Context). It tells every server you call that the request is part of a
+   * trace.
    *
    * @default {false}
    */
   readonly propagate?: boolean;
-  /** Called with the span of each request when that begins. What it throws is uncaught at the top. */
+  /** Called with each request's span when it starts. What it throws surfaces as an uncaught error. */
   readonly onRequest?: (span: HookedSpan, request: ObservedRequest) => void;
-  /** Called with the span of each request before it ends. What it throws is uncaught at the top. */
+  /** Called with each request's span before it ends. What it throws surfaces as an uncaught error. */
   readonly onResponse?: (span: HookedSpan, end: ObservedEnd) => void;
 }
 
@@ -101,16 +101,16 @@ const OPEN_BUCKETS = [0.1, 1, 5, 10, 30, 60, 120, 300, 600, 1_800, 3_600];
 const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
 
 /**
- * Has each request of a pool traced and measured, until the returned function is called: a client
- * span a request, from its beginning to the last byte of its response, under it one for each attempt
- * that says which machine it went to, and the metrics `http.client.request.duration`,
- * `http.client.active_requests`, `http.client.open_connections` and
- * `http.client.connection.duration`.
+ * Traces and measures each request of a pool, until you call the returned function. Each request has
+ * a client span, from its start to the last byte of its response. Below it, each attempt has a span
+ * that says which machine it went to. The metrics are `http.client.request.duration`,
+ * `http.client.active_requests`, `http.client.open_connections`, `http.client.connection.duration`,
+ * `hotconn.request.resends` and `hotconn.request.hedges`.
  *
- * The span is a child of the one that is active when the request is made. Its events tell what the
+ * The span is a child of the one that is active when you make the request. Its events tell what the
  * pool did: `hotconn.queue`, `hotconn.dial` or `hotconn.reuse`, `hotconn.retry`, `hotconn.hedge`.
  *
- * @throws {TypeError} An option is unknown, or the pool's requests are watched already
+ * @throws {TypeError} An option is unknown, or the pool is instrumented already
  *
  * @example
  * ```ts
@@ -123,7 +123,7 @@ const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 
  *   resolver: staticResolver({ "example.test": ["192.0.2.1"] }),
  * });
  * const stop = instrument(pool, { propagate: true });
- * // Every request is traced, and carries its span on.
+ * // Every request is traced, and passes its trace context on.
  * stop();
  * ```
  */

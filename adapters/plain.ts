@@ -1,5 +1,5 @@
 /**
- * A dialer without TLS, for `http:` URLs: over `node:net`, on Deno, Bun and Node.
+ * A dialer without TLS, for `http:` URLs. It uses `node:net`, on Deno, Bun and Node.
  *
  * @example
  * ```ts
@@ -29,8 +29,8 @@ import { openTunnel } from "./node/node_tunnel.ts";
 import { CLOSE_TIMES } from "./sockets/close_times.ts";
 
 /**
- * Makes a dialer without TLS. Whoever sits between can read and change everything, and nobody
- * knows who answers: give it to a pool as its `plainDialer`, for `http:` URLs that need it.
+ * Makes a dialer without TLS. Pass it to a pool as its `plainDialer`, if you need `http:` URLs.
+ * Anybody on the way can read and change everything, and nothing proves who answers.
  */
 export function plainDialer(): Dialer {
   return new PlainDialer();

@@ -27,13 +27,13 @@ interface Globals {
 
 /**
  * Reads which proxies the environment names, as curl does: `https_proxy`, `http_proxy`, `all_proxy`
- * and `no_proxy`, or the same in capitals, where the small ones are not set. One without a scheme is
- * `http:`. As a web server may set `HTTP_PROXY` from a request's header field, it is passed over where
- * there is a `REQUEST_METHOD`.
+ * and `no_proxy`, or the same in capitals if those are not set. One without a scheme is `http:`. A
+ * web server may set `HTTP_PROXY` from a request's header field, so that is ignored if there is a
+ * `REQUEST_METHOD`.
  *
- * What is not set is none. On Deno it needs the permission `--allow-env` for these names.
+ * If nothing is set, no proxy is used. On Deno it needs the permission `--allow-env` for these names.
  *
- * @throws {TypeError | RangeError} A variable is not valid: names it, and repeats no value of a proxy
+ * @throws {TypeError | RangeError} A variable is not valid. The error names it, but repeats no proxy
  *
  * @example
  * ```ts

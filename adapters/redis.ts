@@ -31,8 +31,8 @@ export type { FleetOptions } from "../src/pool/fleet/fleet_over.ts";
 /** Options of {@linkcode redisFleet}. */
 export interface RedisFleetOptions extends FleetOptions {
   /**
-   * Where Redis is, such as `redis://127.0.0.1:6379` or `rediss://user:secret@host:6380/0`. Of several
-   * the one is used that is the primary: another one after a failover.
+   * Where Redis is, such as `redis://127.0.0.1:6379` or `rediss://user:secret@host:6380/0`. If you
+   * give several, the pool uses whichever is the primary now, so it follows a failover.
    */
   readonly url: string | readonly string[];
   /**
@@ -42,13 +42,14 @@ export interface RedisFleetOptions extends FleetOptions {
    * @default {1_000}
    */
   readonly timeoutMs?: number;
-  /** More options for `createClient()` of the package, such as `{ socket: { ca } }`. */
+  /** More options for `createClient()` of the package `redis`, such as `{ socket: { ca } }`. */
   readonly client?: object;
 }
 
 /**
- * Has a pool share limits, verdicts on addresses and blocks with every pool of the same name: give it
- * as the pool's `fleet`. The pool owns its part, and gives everything back in `close()`.
+ * Makes a pool share limits, verdicts on addresses and blocks with every pool whose fleet has the
+ * same name. Pass it as the pool's `fleet`. The pool owns it, and returns what it holds in
+ * `close()`.
  *
  * @throws {TypeError | RangeError} An option is unknown, or not valid
  */

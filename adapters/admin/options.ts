@@ -1,5 +1,5 @@
 /**
- * What the admin router can be told.
+ * The options of the admin router.
  *
  * @module
  */
@@ -22,68 +22,67 @@ import {
 export interface AuditEntry {
   /** When, in milliseconds since 1970, by the clock on the wall. */
   readonly at: number;
-  /** Who: the name of the token, or what the middleware said; empty where nobody knows (401). */
+  /** Who: the name of the token, or what the middleware said; empty if unknown (401). */
   readonly who: string;
   /** The pool's name. */
   readonly pool: string;
   /** The action, such as `drain`. */
   readonly action: string;
-  /** What it was about: a host, an address, a connection's number; empty where it was the pool. */
+  /** Its target: a host, an address, a connection's number; empty for the pool itself. */
   readonly target: string;
   /**
-   * What came of it: it is done, goes on, was not theirs to do, made no sense or could not be, or
-   * failed for a reason of the pool's own.
+   * What came of it: it is done or goes on, they had no right to it, it made no sense or was not
+   * possible, or the pool failed at it.
    */
   readonly outcome: "done" | "begun" | "denied" | "refused" | "failed";
-  /** Why it was not done; null where it was. */
+  /** Why it was not done; null if it was. */
   readonly message: string | null;
 }
 
 /** Options of `adminRouter()`. */
 export interface AdminOptions {
   /**
-   * Who may look and act: tokens, or a middleware that calls `grantAccess()` for whom it knows.
-   * Nothing is served without it, unless `insecure` says so.
+   * Who may look and act: tokens, or a middleware that calls `grantAccess()` for those it knows.
+   * Required, unless you set `insecure`.
    */
   readonly auth?: AdminTokens | AdminMiddleware;
   /**
-   * Lets everybody look and act who can reach the router: for one that something else guards.
+   * Lets everybody who can reach the router look and act. For a router that something else guards.
    *
    * @default {false}
    */
   readonly insecure?: boolean;
   /**
-   * The hosts that `/healthz` holds the pool to, where there is one pool; of each pool by its name,
-   * where there are several. One that the pool has no addresses of counts as unavailable: keep them
+   * The hosts that must have a good address for `/healthz` to answer 200; by pool name if there are
+   * several pools. A host that the pool has no addresses of yet counts as unavailable, so keep it
    * warm.
    */
   readonly requiredHosts?: readonly string[] | {
     readonly [pool: string]: readonly string[];
   };
   /**
-   * Hears of each action, once it is known what came of it, and of each attempt that was denied (401
-   * and 403).
-   * Nobody waits for it, and no answer depends on it: what it throws is uncaught at the program's
-   * top, as a listener's. What must not happen unless it is on record needs a middleware in front.
+   * Called after each action, once its outcome is known, and after each attempt that was denied
+   * (401 and 403). Nobody waits for it, and no answer depends on it. What it throws surfaces as an
+   * uncaught error. If nothing may happen off the record, put a middleware in front.
    */
   readonly audit?: (entry: AuditEntry) => void;
-  /** What `/metrics` tells, as `openMetrics()` takes it. */
+  /** Options of `/metrics`, as for `openMetrics()`. */
   readonly metrics?: OpenMetricsOptions;
   /**
-   * How many events of a pool are kept for those who come back to its stream.
+   * How many events per pool are kept for clients that reconnect to the stream.
    *
    * @default {1_000}
    */
   readonly eventHistory?: number;
-  /** Ends all event streams, and the listening to the pools, when it aborts. */
+  /** Ends all event streams, and stops listening to the pools, when it aborts. */
   readonly signal?: AbortSignal;
   /** Where time comes from. */
   readonly clock?: Clock;
 }
 
-/** Pools by their names. */
+/** Pools by name. */
 export interface NamedPools {
-  /** The pool of this name: letters, digits and `_.-`, 64 at the most. */
+  /** The pool with this name: letters, digits and `_.-`, at most 64. */
   readonly [name: string]: ConnectionPool;
 }
 
