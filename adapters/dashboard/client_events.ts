@@ -68,7 +68,7 @@ class EventLog {
     const again = () => this.draw();
     kind.addEventListener("change", () => {
       const more = kind.value === "all" ? FREQUENT : [...FREQUENT, "check"].filter((name) => name === kind.value);
-      const wanted = more.length > 0 ? [...USUAL, "stats", ...more].join(",") : "";
+      const wanted = more.length > 0 ? [...USUAL, "stats", "sample", ...more].join(",") : "";
       if (wanted !== this.wanted) {
         this.wanted = wanted;
         onWanted();

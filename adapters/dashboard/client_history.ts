@@ -221,8 +221,11 @@ class Past {
       const { hosts, hostsLeftOut, kept, keptMs, samples } = await api.get(path);
       if (signal.aborted) return;
       this.keptMs = keptMs;
-      this.samples = samples;
-      this.drawing.show(samples, keptMs);
+      // What came meanwhile stays, and what was told before the server was started again.
+      const from = samples[0]?.at ?? Infinity;
+      const to = samples[samples.length - 1]?.at ?? Infinity;
+      this.samples = [...this.samples.filter(({ at }) => at < from), ...samples, ...this.samples.filter(({ at }) => at > to)];
+      this.show();
       this.onNote(!kept ? "No history is kept of this host: " + fmtCount(hosts) + " others came first."
         : hostsLeftOut > 0 ? "Kept of " + fmtCount(hosts) + " hosts, and not of " + fmtCount(hostsLeftOut) + " more" : "");
     } catch {
@@ -230,11 +233,18 @@ class Past {
     }
   }
 
-  /** @param {Data} sample */
+  /** @param {Data} sample @returns {boolean} Whether samples before it were missed, as by a tab out of sight */
   add(sample) {
-    if (numberOr0(this.samples[this.samples.length - 1]?.at) >= sample.at) return;
+    const last = numberOr0(this.samples[this.samples.length - 1]?.at);
+    if (last >= sample.at) return false;
     this.samples.push(sample);
-    while (this.samples[0].at < sample.at - this.keptMs) this.samples.shift();
+    this.show();
+    return last > 0 && sample.at - last > 1.5 * sample.ms;
+  }
+
+  show() {
+    const from = numberOr0(this.samples[this.samples.length - 1]?.at) - this.keptMs;
+    while (this.samples.length > 0 && this.samples[0].at < from) this.samples.shift();
     this.drawing.show(this.samples, this.keptMs);
   }
 }

@@ -63,7 +63,7 @@ function showGate(message) {
 /** Opens the page with a token; resolves to why not where it does not. @param {string} token @returns {Promise<string | undefined>} */
 async function enter(token) {
   const ended = new AbortController();
-  const api = new Api(token, ended.signal);
+  const api = new Api(token, await markOf(token), ended.signal);
   try {
     const { pools, rights } = await api.get("api/pools");
     keep.write("session", "token", token);
@@ -261,7 +261,7 @@ class Session {
     this.readFleet();
     this.readOptions();
     this.past.clear();
-    this.past.read(this.api, this.path + "/history", this.poolEnded.signal);
+    this.readPast();
     this.follow(this.poolEnded.signal);
   }
 
@@ -270,7 +270,8 @@ class Session {
     const opened = new AbortController();
     const { wanted } = this.events;
     const stream = new SharedStream({
-      api: this.api, before, signal: AbortSignal.any([signal, opened.signal]),
+      // Of the stream before only what it has kept: else each would hold all before it.
+      api: this.api, before: before && { kept: before.kept, lastId: before.lastId }, signal: AbortSignal.any([signal, opened.signal]),
       path: this.path + "/events" + (wanted ? "?events=" + wanted : ""),
       onEvent: (event) => this.onEvent(event),
       onState: (state) => {
@@ -308,7 +309,10 @@ class Session {
       if (data) this.takeStats(data);
       return;
     }
-    if (event.name === "sample") return this.past.add(parseJson(event.data));
+    if (event.name === "sample") {
+      if (this.past.add(parseJson(event.data))) this.readPast();
+      return;
+    }
     if (TELLING.has(event.name)) this.readSoon();
     this.events.add(event);
     this.paintSoon(false);
@@ -360,6 +364,10 @@ class Session {
     } catch {
       show(byId("others"), false);
     }
+  }
+
+  readPast() {
+    this.past.read(this.api, this.path + "/history", this.poolEnded.signal);
   }
 
   readSoon() {

@@ -42,11 +42,13 @@ class SharedStream {
     /** Ends its part in who reads, while it is in sight. @type {AbortController | undefined} */
     this.part = undefined;
     const { api, path, signal } = hooks;
-    // Only who has the token knows the name: streams of other tokens and other paths do not mix.
-    this.name = "hotconn " + api.token + " " + new URL(pageFact("root") + path, location.href).href;
+    // Streams of other tokens and other paths do not mix. All pages of the origin can read the names of
+    // locks: one tells neither the token nor the name of the channel.
+    const { href } = new URL(pageFact("root") + path, location.href);
+    this.lock = "hotconn " + api.mark.slice(0, 32) + " " + href;
     this.canShare = "locks" in navigator && "BroadcastChannel" in window;
     /** @type {BroadcastChannel | undefined} */
-    this.channel = this.canShare ? new BroadcastChannel(this.name) : undefined;
+    this.channel = this.canShare ? new BroadcastChannel("hotconn " + api.mark.slice(32) + " " + href) : undefined;
     this.channel?.addEventListener("message", ({ data }) => this.hear(data));
     document.addEventListener("visibilitychange", () => this.onSight(), { signal });
     signal.addEventListener("abort", () => {
@@ -66,7 +68,7 @@ class SharedStream {
       if (!this.canShare) this.read(part.signal);
       else {
         this.tell({ kind: "ask", after: this.lastId });
-        navigator.locks.request(this.name, { signal: part.signal }, () => this.read(part.signal)).catch(() => {});
+        navigator.locks.request(this.lock, { signal: part.signal }, () => this.read(part.signal)).catch(() => {});
       }
     }
   }

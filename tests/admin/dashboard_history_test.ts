@@ -11,9 +11,11 @@ function pastScene() {
   return made;
 }
 
+const scene = pastScene();
+
 testVisit(
   "the last thirty minutes are there when the page opens, with axes, and values by pointer and key",
-  { scenes: { default: pastScene() }, width: 1_440 },
+  { scenes: { default: scene }, width: 1_440 },
   async ({ page, router }) => {
     const chart = page.locator("#past .chart").first();
     const plot = page.getByRole("slider", { name: /^Answers a second/ });
@@ -45,11 +47,27 @@ testVisit(
     // It goes on with the page.
     await page.mouse.move(0, 0);
     const last = historyBefore(0).at(-1) as HistorySample;
-    const at = pastScene().stats.at + 20_000;
+    const at = scene.stats.at + 20_000;
     router.tell("sample", { ...last, at, statuses: { "2xx": 500 }, failures: 0 });
     await page.waitForFunction(() =>
       document.querySelector("#past .plot")?.getAttribute("aria-valuetext")?.includes("3xx 50,")
     );
+    // What was missed meanwhile is read: the latest again, with what stood between.
+    const between = { ...last, at: at + 10_000, statuses: { "2xx": 1_200 } };
+    scene.history = [...scene.history!, between];
+    router.tell("sample", { ...last, at: at + 30_000, statuses: { "2xx": 600 } });
+    await plot.focus();
+    await page.waitForFunction(() =>
+      document.querySelector("#past .plot .top")?.textContent === "200"
+    );
+    await page.keyboard.press("End");
+    assertMatch(await told(), /: 2xx and 3xx 60,/);
+    await page.keyboard.press("ArrowLeft");
+    assertMatch(await told(), /: 2xx and 3xx 120,/);
+    // It goes on too where every event is asked for.
+    const asked = page.waitForRequest(/events\?events=.*\bsample\b/);
+    await page.locator("#events-kind").selectOption("All");
+    await asked;
     await page.getByRole("button", { name: "By host", exact: true }).click();
     await page.getByRole("rowheader", { name: /^api\.example/ }).first().click();
     await page.locator("#drawer .chart .curve[d*='L']").first().waitFor({ state: "attached" });

@@ -1,6 +1,6 @@
 /// <reference lib="dom" />
 
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import type { Page } from "playwright-core";
 import { signIn, testVisit, type Visit } from "../support/dashboard_browser.ts";
 import { quietScene, troubledScene } from "../support/dashboard_scenes.ts";
@@ -38,6 +38,9 @@ testVisit("eight tabs of a browser all load and act, with one event stream", {},
   const tabs = [page];
   while (tabs.length < 8) tabs.push(await openTab(visit));
   assertEquals(router.following, 1);
+  // Any page of the origin can read what locks are called.
+  const locks = JSON.stringify(await page.evaluate(() => navigator.locks.query()));
+  assert(locks.includes("/api/pools/default/events") && !locks.includes(ACT_TOKEN), locks);
   router.tell("evict", evict(77));
   const before = await Promise.all(tabs.map(figures));
   router.tick();
