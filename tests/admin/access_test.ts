@@ -22,6 +22,7 @@ const PROTECTED = [
   "/api/pools/default/diagnose",
   "/api/pools/default/fleet",
   "/api/pools/default/history",
+  "/api/pools/default/options",
 ];
 
 const ACTIONS = ["warm", "drain", "evict", "block", "unblock", "limits", "close"]
