@@ -82,7 +82,9 @@ function chooseAmong(
   const dial = good.find(hasRoom);
   if (dial) return { dial };
   if (good.length > 0 && !queue.lane.panic) return { crowded: good };
-  const others = untried.filter((endpoint) => !isGood(endpoint) && endpoint.dialing === 0)
+  // A second connection would be let lie where the first one is.
+  const others = untried
+    .filter((endpoint) => !isGood(endpoint) && endpoint.dialing === 0 && !endpoint.ready)
     .sort((a, b) => a.dueAt - b.dueAt);
   // What failed of late is tried before its time only by who has nothing else to hope for.
   const isDesperate = waiter.rounds === 0 && !mayComeBack;

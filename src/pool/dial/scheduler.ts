@@ -335,7 +335,7 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
    */
   #isOverrun(queue: HostQueue): boolean {
     const { lane } = queue;
-    if (queue.promisingDials().length > 0) return false;
+    if (queue.promisingDials().some(({ endpoint }) => endpoint.chosen)) return false;
     const waitMs = queue.demand.expectedWaitMs(lane.servingSlots, this.#clock.now());
     if (waitMs <= this.#parts.options.dialStaggerMs) return false;
     for (const endpoint of lane.good) {
@@ -446,7 +446,13 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
   /** Ends the wait of a caller for whom there is no address, none of these being admitted. */
   #refuseNone(queue: HostQueue, waiter: Waiter<HostQueue>, addresses: readonly Address[]): void {
     const { desk, membership } = this.#parts;
-    desk.refuse(waiter, membership.whyNone(queue, addresses));
+    // A block may be over before its timer fires.
+    const isOutdated = !queue.hasPriorities
+      && addresses.some((address) => !membership.isDenied(queue, address));
+    const { version } = queue.lane;
+    if (isOutdated) this.#letGo(membership.readmit(queue));
+    if (queue.lane.version === version) desk.refuse(waiter, membership.whyNone(queue, addresses));
+    else this.wake(queue);
   }
 
   #hasRoom({ host }: HostQueue, { address }: Endpoint): boolean {

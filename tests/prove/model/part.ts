@@ -11,7 +11,7 @@ import { Random } from "../../support/random.ts";
 import { textOf } from "../../support/words.ts";
 import type { Part, Proof, ProofOptions } from "../part.ts";
 import { shrink } from "./shrink.ts";
-import { play } from "./stage.ts";
+import { type Failure, play } from "./stage.ts";
 import { makeProgram, type Program } from "./steps.ts";
 
 /** How many steps a program has. */
@@ -41,7 +41,8 @@ async function prove(options: ProofOptions): Promise<Proof> {
     const failure = await play(program);
     pools++;
     if (failure) {
-      const broken = await explain(program, seed);
+      tell(`broken after ${steps} steps and is made as short as it goes: ${failure.error}`);
+      const broken = await explain(program, failure, seed);
       return { steps, ...sum(steps, pools), broken: [broken] };
     }
     steps += program.steps.length;
@@ -57,8 +58,8 @@ function sum(steps: number, pools: number): Pick<Proof, "summary" | "figures"> {
 }
 
 /** Makes a program that broke a promise as short as it goes, and saves it to be run again. */
-async function explain(program: Program, seed: number): Promise<string> {
-  const { program: shortest, failure } = await shrink(program);
+async function explain(program: Program, first: Failure, seed: number): Promise<string> {
+  const { program: shortest, failure } = await shrink(program, first);
   const file = path.join(tmpdir(), `hotconn-prove-model-${seed}.json`);
   const lines = shortest.steps.map((step) => `    ${JSON.stringify(step)}`).join(",\n");
   const text = `{\n  "world": ${JSON.stringify(shortest.world)},\n  "steps": [\n${lines}\n  ]\n}`;

@@ -20,6 +20,9 @@ import type { Ask, Weather, World } from "./steps.ts";
 /** How long a dial may take, in milliseconds. */
 export const CONNECT_MS = 400;
 
+/** How many dials may begin in one moment: several times as many as there may be connections. */
+const MAX_DIALS_AT_ONCE = 200;
+
 /** A caller who waits. */
 export interface Caller {
   /** Callers are counted as they come. */
@@ -82,6 +85,8 @@ export class Reference {
   /** Since when nothing has befallen a machine. */
   readonly #calmSince = new Map<string, number>();
   readonly #weather = new Map<string, Weather>();
+  /** When the last dial began, and how many did then. */
+  readonly #dialled = { at: 0, times: 0 };
   /** Those who got a lease in this step, as they got it. */
   #served: Caller[] = [];
 
@@ -127,6 +132,9 @@ export class Reference {
   dials(line: Line): void {
     const { address, host, since: now } = line;
     promise(!this.isClosed, "A closed pool dials", line);
+    if (this.#dialled.at !== now) this.#dialled.times = 0;
+    this.#dialled.at = now;
+    promise(++this.#dialled.times <= MAX_DIALS_AT_ONCE, "A storm of dials", line);
     const isTested = this.blocks.get(address)?.untilWell === true && !this.#denied.has(address);
     promise(this.allows(address, now) || isTested, "It dials what may not be used", line);
     const told = this.told.get(host);

@@ -13,10 +13,10 @@ const MAX_TRIES = 3_000;
 /** Takes away the steps that it breaks without, by halves and quarters down to single ones. */
 export async function shrink(
   program: Program,
+  first: Failure,
 ): Promise<{ readonly program: Program; readonly failure: Failure }> {
-  const first = await play(program);
-  if (!first) throw new Error("It broke once, and not again: the pool is not only the clock's");
   let failure = first;
+  const untilWell = first.step === program.steps.length;
   let shortest = { ...program, steps: program.steps.slice(0, failure.step + 1) };
   let tries = 0;
   const kind = kindOf(failure);
@@ -25,7 +25,7 @@ export async function shrink(
     for (let at = 0; at < shortest.steps.length && tries < MAX_TRIES;) {
       tries++;
       const steps = [...shortest.steps.slice(0, at), ...shortest.steps.slice(at + size)];
-      const other = await play({ ...shortest, steps });
+      const other = await play({ ...shortest, steps }, untilWell);
       // Another thing that breaks is not this one.
       if (!other || kindOf(other) !== kind) {
         at += size;

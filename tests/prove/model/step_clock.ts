@@ -11,6 +11,9 @@ import { turns } from "../../support/turns.ts";
 /** How many turns everything is given: more than any chain of promises here is long. */
 const TURNS = 40;
 
+/** How many timers may be due in one moment: more than any pool here has. */
+const MAX_AT_ONCE = 5_000;
+
 interface StepTimer extends Timer {
   readonly at: number;
   readonly callback: () => void;
@@ -22,6 +25,8 @@ export class StepClock implements Clock {
   readonly #timers = new Set<StepTimer>();
   #now = 1_000_000;
   #wallOffset = 0;
+  #firedAt = 0;
+  #firedThen = 0;
 
   constructor(seed: number) {
     this.#chance = new ManualClock(seed);
@@ -80,6 +85,11 @@ export class StepClock implements Clock {
 
   async #fire(timer: StepTimer): Promise<void> {
     this.#timers.delete(timer);
+    if (this.#firedAt !== this.#now) this.#firedThen = 0;
+    this.#firedAt = this.#now;
+    if (++this.#firedThen > MAX_AT_ONCE) {
+      throw new Error("Time stands still: a timer is set ever again for this moment");
+    }
     timer.callback();
     await turns(TURNS);
   }

@@ -1,0 +1,48 @@
+/**
+ * Hosts of whose machines fewer than half are good.
+ *
+ * @module
+ */
+
+import { assertEquals, assertInstanceOf } from "@std/assert";
+import { test } from "node:test";
+import { AcquireTimeoutError, ClosedError, HostUnavailableError } from "../../src/core/errors.ts";
+import { memoryPool } from "../support/memory_pool.ts";
+import { pass } from "../support/pass.ts";
+
+test("Where the one good machine is full, a doubtful one that is ready serves, and is dialled once", async () => {
+  let isHanging = false;
+  await using it = memoryPool({
+    hosts: { "a.test": ["192.0.2.1", "192.0.2.2", "192.0.2.3"], "c.test": ["192.0.2.3"] },
+    maxConnections: 4,
+    maxConnectionsPerIp: 2,
+    ejectAfterFailures: 1,
+    maxRetries: 0,
+    script: ({ address }) => {
+      if (address !== "192.0.2.2") return { delayMs: 5 };
+      return isHanging ? { delayMs: Infinity } : { failure: "refused" };
+    },
+  });
+  const { dialer, pool } = it;
+  const full = [pool.acquire("c.test"), pool.acquire("c.test")];
+  const refused = pool.acquire("a.test", { ip: "192.0.2.2" }).catch((error: Error) => error);
+  const used = pool.acquire("a.test", { ip: "192.0.2.1" });
+  await pass(it, 10, 5);
+  assertInstanceOf(await refused, HostUnavailableError);
+  isHanging = true;
+  const hangs = pool.acquire("a.test", { ip: "192.0.2.2" }).catch((error: Error) => error);
+  await pass(it, 260, 5);
+  const before = dialer.dials.length;
+  const served = pool.acquire("a.test");
+  const late = pool.acquire("a.test", { timeoutMs: 150 }).catch((error: Error) => error);
+  await pass(it, 5, 5);
+  (await used).release({ error: new Error("a bad answer") });
+  await pass(it, 200, 5);
+  assertEquals(dialer.dials.slice(before).map(({ address }) => address), ["192.0.2.1"]);
+  using lease = await served;
+  assertEquals(lease.connection.address, "192.0.2.1");
+  assertInstanceOf(await late, AcquireTimeoutError);
+  for (const lease of await Promise.all(full)) lease.release();
+  await pool.close({ graceMs: 0 });
+  assertInstanceOf(await hangs, ClosedError);
+});
