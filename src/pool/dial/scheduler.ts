@@ -89,7 +89,7 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
 
   /** Has a queue looked at soon. */
   wake(queue: HostQueue): void {
-    if (this.#closed) return;
+    if (this.#closed || queue.forgotten) return;
     this.#awake.add(queue);
     this.#schedule();
   }

@@ -74,6 +74,8 @@ export class HostQueue {
   toldAddresses: readonly HostAddress[] | undefined = undefined;
   /** Whether some of these are to be used only while others are not well. */
   hasPriorities = false;
+  /** Whether nobody used it for so long that it is not one of the pool's any more. */
+  forgotten = false;
   /** How many connections are to be kept open, and who waits for them. */
   readonly warm: WarmTarget;
   /** How many leases more may begin before it is looked at whether all addresses have connections. */

@@ -147,6 +147,7 @@ export class HostQueues {
 
   /** Forgets a queue that nobody uses any more. */
   forget(queue: HostQueue): void {
+    queue.forgotten = true;
     this.#queues.delete(`${queue.host.text} ${queue.tls.name}`);
     this.#resolvedThere.delete(queue);
     this.#spellings.clear();

@@ -1,0 +1,51 @@
+/**
+ * Hosts that nobody has used for a while, and that are forgotten.
+ *
+ * @module
+ */
+
+import { assertEquals, assertRejects } from "@std/assert";
+import { test } from "node:test";
+import { AcquireTimeoutError, HostUnavailableError } from "../../src/core/errors.ts";
+import { memoryPool } from "../support/memory_pool.ts";
+import { pass } from "../support/pass.ts";
+import { turns } from "../support/turns.ts";
+
+test("An answer for a host that was forgotten meanwhile is used by whoever asks anew, and by nobody else", async () => {
+  let answer = (_addresses: readonly string[]): void => {};
+  let isFirst = true;
+  await using it = memoryPool({
+    resolver: {
+      name: "slow",
+      resolve: async (name) => {
+        if (name === "b.test") return { addresses: ["192.0.2.1"] };
+        if (!isFirst) return { addresses: ["192.0.2.2"], ttlMs: 1_000 };
+        isFirst = false;
+        return await new Promise((resolve) => {
+          answer = (addresses) => resolve({ addresses, ttlMs: 1_000 });
+        });
+      },
+    },
+    dnsTimeoutMs: 60_000,
+    dnsMinTtlMs: 500,
+    cleanupIntervalMs: 1_000,
+    maxRetries: 0,
+    script: ({ address }) => address === "192.0.2.1" ? { failure: "refused" } : {},
+  });
+  const { dialer, pool } = it;
+  const late = assertRejects(() => pool.acquire("a.test", { timeoutMs: 10 }), AcquireTimeoutError);
+  await pass(it, 3_000, 100);
+  await late;
+  const again = assertRejects(() => pool.acquire("a.test", { timeoutMs: 10 }));
+  await turns();
+  answer(["192.0.2.1"]);
+  await pass(it, 2_000, 100);
+  await again;
+  await assertRejects(() => pool.acquire("b.test"), HostUnavailableError);
+  using lease = await pool.acquire("a.test");
+  assertEquals(lease.connection.address, "192.0.2.2");
+  const before = dialer.dials.length;
+  await pass(it, 60_000, 100);
+  const dialled = dialer.dials.slice(before).filter(({ host }) => host === "a.test");
+  assertEquals(dialled.map(({ address }) => address).includes("192.0.2.1"), false);
+});
