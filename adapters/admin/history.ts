@@ -4,10 +4,11 @@
  * @module
  */
 
-import type { Clock, Timer } from "../../src/core/clock.ts";
 import type { HistogramView } from "../../src/core/histogram.ts";
 import type { ConnectionPool } from "../../src/pool/pool.ts";
 import type { HostStats, PoolStats } from "../../src/pool/watch/stats.ts";
+import type { PoolWatch } from "./pool_watch.ts";
+import { spreadOf } from "./recent.ts";
 import { SampleRing } from "./sample_ring.ts";
 
 /** How often a sample is taken, in milliseconds. */
@@ -89,9 +90,8 @@ export interface HistoryView {
 /** What a history is made of. */
 export interface HistoryOptions {
   readonly pool: ConnectionPool;
-  readonly clock: Clock;
-  /** Ends it. */
-  readonly signal: AbortSignal | undefined;
+  /** What looks at the pool: the history ends with it. */
+  readonly watch: PoolWatch;
   /** Called with each sample of the pool. */
   readonly onSample?: (sample: HistorySample) => void;
 }
@@ -125,14 +125,15 @@ const STEPS_MS: readonly number[] = Array.from(
 interface HostSamples {
   readonly ring: SampleRing;
   counts: readonly number[];
+  /** How many of its requests took no longer than each of the bounds, and how many there were. */
+  latency: readonly number[];
   /** The number of the first row, and of the last one in which there was such a host. */
   readonly first: number;
   last: number;
 }
 
-/** Takes samples of a pool while it is open. Its timer keeps no program alive. */
+/** Keeps samples of a pool for as long as it is watched. */
 export class History {
-  readonly #clock: Clock;
   readonly #pool: ConnectionPool;
   readonly #onSample: (sample: HistorySample) => void;
   readonly #ring = new SampleRing(KEPT_SAMPLES, AT.times + STEPS_MS.length + 1);
@@ -143,11 +144,9 @@ export class History {
   #counts: readonly number[];
   #steps: readonly number[];
   #takenAt: number;
-  #timer: Timer | undefined;
 
   /** Begins to take samples. */
-  constructor({ clock, onSample = () => {}, pool, signal }: HistoryOptions) {
-    this.#clock = clock;
+  constructor({ onSample = () => {}, pool, watch }: HistoryOptions) {
     this.#pool = pool;
     this.#onSample = onSample;
     const stats = pool.stats();
@@ -155,15 +154,10 @@ export class History {
     this.#steps = stepsOf(pool.histograms().total);
     this.#takenAt = stats.at;
     for (const [host, figures] of Object.entries(stats.hosts)) this.#begin(host, figures);
-    if (pool.closed || signal?.aborted) return;
-    const end = () => {
-      signal?.removeEventListener("abort", end);
-      off();
-      this.#timer?.cancel();
-    };
-    const off = pool.on("closed", end);
-    signal?.addEventListener("abort", end, { once: true });
-    this.#timer = this.#takeLater();
+    watch.follow((stats) => {
+      // It looks more often than that, and not at even distances on a busy machine.
+      if (stats.at - this.#takenAt > 0.75 * SAMPLE_MS) this.#take(stats);
+    });
   }
 
   /** How much memory the samples take, in bytes. */
@@ -195,15 +189,7 @@ export class History {
     };
   }
 
-  #takeLater(): Timer {
-    return this.#clock.setTimer(() => {
-      this.#timer = this.#takeLater();
-      this.#take();
-    }, SAMPLE_MS);
-  }
-
-  #take(): void {
-    const stats = this.#pool.stats();
+  #take(stats: PoolStats): void {
     const number = this.#ring.count;
     const ms = Math.round(stats.at - this.#takenAt);
     this.#times.set([Math.round(stats.at), ms], 2 * (number % KEPT_SAMPLES));
@@ -245,12 +231,20 @@ export class History {
       const counts = figures ? hostCounts(figures) : own.counts;
       const changes = differences(counts, own.counts);
       own.counts = counts;
-      const hasEnded = changes[AT.requests - 3]! + changes[AT.requests - 2]! > 0;
+      const latency = figures ? latencyCounts(figures) : own.latency;
+      // A host that was forgotten and came back began anew.
+      const isAnew = latency.at(-1)! < own.latency.at(-1)!;
+      const { p50, p99 } = spreadOf(
+        stats.latencyBoundsMs,
+        latency,
+        isAnew ? undefined : own.latency,
+      );
+      own.latency = latency;
       own.ring.add([
         ...figures ? gauges(figures) : [0, 0, 0],
         ...changes,
-        hasEnded && figures ? slowest(figures, "p50Ms") : NaN,
-        hasEnded && figures ? slowest(figures, "p99Ms") : NaN,
+        p50 ?? NaN,
+        p99 ?? NaN,
       ]);
     }
   }
@@ -262,6 +256,7 @@ export class History {
     this.#hosts.set(host, {
       ring: new SampleRing(KEPT_SAMPLES, AT.times),
       counts: hostCounts(figures),
+      latency: latencyCounts(figures),
       first,
       last: first,
     });
@@ -341,8 +336,6 @@ function percentileOf(counts: readonly number[], percent: number): number {
   return NaN;
 }
 
-/** How long the slowest of a host's addresses takes of late. */
-function slowest({ addresses }: HostStats, name: "p50Ms" | "p99Ms"): number {
-  const known = Object.values(addresses).map((stats) => stats[name]).filter((ms) => ms !== null);
-  return known.reduce((most, ms) => Math.max(most, ms), known[0] ?? NaN);
+function latencyCounts({ latency }: HostStats): number[] {
+  return [...latency.upTo, latency.count];
 }

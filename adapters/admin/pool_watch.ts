@@ -36,6 +36,7 @@ export class PoolWatch {
   readonly #clock: Clock;
   /** The oldest first: one that is a minute old, and all after it. */
   #samples: Sample[] = [];
+  readonly #followers: ((stats: PoolStats) => void)[] = [];
   #timer: Timer | undefined;
 
   /** Begins to watch. */
@@ -54,6 +55,11 @@ export class PoolWatch {
     const off = pool.on("closed", end);
     if (signal?.aborted || pool.closed) end();
     else signal?.addEventListener("abort", end, { once: true });
+  }
+
+  /** Has somebody called with the figures of each sample, for as long as it watches. */
+  follow(follower: (stats: PoolStats) => void): void {
+    this.#followers.push(follower);
   }
 
   /** The pool's figures now, and what they come to. */
@@ -75,10 +81,12 @@ export class PoolWatch {
   #sampleLater(): void {
     this.#timer = this.#clock.setTimer(() => {
       this.#sampleLater();
-      const sample = this.#take(this.#pool.stats());
+      const stats = this.#pool.stats();
+      const sample = this.#take(stats);
       this.#samples.push(sample);
       const from = sample.at - WINDOW_MS;
       while (this.#samples.length > 1 && this.#samples[1]!.at <= from) this.#samples.shift();
+      for (const follower of this.#followers) follower(stats);
     }, EVERY_MS);
   }
 }

@@ -248,7 +248,7 @@ function difference(now: Counts, before: Counts = {}): Counts {
 }
 
 /** What lies between two looks at counts of times up to some edges, and of all. */
-function spreadOf(
+export function spreadOf(
   edges: readonly number[],
   now: readonly number[],
   before?: readonly number[],

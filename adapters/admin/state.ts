@@ -38,7 +38,7 @@ export class AdminState {
         const watch = new PoolWatch({ pool, clock, signal });
         const events = new EventLog({ pool, watch, clock, size, signal });
         const onSample = (sample: object) => events.tell("sample", sample);
-        const history = new History({ pool, clock, signal, onSample });
+        const history = new History({ pool, watch, onSample });
         return [name, { pool, events, history, watch }];
       }),
     );

@@ -47,7 +47,7 @@ const TROUBLES = {
   series: [{ label: "callers who wait", tone: "main", of: ({ waiting }) => waiting }, { label: "failed dials", tone: "bad", of: ({ dialErrors }) => dialErrors }],
 };
 const POOL_CHARTS = [ANSWERS, LATENCY, CONNECTIONS, TROUBLES];
-const HOST_CHARTS = [ANSWERS, { ...LATENCY, title: "Latency of the slowest address, of late" }, CONNECTIONS];
+const HOST_CHARTS = [ANSWERS, LATENCY, CONNECTIONS];
 
 /** The next number above that is easy to read. @param {number} most */
 function niceTop(most) {

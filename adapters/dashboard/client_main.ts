@@ -261,7 +261,12 @@ class Session {
     this.readFleet();
     this.readOptions();
     this.past.clear();
-    this.readPast();
+    const { poolEnded: { signal }, trail } = this;
+    this.readPast().then(() => {
+      if (signal.aborted) return;
+      trail.fill(this.past.samples);
+      this.paintSoon(true);
+    });
     this.follow(this.poolEnded.signal);
   }
 
@@ -367,7 +372,7 @@ class Session {
   }
 
   readPast() {
-    this.past.read(this.api, this.path + "/history", this.poolEnded.signal);
+    return this.past.read(this.api, this.path + "/history", this.poolEnded.signal);
   }
 
   readSoon() {

@@ -167,8 +167,9 @@ function wordOfState(state) {
   return state === "untried" ? "not tried" : state;
 }
 
-/** How many points a line has: five minutes at one in two seconds. */
+/** How many points a line has, and how far apart they are, in milliseconds: it is of five minutes. */
 const POINTS = 150;
+const POINT_MS = 2000;
 
 /** The last five minutes of the figures that the tiles show. */
 class Trail {
@@ -198,6 +199,32 @@ class Trail {
     this.push("handshakes", more("dials") / seconds);
     this.push("busy", numberOr0(stats.leased));
     this.push("ended", Math.max(0, sumOf(stats.evicted) - sumOf(before.evicted)));
+  }
+
+  /** Begins with what is known of the time before the page was opened. @param {readonly Data[]} samples */
+  fill(samples) {
+    const from = numberOr0(samples[samples.length - 1]?.at) - POINTS * POINT_MS;
+    const live = this.lines;
+    this.lines = Object.fromEntries(Object.keys(live).map((name) => [name, []]));
+    for (const sample of samples.filter(({ at }) => at > from)) {
+      const { acquired, cancelled, failures, ms, successes } = sample;
+      const ended = successes + failures;
+      /** @type {Record<string, number | null>} */
+      const values = {
+        requests: ((ended + cancelled || acquired) * 1000) / ms,
+        bad: ended > 0 ? Math.min(1, (failures + fivesOf(sample)) / ended) : null,
+        latency: sample.p99Ms,
+        again: ((sample.retries + sample.hedges) * POINT_MS) / ms,
+        waiting: sample.waiting,
+        handshakes: (sample.dials * 1000) / ms,
+        busy: sample.leased,
+        ended: (sample.evicted * POINT_MS) / ms,
+      };
+      for (let point = Math.min(POINTS, Math.round(ms / POINT_MS)); point > 0; point--) {
+        for (const name in values) this.push(name, values[name]);
+      }
+    }
+    for (const name in live) for (const value of live[name]) this.push(name, value);
   }
 
   /** The last value that is known, of the last half minute. @param {string} name @returns {number | null} */

@@ -2,7 +2,9 @@ import { assertEquals } from "@std/assert";
 import test from "node:test";
 import { CLIENT_DOM } from "../../adapters/dashboard/client_dom.ts";
 import { CLIENT_HISTORY } from "../../adapters/dashboard/client_history.ts";
+import { CLIENT_MODEL } from "../../adapters/dashboard/client_model.ts";
 import { fromScript } from "../support/client_script.ts";
+import { historyBefore } from "../support/dashboard_scenes.ts";
 
 interface Sample {
   readonly at: number;
@@ -45,4 +47,32 @@ test("a line breaks where nothing was told, and where samples are missing", () =
   assertEquals(path([-10, 5], [10, 5]), "M10.0 50.0L10.0 50.0");
   assertEquals(path([10, 99]), "M10.0 0.0L10.0 0.0");
   assertEquals(path(), "");
+});
+
+interface Trail {
+  readonly lines: { readonly [name: string]: readonly (number | null)[] };
+  fill(samples: readonly object[]): void;
+  push(name: string, value: number | null): void;
+}
+
+test("a figure's line begins with what the router has kept, and goes on with what comes", () => {
+  const { Trail } = fromScript([CLIENT_DOM, CLIENT_MODEL], ["Trail"]) as { Trail: new() => Trail };
+  const trail = new Trail();
+  trail.push("waiting", 99);
+  const history = historyBefore(1_800_000).slice(0, 121);
+  trail.fill(history);
+  const of = (name: string) => trail.lines[name]!;
+  // One sample in ten seconds makes five points; the last of them has trouble.
+  assertEquals([of("waiting").length, of("busy").length], [150, 150]);
+  assertEquals(of("waiting").slice(-7), [0, 12, 12, 12, 12, 12, 99]);
+  assertEquals(of("bad").slice(-6), [0, 0.5, 0.5, 0.5, 0.5, 0.5]);
+  assertEquals([of("requests").at(-1), of("handshakes").at(-1), of("ended").at(-1)], [
+    20,
+    0.2,
+    0.4,
+  ]);
+  assertEquals([of("latency").at(-1), of("again").at(-1)], [history.at(-1)?.p99Ms, 0]);
+  const empty = new Trail();
+  empty.fill([]);
+  assertEquals(empty.lines["busy"], []);
 });

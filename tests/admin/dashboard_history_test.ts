@@ -22,6 +22,11 @@ testVisit(
     await page.waitForFunction(() =>
       (document.querySelector("#past .curve")?.getAttribute("d") ?? "").split("L").length > 150
     );
+    // So are the five minutes of each figure.
+    await page.waitForFunction(() =>
+      (document.querySelector(".tile .spark .line")?.getAttribute("d") ?? "").split("L").length
+        > 140
+    );
     // Twenty requests a second, half of them 500 for the last ten minutes.
     assertEquals(await plot.locator(".top").innerText(), "20");
     assertEquals(await plot.locator(".mid").innerText(), "10");

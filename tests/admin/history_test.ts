@@ -6,13 +6,28 @@ import {
   MAX_SAMPLED_HOSTS,
   SAMPLE_MS,
 } from "../../adapters/admin/history.ts";
+import { PoolWatch } from "../../adapters/admin/pool_watch.ts";
 import { SampleRing } from "../../adapters/admin/sample_ring.ts";
 import { ManualClock } from "../../src/core/clock.ts";
+import type { ConnectionPool } from "../../src/pool/pool.ts";
 import { adminScene } from "../support/admin_scene.ts";
 import { answer, memoryHttp } from "../support/memory_http.ts";
 import { memoryPool } from "../support/memory_pool.ts";
 
 const HISTORY = "/api/pools/default/history";
+
+interface Watched {
+  readonly pool: ConnectionPool;
+  readonly clock: ManualClock;
+}
+
+function historyOf(
+  { clock, pool }: Watched,
+  { onSample, signal }: { onSample?: () => void; signal?: AbortSignal } = {},
+): History {
+  const watch = new PoolWatch({ pool, clock, signal });
+  return new History({ pool, watch, ...onSample && { onSample } });
+}
 
 test("a ring of samples keeps the last rows, in place of the oldest", () => {
   const ring = new SampleRing(3, 2);
@@ -27,7 +42,7 @@ test("a sample tells what happened in its interval alone, of the pool and of eac
   const clock = new ManualClock();
   let status = "200 OK";
   await using pool = memoryHttp(() => answer(status), { clock });
-  const history = new History({ pool, clock, signal: undefined });
+  const history = historyOf({ pool, clock });
   const ask = async (host: string) => {
     const response = await pool.request(`https://${host}/`);
     await response.text();
@@ -63,7 +78,7 @@ test("a sample tells what happened in its interval alone, of the pool and of eac
 test("percentiles of an interval are of its own requests, within a step", async () => {
   const clock = new ManualClock();
   await using pool = memoryHttp(() => answer("200 OK"), { clock });
-  const history = new History({ pool, clock, signal: undefined });
+  const history = historyOf({ pool, clock });
   const { total } = pool.histograms() as unknown as { total: { record(ms: number): void } };
   for (let count = 0; count < 1_000; count++) total.record(5);
   clock.advance(SAMPLE_MS);
@@ -78,12 +93,51 @@ test("percentiles of an interval are of its own requests, within a step", async 
   assert(slow?.p99Ms! > 60_000, `${slow?.p99Ms}`);
 });
 
+test("a host's percentiles are of its own requests in the interval, however slow it was before", async () => {
+  const clock = new ManualClock();
+  let took = 1_000;
+  await using pool = memoryHttp(() => {
+    clock.advance(took);
+    return answer("200 OK");
+  }, { clock, hedge: false });
+  const ask = async (host: string) => await (await pool.request(`https://${host}/`)).text();
+  await ask("a.test");
+  const history = historyOf({ pool, clock });
+  const start = clock.now();
+  const taken = () => clock.advance(SAMPLE_MS - (clock.now() - start) % SAMPLE_MS);
+  await ask("a.test");
+  taken();
+  took = 5;
+  for (let count = 0; count < 10; count++) await ask("a.test");
+  took = 300;
+  await ask("b.test");
+  taken();
+  taken();
+  const [slow, quick, none] = history.look("a.test").samples;
+  const within = (ms: number | null | undefined, from: number, to: number) =>
+    assert(ms !== null && ms !== undefined && ms > from && ms <= to, `${ms}`);
+  within(slow?.p50Ms, 512, 1_024);
+  within(slow?.p99Ms, 512, 1_024);
+  within(quick?.p50Ms, 4, 8);
+  within(quick?.p99Ms, 4, 8);
+  assertEquals([none?.p50Ms, none?.p99Ms], [null, null]);
+});
+
+test("a pool is looked at by one timer, whoever keeps what is seen", async () => {
+  await using scene = memoryPool();
+  const { timers } = scene.clock;
+  const history = historyOf(scene);
+  assertStrictEquals(scene.clock.timers, timers + 1);
+  scene.clock.advance(SAMPLE_MS);
+  assertStrictEquals(history.look().samples.length, 1);
+});
+
 test("thirty minutes are kept, of as many hosts as may be, and the memory does not grow", async () => {
   const names = Array.from({ length: MAX_SAMPLED_HOSTS + 6 }, (_, index) => `h${index}.test`);
   const hosts = Object.fromEntries(names.map((name) => [name, ["192.0.2.1"]]));
   await using scene = memoryPool({ hosts, maxConnectionsPerIp: 100 });
   const { clock, pool } = scene;
-  const history = new History({ pool, clock, signal: undefined });
+  const history = historyOf({ pool, clock });
   for (const name of names) (await pool.acquire(name)).release();
   clock.advance(SAMPLE_MS);
   const view = history.look();
@@ -101,17 +155,17 @@ test("no sample is taken of a pool that is closed, nor after the signal", async 
   const first = memoryPool();
   let samples = 0;
   const onSample = () => samples++;
-  new History({ ...first, signal: undefined, onSample });
+  historyOf(first, { onSample });
   first.clock.advance(SAMPLE_MS);
   assertStrictEquals(samples, 1);
   await first.pool.close({ graceMs: 0 });
-  new History({ ...first, signal: undefined, onSample });
+  historyOf(first, { onSample });
   first.clock.advance(10 * SAMPLE_MS);
   assertStrictEquals(samples, 1);
 
   await using second = memoryPool();
   const ending = new AbortController();
-  new History({ ...second, signal: ending.signal, onSample });
+  historyOf(second, { onSample, signal: ending.signal });
   second.clock.advance(SAMPLE_MS);
   assertStrictEquals(samples, 2);
   ending.abort();

@@ -135,7 +135,7 @@ test("a host may have the name of what every object has", async () => {
     const resolver = staticResolver(Object.fromEntries([[host, ["192.0.2.1"]]]));
     await using pool = memoryHttp(() => answer("500 Oops"), { clock, resolver });
     const watch = new PoolWatch({ pool, clock, signal: undefined });
-    const history = new History({ pool, clock, signal: undefined });
+    const history = new History({ pool, watch });
     clock.advance(2 * MINUTE_MS);
     for (let count = 0; count < 5; count++) await (await pool.request(`https://${host}/`)).text();
     const { failing, hosts } = watch.look().outlook.recent;
