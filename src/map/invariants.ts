@@ -129,7 +129,7 @@ function checkLane(lane: Lane, entries: Maps["entries"]): void {
     // What has left the maps may be leased still.
     insist(endpoint.leased >= leased, () => `${where()} has wrong leases`);
     insist(endpoint.slots === slots, () => `${where()} miscounts what it can carry`);
-    slotsOfLane += slots;
+    if (standing !== "gone") slotsOfLane += slots;
     for (const name of ["busy", "draining", "unhealthy", "multiplexed"] as const) {
       insist(endpoint[name] === counts[name], () => `${where()} miscounts what is ${name}`);
     }

@@ -92,16 +92,25 @@ export class Lane implements EndpointOwner {
   /** How many leases may be under way at once: where any address is good, with good ones. */
   get servingSlots(): number {
     const { size } = this.good;
-    if (size === 0 || size === this.endpoints.size) return this.#slots;
+    if (size === this.endpoints.size) return this.#slots;
     let count = 0;
-    for (const { slots } of this.good) count += slots;
-    return count;
+    if (size > 0) {
+      for (const { slots } of this.good) count += slots;
+      return count;
+    }
+    // What the host does not have serves only who names it.
+    for (const { slots, standing } of this.endpoints.values()) {
+      if (standing === "gone") count += slots;
+    }
+    return this.#slots - count;
   }
 
   /** Whether a connection is open, in use or not, at a good address or where there is no such. */
   get isServing(): boolean {
-    if (this.good.size === 0 || this.connectionCount === 0) return this.connectionCount > 0;
-    for (const { connections } of this.good) if (connections.size > 0) return true;
+    if (this.connectionCount === 0) return false;
+    for (const { connections, standing } of this.hasGood ? this.good : this.endpoints.values()) {
+      if (connections.size > 0 && standing !== "gone") return true;
+    }
     return false;
   }
 

@@ -4,9 +4,13 @@
  * @module
  */
 
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { test } from "node:test";
-import type { Resolver } from "../../src/hosts/resolver.ts";
+import { memoryDialer } from "../../adapters/memory.ts";
+import { ManualClock } from "../../src/core/clock.ts";
+import { ClosedError } from "../../src/core/errors.ts";
+import { type Resolver, staticResolver } from "../../src/hosts/resolver.ts";
+import { HttpPool } from "../../src/http/http_pool.ts";
 import { memoryPool } from "../support/memory_pool.ts";
 import { pass } from "../support/pass.ts";
 import { ScriptedResolver } from "../support/scripted_resolver.ts";
@@ -79,4 +83,51 @@ test("A machine that the host does not have, and that fails, fails nobody who di
   assertEquals(it.pool.stats().waiting, 1);
   await pass(it, 100);
   assertEquals(await other, "AcquireTimeoutError");
+});
+
+test("A machine that the host does not have is not stormed where it fails, however many name it", async () => {
+  await using it = memoryPool({
+    hosts: { "a.test": [OWN] },
+    script: ({ address }) => address === STRANGER ? { failure: "refused", delayMs: 1 } : {},
+  });
+  let failed = 0;
+  for (let i = 0; i < 100; i++) {
+    it.pool.acquire("a.test", { ip: STRANGER }).catch(() => failed++);
+    await pass(it, 20, 1);
+  }
+  // At the most each 250 ms, for two seconds.
+  assert(it.dialer.dials.length <= 9, `${it.dialer.dials.length} dials`);
+  assert(failed > 50, `${failed} were told`);
+});
+
+test("A connection to a machine that the host does not have gives nobody hope who may not have it", async () => {
+  await using it = memoryPool({
+    hosts: { "a.test": [OWN] },
+    script: ({ address }) => address === STRANGER ? {} : { failure: "refused" },
+  });
+  using _named = await it.pool.acquire("a.test", { ip: STRANGER });
+  const other = it.pool.acquire("a.test").catch((error: Error) => error.name);
+  await pass(it, 2_000, 50);
+  assertEquals(it.pool.stats().waiting, 0);
+  assertEquals(await other, "HostUnavailableError");
+});
+
+test("A dial to a machine that the host does not have holds up nobody who did not name it", async () => {
+  const clock = new ManualClock();
+  const dialer = memoryDialer({
+    clock,
+    // Over HTTP/2 it would be for all who wait.
+    script: ({ address }) => ({
+      delayMs: address === STRANGER ? 5_000 : 10,
+      socket: { alpn: "h2" },
+    }),
+  });
+  const pool = new HttpPool({ clock, dialer, resolver: staticResolver({ "a.test": [OWN] }) });
+  const closed = [{ ip: STRANGER }, {}].map((choice) =>
+    assertRejects(() => pool.request("https://a.test/", choice), ClosedError)
+  );
+  await turns();
+  assertEquals(dialer.dials.map(({ address }) => address), [STRANGER, OWN]);
+  await pool.close({ graceMs: 0 });
+  await Promise.all(closed);
 });

@@ -37,7 +37,7 @@ export class Cover {
   /** Deals a waiter something that it would take; false where there is nothing left. */
   takes(waiter: Waiter): boolean {
     for (const [endpoint, slots] of this.#promised) {
-      if (!waiter.accepts(endpoint.address.text)) continue;
+      if (!waiter.hopesFor(endpoint)) continue;
       // What is dealt out is not looked at again: there may be thousands of each.
       if (slots > 1) this.#promised.set(endpoint, slots - 1);
       else this.#promised.delete(endpoint);
@@ -53,7 +53,7 @@ export class Cover {
 
   #add(endpoint: Endpoint, slots: number): void {
     if (slots <= 0) return;
-    this.#isEndless ||= slots === Infinity;
+    this.#isEndless ||= slots === Infinity && endpoint.member;
     this.#promised.set(endpoint, (this.#promised.get(endpoint) ?? 0) + slots);
   }
 }

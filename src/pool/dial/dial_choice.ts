@@ -88,8 +88,12 @@ function chooseAmong(
     .sort((a, b) => a.dueAt - b.dueAt);
   // What failed of late is tried before its time only by who has nothing else to hope for.
   const isDesperate = waiter.rounds === 0 && !mayComeBack;
-  const dueAt = (endpoint: Endpoint) =>
-    isDesperate ? Math.min(endpoint.dueAt, endpoint.dialFailedAt + REST_MS) : endpoint.dueAt;
+  const dueAt = ({ dialFailedAt, dueAt, standing }: Endpoint) => {
+    const restedAt = dialFailedAt + REST_MS;
+    // When one that is gone is due nobody notes: it has no other callers.
+    if (standing === "gone") return restedAt;
+    return isDesperate ? Math.min(dueAt, restedAt) : dueAt;
+  };
   const usable = others.filter((endpoint) => dueAt(endpoint) <= now);
   const last = usable.find(hasRoom);
   if (last) return { dial: last };
@@ -106,9 +110,9 @@ function isMember({ member }: Endpoint): boolean {
   return member;
 }
 
-/** Who names an endpoint that is gone will have it. */
-function isGood({ chosen, standing }: Endpoint): boolean {
-  return chosen || standing === "gone";
+/** Who names an endpoint that is gone will have it, as long as it does well. */
+function isGood({ chosen, failing, standing }: Endpoint): boolean {
+  return chosen || (standing === "gone" && !failing);
 }
 
 /**

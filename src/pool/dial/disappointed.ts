@@ -29,9 +29,7 @@ export class Disappointed {
   tell(queue: HostQueue, endpoint: Endpoint, error: unknown, number: number): void {
     const address = endpoint.address.text;
     for (const waiter of queue.waiters) {
-      if (!waiter.accepts(address) || number <= waiter.lastDialBefore) continue;
-      // A machine that the host does not have fails only who named it.
-      if (!endpoint.member && !waiter.filter?.pinned) continue;
+      if (!waiter.hopesFor(endpoint) || number <= waiter.lastDialBefore) continue;
       waiter.failed(address, error);
       this.#consider(waiter, queue);
     }

@@ -144,6 +144,11 @@ export class Waiter<Queue = unknown> implements Placed {
     return this.filter?.accepts(address) ?? true;
   }
 
+  /** Whether an endpoint would do. One that the host does not have serves who names it, and nobody else. */
+  hopesFor({ address, member }: Endpoint): boolean {
+    return this.accepts(address.text) && (member || this.filter?.pinned === true);
+  }
+
   /** Whether an address is among those that would do, now or later. */
   wants(address: string): boolean {
     return this.filter?.wants(address) ?? true;
