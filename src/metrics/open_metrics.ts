@@ -201,7 +201,7 @@ class Writer {
   latencies(name: string, help: string): void {
     const full = `hotconn_${name}_seconds`;
     this.text.family({ name: full, type: "histogram", unit: "seconds", help });
-    for (const { hosts, pool, stats } of this.sources) {
+    for (const { hosts, others, pool, stats } of this.sources) {
       const put = (host: string, { count, sumMs, upTo }: LatencyStats) => {
         for (const [index, ms] of stats.latencyBoundsMs.entries()) {
           if (ms < HOST_BUCKETS_MS.min || ms > HOST_BUCKETS_MS.max) continue;
@@ -217,7 +217,7 @@ class Writer {
         rest = without(rest, latency);
         put(host, latency);
       }
-      if (rest.count > 0) put("other", rest);
+      if (others.length > 0 && rest.count > 0) put("other", rest);
     }
   }
 
@@ -240,11 +240,12 @@ function without(all: LatencyStats, some: LatencyStats): LatencyStats {
 }
 
 /**
- * Tells a count of each host. What is not told of a host by name is told of the others: all together
- * is all there was.
+ * Tells a count of each host. Where there are others than those that are told by name, they share
+ * what is left of all there was: it never gets less. Without others that would be the counts of hosts
+ * that were forgotten, and each of them would look as if it had all happened at once.
  */
 function byHost(
-  { hosts, stats }: Source,
+  { hosts, others, stats }: Source,
   tell: (stats: PoolStats | HostStats) => number,
   put: (host: string, count: number) => void,
 ): void {
@@ -253,7 +254,7 @@ function byHost(
     rest -= tell(stats);
     put(host, tell(stats));
   }
-  if (rest > 0) put("other", rest);
+  if (others.length > 0 && rest > 0) put("other", rest);
 }
 
 /** Nothing of a pool: which version tells the rest. */

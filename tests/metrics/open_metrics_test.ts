@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import test from "node:test";
+import { ManualClock } from "../../src/core/clock.ts";
 import { VERSION } from "../../src/core/version.ts";
 import { staticResolver } from "../../src/hosts/resolver.ts";
 import { MetricText } from "../../src/metrics/metric_text.ts";
@@ -12,6 +13,7 @@ import { readDocument } from "../support/documents.ts";
 import { answer, memoryHttp } from "../support/memory_http.ts";
 import { memoryPool } from "../support/memory_pool.ts";
 import { parseOpenMetrics } from "../support/open_metrics.ts";
+import { pass } from "../support/pass.ts";
 import { findProgram } from "../support/services.ts";
 
 const promtool = findProgram("promtool");
@@ -103,6 +105,24 @@ test("openMetrics() tells so many hosts by name, and all others together", async
     assertEquals([...open.values()].reduce((sum, count) => sum + count), 2);
   }
   assertThrows(() => openMetrics(pool, { maxHosts: -1 }), RangeError, "maxHosts");
+});
+
+test("openMetrics() gives nobody the counts of a host that was forgotten", async () => {
+  const clock = new ManualClock();
+  await using pool = memoryHttp(() => answer("200 OK"), {
+    clock,
+    idleTimeoutMs: 1_000,
+    cleanupIntervalMs: 1_000,
+  });
+  const hosts = () =>
+    new Set([...openMetrics(pool).matchAll(/host="([^"]+)"/g)].map(([, host]) => host));
+  for (const host of ["a.test", "b.test"]) {
+    await (await pool.request(`https://${host}/`)).text();
+  }
+  assertEquals(hosts(), new Set(["a.test", "b.test"]));
+  await pass({ clock, pool }, 300_000, 1_000);
+  assertEquals([Object.keys(pool.stats().hosts), pool.stats().requests.successes], [[], 2]);
+  assertEquals(hosts(), new Set());
 });
 
 test("openMetrics() tells a host that is named other with the others, and no series twice", async () => {
