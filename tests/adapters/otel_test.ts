@@ -5,6 +5,7 @@
  */
 
 import {
+  type Context,
   context,
   propagation,
   ROOT_CONTEXT,
@@ -68,6 +69,29 @@ function watch(pool: HttpPool, options: InstrumentOptions = {}) {
 }
 
 const names = ({ events }: ReadableSpan): string[] => events.map(({ name }) => name);
+
+/** The smallest manager of contexts there can be: what is active is so while a function runs. */
+function holdContext(active: Context): void {
+  context.setGlobalContextManager({
+    active: () => active,
+    with(inner, run, self, ...args) {
+      const outer = active;
+      active = inner;
+      try {
+        return run.apply(self as never, args);
+      } finally {
+        active = outer;
+      }
+    },
+    bind: (_context, target) => target,
+    enable() {
+      return this;
+    },
+    disable() {
+      return this;
+    },
+  });
+}
 
 test("instrument() traces a request with what the conventions ask for, and no secrets", async () => {
   await using pool = memoryHttp(() => answer("200 OK", {}, "hello"));
@@ -154,27 +178,7 @@ test("instrument() makes its spans children of the active one", async () => {
   await using pool = memoryHttp(() => answer("200 OK"));
   const it = watch(pool);
   const parent = it.tracer.startSpan("parent");
-  let active = ROOT_CONTEXT;
-  // The smallest manager there can be: what is active is so while a function runs.
-  context.setGlobalContextManager({
-    active: () => active,
-    with(inner, run, self, ...args) {
-      const outer = active;
-      active = inner;
-      try {
-        return run.apply(self as never, args);
-      } finally {
-        active = outer;
-      }
-    },
-    bind: (_context, target) => target,
-    enable() {
-      return this;
-    },
-    disable() {
-      return this;
-    },
-  });
+  holdContext(ROOT_CONTEXT);
   try {
     const inner = trace.setSpan(context.active(), parent);
     const response = await context.with(inner, () => pool.request("https://a.test/"));
@@ -389,17 +393,7 @@ test("instrument() uses the propagators that the program has set up, baggage inc
     extract: (context) => context,
     fields: () => ["x-span", "baggage"],
   });
-  context.setGlobalContextManager({
-    active: () => active,
-    with: (_inner, run, self, ...args) => run.apply(self as never, args),
-    bind: (_context, target) => target,
-    enable() {
-      return this;
-    },
-    disable() {
-      return this;
-    },
-  });
+  holdContext(active);
   try {
     const it = watch(pool, { propagate: true });
     await (await pool.request("https://a.test/")).text();

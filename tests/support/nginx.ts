@@ -47,20 +47,7 @@ function configure(
   generation: number,
 ): string {
   const ssl = protocol === "h2" ? "ssl http2" : "ssl";
-  return `
-daemon off;
-${process.getuid?.() === 0 ? "user root root;" : ""}
-worker_processes 2;
-pid nginx.pid;
-error_log stderr crit;
-events { worker_connections 512; }
-http {
-  access_log off;
-  client_body_temp_path body;
-  proxy_temp_path proxy;
-  fastcgi_temp_path fastcgi;
-  uwsgi_temp_path uwsgi;
-  scgi_temp_path scgi;
+  return nginxConfig(`
   upstream app {
     server 127.0.0.1:${upstream};
     keepalive 16;
@@ -86,7 +73,25 @@ http {
     location /close/ { keepalive_timeout 0; proxy_pass http://app; }
     location /limited/ { client_max_body_size 1m; proxy_pass http://app; }
     ${extra}
-  }
+  }`);
+}
+
+/** What nginx is told: what it serves, and to write nowhere but into its folder. */
+export function nginxConfig(http: string): string {
+  return `
+daemon off;
+${process.getuid?.() === 0 ? "user root root;" : ""}
+worker_processes 2;
+pid nginx.pid;
+error_log stderr crit;
+events { worker_connections 512; }
+http {
+  access_log off;
+  client_body_temp_path body;
+  proxy_temp_path proxy;
+  fastcgi_temp_path fastcgi;
+  uwsgi_temp_path uwsgi;
+  scgi_temp_path scgi;${http}
 }
 `;
 }

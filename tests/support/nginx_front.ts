@@ -5,7 +5,7 @@
  */
 
 import path from "node:path";
-import process from "node:process";
+import { nginxConfig } from "./nginx.ts";
 import { findPort, findProgram, type Service, startService } from "./services.ts";
 
 /** Where nginx is; undefined where it is not installed. */
@@ -30,25 +30,11 @@ export async function nginxFront(behind: number): Promise<Service & { readonly p
 }
 
 function configure(port: number, behind: number): string {
-  return `
-daemon off;
-${process.getuid?.() === 0 ? "user root root;" : ""}
-pid nginx.pid;
-error_log stderr crit;
-events {}
-http {
-  access_log off;
-  client_body_temp_path body;
-  proxy_temp_path proxy;
-  fastcgi_temp_path fastcgi;
-  uwsgi_temp_path uwsgi;
-  scgi_temp_path scgi;
+  return nginxConfig(`
   server {
     listen 127.0.0.1:${port};
     auth_basic "operators";
     auth_basic_user_file passwords;
     location /ops/pools/ { proxy_pass http://127.0.0.1:${behind}/admin/; }
-  }
-}
-`;
+  }`);
 }
