@@ -6,14 +6,22 @@ const program = (...words: readonly string[]) =>
   run("node", ["--import", "tsx", "tests/prove/planted_main.ts", ...words], { timeoutMs: 60_000 });
 
 test("npm run prove sums each part up in a line, and fails where one does not hold", async () => {
-  const { code, output } = await program("all", "--steps", "7", "--seed", "5", "--only", "us");
+  const { code, output } = await program(
+    "all",
+    "--steps",
+    "7",
+    "--seed",
+    "5",
+    "--only",
+    "both of us",
+  );
   assertEquals(code, 1, output);
   assertMatch(output, /^good: on its way$/m);
   assertMatch(output, /^good: held: 7 steps in \d+\.\d s, seed 5, on node \d+\.\d+\.\d+$/m);
-  assertMatch(output, /^bad: BROKEN: Error: The planted fault of us$/m);
+  assertMatch(output, /^bad: BROKEN: Error: The planted fault of both of us$/m);
   assertStringIncludes(
     output,
-    "bad: again: npm run prove -- bad --runtime node --seed 5 --only us --steps 7\n",
+    "bad: again: npm run prove -- bad --runtime node --seed 5 --only \"both of us\" --steps 7\n",
   );
   assertMatch(output, /^bad: BROKEN \(1\): it could not go on in .+, seed 5, on node/m);
 });

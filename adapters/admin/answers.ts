@@ -4,6 +4,7 @@
  * @module
  */
 
+import { rankOf } from "../../src/pool/watch/findings.ts";
 import type { RequestStats } from "../../src/pool/watch/request_counts.ts";
 import { percentOf, plural, type Problem, someOf, withinSpan } from "./problem.ts";
 import type { Recent } from "./recent.ts";
@@ -33,6 +34,8 @@ interface Trouble {
   readonly severity: "critical" | "warning";
   readonly failures: number;
   readonly serverErrors: number;
+  /** Those that are one of both, or both: whose body broke off had a status as well. */
+  readonly bad: number;
   readonly all: number;
 }
 
@@ -41,10 +44,10 @@ export function answerProblems({ failing, hosts, ms, requests }: Recent): Proble
   const whole = troubleOf(requests);
   const byHost = Object.entries(hosts)
     .flatMap(([host, requests]) => troubleOf(requests, host) ?? [])
-    .sort((a, b) => rank(a) - rank(b) || badOf(b) - badOf(a));
+    .sort((a, b) => rankOf(a.severity) - rankOf(b.severity) || b.bad - a.bad);
   const named = byHost.slice(0, NAMED_HOSTS);
   // A single host's trouble is the pool's: it is said once, where it is.
-  const isSaid = named.some(({ host, severity }) => host && severity === whole?.severity);
+  const isSaid = named.some(({ severity }) => severity === whole?.severity);
   const told = whole && (!isSaid || byHost.length > 1) ? [whole, ...named] : named;
   return [
     ...told.map((trouble) => problemOf(trouble, ms, failing)),
@@ -89,18 +92,16 @@ function troubleOf(requests: RequestStats, host?: string): Trouble | undefined {
   const { failures, statuses, successes } = requests;
   const serverErrors = statuses["5xx"] ?? 0;
   const all = successes + failures;
-  // Whose body broke off had a status as well.
-  const severity = severityOf(Math.min(all, failures + serverErrors), all);
-  return severity && { ...host !== undefined && { host }, severity, failures, serverErrors, all };
+  const bad = Math.min(all, failures + serverErrors);
+  const severity = severityOf(bad, all);
+  return severity
+    && { ...host !== undefined && { host }, severity, failures, serverErrors, bad, all };
 }
 
-const rank = ({ severity }: Trouble) => severity === "critical" ? 0 : 1;
-const badOf = ({ all, failures, serverErrors }: Trouble) => Math.min(all, failures + serverErrors);
-
 function problemOf(trouble: Trouble, ms: number, failing: Recent["failing"]): Problem {
-  const { all, failures, host, serverErrors, severity } = trouble;
+  const { all, bad, failures, host, serverErrors, severity } = trouble;
   const when = withinSpan(ms);
-  const share = percentOf(badOf(trouble), all);
+  const share = percentOf(bad, all);
   const what = failures === 0
     ? `${share} of answers are 5xx ${when}`
     : serverErrors === 0

@@ -196,6 +196,7 @@ export class History {
     this.#takenAt = stats.at;
     const counts = poolCounts(stats);
     const steps = stepsOf(this.#pool.histograms().total);
+    const { p50, p99 } = spreadOf(STEPS_MS, steps, this.#steps);
     const took = steps.map((upTo, index) => {
       const before = index > 0 ? steps[index - 1]! - this.#steps[index - 1]! : 0;
       return Math.max(0, upTo - this.#steps[index]! - before);
@@ -203,8 +204,8 @@ export class History {
     this.#ring.add([
       ...gauges(stats),
       ...differences(counts, this.#counts),
-      percentileOf(took, 50),
-      percentileOf(took, 99),
+      p50 ?? NaN,
+      p99 ?? NaN,
       ...took,
     ]);
     this.#counts = counts;
@@ -321,19 +322,6 @@ function differences(counts: readonly number[], before: readonly number[]): numb
 /** How many times there were up to each step, and in all. */
 function stepsOf(times: HistogramView): number[] {
   return [...STEPS_MS.map((upTo) => times.countUpTo(upTo)), times.count];
-}
-
-/** The time that so many of a hundred did not exceed, by the middle of its step; NaN without any. */
-function percentileOf(counts: readonly number[], percent: number): number {
-  const rank = Math.ceil(counts.reduce((sum, count) => sum + count, 0) * percent / 100);
-  let passed = 0;
-  for (let step = 0; rank > 0 && step < counts.length; step++) {
-    passed += counts[step]!;
-    if (passed < rank) continue;
-    const upTo = STEPS_MS[step] ?? STEPS_MS.at(-1)!;
-    return ((STEPS_MS[step - 1] ?? 0) + upTo) / 2;
-  }
-  return NaN;
 }
 
 function latencyCounts({ latency }: HostStats): number[] {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Finding, Severity } from "../../src/pool/watch/findings.ts";
+import { type Finding, rankOf } from "../../src/pool/watch/findings.ts";
 import type { PoolStats } from "../../src/pool/watch/stats.ts";
 import { answerProblems, workProblems } from "./answers.ts";
 import { placeProblems } from "./places.ts";
@@ -31,8 +31,6 @@ export interface OutlookParts {
   readonly closed: boolean;
 }
 
-const ORDER: readonly Severity[] = ["critical", "warning", "info"];
-
 /** Says what a pool's figures come to. */
 export function outlookOf({ closed, findings, recent, stats }: OutlookParts): Outlook {
   const found = findings.map((finding): Problem => ({ ...finding, text: textOf(finding) }));
@@ -43,7 +41,7 @@ export function outlookOf({ closed, findings, recent, stats }: OutlookParts): Ou
     ...placeProblems(stats, found),
     ...workProblems(recent),
   ];
-  problems.sort((a, b) => ORDER.indexOf(a.severity) - ORDER.indexOf(b.severity));
+  problems.sort((a, b) => rankOf(a.severity) - rankOf(b.severity));
   const worst = problems[0]?.severity ?? "info";
   return { worst: worst === "info" ? "fine" : worst, problems, recent, closed };
 }

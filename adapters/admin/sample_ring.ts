@@ -4,7 +4,7 @@
  * @module
  */
 
-/** Keeps the last rows of numbers. Each row has the same columns, and a time. */
+/** Keeps the last rows of numbers. Each row has the same columns. */
 export class SampleRing {
   /** How many rows were ever added. */
   count = 0;

@@ -13,13 +13,6 @@ function ofMost(count, most) {
   return fmtCount(count) + (isNumber(most) ? " of " + fmtCount(most) : ", without a limit");
 }
 
-/** @param {unknown} bytes */
-function fmtBytes(bytes) {
-  if (!isNumber(bytes)) return "\u2013";
-  const unit = bytes < 1e3 ? 0 : Math.min(4, Math.floor(Math.log10(bytes) / 3));
-  return (unit === 0 ? String(bytes) : (bytes / 1000 ** unit).toPrecision(3)) + " " + ["B", "kB", "MB", "GB", "TB"][unit];
-}
-
 /** @param {number} until @param {number} now */
 function fmtUntil(until, now) {
   return until < now ? fmtSpan(now - until) + " ago" : "in " + fmtSpan(until - now);
@@ -90,7 +83,7 @@ function factsOfCell(cell, model) {
   facts.push(...factsOfStreams(stats, numberOr0(stats.connections)));
   if (stats.toldLater) facts.push([stats.toldLater.restsUntil === null ? "Says to come back later" : "Left alone, as it says", saidLater(stats.toldLater, model.at) + " (" + stats.toldLater.status + ")", true]);
   if (isNumber(stats.ceiling)) facts.push(["Takes no more than", fmtCount(stats.ceiling)]);
-  facts.push(["Bytes in and out", fmtBytes(stats.bytesIn) + " / " + fmtBytes(stats.bytesOut)]);
+  facts.push(["Bytes in and out", fmtTraffic(stats.bytesIn) + " / " + fmtTraffic(stats.bytesOut)]);
   if (isNumber(stats.certificateEndsAt)) facts.push(["Certificate runs out", fmtUntil(stats.certificateEndsAt, model.at)]);
   if (stats.p50Ms !== null) facts.push(["p50 of its last answers", fmtMs(stats.p50Ms)], ["p99 of its last answers", fmtMs(stats.p99Ms)]);
   const { recent } = model.outlook;

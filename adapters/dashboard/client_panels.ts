@@ -79,12 +79,12 @@ function drawFindings(problems, onOpen) {
     setText(body.children[0], problem ? problem.text : "Nothing found");
     setText(body.children[1], problem && problem.message.replace(/\.$/, "") !== problem.text ? problem.message : "");
     setText(body.children[2], problem ? problem.advice : "Neither the figures nor the diagnosis see anything to mend.");
-    if (item.children.length > 2) item.children[2].remove();
-    if (problem && (problem.host || problem.address || problem.state)) {
-      const open = makeButton("small", "Show", () => onOpen(problem));
-      open.setAttribute("aria-label", "Show " + (problem.host ?? problem.address ?? problem.text));
-      item.append(open);
-    }
+    let button = /** @type {HTMLButtonElement | undefined} */ (item.children[2]);
+    if (!problem || !(problem.host || problem.address || problem.state)) return button?.remove();
+    // It stays as it is: it may have the focus.
+    if (!button) item.append(button = makeButton("small", "Show", () => {}));
+    setAttr(button, "aria-label", "Show " + (problem.host ?? problem.address ?? problem.text));
+    button.onclick = () => onOpen(problem);
   });
 }
 

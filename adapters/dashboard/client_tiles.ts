@@ -123,8 +123,9 @@ const TILES = [
   },
 ];
 
-/** @param {number} bytes */
+/** @param {unknown} bytes */
 function fmtTraffic(bytes) {
+  if (!isNumber(bytes)) return "\u2013";
   const units = ["B", "kB", "MB", "GB", "TB"];
   let unit = 0;
   while (bytes >= 999.5 && unit < units.length - 1) {

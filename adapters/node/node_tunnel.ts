@@ -63,7 +63,8 @@ export function openTunnel(
     const begin = () => {
       try {
         way.verify();
-        socket.once("close", () => way.tickets?.end());
+        const { tickets } = way;
+        if (tickets) socket.once("close", () => tickets.end());
       } catch (cause) {
         fail(
           tunnelError(target, "tls", cause instanceof Error ? cause.message : `${cause}`, {

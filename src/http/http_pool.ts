@@ -75,7 +75,7 @@ export class HttpPool extends ConnectionPool {
   readonly #host: ExchangeHost;
   readonly #fetchHost: FetchHost;
   readonly #upgrades: Upgrades;
-  readonly #pauses: Pauses<unknown>;
+  readonly #pauses: Pauses;
   readonly #socketHost: SocketHost;
   readonly #sockets = new Set<PooledWebSocket>();
   #observer: RequestObserver | undefined;

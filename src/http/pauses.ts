@@ -13,9 +13,9 @@ interface Pause {
 }
 
 /** Who waits before they ask again, each of them once. */
-export class Pauses<Who> {
+export class Pauses {
   readonly #clock: Clock;
-  readonly #pauses = new Map<Who, Pause>();
+  readonly #pauses = new Map<unknown, Pause>();
 
   /** Makes an empty set of them. */
   constructor(clock: Clock) {
@@ -23,7 +23,7 @@ export class Pauses<Who> {
   }
 
   /** Has somebody wait for so many milliseconds, and go on then. */
-  begin(who: Who, forMs: number, goOn: () => void): void {
+  begin(who: unknown, forMs: number, goOn: () => void): void {
     const onTime = () => {
       this.end(who);
       goOn();
@@ -32,7 +32,7 @@ export class Pauses<Who> {
   }
 
   /** Ends a wait, if there is one, without going on. */
-  end(who: Who): void {
+  end(who: unknown): void {
     if (this.#pauses.size === 0) return;
     this.#pauses.get(who)?.timer.cancel();
     this.#pauses.delete(who);

@@ -33,7 +33,7 @@ export interface UpgradesHost extends UpgradeHost {
   /** What decides whether one is asked for once more. */
   readonly rules: RepeatHost;
   /** Who waits because they were told to. */
-  readonly pauses: Pauses<unknown>;
+  readonly pauses: Pauses;
   /** An upgrade begins: it earns its share of a retry. */
   begun(): void;
   /** It is over, with an answer or without. */

@@ -89,8 +89,7 @@ export class DualMap {
     let lane = lanes.get(tlsProfile);
     if (!lane?.kept) {
       const earlier = lane;
-      lane = new Lane(host, tlsProfile, makePicker, this.past, this.#clock);
-      lanes.set(tlsProfile, lane);
+      lane = this.#makeLane(lanes, host, tlsProfile, makePicker);
       lane.kept = true;
       for (const endpoint of earlier?.endpoints.values() ?? []) {
         for (const connection of endpoint.connections) this.#place(connection, lane);
@@ -128,12 +127,7 @@ export class DualMap {
     if (!bucket) this.#addresses.set(address, bucket = new Set());
     bucket.add(connection);
     const lanes = this.#lanesFor(host);
-    let lane = lanes.get(tlsProfile);
-    if (!lane) {
-      lane = new Lane(host, tlsProfile, undefined, this.past, this.#clock);
-      lanes.set(tlsProfile, lane);
-    }
-    this.#place(connection, lane);
+    this.#place(connection, lanes.get(tlsProfile) ?? this.#makeLane(lanes, host, tlsProfile));
   }
 
   /** Takes a connection out; what is left empty goes with it. False where it was not held. */
@@ -155,6 +149,17 @@ export class DualMap {
     bucket?.delete(connection);
     if (bucket?.size === 0) this.#addresses.delete(address);
     return true;
+  }
+
+  #makeLane(
+    lanes: Map<string, Lane>,
+    host: string,
+    tlsProfile: string,
+    makePicker?: MakePicker,
+  ): Lane {
+    const lane = new Lane(host, tlsProfile, makePicker, this.past, this.#clock);
+    lanes.set(tlsProfile, lane);
+    return lane;
   }
 
   #lanesFor(host: string): Map<string, Lane> {

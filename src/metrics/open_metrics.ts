@@ -9,7 +9,7 @@ import type { HistogramView } from "../core/histogram.ts";
 import { VERSION } from "../core/version.ts";
 import type { FleetStatus } from "../fleet/fleet.ts";
 import { ConnectionPool } from "../pool/pool.ts";
-import type { LatencyStats } from "../pool/watch/latency_counts.ts";
+import { LATENCY_BOUNDS_MS, type LatencyStats } from "../pool/watch/latency_counts.ts";
 import type { AddressStats, HostStats, PoolStats } from "../pool/watch/stats.ts";
 import { type Labels, type MetricFormat, MetricText } from "./metric_text.ts";
 
@@ -64,9 +64,6 @@ interface Source {
 
 /** Which of the buckets of times are told by host, in milliseconds. */
 const HOST_BUCKETS_MS = { min: 1, max: 16_384 };
-
-/** The upper edges of the buckets of times, in milliseconds: the recorder's own, so none is a guess. */
-const BUCKETS_MS: readonly number[] = Array.from({ length: 18 }, (_, index) => 2 ** (index - 2));
 
 const OUTCOMES = { success: "successes", failure: "failures", cancelled: "cancelled" } as const;
 const STATES = ["idle", "leased", "draining"] as const;
@@ -185,7 +182,7 @@ class Writer {
     for (const source of this.sources) {
       tell(source, (labels, histogram) => {
         const all = { pool: source.pool, ...labels };
-        for (const ms of BUCKETS_MS) {
+        for (const ms of LATENCY_BOUNDS_MS) {
           const within = { ...all, le: `${ms / 1_000}` };
           this.text.sample("_bucket", within, histogram.countUpTo(ms));
         }

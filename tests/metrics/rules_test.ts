@@ -76,16 +76,31 @@ test("each alert keeps who it is about, has a severity, and leads to a section t
   }
 });
 
-/** A scene of promtool's: what comes each minute, and who is alerted after twenty. */
+interface Scene {
+  readonly interval: string;
+  readonly input_series: readonly object[];
+  readonly alert_rule_test: readonly [
+    {
+      readonly eval_time: string;
+      readonly alertname: string;
+      readonly exp_alerts: readonly object[];
+    },
+  ];
+}
+
+const isRaised = ({ alert_rule_test: [{ exp_alerts }] }: Scene): boolean => exp_alerts.length > 0;
+
+/** A scene of promtool's: what comes each minute, and who is alerted after twenty, or so long. */
 function scene(
   alertname: string,
   series: { readonly [series: string]: string },
   expected: readonly object[],
-): object {
+  evalTime = "20m",
+): Scene {
   return {
     interval: "1m",
     input_series: Object.entries(series).map(([series, values]) => ({ series, values })),
-    alert_rule_test: [{ eval_time: "20m", alertname, exp_alerts: expected }],
+    alert_rule_test: [{ eval_time: evalTime, alertname, exp_alerts: expected }],
   };
 }
 
@@ -125,6 +140,74 @@ test("the alerts are raised for who is in trouble, and for nobody else", { skip 
       [`hotconn_responses_total{${atHost},status_class="2xx"}`]: "0+1000x25",
       [`hotconn_responses_total{${atHost},status_class="5xx"}`]: "0+2x25",
     }, []),
+    scene("HotconnServerErrors", {
+      [`hotconn_responses_total{${atHost},status_class="2xx"}`]: "0+98x25",
+      [`hotconn_responses_total{${atHost},status_class="5xx"}`]: "0+2x25",
+    }, [
+      alert(
+        "critical",
+        "More than 1% of the answers of a.test are server errors",
+        "servers-answer-with-errors",
+        host,
+      ),
+    ]),
+    scene("HotconnAcquireTimeouts", at({ hotconn_acquire_timeouts_total: "0+2x25" }), [
+      alert("critical", "Callers of main get no connection in time", "requests-wait"),
+    ]),
+    scene("HotconnPanic", at({ hotconn_hosts_in_panic: "1x25" }, atHost), [
+      alert(
+        "critical",
+        "Fewer than half of the addresses of a.test are good",
+        "a-host-is-in-panic",
+        host,
+      ),
+    ]),
+    scene("HotconnToldLater", at({ hotconn_hosts_told_later: "1x25" }, atHost), [
+      alert(
+        "warning",
+        "All machines of a.test say to come back later",
+        "all-machines-of-a-host-say-to-come-back-later",
+        host,
+      ),
+    ]),
+    scene("HotconnColdConnections", {
+      [`hotconn_leases_total{${AT},reused="true"}`]: "0+7x45",
+      [`hotconn_leases_total{${AT},reused="false"}`]: "0+3x45",
+    }, [
+      alert("warning", "A fifth of the leases of main need a new connection", "many-handshakes"),
+    ], "40m"),
+    scene("HotconnFlapping", at({ hotconn_ejections_total: "0+1x45" }, atHost), [
+      alert(
+        "warning",
+        "Addresses of a.test are ejected time and again",
+        "a-machine-comes-and-goes",
+        host,
+      ),
+    ], "40m"),
+    scene(
+      "HotconnCertificateEnds",
+      // Four days after the time that the scene begins at, which is 1970.
+      at({ hotconn_certificate_expiry_timestamp_seconds: `${4 * 86_400 + 7_200}x125` }, atHost),
+      [
+        alert(
+          "warning",
+          "A certificate of a.test runs out in 4d 0h 0m 0s",
+          "a-certificate-runs-out",
+          host,
+        ),
+      ],
+      "2h",
+    ),
+    scene(
+      "HotconnAddressDown",
+      at({ hotconn_address_good: "0x25" }, `${atHost},address="192.0.2.1:443"`),
+      [
+        alert("info", "192.0.2.1:443 of a.test is not good", "a-machine-is-down", {
+          ...host,
+          address: "192.0.2.1:443",
+        }),
+      ],
+    ),
     scene("HotconnResolverFails", at({ hotconn_resolver_failures_total: "0+1x25" }, atHost), [
       alert("warning", "The resolver fails for a.test", "resolveerror", host),
     ]),
@@ -140,6 +223,11 @@ test("the alerts are raised for who is in trouble, and for nobody else", { skip 
       ),
     ]),
   ];
+  // Each of them can be raised: a rule that asks for too much would be silent for ever.
+  assertEquals(
+    new Set(tests.filter(isRaised).map(({ alert_rule_test: [{ alertname }] }) => alertname)),
+    new Set(alerts.map(({ name }) => name)),
+  );
   const files = { "a.yml": rules, "test.yml": JSON.stringify({ rule_files: ["a.yml"], tests }) };
   assertEquals(ask(files, "test", "rules", "test.yml"), "");
 });

@@ -82,7 +82,8 @@ async function prove(part: Part, words: Words): Promise<boolean> {
   for (const broken of proof.broken) console.error(`${part.name}: BROKEN: ${broken}`);
   const again = [
     `npm run prove -- ${part.name} --runtime ${runtime} --seed ${seed}`,
-    only !== undefined && `--only ${only}`,
+    only !== undefined && `--only ${JSON.stringify(only)}`,
+    input !== undefined && `--input ${JSON.stringify(input)}`,
     Number.isFinite(steps) && `--steps ${steps}`,
     Number.isFinite(seconds) && `--seconds ${seconds}`,
   ].filter((word) => word !== false).join(" ");

@@ -106,12 +106,13 @@ function judge(calls: Calls, points: readonly Point[], connections: number): Pro
   const perMinute = (bytesPerSecond: number) => (bytesPerSecond * 60 / 1_024).toFixed(1);
   const told = `${perMinute(slope.value)} KiB/min, 99.9 %: ${perMinute(slope.low)} to `
     + perMinute(slope.high);
-  if (slope.low > 0 && slope.low * spanS > NOISE_BYTES) broken.push(`the heap grows by ${told}`);
+  const grows = slope.low * spanS > NOISE_BYTES;
+  if (grows) broken.push(`the heap grows by ${told}`);
   const verdict = slope.low <= 0 ? "within noise of 0" : "above 0, by less than counts";
   return {
     steps: made,
     summary: `${done}; heap ${kib(counted[0]![1])} to ${kib(counted.at(-1)![1])} KiB, `
-      + `slope ${told}: ${slope.low > 0 && broken.length > 0 ? "grows" : verdict}`,
+      + `slope ${told}: ${grows ? "grows" : verdict}`,
     broken,
     figures: { ...figures, slope },
   };

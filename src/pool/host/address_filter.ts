@@ -36,6 +36,8 @@ export interface FilterScene {
 export class AddressFilter implements Choice {
   /** The one address that it will have, with its port, whatever else is known of the host. */
   only: string | undefined;
+  /** The machine that it names, with its port: it need not be among those of the host. */
+  readonly named: string | undefined;
   readonly #pin: Address | undefined;
   readonly #excluded: ReadonlySet<string>;
   /** Says whether an address in canonical text will do. */
@@ -58,16 +60,12 @@ export class AddressFilter implements Choice {
       (wanted === undefined || address === wanted)
       && (wantedIp === undefined || ipOf(address) === wantedIp)
       && (this.#excluded.size === 0 || !this.#excludes(address, ipOf(address)));
-    this.only = wanted !== undefined && this.accepts(wanted) ? wanted : undefined;
+    this.named = this.#pin && this.accepts(this.#pin.text) ? this.#pin.text : undefined;
+    this.only = isMachine ? undefined : this.named;
   }
 
   #excludes(address: string, ip: string): boolean {
     return this.#excluded.has(ip) || this.#excluded.has(withItsPort(address, ip));
-  }
-
-  /** The machine that it names, with its port: it need not be among those of the host. */
-  get named(): string | undefined {
-    return this.#pin && this.accepts(this.#pin.text) ? this.#pin.text : undefined;
   }
 
   /** Whether it will have one machine only, which need not be known. */
@@ -85,8 +83,8 @@ export class AddressFilter implements Choice {
     const accepted = [...lane.endpoints.values()].filter(({ address, member }) =>
       member && this.accepts(address.text)
     );
-    if (accepted.length > 0 || !this.#pin || !this.accepts(this.#pin.text)) return accepted;
-    return [lane.endpoints.get(this.#pin.text) ?? lane.stranger(this.#pin)];
+    if (accepted.length > 0 || !this.#pin || this.named === undefined) return accepted;
+    return [lane.endpoints.get(this.named) ?? lane.stranger(this.#pin)];
   }
 
   /** Lets one more address do, where that was held back; false where there is none. */

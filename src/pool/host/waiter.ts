@@ -144,7 +144,10 @@ export class Waiter<Queue = unknown> implements Placed {
     return this.filter?.accepts(address) ?? true;
   }
 
-  /** Whether an endpoint would do. One that the host does not have serves who names it, and nobody else. */
+  /**
+   * Whether an endpoint would do. One that the host does not have serves who names it, and nobody
+   * else.
+   */
   hopesFor({ address, member }: Endpoint): boolean {
     return this.accepts(address.text) && (member || this.filter?.pinned === true);
   }
@@ -157,8 +160,8 @@ export class Waiter<Queue = unknown> implements Placed {
   /** Whether a connection that would do is open, in use now, and may be given back. */
   mayBeServed(lane: Lane): boolean {
     if (!this.filter) return lane.isServing;
-    for (const { address, connections } of lane.endpoints.values()) {
-      if (connections.size > 0 && this.accepts(address.text)) return true;
+    for (const endpoint of lane.endpoints.values()) {
+      if (endpoint.connections.size > 0 && this.hopesFor(endpoint)) return true;
     }
     return false;
   }

@@ -71,10 +71,14 @@ export interface Occurrence {
 
 const ORDER: readonly Severity[] = ["critical", "warning", "info"];
 
+/** How bad something is, the worst being 0. */
+export function rankOf(severity: Severity): number {
+  return ORDER.indexOf(severity);
+}
+
 /** The worst first; what is equally bad in the order in which it was found. */
 export function sortFindings(findings: readonly Occurrence[]): Occurrence[] {
-  const rank = ({ finding }: Occurrence) => ORDER.indexOf(finding.severity);
-  return [...findings].sort((a, b) => rank(a) - rank(b));
+  return [...findings].sort((a, b) => rankOf(a.finding.severity) - rankOf(b.finding.severity));
 }
 
 /** A time in milliseconds as a message shows it. */

@@ -5,7 +5,10 @@
  * @module
  */
 
-/** The longest time that each bucket takes, in milliseconds; what takes longer is in none of them. */
+/**
+ * The longest time that each bucket takes, in milliseconds; what takes longer is in none of them. They
+ * are edges of the histograms too, so that no figure by them is a guess.
+ */
 export const LATENCY_BOUNDS_MS: readonly number[] = Array.from(
   { length: 18 },
   (_, index) => 2 ** (index - 2),

@@ -81,9 +81,7 @@ export class RequestCounts {
   stats(): RequestStats {
     const { cancelled, failures, hedges, hedgesWon, retries, successes, toldLater, waits } = this;
     const statuses: { [statusClass: string]: number } = {};
-    this.statuses.forEach((count, digit) => {
-      if (count > 0) statuses[`${digit}xx`] = count;
-    });
+    addClasses(statuses, this.statuses);
     return {
       count: successes + failures + cancelled,
       successes,
@@ -98,4 +96,15 @@ export class RequestCounts {
       statuses,
     };
   }
+}
+
+/** Adds counts of statuses by their first digit to those by class, such as `2xx`. */
+export function addClasses(
+  classes: { [statusClass: string]: number },
+  counts: readonly number[],
+): void {
+  counts.forEach((count, digit) => {
+    const name = `${digit}xx`;
+    if (count > 0) classes[name] = (classes[name] ?? 0) + count;
+  });
 }

@@ -14,12 +14,13 @@ import type { Endpoint, Standing } from "../../map/endpoint.ts";
 import type { Traffic } from "../../map/lane.ts";
 import type { ConnectionManager, DebugInfo, EvictReason } from "../../map/manager.ts";
 import type { HostQueue } from "../host/host_queue.ts";
+import { finite } from "../option_info.ts";
 import type { ResolvedPoolOptions } from "../options.ts";
 import type { ProxyStats, Routes } from "../proxy/routes.ts";
 import type { PoolFigures, PoolTimes } from "./figures.ts";
 import { HostFigures } from "./host_figures.ts";
 import { LATENCY_BOUNDS_MS, type LatencyStats } from "./latency_counts.ts";
-import type { RequestStats } from "./request_counts.ts";
+import { addClasses, type RequestStats } from "./request_counts.ts";
 
 /** How many there may be, as it holds now; null where there is no limit. */
 export interface PoolLimits {
@@ -314,11 +315,11 @@ export function poolStats(parts: StatsParts): PoolStats {
     ejections,
     resolveErrors,
     limits: {
-      maxConnections: limit(maxConnections),
-      maxConnectionsPerHost: limit(maxConnectionsPerHost),
-      maxConnectionsPerIp: limit(maxConnectionsPerIp),
-      maxIdleConnections: limit(options.maxIdleConnections),
-      maxWaiters: limit(options.maxWaiters),
+      maxConnections: finite(maxConnections),
+      maxConnectionsPerHost: finite(maxConnectionsPerHost),
+      maxConnectionsPerIp: finite(maxConnectionsPerIp),
+      maxIdleConnections: finite(options.maxIdleConnections),
+      maxWaiters: finite(options.maxWaiters),
     },
     requests: requests.stats(),
     latency: latency.stats(),
@@ -370,7 +371,7 @@ function endpointTotals(parts: StatsParts): EndpointTotals {
   }
   const { accountant } = parts.manager;
   for (const [host, counts] of Object.entries(hosts)) {
-    counts.maxConnections = limit(accountant.limitOf(host));
+    counts.maxConnections = finite(accountant.limitOf(host));
   }
   return { ...totals(Object.values(hosts), parts.manager.traffic), hosts: { ...hosts } };
 }
@@ -400,10 +401,7 @@ function countEndpoint(
   stats.bytesIn += endpoint.bytesIn;
   stats.bytesOut += endpoint.bytesOut;
   stats.ejections += endpoint.ejections;
-  endpoint.statuses?.forEach((count, digit) => {
-    const name = `${digit}xx`;
-    if (count > 0) stats.statuses[name] = (stats.statuses[name] ?? 0) + count;
-  });
+  if (endpoint.statuses) addClasses(stats.statuses, endpoint.statuses);
   stats.certificateEndsAt = earlier(stats.certificateEndsAt, endpoint.certificateEndsAt);
   counts.certificateEndsAt = earlier(counts.certificateEndsAt, endpoint.certificateEndsAt);
   // The worst of them tells most.
@@ -429,10 +427,6 @@ function slower(known: number | null, other: number | undefined): number | null 
 
 function earlier(known: number | null, other: number | undefined): number | null {
   return other === undefined ? known : Math.min(known ?? Infinity, other);
-}
-
-function limit(count: number): number | null {
-  return count === Infinity ? null : count;
 }
 
 function totals(hosts: readonly Counts[], past: Traffic): Omit<EndpointTotals, "hosts"> {

@@ -109,8 +109,8 @@ class Run {
       }
     } finally {
       this.#isOver = true;
-      this.#lateness.end();
       await callers;
+      this.#lateness.end();
     }
   }
 

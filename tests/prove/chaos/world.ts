@@ -207,7 +207,7 @@ class FileLimit {
 
   constructor() {
     const program =
-      `while read limit; do prlimit --pid ${process.pid} --nofile=$limit:; echo; done`;
+      `while read limit; do prlimit --pid ${process.pid} --nofile=$limit:; echo $?; done`;
     this.#child = spawn("sh", ["-c", program], { stdio: ["pipe", "pipe", "inherit"] });
     this.#lines = createInterface({ input: this.#child.stdout! })[Symbol.asyncIterator]();
   }
@@ -217,7 +217,7 @@ class FileLimit {
     await this.#set(readdirSync("/proc/self/fd").length);
   }
 
-  /** Lets there be as many as ever. */
+  /** Lets there be more than the program needs. */
   async open(): Promise<void> {
     await this.#set(4_096);
   }
@@ -229,6 +229,9 @@ class FileLimit {
 
   async #set(limit: number): Promise<void> {
     this.#child.stdin!.write(`${limit}\n`);
-    await this.#lines.next();
+    const { value } = await this.#lines.next();
+    if (value !== "0") {
+      throw new Error(`prlimit could not set ${limit} files: it ended with ${value}`);
+    }
   }
 }

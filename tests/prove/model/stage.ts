@@ -301,9 +301,8 @@ class Stage {
     reference.checkDials(now);
     const count = manager.getConnectionCount();
     promise(this.#sockets.size === count, "Sockets and connections", this.#sockets.size, count);
-    const { maxIdleConnections, maxWaiters } = this.#world;
+    const { maxWaiters } = this.#world;
     promise(reference.callers.size <= maxWaiters, "Too many wait", reference.callers.size);
-    void maxIdleConnections;
     for (const connection of manager.connections()) {
       const { address, state } = connection;
       promise(state !== "idle" || reference.allows(address, now), "What is denied idles", address);

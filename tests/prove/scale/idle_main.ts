@@ -84,8 +84,5 @@ await open(FIRST);
 const before = await heapBytes();
 await open(connections);
 const after = await heapBytes();
-if (process.env.HEAP_SNAPSHOT) {
-  (await import("node:v8")).writeHeapSnapshot(process.env.HEAP_SNAPSHOT);
-}
 console.log(JSON.stringify({ bytes: (after - before) / connections }));
 process.exit(0);

@@ -52,6 +52,9 @@ export async function figuresOfMany(share: number): Promise<SceneResult> {
   };
   const figures: { [name: string]: number } = { connections: pool.stats().connections };
   const broken: string[] = [];
+  if (figures.connections !== hosts * connections) {
+    broken.push(`${figures.connections} of ${hosts * connections} connections are there`);
+  }
   for (const [name, look] of Object.entries(looks)) {
     const times: number[] = [];
     await look();
