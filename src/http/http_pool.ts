@@ -111,22 +111,21 @@ export class HttpPool extends ConnectionPool {
     this.#host = {
       ...rules,
       sessionOf: (connection) => this.#sessionOf(connection),
-      misdirected: (connection, host) => this.misdirected(connection, host),
+      misdirected: (connection, host) => this.leases.misdirected(connection, host),
       now: () => this.#clock.now(),
       wallNow: () => this.#clock.wallNow(),
       random: () => this.#clock.random(),
       dispatch: (exchange) => this.#dispatch(exchange),
-      noteSilence: ({ connection, startedAt }, error) =>
-        this.noteSilence(connection, startedAt, error),
+      noteSilence: (lease, error) => this.leases.noteSilence(lease, error),
       hedge: (exchange, silent, free, signal) => this.#hedge(exchange, silent, free, signal),
       mayRetry: () => this.#budget.spend(),
       mayTurnElsewhere: (request, failover) => this.#mayTurnElsewhere(request, failover),
       watch: (exchange) => this.#watch.watch(exchange),
       over: (exchange, outcome, endedAt) => this.#over(exchange, outcome, endedAt),
-      noteBusy: (lease) => this.noteBusy(lease),
+      noteBusy: (lease) => this.leases.noteBusy(lease),
       noteRetryAfter: (lease, status, afterMs) => {
         const restMs = restStatuses.includes(status) ? Math.min(afterMs, maxRetryAfterMs) : 0;
-        this.noteRetryAfter(lease, status, afterMs, restMs);
+        this.leases.noteRetryAfter(lease, status, afterMs, restMs);
       },
       pause: (exchange, forMs) =>
         this.#pauses.begin(exchange, forMs, () => this.#dispatch(exchange)),
@@ -140,12 +139,12 @@ export class HttpPool extends ConnectionPool {
       // Connections that were upgraded long ago do not show that the server takes no more of them.
       rules: { ...this.#host, noteBusy: () => {} },
       pauses: this.#pauses,
-      keep: (lease, protocol) => this.noteUpgrade(lease, protocol),
+      keep: (lease, protocol) => this.leases.noteUpgrade(lease, protocol),
       begun: () => this.#budget.earn(),
       ended: (repeats) => this.#noteTold(repeats),
       restMs: (request) => this.#restMs(request),
       acquire: (request, exclude, signal) =>
-        this.acquireHttp(request.target.host, { ...choiceOf(request, exclude), signal }),
+        this.leases.acquire(request.target.host, { ...choiceOf(request, exclude), signal }),
       doubt: (lease) => this.#doubt(lease),
     });
     this.#socketHost = {
@@ -358,7 +357,7 @@ export class HttpPool extends ConnectionPool {
       const isFree = ip === undefined && exclude === undefined && sticky === undefined
         && tls === undefined && protocols === undefined && !target.isPlain;
       const choice = isFree ? FOR_HTTP : choiceOf(request, exclude);
-      const lease = this.tryHttp(target.host, isFree ? undefined : choice);
+      const lease = this.leases.tryAcquire(target.host, isFree ? undefined : choice);
       if (lease) {
         this.#start(exchange, lease);
         return;
@@ -370,7 +369,7 @@ export class HttpPool extends ConnectionPool {
       const acquire: HttpAcquireOptions = deadline === Infinity
         ? { ...choice, signal }
         : { ...choice, signal, timeoutMs: Math.max(0, deadline - this.#clock.now()) };
-      this.acquireHttp(target.host, acquire).then(
+      this.leases.acquire(target.host, acquire).then(
         (lease) => this.#start(exchange, lease),
         (error) => exchange.refuse(error),
       );
@@ -389,7 +388,7 @@ export class HttpPool extends ConnectionPool {
   #restMs(request: PreparedRequest): number {
     const { exclude, retryAfter = this.#rules.retryAfter } = request.options;
     if (retryAfter !== "wait") return 0;
-    const until = this.restsUntil(request.target.host, choiceOf(request, exclude));
+    const until = this.leases.restsUntil(request.target.host, choiceOf(request, exclude));
     return Math.max(0, until - this.#clock.now());
   }
 
@@ -426,7 +425,7 @@ export class HttpPool extends ConnectionPool {
    */
   #mayTurnElsewhere(request: PreparedRequest, failover: Failover): boolean {
     const choice = choiceOf(request, failover.exclude(request.options.exclude));
-    const found = this.alternatives(request.target.host, choice);
+    const found = this.leases.alternatives(request.target.host, choice);
     return found === "good" || (found === "doubtful" && this.#budget.spend());
   }
 
@@ -438,15 +437,15 @@ export class HttpPool extends ConnectionPool {
     const silent = withItsPort(address, ipOf(address));
     const exclude = [...failover?.exclude(options.exclude) ?? options.exclude ?? [], silent];
     const choice = choiceOf(request, exclude);
-    if (this.alternatives(target.host, choice) !== "good") return false;
+    if (this.leases.alternatives(target.host, choice) !== "good") return false;
     if (!free && !this.#hedges.spend()) return false;
-    const lease = this.tryHttp(target.host, choice);
+    const lease = this.leases.tryAcquire(target.host, choice);
     if (lease) {
       exchange.startHedge(lease);
       return true;
     }
     const timeoutMs = deadline === Infinity ? undefined : Math.max(0, deadline - this.#clock.now());
-    this.acquireHttp(target.host, { ...choice, signal, timeoutMs }).then(
+    this.leases.acquire(target.host, { ...choice, signal, timeoutMs }).then(
       (lease) => exchange.startHedge(lease),
       () => exchange.missHedge(),
     );

@@ -20,14 +20,8 @@ import { Rests } from "../hosts/rests.ts";
 import type { Service } from "../hosts/service.ts";
 import type { ConnectionLimits } from "../map/accountant.ts";
 import type { Connection } from "../map/connection.ts";
-import { type Endpoint, endpointOf } from "../map/endpoint.ts";
 import { ConnectionManager } from "../map/manager.ts";
-import type {
-  AcquireOptions,
-  CloseOptions,
-  HttpAcquireOptions,
-  WarmOptions,
-} from "./call_options.ts";
+import type { AcquireOptions, CloseOptions, WarmOptions } from "./call_options.ts";
 import { Changes } from "./changes.ts";
 import { Coalescing } from "./dial/coalescing.ts";
 import { Dials } from "./dial/dials.ts";
@@ -41,6 +35,7 @@ import type { HostQueue } from "./host/host_queue.ts";
 import { HostQueues } from "./host/host_queues.ts";
 import type { WarmResult } from "./host/warm_target.ts";
 import type { CheckedHostOptions } from "./host_options.ts";
+import { HttpLeases } from "./http_leases.ts";
 import type { Lease } from "./lease/lease.ts";
 import { LeaseDesk } from "./lease/lease_desk.ts";
 import { namesSet, type OptionsInfo, optionsInfo } from "./option_info.ts";
@@ -59,7 +54,7 @@ import { Prober } from "./watch/prober.ts";
 import { Reporter } from "./watch/reporter.ts";
 import { type PoolDebugInfo, type PoolStats, poolStats } from "./watch/stats.ts";
 
-const FOR_HTTP = { http: true } as const;
+const NO_TERMS = {};
 
 const ACQUIRE_OPTIONS = ["signal", "timeoutMs", "ip", "exclude", "sticky", "tls", "plain"];
 
@@ -80,6 +75,12 @@ export class ConnectionPool implements AsyncDisposable {
    * @internal
    */
   protected readonly figures: PoolFigures;
+  /**
+   * What HTTP over it asks of it.
+   *
+   * @internal
+   */
+  protected readonly leases: HttpLeases;
   readonly #reporter: Reporter;
   readonly #options: ResolvedPoolOptions;
   readonly #set: readonly string[];
@@ -92,7 +93,6 @@ export class ConnectionPool implements AsyncDisposable {
   readonly #desk: LeaseDesk;
   readonly #dials: Dials;
   readonly #scheduler: DialScheduler;
-  readonly #coalescing: Coalescing;
   readonly #recovery: Recovery;
   readonly #prober: Prober;
   readonly #diagnosis: Diagnosis;
@@ -178,9 +178,9 @@ export class ConnectionPool implements AsyncDisposable {
       reporter,
       prepare: (connection) => this.prepare(connection),
     });
-    this.#coalescing = new Coalescing(this.#options.coalesce, manager, queues);
+    const coalescing = new Coalescing(this.#options.coalesce, manager, queues);
     this.#scheduler = new DialScheduler({
-      coalescing: this.#coalescing,
+      coalescing,
       options: this.#options,
       manager,
       desk,
@@ -189,6 +189,15 @@ export class ConnectionPool implements AsyncDisposable {
       reporter,
     });
     ceilings.listen(this.#scheduler);
+    this.leases = new HttpLeases({
+      manager,
+      queues,
+      desk,
+      scheduler: this.#scheduler,
+      coalescing,
+      health,
+      rests,
+    });
     this.#recovery = new Recovery(this.#options, health, queues, dials, manager);
     this.#prober = new Prober({
       options: this.#options,
@@ -274,11 +283,10 @@ export class ConnectionPool implements AsyncDisposable {
    */
   acquire(host: string, options?: AcquireOptions): Promise<Lease> {
     try {
-      const queue = this.#queueFor(host, options);
-      const trace = queue.traced ? new Error("Acquired here") : undefined;
-      if (options === undefined) return this.#desk.acquire(queue, undefined, {}, trace);
+      const queue = this.#queues.of(host, options);
+      if (options === undefined) return this.#desk.acquire(queue, undefined, NO_TERMS);
       options.signal?.throwIfAborted();
-      return this.#desk.acquire(queue, this.#filter(queue, options), options, trace);
+      return this.#desk.acquire(queue, this.#filter(queue, options), options);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -295,58 +303,8 @@ export class ConnectionPool implements AsyncDisposable {
     host: string,
     options?: Omit<AcquireOptions, "signal" | "timeoutMs">,
   ): Lease | undefined {
-    const queue = this.#queueFor(host, options);
-    return this.#tryLease(queue, options && this.#filter(queue, options));
-  }
-
-  /**
-   * Gives a lease for HTTP if a connection is ready now. Others may have leases on the same one.
-   *
-   * @internal
-   */
-  protected tryHttp(host: string, options?: HttpAcquireOptions): Lease | undefined {
-    if (this.#closing) throw new ClosedError("pool");
-    const queue = this.#queues.of(host, options ?? FOR_HTTP);
-    const filter = options && filterFor(queue, options);
-    return this.#tryLease(queue, filter) ?? (filter ? undefined : this.#tryLoan(queue));
-  }
-
-  #tryLoan(queue: HostQueue): Lease | undefined {
-    const loan = this.#coalescing.take(queue);
-    if (!loan) return undefined;
-    const trace = queue.traced ? new Error("Acquired here") : undefined;
-    return this.#desk.lease(loan.lender, loan.connection, 0, trace);
-  }
-
-  /**
-   * Notes that a connection's server does not answer for a host (421).
-   *
-   * @internal
-   */
-  protected misdirected(connection: Connection, host: string): void {
-    const { text } = parseHost(host);
-    if (connection.host === text) connection.healthy = false;
-    else this.#coalescing.refuse(connection, text);
-  }
-
-  /**
-   * Gives a lease for HTTP, as `acquire()` does. Others may have leases on the same connection.
-   *
-   * @internal
-   */
-  protected acquireHttp(host: string, options: HttpAcquireOptions): Promise<Lease> {
-    if (this.#closing) throw new ClosedError("pool");
     const queue = this.#queues.of(host, options);
-    options.signal?.throwIfAborted();
-    const trace = queue.traced ? new Error("Acquired here") : undefined;
-    return this.#desk.acquire(queue, filterFor(queue, options), options, trace);
-  }
-
-  #tryLease(queue: HostQueue, filter: AddressFilter | undefined): Lease | undefined {
-    const connection = this.manager.takeFrom(queue.lane, filter);
-    if (!connection) return undefined;
-    const trace = queue.traced ? new Error("Acquired here") : undefined;
-    return this.#desk.lease(queue, connection, 0, trace);
+    return this.#desk.tryAcquire(queue, options && this.#filter(queue, options));
   }
 
   /** Waits until every host with a `minIdle` has that many connections. */
@@ -472,96 +430,6 @@ export class ConnectionPool implements AsyncDisposable {
   /** Gets a fresh connection ready for its first lease, as far as a protocol can. */
   protected prepare(_connection: Connection): void {}
 
-  /**
-   * Whether a caller has a good address to turn to, or at least any.
-   *
-   * @internal
-   */
-  protected alternatives(host: string, options: HttpAcquireOptions): "good" | "doubtful" | "none" {
-    if (this.#closing) return "none";
-    const queue = this.#queues.of(host, options);
-    this.#scheduler.followAddresses(queue);
-    const filter = filterFor(queue, options);
-    const fits = ({ address }: Endpoint) => filter?.wants(address.text) ?? true;
-    for (const endpoint of queue.lane.good) if (fits(endpoint)) return "good";
-    for (const endpoint of queue.lane.endpoints.values()) {
-      if (endpoint.member && fits(endpoint) && !endpoint.resting) return "doubtful";
-    }
-    return "none";
-  }
-
-  /**
-   * Notes that a machine has sent no byte of an answer for longer than is likely there.
-   *
-   * @returns Whether it is in doubt, because it is silent to several requests at once
-   */
-  protected noteSilence(connection: Connection, sentAt: number, error: unknown): boolean {
-    const endpoint = endpointOf(connection);
-    return endpoint !== undefined && this.#health.silent(endpoint, sentAt, error);
-  }
-
-  /**
-   * Notes that a lease's server said that it is too busy, and whether for this connection alone, as
-   * the one that is too much: then it is not to be used again.
-   */
-  protected noteBusy(lease: Lease): void {
-    const { connection } = lease;
-    const endpoint = endpointOf(connection);
-    if (!endpoint) return;
-    lease.busy = true;
-    lease.tooMuch = this.#health.isTooMuch(endpoint, connection.answered);
-  }
-
-  /**
-   * Notes that a lease's server said to come back later.
-   *
-   * @param afterMs In milliseconds, by the server
-   * @param restMs For how long of these every caller is to leave it alone
-   */
-  protected noteRetryAfter(
-    { connection }: Lease,
-    status: number,
-    afterMs: number,
-    restMs: number,
-  ): void {
-    const endpoint = endpointOf(connection);
-    if (!endpoint) return;
-    const others: Endpoint[] = [];
-    for (const { endpoints } of this.manager.lanesOf(connection.host)) {
-      const other: Endpoint | undefined = endpoints.get(endpoint.address.text);
-      if (other && other !== endpoint) others.push(other);
-    }
-    this.#rests.note(endpoint, status, afterMs, restMs, others);
-  }
-
-  /**
-   * When a caller may ask again, all machines that will do for it having asked to be left alone, in the
-   * clock's milliseconds; 0 where one has not.
-   *
-   * @internal
-   */
-  protected restsUntil(host: string, options: HttpAcquireOptions): number {
-    if (this.#closing || !this.#rests.any) return 0;
-    const queue = this.#queues.of(host, options);
-    const filter = filterFor(queue, options);
-    const members = [...queue.lane.endpoints.values()].filter(({ address, member }) =>
-      member && (filter?.wants(address.text) ?? true)
-    );
-    return this.#rests.until(members);
-  }
-
-  /**
-   * Notes that a lease's machine has answered, and that its connection goes on in another protocol: it
-   * is the lease's alone, and ends with it.
-   *
-   * @internal
-   */
-  protected noteUpgrade(lease: Lease, protocol: string): void {
-    lease.connection.upgraded = protocol;
-    this.manager.drain(lease.connection, "used");
-    this.#desk.upgraded(lease);
-  }
-
   /** Tells an event to whoever listens. */
   protected tell<Type extends keyof PoolEvents>(type: Type, event: PoolEvents[Type]): void {
     this.#reporter.events.emit(type, event);
@@ -685,6 +553,7 @@ export class ConnectionPool implements AsyncDisposable {
     checkNames("close()", options, ["graceMs"]);
     const graceMs = checkNumber("graceMs", options.graceMs ?? 5_000, { min: 0 });
     this.#changes.close();
+    this.#queues.close();
     this.#closing = this.#close(graceMs);
     return this.#closing;
   }
@@ -692,11 +561,6 @@ export class ConnectionPool implements AsyncDisposable {
   /** Closes the pool. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
-  }
-
-  #queueFor(host: string, options: AcquireOptions | undefined): HostQueue {
-    if (this.#closing) throw new ClosedError("pool");
-    return this.#queues.of(host, options);
   }
 
   #filter(queue: HostQueue, options: AcquireOptions): AddressFilter | undefined {

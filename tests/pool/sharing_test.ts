@@ -30,7 +30,7 @@ class SharingPool extends ConnectionPool {
   }
 
   share(host = "a.test", options: Partial<HttpAcquireOptions> = {}): Promise<Lease> {
-    return this.acquireHttp(host, { ...H2, ...options });
+    return this.leases.acquire(host, { ...H2, ...options });
   }
 }
 

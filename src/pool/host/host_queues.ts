@@ -6,6 +6,7 @@
 
 import { type Host, parseHost } from "../../core/address.ts";
 import type { TlsOptions } from "../../core/dialer.ts";
+import { ClosedError } from "../../core/errors.ts";
 import { pickerFor } from "../../hosts/balancer.ts";
 import type { HostDirectory } from "../../hosts/directory.ts";
 import type { ConnectionManager } from "../../map/manager.ts";
@@ -40,6 +41,7 @@ export class HostQueues {
   readonly #spellings = new Map<string, HostQueue>();
   /** The queues for HTTP, in the same way. */
   readonly #httpSpellings = new Map<string, HostQueue>();
+  #closed = false;
 
   /**
    * Begins without any.
@@ -61,13 +63,25 @@ export class HostQueues {
     this.#profiles = new TlsProfiles(options.tls);
   }
 
+  /** Whether callers find none any more. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Lets callers find none any more. */
+  close(): void {
+    this.#closed = true;
+  }
+
   /**
    * The queue of a host as a caller spells it.
    *
+   * @throws {ClosedError} The pool is closing, or closed
    * @throws {TypeError | RangeError} The host or a TLS option is not valid, or there is no dialer
    * without TLS
    */
   of(text: string, { http, plain, tls }: HostTerms = {}): HostQueue {
+    if (this.#closed) throw new ClosedError("pool");
     if (!plain && !tls) {
       if (http === true) return this.#forHttp(text);
       if (!http) {

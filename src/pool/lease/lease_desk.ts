@@ -87,18 +87,21 @@ export class LeaseDesk {
     queue: HostQueue,
     filter: AddressFilter | undefined,
     options: WaitTerms,
-    trace: Error | undefined,
   ): Promise<Lease> {
+    const lease = this.tryAcquire(queue, filter);
+    return lease ? Promise.resolve(lease) : this.#wait(queue, filter, options);
+  }
+
+  /** Gives a lease on what is ready; undefined where nothing is. */
+  tryAcquire(queue: HostQueue, filter: AddressFilter | undefined): Lease | undefined {
     const connection = this.#manager.takeFrom(queue.lane, filter);
-    if (connection) return Promise.resolve(this.lease(queue, connection, 0, trace));
-    return this.#wait(queue, filter, options, trace);
+    return connection && this.lease(queue, connection);
   }
 
   #wait(
     queue: HostQueue,
     filter: AddressFilter | undefined,
     { signal, timeoutMs = this.#options.acquireTimeoutMs }: WaitTerms,
-    trace: Error | undefined,
   ): Promise<Lease> {
     const { acquireTimeoutMs, maxWaiters } = this.#options;
     if (timeoutMs !== acquireTimeoutMs) checkNumber("timeoutMs", timeoutMs, { min: 0 });
@@ -112,7 +115,7 @@ export class LeaseDesk {
     });
     const waiter = new Waiter(queue, since, settle);
     if (filter) waiter.filter = filter;
-    if (trace) waiter.trace = trace;
+    if (queue.traced) waiter.trace = new Error("Acquired here");
     if (signal) waiter.listen(signal, this.#giveUp);
     queue.enter(waiter);
     if (timeoutMs !== acquireTimeoutMs) {
@@ -205,11 +208,15 @@ export class LeaseDesk {
     const now = connection.lastUsedAt;
     // A balancer of the user's may have ended the wait meanwhile.
     if (!this.#leave(waiter, now)) this.#manager.give(connection);
-    else waiter.resolve(this.lease(queue, connection, now - waiter.since, waiter.trace));
+    else waiter.resolve(this.#lease(queue, connection, now - waiter.since, waiter.trace));
   }
 
-  /** Begins a lease on a connection that was taken out for it. */
-  lease(
+  /** Begins a lease on a connection that was ready, and was taken out for it. */
+  lease(queue: HostQueue, connection: Connection): Lease {
+    return this.#lease(queue, connection, 0, queue.traced ? new Error("Acquired here") : undefined);
+  }
+
+  #lease(
     queue: HostQueue,
     connection: Connection,
     waitedMs: number,

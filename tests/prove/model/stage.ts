@@ -40,7 +40,7 @@ class ModelPool extends ConnectionPool {
 
   share(host: string, options: AcquireOptions): Promise<Lease> {
     try {
-      return this.acquireHttp(host, { ...options, http: ["h2", "http/1.1"] });
+      return this.leases.acquire(host, { ...options, http: ["h2", "http/1.1"] });
     } catch (error) {
       return Promise.reject(error);
     }
