@@ -84,6 +84,8 @@ function textOf({ address = "", host = "", message, severity, what }: Finding): 
         : `${host} is not resolved anew, its old addresses serve`;
     case "allDenied":
       return `No address of ${host} may be used`;
+    case "otherPort":
+      return `The options for ${host} are for another port`;
     case "fleetAlone":
       return "The fleet\u2019s store does not answer";
     default:

@@ -123,6 +123,8 @@ export interface PoolEvents {
   fleetAlone: Finding;
   /** The fleet's store has entries that this version cannot read. */
   fleetForeign: Finding;
+  /** Options of a host are for a port that nobody uses, while another port of it is used. */
+  otherPort: Finding;
   /** The environment names a proxy, and the pool was not told whether to use it. */
   proxyUnused: Finding;
   /** Called when the pool and everything in it is closed. */
@@ -164,6 +166,7 @@ export const POOL_EVENTS: { readonly [Type in keyof PoolEvents]: "usual" | "freq
   addressesLeftOut: "usual",
   fleetAlone: "usual",
   fleetForeign: "usual",
+  otherPort: "usual",
   proxyUnused: "usual",
   closed: "usual",
 };

@@ -248,6 +248,26 @@ test("addresses that cannot be dialled are told, and the others serve", async ()
   assertStringIncludes(told[0]!.message, "has a zone id");
 });
 
+test("options of a host that are for another port than the one in use are told", async () => {
+  await using it = memoryPool({
+    hostOptions: {
+      "a.test": { maxConnections: 2 },
+      "b.test": { balancer: "random" },
+      "c.test": {},
+    },
+  });
+  const told = heard(it.pool, "otherPort");
+  for (const host of ["a.test:8443", "b.test", "b.test:8443"]) {
+    (await it.pool.acquire(host)).release();
+  }
+  for (let times = 0; times < 2; times++) await maintain(it);
+  assertEquals(told.map(({ host, severity }) => [host, severity]), [["a.test:8443", "warning"]]);
+  assertStringIncludes(told[0]!.message, "a.test are for port 443");
+  assertStringIncludes(told[0]!.advice, `"a.test:8443"`);
+  (await it.pool.acquire("a.test")).release();
+  assertEquals(it.pool.diagnose(), []);
+});
+
 test("a host none of whose addresses may be used is told", async () => {
   await using it = memoryPool();
   const told = heard(it.pool, "allDenied");

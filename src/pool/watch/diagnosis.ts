@@ -99,6 +99,7 @@ export class Diagnosis {
     this.#findStorm(add);
     this.#findFlapping(add);
     this.#findFleet(add);
+    this.#findOtherPorts(add);
     return sortFindings(Array.from(found, ([key, finding]) => ({ key, finding })));
   }
 
@@ -126,6 +127,31 @@ export class Diagnosis {
           "Give each fleet a name of its own, and let nothing else write under its keys. While "
           + "another version is rolled out this passes.",
       });
+    }
+  }
+
+  /** A host without a port means port 443, which one forgets where a URL names another. */
+  #findOtherPorts(add: Add): void {
+    const { options: { hosts }, queues } = this.#parts;
+    if (hosts.size === 0) return;
+    const used = new Map<string, Set<string>>();
+    for (const { host: { name, text } } of queues) {
+      used.set(name, (used.get(name) ?? new Set()).add(text));
+    }
+    for (const { host } of hosts.values()) {
+      const others = used.get(host.name);
+      if (!others || others.has(host.text)) continue;
+      for (const other of others) {
+        if (hosts.has(other)) continue;
+        add({
+          severity: "warning",
+          what: "otherPort",
+          host: other,
+          message: `The options in hosts for ${host.text} are for port ${host.port}, which nobody `
+            + `asks for. ${other} is used, and has none.`,
+          advice: `Name it with its port: hosts: { "${other}": { ... } }.`,
+        });
+      }
     }
   }
 

@@ -21,6 +21,7 @@
  * - `allDenied`: none of a host's addresses may be used
  * - `fleetAlone`: the fleet's store does not answer, and the pool goes on alone
  * - `fleetForeign`: the fleet's store has entries that this version cannot read
+ * - `otherPort`: options of a host are for a port that nobody uses, while another port of it is used
  * - `proxyUnused`: the environment names a proxy, and the pool was not told whether to use it; once
  */
 export type FindingKind =
@@ -38,6 +39,7 @@ export type FindingKind =
   | "allDenied"
   | "fleetAlone"
   | "fleetForeign"
+  | "otherPort"
   | "proxyUnused";
 
 /** How bad it is: `critical` means that callers fail, or will. */
