@@ -4,55 +4,37 @@
  * @module
  */
 
-import { type Address, parseHost } from "../core/address.ts";
+import { parseHost } from "../core/address.ts";
 import { checkNames, checkNumber, describe } from "../core/check.ts";
-import type { Clock } from "../core/clock.ts";
 import { ClosedError } from "../core/errors.ts";
 import type { ListenOptions } from "../core/events.ts";
 import type { FleetMember } from "../fleet/fleet.ts";
 import type { AccessRules } from "../hosts/access.ts";
-import { Admission } from "../hosts/admission.ts";
 import type { Block, BlockOptions } from "../hosts/block_list.ts";
-import { Ceilings } from "../hosts/ceilings.ts";
-import { HostDirectory } from "../hosts/directory.ts";
-import { AddressHealth } from "../hosts/health.ts";
-import { Rests } from "../hosts/rests.ts";
-import type { Service } from "../hosts/service.ts";
 import type { ConnectionLimits } from "../map/accountant.ts";
 import type { Connection } from "../map/connection.ts";
-import { ConnectionManager } from "../map/manager.ts";
+import type { ConnectionManager } from "../map/manager.ts";
+import { PoolAssembly } from "./assembly.ts";
 import type { AcquireOptions, CloseOptions, WarmOptions } from "./call_options.ts";
-import { Changes } from "./changes.ts";
-import { Coalescing } from "./dial/coalescing.ts";
-import { Dials } from "./dial/dials.ts";
 import { drain } from "./dial/drain.ts";
-import { Membership } from "./dial/membership.ts";
-import { Recovery } from "./dial/recovery.ts";
-import { DialScheduler } from "./dial/scheduler.ts";
 import { POOL_EVENTS, type PoolEvents } from "./events.ts";
 import { type AddressFilter, filterFor } from "./host/address_filter.ts";
 import type { HostQueue } from "./host/host_queue.ts";
-import { HostQueues } from "./host/host_queues.ts";
+import type { HostQueues } from "./host/host_queues.ts";
 import type { WarmResult } from "./host/warm_target.ts";
-import type { CheckedHostOptions } from "./host_options.ts";
-import { HttpLeases } from "./http_leases.ts";
+import type { HttpLeases } from "./http_leases.ts";
 import type { Lease } from "./lease/lease.ts";
-import { LeaseDesk } from "./lease/lease_desk.ts";
+import type { LeaseDesk } from "./lease/lease_desk.ts";
 import { namesSet, type OptionsInfo, optionsInfo } from "./option_info.ts";
 import {
   type HttpConnectionOptions,
   type ResolvedPoolOptions,
   resolvePoolOptions,
 } from "./options.ts";
-import { Routes } from "./proxy/routes.ts";
-import { Upkeep } from "./upkeep.ts";
-import { Diagnosis } from "./watch/diagnosis.ts";
 import type { PoolFigures, PoolHistograms } from "./watch/figures.ts";
 import type { Finding } from "./watch/findings.ts";
 import type { CheckAnswer, HttpCheck } from "./watch/health_check.ts";
-import { Prober } from "./watch/prober.ts";
-import { Reporter } from "./watch/reporter.ts";
-import { type PoolDebugInfo, type PoolStats, poolStats } from "./watch/stats.ts";
+import type { PoolDebugInfo, PoolStats } from "./watch/stats.ts";
 
 const NO_TERMS = {};
 
@@ -81,25 +63,12 @@ export class ConnectionPool implements AsyncDisposable {
    * @internal
    */
   protected readonly leases: HttpLeases;
-  readonly #reporter: Reporter;
   readonly #options: ResolvedPoolOptions;
+  /** The names of the options that were set. */
   readonly #set: readonly string[];
-  readonly #clock: Clock;
-  readonly #directory: HostDirectory;
-  readonly #ceilings: Ceilings;
-  readonly #health: AddressHealth;
-  readonly #rests: Rests;
-  readonly #admission: Admission;
+  readonly #parts: PoolAssembly;
   readonly #desk: LeaseDesk;
-  readonly #dials: Dials;
-  readonly #scheduler: DialScheduler;
-  readonly #recovery: Recovery;
-  readonly #prober: Prober;
-  readonly #diagnosis: Diagnosis;
   readonly #queues: HostQueues;
-  readonly #changes: Changes;
-  readonly #upkeep: Upkeep;
-  readonly #routes: Routes;
   #closing: Promise<void> | undefined;
 
   /**
@@ -116,155 +85,16 @@ export class ConnectionPool implements AsyncDisposable {
           + "got { path }: an HttpPool makes such checks",
       );
     }
-    this.#clock = this.#options.clock;
-    const { maxConnections, maxConnectionsPerHost, maxConnectionsPerIp } = this.#options;
-    const reporter = this.#reporter = new Reporter(this.#clock);
-    this.figures = reporter.figures;
-    const manager = this.manager = new ConnectionManager({
-      maxConnections,
-      maxConnectionsPerHost,
-      maxConnectionsPerIp,
-      idleTimeoutMs: this.#options.idleTimeoutMs,
-      maxLifetimeMs: this.#options.maxLifetimeMs,
-      clock: this.#clock,
-      onEvict: (connection, reason, error) => this.#changes.onEvict(connection, reason, error),
-      onRoom: (connection) => this.#changes.onRoom(connection),
-      onLoss: (connection) => this.#changes.onLoss(connection),
-    });
-    const directory = this.#directory = new HostDirectory({
-      resolver: this.#options.resolver,
-      clock: this.#clock,
-      minTtlMs: this.#options.dnsMinTtlMs,
-      maxTtlMs: this.#options.dnsMaxTtlMs,
-      defaultTtlMs: this.#options.dnsRefreshIntervalMs,
-      staleMs: this.#options.dnsStaleMs,
-      timeoutMs: this.#options.dnsTimeoutMs,
-      fixed: fixedAddresses(this.#options.hosts),
-      services: services(this.#options.hosts),
-      onChange: (host, change) => this.#changes.onAddresses(host, change),
-      onFailure: (host) => reporter.resolveFailed(host),
-    });
-    const admission = this.#admission = new Admission(this.#clock, this.#options.access, {
-      onChange: () => this.#changes.onAdmission(),
-      onUnblock: (ip) => reporter.events.emit("unblock", { ip }),
-    });
-    const ceilings = this.#ceilings = new Ceilings(
-      this.#clock,
-      manager.accountant,
-      (address, connections) => reporter.learned(address, connections),
-    );
-    const health = this.#health = new AddressHealth(
-      this.#clock,
-      this.#options,
-      reporter,
-      ceilings,
-    );
-    const rests = this.#rests = new Rests(this.#clock, this.#options.slowStartMs, {
-      onToldLater: (endpoint, told) => reporter.onToldLater(endpoint, told),
-      onRested: (endpoint, everywhere) => this.#changes.onRested(endpoint, everywhere),
-    });
-    const desk = this.#desk = new LeaseDesk(this.#options, manager, health, reporter);
-    const routes = this.#routes = new Routes(this.#options, directory);
-    const queues = this.#queues = new HostQueues(this.#options, manager, directory, routes, {
-      onRelease: (queue, lease, reuse, error) => desk.release(queue, lease, reuse, error),
-      onWarmTarget: (queue) => this.#changes.onWarmTarget(queue),
-    });
-    const membership = new Membership(this.#options, manager, directory, health, admission);
-    const dials = this.#dials = new Dials({
-      options: this.#options,
-      manager,
-      admission,
-      health,
-      reporter,
+    const parts = this.#parts = new PoolAssembly(this.#options, {
       prepare: (connection) => this.prepare(connection),
-    });
-    const coalescing = new Coalescing(this.#options.coalesce, manager, queues);
-    this.#scheduler = new DialScheduler({
-      coalescing,
-      options: this.#options,
-      manager,
-      desk,
-      dials,
-      membership,
-      reporter,
-    });
-    ceilings.listen(this.#scheduler);
-    this.leases = new HttpLeases({
-      manager,
-      queues,
-      desk,
-      scheduler: this.#scheduler,
-      coalescing,
-      health,
-      rests,
-    });
-    this.#recovery = new Recovery(this.#options, health, queues, dials, manager);
-    this.#prober = new Prober({
-      options: this.#options,
-      manager,
-      admission,
-      health,
-      queues,
-      dials,
-      events: reporter.events,
       checkOver: this.checkOver?.bind(this),
     });
-    this.#scheduler.listen(this.#prober);
-    this.#changes = new Changes({
-      manager,
-      admission,
-      health,
-      queues,
-      scheduler: this.#scheduler,
-      prober: this.#prober,
-      reporter,
-    });
-    const fleet = this.fleet = this.#options.fleet?.join({
-      clock: this.#clock,
-      manager,
-      health,
-      admission,
-      queues,
-      dials,
-      membership,
-      scheduler: this.#scheduler,
-      recovery: this.#recovery,
-      reporter,
-    });
-    this.#diagnosis = new Diagnosis({
-      options: this.#options,
-      manager,
-      directory,
-      admission,
-      health,
-      rests,
-      gate: dials.gate,
-      queues,
-      fleet,
-      figures: reporter.figures,
-      evidence: reporter.evidence,
-    });
-    // A dialer that could not be loaded is each dial's error, not the program's.
-    for (const dialer of [this.#options.dialer, this.#options.connectDialer]) {
-      if (dialer && "then" in dialer) dialer.catch(() => {});
-    }
-    this.#prober.look();
-    for (const { host, maxConnections, minIdle } of this.#options.hosts.values()) {
-      if (maxConnections) this.manager.accountant.setLimit(host.text, maxConnections);
-      if (minIdle > 0) this.#queues.main(host).warm.keep(minIdle);
-    }
-    this.#upkeep = new Upkeep({
-      options: this.#options,
-      manager,
-      health,
-      rests,
-      membership,
-      queues,
-      scheduler: this.#scheduler,
-      prober: this.#prober,
-      diagnosis: this.#diagnosis,
-      reporter,
-    });
+    this.manager = parts.manager;
+    this.fleet = parts.fleet;
+    this.figures = parts.reporter.figures;
+    this.leases = parts.leases;
+    this.#desk = parts.desk;
+    this.#queues = parts.queues;
   }
 
   /**
@@ -354,12 +184,12 @@ export class ConnectionPool implements AsyncDisposable {
    * @returns Resolves when the last socket is closed, with the number of connections
    */
   async drain(hostOrIp: string): Promise<number> {
-    return await drain(hostOrIp, this.manager, this.#queues, this.#dials);
+    return await drain(hostOrIp, this.manager, this.#queues, this.#parts.dials);
   }
 
   /** The access rules in force. */
   get access(): AccessRules {
-    return this.#admission.rules;
+    return this.#parts.admission.rules;
   }
 
   /**
@@ -369,7 +199,7 @@ export class ConnectionPool implements AsyncDisposable {
    * @throws {TypeError} A rule is not valid; the old ones stay in force
    */
   setAccess(rules: AccessRules): void {
-    this.#admission.setRules(rules);
+    this.#parts.admission.setRules(rules);
   }
 
   /**
@@ -380,8 +210,8 @@ export class ConnectionPool implements AsyncDisposable {
    * @throws {TypeError | RangeError} The address or an option is not valid
    */
   block(ip: string, options?: BlockOptions): Block {
-    const block = this.#admission.block(ip, options);
-    this.#reporter.events.emit("block", block);
+    const block = this.#parts.admission.block(ip, options);
+    this.#parts.reporter.events.emit("block", block);
     return block;
   }
 
@@ -391,7 +221,7 @@ export class ConnectionPool implements AsyncDisposable {
    * @throws {TypeError | RangeError} It is not an address
    */
   unblock(ip: string): boolean {
-    return this.#admission.unblock(ip);
+    return this.#parts.admission.unblock(ip);
   }
 
   /**
@@ -414,7 +244,7 @@ export class ConnectionPool implements AsyncDisposable {
         `The listener of "${type}" must be a function, got ${describe(listener)}`,
       );
     }
-    return this.#reporter.events.on(type, listener, options);
+    return this.#parts.reporter.events.on(type, listener, options);
   }
 
   /**
@@ -432,7 +262,7 @@ export class ConnectionPool implements AsyncDisposable {
 
   /** Tells an event to whoever listens. */
   protected tell<Type extends keyof PoolEvents>(type: Type, event: PoolEvents[Type]): void {
-    this.#reporter.events.emit(type, event);
+    this.#parts.reporter.events.emit(type, event);
   }
 
   /**
@@ -456,18 +286,7 @@ export class ConnectionPool implements AsyncDisposable {
    * ```
    */
   stats(): PoolStats {
-    return poolStats({
-      options: this.#options,
-      manager: this.manager,
-      directory: this.#directory,
-      health: this.#health,
-      rests: this.#rests,
-      admission: this.#admission,
-      queues: this.#queues,
-      routes: this.#routes,
-      figures: this.figures,
-      now: this.#clock.now(),
-    });
+    return this.#parts.tally.take();
   }
 
   /**
@@ -497,7 +316,7 @@ export class ConnectionPool implements AsyncDisposable {
    * ```
    */
   diagnose(): Finding[] {
-    return this.#diagnosis.look();
+    return this.#parts.diagnosis.look();
   }
 
   /**
@@ -536,7 +355,7 @@ export class ConnectionPool implements AsyncDisposable {
   setLimits(limits: Partial<ConnectionLimits>): number {
     const ended = this.manager.setLimits(limits);
     for (const queue of this.#queues) {
-      if (queue.waiters.size > 0 || queue.warm.connections > 0) this.#scheduler.wake(queue);
+      if (queue.waiters.size > 0 || queue.warm.connections > 0) this.#parts.scheduler.wake(queue);
     }
     return ended;
   }
@@ -552,9 +371,7 @@ export class ConnectionPool implements AsyncDisposable {
     if (this.#closing) return this.#closing;
     checkNames("close()", options, ["graceMs"]);
     const graceMs = checkNumber("graceMs", options.graceMs ?? 5_000, { min: 0 });
-    this.#changes.close();
-    this.#queues.close();
-    this.#closing = this.#close(graceMs);
+    this.#closing = this.#parts.close(graceMs);
     return this.#closing;
   }
 
@@ -567,46 +384,4 @@ export class ConnectionPool implements AsyncDisposable {
     checkNames("acquire()", options, ACQUIRE_OPTIONS);
     return filterFor(queue, options);
   }
-
-  async #close(graceMs: number): Promise<void> {
-    const reason = new ClosedError("pool");
-    this.#upkeep.close();
-    for (const queue of this.#queues) {
-      for (const waiter of queue.waiters) this.#desk.refuse(waiter, reason);
-      queue.warm.refuse(reason);
-    }
-    this.#scheduler.close();
-    this.#dials.close(reason);
-    this.#recovery.close();
-    this.#ceilings.close();
-    this.#prober.close();
-    this.#directory.close();
-    this.#rests.close();
-    this.#admission.close();
-    // The promise must be in place before anybody hears of the first connection's end.
-    await null;
-    const closed = this.manager.close({ graceMs });
-    const alone = await this.#dials.gate.exclusive();
-    try {
-      await closed;
-      await this.fleet?.close();
-      this.#reporter.events.emit("closed", { graceMs });
-    } finally {
-      alone.release();
-    }
-  }
-}
-
-function fixedAddresses(
-  hosts: ReadonlyMap<string, CheckedHostOptions>,
-): Map<string, readonly Address[]> {
-  const fixed = new Map<string, readonly Address[]>();
-  for (const [host, { addresses }] of hosts) if (addresses) fixed.set(host, addresses);
-  return fixed;
-}
-
-function services(hosts: ReadonlyMap<string, CheckedHostOptions>): Map<string, Service> {
-  const services = new Map<string, Service>();
-  for (const [host, { service }] of hosts) if (service) services.set(host, service);
-  return services;
 }
