@@ -29,6 +29,7 @@ export class Admission {
   /** What the rules say of the IP addresses asked for: to read one anew takes microseconds. */
   readonly #denials = new Map<string, string | undefined>();
   #expiry: Timer | undefined;
+  #expiresAt = Infinity;
   #closed = false;
 
   /**
@@ -85,12 +86,21 @@ export class Admission {
     return this.#blocks.list();
   }
 
+  /** Ends the blocks that are over. Their timer is late where the program was busy. */
+  settle(): void {
+    if (this.#closed || this.#clock.now() < this.#expiresAt) return;
+    for (const { ip } of this.#blocks.expire()) this.#events.onUnblock(ip);
+    this.#watch();
+    this.#events.onChange();
+  }
+
   /**
    * Blocks an IP address, or one port of it: see `BlockList.block`.
    *
    * @throws {TypeError | RangeError} The address or an option is not valid
    */
   block(ip: string, options?: BlockOptions): Block {
+    this.settle();
     const block = this.#blocks.block(ip, options);
     this.#watch();
     this.#events.onChange();
@@ -103,6 +113,7 @@ export class Admission {
    * @throws {TypeError | RangeError} It is not an address
    */
   unblock(ip: string): boolean {
+    this.settle();
     const block = this.#blocks.unblock(ip);
     if (!block) return false;
     this.#watch();
@@ -127,12 +138,11 @@ export class Admission {
 
   #watch(): void {
     this.#expiry?.cancel();
-    const next = this.#blocks.nextExpiry;
-    if (this.#closed || next === Infinity) return;
-    this.#expiry = this.#clock.setTimer(() => {
-      for (const { ip } of this.#blocks.expire()) this.#events.onUnblock(ip);
-      this.#watch();
-      this.#events.onChange();
-    }, next - this.#clock.now());
+    this.#expiresAt = this.#blocks.nextExpiry;
+    if (this.#closed || this.#expiresAt === Infinity) return;
+    this.#expiry = this.#clock.setTimer(
+      () => this.settle(),
+      this.#expiresAt - this.#clock.now(),
+    );
   }
 }

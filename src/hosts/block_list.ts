@@ -38,8 +38,8 @@ export interface BlockOptions {
 }
 
 /**
- * What is blocked, and until when. A block ends by the clock alone: what is over blocks nothing, and
- * stays only until `expire()` has told of it.
+ * What is blocked, and until when. A block holds until `expire()` has taken it out, so that whoever
+ * acts on its end and whoever asks for it agree.
  */
 export class BlockList {
   /** By IP address, or by address with its port, 443 included: oldest first. */
@@ -87,13 +87,13 @@ export class BlockList {
    */
   unblock(ip: string): Block | undefined {
     const key = addressKey(ip);
-    const block = this.#now(key, this.#clock.now());
-    if (block) this.#blocks.delete(key);
+    const block = this.#blocks.get(key);
+    this.#blocks.delete(key);
     return block;
   }
 
   /**
-   * What blocks an address now: the block of its IP address or of its port, whichever lasts longer.
+   * What blocks an address: the block of its IP address or of its port, whichever lasts longer.
    *
    * @param address Its canonical text, and its IP address alone
    */
@@ -102,12 +102,11 @@ export class BlockList {
     return whole && one && one.until > whole.until ? one : whole;
   }
 
-  /** The blocks of an address now: that of its IP address, and that of its port. */
+  /** The blocks of an address: that of its IP address, and that of its port. */
   of({ text, ip }: { readonly text: string; readonly ip: string }): Block[] {
     if (this.#blocks.size === 0) return [];
-    const now = this.#clock.now();
     const keys = [ip, withItsPort(text, ip)];
-    return keys.map((key) => this.#now(key, now)).filter((block) => block !== undefined);
+    return keys.map((key) => this.#blocks.get(key)).filter((block) => block !== undefined);
   }
 
   /**
@@ -127,14 +126,8 @@ export class BlockList {
     return over;
   }
 
-  /** What is blocked now, oldest first. */
+  /** What is blocked, oldest first. */
   list(): Block[] {
-    const now = this.#clock.now();
-    return [...this.#blocks.values()].filter(({ until }) => until > now);
-  }
-
-  #now(key: string, now: number): Block | undefined {
-    const block = this.#blocks.get(key);
-    return block && block.until > now ? block : undefined;
+    return [...this.#blocks.values()];
   }
 }

@@ -7,13 +7,11 @@
 
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertThrows } from "@std/assert";
 import { test } from "node:test";
-import { memoryDialer } from "../../adapters/memory.ts";
-import { type Clock, ManualClock, systemClock } from "../../src/core/clock.ts";
+import { type Clock, systemClock } from "../../src/core/clock.ts";
 import type { DialTarget } from "../../src/core/dialer.ts";
 import { AccessDeniedError } from "../../src/core/errors.ts";
 import { staticResolver } from "../../src/hosts/resolver.ts";
 import type { EvictReason } from "../../src/map/manager.ts";
-import { ConnectionPool } from "../../src/pool/pool.ts";
 import { ok, withScene } from "../support/http_scene.ts";
 import { startBad } from "../support/machines.ts";
 import { memoryPool } from "../support/memory_pool.ts";
@@ -313,26 +311,4 @@ test("A pool that is closed sets no timer for a block", async () => {
   await it.pool.close();
   it.pool.block("192.0.2.1", { forMs: 1_000 });
   assertEquals(it.clock.timers, 0);
-});
-
-test("Whoever asks when a block is over, but its timer has not fired yet, is served", async () => {
-  let lateMs = 0;
-  class LateClock extends ManualClock {
-    override now(): number {
-      return super.now() + lateMs;
-    }
-  }
-  const clock = new LateClock();
-  await using pool = new ConnectionPool({
-    dialer: memoryDialer({ clock }),
-    resolver: staticResolver({ "a.test": ["192.0.2.1"] }),
-    clock,
-  });
-  pool.block("192.0.2.1", { forMs: 1_000 });
-  const error = await assertRejects(() => pool.acquire("a.test"), AccessDeniedError);
-  assertEquals(rulesOf(error), { "192.0.2.1": "blocked" });
-  lateMs = 1_000;
-  using lease = await pool.acquire("a.test");
-  assertEquals(lease.connection.address, "192.0.2.1");
-  pool.manager.checkInvariants();
 });

@@ -94,11 +94,13 @@ export class Membership {
 
   /**
    * Tells a queue which addresses its host has, as far as they are known, where they are others
-   * than before. What has gone ends: idle connections at once, those in use with their lease.
+   * than before. What has gone ends: idle connections at once, those in use with their lease. Blocks
+   * that are over end first, for every host.
    *
    * @returns Whether they are known, and the endpoints that have gone
    */
   update(queue: HostQueue): { readonly known: boolean; readonly gone: readonly Endpoint[] } {
+    this.#admission.settle();
     const known = this.#known(queue);
     return { known: known !== undefined, gone: known ? this.#tell(queue, known) : [] };
   }

@@ -446,13 +446,7 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
   /** Ends the wait of a caller for whom there is no address, none of these being admitted. */
   #refuseNone(queue: HostQueue, waiter: Waiter<HostQueue>, addresses: readonly Address[]): void {
     const { desk, membership } = this.#parts;
-    // A block may be over before its timer fires.
-    const isOutdated = !queue.hasPriorities
-      && addresses.some((address) => !membership.isDenied(queue, address));
-    const { version } = queue.lane;
-    if (isOutdated) this.#letGo(membership.readmit(queue));
-    if (queue.lane.version === version) desk.refuse(waiter, membership.whyNone(queue, addresses));
-    else this.wake(queue);
+    desk.refuse(waiter, membership.whyNone(queue, addresses));
   }
 
   #hasRoom({ host }: HostQueue, { address }: Endpoint): boolean {
