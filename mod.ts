@@ -175,11 +175,11 @@ export {
   type Resident,
 } from "./src/map/connection.ts";
 export type { Standing } from "./src/map/endpoint.ts";
+export type { EvictReason } from "./src/map/exits.ts";
 export {
   ConnectionManager,
   type ConnectionManagerOptions,
   type DebugInfo,
-  type EvictReason,
   type TakeOptions,
 } from "./src/map/manager.ts";
 export {

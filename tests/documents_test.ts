@@ -178,7 +178,7 @@ test("the events, findings and reasons that documents tell of are those that the
   assertEquals(told("finding"), findings);
   // A finding is an event of the same name.
   assertEquals([...told("event"), ...findings].sort(), [...events.keys()].sort());
-  assertEquals(told("reason"), listed("src/map/manager.ts"));
+  assertEquals(told("reason"), listed("src/map/exits.ts"));
 });
 
 test("the errors, standings and balancers that documents tell of are those that there are", () => {

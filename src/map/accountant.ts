@@ -80,6 +80,7 @@ export class Accountant {
   /** Whether a host, an address or all together have more than they may, since limits were lowered. */
   exceeds(host: string, address: string): boolean {
     const { maxConnections, maxConnectionsPerIp } = this.#limits;
+    if (!this.mayExceed) return false;
     return this.#total > maxConnections || this.ofHost(host) > this.limitOf(host)
       || this.ofAddress(address) > maxConnectionsPerIp
       || (this.#permits !== undefined

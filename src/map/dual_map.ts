@@ -13,6 +13,9 @@ import { assertInvariants } from "./invariants.ts";
 import { Lane, type Traffic } from "./lane.ts";
 import type { MakePicker } from "./picker.ts";
 
+/** What of the maps is no connection's: the lanes of hosts. */
+export type LaneMap = Pick<DualMap, "closeLane" | "lanes" | "lanesOf" | "openLane" | "past">;
+
 /**
  * Holds every connection by address and by host, and changes both in one step. Every operation on
  * one connection is O(1).

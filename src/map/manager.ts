@@ -6,48 +6,15 @@
 
 import { parseAddress, parseHost } from "../core/address.ts";
 import { checkNames, checkNumber } from "../core/check.ts";
-import { type Clock, inNextTurn, systemClock } from "../core/clock.ts";
+import { type Clock, systemClock } from "../core/clock.ts";
 import { ClosedError } from "../core/errors.ts";
 import { Accountant, checkLimits, type ConnectionLimits, DEFAULT_LIMITS } from "./accountant.ts";
+import { Checkout } from "./checkout.ts";
+import { Cleanup } from "./cleanup.ts";
 import type { Connection, ConnectionOwner, ConnectionStats } from "./connection.ts";
-import { DualMap } from "./dual_map.ts";
-import { Endings } from "./endings.ts";
-import { type Endpoint, endpointOf, type Entry } from "./endpoint.ts";
+import { DualMap, type LaneMap } from "./dual_map.ts";
+import { type EvictReason, Exits } from "./exits.ts";
 import { Fitness } from "./fitness.ts";
-import type { Choice, Lane, Traffic } from "./lane.ts";
-import type { MakePicker } from "./picker.ts";
-
-/**
- * Why a connection left the maps. A closed set.
- *
- * - `idle`: unused for longer than `idleTimeoutMs`, or than its server is known to keep it
- * - `lifetime`: older than `maxLifetimeMs`
- * - `unsolicited`: the peer spoke out of turn
- * - `peer`: the peer hung up
- * - `error`: its socket broke
- * - `unhealthy`: its lease ended with an error, or amid a request; or it was marked so
- * - `used`: its lease ended without leaving it fit for another
- * - `surplus`: more were idle than `maxIdleConnections`, or there were more than a lowered limit lets
- * - `room`: another host, or another address, needed its place
- * - `drain`: its host or address was drained
- * - `gone`: its host has its address no more, or it may not be used any more
- * - `removed`: its removal was asked for
- * - `close`: everything is being closed
- */
-export type EvictReason =
-  | "idle"
-  | "lifetime"
-  | "unsolicited"
-  | "peer"
-  | "error"
-  | "unhealthy"
-  | "used"
-  | "surplus"
-  | "room"
-  | "drain"
-  | "gone"
-  | "removed"
-  | "close";
 
 /** Options of a {@linkcode ConnectionManager}. */
 export interface ConnectionManagerOptions extends Partial<ConnectionLimits> {
@@ -72,9 +39,6 @@ export interface ConnectionManagerOptions extends Partial<ConnectionLimits> {
   /** Called when a connection can carry fewer leases than before, within the change. */
   readonly onLoss?: (connection: Connection) => void;
 }
-
-/** So many connections end in one turn. */
-const MOST_A_TURN = 500;
 
 /** Which connection to take. */
 export interface TakeOptions {
@@ -126,19 +90,25 @@ export interface DebugInfo {
 export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
   /** Counts connections, and dials on their way, against the limits. */
   readonly accountant: Accountant;
-  readonly #clock: Clock;
-  readonly #random = () => this.#clock.random();
+  /**
+   * Where leases on its connections begin and end.
+   *
+   * @internal
+   */
+  readonly checkout: Checkout;
+  /**
+   * The lanes of its hosts.
+   *
+   * @internal
+   */
+  readonly hosts: LaneMap;
+  readonly #maps: DualMap;
   readonly #fitness: Fitness;
-  readonly #onEvict: ConnectionManagerOptions["onEvict"];
+  readonly #exits: Exits;
+  readonly #cleanup: Cleanup;
   readonly #onRoom: ConnectionManagerOptions["onRoom"];
   readonly #onLoss: ConnectionManagerOptions["onLoss"];
-  readonly #maps: DualMap;
-  /** Why what is leased for the last time is to end. */
-  readonly #drained = new WeakMap<Connection, EvictReason>();
-  /** Out of the maps, but their sockets are not done yet. */
-  readonly #endings = new Endings();
   #closing: Promise<void> | undefined;
-  #onEmpty: (() => void) | undefined;
 
   /**
    * Makes an empty manager.
@@ -146,14 +116,13 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
    * @throws {RangeError} An option is out of its range
    */
   constructor(options: ConnectionManagerOptions = {}) {
-    this.accountant = new Accountant(checkLimits(options, DEFAULT_LIMITS));
-    this.#clock = options.clock ?? systemClock;
-    this.#maps = new DualMap(this.#clock);
-    this.#fitness = new Fitness({
-      idleTimeoutMs: options.idleTimeoutMs ?? 60_000,
-      maxLifetimeMs: options.maxLifetimeMs ?? 1_800_000,
-    });
-    this.#onEvict = options.onEvict;
+    const { clock = systemClock, idleTimeoutMs = 60_000, maxLifetimeMs = 1_800_000 } = options;
+    const accountant = this.accountant = new Accountant(checkLimits(options, DEFAULT_LIMITS));
+    const maps = this.#maps = this.hosts = new DualMap(clock);
+    const fitness = this.#fitness = new Fitness({ idleTimeoutMs, maxLifetimeMs });
+    const exits = this.#exits = new Exits(maps, accountant, clock, options.onEvict);
+    this.checkout = new Checkout(maps, accountant, fitness, exits, clock);
+    this.#cleanup = new Cleanup(maps, accountant, fitness, exits, clock);
     this.#onRoom = options.onRoom;
     this.#onLoss = options.onLoss;
   }
@@ -181,7 +150,7 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
       if (!counted) this.accountant.add(host, address);
     } catch (error) {
       if (counted) this.accountant.remove(host, address, connection.closed);
-      if (!connection.held) this.#endings.end(connection);
+      if (!connection.held) this.#exits.end(connection);
       throw error;
     }
     this.#maps.add(connection);
@@ -239,57 +208,12 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
 
   /** How many connections have left the maps whose sockets are not done yet. */
   get endingCount(): number {
-    return this.#endings.size;
+    return this.#exits.endingCount;
   }
 
   /** Goes over all connections, in order of arrival. */
   connections(): MapIterator<Connection> {
     return this.#maps.connections();
-  }
-
-  /**
-   * The lanes of all hosts.
-   *
-   * @internal
-   */
-  lanes(): IterableIterator<Lane> {
-    return this.#maps.lanes();
-  }
-
-  /**
-   * What came and was sent at addresses that are forgotten.
-   *
-   * @internal
-   */
-  get traffic(): Traffic {
-    return this.#maps.past;
-  }
-
-  /**
-   * The lanes of a host: one for each set of TLS parameters.
-   *
-   * @internal
-   */
-  lanesOf(host: string): Iterable<Lane> {
-    return this.#maps.lanesOf(host);
-  }
-
-  /**
-   * A host's lane, which stays until `closeLane`, whatever connections come and go.
-   *
-   * @internal
-   */
-  openLane(host: string, tlsProfile: string, makePicker?: MakePicker): Lane {
-    return this.#maps.openLane(host, tlsProfile, makePicker);
-  }
-
-  /**
-   * Lets a lane go that is no longer used.
-   *
-   * @internal
-   */
-  closeLane(lane: Lane): void {
-    this.#maps.closeLane(lane);
   }
 
   /**
@@ -301,44 +225,7 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
    */
   take(host: string, options: TakeOptions = {}): Connection | undefined {
     const lane = this.#maps.lane(host, options.tlsProfile ?? "default");
-    return lane && this.takeFrom(lane, options);
-  }
-
-  /**
-   * Takes a ready connection of a lane out for a lease, from the endpoint that the lane chooses.
-   *
-   * @internal
-   */
-  takeFrom(lane: Lane, choice?: Choice): Connection | undefined {
-    // Asked by each caller who has to wait: it reads no clock.
-    if (
-      this.#closing || (!lane.ready && choice?.only === undefined && choice?.named === undefined)
-    ) {
-      return undefined;
-    }
-    const now = this.#clock.now();
-    const wallNow = this.#clock.wallNow();
-    for (;;) {
-      const endpoint = lane.pick(now, this.#random, choice);
-      const entry = endpoint?.next;
-      if (!entry) return undefined;
-      if (this.#begin(entry, now, wallNow)) {
-        lane.noteChoice(endpoint);
-        return entry.connection;
-      }
-      lane.endTrial(endpoint);
-    }
-  }
-
-  /**
-   * Takes a connection out for a lease if it is ready for one.
-   *
-   * @internal
-   */
-  takeThis(connection: Connection): boolean {
-    const entry = this.#maps.entry(connection);
-    if (this.#closing || !entry || !connection.available) return false;
-    return this.#begin(entry, this.#clock.now(), this.#clock.wallNow());
+    return lane && this.checkout.takeFrom(lane, options);
   }
 
   /**
@@ -348,97 +235,12 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
    * @returns Whether it may be leased again
    */
   give(connection: Connection, reuse = true): boolean {
-    const isKept = this.takeBack(connection, reuse);
-    if (isKept) this.putBack(connection);
-    return isKept;
-  }
-
-  /**
-   * The first half of `give`: the lease has ended, and what is kept of it is in the caller's hand,
-   * for `putBack` or `passOn`.
-   *
-   * @internal
-   */
-  takeBack(connection: Connection, reuse: boolean): boolean {
-    const now = this.#clock.now();
-    connection.endLease(now, this.#clock.wallNow());
-    const endpoint = endpointOf(connection);
-    endpoint?.lane.noteLoad(endpoint);
-    if (!connection.held) return false;
-    const reason = this.#whyNotKept(connection, reuse, now);
-    if (reason) this.drain(connection, reason);
-    return reason === undefined;
-  }
-
-  /**
-   * Lets a connection in hand be leased by anybody, unless it has left the maps.
-   *
-   * @internal
-   */
-  putBack(connection: Connection): void {
-    const entry = this.#maps.entry(connection);
-    if (entry) this.#maps.restack(entry);
-  }
-
-  /**
-   * Leases a connection in hand to the next caller at once; false where its endpoint is for nobody
-   * who has a choice, or others share it.
-   *
-   * @internal
-   */
-  passOn(connection: Connection): boolean {
-    const endpoint = endpointOf(connection);
-    if (!endpoint?.chosen || connection.leases > 0 || !connection.available) {
-      return false;
-    }
-    if (connection.capacity > 1 || endpoint.lane.isAsked) return false;
-    connection.beginLease(connection.lastUsedAt);
-    endpoint.lane.noteChoice(endpoint);
-    return true;
-  }
-
-  /**
-   * Takes the idle connection of an endpoint that was used longest ago out for a lease, where it has
-   * so many. It chooses nothing for a caller, so it does not count as the lane's choice.
-   *
-   * @internal
-   */
-  takeColdest(endpoint: Endpoint, least: number): Connection | undefined {
-    if (this.#closing) return undefined;
-    const now = this.#clock.now();
-    const wallNow = this.#clock.wallNow();
-    for (;;) {
-      const entry = endpoint.idle.back?.value;
-      if (!entry || endpoint.idle.size < least) return undefined;
-      if (this.#begin(entry, now, wallNow)) {
-        endpoint.lane.noteLoad(endpoint);
-        return entry.connection;
-      }
-    }
-  }
-
-  /**
-   * When a connection that stands idle from now on may not be leased any more, in the clock's
-   * milliseconds: the end of its lifetime, or of its server's patience.
-   *
-   * @internal
-   */
-  endsAt(connection: Connection): number {
-    return this.#fitness.endsAt(connection, this.#clock.now());
+    return this.checkout.give(connection, reuse);
   }
 
   /** Lets no further lease begin on a connection, and closes it when its last one has ended. */
   drain(connection: Connection, reason: EvictReason = "drain"): void {
-    const entry = this.#maps.entry(connection);
-    if (!entry) return;
-    if (connection.leases === 0) {
-      this.removeConnection(connection, reason);
-      return;
-    }
-    this.#maps.unstack(entry);
-    connection.drain();
-    // The first reason stands.
-    if (!this.#drained.has(connection)) this.#drained.set(connection, reason);
+    this.#exits.drain(connection, reason);
   }
 
   /**
@@ -454,12 +256,7 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
       for (const connection of all) this.removeConnection(connection, reason);
       return all.length;
     }
-    const connection = ipOrConnection;
-    if (!this.#unmap(connection)) return 0;
-    connection.setOwner(undefined);
-    this.#endings.end(connection);
-    this.#onEvict?.(connection, reason);
-    return 1;
+    return this.#exits.remove(ipOrConnection, reason) ? 1 : 0;
   }
 
   /**
@@ -472,7 +269,7 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
   setLimits(limits: Partial<ConnectionLimits>): number {
     checkNames("setLimits()", limits, Object.keys(DEFAULT_LIMITS));
     this.accountant.setLimits(checkLimits(limits, this.accountant.limits));
-    return this.#trim();
+    return this.#cleanup.surplus();
   }
 
   /** The idle connection that was used longest ago. */
@@ -501,18 +298,7 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
    * @returns How many it closed
    */
   cleanupIdleConnections(most: number = Infinity): number {
-    const now = this.#clock.now();
-    const wallNow = this.#clock.wallNow();
-    let closed = this.accountant.mayExceed ? this.#trim() : 0;
-    // All of them: one that was made long before it was added stands nearer the front than its use.
-    for (const connection of this.#coldestFirst()) {
-      if (closed >= most) break;
-      const reason = connection.leases > 0
-        ? undefined
-        : this.#fitness.unfit(connection, now, wallNow);
-      if (reason) closed += this.removeConnection(connection, reason);
-    }
-    return closed;
+    return this.#cleanup.idle(most);
   }
 
   /**
@@ -525,14 +311,7 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
    */
   cleanupExpiredConnections(maxLifetimeMs: number = this.#fitness.maxLifetimeMs): number {
     checkNumber("maxLifetimeMs", maxLifetimeMs, { min: 0 });
-    const now = this.#clock.now();
-    let closed = 0;
-    for (const connection of [...this.connections()]) {
-      if (!this.#fitness.expired(connection, now, maxLifetimeMs)) continue;
-      if (connection.state === "idle") closed += this.removeConnection(connection, "lifetime");
-      else this.drain(connection, "lifetime");
-    }
-    return closed;
+    return this.#cleanup.expired(maxLifetimeMs);
   }
 
   /**
@@ -544,6 +323,7 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
    */
   close(options: { readonly graceMs?: number } = {}): Promise<void> {
     const graceMs = checkNumber("graceMs", options.graceMs ?? 0, { min: 0 });
+    this.checkout.close();
     this.#closing ??= this.#close(graceMs);
     return this.#closing;
   }
@@ -558,7 +338,7 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
     return {
       connectionCount: this.#maps.size,
       idleCount: this.#maps.idle.size,
-      endingCount: this.#endings.size,
+      endingCount: this.#exits.endingCount,
       hostMapping: Object.fromEntries(this.getHostMapping()),
       limits: { ...this.accountant.limits },
       connections: Array.from(this.connections(), (connection) => connection.stats()),
@@ -599,94 +379,17 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
 
   /** A connection ended of itself, or was ended by who has it. */
   onClosed(connection: Connection, error: Error | undefined, here: boolean): void {
-    if (!this.#unmap(connection)) return;
-    if (!here && !error && connection.leases === 0) {
-      const now = this.#clock.now();
-      endpointOf(connection)?.noteHangUp(now - connection.lastUsedAt, now);
-    }
-    this.#endings.watch(connection);
-    this.#onEvict?.(connection, here ? "removed" : error ? "error" : "peer", error);
+    this.#exits.ended(connection, error, here);
   }
 
   async #close(graceMs: number): Promise<void> {
     // The promise must be in place before anybody hears of the first connection's end.
     await null;
-    await this.#inSlices((connection) => this.drain(connection, "close"));
-    if (this.#maps.size > 0 && graceMs > 0) {
-      await new Promise<void>((resolve) => {
-        const timer = this.#clock.setTimer(resolve, graceMs, true);
-        this.#onEmpty = () => {
-          timer.cancel();
-          resolve();
-        };
-      });
-    }
-    await this.#inSlices((connection) => this.removeConnection(connection, "close"));
-    // What is refused meanwhile ends here too.
-    await this.#endings.settle(this.#clock);
-  }
-
-  /** Ends all connections, so many in a turn that the program is not held up. */
-  async #inSlices(end: (connection: Connection) => void): Promise<void> {
-    let count = 0;
-    for (const connection of [...this.connections()]) {
-      if (++count % MOST_A_TURN === 0) {
-        await new Promise<void>((resolve) => inNextTurn(this.#clock, resolve));
-      }
-      end(connection);
-    }
+    await this.#exits.endAll(graceMs);
   }
 
   #bucket(ip: string): ReadonlySet<Connection> {
     return this.#maps.at(ip) ?? this.#maps.at(parseAddress(ip).text) ?? NONE;
-  }
-
-  #unmap(connection: Connection): boolean {
-    if (!this.#maps.remove(connection)) return false;
-    this.accountant.remove(connection.host, connection.address, connection.closed);
-    if (this.#maps.size === 0) this.#onEmpty?.();
-    return true;
-  }
-
-  /** Why a connection whose lease has ended may not have another one, if so. */
-  #whyNotKept(connection: Connection, reuse: boolean, now: number): EvictReason | undefined {
-    if (connection.state === "draining") return this.#drained.get(connection) ?? "drain";
-    if (this.#closing) return "close";
-    if (!connection.healthy) return "unhealthy";
-    if (!reuse) return "used";
-    if (this.#fitness.expired(connection, now)) return "lifetime";
-    return this.accountant.mayExceed && this.#isTooMany(connection) ? "surplus" : undefined;
-  }
-
-  #isTooMany({ address, host }: Connection): boolean {
-    return this.accountant.exceeds(host, address);
-  }
-
-  /** Begins a lease on a connection, if it is fit; what is not is ended, with its last lease. */
-  #begin(entry: Entry, now: number, wallNow: number): boolean {
-    const { connection } = entry;
-    const reason = this.#fitness.unfit(connection, now, wallNow);
-    if (reason) {
-      this.drain(connection, reason);
-      return false;
-    }
-    connection.beginLease(now);
-    this.#maps.restack(entry);
-    return true;
-  }
-
-  /** What is idle now: a copy, since whoever hears of an eviction may change the maps. */
-  #coldestFirst(): Connection[] {
-    return Array.from(this.#maps.idle, ({ connection }) => connection).reverse();
-  }
-
-  #trim(): number {
-    let closed = 0;
-    for (const connection of this.#coldestFirst()) {
-      if (this.#isTooMany(connection)) closed += this.removeConnection(connection, "surplus");
-    }
-    this.accountant.settle();
-    return closed;
   }
 }
 

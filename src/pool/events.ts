@@ -7,7 +7,7 @@
 import type { FleetEvent } from "../fleet/fleet.ts";
 import type { Block } from "../hosts/block_list.ts";
 import type { ToldLater } from "../hosts/rests.ts";
-import type { EvictReason } from "../map/manager.ts";
+import type { EvictReason } from "../map/exits.ts";
 import type { Finding } from "./watch/findings.ts";
 import type { CheckKind } from "./watch/health_check.ts";
 

@@ -126,7 +126,7 @@ export class HttpLeases {
     const endpoint = endpointOf(connection);
     if (!endpoint) return;
     const others: Endpoint[] = [];
-    for (const { endpoints } of this.#parts.manager.lanesOf(connection.host)) {
+    for (const { endpoints } of this.#parts.manager.hosts.lanesOf(connection.host)) {
       const other: Endpoint | undefined = endpoints.get(endpoint.address.text);
       if (other && other !== endpoint) others.push(other);
     }

@@ -191,11 +191,11 @@ for (const balancer of ["roundRobin", "leastLeased"] as const) {
 test("A lane's balancer chooses where connections are taken from", async () => {
   await using it = new MapWorld({ maxConnectionsPerIp: 100 });
   const { manager } = it;
-  const lane = manager.openLane(HOST, "default", pickerFor("roundRobin"));
+  const lane = manager.hosts.openLane(HOST, "default", pickerFor("roundRobin"));
   const addresses = Array.from({ length: 4 }, (_, index) => addressOf(index));
   for (const address of addresses) for (let i = 0; i < 3; i++) it.add(HOST, address);
   const take = () => {
-    const connection = manager.takeFrom(lane);
+    const connection = manager.checkout.takeFrom(lane);
     manager.checkInvariants();
     return connection!;
   };
@@ -213,8 +213,8 @@ test("A lane's balancer chooses where connections are taken from", async () => {
   // The first has nothing ready for a while, and is the next one when it has.
   const [first] = order;
   const only = { only: first!.address };
-  const rest = [manager.takeFrom(lane, only)!, manager.takeFrom(lane, only)!];
-  assertEquals(manager.takeFrom(lane, only), undefined);
+  const rest = [manager.checkout.takeFrom(lane, only)!, manager.checkout.takeFrom(lane, only)!];
+  assertEquals(manager.checkout.takeFrom(lane, only), undefined);
   for (let round = 0; round < 3; round++) {
     for (const { address } of order.slice(1)) assertEquals(next(), address);
   }
@@ -222,21 +222,21 @@ test("A lane's balancer chooses where connections are taken from", async () => {
   assertEquals(next(), first!.address);
   assertEquals(next(), order[1]!.address);
   for (const connection of [...order, rest[1]!]) manager.give(connection);
-  manager.closeLane(lane);
+  manager.hosts.closeLane(lane);
 });
 
 test("A lane's balancer knows the leases that begin and end", async () => {
   await using it = new MapWorld({ maxConnectionsPerIp: 100, maxConnectionsPerHost: 100 });
   const { manager } = it;
-  const lane = manager.openLane(HOST, "default", pickerFor("leastLeased"));
+  const lane = manager.hosts.openLane(HOST, "default", pickerFor("leastLeased"));
   const addresses = Array.from({ length: 5 }, (_, index) => addressOf(index));
   for (const address of addresses) for (let i = 0; i < 10; i++) it.add(HOST, address);
-  const leased = Array.from({ length: 30 }, () => manager.takeFrom(lane)!);
+  const leased = Array.from({ length: 30 }, () => manager.checkout.takeFrom(lane)!);
   for (const address of addresses) assertEquals(lane.endpoints.get(address)?.leased, 6);
   const ended = leased.filter(({ address }) => address === addresses[2]).slice(0, 4);
   for (const connection of ended) manager.give(connection);
-  for (let i = 0; i < 4; i++) leased.push(manager.takeFrom(lane)!);
+  for (let i = 0; i < 4; i++) leased.push(manager.checkout.takeFrom(lane)!);
   for (const address of addresses) assertEquals(lane.endpoints.get(address)?.leased, 6);
   for (const connection of leased) if (connection.leases > 0) manager.give(connection);
-  manager.closeLane(lane);
+  manager.hosts.closeLane(lane);
 });

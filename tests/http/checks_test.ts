@@ -10,7 +10,7 @@ import { test } from "node:test";
 import { createPool, type CreatePoolOptions } from "../../adapters/detect.ts";
 import { staticResolver } from "../../src/hosts/resolver.ts";
 import type { HttpPool } from "../../src/http/http_pool.ts";
-import type { EvictReason } from "../../src/map/manager.ts";
+import type { EvictReason } from "../../src/map/exits.ts";
 import type { PoolEvents } from "../../src/pool/events.ts";
 import type { HealthCheck } from "../../src/pool/watch/health_check.ts";
 import { authority, ok, withScene } from "../support/http_scene.ts";

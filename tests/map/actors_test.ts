@@ -8,7 +8,7 @@ import { assert, assertEquals, assertLessOrEqual, assertStrictEquals, fail } fro
 import test from "node:test";
 import { ClosedError, HotconnError, LimitError } from "../../src/core/errors.ts";
 import type { Connection } from "../../src/map/connection.ts";
-import type { EvictReason } from "../../src/map/manager.ts";
+import type { EvictReason } from "../../src/map/exits.ts";
 import { MapWorld, peerOf } from "../support/map_world.ts";
 import { Random, withSeed } from "../support/random.ts";
 import { turns } from "../support/turns.ts";

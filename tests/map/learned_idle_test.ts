@@ -66,7 +66,7 @@ test("What was learned holds for ten minutes from the last time, and can be lear
 
 test("take() and cleanup leave alone what a server was seen not to keep for so long", async () => {
   await using it = new MapWorld();
-  it.manager.openLane(HOST, "default");
+  it.manager.hosts.openLane(HOST, "default");
   await hangUpAfter(it, 5_000);
   await hangUpAfter(it, 5_000);
   assertEquals(it.evicted().map(([, reason]) => reason), ["peer", "peer"]);
@@ -88,7 +88,7 @@ test("take() and cleanup leave alone what a server was seen not to keep for so l
 
 test("The end of a lease, an error, and what this side ends teach nothing", async () => {
   await using it = new MapWorld();
-  const lane = it.manager.openLane(HOST, "default");
+  const lane = it.manager.hosts.openLane(HOST, "default");
   const trusted = () => lane.endpoint(IP).trustedIdleMs(it.clock.now());
   for (let i = 0; i < 3; i++) await hangUpAfter(it, 5_000, new Error("reset"));
   for (let i = 0; i < 3; i++) {

@@ -11,7 +11,7 @@ import { type Clock, systemClock } from "../../src/core/clock.ts";
 import type { DialTarget } from "../../src/core/dialer.ts";
 import { AccessDeniedError } from "../../src/core/errors.ts";
 import { staticResolver } from "../../src/hosts/resolver.ts";
-import type { EvictReason } from "../../src/map/manager.ts";
+import type { EvictReason } from "../../src/map/exits.ts";
 import { ok, withScene } from "../support/http_scene.ts";
 import { startBad } from "../support/machines.ts";
 import { memoryPool } from "../support/memory_pool.ts";

@@ -10,7 +10,7 @@ import { test } from "node:test";
 import { createPool } from "../../adapters/detect.ts";
 import { DialError, HostUnavailableError } from "../../src/core/errors.ts";
 import { staticResolver } from "../../src/hosts/resolver.ts";
-import type { EvictReason } from "../../src/map/manager.ts";
+import type { EvictReason } from "../../src/map/exits.ts";
 import { authority, withScene } from "../support/http_scene.ts";
 import { startRemoteOrigin } from "../support/origin_process.ts";
 import { createAuthority } from "../support/pki.ts";

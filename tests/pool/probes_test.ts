@@ -94,7 +94,7 @@ function world(options: WorldOptions = {}): World {
     asked,
     pass: (ms, stepMs = 50) => pass({ clock, pool }, ms, stepMs),
     endpoint(address) {
-      const lane = [...pool.manager.lanes()].find(({ host }) => host === "a.test")!;
+      const lane = [...pool.manager.hosts.lanes()].find(({ host }) => host === "a.test")!;
       return lane.endpoints.get(address)!;
     },
     async [Symbol.asyncDispose]() {
@@ -252,7 +252,7 @@ test("Where checks stop, a caller's lease is the trial again after a while", asy
   const held = endpoint.heldUntil - it.clock.now();
   assert(held > EVERY && held <= 1.5 * EVERY + 5_000, `${held}`);
   endpoint.lane.setStanding(it.endpoint(TWO), "good");
-  const [lane] = it.pool.manager.lanes();
+  const [lane] = it.pool.manager.hosts.lanes();
   const pick = (now: number) => lane?.pick(now, () => 0)?.address.text;
   assertEquals(pick(endpoint.heldUntil - 1), TWO);
   assertEquals(pick(endpoint.heldUntil), ONE);

@@ -14,7 +14,7 @@ const LIFETIME_MS = 60_000;
 /** How many connections could be leased now. */
 function healthy({ clock, pool }: MemoryPool): number {
   return [...pool.manager.connections()].filter((connection) =>
-    connection.available && pool.manager.endsAt(connection) > clock.now()
+    connection.available && pool.manager.checkout.endsAt(connection) > clock.now()
   ).length;
 }
 

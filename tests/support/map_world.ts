@@ -8,11 +8,8 @@ import { type MemorySocket, memorySocket } from "../../adapters/memory.ts";
 import { ManualClock } from "../../src/core/clock.ts";
 import type { SocketSink, TlsSocket } from "../../src/core/dialer.ts";
 import { Connection, type ConnectionInit } from "../../src/map/connection.ts";
-import {
-  ConnectionManager,
-  type ConnectionManagerOptions,
-  type EvictReason,
-} from "../../src/map/manager.ts";
+import type { EvictReason } from "../../src/map/exits.ts";
+import { ConnectionManager, type ConnectionManagerOptions } from "../../src/map/manager.ts";
 
 /** A connection that left the maps. */
 export interface Eviction {

@@ -55,7 +55,7 @@ export class Coalescing {
           continue;
         }
         const lender = this.#queues.find(connection.host, connection.tlsProfile);
-        if (lender && this.#manager.takeThis(connection)) return { connection, lender };
+        if (lender && this.#manager.checkout.takeThis(connection)) return { connection, lender };
       }
     }
     return undefined;

@@ -152,7 +152,7 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
     this.placeCame(connection);
     const { manager } = this.#parts;
     if (queue.warm.connections > 0 && connection.serverIdleMs < Infinity) {
-      this.#rechecks.at(queue, freshUntil(queue, connection, manager.endsAt(connection)));
+      this.#rechecks.at(queue, freshUntil(queue, connection, manager.checkout.endsAt(connection)));
     }
     // Hardly ever is there any, but for itself.
     const others = this.#starved.size - (this.#starved.keysOf(queue).size > 0 ? 1 : 0);

@@ -44,7 +44,11 @@ export class Warmth {
   /** Dials what is missing, and ends the waits for it that need not go on. */
   look(queue: HostQueue): WarmLook {
     const now = this.#reporter.now;
-    const census = countFresh(queue, now, (connection) => this.#manager.endsAt(connection));
+    const census = countFresh(
+      queue,
+      now,
+      (connection) => this.#manager.checkout.endsAt(connection),
+    );
     const { counts, freshUntil, open } = census;
     const { accountant } = this.#manager;
     const isWell = (endpoint: Endpoint) => !endpoint.isSlow && endpoint.dueAt <= now;

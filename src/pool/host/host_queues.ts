@@ -106,7 +106,7 @@ export class HostQueues {
     const known = this.#queues.get(key);
     if (known) return known;
     const balancer = this.#options.hosts.get(host.text)?.balancer ?? this.#options.balancer;
-    const lane = this.#manager.openLane(host.text, profile.name, pickerFor(balancer));
+    const lane = this.#manager.hosts.openLane(host.text, profile.name, pickerFor(balancer));
     const route = this.#routes.to(host, profile);
     const queue = new HostQueue(host, profile, lane, route, this.#options, this.#events);
     this.#queues.set(key, queue);
@@ -147,7 +147,7 @@ export class HostQueues {
   /** The queues of a host, in canonical text: one for each TLS profile. */
   ofHost(host: string): HostQueue[] {
     const found: HostQueue[] = [];
-    for (const { tlsProfile } of this.#manager.lanesOf(host)) {
+    for (const { tlsProfile } of this.#manager.hosts.lanesOf(host)) {
       const queue = this.find(host, tlsProfile);
       if (queue) found.push(queue);
     }
@@ -166,7 +166,7 @@ export class HostQueues {
     this.#resolvedThere.delete(queue);
     this.#spellings.clear();
     this.#httpSpellings.clear();
-    this.#manager.closeLane(queue.lane);
+    this.#manager.hosts.closeLane(queue.lane);
     this.#directory.forget(queue.host.text);
     this.#profiles.forget(queue.tls);
   }

@@ -9,6 +9,7 @@ import type { Clock } from "../../core/clock.ts";
 import { DueWheel } from "../../core/due_wheel.ts";
 import { WaiterLimitError } from "../../core/errors.ts";
 import type { AddressHealth } from "../../hosts/health.ts";
+import type { Checkout } from "../../map/checkout.ts";
 import type { Connection } from "../../map/connection.ts";
 import { type Endpoint, endpointOf } from "../../map/endpoint.ts";
 import type { ConnectionManager } from "../../map/manager.ts";
@@ -42,6 +43,7 @@ export interface WaitTerms {
 export class LeaseDesk {
   readonly #options: ResolvedPoolOptions;
   readonly #manager: ConnectionManager;
+  readonly #checkout: Checkout;
   readonly #health: AddressHealth;
   readonly #reporter: Reporter;
   readonly #clock: Clock;
@@ -64,6 +66,7 @@ export class LeaseDesk {
   ) {
     this.#options = options;
     this.#manager = manager;
+    this.#checkout = manager.checkout;
     this.#health = health;
     this.#reporter = reporter;
     this.#clock = options.clock;
@@ -94,7 +97,7 @@ export class LeaseDesk {
 
   /** Gives a lease on what is ready; undefined where nothing is. */
   tryAcquire(queue: HostQueue, filter: AddressFilter | undefined): Lease | undefined {
-    const connection = this.#manager.takeFrom(queue.lane, filter);
+    const connection = this.#checkout.takeFrom(queue.lane, filter);
     return connection && this.lease(queue, connection);
   }
 
@@ -178,7 +181,7 @@ export class LeaseDesk {
       : filter;
     let connection: Connection | undefined;
     try {
-      connection = this.#manager.takeFrom(queue.lane, choice);
+      connection = this.#checkout.takeFrom(queue.lane, choice);
     } catch (error) {
       // The user's balancer threw: that is for who asked, not for whoever gave a connection back.
       this.refuse(waiter, error);
@@ -195,7 +198,7 @@ export class LeaseDesk {
   lend(queue: HostQueue, lender: HostQueue, connection: Connection): void {
     const waiter = queue.waiters.front;
     if (waiter) this.#tryDeliver(waiter, connection, lender);
-    else this.#manager.give(connection);
+    else this.#checkout.give(connection);
   }
 
   /** The one place that decides between delivered and cancelled. */
@@ -207,7 +210,7 @@ export class LeaseDesk {
     // It has just been leased.
     const now = connection.lastUsedAt;
     // A balancer of the user's may have ended the wait meanwhile.
-    if (!this.#leave(waiter, now)) this.#manager.give(connection);
+    if (!this.#leave(waiter, now)) this.#checkout.give(connection);
     else waiter.resolve(this.#lease(queue, connection, now - waiter.since, waiter.trace));
   }
 
@@ -231,7 +234,7 @@ export class LeaseDesk {
   /** Takes a lease back, and gives its connection to whoever is next. */
   release(queue: HostQueue, lease: Lease, reuse: boolean, error: unknown): void {
     const { connection, startedAt } = lease;
-    const kept = this.#manager.takeBack(connection, reuse);
+    const kept = this.#checkout.takeBack(connection, reuse);
     const heldMs = connection.lastUsedAt - startedAt;
     this.#reporter.released(connection, heldMs, kept);
     // How long a caller stays with another protocol says nothing of when others come back.
@@ -249,11 +252,11 @@ export class LeaseDesk {
   #handOn(queue: HostQueue, connection: Connection): void {
     this.#events?.onReturn(queue, connection);
     const next = queue.waiters.front;
-    if (next && !next.filter && this.#manager.passOn(connection)) {
+    if (next && !next.filter && this.#checkout.passOn(connection)) {
       this.#tryDeliver(next, connection);
       return;
     }
-    this.#manager.putBack(connection);
+    this.#checkout.putBack(connection);
     if (next) this.serve(queue);
     if (this.#manager.idleCount > this.#options.maxIdleConnections) {
       const coldest = this.#manager.coldestIdle();

@@ -159,7 +159,7 @@ export class Diagnosis {
     const now = this.#now;
     const { manager, options: { leaseWarningMs }, queues } = this.#parts;
     const slow = new Set<string>();
-    for (const { endpoints, host } of manager.lanes()) {
+    for (const { endpoints, host } of manager.hosts.lanes()) {
       for (const { busy, connections, draining } of endpoints.values()) {
         if (busy + draining === 0) continue;
         for (const connection of connections) {
@@ -277,7 +277,7 @@ export class Diagnosis {
 
   #busyOf(host: string): number {
     let busy = 0;
-    for (const lane of this.#parts.manager.lanes()) {
+    for (const lane of this.#parts.manager.hosts.lanes()) {
       if (lane.host !== host) continue;
       for (const endpoint of lane.endpoints.values()) busy += endpoint.busy + endpoint.draining;
     }
@@ -287,7 +287,7 @@ export class Diagnosis {
   /** Which hosts have leased most, of all addresses or of some. */
   #holders(addresses?: ReadonlySet<string>): string {
     const counts = new Map<string, number>();
-    for (const { endpoints, host } of this.#parts.manager.lanes()) {
+    for (const { endpoints, host } of this.#parts.manager.hosts.lanes()) {
       for (const { address, busy, draining } of endpoints.values()) {
         if (addresses && !addresses.has(address.text)) continue;
         if (busy + draining > 0) counts.set(host, (counts.get(host) ?? 0) + busy + draining);

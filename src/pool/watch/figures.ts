@@ -6,7 +6,7 @@
 
 import { parseHost } from "../../core/address.ts";
 import { Histogram, type HistogramSnapshot, type HistogramView } from "../../core/histogram.ts";
-import type { EvictReason } from "../../map/manager.ts";
+import type { EvictReason } from "../../map/exits.ts";
 import { HostFigures } from "./host_figures.ts";
 import type { RequestOutcome } from "./request_counts.ts";
 

@@ -9,8 +9,8 @@ import type { Clock } from "../../core/clock.ts";
 import { ClosedError } from "../../core/errors.ts";
 import type { Admission } from "../../hosts/admission.ts";
 import { Connection } from "../../map/connection.ts";
-import { CLOSE_TIMEOUT_MS } from "../../map/endings.ts";
 import type { Endpoint } from "../../map/endpoint.ts";
+import { CLOSE_TIMEOUT_MS } from "../../map/exits.ts";
 import type { ConnectionManager } from "../../map/manager.ts";
 import type { Dials } from "../dial/dials.ts";
 import { denialOf } from "../dial/membership.ts";
@@ -138,7 +138,7 @@ export class Probe {
 
   async #askOverSpare(check: HttpCheck): Promise<CheckAnswer | undefined> {
     const { manager, options: { testTimeoutMs } } = this.#parts;
-    const connection = this.#endpoint && manager.takeColdest(this.#endpoint, SPARE);
+    const connection = this.#endpoint && manager.checkout.takeColdest(this.#endpoint, SPARE);
     if (!connection) return undefined;
     // The way there may have forgotten it: there must be time left for another one.
     const half = new AbortController();

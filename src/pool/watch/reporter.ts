@@ -12,7 +12,7 @@ import type { ToldLater } from "../../hosts/rests.ts";
 import type { HealthEvents } from "../../hosts/standing.ts";
 import type { Connection } from "../../map/connection.ts";
 import type { Endpoint } from "../../map/endpoint.ts";
-import type { EvictReason } from "../../map/manager.ts";
+import type { EvictReason } from "../../map/exits.ts";
 import type { PoolEvents } from "../events.ts";
 import type { Dial, HostQueue } from "../host/host_queue.ts";
 import type { Lease } from "../lease/lease.ts";

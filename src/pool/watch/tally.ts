@@ -140,7 +140,7 @@ function endpointTotals(parts: TallyParts, now: number): EndpointTotals {
       if (rule !== undefined) Object.assign(stats, { deniedBy: rule, standing: "gone" });
     }
   }
-  for (const { endpoints, host } of parts.manager.lanes()) {
+  for (const { endpoints, host } of parts.manager.hosts.lanes()) {
     const counts = hosts[host] ??= emptyHost();
     for (const endpoint of endpoints.values()) countEndpoint(counts, endpoint, now, parts);
   }
@@ -159,7 +159,7 @@ function endpointTotals(parts: TallyParts, now: number): EndpointTotals {
   for (const [host, counts] of Object.entries(hosts)) {
     counts.maxConnections = finite(accountant.limitOf(host));
   }
-  return { ...totals(Object.values(hosts), parts.manager.traffic), hosts: { ...hosts } };
+  return { ...totals(Object.values(hosts), parts.manager.hosts.past), hosts: { ...hosts } };
 }
 
 /** Adds an endpoint's figures: an address has one for each TLS profile of its host. */

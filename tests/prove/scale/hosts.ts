@@ -52,7 +52,7 @@ export async function comingAndGoing(share: number): Promise<SceneResult> {
   const leave = async () => {
     clock.advance(IDLE_MS);
     // Whoever asks for figures of all of them holds the loop himself.
-    while (!pool.manager.lanes().next().done) {
+    while (!pool.manager.hosts.lanes().next().done) {
       await new Promise((resolve) => setTimeout(resolve, 200));
     }
   };

@@ -1,0 +1,80 @@
+/**
+ * Ends connections that nobody uses and that are too old, unused for too long, or too many.
+ *
+ * @module
+ */
+
+import type { Clock } from "../core/clock.ts";
+import type { Accountant } from "./accountant.ts";
+import type { Connection } from "./connection.ts";
+import type { DualMap } from "./dual_map.ts";
+import type { Exits } from "./exits.ts";
+import type { Fitness } from "./fitness.ts";
+
+/** Cleans up in the maps. Each way gives how many connections it closed. */
+export class Cleanup {
+  readonly #maps: DualMap;
+  readonly #accountant: Accountant;
+  readonly #fitness: Fitness;
+  readonly #exits: Exits;
+  readonly #clock: Clock;
+
+  /** Makes it. */
+  constructor(
+    maps: DualMap,
+    accountant: Accountant,
+    fitness: Fitness,
+    exits: Exits,
+    clock: Clock,
+  ) {
+    this.#maps = maps;
+    this.#accountant = accountant;
+    this.#fitness = fitness;
+    this.#exits = exits;
+    this.#clock = clock;
+  }
+
+  /** Closes what is idle and may not be leased any more, the coldest first, up to so many. */
+  idle(most: number): number {
+    const now = this.#clock.now();
+    const wallNow = this.#clock.wallNow();
+    let closed = this.#accountant.mayExceed ? this.surplus() : 0;
+    // All of them: one that was made long before it was added stands nearer the front than its use.
+    for (const connection of this.#coldestFirst()) {
+      if (closed >= most) break;
+      const reason = connection.leases > 0
+        ? undefined
+        : this.#fitness.unfit(connection, now, wallNow);
+      if (reason && this.#exits.remove(connection, reason)) closed++;
+    }
+    return closed;
+  }
+
+  /** Closes what is idle and older than a lifetime. What is leased then ends with its lease. */
+  expired(maxLifetimeMs: number): number {
+    const now = this.#clock.now();
+    let closed = 0;
+    for (const connection of [...this.#maps.connections()]) {
+      if (!this.#fitness.expired(connection, now, maxLifetimeMs)) continue;
+      if (connection.state === "idle") closed++;
+      this.#exits.drain(connection, "lifetime");
+    }
+    return closed;
+  }
+
+  /** Closes what is idle and too many by the limits that hold by now, the coldest first. */
+  surplus(): number {
+    let closed = 0;
+    for (const connection of this.#coldestFirst()) {
+      const isTooMany = this.#accountant.exceeds(connection.host, connection.address);
+      if (isTooMany && this.#exits.remove(connection, "surplus")) closed++;
+    }
+    this.#accountant.settle();
+    return closed;
+  }
+
+  /** What is idle now: a copy, since whoever hears of an eviction may change the maps. */
+  #coldestFirst(): Connection[] {
+    return Array.from(this.#maps.idle, ({ connection }) => connection).reverse();
+  }
+}
