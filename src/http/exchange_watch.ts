@@ -1,41 +1,120 @@
 /**
- * When to look at a request under way.
+ * When things happened to a request under way, by when others are to happen, and who sees to it.
  *
  * @module
  */
 
 import type { Clock } from "../core/clock.ts";
-import { DueWheel } from "../core/due_wheel.ts";
-import type { Exchange } from "./exchange.ts";
+import { DueWheel, Expiry } from "../core/due_wheel.ts";
 import type { HttpRules } from "./http_options.ts";
 
 /** When to look again for a request whose time is over, and which is not, in milliseconds. */
 const LOOK_AGAIN_MS = 50;
 
+/**
+ * An answer that is read so long after the deadline is none, in milliseconds. What came in time to a
+ * program that stood still for less is taken.
+ */
+const LATE_MS = 1_000;
+
+/** Whose times they are: it hears of each that is over. */
+export interface Timed {
+  readonly times: ExchangeTimes;
+  /** Whether it has come to its end. */
+  readonly over: boolean;
+  /** Its deadline. */
+  timeOut(): void;
+  /** No first byte has come. */
+  doubt(): void;
+  /** Its machine is silent for longer than is likely. */
+  overdue(): void;
+  /** Nobody reads its body, or reads on. */
+  drop(): void;
+}
+
+/** The times of one exchange, in the clock's milliseconds, and its place among those looked at. */
+export class ExchangeTimes extends Expiry<Timed> {
+  /** When it began; NaN where it never had a connection, nor waited for one. */
+  startedAt: number = NaN;
+  /** When it was sent last. */
+  sentAt = 0;
+  /** When the head of the response came. */
+  headAt = 0;
+  /** By when it must be over. */
+  deadline: number = Infinity;
+  /** By when the first byte must have come; `Infinity` where no connection is in doubt. */
+  firstByteBy: number = Infinity;
+  /** When the silence of its machine is out of the ordinary; `Infinity` where nobody waits for it. */
+  overdueAt: number = Infinity;
+  /** When the head was handed to somebody who has not touched the body, or `Infinity`. */
+  untouchedSince: number = Infinity;
+  /** Since when what has arrived waits for somebody who has begun to read, or `Infinity`. */
+  unreadSince: number = Infinity;
+  /** By when it must be over by the clock on the wall, which goes on while the machine sleeps. */
+  #wallDeadline: number = Infinity;
+
+  /** Begins the time that it has. */
+  limit(timeoutMs: number, now: number, wallNow: number): void {
+    this.begin(now);
+    this.deadline = now + timeoutMs;
+    this.#wallDeadline = wallNow + timeoutMs;
+  }
+
+  /** Notes that it begins, unless it has. */
+  begin(now: number): void {
+    if (Number.isNaN(this.startedAt)) this.startedAt = now;
+  }
+
+  /** Waits for no byte any more. */
+  stopWaiting(): void {
+    this.firstByteBy = this.overdueAt = Infinity;
+  }
+
+  /** Waits for nothing any more. */
+  end(): void {
+    this.stopWaiting();
+    this.untouchedSince = this.unreadSince = Infinity;
+  }
+
+  /** Whether its deadline was long ago: the program was stopped, or the machine slept. */
+  isLate(clock: Pick<Clock, "now" | "wallNow">): boolean {
+    return this.deadline < Infinity && (clock.now() > this.deadline + LATE_MS
+      || clock.wallNow() > this.#wallDeadline + LATE_MS);
+  }
+
+  /** How long it took until the connection was there, in milliseconds. */
+  get queueMs(): number {
+    return this.sentAt - this.startedAt;
+  }
+
+  /** How long it took from there to the head of the response, in milliseconds. */
+  get firstByteMs(): number {
+    return this.headAt - this.sentAt;
+  }
+}
+
 /** Looks at each exchange when the next of its times is over. */
 export class ExchangeWatch {
   readonly #rules: HttpRules;
-  readonly #onLeft: (exchange: Exchange) => void;
-  readonly #wheel: DueWheel<Exchange>;
+  readonly #wheel: DueWheel<Timed>;
 
-  /** Begins with none. `onLeft` is called where a body was left alone for too long. */
-  constructor(clock: Clock, rules: HttpRules, onLeft: (exchange: Exchange) => void) {
+  /** Begins with none. */
+  constructor(clock: Clock, rules: HttpRules) {
     this.#rules = rules;
-    this.#onLeft = onLeft;
     this.#wheel = new DueWheel(clock, (exchange, now) => this.#look(exchange, now));
   }
 
   /** Looks at an exchange from now on: its times have changed. */
-  watch(exchange: Exchange): void {
-    const { deadline, firstByteBy, overdueAt } = exchange;
-    const dueAt = Math.min(deadline, firstByteBy, overdueAt, this.#leakAt(exchange));
-    if (dueAt === Infinity) this.#wheel.remove(exchange.expiry);
-    else this.#wheel.put(exchange.expiry, dueAt);
+  watch(times: ExchangeTimes): void {
+    const { deadline, firstByteBy, overdueAt } = times;
+    const dueAt = Math.min(deadline, firstByteBy, overdueAt, this.#leakAt(times));
+    if (dueAt === Infinity) this.#wheel.remove(times);
+    else this.#wheel.put(times, dueAt);
   }
 
   /** Looks at an exchange no more: it is over. */
-  remove(exchange: Exchange): void {
-    this.#wheel.remove(exchange.expiry);
+  remove(times: ExchangeTimes): void {
+    this.#wheel.remove(times);
   }
 
   /** Looks at nothing any more. */
@@ -44,19 +123,20 @@ export class ExchangeWatch {
   }
 
   /** When its body has been left alone for too long. */
-  #leakAt({ unreadSince, untouchedSince }: Exchange): number {
+  #leakAt({ unreadSince, untouchedSince }: ExchangeTimes): number {
     const { bodyIdleTimeoutMs, leakTimeoutMs } = this.#rules;
     return Math.min(untouchedSince + leakTimeoutMs, unreadSince + bodyIdleTimeoutMs);
   }
 
-  #look(exchange: Exchange, now: number): void {
+  #look(exchange: Timed, now: number): void {
     if (exchange.over) return;
-    if (exchange.deadline <= now) exchange.timeOut();
-    else if (exchange.firstByteBy <= now) exchange.doubt();
-    else if (exchange.overdueAt <= now) exchange.overdue();
-    else if (this.#leakAt(exchange) <= now) this.#onLeft(exchange);
-    if (exchange.over || exchange.expiry.list) return;
-    if (exchange.deadline <= now) this.#wheel.put(exchange.expiry, now + LOOK_AGAIN_MS);
-    else this.watch(exchange);
+    const { times } = exchange;
+    if (times.deadline <= now) exchange.timeOut();
+    else if (times.firstByteBy <= now) exchange.doubt();
+    else if (times.overdueAt <= now) exchange.overdue();
+    else if (this.#leakAt(times) <= now) exchange.drop();
+    if (exchange.over || times.list) return;
+    if (times.deadline <= now) this.#wheel.put(times, now + LOOK_AGAIN_MS);
+    else this.watch(times);
   }
 }

@@ -31,6 +31,7 @@ import {
 } from "./http_options.ts";
 import type { RequestObserver, RequestWatch } from "./observer.ts";
 import { Pauses } from "./pauses.ts";
+import type { Race } from "./race.ts";
 import type { Repeats } from "./repeats.ts";
 import {
   type PreparedRequest,
@@ -105,7 +106,7 @@ export class HttpPool extends ConnectionPool {
     this.#fetchHost = { request, respond, decoders, clock: this.#clock };
     this.#budget = new RetryBudget(rules.retryShare);
     this.#parsers = new Parsers(rules.limits);
-    this.#watch = new ExchangeWatch(this.#clock, rules, (exchange) => this.#reclaim(exchange));
+    this.#watch = new ExchangeWatch(this.#clock, rules);
     this.#pauses = new Pauses(this.#clock);
     const { maxRetryAfterMs, restStatuses } = rules;
     this.#host = {
@@ -117,10 +118,10 @@ export class HttpPool extends ConnectionPool {
       random: () => this.#clock.random(),
       dispatch: (exchange) => this.#dispatch(exchange),
       noteSilence: (lease, error) => this.leases.noteSilence(lease, error),
-      hedge: (exchange, silent, free, signal) => this.#hedge(exchange, silent, free, signal),
+      hedge: (race, silent, free, signal) => this.#hedge(race, silent, free, signal),
       mayRetry: () => this.#budget.spend(),
       mayTurnElsewhere: (request, failover) => this.#mayTurnElsewhere(request, failover),
-      watch: (exchange) => this.#watch.watch(exchange),
+      watch: (times) => this.#watch.watch(times),
       over: (exchange, outcome, endedAt) => this.#over(exchange, outcome, endedAt),
       noteBusy: (lease) => this.leases.noteBusy(lease),
       noteRetryAfter: (lease, status, afterMs) => {
@@ -306,16 +307,16 @@ export class HttpPool extends ConnectionPool {
 
   /** Counts what is over. */
   #over(exchange: Exchange, outcome: RequestOutcome, endedAt: number): void {
-    this.#watch.remove(exchange);
+    this.#watch.remove(exchange.times);
     this.#pauses.end(exchange);
-    const { attempts, request, status } = exchange;
+    const { race: { hedges, won }, repeats, request, status, times } = exchange;
     const { figures } = this;
-    const firstByteMs = status > 0 ? exchange.firstByteMs : NaN;
-    const totalMs = outcome === "cancelled" ? NaN : endedAt - exchange.startedAt;
-    const sent = attempts - exchange.hedges;
+    const firstByteMs = status > 0 ? times.firstByteMs : NaN;
+    const totalMs = outcome === "cancelled" ? NaN : endedAt - times.startedAt;
+    const sent = repeats.attempts - hedges;
     figures.noteRequest(request.target.host, outcome, status, sent, firstByteMs, totalMs);
-    if (exchange.hedges > 0) figures.noteHedges(exchange.hedges, exchange.hedgeWon);
-    this.#noteTold(exchange);
+    if (hedges > 0) figures.noteHedges(hedges, won);
+    this.#noteTold(repeats);
   }
 
   /** Counts how often a request was told to come back later, and waited. */
@@ -343,12 +344,12 @@ export class HttpPool extends ConnectionPool {
   }
 
   #dispatch(exchange: Exchange): void {
-    const { deadline } = exchange;
+    const { deadline } = exchange.times;
     if (deadline < Infinity && deadline <= this.#clock.now()) {
       exchange.expire();
       return;
     }
-    const { request, failover } = exchange;
+    const { request, repeats: { failover } } = exchange;
     if (this.#holdsBack(exchange)) return;
     const { options, target } = request;
     const { ip, protocols, sticky, tls } = options;
@@ -363,7 +364,7 @@ export class HttpPool extends ConnectionPool {
         return;
       }
       exchange.queue();
-      if (deadline < Infinity) this.#watch.watch(exchange);
+      if (deadline < Infinity) this.#watch.watch(exchange.times);
       exchange.watch?.queued?.();
       const signal = options.signal ?? undefined;
       const acquire: HttpAcquireOptions = deadline === Infinity
@@ -430,8 +431,8 @@ export class HttpPool extends ConnectionPool {
   }
 
   /** Finds a connection to another machine than one that is silent. */
-  #hedge(exchange: Exchange, { connection }: Lease, free: boolean, signal: AbortSignal): boolean {
-    const { deadline, failover, request } = exchange;
+  #hedge(race: Race, { connection }: Lease, free: boolean, signal: AbortSignal): boolean {
+    const { repeats: { failover }, request, times: { deadline } } = race.racer;
     const { options, target } = request;
     const { address } = connection;
     const silent = withItsPort(address, ipOf(address));
@@ -441,13 +442,13 @@ export class HttpPool extends ConnectionPool {
     if (!free && !this.#hedges.spend()) return false;
     const lease = this.leases.tryAcquire(target.host, choice);
     if (lease) {
-      exchange.startHedge(lease);
+      race.start(lease);
       return true;
     }
     const timeoutMs = deadline === Infinity ? undefined : Math.max(0, deadline - this.#clock.now());
     this.leases.acquire(target.host, { ...choice, signal, timeoutMs }).then(
-      (lease) => exchange.startHedge(lease),
-      () => exchange.missHedge(),
+      (lease) => race.start(lease),
+      () => race.miss(),
     );
     return true;
   }

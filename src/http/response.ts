@@ -5,7 +5,7 @@
  */
 
 import { checkNumber } from "../core/check.ts";
-import type { Connection } from "../map/connection.ts";
+import type { Lease } from "../pool/lease/lease.ts";
 import { type BodyOrigin, type BodyReading, streamBody } from "./body_stream.ts";
 import type { ResponseHeaders } from "./response_headers.ts";
 import { readRetryAfter, type RetryAfter } from "./retry_after.ts";
@@ -53,16 +53,16 @@ export interface ResponseConnection {
 export interface ResponseOrigin extends BodyOrigin {
   /** The URL that was asked. */
   readonly url: string;
-  readonly connection: Connection;
-  readonly protocol: Protocol;
-  readonly stream: Pick<Stream, "id" | "streams">;
-  readonly reused: boolean;
+  /** What brought it. */
+  readonly answering: {
+    readonly lease: Pick<Lease, "connection" | "reused">;
+    readonly protocol: Protocol;
+    readonly stream: Pick<Stream, "id" | "streams">;
+    readonly trailers: ResponseHeaders | null;
+  };
   readonly hedged: boolean;
-  readonly queueMs: number;
-  readonly firstByteMs: number;
-  /** When the head came, in milliseconds since 1970. */
-  readonly headAt: number;
-  readonly trailers: ResponseHeaders | null;
+  /** How long things took, and when the head came, in milliseconds since 1970. */
+  readonly times: Pick<RequestTimings, "firstByteMs" | "queueMs"> & { readonly headAt: number };
 }
 
 /** How much of a body `dump` reads, where it is not told, in bytes. */
@@ -118,7 +118,8 @@ export class PooledResponse {
 
   /** Which machine answered, over what, and how long it took. */
   get connection(): ResponseConnection {
-    const { connection, firstByteMs, hedged, protocol, queueMs, reused, stream } = this.#origin;
+    const { answering, hedged, times: { firstByteMs, queueMs } } = this.#origin;
+    const { lease: { connection, reused }, protocol, stream } = answering;
     const { info } = connection.socket;
     return {
       ip: connection.ip,
@@ -144,7 +145,7 @@ export class PooledResponse {
    * When the server says to come back, by its `Retry-After`; null without one, or if it cannot be read.
    */
   get retryAfter(): RetryAfter | null {
-    const since = this.#origin.headAt;
+    const since = this.#origin.times.headAt;
     const afterMs = readRetryAfter(this.headers, since);
     return afterMs === undefined ? null : { since, until: since + afterMs };
   }
@@ -156,7 +157,7 @@ export class PooledResponse {
 
   /** The trailer fields; null until the body has ended, and if there are none. */
   get trailers(): ResponseHeaders | null {
-    return this.#origin.trailers;
+    return this.#origin.answering.trailers;
   }
 
   /**

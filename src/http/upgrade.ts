@@ -164,8 +164,12 @@ export class UpgradeAttempt implements SocketSink, ResponseSink, ResponseOrigin,
     return this.lease.connection;
   }
 
-  get reused(): boolean {
-    return this.lease.reused;
+  get answering(): this {
+    return this;
+  }
+
+  get times(): this {
+    return this;
   }
 
   get queueMs(): number {
