@@ -69,12 +69,7 @@ export class PoolAssembly {
     const { clock, hosts } = options;
     const reporter = this.reporter = new Reporter(clock);
     const manager = this.manager = new ConnectionManager({
-      maxConnections: options.maxConnections,
-      maxConnectionsPerHost: options.maxConnectionsPerHost,
-      maxConnectionsPerIp: options.maxConnectionsPerIp,
-      idleTimeoutMs: options.idleTimeoutMs,
-      maxLifetimeMs: options.maxLifetimeMs,
-      clock,
+      ...options,
       onEvict: (connection, reason, error) => this.#changes.onEvict(connection, reason, error),
       onRoom: (connection) => this.#changes.onRoom(connection),
       onLoss: (connection) => this.#changes.onLoss(connection),
@@ -133,15 +128,7 @@ export class PoolAssembly {
       reporter,
     });
     ceilings.listen(scheduler);
-    this.leases = new HttpLeases({
-      manager,
-      queues,
-      desk,
-      scheduler,
-      coalescing,
-      health,
-      rests,
-    });
+    this.leases = new HttpLeases({ manager, queues, desk, scheduler, coalescing, health, rests });
     const recovery = this.#recovery = new Recovery(options, health, queues, dials, manager);
     const { events, evidence, figures } = reporter;
     const prober = this.#prober = new Prober({
