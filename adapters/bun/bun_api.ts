@@ -55,6 +55,7 @@ export interface NativeSocket extends SocketEnds {
   getTLSVersion(): string | null;
   getCipher(): { readonly name: string | null } | undefined;
   getPeerCertificate(abbreviated: boolean): ShownCertificate | null;
+  getPeerX509Certificate(): { readonly fingerprint256: string } | undefined;
   upgradeTLS(
     options: {
       readonly data: SocketOwner;

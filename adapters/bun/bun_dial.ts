@@ -14,8 +14,7 @@ import {
 import { type Negotiation, tunnelError } from "../../src/core/tunnel.ts";
 import type { CloseTimes } from "../sockets/close_times.ts";
 import { explain } from "../sockets/explain.ts";
-import { matchesPin } from "../sockets/pins.ts";
-import { endOf, objectionToShown, readShown } from "../sockets/shown_chain.ts";
+import type { ShownServer } from "../sockets/verifier.ts";
 import {
   builtin,
   bun,
@@ -28,7 +27,7 @@ import {
 } from "./bun_api.ts";
 import { handshakeFailure, systemFailure } from "./bun_errors.ts";
 import { BunSocket } from "./bun_socket.ts";
-import { describeSession, nativeTlsOptions } from "./bun_tls.ts";
+import { describeSession, nativeServerName, type Profile, profileOf } from "./bun_tls.ts";
 
 // One set for all sockets: Bun is quickest so.
 const handlers: SocketHandlers = {
@@ -53,14 +52,15 @@ export function dial(
   signal: AbortSignal,
   times: CloseTimes,
 ): Promise<TlsSocket> {
-  const tls = nativeTlsOptions(target);
+  const profile = profileOf(target.tls);
   return new Promise((resolve, reject) => {
-    new Dial(target, tls, signal, times, resolve, reject).start();
+    new Dial(target, profile, signal, times, resolve, reject).start();
   });
 }
 
 class Dial implements SocketOwner {
   readonly #target: DialTarget;
+  readonly #profile: Profile;
   readonly #tls: NativeTlsOptions;
   readonly #signal: AbortSignal;
   readonly #times: CloseTimes;
@@ -74,14 +74,15 @@ class Dial implements SocketOwner {
 
   constructor(
     target: DialTarget,
-    tls: NativeTlsOptions,
+    profile: Profile,
     signal: AbortSignal,
     times: CloseTimes,
     resolve: (socket: TlsSocket) => void,
     reject: (reason: unknown) => void,
   ) {
     this.#target = target;
-    this.#tls = tls;
+    this.#profile = profile;
+    this.#tls = { ...profile.native, serverName: nativeServerName(target) };
     this.#signal = signal;
     this.#times = times;
     this.#resolve = resolve;
@@ -120,9 +121,20 @@ class Dial implements SocketOwner {
       this.#fail("tls", handshakeFailure(error), error ?? "the certificate was not accepted");
       return;
     }
-    if (!this.#verify(socket)) return;
+    const shown: ShownServer = {
+      fingerprint256: socket.getPeerX509Certificate()?.fingerprint256,
+      certificate: () => socket.getPeerCertificate(false),
+    };
+    const { verifier } = this.#profile;
+    let certificateEndsAt: number | undefined;
+    try {
+      certificateEndsAt = verifier.check(shown, this.#target);
+    } catch (error) {
+      if (error instanceof DialError) this.#giveUp(error);
+      else this.#fail("tls", "other", error as NativeError);
+      return;
+    }
     const { tunnel } = this.#target;
-    const certificateEndsAt = this.#endsAt;
     const info = describeSession(socket, {
       ...certificateEndsAt !== undefined && { certificateEndsAt },
       ...tunnel && { proxy: tunnel.proxy },
@@ -132,34 +144,10 @@ class Dial implements SocketOwner {
     this.#settle();
     const live = new BunSocket(socket, info, this.#times);
     // Only what may be shared need be remembered.
-    if (info.alpn === "h2") live.covers = this.#covers;
-    this.#resolve(socket.data = live);
-  }
-
-  #covers: (serverName: string) => boolean = () => false;
-  #endsAt: number | undefined = undefined;
-
-  /** Checks what Bun has left, or fails. */
-  #verify(socket: NativeSocket): boolean {
-    const { serverName, tls } = this.#target;
-    const { dangerouslyAcceptAnyCertificate, dangerouslyAcceptWeakCertificate, pins } = tls;
-    const isRelaxed = dangerouslyAcceptAnyCertificate || dangerouslyAcceptWeakCertificate;
-    if (isRelaxed && !pins) return true;
-    const { createHash, X509Certificate } = builtin("node:crypto");
-    const shown = readShown(socket.getPeerCertificate(false), X509Certificate);
-    if (!isRelaxed) {
-      const roots = () => builtin("node:tls").getCACertificates("default");
-      this.#covers = (name) => objectionToShown(shown, name, tls, roots) === null;
-      const objection = objectionToShown(shown, serverName, tls, roots);
-      if (objection !== null) {
-        this.#fail("tls", "certificate", objection);
-        return false;
-      }
-      this.#endsAt = endOf(shown);
+    if (info.alpn === "h2") {
+      live.covers = (serverName) => verifier.covers(shown, { ...this.#target, serverName });
     }
-    if (!pins || matchesPin(shown.chain, pins, createHash)) return true;
-    this.#fail("tls", "pin", "no public key of the server's chain is pinned");
-    return false;
+    this.#resolve(socket.data = live);
   }
 
   received(): void {}

@@ -15,7 +15,8 @@ import { UnsupportedOptionError } from "../../src/core/errors.ts";
 import { readAuthorities } from "../../src/core/trust/authorities.ts";
 import { endsOf } from "../sockets/ends.ts";
 import { bareServerName } from "../sockets/server_name.ts";
-import type { NativeSocket, NativeTlsOptions } from "./bun_api.ts";
+import { Verifier } from "../sockets/verifier.ts";
+import { builtin, type NativeSocket, type NativeTlsOptions } from "./bun_api.ts";
 
 /** What Bun honours, each seen in what a server got. */
 export const capabilities: ReadonlySet<TlsCapability> = new Set<TlsCapability>([
@@ -34,16 +35,39 @@ export const capabilities: ReadonlySet<TlsCapability> = new Set<TlsCapability>([
 
 const versionNumbers = { "TLSv1.2": 0x0303, "TLSv1.3": 0x0304 } as const;
 
+/** What is kept of a set of TLS options. */
+export interface Profile {
+  /** The options in Bun's words, the server's name left out. */
+  readonly native: Omit<NativeTlsOptions, "serverName">;
+  /** Checks who answers. */
+  readonly verifier: Verifier;
+}
+
+// A profile's options stay the same.
+const profiles = new WeakMap<TlsOptions, Profile>();
+
 /**
- * Puts a target's TLS options into Bun's words.
+ * Gives what is kept of a set of TLS options.
  *
  * @throws {UnsupportedOptionError} The cipher suites are ones that Bun gives no say over
  */
-export function nativeTlsOptions(target: DialTarget): NativeTlsOptions {
-  const { tls } = target;
+export function profileOf(tls: TlsOptions): Profile {
+  let profile = profiles.get(tls);
+  if (profile === undefined) {
+    const { createHash, X509Certificate } = builtin("node:crypto");
+    const roots = () => builtin("node:tls").getCACertificates("default");
+    profile = {
+      native: nativeOptions(tls),
+      verifier: new Verifier({ createHash, X509Certificate, roots }),
+    };
+    profiles.set(tls, profile);
+  }
+  return profile;
+}
+
+function nativeOptions(tls: TlsOptions): Omit<NativeTlsOptions, "serverName"> {
   const maxVersion = tls.ciphers?.length ? versionOf(tls.ciphers, tls) : tls.maxVersion;
   return {
-    serverName: nativeServerName(target),
     rejectUnauthorized: tls.dangerouslyAcceptAnyCertificate !== true,
     minVersion: versionNumbers[tls.minVersion ?? "TLSv1.2"],
     ...maxVersion && { maxVersion: versionNumbers[maxVersion] },
@@ -77,9 +101,11 @@ export function describeSession(
   };
 }
 
-// An IP address is no server name to send (RFC 6066 section 3). Without one, Bun checks the
-// certificate against the address that it dials, so the two must be the same.
-function nativeServerName({ serverName, ip }: DialTarget): string {
+/**
+ * The server's name as Bun takes it. An IP address is none to send (RFC 6066 section 3). Without one,
+ * Bun checks the certificate against the address that it dials, so the two must be the same.
+ */
+export function nativeServerName({ serverName, ip }: DialTarget): string {
   const bare = bareServerName(serverName);
   return bare === ip ? "" : bare;
 }

@@ -5,16 +5,16 @@
  */
 
 import { Buffer } from "node:buffer";
-import { createPrivateKey, X509Certificate } from "node:crypto";
+import { createHash, createPrivateKey, X509Certificate } from "node:crypto";
 import type { Socket } from "node:net";
 import tls from "node:tls";
 import { isIp } from "../../src/core/address.ts";
 import type { DialTarget, TlsOptions } from "../../src/core/dialer.ts";
 import { readAuthorities } from "../../src/core/trust/authorities.ts";
 import { bareServerName } from "../sockets/server_name.ts";
+import { type ShownServer, Verifier } from "../sockets/verifier.ts";
 import { type Machine, Sessions } from "./node_sessions.ts";
 import type { Reader } from "./node_socket.ts";
-import { Verifier } from "./node_verify.ts";
 
 /** What the server has shown, until it was looked at. */
 interface Shown {
@@ -68,7 +68,7 @@ export class Handshake {
     }
     // Each time that Node is asked for them costs as much as a handshake.
     const checked = certificate?.issuerCertificate ? certificate : socket.getPeerCertificate(true);
-    const endsAt = this.#profile.verifier.check(checked, this.#target);
+    const endsAt = this.#profile.verifier.check(shownBy(checked), this.#target);
     this.#checked = checked;
     this.tickets?.accept(this.#target);
     return endsAt;
@@ -78,7 +78,8 @@ export class Handshake {
   covers(serverName: string): boolean {
     // That of a session that was resumed.
     this.#checked ??= this.socket.getPeerCertificate(true);
-    return this.#profile.verifier.covers(this.#checked, { ...this.#target, serverName });
+    const target = { ...this.#target, serverName };
+    return this.#profile.verifier.covers(shownBy(this.#checked), target);
   }
 }
 
@@ -173,7 +174,7 @@ export class TlsClient {
       profile = {
         context: createContext(options),
         sessions: this.#resumes ? new Sessions() : undefined,
-        verifier: new Verifier(),
+        verifier: new Verifier({ createHash, X509Certificate, roots: runtimeRoots }),
       };
       this.#profiles.set(options, profile);
     }
@@ -249,4 +250,14 @@ function noteShown(shown: Shown): (host: string, certificate: tls.PeerCertificat
     shown.certificate = certificate as tls.DetailedPeerCertificate;
     return undefined;
   };
+}
+
+function shownBy(certificate: tls.DetailedPeerCertificate): ShownServer {
+  return { fingerprint256: certificate.fingerprint256, certificate: () => certificate };
+}
+
+function runtimeRoots(): readonly string[] {
+  // Since Node 22.15.
+  const { getCACertificates } = tls as { getCACertificates?: (type: string) => string[] };
+  return getCACertificates?.("default") ?? tls.rootCertificates;
 }

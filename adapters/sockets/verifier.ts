@@ -1,47 +1,75 @@
 /**
- * Checks of a server's certificates what `node:tls` leaves open.
+ * Checks of a server's certificates what Node and Bun leave open.
  *
  * @module
  */
 
-import { createHash, X509Certificate } from "node:crypto";
-import tls from "node:tls";
+import type { createHash } from "node:crypto";
 import type { DialTarget } from "../../src/core/dialer.ts";
 import { DialError, type DialFailure } from "../../src/core/errors.ts";
-import { matchesPin } from "../sockets/pins.ts";
-import { endOf, objectionToShown, readShown } from "../sockets/shown_chain.ts";
+import { matchesPin } from "./pins.ts";
+import {
+  type CertificateReader,
+  endOf,
+  objectionToShown,
+  readShown,
+  type ShownCertificate,
+} from "./shown_chain.ts";
 
 /** So many accepted certificates are remembered. */
 const MAX_ACCEPTED = 1_024;
+
+/** What a runtime does for it. */
+export interface VerifierRuntime {
+  readonly createHash: typeof createHash;
+  readonly X509Certificate: CertificateReader;
+  /** Gives the authorities that the runtime trusts, PEM. */
+  roots(): readonly string[];
+}
+
+/** A server that has finished its handshake, as its socket tells of it. */
+export interface ShownServer {
+  /** The fingerprint of its own certificate, SHA-256. */
+  readonly fingerprint256: string | undefined;
+  /** Gives all that it has shown, its own first: asked only where that is new. */
+  certificate(): ShownCertificate | null | undefined;
+}
 
 /**
  * Checks the servers that are dialled with one set of TLS options, and remembers whom it has
  * accepted: to look at a chain costs as much as a handshake.
  */
 export class Verifier {
+  readonly #runtime: VerifierRuntime;
   /** When each runs out, by whom it was accepted for. */
   readonly #accepted = new Map<string, number | undefined>();
 
+  /** Makes one that has accepted nobody. */
+  constructor(runtime: VerifierRuntime) {
+    this.#runtime = runtime;
+  }
+
   /**
-   * Checks a server's certificates, its own first. Gives when the first of them runs out, where
-   * hotconn has looked at them.
+   * Checks a server's certificates. Gives when the first of them runs out, where hotconn has looked
+   * at them.
    *
    * @throws {DialError} They are not accepted
    */
-  check(certificate: tls.DetailedPeerCertificate, target: DialTarget): number | undefined {
+  check(server: ShownServer, target: DialTarget): number | undefined {
     const { dangerouslyAcceptAnyCertificate, dangerouslyAcceptWeakCertificate, pins } = target.tls;
     const isRelaxed = dangerouslyAcceptAnyCertificate || dangerouslyAcceptWeakCertificate;
     if (isRelaxed && !pins) return undefined;
     // Whoever shows a certificate again that a good chain led to once has its key.
-    const key = `${target.serverName} ${certificate.fingerprint256}`;
+    const key = `${target.serverName} ${server.fingerprint256}`;
     if (this.#accepted.has(key)) return this.#accepted.get(key);
-    const shown = readShown(certificate, X509Certificate);
+    const { createHash, roots, X509Certificate } = this.#runtime;
+    const shown = readShown(server.certificate(), X509Certificate);
     if (!isRelaxed) {
-      const objection = objectionToShown(shown, target.serverName, target.tls, runtimeRoots);
+      const objection = objectionToShown(shown, target.serverName, target.tls, roots);
       if (objection !== null) throw refusal(target, "certificate", objection);
     }
     if (pins && !matchesPin(shown.chain, pins, createHash)) {
-      throw refusal(target, "pin", "no public key of the chain is among the pins");
+      throw refusal(target, "pin", "no public key of the server's chain is pinned");
     }
     if (this.#accepted.size >= MAX_ACCEPTED) this.#accepted.clear();
     const endsAt = isRelaxed ? undefined : endOf(shown);
@@ -50,11 +78,11 @@ export class Verifier {
   }
 
   /** Whether certificates that were accepted for one name are good for another. */
-  covers(certificate: tls.DetailedPeerCertificate, target: DialTarget): boolean {
+  covers(server: ShownServer, target: DialTarget): boolean {
     const { dangerouslyAcceptAnyCertificate, dangerouslyAcceptWeakCertificate } = target.tls;
     if (dangerouslyAcceptAnyCertificate || dangerouslyAcceptWeakCertificate) return false;
     try {
-      this.check(certificate, target);
+      this.check(server, target);
       return true;
     } catch (error) {
       if (error instanceof DialError) return false;
@@ -65,10 +93,4 @@ export class Verifier {
 
 function refusal(target: DialTarget, failure: DialFailure, why: string): DialError {
   return new DialError({ ...target, phase: "tls", failure }, why);
-}
-
-function runtimeRoots(): readonly string[] {
-  // Since Node 22.15.
-  const { getCACertificates } = tls as { getCACertificates?: (type: string) => string[] };
-  return getCACertificates?.("default") ?? tls.rootCertificates;
 }
