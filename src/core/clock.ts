@@ -33,6 +33,11 @@ export interface Clock {
    * is nothing to wait for.
    */
   afterReading?(callback: () => void): void;
+  /**
+   * Calls back when the runtime has passed on what it is just reading, which comes in several pieces
+   * on Node. Where it is left out, microtasks do.
+   */
+  atTurnEnd?(callback: () => void): void;
   /** A number from 0 to 1, 1 not included. */
   random(): number;
 }
@@ -60,6 +65,7 @@ export const systemClock: Clock = {
     // The first one may come in the midst of the reading that has called here.
     immediately(() => immediately(callback));
   },
+  atTurnEnd: (callback) => void immediately(callback),
   setTimer(callback, delayMs, holds = false) {
     if (delayMs > MAX_DELAY_MS) return longTimer(callback, delayMs, holds);
     const id: unknown = setTimeout(callback, Math.max(delayMs, 0));

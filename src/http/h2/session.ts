@@ -24,6 +24,12 @@ const PROBE_MS = 2_000;
  */
 const MOST_HOPS = 12;
 
+/**
+ * With so many streams the answers of several come in one turn, though one by one: what is written
+ * waits for its end. With fewer the wait would cost more than it saves.
+ */
+const GATHERS_FROM = 4;
+
 /** Speaks HTTP/2 on a connection, for as long as it is open. */
 export class Http2Session implements Session, StreamSession, Resident, EngineHost {
   /** The protocol. */
@@ -182,6 +188,10 @@ export class Http2Session implements Session, StreamSession, Resident, EngineHos
   #schedule(): void {
     if (this.#isScheduled || this.#isBlocked || this.#isClosed) return;
     this.#isScheduled = true;
+    if (this.engine.active >= GATHERS_FROM && this.#clock.atTurnEnd) {
+      this.#clock.atTurnEnd(this.#onTurnEnd);
+      return;
+    }
     this.#hops = 0;
     this.#length = -1;
     queueMicrotask(this.#onHop);
@@ -194,6 +204,10 @@ export class Http2Session implements Session, StreamSession, Resident, EngineHos
       queueMicrotask(this.#onHop);
       return;
     }
+    this.#onTurnEnd();
+  };
+
+  readonly #onTurnEnd = (): void => {
     this.#isScheduled = false;
     this.#flush();
   };

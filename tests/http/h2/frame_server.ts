@@ -73,6 +73,8 @@ export class ServerConnection {
   readonly resets: number[] = [];
   /** How many PINGs came. */
   pings = 0;
+  /** How many times the client has written. */
+  writes = 0;
   /** How many requests were under way at a time, at the most. */
   mostOpen = 0;
   /** The last stream of each GOAWAY that the client sent. */
@@ -94,6 +96,7 @@ export class ServerConnection {
 
   /** Takes what the client writes. */
   take(bytes: Uint8Array): void {
+    this.writes++;
     const skipped = Math.min(PREFACE.length - this.#preface, bytes.length);
     this.#preface += skipped;
     this.#reader ??= this.#begin();

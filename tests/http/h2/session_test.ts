@@ -63,6 +63,38 @@ test("H2: requests that may not be repeated share a connection like any others",
   await end(scene);
 });
 
+test("What many callers ask while one turn is read leaves in one write, at its end", async () => {
+  const scene = frameScene({ hosts: ONE });
+  const ends: (() => void)[] = [];
+  const endTurn = async () => {
+    for (const end of ends.splice(0)) end();
+    await settle();
+  };
+  Object.assign(scene.clock, { atTurnEnd: (callback: () => void) => ends.push(callback) });
+  const callers = Array.from({ length: 8 }, async () => {
+    for (let i = 0; i < 2; i++) await (await scene.pool.request("https://a.test/")).dump();
+  });
+  await settle();
+  const connection = scene.connections[0]!;
+  const { writes } = connection;
+  assertEquals(connection.streams.length, 8);
+  // Each comes by itself, as records do on Node.
+  for (const { id } of connection.streams.slice(0, 4)) {
+    connection.respond(id);
+    await settle();
+  }
+  assertEquals([connection.writes, connection.streams.length], [writes, 8]);
+  await endTurn();
+  assertEquals([connection.writes, connection.streams.length], [writes + 1, 12]);
+  for (let at = 4; at < 16; at++) {
+    connection.respond(connection.streams[at]!.id);
+    await settle();
+    await endTurn();
+  }
+  await Promise.all(callers);
+  await end(scene);
+});
+
 test("H3: a hundred callers on a cold host cause one dial", async () => {
   const scene = frameScene({
     hosts: ONE,
