@@ -15,7 +15,7 @@ import { staticResolver } from "../src/hosts/resolver.ts";
 import { makeResponse } from "../src/http/fetched_response.ts";
 import { HttpPool } from "../src/http/http_pool.ts";
 import { makeLazyResponse } from "../src/http/lazy_response.ts";
-import { collect } from "../tests/support/collect.ts";
+import { heapBytes } from "../tests/support/collect.ts";
 
 type Body = ReadableStream<Uint8Array> & AsyncIterable<Uint8Array>;
 type Call = "request" | "fetch";
@@ -84,15 +84,6 @@ const endings: { readonly [how: string]: (call: Call) => Promise<unknown> } = {
 };
 
 const WHOLE: ReadonlySet<string> = new Set(["read whole", "dumped"]);
-
-async function heapBytes(): Promise<number> {
-  // What is told of what was collected lets go of more.
-  for (let turns = 0; turns < 10; turns++) {
-    await new Promise((resolve) => setTimeout(resolve, 10));
-    collect();
-  }
-  return process.memoryUsage().heapUsed;
-}
 
 async function repeat(end: (call: Call) => Promise<unknown>, call: Call, until: () => boolean) {
   let calls = 0;

@@ -89,6 +89,8 @@ export class HealthRecords {
   readonly #clock: Clock;
   readonly #records = new Map<Endpoint, HealthRecord>();
   readonly #machines = new Map<string, Machine>();
+  /** The addresses of machines that nobody has, but whose failures are remembered. */
+  readonly #left = new Set<string>();
 
   /** Begins without any. */
   constructor(clock: Clock) {
@@ -108,6 +110,7 @@ export class HealthRecords {
     let machine = this.#machines.get(text);
     if (!machine) this.#machines.set(text, machine = new Machine());
     machine.endpoints.add(endpoint);
+    this.#left.delete(text);
     this.#records.set(endpoint, record = new HealthRecord(machine));
     return record;
   }
@@ -124,15 +127,20 @@ export class HealthRecords {
     const { endpoints, streak } = record.machine;
     endpoints.delete(endpoint);
     if (endpoints.size > 0) return false;
-    if (streak.failures === 0) this.#machines.delete(endpoint.address.text);
+    const { text } = endpoint.address;
+    if (streak.failures === 0) this.#machines.delete(text);
+    else this.#left.add(text);
     return true;
   }
 
   /** Forgets machines that nobody has had for long, so that they do not heap up. */
   forgetOld(): void {
     const now = this.#clock.now();
-    for (const [address, { endpoints, streak }] of this.#machines) {
-      if (endpoints.size === 0 && now > streak.dueAt + MAX_PAUSE_MS) this.#machines.delete(address);
+    for (const address of this.#left) {
+      const dueAt = this.#machines.get(address)?.streak.dueAt ?? 0;
+      if (now <= dueAt + MAX_PAUSE_MS) continue;
+      this.#left.delete(address);
+      this.#machines.delete(address);
     }
   }
 

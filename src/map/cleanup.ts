@@ -5,13 +5,17 @@
  */
 
 import type { Clock } from "../core/clock.ts";
+import type { Steps } from "../core/steps.ts";
 import type { Accountant } from "./accountant.ts";
 import type { Connection } from "./connection.ts";
 import type { DualMap } from "./dual_map.ts";
 import type { Exits } from "./exits.ts";
 import type { Fitness } from "./fitness.ts";
 
-/** Cleans up in the maps. Each way gives how many connections it closed. */
+/**
+ * Cleans up in the maps, where there may be very many: in steps of one connection each. Each way
+ * gives how many it closed.
+ */
 export class Cleanup {
   readonly #maps: DualMap;
   readonly #accountant: Accountant;
@@ -34,30 +38,32 @@ export class Cleanup {
     this.#clock = clock;
   }
 
-  /** Closes what is idle and may not be leased any more, the coldest first, up to so many. */
-  idle(most: number): number {
+  /** Closes what is idle and may not be leased any more, the coldest first. */
+  *idle(): Steps<number> {
     const now = this.#clock.now();
     const wallNow = this.#clock.wallNow();
     let closed = this.#accountant.mayExceed ? this.surplus() : 0;
     // All of them: one that was made long before it was added stands nearer the front than its use.
     for (const connection of this.#coldestFirst()) {
-      if (closed >= most) break;
       const reason = connection.leases > 0
         ? undefined
         : this.#fitness.unfit(connection, now, wallNow);
       if (reason && this.#exits.remove(connection, reason)) closed++;
+      yield;
     }
     return closed;
   }
 
   /** Closes what is idle and older than a lifetime. What is leased then ends with its lease. */
-  expired(maxLifetimeMs: number): number {
+  *expired(maxLifetimeMs: number): Steps<number> {
     const now = this.#clock.now();
     let closed = 0;
-    for (const connection of [...this.#maps.connections()]) {
-      if (!this.#fitness.expired(connection, now, maxLifetimeMs)) continue;
-      if (connection.state === "idle") closed++;
-      this.#exits.drain(connection, "lifetime");
+    for (const connection of this.#maps.connections()) {
+      if (this.#fitness.expired(connection, now, maxLifetimeMs)) {
+        if (connection.state === "idle") closed++;
+        this.#exits.drain(connection, "lifetime");
+      }
+      yield;
     }
     return closed;
   }
@@ -75,6 +81,10 @@ export class Cleanup {
 
   /** What is idle now: a copy, since whoever hears of an eviction may change the maps. */
   #coldestFirst(): Connection[] {
-    return Array.from(this.#maps.idle, ({ connection }) => connection).reverse();
+    const all: Connection[] = [];
+    for (let node = this.#maps.idle.back; node; node = node.previous) {
+      all.push(node.value.connection);
+    }
+    return all;
   }
 }

@@ -8,6 +8,7 @@ import { parseAddress, parseHost } from "../core/address.ts";
 import { checkNames, checkNumber } from "../core/check.ts";
 import { type Clock, systemClock } from "../core/clock.ts";
 import { ClosedError } from "../core/errors.ts";
+import { doAll, type Steps } from "../core/steps.ts";
 import { Accountant, checkLimits, type ConnectionLimits, DEFAULT_LIMITS } from "./accountant.ts";
 import { Checkout } from "./checkout.ts";
 import { Cleanup } from "./cleanup.ts";
@@ -294,11 +295,10 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
    * old, or has been unused for `idleTimeoutMs`, where its host has more than its minimum with that
    * TLS profile. Never what is leased.
    *
-   * @param most No more than so many
    * @returns How many it closed
    */
-  cleanupIdleConnections(most: number = Infinity): number {
-    return this.#cleanup.idle(most);
+  cleanupIdleConnections(): number {
+    return doAll(this.#cleanup.idle());
   }
 
   /**
@@ -311,7 +311,17 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
    */
   cleanupExpiredConnections(maxLifetimeMs: number = this.#fitness.maxLifetimeMs): number {
     checkNumber("maxLifetimeMs", maxLifetimeMs, { min: 0 });
-    return this.#cleanup.expired(maxLifetimeMs);
+    return doAll(this.#cleanup.expired(maxLifetimeMs));
+  }
+
+  /**
+   * Does both, in steps of one connection each.
+   *
+   * @internal
+   */
+  *cleanup(): Steps {
+    yield* this.#cleanup.idle();
+    yield* this.#cleanup.expired(this.#fitness.maxLifetimeMs);
   }
 
   /**

@@ -5,6 +5,7 @@
  */
 
 import { inNextTurn, type Timer } from "../core/clock.ts";
+import type { Steps } from "../core/steps.ts";
 import type { AddressHealth } from "../hosts/health.ts";
 import type { Rests } from "../hosts/rests.ts";
 import type { ConnectionManager } from "../map/manager.ts";
@@ -31,8 +32,8 @@ export interface UpkeepParts {
   readonly reporter: Reporter;
 }
 
-/** So many connections end, and so many hosts are looked at, in one turn. */
-const MOST_A_TURN = { connections: 250, hosts: 500 };
+/** How long it works in one turn, in milliseconds: then others have theirs. */
+const TURN_MS = 5;
 
 /**
  * Looks after a pool each `cleanupIntervalMs`, until it is closed. Where there is much to do, others
@@ -61,26 +62,31 @@ export class Upkeep {
   }
 
   /** Takes a look up to where others are to have a turn, or to its end. */
-  #goOn(look: Iterator<void>): void {
+  #goOn(look: Steps): void {
     if (this.#closed) return;
-    if (look.next().done) this.#timer = this.#again();
-    else inNextTurn(this.#parts.options.clock, () => this.#goOn(look));
+    const { clock } = this.#parts.options;
+    const until = clock.now() + TURN_MS;
+    while (!look.next().done) {
+      if (clock.now() < until) continue;
+      inNextTurn(clock, () => this.#goOn(look));
+      return;
+    }
+    this.#timer = this.#again();
   }
 
-  *#look(): Generator<void, void> {
+  *#look(): Steps {
     const { diagnosis, health, manager, queues, reporter, rests } = this.#parts;
-    const { connections, hosts } = MOST_A_TURN;
-    while (manager.cleanupIdleConnections(connections) >= connections) yield;
-    manager.cleanupExpiredConnections();
+    yield* manager.cleanup();
     health.forgetOld();
     rests.forgetOld();
-    for (const finding of diagnosis.lookForNew()) reporter.events.emit(finding.what, finding);
-    let count = 0;
-    for (const queue of [...queues]) {
-      if (++count % hosts === 0) yield;
-      this.#lookAt(queue);
+    for (const finding of yield* diagnosis.lookForNew()) {
+      reporter.events.emit(finding.what, finding);
     }
-    reporter.figures.keepOnly(new Set(Array.from(queues, ({ host }) => host.text)));
+    for (const queue of queues) {
+      this.#lookAt(queue);
+      yield;
+    }
+    reporter.figures.keepOnly((host) => queues.ofHost(host).length > 0);
   }
 
   #lookAt(queue: HostQueue): void {

@@ -143,3 +143,35 @@ test("Thousands of connections are closed some in each turn, and all of them in 
   await it.nextTurn();
   await closing;
 });
+
+test("What has been idle for too long ends, and its hosts are forgotten, some in each turn", async () => {
+  const hosts = 400;
+  await using it = turnPool({
+    resolver: {
+      name: "numbered",
+      resolve: (name) => Promise.resolve({ addresses: [`192.0.2.${parseInt(name) % 256}`] }),
+    },
+    idleTimeoutMs: 60_000,
+    cleanupIntervalMs: 61_000,
+  });
+  const { clock, pool } = it;
+  for (let number = 0; number < hosts; number++) {
+    (await pool.acquire(`${number}.test`)).release();
+    await it.nextTurn();
+  }
+  // Whoever works for long sees the time pass.
+  const now = clock.now.bind(clock);
+  let workedMs = 0;
+  Object.assign(clock, { now: () => now() + (workedMs += 0.1) });
+  clock.advance(61_000);
+  const left = () => pool.manager.getConnectionCount() + [...pool.manager.hosts.lanes()].length;
+  let before = 2 * hosts;
+  for (let turn = 0; before > 0; turn++) {
+    assert(turn < 100, `${before} connections and hosts are left after ${turn} turns`);
+    const gone = before - left();
+    assert(gone <= 50, `${gone} connections and hosts went in one turn`);
+    before -= gone;
+    await it.nextTurn();
+  }
+  pool.manager.checkInvariants();
+});

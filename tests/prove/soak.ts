@@ -4,10 +4,9 @@
  * @module
  */
 
-import process from "node:process";
 import { createPool, type HttpPool, staticResolver } from "../../mod.ts";
 import { ManualClock } from "../../src/core/clock.ts";
-import { collect } from "../support/collect.ts";
+import { heapBytes } from "../support/collect.ts";
 import type { Part, Proof, ProofOptions } from "./part.ts";
 import { startServer } from "./server.ts";
 import { Calls } from "./soak/calls.ts";
@@ -77,12 +76,7 @@ async function soakFor(
   let told = 0;
   while (!isOver()) {
     await pause(Math.min(apartMs, Math.max(1, (seconds - secondsNow()) * 1_000)));
-    // What is told of what was collected lets go of more.
-    for (let turns = 0; turns < 3; turns++) {
-      collect();
-      await pause(1);
-    }
-    points.push([secondsNow(), process.memoryUsage().heapUsed]);
+    points.push([secondsNow(), await heapBytes(3, 1)]);
     if (secondsNow() - told < 60) continue;
     told = secondsNow();
     tell(`${Math.round(told)} s, ${calls.made} calls, ${kib(points.at(-1)![1])} KiB`);

@@ -4,6 +4,7 @@
  * @module
  */
 
+import process from "node:process";
 import v8 from "node:v8";
 import vm from "node:vm";
 
@@ -15,4 +16,14 @@ function find(): () => void {
   if (Bun) return () => Bun.gc(true);
   v8.setFlagsFromString("--expose-gc");
   return vm.runInNewContext("gc") as () => void;
+}
+
+/** How much of the heap is in use once what nobody holds is gone, in bytes. */
+export async function heapBytes(rounds = 10, apartMs = 10): Promise<number> {
+  // What is told of what was collected lets go of more.
+  for (let round = 0; round < rounds; round++) {
+    await new Promise((resolve) => setTimeout(resolve, apartMs));
+    collect();
+  }
+  return process.memoryUsage().heapUsed;
 }

@@ -5,6 +5,7 @@
  */
 
 import type { RwLock } from "../../core/lock.ts";
+import { doAll, type Steps } from "../../core/steps.ts";
 import type { FleetMember } from "../../fleet/fleet.ts";
 import type { Admission } from "../../hosts/admission.ts";
 import type { HostDirectory } from "../../hosts/directory.ts";
@@ -55,12 +56,12 @@ export class Diagnosis {
 
   /** What may be wrong now, the worst first. */
   look(): Finding[] {
-    return this.#look().map(({ finding }) => finding);
+    return doAll(this.#look()).map(({ finding }) => finding);
   }
 
-  /** What may be wrong now and was not when this was last asked. */
-  lookForNew(): Finding[] {
-    const occurrences = this.#look();
+  /** What may be wrong now and was not when this was last asked, in steps of one host each. */
+  *lookForNew(): Steps<Finding[]> {
+    const occurrences = yield* this.#look();
     const fresh = occurrences.filter(({ key }) => !this.#known.has(key));
     this.#known = new Set(occurrences.map(({ key }) => key));
     return fresh.map(({ finding }) => finding);
@@ -79,7 +80,7 @@ export class Diagnosis {
     };
   }
 
-  #look(): Occurrence[] {
+  *#look(): Steps<Occurrence[]> {
     const found = new Map<string, Finding>();
     const add = (finding: Finding, occurrence = "") => {
       const { address = "", connectionId = "", host = "", what } = finding;
@@ -87,19 +88,23 @@ export class Diagnosis {
       // A host with several TLS profiles is told of once.
       if (!found.has(key)) found.set(key, finding);
     };
-    this.#findLeases(add);
+    yield* this.#findLeases(add);
     this.#findLocks(add);
+    // Found out once, however many hosts starve.
+    let most: string | undefined;
+    const holders = () => most ??= this.#holders();
     for (const queue of this.#parts.queues) {
-      this.#findStarving(queue, add);
+      this.#findStarving(queue, holders, add);
       this.#findAddresses(queue, add);
       this.#findFull(queue, add);
       this.#findStreams(queue, add);
       this.#findToldLater(queue, add);
+      yield;
     }
     this.#findStorm(add);
     this.#findFlapping(add);
     this.#findFleet(add);
-    this.#findOtherPorts(add);
+    yield* this.#findOtherPorts(add);
     return sortFindings(Array.from(found, ([key, finding]) => ({ key, finding })));
   }
 
@@ -131,16 +136,17 @@ export class Diagnosis {
   }
 
   /** A host without a port means port 443, which one forgets where a URL names another. */
-  #findOtherPorts(add: Add): void {
+  *#findOtherPorts(add: Add): Steps {
     const { options: { hosts }, queues } = this.#parts;
     if (hosts.size === 0) return;
-    const used = new Map<string, Set<string>>();
+    const used = new Map(Array.from(hosts.values(), ({ host }) => [host.name, new Set<string>()]));
     for (const { host: { name, text } } of queues) {
-      used.set(name, (used.get(name) ?? new Set()).add(text));
+      used.get(name)?.add(text);
+      yield;
     }
     for (const { host } of hosts.values()) {
-      const others = used.get(host.name);
-      if (!others || others.has(host.text)) continue;
+      const others = used.get(host.name)!;
+      if (others.has(host.text)) continue;
       for (const other of others) {
         if (hosts.has(other)) continue;
         add({
@@ -155,7 +161,7 @@ export class Diagnosis {
     }
   }
 
-  #findLeases(add: Add): void {
+  *#findLeases(add: Add): Steps {
     const now = this.#now;
     const { manager, options: { leaseWarningMs }, queues } = this.#parts;
     const slow = new Set<string>();
@@ -186,6 +192,7 @@ export class Diagnosis {
           }, `${lastUsedAt}`);
         }
       }
+      yield;
     }
     if (slow.size === 0) return;
     for (const queue of queues) if (slow.has(queue.host.text)) queue.traced = true;
@@ -208,11 +215,11 @@ export class Diagnosis {
     }
   }
 
-  #findStarving(queue: HostQueue, add: Add): void {
+  #findStarving(queue: HostQueue, holders: () => string, add: Add): void {
     const first = queue.waiters.front;
     const host = queue.host.text;
     const waitedMs = first ? this.#now - first.since : 0;
-    const limit = first && waitedMs >= STARVING_MS ? this.#limitOf(queue) : undefined;
+    const limit = first && waitedMs >= STARVING_MS ? this.#limitOf(queue, holders) : undefined;
     if (!limit) return;
     add({
       severity: "critical",
@@ -225,7 +232,10 @@ export class Diagnosis {
   }
 
   /** Which limit keeps a host from having one more connection, and who has those that there are. */
-  #limitOf({ dials, host: { text: host }, lane }: HostQueue): Limit | undefined {
+  #limitOf(
+    { dials, host: { text: host }, lane }: HostQueue,
+    holders: () => string,
+  ): Limit | undefined {
     const { figures: { dialing }, manager, options } = this.#parts;
     const { accountant } = manager;
     const { maxConnections, maxConnectionsPerIp } = accountant.limits;
@@ -241,27 +251,30 @@ export class Diagnosis {
       return {
         reached: `there are ${accountant.total} connections, as many as there may be `
           + "(maxConnections)",
-        holders: this.#holders(),
+        holders: holders(),
         advice: "Raise the limit, or lower that of the hosts that hold most of them.",
       };
     }
-    const members = [...lane.endpoints.values()].filter(({ member }) => member);
+    const members: string[] = [];
+    for (const { address, member } of lane.endpoints.values()) {
+      if (member) members.push(address.text);
+    }
     const isFull = members.length > 0
-      && members.every(({ address }) => accountant.ofAddress(address.text) >= maxConnectionsPerIp);
+      && members.every((address) => accountant.ofAddress(address) >= maxConnectionsPerIp);
     if (isFull) {
       return {
         reached: `each of its addresses has ${maxConnectionsPerIp} connections, as many as it may `
           + "(maxConnectionsPerIp)",
-        holders: this.#holders(new Set(members.map(({ address }) => address.text))),
+        holders: this.#holdersAt(members),
         advice: "Raise the limit, or give the host more addresses.",
       };
     }
     const isTaken = members.length > 0
-      && members.every(({ address }) => accountant.blockedBy(host, address.text) === "ip");
+      && members.every((address) => accountant.blockedBy(host, address) === "ip");
     if (isTaken) {
       return {
         reached: "each of its addresses has as many connections as its machine takes",
-        holders: this.#holders(new Set(members.map(({ address }) => address.text))),
+        holders: this.#holdersAt(members),
         advice: "Raise what its servers take, or give the host more addresses.",
       };
     }
@@ -277,25 +290,32 @@ export class Diagnosis {
 
   #busyOf(host: string): number {
     let busy = 0;
-    for (const lane of this.#parts.manager.hosts.lanes()) {
-      if (lane.host !== host) continue;
-      for (const endpoint of lane.endpoints.values()) busy += endpoint.busy + endpoint.draining;
+    for (const { endpoints } of this.#parts.manager.hosts.lanesOf(host)) {
+      for (const endpoint of endpoints.values()) busy += endpoint.busy + endpoint.draining;
     }
     return busy;
   }
 
-  /** Which hosts have leased most, of all addresses or of some. */
-  #holders(addresses?: ReadonlySet<string>): string {
+  /** Which hosts have leased most of all connections. */
+  #holders(): string {
     const counts = new Map<string, number>();
     for (const { endpoints, host } of this.#parts.manager.hosts.lanes()) {
-      for (const { address, busy, draining } of endpoints.values()) {
-        if (addresses && !addresses.has(address.text)) continue;
-        if (busy + draining > 0) counts.set(host, (counts.get(host) ?? 0) + busy + draining);
+      let leased = 0;
+      for (const { busy, draining } of endpoints.values()) leased += busy + draining;
+      if (leased > 0) counts.set(host, (counts.get(host) ?? 0) + leased);
+    }
+    return tellMost(counts);
+  }
+
+  /** Which hosts have leased most of those to some addresses. */
+  #holdersAt(addresses: readonly string[]): string {
+    const counts = new Map<string, number>();
+    for (const address of addresses) {
+      for (const { host, leases } of this.#parts.manager.getConnections(address)) {
+        if (leases > 0) counts.set(host, (counts.get(host) ?? 0) + 1);
       }
     }
-    const most = [...counts].sort(([, a], [, b]) => b - a).slice(0, NAMED);
-    if (most.length === 0) return "None of them is leased.";
-    return `Most are leased to ${most.map(([host, count]) => `${host} (${count})`).join(", ")}.`;
+    return tellMost(counts);
   }
 
   #findAddresses({ host, lane, toldAddresses = [] }: HostQueue, add: Add): void {
@@ -452,6 +472,12 @@ export class Diagnosis {
       });
     }
   }
+}
+
+function tellMost(counts: ReadonlyMap<string, number>): string {
+  const most = [...counts].sort(([, a], [, b]) => b - a).slice(0, NAMED);
+  if (most.length === 0) return "None of them is leased.";
+  return `Most are leased to ${most.map(([host, count]) => `${host} (${count})`).join(", ")}.`;
 }
 
 type Add = (finding: Finding, occurrence?: string) => void;

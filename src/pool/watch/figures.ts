@@ -150,7 +150,7 @@ export class PoolFigures {
   #ofHost(spelling: string): HostFigures {
     let figures = this.#spellings.get(spelling);
     if (figures) return figures;
-    if (this.#spellings.size >= MAX_HOSTS) this.keepOnly(new Set());
+    if (this.#spellings.size >= MAX_HOSTS) this.keepOnly(() => false);
     const text = canonical(spelling);
     // What is no host has no figures of its own.
     if (text === undefined) return this.#past;
@@ -166,10 +166,10 @@ export class PoolFigures {
   }
 
   /** Forgets all hosts but those in use, in canonical text. */
-  keepOnly(used: ReadonlySet<string>): void {
+  keepOnly(isUsed: (host: string) => boolean): void {
     this.#settleTimes();
     for (const [host, figures] of this.#hosts) {
-      if (used.has(host)) continue;
+      if (isUsed(host)) continue;
       this.#past.add(figures);
       this.#hosts.delete(host);
     }

@@ -4,31 +4,26 @@
  * @module
  */
 
-import process from "node:process";
 import { ConnectionPool } from "../../../src/pool/pool.ts";
-import { collect } from "../../support/collect.ts";
+import { heapBytes } from "../../support/collect.ts";
 import { shiftedClock } from "../../support/shifted_clock.ts";
 import type { SceneResult } from "../scale.ts";
 import { leanDialer, numberedResolver } from "./lean.ts";
 import { holding } from "./loop_hold.ts";
 
 const HOSTS = 100_000;
-const AT_ONCE = 500;
+const AT_ONCE = 100;
 
 const IDLE_MS = 3_600_000;
+
+/** How long a turn may be, in milliseconds; ten times that is broken on any machine. */
+const MOST_MS = 50;
+const BROKEN_MS = 10 * MOST_MS;
 
 /** What may be left of all that came, in bytes a host: the noise of the collector. */
 const LEFT_BYTES = 16;
 /** Below so much in all nothing is to be concluded. */
 const NOISE_BYTES = 4_000_000;
-
-async function heapBytes(): Promise<number> {
-  for (let turns = 0; turns < 6; turns++) {
-    await new Promise((resolve) => setTimeout(resolve, 10));
-    collect();
-  }
-  return process.memoryUsage().heapUsed;
-}
 
 /** Lets hosts come, grow idle and be forgotten, and looks whether memory is back where it was. */
 export async function comingAndGoing(share: number): Promise<SceneResult> {
@@ -60,10 +55,10 @@ export async function comingAndGoing(share: number): Promise<SceneResult> {
   await visit(0, 1_000);
   await leave();
   const before = await heapBytes();
-  await visit(1_000, hosts);
+  const [, comingMs] = await holding(() => visit(1_000, hosts));
   const full = await heapBytes();
   const held = pool.stats().connections;
-  const [, holdMs] = await holding(leave);
+  const [, goingMs] = await holding(leave);
   const left = pool.stats();
   pool.manager.checkInvariants();
   const after = await heapBytes();
@@ -77,13 +72,22 @@ export async function comingAndGoing(share: number): Promise<SceneResult> {
   if (grown > Math.max(NOISE_BYTES, LEFT_BYTES * hosts)) {
     broken.push(`${grown} bytes are left of ${hosts} hosts`);
   }
+  const holdMs = Math.max(comingMs, goingMs);
+  if (holdMs > BROKEN_MS) broken.push(`the loop was held for ${holdMs.toFixed(0)} ms`);
   const bytesAHost = Math.round((full - before) / held);
   return {
-    figures: { hosts, bytesAHost, leftBytes: grown, holdMs: Math.round(holdMs) },
+    figures: {
+      hosts,
+      bytesAHost,
+      leftBytes: grown,
+      comingMs: Math.round(comingMs),
+      goingMs: Math.round(goingMs),
+    },
     text: `${hosts} hosts came and went, ${held} at once with ${bytesAHost} bytes each; `
-      + `${(grown / 1_024).toFixed(0)} KiB are left; forgetting them held the loop ${
-        holdMs.toFixed(0)
-      } ms`,
+      + `${(grown / 1_024).toFixed(0)} KiB are left; the longest turn was ${
+        comingMs.toFixed(0)
+      } ms `
+      + `as they came, ${goingMs.toFixed(0)} ms as they went`,
     broken,
   };
 }

@@ -10,7 +10,7 @@
 import process from "node:process";
 import { openBun, openDeno, type OpenLane, openNode } from "../../../bench/http/floor.ts";
 import { createPool, staticResolver } from "../../../mod.ts";
-import { collect } from "../../support/collect.ts";
+import { heapBytes } from "../../support/collect.ts";
 
 /** What is measured. */
 export interface IdleScene {
@@ -27,14 +27,6 @@ const { ca, connections, host, ip, mode, port } = scene;
 /** As many are opened before the first look: what is made once is made by then. */
 const FIRST = 512;
 const AT_ONCE = 32;
-
-async function heapBytes(): Promise<number> {
-  for (let turns = 0; turns < 8; turns++) {
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    collect();
-  }
-  return process.memoryUsage().heapUsed;
-}
 
 const held: unknown[] = [];
 
