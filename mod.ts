@@ -128,6 +128,7 @@ export {
 } from "./src/hosts/resolver.ts";
 export type { AllTold, ToldLater } from "./src/hosts/rests.ts";
 export type { EndpointHealth, FailureKind, Verdict } from "./src/hosts/verdict.ts";
+export type { SetWeight, WeightChange } from "./src/hosts/weights.ts";
 export { connectionOf } from "./src/http/fetch.ts";
 export type { HeaderField } from "./src/http/field_check.ts";
 export { Http2Error, type Http2ErrorName } from "./src/http/h2/error_codes.ts";

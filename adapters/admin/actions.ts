@@ -4,7 +4,7 @@
  * @module
  */
 
-import { addressKey, parseHost } from "../../src/core/address.ts";
+import { addressKey, MAX_WEIGHT, parseHost } from "../../src/core/address.ts";
 import type { Clock } from "../../src/core/clock.ts";
 import type { FleetMember } from "../../src/fleet/fleet.ts";
 import type { ConnectionLimits } from "../../src/map/accountant.ts";
@@ -136,6 +136,34 @@ export const ACTIONS: readonly Action[] = [
       if (scope === "fleet") return { done: await fleetOf(pool).unblock(`${ip}`) };
       if (!pool.unblock(`${ip}`)) throw new Refusal(404, `Nothing blocks ${addressKey(`${ip}`)}`);
       return { done: true };
+    },
+  },
+  {
+    name: "weight",
+    summary: "Sets how much an IP address, or one port of it, is to bear, or takes that off",
+    body: body(
+      {
+        ip: IP,
+        weight: {
+          type: "number",
+          description: "Beside the other addresses of a host; taken off, if left out",
+          minimum: 0,
+          maximum: MAX_WEIGHT,
+        },
+        scope: SCOPE,
+      },
+      ["ip"],
+    ),
+    answer: { done: boolean, weight: nullable({ type: "number", minimum: 0 }) },
+    target: ({ ip, scope, weight = "taken off" }) =>
+      `${addressKey(`${ip}`)} ${weight}${scopeOf(scope)}`,
+    async run(pool, { ip, scope, weight: asked }) {
+      const weight = asked === undefined ? null : Number(asked);
+      if (scope === "fleet") {
+        return { done: await fleetOf(pool).setWeight(`${ip}`, weight), weight };
+      }
+      pool.setWeight(`${ip}`, weight);
+      return { done: true, weight };
     },
   },
   {

@@ -27,7 +27,7 @@ export type Field =
     readonly default?: string;
   }
   | {
-    readonly type: "integer";
+    readonly type: "integer" | "number";
     readonly description: string;
     readonly minimum: number;
     readonly maximum: number;
@@ -157,9 +157,9 @@ function checkField(name: string, value: unknown, field: Field): string | number
     }
     throw new Refusal(400, `"${name}" must be a text of ${minLength} to ${maxLength} characters`);
   }
-  const { maximum, minimum } = field;
-  if (
-    typeof value === "number" && Number.isInteger(value) && value >= minimum && value <= maximum
-  ) return value;
-  throw new Refusal(400, `"${name}" must be a whole number from ${minimum} to ${maximum}`);
+  const { maximum, minimum, type } = field;
+  const fits = typeof value === "number" && value >= minimum && value <= maximum;
+  if (fits && (type === "number" || Number.isInteger(value))) return value;
+  const what = type === "number" ? "a number" : "a whole number";
+  throw new Refusal(400, `"${name}" must be ${what} from ${minimum} to ${maximum}`);
 }

@@ -152,6 +152,7 @@ export const SCHEMAS: { readonly [name: string]: Schema } = {
     latency: ref("LatencyStats"),
     latencyBoundsMs: list(duration),
     blocks: list(ref("Block")),
+    weights: list(object({ ip: string, weight: number, since: time })),
     proxies: list(object({
       proxy: string,
       opened: count,

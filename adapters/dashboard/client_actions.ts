@@ -6,7 +6,7 @@
 
 /** No action runs without a confirmation; closing a pool takes its name. */
 export const CLIENT_ACTIONS: string = String.raw`
-/** @typedef {{ name: string, label: string, type?: "text" | "number" | "span" | "scope", least?: number, hint?: string, optional?: boolean }} Field */
+/** @typedef {{ name: string, label: string, type?: "text" | "number" | "span" | "scope", least?: number, step?: string, hint?: string, optional?: boolean }} Field */
 /** @typedef {{ title: string, verb: string, danger?: boolean, text: (preset: Record<string, string>) => string, fields: Field[], done: string }} Action */
 
 /** Asked for where the pool is in a fleet. @type {Field} */
@@ -44,6 +44,15 @@ const ACTIONS = {
     text: () => "The address may be dialled again.",
     fields: [{ name: "ip", label: "Address" }, SCOPE],
   },
+  weight: {
+    title: "Set the weight", verb: "Set", done: "Weight",
+    text: () => "It holds for every host that has the address, whatever options and resolver say. At 0 nothing new goes there as long as another good address has a weight; what is under way goes on.",
+    fields: [
+      { name: "ip", label: "Address", hint: "An IP address, or one port of it" },
+      { name: "weight", label: "Weight", type: "number", least: 0, step: "any", optional: true, hint: "Empty: what options and resolver say holds again" },
+      SCOPE,
+    ],
+  },
   limits: {
     title: "Change limits", verb: "Change", done: "Limits changed",
     text: () => "These limits hold now. Connections above a lower limit end as they become idle.",
@@ -80,7 +89,7 @@ function makeField(field, value) {
     input.required = !field.optional;
     if (field.type === "number") {
       input.min = String(field.least ?? 1);
-      input.step = "1";
+      input.step = field.step ?? "1";
     }
   }
   label.append(input);
@@ -108,6 +117,8 @@ function outcomeOf({ done, title }, body, result) {
   const goesOn = result && result.done === false;
   if (goesOn && body.scope === "fleet") return done + " in this pool; the others hear of it once the store answers";
   if (goesOn) return title + ": it has begun, and goes on";
+  if (result && isNumber(result.weight)) return done + " set: " + result.weight;
+  if (result && result.weight === null) return done + " taken off";
   return done + (result && isNumber(result.connections) ? ": " + plural(result.connections, "connection", "connections") : "");
 }
 

@@ -135,11 +135,18 @@ class Drawer {
       block.id = "drawer-block";
       const free = makeButton("", "Unblock\u2026", () => act("unblock", { ip: String(this.hooks.model()?.addressOf.get(address)?.block?.ip ?? ip) }));
       free.id = "drawer-unblock";
-      acts.append(block, free);
+      acts.append(block, free, makeButton("", "Weight\u2026", () => act("weight", this.weightPreset(address, ip))));
       acts.append(makeButton("danger", "Drain the address\u2026", () => act("drain", { target: address })));
     }
     if (host) acts.append(makeButton("danger", "Drain the host\u2026", () => act("drain", { target: host })));
     return section;
+  }
+
+  /** What the dialog begins with: the weight that holds now. @param {string} address @param {string} ip @returns {Record<string, string>} */
+  weightPreset(address, ip) {
+    const line = this.hooks.model()?.addressOf.get(address);
+    const cell = line?.byOther.get(this.target?.host ?? "") ?? line?.cells[0];
+    return { ip: String(line?.weight?.ip ?? ip), weight: String(cell?.stats.weight ?? "") };
   }
 
   connections() {

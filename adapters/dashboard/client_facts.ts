@@ -31,6 +31,7 @@ function factsOfLine(line, model, isHost) {
   const most = isHost ? stats.maxConnections ?? limits.maxConnectionsPerHost : limits.maxConnectionsPerIp;
   facts.push(["Connections", ofMost(line.connections, most)]);
   if (!isHost) {
+    if (line.weight) facts.push(["Weight", line.weight.weight + ", set by hand for " + fmtSpan(model.at - line.weight.since), true]);
     if (line.block) facts.push(["Blocked", (isNumber(line.block.until) ? "for another " + fmtSpan(line.block.until - model.at) : "until it is unblocked") + (line.block.reason ? ": " + line.block.reason : ""), true]);
     return facts;
   }
@@ -76,7 +77,7 @@ function factsOfCell(cell, model) {
   const facts = [
     ["State", wordOf(cell, model.at)], ["In use", fmtCount(numberOr0(stats.leased))], ["Idle", fmtCount(numberOr0(stats.idle))],
     ["Dialing", fmtCount(numberOr0(stats.dialing))], ["Latency expected", fmtMs(stats.latencyMs)], ["Leases so far", fmtCount(stats.picks)],
-    ["Weight", isNumber(stats.weight) ? String(stats.weight) : "\u2013"], ["Share of its weight", fmtShare(stats.share)],
+    ["Weight", stats.weight + (model.addressOf.get(cell.address)?.weight ? ", set by hand" : "")], ["Share of its weight", fmtShare(stats.share)],
     ["Failures in a row", fmtCount(numberOr0(health.consecutiveFailures))], ["Ejections lately", fmtCount(numberOr0(health.ejections))],
   ];
   if (isNumber(stats.standingSince) && cell.state !== "ejected" && cell.state !== "doubtful") facts.splice(1, 0, ["Standing", stats.standing + " for " + fmtSpan(model.at - stats.standingSince)]);

@@ -14,7 +14,7 @@ const STREAM_WORDS = { live: "Live", lost: "Connection lost", closed: "Closed" }
 /** How long asking for figures is put off, so that many events ask for them once, in milliseconds. */
 const EVENT_MS = 1000;
 /** What tells that the figures may say something else now. */
-const TELLING = new Set([...FOUND, "addresses", "eject", "readmit", "block", "unblock", "closed"]);
+const TELLING = new Set([...FOUND, "addresses", "eject", "readmit", "block", "unblock", "weight", "closed"]);
 const VIEWS = ["matrix", "hosts", "addresses"];
 const THEMES = ["", "light", "dark"];
 /** @type {{ worst: "stale", problems: Problem[] }} */
@@ -484,6 +484,7 @@ class Session {
     drawWaits(model, this.canAct, {
       onHost: (host) => this.drawer.open({ host }),
       onUnblock: (ip) => this.act("unblock", { ip }),
+      onWeight: (ip, weight) => this.act("weight", { ip, weight }),
     });
     drawProxies(model);
     drawLimits(model);

@@ -172,8 +172,10 @@ function matrixView(model, choice, isNarrow, room) {
       setText(top.children[2], cell.latency === null || (cell.state !== "good" && cell.state !== "starting") ? "" : fmtMs(cell.latency));
       fillMeter(meter, leased, numberOr0(cell.stats.idle));
       setText(low.children[0], fmtCount(leased) + " of " + fmtCount(numberOr0(cell.stats.connections)));
-      setText(low.children[2], cell.fails > 0 ? fmtCount(cell.fails) + " in a row" : "");
-      setAttr(low.children[2], "title", cell.fails > 0 ? plural(cell.fails, "failure", "failures") + " in a row" : "");
+      const weight = column.weight ? "weight " + cell.stats.weight : "";
+      setAttr(low.children[2], "class", cell.fails > 0 ? "fails" : "muted");
+      setText(low.children[2], cell.fails > 0 ? fmtCount(cell.fails) + " in a row" : weight);
+      setAttr(low.children[2], "title", cell.fails > 0 ? plural(cell.fails, "failure", "failures") + " in a row" : weight && weight + ", set by hand");
     },
   };
 }

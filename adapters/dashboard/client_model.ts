@@ -8,7 +8,7 @@
 export const CLIENT_MODEL: string = String.raw`
 /** @typedef {"good" | "starting" | "doubtful" | "ejected" | "blocked" | "denied" | "gone" | "untried" | "resting"} State */
 /** @typedef {{ key: string, host: string, address: string, stats: Data, state: State, fails: number, latency: number | null }} Cell */
-/** @typedef {{ key: string, stats: Data, cells: Cell[], byOther: Map<string, Cell>, state: State, worst: State, problem: Problem | undefined, sign: State, rank: number, block: Data, leased: number, idle: number, connections: number, multiplexed: number, leases: number, capacity: number, dialing: number, fails: number, trouble: number }} Line */
+/** @typedef {{ key: string, stats: Data, cells: Cell[], byOther: Map<string, Cell>, state: State, worst: State, problem: Problem | undefined, sign: State, rank: number, block: Data, weight: Data, leased: number, idle: number, connections: number, multiplexed: number, leases: number, capacity: number, dialing: number, fails: number, trouble: number }} Line */
 /** @typedef {{ severity: "critical" | "warning" | "info", what: string, text: string, message: string, advice: string, state?: string, host?: string, address?: string }} Problem */
 /** @typedef {{ worst: "critical" | "warning" | "fine", problems: Problem[], recent: Data, closed: boolean }} Outlook */
 /** @typedef {{ stats: Data, at: number, outlook: Outlook, hosts: Line[], addresses: Line[], hostOf: Map<string, Line>, addressOf: Map<string, Line>, cellCount: number }} Model */
@@ -32,14 +32,14 @@ function withPort(address) {
   return ip !== address ? address : ip.includes(":") ? "[" + ip + "]:443" : ip + ":443";
 }
 
-/** @param {string} address @param {Map<string, Data>} blocks @returns {Data} */
-function blockOf(address, blocks) {
-  return blocks.size === 0 ? null : blocks.get(ipOf(address)) ?? blocks.get(address) ?? blocks.get(withPort(address)) ?? null;
+/** What is ordered for an address, or for all ports of its IP address. @param {string} address @param {Map<string, Data>} orders @returns {Data} */
+function orderFor(address, orders) {
+  return orders.size === 0 ? null : orders.get(address) ?? orders.get(withPort(address)) ?? orders.get(ipOf(address)) ?? null;
 }
 
 /** @param {string} address @param {Data} stats @param {Map<string, Data>} blocks @returns {State} */
 function stateOf(address, stats, blocks) {
-  if (blockOf(address, blocks)) return "blocked";
+  if (orderFor(address, blocks)) return "blocked";
   if (stats.deniedBy) return "denied";
   if (stats.standing === "ejected" || stats.standing === "doubtful" || stats.standing === "gone") return stats.standing;
   // It has said so itself, by 503 and when to come back.
@@ -55,7 +55,7 @@ function isUntried({ connections, dialing, failures, health, picks }) {
 
 /** @param {string} key @param {Data} stats @returns {Line} */
 function newLine(key, stats) {
-  return { key, stats, cells: [], byOther: new Map(), state: "good", worst: "good", problem: undefined, sign: "good", rank: 0, block: null, leased: 0, idle: 0, connections: 0, multiplexed: 0, leases: 0, capacity: 0, dialing: 0, fails: 0, trouble: 0 };
+  return { key, stats, cells: [], byOther: new Map(), state: "good", worst: "good", problem: undefined, sign: "good", rank: 0, block: null, weight: null, leased: 0, idle: 0, connections: 0, multiplexed: 0, leases: 0, capacity: 0, dialing: 0, fails: 0, trouble: 0 };
 }
 
 /** @param {Line} line @param {string} other @param {Cell} cell */
@@ -106,6 +106,8 @@ function problemsBy(problems, about) {
 function buildModel(stats) {
   const blocks = new Map();
   for (const block of stats.blocks || []) blocks.set(String(block.ip), block);
+  const weights = new Map();
+  for (const weight of stats.weights || []) weights.set(String(weight.ip), weight);
   /** @type {Map<string, Line>} */
   const hostOf = new Map();
   /** @type {Map<string, Line>} */
@@ -125,7 +127,8 @@ function buildModel(stats) {
       let other = addressOf.get(address);
       if (!other) {
         addressOf.set(address, other = newLine(address, {}));
-        other.block = blockOf(address, blocks);
+        other.block = orderFor(address, blocks);
+        other.weight = orderFor(address, weights);
       }
       addCell(other, host, cell);
     }

@@ -90,7 +90,7 @@ function drawFindings(problems, onOpen) {
 
 /**
  * @param {Model} model @param {boolean} canAct
- * @param {{ onHost: (host: string) => void, onUnblock: (ip: string) => void }} hooks
+ * @param {{ onHost: (host: string) => void, onUnblock: (ip: string) => void, onWeight: (ip: string, weight: string) => void }} hooks
  */
 function drawWaits(model, canAct, hooks) {
   const waits = model.hosts.filter(({ stats }) => numberOr0(stats.waiting) > 0)
@@ -104,9 +104,13 @@ function drawWaits(model, canAct, hooks) {
     more: "Blocked " + (isNumber(block.until) ? "for another " + fmtSpan(block.until - model.at) : "until it is unblocked") + (block.reason ? ": " + block.reason : ""),
     verb: canAct ? "Unblock" : "", run: () => hooks.onUnblock(String(block.ip)),
   }));
-  const items = [...waits, ...blocks];
+  const weights = (model.stats.weights || []).slice(0, 200).map((/** @type {Data} */ { ip, since, weight }) => ({
+    icon: "info", title: String(ip), more: "Weight " + weight + ", set by hand for " + fmtSpan(model.at - since),
+    verb: canAct ? "Change" : "", run: () => hooks.onWeight(String(ip), String(weight)),
+  }));
+  const items = [...waits, ...blocks, ...weights];
   setText(byId("waits-count"), items.length > 0 ? fmtCount(items.length) : "");
-  if (items.length === 0) items.push({ icon: "well", title: "Nobody waits", more: "No address is blocked.", verb: "", run: () => {} });
+  if (items.length === 0) items.push({ icon: "well", title: "Nobody waits", more: "No address is blocked, and no weight is set by hand.", verb: "", run: () => {} });
   fillList(byId("waits"), items, () => {
     const item = make("li");
     const body = make("div", "body");

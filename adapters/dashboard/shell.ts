@@ -57,6 +57,7 @@ const APP = String.raw`
   <button class="btn quiet" data-act="warm">Warm a host&#x2026;</button>
   <button class="btn quiet" data-act="drain">Drain a host or address&#x2026;</button>
   <button class="btn quiet" data-act="block">Block an address&#x2026;</button>
+  <button class="btn quiet" data-act="weight">Weigh an address&#x2026;</button>
   <button class="btn quiet" data-act="limits">Change limits&#x2026;</button>
   <button class="btn quiet danger" data-act="close">Close the pool&#x2026;</button>
 </div>

@@ -19,6 +19,9 @@ const SRV_PREFIX = "srv:";
 
 const MAY_BE_IPV4 = /^[\d.]+$/;
 
+/** The largest weight that an address may have, beside the others of its host. */
+export const MAX_WEIGHT = 1_000_000;
+
 /** One IP address and TCP port: one machine. */
 export interface Address {
   /** The canonical text: `192.0.2.1`, `192.0.2.1:8443`, `2001:db8::1`, `[2001:db8::1]:8443`. */

@@ -66,6 +66,14 @@ export interface FleetMember {
    * @throws {TypeError | RangeError} It is neither a host nor an address
    */
   drain(hostOrIp: string): Promise<boolean>;
+  /**
+   * Sets the weight of an address, as `ConnectionPool.setWeight()` does, or takes it off, for every
+   * member: here at once.
+   *
+   * @returns Whether the store has it; where not, the others are told once it answers
+   * @throws {TypeError | RangeError} The address or the weight is not valid
+   */
+  setWeight(ip: string, weight: number | null): Promise<boolean>;
   /** How it stands with the fleet: costs next to nothing, however large that is. */
   status(): FleetStatus;
   /** What is known of the fleet: adds up all members, each time. */
@@ -92,6 +100,8 @@ export interface FleetSite {
   onBlock(ip: string, options: { readonly forMs?: number; readonly reason?: string }): void;
   /** Such a block has been ended. */
   onUnblock(ip: string): void;
+  /** An operator has set the weight of an address for every member, or taken it off. */
+  onWeight(ip: string, weight: number | null): void;
   /** An operator has a host or an address drained in every member. */
   onDrain(hostOrIp: string): void;
   /** Another member has learned something of a server. It holds until then, by the clock. */

@@ -108,6 +108,11 @@ export class StoreMember implements FleetMember {
     return await this.#orders.drain(this.#site, hostOrIp);
   }
 
+  /** Sets the weight of an address for every member, or takes it off. */
+  async setWeight(ip: string, weight: number | null): Promise<boolean> {
+    return await this.#orders.setWeight(this.#site, ip, weight);
+  }
+
   /** How it stands with the fleet. */
   status(): FleetStatus {
     return {
@@ -201,6 +206,7 @@ export class StoreMember implements FleetMember {
         return;
       case "block":
       case "unblock":
+      case "weight":
       case "drain":
         this.#orders.take(word, this.#site);
         return;

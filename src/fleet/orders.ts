@@ -1,24 +1,24 @@
 /**
- * What an operator orders of all members: blocks, their ends, and drains.
+ * What an operator orders of all members: blocks, weights, their ends, and drains.
  *
  * @module
  */
 
-import { addressKey, parseHost } from "../core/address.ts";
+import { addressKey, MAX_WEIGHT, parseHost } from "../core/address.ts";
 import { checkNumber } from "../core/check.ts";
 import type { Clock } from "../core/clock.ts";
 import type { FleetSite } from "./fleet.ts";
 import type { StoreLine } from "./line.ts";
 import type { StoreLink } from "./store.ts";
-import { type BlockWord, type DrainWord, type Word, write } from "./words.ts";
+import { type BlockWord, type DrainWord, type WeightWord, type Word, write } from "./words.ts";
 
 /** The sections of the store that orders stand in. */
-export const ORDERS: readonly string[] = ["blocks", "drains"];
+export const ORDERS: readonly string[] = ["blocks", "weights", "drains"];
 
-/** For how long a block stands that has no end, in milliseconds: a year. */
+/** For how long a block or a weight stands that has no end, in milliseconds: a year. */
 const FOR_EVER_MS = 31_536_000_000;
 
-/** For how long it is known that a block was ended, in milliseconds: to members that were away. */
+/** For how long it is known that one was ended, in milliseconds: to members that were away. */
 const ENDED_MS = 604_800_000;
 
 /** For how long a drain is told to members that were away, in milliseconds. */
@@ -26,6 +26,11 @@ const DRAIN_MS = 300_000;
 
 /** How many orders are remembered. */
 const MAX_ORDERS = 10_000;
+
+/** An order that stands until another one takes its place. */
+type StandingWord = BlockWord | WeightWord;
+
+type OrderWord = StandingWord | DrainWord;
 
 interface Order<Told> {
   readonly word: Told;
@@ -41,7 +46,8 @@ export class Orders {
   readonly #clock: Clock;
   readonly #line: StoreLine;
   readonly #since: number;
-  readonly #blocks = new Map<string, Order<BlockWord>>();
+  /** By what they are about. */
+  readonly #standing = new Map<string, Order<StandingWord>>();
   readonly #drains = new Map<string, Order<DrainWord>>();
 
   /** Begins without any. `since` is when the member began, in milliseconds since 1970. */
@@ -61,7 +67,7 @@ export class Orders {
     const until = forMs === Infinity ? 0 : this.#clock.wallNow() + forMs;
     const word: BlockWord = { kind: "block", ip: addressKey(ip), reason, until };
     this.#carryOut(word, site);
-    return await this.#tellBlock(word);
+    return await this.#tellStanding(word);
   }
 
   /** Ends a block for every member. */
@@ -69,7 +75,16 @@ export class Orders {
     const until = this.#clock.wallNow() + ENDED_MS;
     const word: BlockWord = { kind: "unblock", ip: addressKey(ip), reason: "", until };
     this.#carryOut(word, site);
-    return await this.#tellBlock(word);
+    return await this.#tellStanding(word);
+  }
+
+  /** Sets the weight of an address for every member, or takes it off. */
+  async setWeight(site: FleetSite, ip: string, weight: number | null): Promise<boolean> {
+    if (weight !== null) checkNumber("weight", weight, { min: 0, max: MAX_WEIGHT });
+    const until = weight === null ? this.#clock.wallNow() + ENDED_MS : 0;
+    const word: WeightWord = { kind: "weight", ip: addressKey(ip), weight, until };
+    this.#carryOut(word, site);
+    return await this.#tellStanding(word);
   }
 
   /** Drains a host or an address in every member. */
@@ -82,30 +97,32 @@ export class Orders {
   }
 
   /** Takes an order that was heard or read. */
-  take(word: BlockWord | DrainWord, site: FleetSite): void {
-    const known = word.kind === "drain" ? this.#drains.get(word.id) : this.#blocks.get(word.ip);
+  take(word: OrderWord, site: FleetSite): void {
+    const known = word.kind === "drain"
+      ? this.#drains.get(word.id)
+      : this.#standing.get(keyOf(word));
     if (known && isSame(known.word, word)) known.told = true;
     else if (known && !known.told) return;
     else if (word.kind === "drain" && word.at < this.#since) return;
-    // What was lifted before is nothing that was blocked here since.
-    else if (word.kind === "unblock" && !known && word.until - ENDED_MS < this.#since) return;
+    // What was lifted before is nothing that was ordered here since.
+    else if (isEnd(word) && !known && word.until - ENDED_MS < this.#since) return;
     else this.#carryOut(word, site, true);
   }
 
   /** Tells the store once more what it does not have. @param read What it was found to have */
-  retell(read: readonly (BlockWord | DrainWord)[]): void {
+  retell(read: readonly OrderWord[]): void {
     this.#forgetOld();
-    const blocks = new Set(read.flatMap((word) => word.kind === "drain" ? [] : [word.ip]));
+    const standing = new Set(read.flatMap((word) => word.kind === "drain" ? [] : [keyOf(word)]));
     const drains = new Set(read.flatMap((word) => word.kind === "drain" ? [word.id] : []));
-    for (const [ip, { told, word }] of this.#blocks) {
-      if (!told || !blocks.has(ip)) void this.#tellBlock(word);
+    for (const [key, { told, word }] of this.#standing) {
+      if (!told || !standing.has(key)) void this.#tellStanding(word);
     }
     for (const [id, { told, word }] of this.#drains) {
       if (!told || !drains.has(id)) void this.#tellDrain(word);
     }
   }
 
-  #carryOut(word: BlockWord | DrainWord, site: FleetSite, told = false): void {
+  #carryOut(word: OrderWord, site: FleetSite, told = false): void {
     this.#forgetOld();
     if (word.kind === "drain") {
       if (this.#drains.size >= MAX_ORDERS) return;
@@ -113,8 +130,10 @@ export class Orders {
       this.#drains.set(word.id, { word, told });
       return;
     }
-    if (this.#blocks.size >= MAX_ORDERS && !this.#blocks.has(word.ip)) return;
-    if (word.kind === "unblock") site.onUnblock(word.ip);
+    const key = keyOf(word);
+    if (this.#standing.size >= MAX_ORDERS && !this.#standing.has(key)) return;
+    if (word.kind === "weight") site.onWeight(word.ip, word.weight);
+    else if (word.kind === "unblock") site.onUnblock(word.ip);
     else {
       const forMs = word.until === 0 ? undefined : word.until - this.#clock.wallNow();
       if (forMs !== undefined && forMs < 1) return;
@@ -124,16 +143,17 @@ export class Orders {
         ...(reason === "" ? {} : { reason }),
       });
     }
-    this.#blocks.set(word.ip, { word, told });
+    this.#standing.set(key, { word, told });
   }
 
-  async #tellBlock(word: BlockWord): Promise<boolean> {
+  async #tellStanding(word: StandingWord): Promise<boolean> {
     const holdsMs = word.until === 0 ? FOR_EVER_MS : word.until - this.#clock.wallNow();
     if (holdsMs <= 0) return true;
+    const section = word.kind === "weight" ? "weights" : "blocks";
     return await this.#tell(
       word,
-      this.#blocks.get(word.ip),
-      (link, text) => link.put("blocks", word.ip, text, holdsMs),
+      this.#standing.get(keyOf(word)),
+      (link, text) => link.put(section, word.ip, text, holdsMs),
     );
   }
 
@@ -145,7 +165,7 @@ export class Orders {
     );
   }
 
-  async #tell<Told extends BlockWord | DrainWord>(
+  async #tell<Told extends OrderWord>(
     word: Told,
     order: Order<Told> | undefined,
     put: (link: StoreLink, text: string) => Promise<void>,
@@ -161,17 +181,28 @@ export class Orders {
     for (const [id, { word }] of this.#drains) {
       if (now - word.at > DRAIN_MS) this.#drains.delete(id);
     }
-    for (const [ip, { word }] of this.#blocks) {
-      if (word.until !== 0 && word.until <= now) this.#blocks.delete(ip);
+    for (const [key, { word }] of this.#standing) {
+      if (word.until !== 0 && word.until <= now) this.#standing.delete(key);
     }
   }
 }
 
 /** Whether it is an order. */
-export function isOrder(word: Word): word is BlockWord | DrainWord {
-  return word.kind === "block" || word.kind === "unblock" || word.kind === "drain";
+export function isOrder(word: Word): word is OrderWord {
+  const { kind } = word;
+  return kind === "block" || kind === "unblock" || kind === "weight" || kind === "drain";
 }
 
-function isSame(one: BlockWord | DrainWord, other: BlockWord | DrainWord): boolean {
+/** What an order is about: a later one about the same takes its place. */
+function keyOf({ ip, kind }: StandingWord): string {
+  return `${kind === "weight" ? kind : "block"} ${ip}`;
+}
+
+/** Whether it ends what another one began. */
+function isEnd(word: OrderWord): word is StandingWord {
+  return word.kind === "unblock" || (word.kind === "weight" && word.weight === null);
+}
+
+function isSame(one: OrderWord, other: OrderWord): boolean {
   return write(one) === write(other);
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { addressKey, parseAddress, parseHost } from "../core/address.ts";
+import { addressKey, MAX_WEIGHT, parseAddress, parseHost } from "../core/address.ts";
 
 /** The version of what is written. What another one wrote is passed over. */
 const VERSION = 1;
@@ -39,6 +39,16 @@ export interface BlockWord {
   readonly ip: string;
   readonly reason: string;
   /** Until when, by the wall, in milliseconds since 1970; 0: until it is ended. Of an end: it is told. */
+  readonly until: number;
+}
+
+/** A weight that an operator has set, or taken off. */
+export interface WeightWord {
+  readonly kind: "weight";
+  readonly ip: string;
+  /** Null where it was taken off. */
+  readonly weight: number | null;
+  /** As that of a block: 0 where it is set, and of its end until when that is told. */
   readonly until: number;
 }
 
@@ -99,6 +109,7 @@ export type Word =
   | VerdictWord
   | WellWord
   | BlockWord
+  | WeightWord
   | DrainWord
   | LackWord
   | PeerWord
@@ -161,6 +172,11 @@ function check(raw: Raw): Word | undefined {
     case "unblock": {
       const ip = addressKey(text("ip"));
       return { kind: raw.kind, ip, reason: text("reason", MAX_REASON), until: number("until") };
+    }
+    case "weight": {
+      const weight = raw.weight === null ? null : number("weight");
+      if (weight !== null && weight > MAX_WEIGHT) throw new RangeError("weight");
+      return { kind: "weight", ip: addressKey(text("ip")), weight, until: number("until") };
     }
     case "lack":
       return { kind: "lack", key: text("key") };

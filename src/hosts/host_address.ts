@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Address, parseAddress, parseHost } from "../core/address.ts";
+import { type Address, MAX_WEIGHT, parseAddress, parseHost } from "../core/address.ts";
 import { checkNumber, describe } from "../core/check.ts";
 import { ResolveError } from "../core/errors.ts";
 import type { Resolution, ResolvedAddress } from "./resolver.ts";
@@ -20,9 +20,6 @@ export interface HostAddress extends Address {
   /** What the machine is known to speak, by the names of ALPN. */
   readonly protocols?: readonly string[];
 }
-
-/** The most that an address can weigh. */
-export const MAX_WEIGHT = 1_000_000;
 
 /** The highest number of a priority: SRV records end at 65535, and something may come after them. */
 const MAX_PRIORITY = 1_000_000;

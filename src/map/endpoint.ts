@@ -139,6 +139,8 @@ export class Endpoint implements ConnectionPlace {
   standingSince = 0;
   /** Whether callers go elsewhere, for it said to come back later. Changed by its lane. */
   resting = false;
+  /** Whether callers go elsewhere, for it weighs nothing and others do. Changed by its lane. */
+  spare = false;
   /** Whether it has failures that its next success forgives. */
   failing = false;
   /** Its last failure, while it has failures. */
@@ -238,7 +240,7 @@ export class Endpoint implements ConnectionPlace {
 
   /** Whether the balancer chooses it among the others. */
   get chosen(): boolean {
-    return this.standing === "good" && !this.resting;
+    return this.standing === "good" && !this.resting && !this.spare;
   }
 
   /** From when on a lease may be its trial, in the clock's milliseconds. */

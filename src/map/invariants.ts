@@ -136,6 +136,13 @@ function checkLane(lane: Lane, entries: Maps["entries"]): void {
     ofLane += connections.size;
   }
   insist(ofLane === lane.connectionCount, () => `host ${host} miscounts its connections`);
+  const members = [...lane.endpoints.values()].filter(({ member }) => member);
+  const weighing = members.filter(({ weight }) => weight > 0);
+  insist(lane.usedCount === (weighing.length || members.length), () => `host ${host} misweighs`);
+  for (const { address, member, spare, weight } of lane.endpoints.values()) {
+    const isSpare = member && weight === 0 && weighing.length > 0;
+    insist(spare === isSpare, () => `host ${host} at ${address.text} is not rightly spare`);
+  }
   // Where all are good, or none, the lane has counted for itself.
   const counts = lane.good.size === 0 || lane.good.size === lane.endpoints.size;
   insist(

@@ -22,8 +22,9 @@ export interface Choice {
   readonly desperate?: boolean | undefined;
 }
 
-/** Endpoints with a connection to lease that are not good, or ask to be left alone. */
+/** Endpoints with a connection to lease that are not good, or are left alone. */
 interface Others {
+  readonly spare: Picker;
   readonly resting: Picker;
   readonly doubtful: Picker;
   readonly ejected: Picker;
@@ -54,7 +55,7 @@ export class Lane implements EndpointOwner {
   version = 0;
   /** How often an endpoint was chosen. */
   choices = 0;
-  /** The good endpoints that the host has, and that do not ask to be left alone: where to dial. */
+  /** The good endpoints that the host has, and that are not left alone: where to dial. */
   readonly good: Picker;
   /** The good endpoints that have a connection to lease. */
   readonly #ready: Picker;
@@ -63,6 +64,8 @@ export class Lane implements EndpointOwner {
   /** When the next endpoint is due for a trial; never before. */
   #trialAt = Infinity;
   #members = 0;
+  /** How many of these weigh anything. */
+  #weighing = 0;
   #slots = 0;
   #ejections = 0;
   readonly #past: Traffic;
@@ -128,12 +131,21 @@ export class Lane implements EndpointOwner {
   get ready(): boolean {
     const others = this.#others;
     return this.#ready.size > 0 || (others !== undefined
-      && (others.resting.size > 0 || others.doubtful.size > 0 || others.ejected.size > 0));
+      && (others.spare.size > 0 || others.resting.size > 0 || others.doubtful.size > 0
+        || others.ejected.size > 0));
   }
 
-  /** Whether fewer than half of the host's addresses are good: then none is left alone. */
+  /**
+   * Whether fewer than half of the host's addresses are good: then none is left alone. Those that
+   * weigh nothing count only where all do.
+   */
   get panic(): boolean {
-    return this.good.size * 2 < this.#members;
+    return this.good.size * 2 < this.usedCount;
+  }
+
+  /** How many of the host's addresses are to be used: those that weigh anything, or where none does all. */
+  get usedCount(): number {
+    return this.#weighing || this.#members;
   }
 
   /** Whether one more endpoint may be ejected: never more than half are. */
@@ -151,7 +163,7 @@ export class Lane implements EndpointOwner {
    * asks for it: never more than half.
    */
   get mayDoubt(): boolean {
-    return (this.good.size - 1) * 2 >= this.#members;
+    return (this.good.size - 1) * 2 >= this.usedCount;
   }
 
   /** The endpoint of an address, made where there is none. */
@@ -190,14 +202,33 @@ export class Lane implements EndpointOwner {
     endpoint.member = member;
     this.#members += member ? 1 : -1;
     if (member && endpoint.chosen) this.good.add(endpoint);
+    if (endpoint.weight > 0) this.#noteWeighing(member);
+    this.#setSpare(endpoint);
   }
 
-  /** Notes how much an endpoint is to bear from now on. */
+  /**
+   * Notes how much an endpoint is to bear from now on. One that weighs nothing is left alone, unless
+   * all of the host's do, or no other is good.
+   */
   setWeight(endpoint: Endpoint, weight: number): void {
-    if (endpoint.weight === weight) return;
-    endpoint.weight = weight;
-    this.version++;
-    this.noteLoad(endpoint);
+    const { member, weight: was } = endpoint;
+    if (was === weight) return;
+    this.#move(endpoint, () => endpoint.weight = weight);
+    if (member && was > 0 !== weight > 0) this.#noteWeighing(weight > 0);
+    this.#setSpare(endpoint);
+  }
+
+  /** Notes that one more of the host's endpoints weighs anything, or one less. */
+  #noteWeighing(one: boolean): void {
+    const all = this.#weighing === 0;
+    this.#weighing += one ? 1 : -1;
+    if (all === (this.#weighing === 0)) return;
+    for (const endpoint of this.endpoints.values()) this.#setSpare(endpoint);
+  }
+
+  #setSpare(endpoint: Endpoint): void {
+    const spare = endpoint.member && endpoint.weight === 0 && this.#weighing > 0;
+    if (endpoint.spare !== spare) this.#move(endpoint, () => endpoint.spare = spare);
   }
 
   /** Notes how an endpoint stands from now on, and when it is due for a trial. */
@@ -271,7 +302,7 @@ export class Lane implements EndpointOwner {
 
   /**
    * Chooses an endpoint with a connection to lease: what is due for a trial, else a good one; where
-   * the host has no good one, one that asks to be left alone, or that failed of late.
+   * the host has no good one, one that weighs nothing, asks to be left alone, or failed of late.
    */
   pick(now: number, random: () => number, choice: Choice = ANY): Endpoint | undefined {
     const { accepts, desperate, named, only } = choice;
@@ -287,7 +318,8 @@ export class Lane implements EndpointOwner {
     const endpoint = this.#ready.pick(now, random);
     if (endpoint || (this.good.size > 0 && !desperate)) return endpoint;
     const others = this.#others;
-    return others?.resting.pick(now, random)
+    return others?.spare.pick(now, random)
+      ?? others?.resting.pick(now, random)
       ?? others?.doubtful.pick(now, random)
       ?? others?.ejected.pick(now, random);
   }
@@ -312,18 +344,22 @@ export class Lane implements EndpointOwner {
       for (const endpoint of this.good) if (fits(endpoint)) return undefined;
     }
     const others = this.#others;
-    return others && (pick(others.resting) ?? pick(others.doubtful) ?? pick(others.ejected));
+    return others
+      && (pick(others.spare) ?? pick(others.resting) ?? pick(others.doubtful)
+        ?? pick(others.ejected));
   }
 
-  #readySet({ resting, standing }: Endpoint): Picker | undefined {
+  #readySet({ chosen, resting, standing }: Endpoint): Picker | undefined {
     if (standing === "gone") return undefined;
-    if (standing === "good" && !resting) return this.#ready;
+    if (chosen) return this.#ready;
     const others = this.#others ??= {
+      spare: new RandomPicker(0),
       resting: new RandomPicker(0),
       doubtful: new RandomPicker(0),
       ejected: new RandomPicker(0),
     };
-    return standing === "good" ? others.resting : others[standing];
+    if (standing !== "good") return others[standing];
+    return resting ? others.resting : others.spare;
   }
 
   #dueForTrial(now: number): Endpoint | undefined {

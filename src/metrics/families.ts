@@ -93,6 +93,11 @@ function writeConnections(writer: MetricWriter): void {
     put({ access: "denied" }, stats.deniedAddresses);
   });
   writer.gauge("blocks", "Blocks that hold.", ({ stats }, put) => put({}, stats.blocks.length));
+  writer.gauge(
+    "set_weights",
+    "Weights of addresses that are set by hand.",
+    ({ stats }, put) => put({}, stats.weights.length),
+  );
 }
 
 function writeRequests(writer: MetricWriter): void {

@@ -11,6 +11,7 @@ import { Ceilings } from "../hosts/ceilings.ts";
 import { HostDirectory } from "../hosts/directory.ts";
 import { AddressHealth } from "../hosts/health.ts";
 import { Rests } from "../hosts/rests.ts";
+import { Weights } from "../hosts/weights.ts";
 import type { Connection } from "../map/connection.ts";
 import { ConnectionManager } from "../map/manager.ts";
 import { Changes } from "./changes.ts";
@@ -49,6 +50,7 @@ export class PoolAssembly {
   readonly fleet: FleetMember | undefined;
   readonly reporter: Reporter;
   readonly admission: Admission;
+  readonly weights: Weights;
   readonly desk: LeaseDesk;
   readonly queues: HostQueues;
   readonly dials: Dials;
@@ -107,7 +109,10 @@ export class PoolAssembly {
       onRelease: (queue, lease, reuse, error) => desk.release(queue, lease, reuse, error),
       onWarmTarget: (queue) => this.#changes.onWarmTarget(queue),
     });
-    const membership = new Membership(options, manager, directory, health, admission);
+    const weights = this.weights = new Weights(clock, {
+      onChange: (change) => this.#changes.onWeight(change),
+    });
+    const membership = new Membership(options, manager, directory, health, admission, weights);
     const { checkOver, prepare } = protocol;
     const dials = this.dials = new Dials({
       options,
@@ -146,6 +151,7 @@ export class PoolAssembly {
       manager,
       admission,
       health,
+      membership,
       queues,
       scheduler,
       prober,
@@ -156,6 +162,7 @@ export class PoolAssembly {
       manager,
       health,
       admission,
+      weights,
       queues,
       dials,
       membership,
@@ -183,6 +190,7 @@ export class PoolAssembly {
       health,
       rests,
       admission,
+      weights,
       queues,
       routes,
       figures,

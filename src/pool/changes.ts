@@ -9,10 +9,12 @@ import type { Host } from "../core/address.ts";
 import type { Admission } from "../hosts/admission.ts";
 import type { AddressChange } from "../hosts/directory.ts";
 import type { AddressHealth } from "../hosts/health.ts";
+import type { WeightChange } from "../hosts/weights.ts";
 import type { Connection } from "../map/connection.ts";
 import { type Endpoint, endpointOf } from "../map/endpoint.ts";
 import type { EvictReason } from "../map/exits.ts";
 import type { ConnectionManager } from "../map/manager.ts";
+import type { Membership } from "./dial/membership.ts";
 import type { DialScheduler } from "./dial/scheduler.ts";
 import type { HostQueue } from "./host/host_queue.ts";
 import type { HostQueues } from "./host/host_queues.ts";
@@ -24,6 +26,7 @@ export interface ChangesParts {
   readonly manager: ConnectionManager;
   readonly admission: Admission;
   readonly health: AddressHealth;
+  readonly membership: Membership;
   readonly queues: HostQueues;
   readonly scheduler: DialScheduler;
   readonly prober: Prober;
@@ -116,6 +119,17 @@ export class Changes {
         this.#parts.manager.drain(connection, "gone");
       }
     }
+  }
+
+  /** Has addresses bear as much as is set from now on; who waits may be served elsewhere. */
+  onWeight(change: WeightChange): void {
+    if (this.#closed) return;
+    const { membership, queues, reporter, scheduler } = this.#parts;
+    for (const queue of queues) {
+      membership.reweigh(queue);
+      if (queue.waiters.size > 0) scheduler.wake(queue);
+    }
+    reporter.events.emit("weight", change);
   }
 
   #wakeWaiting({ host, tlsProfile }: { readonly host: string; readonly tlsProfile: string }): void {

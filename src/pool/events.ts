@@ -7,6 +7,7 @@
 import type { FleetEvent } from "../fleet/fleet.ts";
 import type { Block } from "../hosts/block_list.ts";
 import type { ToldLater } from "../hosts/rests.ts";
+import type { WeightChange } from "../hosts/weights.ts";
 import type { EvictReason } from "../map/exits.ts";
 import type { Finding } from "./watch/findings.ts";
 import type { CheckKind } from "./watch/health_check.ts";
@@ -84,6 +85,8 @@ export interface PoolEvents {
   block: Block;
   /** Called when a block has ended. */
   unblock: { readonly ip: string };
+  /** Called when the weight of an address is set by hand, or taken off again: then it is null. */
+  weight: WeightChange;
   /**
    * Called when the fleet's store stops answering, and the pool goes on alone, or answers again.
    */
@@ -150,6 +153,7 @@ export const POOL_EVENTS: { readonly [Type in keyof PoolEvents]: "usual" | "freq
   ceiling: "usual",
   block: "usual",
   unblock: "usual",
+  weight: "usual",
   fleet: "usual",
   leak: "usual",
   leaseHeld: "usual",

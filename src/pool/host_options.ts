@@ -9,6 +9,7 @@ import {
   addressKey,
   DEFAULT_PORT,
   type Host,
+  MAX_WEIGHT,
   parseAddress,
   parseHost,
   withItsPort,
@@ -16,7 +17,6 @@ import {
 import { checkNames, checkNumber, describe, quote } from "../core/check.ts";
 import type { TlsOptions } from "../core/dialer.ts";
 import { type Balancer, checkBalancer } from "../hosts/balancer.ts";
-import { MAX_WEIGHT } from "../hosts/host_address.ts";
 import type { Service } from "../hosts/service.ts";
 import { checkProtocols, checkTls, type Protocols } from "./host/tls_profiles.ts";
 import { type CheckedProxies, type Proxies, readProxies } from "./proxy/proxy_options.ts";

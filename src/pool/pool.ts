@@ -225,6 +225,18 @@ export class ConnectionPool implements AsyncDisposable {
   }
 
   /**
+   * Sets how much an IP address, or one port of it, is to bear beside the others of its hosts, whatever
+   * options and resolvers say, until you take that off with `null`. 0 sends it nothing new as long as
+   * a host has another good address with a weight; requests and connections there go on.
+   *
+   * @param weight From 0 to 1,000,000
+   * @throws {TypeError | RangeError} The address or the weight is not valid
+   */
+  setWeight(ip: string, weight: number | null): void {
+    this.#parts.weights.set(ip, weight);
+  }
+
+  /**
    * Calls `listener` with each event of a type, until you call the returned function. Each event is
    * explained in `docs/events-and-findings.md`.
    *

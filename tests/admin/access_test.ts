@@ -25,7 +25,7 @@ const PROTECTED = [
   "/api/pools/default/options",
 ];
 
-const ACTIONS = ["warm", "drain", "evict", "block", "unblock", "limits", "close"]
+const ACTIONS = ["warm", "drain", "evict", "block", "unblock", "weight", "limits", "close"]
   .map((action) => `/api/pools/default/actions/${action}`);
 
 const OPEN = [

@@ -75,6 +75,37 @@ test("block and unblock hold an address back and let it go", async () => {
   await scene.act("unblock", { ip: "2001:db8:0::1" });
 });
 
+test("weight sets what an address is to bear, and takes it off where it is left out", async () => {
+  await using scene = adminScene();
+  await scene.pool.warm("a.test", { connections: 2 });
+  const weights = () => {
+    const { addresses } = scene.pool.stats().hosts["a.test"]!;
+    return [addresses["192.0.2.1"]?.weight, addresses["192.0.2.2"]?.weight];
+  };
+  const set = await scene.act("weight", { ip: "192.0.2.1", weight: 0.5 });
+  assertEquals(set, { ok: true, done: true, weight: 0.5 });
+  await scene.act("weight", { ip: "192.0.2.2", weight: 0 });
+  assertEquals(weights(), [0.5, 0]);
+  const { weights: told } = await scene.json("/api/pools/default/stats");
+  const since = scene.clock.now();
+  assertEquals(told, [
+    { ip: "192.0.2.1", weight: 0.5, since },
+    { ip: "192.0.2.2", weight: 0, since },
+  ]);
+  const off = await scene.act("weight", { ip: "192.0.2.1" });
+  assertEquals(off, { ok: true, done: true, weight: null });
+  assertEquals(weights(), [1, 0]);
+  const wrong = await scene.act("weight", { ip: "192.0.2.1", weight: -1 }, 400);
+  assertStringIncludes(wrong.error.message, "\"weight\" must be a number from 0 to 1000000");
+  await scene.act("weight", { ip: "192.0.2.1", weight: "3" }, 400);
+  await scene.act("weight", { ip: "a.test", weight: 3 }, 400);
+  assertEquals(scene.audits.slice(0, 3).map(({ action, target }) => `${action} ${target}`), [
+    "weight 192.0.2.1 0.5",
+    "weight 192.0.2.2 0",
+    "weight 192.0.2.1 taken off",
+  ]);
+});
+
 test("limits sets those that are named, and tells all of them", async () => {
   await using scene = adminScene();
   const body = { maxConnections: 7, maxConnectionsPerHost: 5, maxConnectionsPerIp: 3 };

@@ -123,6 +123,40 @@ testPool("warm, evict, drain and limits act on the pool", quietPool, async (visi
 });
 
 testPool(
+  "the weight of an address is set, shown where it holds, changed and taken off",
+  quietPool,
+  async ({ dialog, page }, pool) => {
+    await pool.warm("a.test", { connections: 2 });
+    const weight = () => pool.stats().hosts["a.test"]!.addresses["192.0.2.1"]!.weight;
+    const cell = page.getByRole("gridcell", { name: "a.test at 192.0.2.1" });
+    const field = dialog.getByLabel(/^Weight/);
+    const confirm = () => dialog.getByRole("button", { name: "Set", exact: true }).click();
+    await cell.click();
+    await page.getByRole("button", { name: "Weight…" }).click();
+    assertEquals([await dialog.getByLabel("Address").inputValue(), await field.inputValue()], [
+      "192.0.2.1",
+      "1",
+    ]);
+    await field.fill("0.25");
+    await confirm();
+    await page.locator("#toast", { hasText: "Weight set: 0.25" }).waitFor();
+    assertEquals(weight(), 0.25);
+    await page.locator("#facts").getByText("0.25, set by hand").waitFor();
+    await cell.getByText("weight 0.25").waitFor();
+    await page.locator("#log", { hasText: "weight" }).first().waitFor();
+    await page.keyboard.press("Escape");
+    await page.locator("#waits").getByText(/^Weight 0\.25, set by hand for /).waitFor();
+    await page.getByRole("button", { name: "Change 192.0.2.1" }).click();
+    assertEquals(await field.inputValue(), "0.25");
+    await field.fill("");
+    await confirm();
+    await page.locator("#toast", { hasText: "Weight taken off" }).waitFor();
+    assertEquals([weight(), pool.stats().weights], [1, []]);
+    await page.getByRole("button", { name: "Change 192.0.2.1" }).waitFor({ state: "detached" });
+  },
+);
+
+testPool(
   "the page shows what became of requests",
   () =>
     memoryHttp(({ path }, socket) => {

@@ -76,6 +76,44 @@ test("block, unblock and drain act in this pool, or in all of its fleet", async 
   ]);
 });
 
+test("weight acts in this pool, or in all of its fleet, and in those that come later", async () => {
+  await using scene = new FleetScene();
+  const { act, audits, pools } = await open(scene);
+  const weights = () =>
+    scene.pools.map((pool) => pool.stats().weights.map(({ ip, weight }) => `${ip} ${weight}`));
+  await act("weight", { ip: "192.0.2.3", weight: 2 });
+  const { told } = await act("weight", { ip: "192.0.2.4", weight: 0, scope: "fleet" });
+  assertEquals(told, { ok: true, done: true, weight: 0 });
+  await act("weight", { ip: "192.0.2.5", weight: 0.5, scope: "fleet" });
+  await scene.pass(40);
+  const ofAll = ["192.0.2.4 0", "192.0.2.5 0.5"];
+  assertEquals(weights(), [["192.0.2.3 2", ...ofAll], ofAll]);
+  scene.store.stop();
+  scene.store.start(true);
+  await scene.pass(10_000, 100);
+  scene.add();
+  await scene.pass(200);
+  assertEquals(weights().slice(1), [ofAll, ofAll]);
+  await act("weight", { ip: "192.0.2.4", scope: "fleet" });
+  await scene.pass(40);
+  const left = ["192.0.2.5 0.5"];
+  assertEquals(weights(), [["192.0.2.3 2", ...left], left, left]);
+  // Who was away when it was taken off hears of it.
+  scene.cut(1);
+  await scene.pass(100);
+  pools[0]!.fleet!.setWeight("192.0.2.5", null).catch(() => {});
+  await scene.pass(1_000);
+  scene.heal(1);
+  await scene.pass(5_000, 100);
+  assertEquals(weights(), [["192.0.2.3 2"], [], []]);
+  assertEquals(audits.map(({ action, target }) => `${action} ${target}`), [
+    "weight 192.0.2.3 2",
+    "weight 192.0.2.4 0 for the fleet",
+    "weight 192.0.2.5 0.5 for the fleet",
+    "weight 192.0.2.4 taken off for the fleet",
+  ]);
+});
+
 test("What is for the fleet takes the right to act, JSON, a scope that there is, and a fleet", async () => {
   await using scene = new FleetScene();
   const { act, ask, audits, pools } = await open(scene);

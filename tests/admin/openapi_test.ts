@@ -49,6 +49,7 @@ async function actionBodies(scene: AdminScene): Promise<{ readonly [action: stri
     evict: { id: connection.id },
     block: { ip: "192.0.2.9", forMs: 1_000, reason: "a test" },
     unblock: { ip: "192.0.2.9" },
+    weight: { ip: "192.0.2.9", weight: 0.5 },
     limits: { maxConnections: 10 },
     close: {},
   };

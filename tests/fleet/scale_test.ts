@@ -37,6 +37,7 @@ class Site implements FleetSite {
   onBlock(): void {}
   onUnblock(): void {}
   onDrain(): void {}
+  onWeight(): void {}
   onLesson(): void {}
   onLink(): void {}
   learned = () => [];

@@ -37,6 +37,7 @@ const ACTS: readonly (readonly [name: string, body: string])[] = [
   ["evict", "{\"id\":1}"],
   ["block", "{\"ip\":\"192.0.2.1\",\"forMs\":1000,\"reason\":\"why\"}"],
   ["unblock", "{\"ip\":\"192.0.2.1\"}"],
+  ["weight", "{\"ip\":\"192.0.2.1\",\"weight\":0.5}"],
   ["limits", "{\"maxConnections\":3}"],
   ["close", "{}"],
 ];

@@ -30,9 +30,10 @@ type Mutable<T> = { -readonly [Name in keyof T]: T[Name] };
 
 /** A pool's figures, to be changed by a test as it likes. */
 export interface Scene {
-  readonly stats: Mutable<Omit<PoolStats, "hosts" | "blocks">> & {
+  readonly stats: Mutable<Omit<PoolStats, "hosts" | "blocks" | "weights">> & {
     hosts: { [host: string]: SceneHost };
     blocks: { ip: string; reason: string | undefined; since: number; until: number }[];
+    weights: { ip: string; weight: number; since: number }[];
   };
   findings: SceneFinding[];
   /** What happened in the last minute. */
@@ -114,6 +115,7 @@ export function scene(places: { readonly [host: string]: readonly string[] }, ea
       allowedAddresses: 0,
       deniedAddresses: 0,
       blocks: [],
+      weights: [],
       hosts: {},
     },
     findings: [],

@@ -146,7 +146,7 @@ export function stubRouter(scenes: { readonly [pool: string]: Scene }): StubRout
       const failure = act(scene, action ?? "", body);
       if (failure) return refuse(400, failure);
       router.tell("audit", { who: "Operators", action, target: body.ip ?? "", outcome: "done" });
-      return json({ ok: true });
+      return json({ ok: true, ...action === "weight" && { weight: body.weight ?? null } });
     },
   };
 
@@ -170,17 +170,32 @@ export function stubRouter(scenes: { readonly [pool: string]: Scene }): StubRout
   return router;
 }
 
-function act(scene: Scene, action: string, body: { ip?: string; forMs?: number; reason?: string }) {
-  const { blocks, hosts } = scene.stats;
+interface ActBody {
+  readonly ip?: string;
+  readonly forMs?: number;
+  readonly reason?: string;
+  readonly weight?: number;
+}
+
+function act(scene: Scene, action: string, body: ActBody) {
+  const { at: since, blocks, hosts, weights } = scene.stats;
+  if (action === "weight") {
+    const known = weights.findIndex(({ ip }) => ip === body.ip);
+    if (known >= 0) weights.splice(known, 1);
+    if (body.weight !== undefined) weights.push({ ip: body.ip ?? "", weight: body.weight, since });
+    for (const { addresses } of Object.values(hosts)) {
+      const stats = addresses[body.ip ?? ""];
+      if (stats) stats.weight = body.weight ?? 1;
+    }
+  }
   if (action === "unblock") {
     blocks.splice(blocks.findIndex(({ ip }) => ip === body.ip), 1);
   }
   if (action !== "block") return undefined;
   const ip = String(body.ip);
   if (!/^[\d.:a-f]+$/.test(ip)) return `Address ${ip} is not an IP address`;
-  const { at: since } = scene.stats as { at?: number };
-  const until = body.forMs === undefined ? Infinity : Number(since) + body.forMs;
-  blocks.push({ ip, reason: body.reason, since: Number(since), until });
+  const until = body.forMs === undefined ? Infinity : since + body.forMs;
+  blocks.push({ ip, reason: body.reason, since, until });
   for (const { addresses } of Object.values(hosts)) {
     const stats = addresses[ip];
     if (stats) Object.assign(stats, { standing: "gone", deniedBy: `a block of ${ip}` });

@@ -10,6 +10,7 @@ import type { Admission } from "../../hosts/admission.ts";
 import type { HostDirectory } from "../../hosts/directory.ts";
 import type { AddressHealth } from "../../hosts/health.ts";
 import { type HostAddress, inUse, priorityOf } from "../../hosts/host_address.ts";
+import type { Weights } from "../../hosts/weights.ts";
 import type { Endpoint } from "../../map/endpoint.ts";
 import type { ConnectionManager } from "../../map/manager.ts";
 import type { HostQueue } from "../host/host_queue.ts";
@@ -29,6 +30,7 @@ export class Membership {
   readonly #directory: HostDirectory;
   readonly #health: AddressHealth;
   readonly #admission: Admission;
+  readonly #weights: Weights;
   #events: MembershipEvents | undefined;
 
   /** Makes it; no host has been looked at. */
@@ -38,12 +40,14 @@ export class Membership {
     directory: HostDirectory,
     health: AddressHealth,
     admission: Admission,
+    weights: Weights,
   ) {
     this.#options = options;
     this.#manager = manager;
     this.#directory = directory;
     this.#health = health;
     this.#admission = admission;
+    this.#weights = weights;
   }
 
   /** Sets who hears of new members. */
@@ -101,7 +105,8 @@ export class Membership {
    */
   update(queue: HostQueue): { readonly known: boolean; readonly gone: readonly Endpoint[] } {
     this.#admission.settle();
-    const known = this.#known(queue);
+    // A lease of its own may end after it was forgotten.
+    const known = queue.forgotten ? undefined : this.#known(queue);
     return { known: known !== undefined, gone: known ? this.#tell(queue, known) : [] };
   }
 
@@ -118,6 +123,15 @@ export class Membership {
     if (!known) return [];
     queue.toldAddresses = [];
     return this.#tell(queue, known);
+  }
+
+  /** Weighs a queue's addresses once more, since other weights may be set than before. */
+  reweigh(queue: HostQueue): void {
+    for (const address of queue.toldAddresses ?? []) {
+      const endpoint = queue.lane.endpoints.get(address.text);
+      if (endpoint?.member) queue.lane.setWeight(endpoint, this.#weightOf(queue, address));
+    }
+    queue.hurrySpread();
   }
 
   /** Forgets the addresses that a host has no more, and nobody uses: else they would heap up. */
@@ -172,7 +186,7 @@ export class Membership {
 
   #enter(queue: HostQueue, endpoint: Endpoint, address: HostAddress, isNew: boolean): void {
     const { lane } = queue;
-    endpoint.weight = this.#weightOf(queue, address);
+    lane.setWeight(endpoint, this.#weightOf(queue, address));
     if (isNew) endpoint.startSlowly(this.#options.clock.now(), this.#options.slowStartMs);
     lane.setMember(endpoint, true);
     if (endpoint.standing === "gone") lane.setStanding(endpoint, "good");
@@ -180,10 +194,11 @@ export class Membership {
     this.#events?.onEnter(queue, endpoint);
   }
 
-  /** How much an address is to bear: by the options of its host, or by its source. */
+  /** How much an address is to bear: as somebody has set, by the options of its host, or by its source. */
   #weightOf({ host }: HostQueue, address: HostAddress): number {
     const configured = this.#options.hosts.get(host.text);
-    return (configured && weightOf(configured, address)) ?? address.weight ?? 1;
+    return this.#weights.of(address) ?? (configured && weightOf(configured, address))
+      ?? address.weight ?? 1;
   }
 
   #leave({ host, lane, tls }: HostQueue, endpoint: Endpoint): void {

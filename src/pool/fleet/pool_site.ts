@@ -11,6 +11,7 @@ import type { FleetEvent, FleetMember, FleetSite, Lesson } from "../../fleet/fle
 import type { HeardVerdict, OwnExperience } from "../../fleet/verdicts.ts";
 import type { Admission } from "../../hosts/admission.ts";
 import type { AddressHealth } from "../../hosts/health.ts";
+import type { Weights } from "../../hosts/weights.ts";
 import type { Endpoint } from "../../map/endpoint.ts";
 import type { ConnectionManager } from "../../map/manager.ts";
 import type { Dials } from "../dial/dials.ts";
@@ -28,6 +29,7 @@ export interface PoolParts {
   readonly manager: ConnectionManager;
   readonly health: AddressHealth;
   readonly admission: Admission;
+  readonly weights: Weights;
   readonly queues: HostQueues;
   readonly dials: Dials;
   readonly membership: Membership;
@@ -124,6 +126,11 @@ export class PoolSite implements FleetSite {
   /** Ends a block here. */
   onUnblock(ip: string): void {
     this.#parts.admission.unblock(ip);
+  }
+
+  /** Sets the weight of an address here, or takes it off. */
+  onWeight(ip: string, weight: number | null): void {
+    this.#parts.weights.set(ip, weight);
   }
 
   /** Drains a host or an address here. */

@@ -360,7 +360,7 @@ export class Diagnosis {
         ...about,
         severity: good === 0 ? "critical" : "warning",
         what: "panic",
-        message: `${good} of the ${lane.memberCount} addresses of ${host.text} are good. With so `
+        message: `${good} of the ${lane.usedCount} addresses of ${host.text} are good. With so `
           + "few, those that failed are used as well.",
         advice: "Look at why they failed: stats() tells the last verdict of each address.",
       });

@@ -8,6 +8,7 @@ import type { Block } from "../../hosts/block_list.ts";
 import type { HostInfo } from "../../hosts/directory.ts";
 import type { AllTold, ToldLater } from "../../hosts/rests.ts";
 import type { EndpointHealth } from "../../hosts/verdict.ts";
+import type { SetWeight } from "../../hosts/weights.ts";
 import type { Standing } from "../../map/endpoint.ts";
 import type { EvictReason } from "../../map/exits.ts";
 import type { DebugInfo } from "../../map/manager.ts";
@@ -228,6 +229,8 @@ export interface PoolStats {
   readonly deniedAddresses: number;
   /** What is blocked now. */
   readonly blocks: readonly Block[];
+  /** The weights that are set by hand, oldest first. */
+  readonly weights: readonly SetWeight[];
   /** The figures of the proxies that connections go over, if any do. */
   readonly proxies: readonly ProxyStats[];
   /** The figures by host. */

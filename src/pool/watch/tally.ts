@@ -9,6 +9,7 @@ import type { HostDirectory } from "../../hosts/directory.ts";
 import type { AddressHealth } from "../../hosts/health.ts";
 import type { Rests } from "../../hosts/rests.ts";
 import { NO_HEALTH } from "../../hosts/verdict.ts";
+import type { Weights } from "../../hosts/weights.ts";
 import type { Endpoint } from "../../map/endpoint.ts";
 import type { Traffic } from "../../map/lane.ts";
 import type { ConnectionManager } from "../../map/manager.ts";
@@ -56,6 +57,7 @@ export interface TallyParts {
   readonly health: AddressHealth;
   readonly rests: Rests;
   readonly admission: Admission;
+  readonly weights: Weights;
   readonly queues: Iterable<HostQueue>;
   readonly routes: Routes;
   readonly figures: PoolFigures;
@@ -72,7 +74,7 @@ export class Tally {
 
   /** The figures now. */
   take(): PoolStats {
-    const { admission, figures, manager, options } = this.#parts;
+    const { admission, figures, manager, options, weights } = this.#parts;
     const { maxConnections, maxConnectionsPerHost, maxConnectionsPerIp } =
       manager.accountant.limits;
     const now = options.clock.now();
@@ -111,6 +113,7 @@ export class Tally {
       latencyBoundsMs: LATENCY_BOUNDS_MS,
       times: figures.times(),
       blocks: admission.blocks,
+      weights: weights.list(),
       proxies: this.#parts.routes.stats(),
       ...endpointTotals(this.#parts, now),
     };

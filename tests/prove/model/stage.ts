@@ -177,6 +177,8 @@ class Stage {
         return this.#block(step[1], step[2]);
       case "unblock":
         return void this.#pool.unblock(step[1]);
+      case "weigh":
+        return this.#pool.setWeight(step[1], step[2]);
       case "deny":
         this.#reference.deny(step[1], this.#clock.now());
         return this.#pool.setAccess({ deny: step[1] });

@@ -83,6 +83,7 @@ export type Step =
   | readonly ["remove", connection: number]
   | readonly ["block", ip: string, options: { readonly forMs?: number; readonly untilWell?: true }]
   | readonly ["unblock", ip: string]
+  | readonly ["weigh", ip: string, weight: number | null]
   | readonly ["deny", ips: readonly string[]]
   | readonly ["resolver", host: string, told: Told]
   | readonly ["machine", address: string, weather: Weather]
@@ -147,6 +148,7 @@ const KINDS: readonly (readonly [weight: number, make: (random: Random) => Step]
   [0.5, (random) => ["remove", random.below(20)]],
   [1, (random) => ["block", random.pick(MACHINES), makeBlock(random)]],
   [1, (random) => ["unblock", random.pick(MACHINES)]],
+  [1, (random) => ["weigh", random.pick(MACHINES), random.pick([null, 0, 0, 1, 3])]],
   [0.5, (random) => ["deny", MACHINES.filter(() => random.chance(0.2))]],
   [2, (random) => ["resolver", random.pick(NAMES), makeTold(random)]],
   [8, (random) => ["machine", random.pick(MACHINES), makeWeather(random)]],
