@@ -1,6 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import process from "node:process";
-import test from "node:test";
 import { memoryDialer } from "../../adapters/memory.ts";
 import { redisFleet } from "../../adapters/redis.ts";
 import {
@@ -12,6 +11,7 @@ import {
 } from "../../mod.ts";
 import { redisMissing as skip, type RedisServer, startRedis } from "../support/redis_server.ts";
 import { pause } from "../support/services.ts";
+import { testSideBySide } from "../support/side_by_side.ts";
 
 const TIMES = { leaseMs: 1_200, goneAfterMs: 3_600, timeoutMs: 600 };
 
@@ -85,9 +85,7 @@ async function served(redis: RedisServer): Promise<{ connections: number; comman
   };
 }
 
-test("After a failover the pools find the replica that is the primary now, with what was shared", {
-  skip,
-}, async () => {
+async function findReplica(): Promise<void> {
   await using first = await startRedis();
   await using second = await startRedis();
   await second.command("REPLICAOF", "127.0.0.1", `${first.port}`);
@@ -120,83 +118,69 @@ test("After a failover the pools find the replica that is the primary now, with 
     "a newcomer knows",
     () => late.pools[0]!.stats().blocks.map(({ ip }) => ip).join() === "192.0.2.9",
   );
-});
+}
 
-test(
-  "A Redis that is full leaves the pools on their own, which say so and are back when it has room",
-  {
-    skip,
-  },
-  async () => {
-    await using redis = await startRedis();
-    await using scene = new RedisScene([redis], 3);
-    await scene.begin();
-    await redis.command("CONFIG", "SET", "maxmemory-policy", "noeviction");
-    const before = await served(redis);
-    await redis.command("CONFIG", "SET", "maxmemory", "1");
-    await scene.all("alone");
+async function standFull(): Promise<void> {
+  await using redis = await startRedis();
+  await using scene = new RedisScene([redis], 3);
+  await scene.begin();
+  await redis.command("CONFIG", "SET", "maxmemory-policy", "noeviction");
+  const before = await served(redis);
+  await redis.command("CONFIG", "SET", "maxmemory", "1");
+  await scene.all("alone");
+  await scene.use();
+  const fullAt = performance.now();
+  await pause(3_000);
+  const seconds = (performance.now() - fullAt) / 1_000 + 1;
+  const while_ = await served(redis);
+  for (const [number, pool] of scene.pools.entries()) {
+    assertStringIncludes(String(scene.told[number]!.at(-1)!.error), "OOM");
+    assertStringIncludes(pool.fleet!.stats().error ?? "", "OOM");
+    assertEquals(pool.diagnose().map(({ what }) => what), ["fleetAlone"]);
+  }
+  assertStringIncludes(
+    openMetrics(scene.pools[0]!),
+    "hotconn_fleet_joined{pool=\"default\"} 0\n",
+  );
+  // Each tries again after a quarter of a lease at the least, over two connections.
+  const tries = scene.pools.length * (4 + seconds * 1_000 / (TIMES.leaseMs / 4));
+  const received = while_.connections - before.connections;
+  assert(received <= 2 * tries, `${received} connections, in ${seconds} s`);
+  await redis.command("CONFIG", "SET", "maxmemory", "0");
+  await scene.all("joined");
+  assertEquals(scene.pools.flatMap((pool) => pool.diagnose()), []);
+  assertStringIncludes(
+    openMetrics(scene.pools[0]!),
+    "hotconn_fleet_joined{pool=\"default\"} 1\n",
+  );
+}
+
+async function standSlow(): Promise<void> {
+  await using redis = await startRedis();
+  await using scene = new RedisScene([redis], 3);
+  await scene.begin();
+  const took: number[] = [];
+  for (let time = 0; time < 5; time++) {
+    await redis.command("CLIENT", "PAUSE", "100");
+    const begun = performance.now();
     await scene.use();
-    const fullAt = performance.now();
-    await pause(3_000);
-    const seconds = (performance.now() - fullAt) / 1_000 + 1;
-    const while_ = await served(redis);
-    for (const [number, pool] of scene.pools.entries()) {
-      assertStringIncludes(String(scene.told[number]!.at(-1)!.error), "OOM");
-      assertStringIncludes(pool.fleet!.stats().error ?? "", "OOM");
-      assertEquals(pool.diagnose().map(({ what }) => what), ["fleetAlone"]);
-    }
-    assertStringIncludes(
-      openMetrics(scene.pools[0]!),
-      "hotconn_fleet_joined{pool=\"default\"} 0\n",
-    );
-    // Each tries again after a quarter of a lease at the least, over two connections.
-    const tries = scene.pools.length * (4 + seconds * 1_000 / (TIMES.leaseMs / 4));
-    const received = while_.connections - before.connections;
-    assert(received <= 2 * tries, `${received} connections, in ${seconds} s`);
-    await redis.command("CONFIG", "SET", "maxmemory", "0");
-    await scene.all("joined");
-    assertEquals(scene.pools.flatMap((pool) => pool.diagnose()), []);
-    assertStringIncludes(
-      openMetrics(scene.pools[0]!),
-      "hotconn_fleet_joined{pool=\"default\"} 1\n",
-    );
-  },
-);
+    // What is ready is ready: no lease waits for the store.
+    took.push(performance.now() - begun);
+    await pause(120);
+  }
+  // The machine may be slow once, and is not each time that the store is.
+  assert(Math.min(...took) < 90, `leases took ${took} ms`);
+  redis.stop();
+  await scene.all("alone");
+  await scene.use();
+  redis.go();
+  await scene.all("joined");
+  for (const told of scene.told) {
+    assertEquals(told.map(({ state }) => state), ["alone", "joined"]);
+  }
+}
 
-test(
-  "A Redis that is slow is waited for by nobody, and one that is too slow is given up for a while",
-  {
-    skip,
-  },
-  async () => {
-    await using redis = await startRedis();
-    await using scene = new RedisScene([redis], 3);
-    await scene.begin();
-    const took: number[] = [];
-    for (let time = 0; time < 5; time++) {
-      await redis.command("CLIENT", "PAUSE", "100");
-      const begun = performance.now();
-      await scene.use();
-      // What is ready is ready: no lease waits for the store.
-      took.push(performance.now() - begun);
-      await pause(120);
-    }
-    // The machine may be slow once, and is not each time that the store is.
-    assert(Math.min(...took) < 90, `leases took ${took} ms`);
-    redis.stop();
-    await scene.all("alone");
-    await scene.use();
-    redis.go();
-    await scene.all("joined");
-    for (const told of scene.told) {
-      assertEquals(told.map(({ state }) => state), ["alone", "joined"]);
-    }
-  },
-);
-
-test("Twenty pools are back at a Redis that was restarted, each by one attempt that counts", {
-  skip,
-}, async () => {
+async function comeBack(): Promise<void> {
   await using redis = await startRedis();
   await using scene = new RedisScene([redis], 20);
   await scene.begin();
@@ -214,4 +198,14 @@ test("Twenty pools are back at a Redis that was restarted, each by one attempt t
   if (process.env.HOTCONN_FLEET !== undefined) {
     console.log(`${connections} connections and ${commands} commands for the return of 20 pools`);
   }
-});
+}
+
+testSideBySide({
+  "After a failover the pools find the replica that is the primary now, with what was shared":
+    findReplica,
+  "A Redis that is full leaves the pools on their own, which say so and are back when it has room":
+    standFull,
+  "A Redis that is slow is waited for by nobody, and one that is too slow is given up for a while":
+    standSlow,
+  "Twenty pools are back at a Redis that was restarted, each by one attempt that counts": comeBack,
+}, { skip });

@@ -5,9 +5,9 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { test } from "node:test";
 import { ok, type Scene, withScene } from "../support/http_scene.ts";
 import type { Capacity } from "../support/origin_types.ts";
+import { testSideBySide } from "../support/side_by_side.ts";
 
 const TAKES = 24;
 const CALLERS = 40;
@@ -41,44 +41,43 @@ async function ask({ pool, url }: Scene, ms: number): Promise<Outcome> {
   return { answered, others };
 }
 
-for (const beyond of ["refuse", "reset", "hang up", "503"] satisfies Capacity["beyond"][]) {
-  test(`A server takes ${TAKES} connections, and with what is beyond it does this: ${beyond}`, () =>
-    withScene({
-      origin: {
-        behaviour: { kind: "script", scripts: SCRIPTS },
-        capacity: { connections: TAKES, beyond },
-      },
-      pool: {
-        maxConnectionsPerIp: 64,
-        failoverStatuses: [503],
-      },
-    }, async (scene) => {
-      const { pool, origin } = scene;
-      const ceilings: number[] = [];
-      const standings: string[] = [];
-      pool.on("ceiling", ({ connections }) => ceilings.push(connections));
-      pool.on("eject", ({ reason }) => standings.push(reason));
-      const first = await ask(scene, 1_500);
-      const { accepted } = await origin.report();
-      const { dials } = pool.stats();
-      const second = await ask(scene, 4_000);
-      const later = await origin.report();
-      const others = [...first.others, ...second.others];
-      assertEquals([others.length, [...new Set(others)].slice(0, 3)], [0, []]);
-      assertEquals(standings, []);
-      const dialled = pool.stats().dials - dials;
-      assert(dialled <= 12, `${dialled} dials within 4 s, ${accepted} and ${later.accepted} came`);
-      assert(second.answered > 200, `${second.answered} answers`);
-      assert(pool.stats().connections >= TAKES - 1, `${pool.stats().connections} connections`);
-      assert(
-        ceilings.length > 0 && ceilings.every((n) => n >= TAKES - 2 && n <= TAKES),
-        `${ceilings}`,
-      );
-    }));
+function takesSoMany(beyond: Capacity["beyond"]): Promise<void> {
+  return withScene({
+    origin: {
+      behaviour: { kind: "script", scripts: SCRIPTS },
+      capacity: { connections: TAKES, beyond },
+    },
+    pool: {
+      maxConnectionsPerIp: 64,
+      failoverStatuses: [503],
+    },
+  }, async (scene) => {
+    const { pool, origin } = scene;
+    const ceilings: number[] = [];
+    const standings: string[] = [];
+    pool.on("ceiling", ({ connections }) => ceilings.push(connections));
+    pool.on("eject", ({ reason }) => standings.push(reason));
+    const first = await ask(scene, 1_500);
+    const { accepted } = await origin.report();
+    const { dials } = pool.stats();
+    const second = await ask(scene, 4_000);
+    const later = await origin.report();
+    const others = [...first.others, ...second.others];
+    assertEquals([others.length, [...new Set(others)].slice(0, 3)], [0, []]);
+    assertEquals(standings, []);
+    const dialled = pool.stats().dials - dials;
+    assert(dialled <= 12, `${dialled} dials within 4 s, ${accepted} and ${later.accepted} came`);
+    assert(second.answered > 200, `${second.answered} answers`);
+    assert(pool.stats().connections >= TAKES - 1, `${pool.stats().connections} connections`);
+    assert(
+      ceilings.length > 0 && ceilings.every((n) => n >= TAKES - 2 && n <= TAKES),
+      `${ceilings}`,
+    );
+  });
 }
 
-test("A server that ends each connection after its handshake is dialled a few times a second", () =>
-  withScene({
+function endsAfterHandshake(): Promise<void> {
+  return withScene({
     origin: { behaviour: { kind: "http" }, capacity: { connections: 0, beyond: "hang up" } },
   }, async ({ origin, pool, url }) => {
     const target = url("/");
@@ -100,7 +99,8 @@ test("A server that ends each connection after its handshake is dialled a few ti
     assertEquals(address?.standing, "doubtful");
     assert(address?.health.verdict?.reason.includes("before it served"));
     await pool.warm(`a.test:${origin.port}`, { connections: 0 });
-  }));
+  });
+}
 
 /** Notes how long after a moment each machine answers again. */
 async function backAfter(
@@ -123,8 +123,8 @@ async function backAfter(
   return back;
 }
 
-test("When all machines were dead for a while, each is used again within about two seconds", () =>
-  withScene({
+function comesBack(): Promise<void> {
+  return withScene({
     origin: {
       behaviour: { kind: "script", scripts: { "*": [{ wait: "body" }, { send: ok("fine") }] } },
       addresses: ["127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5"],
@@ -151,4 +151,17 @@ test("When all machines were dead for a while, each is used again within about t
     assertEquals(back.size, 4);
     const times = [...back.values()].map(Math.round);
     assert(Math.max(...times) <= 3_500, `back after ${times} ms`);
-  }));
+  });
+}
+
+const BEYOND: readonly Capacity["beyond"][] = ["refuse", "reset", "hang up", "503"];
+
+testSideBySide({
+  ...Object.fromEntries(BEYOND.map((beyond) => [
+    `A server takes ${TAKES} connections, and with what is beyond it does this: ${beyond}`,
+    () => takesSoMany(beyond),
+  ])),
+  "A server that ends each connection after its handshake is dialled a few times a second":
+    endsAfterHandshake,
+  "When all machines were dead for a while, each is used again within about two seconds": comesBack,
+});

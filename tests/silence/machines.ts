@@ -56,6 +56,9 @@ const PREFIX = `exchange${process.pid}-`;
 /** A network for tests between devices (RFC 2544), and a part of it that no other process has. */
 const NETWORK = `198.18.${process.pid % 256}`;
 
+/** How many machines this process has had: each has a network of its own. */
+let made = 0;
+
 /** Starts three machines, whose answers take some 20 ms. */
 export async function startMachines(): Promise<Machines> {
   const authority = await createAuthority();
@@ -66,8 +69,8 @@ export async function startMachines(): Promise<Machines> {
   };
   process.on("exit", () => machines.forEach((machine) => machine.remove()));
   try {
-    for (let index = 0; index < 3; index++) {
-      const machine = new Machine(index);
+    for (let count = 0; count < 3; count++) {
+      const machine = new Machine(made++);
       machines.push(machine);
       await machine.start(JSON.stringify(credentials));
     }

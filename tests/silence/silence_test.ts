@@ -1,15 +1,15 @@
 import { assertEquals } from "@std/assert";
-import test from "node:test";
+import { testSideBySide } from "../support/side_by_side.ts";
 import { SILENCES, whyNot } from "./machines.ts";
 import { sufferSilence } from "./scene.ts";
 
-const reason = whyNot();
-
-for (const how of SILENCES) {
-  test(`No GET fails while one of three machines is silent, because ${how}`, {
-    skip: reason,
-  }, async () => {
-    const { before, during } = await sufferSilence(how, 1_500);
-    assertEquals([...before.failures, ...during.failures], []);
-  });
-}
+testSideBySide(
+  Object.fromEntries(SILENCES.map((how) => [
+    `No GET fails while one of three machines is silent, because ${how}`,
+    async () => {
+      const { before, during } = await sufferSilence(how, 1_500);
+      assertEquals([...before.failures, ...during.failures], []);
+    },
+  ])),
+  { skip: whyNot() },
+);
