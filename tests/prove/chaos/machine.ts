@@ -4,11 +4,8 @@
  * @module
  */
 
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import process from "node:process";
-import { createInterface } from "node:readline";
-import { root } from "../../support/programs.ts";
+import { NodeProgram } from "../../support/node_program.ts";
 import type { MachineFault } from "./faults.ts";
 import type { MachineInput, MachineOrder, MachineReport } from "./machine_main.ts";
 
@@ -16,14 +13,12 @@ import type { MachineInput, MachineOrder, MachineReport } from "./machine_main.t
 export class Machine {
   readonly #input: MachineInput;
   readonly #asked: string[] = [];
-  #child: ChildProcess | undefined;
-  #lines: AsyncIterator<string> | undefined;
+  #program: NodeProgram | undefined;
   #port = 0;
   #order: Promise<unknown> = Promise.resolve();
 
   constructor(input: MachineInput) {
     this.#input = input;
-    process.on("exit", () => this.#child?.kill("SIGKILL"));
   }
 
   /** Its address, with its port. */
@@ -33,15 +28,9 @@ export class Machine {
 
   /** Starts its process; at the port that it had before, if any. */
   async start(): Promise<void> {
-    const child = spawn("node", ["--import", "tsx", "tests/prove/chaos/machine_main.ts"], {
-      cwd: root,
-      stdio: ["pipe", "pipe", "inherit"],
-    });
-    this.#child = child;
-    child.stdin.on("error", () => {});
-    child.stdin.write(`${JSON.stringify({ ...this.#input, port: this.#port })}\n`);
-    this.#lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-    this.#port = (await this.#next()).port;
+    const input: MachineInput = { ...this.#input, port: this.#port };
+    const program = this.#program = new NodeProgram("../prove/chaos/machine_main.ts", input);
+    this.#port = (await this.#next(program)).port;
   }
 
   /** Has it do something wrong, or be well again. */
@@ -61,34 +50,30 @@ export class Machine {
 
   /** Stops its process, so that it neither answers nor hangs up; or lets it go on. */
   pause(isPaused: boolean): void {
-    process.kill(this.#child!.pid!, isPaused ? "SIGSTOP" : "SIGCONT");
+    process.kill(this.#program!.pid, isPaused ? "SIGSTOP" : "SIGCONT");
   }
 
   /** Kills its process: the system closes its sockets. */
   async kill(): Promise<void> {
-    const child = this.#child;
-    if (!child) return;
+    const program = this.#program;
+    if (!program) return;
     // What it was asked is not to be lost with it.
     await this.#tell({ report: true });
-    this.#child = undefined;
-    const ended = once(child, "exit");
-    process.kill(child.pid!, "SIGKILL");
-    await ended;
+    this.#program = undefined;
+    await program.kill();
   }
 
   #tell(order: MachineOrder): Promise<MachineReport> {
     const answered = this.#order.then(() => {
-      this.#child!.stdin!.write(`${JSON.stringify(order)}\n`);
-      return this.#next();
+      this.#program!.tell(order);
+      return this.#next(this.#program!);
     });
     this.#order = answered.catch(() => {});
     return answered;
   }
 
-  async #next(): Promise<MachineReport> {
-    const { done, value } = await this.#lines!.next();
-    if (done) throw new Error("A machine has ended");
-    const report: MachineReport = JSON.parse(value);
+  async #next(program: NodeProgram): Promise<MachineReport> {
+    const report = await program.next() as MachineReport;
     this.#asked.push(...report.asked);
     return report;
   }

@@ -4,20 +4,12 @@
  * @module
  */
 
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
-import process from "node:process";
-import { createInterface } from "node:readline";
-import { root } from "../../support/programs.ts";
+import { NodeProgram } from "../../support/node_program.ts";
 
 /** A proxy that is asked by CONNECT. */
 export class Proxy {
-  #child: ChildProcess | undefined;
+  #program: NodeProgram | undefined;
   #port = 0;
-
-  constructor() {
-    process.on("exit", () => this.#child?.kill("SIGKILL"));
-  }
 
   get url(): string {
     return `http://127.0.0.1:${this.#port}`;
@@ -25,24 +17,14 @@ export class Proxy {
 
   /** Starts it; at the port that it had before, if any. */
   async start(): Promise<void> {
-    const child = spawn("node", ["--import", "tsx", "tests/support/connect_proxy_main.ts"], {
-      cwd: root,
-      stdio: ["pipe", "pipe", "inherit"],
-    });
-    this.#child = child;
-    child.stdin.on("error", () => {});
-    child.stdin.write(`${JSON.stringify({ port: this.#port })}\n`);
-    const [line] = await once(createInterface({ input: child.stdout }), "line");
-    this.#port = JSON.parse(line).port;
+    const program = this.#program = new NodeProgram("connect_proxy_main.ts", { port: this.#port });
+    this.#port = (await program.next() as { readonly port: number }).port;
   }
 
   /** Kills it: the system closes its sockets. */
   async kill(): Promise<void> {
-    const child = this.#child;
-    if (!child) return;
-    this.#child = undefined;
-    const ended = once(child, "exit");
-    process.kill(child.pid!, "SIGKILL");
-    await ended;
+    const program = this.#program;
+    this.#program = undefined;
+    await program?.kill();
   }
 }
