@@ -49,3 +49,48 @@ test("An answer for a host that was forgotten meanwhile is used by whoever asks 
   const dialled = dialer.dials.slice(before).filter(({ host }) => host === "a.test");
   assertEquals(dialled.map(({ address }) => address).includes("192.0.2.1"), false);
 });
+
+test("Who warms a host is told what came of it, though others want it warm no more before its addresses come", async () => {
+  let answer = (): void => {};
+  await using it = memoryPool({
+    resolver: {
+      name: "slow",
+      resolve: () => new Promise((resolve) => answer = () => resolve({ addresses: ["192.0.2.1"] })),
+    },
+    dnsTimeoutMs: 60_000,
+    cleanupIntervalMs: 1_000,
+  });
+  const warming = it.pool.warm("a.test", { connections: 1 }).catch((error: Error) => error.name);
+  await it.pool.warm("a.test", { connections: 0 });
+  await pass(it, 3_000, 100);
+  answer();
+  await turns();
+  assertEquals(await Promise.race([warming, "nothing"]), "HostUnavailableError");
+});
+
+test("A lease that ends after its host was forgotten brings back none of the addresses that it has by then", async () => {
+  let addresses = ["192.0.2.1"];
+  await using it = memoryPool({
+    resolver: { name: "test", resolve: () => Promise.resolve({ addresses, ttlMs: 2_000 }) },
+    cleanupIntervalMs: 1_000,
+    dnsMinTtlMs: 500,
+    script: ({ address }) => address === "192.0.2.2" ? { failure: "refused" } : {},
+  });
+  const { dialer, pool } = it;
+  await pass(it, 980, 20);
+  const lost = await pool.acquire("a.test");
+  for (const socket of dialer.sockets) socket.end();
+  await pass(it, 30);
+  assertEquals(pool.stats().hosts, {});
+  addresses = ["192.0.2.2", "192.0.2.3"];
+  using _ = await pool.acquire("a.test", { ip: "192.0.2.3" });
+  lost.release({ error: new Error("hung up") });
+  const refused = assertRejects(() => pool.acquire("a.test", { ip: "192.0.2.2", timeoutMs: 10 }));
+  await pass(it, 10);
+  await refused;
+  addresses = ["192.0.2.3"];
+  await pass(it, 3_000, 100);
+  const before = dialer.dials.length;
+  await pass(it, 10_000, 100);
+  assertEquals(dialer.dials.slice(before).map(({ address }) => address), []);
+});

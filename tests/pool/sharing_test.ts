@@ -279,3 +279,51 @@ test("warm() opens several connections to machines that speak HTTP/2, and load s
   assert(Math.min(...counts) >= 10, `${counts}`);
   for (const lease of leases) lease.release();
 });
+
+test("A connection that makes room for another host ends with its last lease, and goes to nobody else before", async () => {
+  await using it = world(() => "h2", {
+    resolver: staticResolver({ "a.test": ["192.0.2.1"], "b.test": ["192.0.2.2"] }),
+    maxConnections: 1,
+  });
+  it.pool.streams = () => 2;
+  const [first, second] = await shareAll(it, 2);
+  const { connection } = first!;
+  const other = it.pool.share("b.test");
+  await pass(it, 5, 5);
+  const third = it.pool.share();
+  await pass(it, 5, 5);
+  first!.release();
+  assertEquals([connection.state, connection.leases], ["draining", 1]);
+  await pass(it, 50, 5);
+  assertEquals(it.dialer.dialing, 0);
+  second!.release();
+  await pass(it, 50, 5);
+  (await other).release();
+  await pass(it, 50, 5);
+  (await third).release();
+});
+
+test("A host whose connections are all shared lets one of them go at a time for another host", async () => {
+  await using it = world(() => "h2", {
+    resolver: staticResolver({ "a.test": ["192.0.2.1"], "b.test": ["192.0.2.2"] }),
+    maxConnections: 3,
+  });
+  it.pool.streams = () => 2;
+  const held = await shareAll(it, 6);
+  assertEquals(it.pool.manager.getConnectionCount(), 3);
+  const other = it.pool.share("b.test");
+  await pass(it, 5, 5);
+  const others = [1, 2, 3].map(() => it.pool.share());
+  await pass(it, 5, 5);
+  const seen = new Set<Connection>();
+  for (const lease of held.splice(0)) {
+    if (seen.has(lease.connection)) held.push(lease);
+    else lease.release();
+    seen.add(lease.connection);
+  }
+  const states = [...seen].map(({ state }) => state).sort();
+  assertEquals(states, ["draining", "leased", "leased"]);
+  for (const lease of held) lease.release();
+  await pass(it, 50, 5);
+  for (const lease of await Promise.all([other, ...others])) lease.release();
+});

@@ -166,7 +166,9 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
     if (!starved || !first || !own) return;
     const { accountant } = manager;
     const isPoorer = accountant.ofHost(starved.host.text) < accountant.ofHost(host);
-    if (first.since < own.since && isPoorer) manager.removeConnection(connection, "room");
+    if (first.since >= own.since || !isPoorer) return;
+    // Others may have leases on it: then it goes with the last of them, and it alone.
+    if (connection.leases === 0 || !isLeaving(queue)) manager.drain(connection, "room");
   }
 
   /**
@@ -283,6 +285,8 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
    * priority fail, or are well again, these are others. Gives whether any are known.
    */
   followAddresses(queue: HostQueue): boolean {
+    // A lease of it may end long after.
+    if (queue.forgotten) return false;
     const { gone, known } = this.#parts.membership.update(queue);
     this.#letGo(gone);
     return known;
@@ -481,4 +485,10 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
       this.#disappointed.tell(queue, endpoint, error, number);
     }
   }
+}
+
+/** Whether a connection of a queue's is to end with its last lease. */
+function isLeaving({ lane }: HostQueue): boolean {
+  for (const { draining } of lane.endpoints.values()) if (draining > 0) return true;
+  return false;
 }

@@ -158,9 +158,10 @@ export class HostQueue {
     this.leasesUntilSpread = Math.min(this.leasesUntilSpread, SPREAD_LEASES);
   }
 
-  /** Whether nobody waits here, and nothing is open or on its way. */
+  /** Whether nobody waits here, for a lease or for warmth, and nothing is open or on its way. */
   get isUnused(): boolean {
-    return this.waiters.size === 0 && this.dials.size === 0 && this.lane.connectionCount === 0;
+    const isAwaited = this.waiters.size > 0 || this.warm.warmUps.size > 0;
+    return !isAwaited && this.dials.size === 0 && this.lane.connectionCount === 0;
   }
 
   /** Whether somebody uses it, or has used it within so many milliseconds. */

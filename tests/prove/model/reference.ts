@@ -169,7 +169,9 @@ export class Reference {
     const { address } = connection;
     promise(!this.isClosed, "A closed pool gives a lease", host, address);
     promise(connection.host === host, "A lease for another host", host, connection.host);
-    promise(connection.state === "leased", "A lease on what is", connection.state, host, address);
+    // What others share may be let go between the moment a lease begins and the one in which it is heard of.
+    const isInUse = connection.state === "leased" || (shared && connection.state === "draining");
+    promise(isInUse, "A lease on what is", connection.state, host, address);
     promise(this.allows(address, now), "A lease at what may not be used", host, address);
     promise(ask.ip === undefined || ask.ip === address, "A lease elsewhere", ask, address);
     promise(!ask.exclude?.includes(address), "A lease at what was excluded", ask, address);
