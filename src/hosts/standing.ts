@@ -5,7 +5,7 @@
  */
 
 import type { Clock } from "../core/clock.ts";
-import type { Endpoint } from "../map/endpoint.ts";
+import type { Endpoint, Standing } from "../map/endpoint.ts";
 import type { HealthRecord, HealthRecords } from "./health_record.ts";
 
 /** When endpoints are ejected, and for how long. */
@@ -24,6 +24,8 @@ export interface HealthOptions {
 
 /** What a health record hears about its endpoints. */
 export interface HealthEvents {
+  /** An endpoint stands otherwise than before: another one may be to be used. */
+  onStanding(endpoint: Endpoint): void;
   /** An endpoint was ejected. */
   onEject(endpoint: Endpoint, reason: string, forMs: number): void;
   /** An ejected endpoint is back. */
@@ -80,10 +82,10 @@ export class Standings {
     if (endpoint.failing) {
       // One that was gone for a while comes back as it left.
       const isBack = record.ejectedFor !== null && endpoint.standing !== "ejected";
-      if (isBack && lane.mayEject) lane.setStanding(endpoint, "ejected", record.ejectedUntil);
+      if (isBack && lane.mayEject) this.#stand(endpoint, "ejected", record.ejectedUntil);
       else if (isBack || record.ejectedFor === null) {
         record.ejectedFor = null;
-        lane.setStanding(endpoint, "doubtful", record.dueAt);
+        this.#stand(endpoint, "doubtful", record.dueAt);
       }
       return;
     }
@@ -92,7 +94,7 @@ export class Standings {
     record.ejectedFor = null;
     lane.hold(endpoint, 0);
     if (wasEjected) endpoint.startSlowly(this.#clock.now(), this.#options.slowStartMs);
-    lane.setStanding(endpoint, "good");
+    this.#stand(endpoint, "good");
     if (wasEjected) this.#events.onReadmit(endpoint);
   }
 
@@ -115,7 +117,7 @@ export class Standings {
     const isDue = failsTooOften || failures >= ejectAfterFailures;
     if (!isDue || !(lane.mayEject || wasEjected)) {
       record.ejectedFor = null;
-      lane.setStanding(endpoint, "doubtful", record.dueAt);
+      this.#stand(endpoint, "doubtful", record.dueAt);
       return;
     }
     // What went well for as long as it can be ejected begins anew.
@@ -125,7 +127,7 @@ export class Standings {
     record.ejectedFor = failsTooOften
       ? `${record.windowFailures} failures within ${WINDOW.ms / 1_000} s, the last: ${reason}`
       : `${failures} failures in a row, the last: ${reason}`;
-    lane.setStanding(endpoint, "ejected", record.ejectedUntil);
+    this.#stand(endpoint, "ejected", record.ejectedUntil);
     endpoint.ejections++;
     this.#events.onEject(endpoint, record.ejectedFor, forMs);
   }
@@ -139,7 +141,7 @@ export class Standings {
   /** Has callers go elsewhere than to an endpoint that has failed, until it is due. */
   doubt(endpoint: Endpoint): void {
     this.#setFailing(endpoint, true);
-    endpoint.lane.setStanding(endpoint, "doubtful", this.#records.of(endpoint).dueAt);
+    this.#stand(endpoint, "doubtful", this.#records.of(endpoint).dueAt);
   }
 
   /** Has those who act on failures look at an endpoint again. */
@@ -159,6 +161,12 @@ export class Standings {
     const leases = Math.max(picks - record.windowPicks, record.windowFailures);
     return leases >= WINDOW.leases
       && record.windowFailures / leases > this.#options.ejectAboveFailureRate;
+  }
+
+  #stand(endpoint: Endpoint, standing: Standing, dueAt?: number): void {
+    const was = endpoint.standing;
+    endpoint.lane.setStanding(endpoint, standing, dueAt);
+    if (was !== standing) this.#events.onStanding(endpoint);
   }
 
   /** Notes whether an endpoint has failures. */

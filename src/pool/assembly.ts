@@ -98,7 +98,11 @@ export class PoolAssembly {
       manager.accountant,
       (address, connections) => reporter.learned(address, connections),
     );
-    const health = new AddressHealth(clock, options, reporter, ceilings);
+    const health = new AddressHealth(clock, options, {
+      onStanding: (endpoint) => this.#changes.onStanding(endpoint),
+      onEject: (endpoint, reason, forMs) => reporter.onEject(endpoint, reason, forMs),
+      onReadmit: (endpoint) => reporter.onReadmit(endpoint),
+    }, ceilings);
     const rests = this.#rests = new Rests(clock, options.slowStartMs, {
       onToldLater: (endpoint, told) => reporter.onToldLater(endpoint, told),
       onRested: (endpoint, everywhere) => this.#changes.onRested(endpoint, everywhere),

@@ -88,6 +88,14 @@ export class Changes {
     else this.#wakeWaiting(connection);
   }
 
+  /**
+   * Looks at those who wait, for a machine is as good as others again; or no other one is better, and
+   * what is ready there will do.
+   */
+  onStanding(endpoint: Endpoint): void {
+    this.#wakeWaiting(endpoint.lane);
+  }
+
   /** Looks at those who wait, for a machine that was left alone may serve them. */
   onRested(endpoint: Endpoint, everywhere: boolean): void {
     if (everywhere) this.#parts.reporter.onRested(endpoint);

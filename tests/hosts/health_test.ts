@@ -44,6 +44,7 @@ class World {
 
   constructor(options: Partial<HealthOptions> = {}) {
     this.health = new AddressHealth(this.clock, { ...OPTIONS, ...options }, {
+      onStanding: () => {},
       onEject: ({ address }, _reason, forMs) => this.heard.push(`eject ${address.ip} ${forMs}`),
       onReadmit: ({ address }) => this.heard.push(`readmit ${address.ip}`),
     }, this.ceilings);

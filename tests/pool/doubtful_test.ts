@@ -7,8 +7,10 @@
 import { assertEquals, assertInstanceOf } from "@std/assert";
 import { test } from "node:test";
 import { AcquireTimeoutError, ClosedError, HostUnavailableError } from "../../src/core/errors.ts";
-import { memoryPool } from "../support/memory_pool.ts";
+import type { Lease } from "../../src/pool/lease/lease.ts";
+import { type MemoryPool, memoryPool } from "../support/memory_pool.ts";
 import { pass } from "../support/pass.ts";
+import { turns } from "../support/turns.ts";
 
 test("Where the one good machine is full, a doubtful one that is ready serves, and is dialled once", async () => {
   let isHanging = false;
@@ -45,4 +47,52 @@ test("Where the one good machine is full, a doubtful one that is ready serves, a
   for (const lease of await Promise.all(full)) lease.release();
   await pool.close({ graceMs: 0 });
   assertInstanceOf(await hangs, ClosedError);
+});
+
+interface Scene extends MemoryPool {
+  /** A lease at the good machine, whose connection has ended. */
+  readonly lost: Lease;
+  readonly waits: Promise<Lease>;
+}
+
+/** Somebody waits for a dial to the good machine, and a doubtful one has a connection ready. */
+async function crowded(): Promise<Scene> {
+  const it = memoryPool({
+    hosts: { "a.test": ["192.0.2.1", "192.0.2.2"], "c.test": ["192.0.2.3"] },
+    maxConcurrentDials: 1,
+    script: ({ host }) => host === "c.test" ? { delayMs: Infinity } : {},
+  });
+  const { clock, pool } = it;
+  const lost = await pool.acquire("a.test", { ip: "192.0.2.1" });
+  const failed = await pool.acquire("a.test", { ip: "192.0.2.2" });
+  const ready = await pool.acquire("a.test", { ip: "192.0.2.2" });
+  pool.acquire("c.test").catch(() => {});
+  await turns();
+  pool.manager.removeConnection(lost.connection);
+  clock.advance(1);
+  failed.release({ error: new Error("a bad answer") });
+  ready.release();
+  const waits = pool.acquire("a.test");
+  await turns();
+  assertEquals(pool.stats().hosts["a.test"]?.waiting, 1);
+  return Object.assign(it, { lost, waits });
+}
+
+test("When the last good machine of a host fails, who waits gets what is ready elsewhere at once", async () => {
+  await using it = await crowded();
+  it.lost.release({ error: new Error("a bad answer") });
+  await turns();
+  using lease = await Promise.race([it.waits, undefined]);
+  assertEquals(lease?.connection.address, "192.0.2.2");
+});
+
+test("Nobody gets the trial of a doubtful machine before those who have waited longer", async () => {
+  await using it = await crowded();
+  const { clock, pool } = it;
+  const { retryAt } = pool.stats().hosts["a.test"]!.addresses["192.0.2.2"]!;
+  clock.advance(retryAt! - clock.now());
+  assertEquals(pool.tryAcquire("a.test"), undefined);
+  await turns();
+  using lease = await Promise.race([it.waits, undefined]);
+  assertEquals(lease?.connection.address, "192.0.2.2");
 });

@@ -95,10 +95,15 @@ export class LeaseDesk {
     return lease ? Promise.resolve(lease) : this.#wait(queue, filter, options);
   }
 
-  /** Gives a lease on what is ready; undefined where nothing is. */
+  /** Gives a lease on what is ready; undefined where nothing is, or others have waited for it. */
   tryAcquire(queue: HostQueue, filter: AddressFilter | undefined): Lease | undefined {
-    const connection = this.#checkout.takeFrom(queue.lane, filter);
-    return connection && this.lease(queue, connection);
+    for (;;) {
+      const connection = this.#checkout.takeFrom(queue.lane, filter);
+      // A machine may be due for its trial by the clock alone.
+      const first = connection && !filter && firstFor(queue, connection);
+      if (!first) return connection && this.lease(queue, connection);
+      this.#tryDeliver(first, connection);
+    }
   }
 
   #wait(
@@ -240,12 +245,8 @@ export class LeaseDesk {
     // How long a caller stays with another protocol says nothing of when others come back.
     if (connection.upgraded === null) queue.demand.noteReturn(connection.lastUsedAt, heldMs);
     else this.#reporter.figures.upgraded--;
-    const endpoint = endpointOf(connection);
-    const wasChosen = endpoint?.chosen;
     this.#judge(queue, lease, heldMs, error);
     if (kept) this.#handOn(queue, connection);
-    // Its machine is back in use, and what stands ready there is for everybody again.
-    if (wasChosen === false && endpoint?.chosen) this.serve(queue);
   }
 
   /** Gives a connection that has come back to whoever is next. */
@@ -317,4 +318,13 @@ export class LeaseDesk {
     endpoint.noteAnswer(latencyMs, now);
     if (endpoint.failing) this.#health.succeeded(endpoint, startedAt, connection.createdAt);
   }
+}
+
+/** Who has waited longest for a connection of a queue's; undefined where nobody does who would have it. */
+function firstFor(
+  { waiters }: HostQueue,
+  { address }: Connection,
+): Waiter<HostQueue> | undefined {
+  for (const waiter of waiters) if (waiter.accepts(address)) return waiter;
+  return undefined;
 }

@@ -9,7 +9,6 @@ import type { Clock } from "../../core/clock.ts";
 import { Events } from "../../core/events.ts";
 import type { AddressChange } from "../../hosts/directory.ts";
 import type { ToldLater } from "../../hosts/rests.ts";
-import type { HealthEvents } from "../../hosts/standing.ts";
 import type { Connection } from "../../map/connection.ts";
 import type { Endpoint } from "../../map/endpoint.ts";
 import type { EvictReason } from "../../map/exits.ts";
@@ -20,7 +19,7 @@ import { Evidence } from "./evidence.ts";
 import { PoolFigures } from "./figures.ts";
 
 /** The one place where what happens becomes a figure, an event, or evidence. */
-export class Reporter implements HealthEvents {
+export class Reporter {
   /** Whoever listens. */
   readonly events: Events<PoolEvents> = new Events();
   /** What is counted and timed. */

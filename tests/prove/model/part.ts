@@ -36,9 +36,13 @@ async function prove(options: ProofOptions): Promise<Proof> {
   let toldAt = begunAt;
   let steps = 0;
   let pools = 0;
+  // Pools make many errors, whose stacks take time. What breaks is played again, with its stack.
+  const { stackTraceLimit } = Error;
   while (steps < most && performance.now() - begunAt < seconds * 1_000) {
     const program = makeProgram(random.below(2 ** 32), Math.min(STEPS, most - steps));
+    Error.stackTraceLimit = 0;
     const failure = await play(program);
+    Error.stackTraceLimit = stackTraceLimit;
     pools++;
     if (failure) {
       tell(`broken after ${steps} steps and is made as short as it goes: ${failure.error}`);
