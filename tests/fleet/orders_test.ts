@@ -75,3 +75,16 @@ test("What is no address, or no option, is refused, and told to nobody", async (
   await scene.pass(100);
   assertEquals(blocks(pools), [[], []]);
 });
+
+test("What the fleet lifted before a pool came lifts nothing that the pool has blocked itself since", async () => {
+  await using scene = new FleetScene();
+  const one = scene.add();
+  await scene.pass(100);
+  await one.fleet!.block("192.0.2.3");
+  await one.fleet!.unblock("192.0.2.3");
+  await scene.pass(1_000);
+  const late = scene.add();
+  late.block("192.0.2.3");
+  await scene.pass(10_000, 100);
+  assertEquals(blocks([one, late]), [[], ["192.0.2.3"]]);
+});
