@@ -76,10 +76,12 @@ export class Handshake {
 
   /** Whether the certificate that was accepted is good for another name. */
   covers(serverName: string): boolean {
-    // That of a session that was resumed.
-    this.#checked ??= this.socket.getPeerCertificate(true);
+    // That of a session that was resumed. A socket that is destroyed has none.
+    const checked = this.#checked ?? this.socket.getPeerCertificate(true);
+    if (!checked) return false;
+    this.#checked = checked;
     const target = { ...this.#target, serverName };
-    return this.#profile.verifier.covers(shownBy(this.#checked), target);
+    return this.#profile.verifier.covers(shownBy(checked), target);
   }
 }
 

@@ -286,3 +286,27 @@ test("Of too many sessions in all, those go of the machine that was heard of lon
   assertEquals(sessions.take(at("5"), 1), session);
   sessions.closed(idle);
 });
+
+test(
+  "A socket of a resumed session covers no name when it is closed, and says so without an error",
+  { skip: detectRuntime() === "node" ? false : "their sockets tell of certificates in other ways" },
+  async () => {
+    await using origin = await startRemoteOrigin({
+      certificates: [{ ...certificate, names: ["a.test", "b.test"] }],
+      behaviour: { kind: "echo" },
+      alpn: ["h2"],
+    });
+    const dialer = nodeDialer();
+    const tls = { ...options, alpn: ["h2"] };
+    const target = { ...targetOf(origin.port), host: "a.test", serverName: "a.test", tls };
+    await visit(origin, dialer, { tls });
+    const socket = await dialer.dial(target, new AbortController().signal);
+    const sink = new RecordingSink();
+    socket.attach(sink);
+    socket.destroy();
+    await sink.closed();
+    assertEquals(socket.covers?.("b.test"), false);
+    const { connections } = await origin.until({ openSockets: 0 });
+    assertEquals(connections.map(({ hello }) => hello!.offersSession), [false, true]);
+  },
+);
