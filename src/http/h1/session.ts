@@ -152,6 +152,9 @@ export class Http1Session implements Session, Stream, SocketSink, ResponseSink {
     const { complete } = parser;
     const user = this.#user;
     if (!user) return;
+    const headers = this.#headers;
+    const status = this.#status;
+    const statusText = this.#statusText;
     if (complete) {
       // What follows a response that nobody else asked for would be read as the next one.
       if (consumed < bytes.length) this.connection.healthy = false;
@@ -163,7 +166,8 @@ export class Http1Session implements Session, Stream, SocketSink, ResponseSink {
       if (this.#paused) this.resume();
       user.onComplete(isReusable);
     }
-    this.#passHead(user);
+    // By now another request may have the connection.
+    if (headers) this.#passHead(user, status, statusText, headers);
   }
 
   /** Passes on that the connection takes more. */
@@ -183,7 +187,7 @@ export class Http1Session implements Session, Stream, SocketSink, ResponseSink {
     }
     this.#end();
     user.onComplete(false);
-    this.#passHead(user);
+    if (this.#headers) this.#passHead(user, this.#status, this.#statusText, this.#headers);
   }
 
   /** Passes over an interim response. */
@@ -207,11 +211,14 @@ export class Http1Session implements Session, Stream, SocketSink, ResponseSink {
     this.#user?.onTrailers(trailers);
   }
 
-  #passHead(user: StreamUser): void {
-    const headers = this.#headers;
-    if (!headers) return;
-    this.#headers = undefined;
-    user.onHead(this.#status, this.#statusText, headers);
+  #passHead(
+    user: StreamUser,
+    status: number,
+    statusText: string,
+    headers: ResponseHeaders,
+  ): void {
+    if (this.#headers === headers) this.#headers = undefined;
+    user.onHead(status, statusText, headers);
   }
 
   /** Whether the connection may carry another exchange; and for how long it may wait for it. */
