@@ -18,6 +18,7 @@ import { test } from "node:test";
 import { ClosedError, RequestError, WebSocketError } from "../../../src/core/errors.ts";
 import type { WebSocketOptions } from "../../../src/http/websocket/web_socket_options.ts";
 import { openMetrics } from "../../../src/metrics/open_metrics.ts";
+import { turns } from "../../support/turns.ts";
 import { closeFrame, frame } from "./server_frames.ts";
 import { agreement, fieldOf, next, type SocketScene, socketScene } from "./socket_scene.ts";
 
@@ -576,6 +577,32 @@ test("close() before it is open fails it", async () => {
   const error = await failed;
   assertInstanceOf(error, DOMException);
   assertEquals([error.name, socket.readyState], ["AbortError", 3]);
+});
+
+test("close() in whichever moment of the opening holds: it does not open after that", async () => {
+  const outcomes = new Set<string>();
+  for (let moment = 0; moment < 40; moment++) {
+    let tell = () => {};
+    const answered = new Promise<void>((resolve) => tell = resolve);
+    await using scene = socketScene({
+      answer: (head) => {
+        tell();
+        return agreement(head);
+      },
+    });
+    const socket = scene.pool.webSocket("wss://a.test/");
+    socket.opened.catch(() => {});
+    await answered;
+    await turns(moment);
+    const wasOpen = socket.readyState === socket.OPEN;
+    socket.close();
+    socket.addEventListener("open", () => outcomes.add("it opens although it is closed"));
+    await turns();
+    assert(socket.readyState !== socket.OPEN, `moment ${moment}`);
+    if (!wasOpen) assertEquals(scene.pool.stats().leased, 0, `moment ${moment}`);
+    outcomes.add(wasOpen ? "open" : "opening");
+  }
+  assertEquals([...outcomes].sort(), ["open", "opening"]);
 });
 
 test("A machine that was ejected is well as soon as it has agreed, not when the WebSocket ends", async () => {
