@@ -18,12 +18,9 @@
 import { promises } from "node:dns";
 import { ipPort, parseAddress } from "../src/core/address.ts";
 import { checkNames, describe } from "../src/core/check.ts";
-import { ResolveError } from "../src/core/errors.ts";
 import type { Resolver } from "../src/hosts/resolver.ts";
-import { askFamilies, BOTH_FAMILIES, checkFamilies } from "./resolvers/address_families.ts";
-import type { RecordType } from "./resolvers/dns_message.ts";
 import { queryDns } from "./resolvers/dns_query.ts";
-import { resolveBindings, resolveOrigin } from "./resolvers/service_bindings.ts";
+import { recordResolver } from "./resolvers/record_resolver.ts";
 
 /** Options of {@linkcode dnsResolver}. */
 export interface DnsResolverOptions {
@@ -63,37 +60,13 @@ export interface DnsResolverOptions {
  */
 export function dnsResolver(options: DnsResolverOptions = {}): Resolver {
   checkNames("dnsResolver()", options, ["servers", "families", "httpsRecords"]);
-  const { httpsRecords = false } = options;
-  if (typeof httpsRecords !== "boolean") {
-    throw new TypeError(`httpsRecords must be true or false, got ${describe(httpsRecords)}`);
-  }
   const servers = options.servers && readServers(options.servers);
-  const families = checkFamilies(options.families ?? BOTH_FAMILIES);
-  const ask = <Type extends RecordType>(name: string, type: Type, signal: AbortSignal) =>
-    queryDns(servers ?? new promises.Resolver().getServers(), name, type, signal);
-  const addresses = (name: string, signal: AbortSignal) =>
-    askFamilies(name, families, signal, async (family) => {
-      const { records, ttlMs } = await ask(name, family === 4 ? "A" : "AAAA", signal);
-      return { addresses: records, ttlMs };
-    });
-  return {
-    name: "dns",
-    resolve: (name, signal, port) =>
-      httpsRecords
-        ? resolveOrigin({ name, port, families, signal, addresses, ask })
-        : addresses(name, signal),
-    resolveSvcb: (name, signal, port) =>
-      resolveBindings({ name, port, families, signal, addresses, ask }),
-    async resolveSrv(name, signal) {
-      try {
-        return await ask(name, "SRV", signal);
-      } catch (error) {
-        signal.throwIfAborted();
-        const detail = error instanceof Error ? error.message : String(error);
-        throw new ResolveError(name, `SRV: ${detail}`, { cause: error });
-      }
-    },
-  };
+  return recordResolver(
+    "dns",
+    options,
+    (name, type, signal) =>
+      queryDns(servers ?? new promises.Resolver().getServers(), name, type, signal),
+  );
 }
 
 function readServers(servers: readonly string[]): string[] {

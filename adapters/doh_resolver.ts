@@ -18,19 +18,17 @@
 
 import { Buffer } from "node:buffer";
 import { checkNames, describe } from "../src/core/check.ts";
-import { ResolveError } from "../src/core/errors.ts";
 import type { Resolver } from "../src/hosts/resolver.ts";
 import type { HttpPool } from "../src/http/http_pool.ts";
 import type { PooledResponse } from "../src/http/response.ts";
 import type { ResponseHeaders } from "../src/http/response_headers.ts";
-import { askFamilies, BOTH_FAMILIES, checkFamilies } from "./resolvers/address_families.ts";
 import {
   encodeQuestion,
   type Found,
   readRecords,
   type RecordType,
 } from "./resolvers/dns_message.ts";
-import { resolveBindings, resolveOrigin } from "./resolvers/service_bindings.ts";
+import { recordResolver } from "./resolvers/record_resolver.ts";
 
 /** Options of {@linkcode dohResolver}. */
 export interface DohResolverOptions {
@@ -84,15 +82,11 @@ const MAX_REQUEST_MS = 10_000;
  */
 export function dohResolver(options: DohResolverOptions): Resolver {
   checkNames("dohResolver()", options, ["url", "pool", "families", "httpsRecords"]);
-  const { httpsRecords = false, pool } = options;
+  const { pool } = options;
   if (typeof pool?.request !== "function") {
     throw new TypeError(`pool must be an HttpPool, got ${describe(pool)}`);
   }
-  if (typeof httpsRecords !== "boolean") {
-    throw new TypeError(`httpsRecords must be true or false, got ${describe(httpsRecords)}`);
-  }
   const url = readUrl(options.url);
-  const families = checkFamilies(options.families ?? BOTH_FAMILIES);
   const ask = async <Type extends RecordType>(
     name: string,
     type: Type,
@@ -109,29 +103,7 @@ export function dohResolver(options: DohResolverOptions): Resolver {
     const found = readRecords(await readMessage(response), name, type);
     return { ...found, ttlMs: freshness(response.headers, found.ttlMs) };
   };
-  const addresses = (name: string, signal: AbortSignal) =>
-    askFamilies(name, families, signal, async (family) => {
-      const { records, ttlMs } = await ask(name, family === 4 ? "A" : "AAAA", signal);
-      return { addresses: records, ttlMs };
-    });
-  return {
-    name: "doh",
-    resolve: (name, signal, port) =>
-      httpsRecords
-        ? resolveOrigin({ name, port, families, signal, addresses, ask })
-        : addresses(name, signal),
-    resolveSvcb: (name, signal, port) =>
-      resolveBindings({ name, port, families, signal, addresses, ask }),
-    async resolveSrv(name, signal) {
-      try {
-        return await ask(name, "SRV", signal);
-      } catch (error) {
-        signal.throwIfAborted();
-        const detail = error instanceof Error ? error.message : String(error);
-        throw new ResolveError(name, `SRV: ${detail}`, { cause: error });
-      }
-    },
-  };
+  return recordResolver("doh", options, ask);
 }
 
 /** The URL up to the question. */

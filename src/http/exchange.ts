@@ -48,20 +48,20 @@ const FIRST_BYTE_TIMEOUT_MS = 10_000;
 const nobody = () => {};
 
 /**
- * A request under way. The way of it, from the top down: it waits for a connection, each attempt is
- * sent, heard, and ends; the exchange goes on with another one, or is over. Below stand what its times
- * bring, and what the response asks of it.
+ * A request under way. Read it from the top down: it waits for a connection, each attempt is sent, is
+ * answered, and ends; then the exchange goes on with another attempt, or is over. Below that is what
+ * happens at its deadlines, and what the response asks of it.
  */
 export class Exchange implements Racer, Timed, ResponseOrigin {
   /** What is asked. */
   readonly request: PreparedRequest;
-  /** When what happened to it, and is to happen. */
+  /** When it was sent and answered, and its deadlines. */
   readonly times: ExchangeTimes = new ExchangeTimes(this);
   /** Who watches it, if anybody. */
   readonly watch: RequestWatch | undefined;
-  /** How often it was sent, where in vain, and whether it may be sent again. */
+  /** How often it was sent, where it failed, and whether it may be sent again. */
   readonly repeats: Repeats;
-  /** The machines that it is at. */
+  /** Its attempts: one, or two at once. */
   readonly race: Race;
   readonly #host: ExchangeHost;
   #resolve: (response: PooledResponse) => void;
@@ -319,7 +319,7 @@ export class Exchange implements Racer, Timed, ResponseOrigin {
     this.#body?.cancel(reason);
   }
 
-  // What comes in time.
+  // What happens at its deadlines.
 
   /** Ends it because its time is over. */
   timeOut(): void {
@@ -373,12 +373,12 @@ export class Exchange implements Racer, Timed, ResponseOrigin {
     return this.race.error("timeout", `it took longer than ${timeoutMs} ms (timeoutMs)`);
   }
 
-  /** Turns to another machine besides the one that is silent, where it may. */
+  /** Asks a second machine too if the first is silent, if it may. */
   overdue(): void {
     this.race.overdue(!this.#body);
   }
 
-  // What the response asks, and its body.
+  // What the response and its body ask.
 
   /** Notes that somebody reads the body. */
   touch(): void {

@@ -1,5 +1,5 @@
 /**
- * When things happened to a request under way, by when others are to happen, and who sees to it.
+ * When a request was sent and answered, its deadlines, and what watches them.
  *
  * @module
  */
@@ -12,55 +12,55 @@ import type { HttpRules } from "./http_options.ts";
 const LOOK_AGAIN_MS = 50;
 
 /**
- * An answer that is read so long after the deadline is none, in milliseconds. What came in time to a
- * program that stood still for less is taken.
+ * An answer that is read this long after the deadline counts as too late, in milliseconds. If the
+ * program stood still for less, what arrived in time is still taken.
  */
 const LATE_MS = 1_000;
 
-/** Whose times they are: it hears of each that is over. */
+/** What has the times. Each method is called when one of them has come. */
 export interface Timed {
   readonly times: ExchangeTimes;
   /** Whether it has come to its end. */
   readonly over: boolean;
-  /** Its deadline. */
+  /** Called at its deadline. */
   timeOut(): void;
-  /** No first byte has come. */
+  /** Called when no first byte has come in time. */
   doubt(): void;
-  /** Its machine is silent for longer than is likely. */
+  /** Called when its machine has been silent for longer than is likely. */
   overdue(): void;
-  /** Nobody reads its body, or reads on. */
+  /** Called when nobody has read its body, or read on, for too long. */
   drop(): void;
 }
 
-/** The times of one exchange, in the clock's milliseconds, and its place among those looked at. */
+/** The times of one exchange, in the clock's milliseconds, and its place on the wheel. */
 export class ExchangeTimes extends Expiry<Timed> {
-  /** When it began; NaN where it never had a connection, nor waited for one. */
+  /** When it began; NaN if it never had a connection, nor waited for one. */
   startedAt: number = NaN;
   /** When it was sent last. */
   sentAt = 0;
   /** When the head of the response came. */
   headAt = 0;
-  /** By when it must be over. */
+  /** Its deadline. */
   deadline: number = Infinity;
   /** By when the first byte must have come; `Infinity` where no connection is in doubt. */
   firstByteBy: number = Infinity;
-  /** When the silence of its machine is out of the ordinary; `Infinity` where nobody waits for it. */
+  /** When its machine has been silent for longer than is likely; `Infinity` if nobody waits. */
   overdueAt: number = Infinity;
   /** When the head was handed to somebody who has not touched the body, or `Infinity`. */
   untouchedSince: number = Infinity;
   /** Since when what has arrived waits for somebody who has begun to read, or `Infinity`. */
   unreadSince: number = Infinity;
-  /** By when it must be over by the clock on the wall, which goes on while the machine sleeps. */
+  /** The deadline by the clock on the wall, which goes on while the machine sleeps. */
   #wallDeadline: number = Infinity;
 
-  /** Begins the time that it has. */
+  /** Sets its deadline. */
   limit(timeoutMs: number, now: number, wallNow: number): void {
     this.begin(now);
     this.deadline = now + timeoutMs;
     this.#wallDeadline = wallNow + timeoutMs;
   }
 
-  /** Notes that it begins, unless it has. */
+  /** Notes that it begins, unless it has begun. */
   begin(now: number): void {
     if (Number.isNaN(this.startedAt)) this.startedAt = now;
   }

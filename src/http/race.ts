@@ -1,5 +1,5 @@
 /**
- * The machines that one request is at: one, and a second one besides where the first is silent.
+ * The attempts of one request: one, and a second at another machine if the first is silent.
  *
  * @module
  */
@@ -17,26 +17,26 @@ import type { Session } from "./session.ts";
 
 /** What a race needs of the pool. */
 export interface RaceHost {
-  /** Whether a second machine is asked where the first is silent. */
+  /** Whether a second machine is asked if the first is silent. */
   readonly hedging: boolean;
   /** The time, in milliseconds. */
   now(): number;
   /** What speaks on a connection. */
   sessionOf(connection: Connection): Session;
-  /** Looks at an exchange's times from now on. */
+  /** Watches an exchange's times, which have changed. */
   watch(times: ExchangeTimes): void;
-  /** Notes that no byte came in time; gives whether the machine is silent to others, too. */
+  /** Notes that no byte came in time. Returns whether the machine is silent to others too. */
   noteSilence(lease: Lease, error: unknown): boolean;
   /**
-   * Looks for a connection to another machine, and gives it by `start`, or says so by `miss`. Whoever
-   * is silent to others, too, may be left for nothing.
+   * Looks for a connection to another machine, and passes it to `start()`, or calls `miss()`. With
+   * `free`, it costs nothing of the budget: the first machine is silent to others too.
    *
    * @returns Whether there is another machine, and the budget allows it
    */
   hedge(race: Race, silent: Lease, free: boolean, signal: AbortSignal): boolean;
 }
 
-/** Whose request it is. */
+/** The request that the attempts are of. */
 export interface Racer extends AttemptUser {
   readonly request: PreparedRequest;
   readonly repeats: Repeats;
@@ -46,13 +46,13 @@ export interface Racer extends AttemptUser {
   abandon(reason: unknown): void;
 }
 
-/** The attempts of one exchange. */
+/** Holds the attempts of one exchange, and settles which of them counts. */
 export class Race {
-  /** Whose they are. */
+  /** The request that they are of. */
   readonly racer: Racer;
-  /** How many times the request was sent to another machine besides. */
+  /** How many times the request was sent to a second machine. */
   hedges = 0;
-  /** Whether the answer came from there. */
+  /** Whether the second machine answered first. */
   won = false;
   readonly #host: RaceHost;
   #first: Attempt | undefined;
@@ -66,31 +66,31 @@ export class Race {
     this.racer = racer;
   }
 
-  /** The attempt under way, or the one that ended last: it tells still who answered. */
+  /** The attempt under way, or the one that ended last, which still tells who answered. */
   get first(): Attempt | undefined {
     return this.#first;
   }
 
-  /** The one at another machine besides. */
+  /** The attempt at a second machine, while there are two. */
   get second(): Attempt | undefined {
     return this.#second;
   }
 
-  /** Begins an attempt, which is sent by the caller. */
+  /** Begins an attempt. The caller sends it. */
   begin(lease: Lease): Attempt {
     this.racer.times.sentAt = lease.startedAt;
     return this.#first = this.#attemptOver(lease);
   }
 
-  /** Notes when the silence of an attempt's machine is out of the ordinary. */
+  /** Sets when an attempt's machine has been silent for too long. */
   awaitByte({ lease }: Attempt, from: number): void {
     const { endpoint } = lease.connection;
     this.racer.times.overdueAt = endpoint ? from + endpoint.patienceMs : Infinity;
   }
 
   /**
-   * Notes that no byte has come for longer than is likely, and turns to another machine besides,
-   * where the request may be repeated.
+   * Notes that no byte has come for longer than is likely, and asks a second machine too if the
+   * request may be repeated.
    *
    * @param mayHedge Whether all of the request is there to be sent again
    */
@@ -114,7 +114,7 @@ export class Race {
     if (!this.#host.hedge(this, lease, free, this.#wait.signal)) this.miss();
   }
 
-  /** Sends the request over a lease to another machine, besides. */
+  /** Sends the request to a second machine, over a lease. */
   start(lease: Lease): void {
     if (!this.#wait || lease.connection.state === "closed") {
       giveBack(lease);
@@ -133,7 +133,7 @@ export class Race {
     }
   }
 
-  /** Notes that no other machine is to be had: it waits on, and looks again later. */
+  /** Notes that there is no second machine now. It is looked for again later. */
   miss(): void {
     if (!this.#wait) return;
     this.#wait = undefined;
@@ -141,7 +141,7 @@ export class Race {
     this.#host.watch(this.racer.times);
   }
 
-  /** Lets go of what is slower than the attempt whose answer has come. */
+  /** Drops the attempt that is slower than the one that was answered. */
   overtake(attempt: Attempt): void {
     const second = this.#takeSecond();
     if (!second) return;
@@ -157,7 +157,7 @@ export class Race {
     slower.drop(this.error("cancelled", "another machine was faster", undefined, slower));
   }
 
-  /** Goes on with the other attempt where one has ended; false where there is no other. */
+  /** Goes on with the other attempt when one has failed; false if there is no other. */
   goesOn(attempt: Attempt, error: unknown): boolean {
     const { times, watch } = this.racer;
     if (!this.#first || !this.#second) return false;
@@ -173,12 +173,12 @@ export class Race {
     return true;
   }
 
-  /** Lets go of the attempt at another machine, and of the wait for one. */
+  /** Drops the attempt at a second machine, and the wait for one. */
   endHedge(reason: unknown): void {
     this.#takeSecond()?.drop(reason);
   }
 
-  /** Makes the error of the request, by an attempt: the first, where no other is named. */
+  /** Makes the error of the request, about an attempt: by default the first. */
   error(
     failure: RequestFailure,
     detail: string,
@@ -194,7 +194,7 @@ export class Race {
     return new Attempt(this.racer, lease, this.#host.sessionOf(lease.connection));
   }
 
-  /** Takes the second attempt out, and waits for none any more. */
+  /** Takes the second attempt out, and stops waiting for one. */
   #takeSecond(): Attempt | undefined {
     this.#wait?.abort();
     this.#wait = undefined;

@@ -13,7 +13,7 @@ import type { EvictReason, Exits } from "./exits.ts";
 import type { Fitness } from "./fitness.ts";
 import type { Choice, Lane } from "./lane.ts";
 
-/** Begins and ends leases on connections. What is not fit for one ends on the way. */
+/** Begins and ends leases on connections. Those that are not fit for one are ended on the way. */
 export class Checkout {
   readonly #maps: DualMap;
   readonly #accountant: Accountant;
@@ -38,7 +38,7 @@ export class Checkout {
     this.#clock = clock;
   }
 
-  /** Begins no lease any more, and keeps nothing whose lease ends. */
+  /** Begins no more leases, and keeps no connection whose lease ends. */
   close(): void {
     this.#closed = true;
   }

@@ -13,7 +13,7 @@ import { assertInvariants } from "./invariants.ts";
 import { Lane, type Traffic } from "./lane.ts";
 import type { MakePicker } from "./picker.ts";
 
-/** What of the maps is no connection's: the lanes of hosts. */
+/** The lanes of hosts, as a part of the maps. */
 export type LaneMap = Pick<DualMap, "closeLane" | "lanes" | "lanesOf" | "openLane" | "past">;
 
 /**

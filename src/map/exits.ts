@@ -1,5 +1,5 @@
 /**
- * How connections leave the maps, and what becomes of them until their sockets are done.
+ * How connections leave the maps, until their sockets are done.
  *
  * @module
  */
@@ -58,9 +58,9 @@ export class Exits {
   readonly #accountant: Accountant;
   readonly #clock: Clock;
   readonly #onEvict: OnEvict | undefined;
-  /** Why what is leased for the last time is to end. */
+  /** Why connections that are in use for the last time are to end. */
   readonly #drained = new WeakMap<Connection, EvictReason>();
-  /** Out of the maps, but their sockets are not done yet. */
+  /** Those that have left the maps and whose sockets are not done yet. */
   readonly #ending = new Set<Connection>();
   #onEmpty: (() => void) | undefined;
 
@@ -105,7 +105,7 @@ export class Exits {
     return true;
   }
 
-  /** Takes a connection out that has ended of itself, or was ended by who has it. */
+  /** Takes out a connection that has ended by itself, or that its holder has ended. */
   ended(connection: Connection, error: Error | undefined, here: boolean): void {
     if (!this.#unmap(connection)) return;
     if (!here && !error && connection.leases === 0) {

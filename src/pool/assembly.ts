@@ -33,7 +33,7 @@ import { Prober } from "./watch/prober.ts";
 import { Reporter } from "./watch/reporter.ts";
 import { Tally } from "./watch/tally.ts";
 
-/** What a pool that speaks a protocol does with its connections. */
+/** What a pool that speaks a protocol does with connections. */
 export interface PoolProtocol {
   /** Gets a fresh connection ready for its first lease. */
   readonly prepare: (connection: Connection) => void;
@@ -42,8 +42,8 @@ export interface PoolProtocol {
 }
 
 /**
- * The parts of one pool. Makes each after those that it calls, and ends them from the top down. It
- * stays with its pool: a part is given what it calls, and never all of this.
+ * The parts of one pool. Makes each part after those that it calls, and ends them from the top down.
+ * Only the pool holds it: a part gets what it calls, never all of this.
  */
 export class PoolAssembly {
   readonly manager: ConnectionManager;
@@ -254,7 +254,7 @@ export class PoolAssembly {
   }
 }
 
-/** What the options of hosts give, by host, where they give it. */
+/** Collects one of the options of hosts, by host, from those that set it. */
 function given<T>(
   hosts: ReadonlyMap<string, CheckedHostOptions>,
   of: (options: CheckedHostOptions) => T | undefined,

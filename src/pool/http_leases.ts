@@ -1,5 +1,5 @@
 /**
- * What a pool that speaks HTTP asks of it: leases that may share a connection, and what servers said.
+ * Leases for HTTP, which may share a connection, and what servers said over them.
  *
  * @module
  */
@@ -18,7 +18,7 @@ import type { HostQueues } from "./host/host_queues.ts";
 import type { Lease } from "./lease/lease.ts";
 import type { LeaseDesk } from "./lease/lease_desk.ts";
 
-/** Whom it takes to give leases for HTTP. */
+/** What leases for HTTP need, all of it the pool's. */
 export interface HttpLeasesParts {
   readonly manager: ConnectionManager;
   readonly queues: HostQueues;
@@ -58,7 +58,7 @@ export class HttpLeases {
     return this.#parts.desk.acquire(queue, filterFor(queue, options), options);
   }
 
-  /** Whether a caller has a good address to turn to, or at least any. */
+  /** Whether a caller has a good address to turn to, or at least a doubtful one. */
   alternatives(host: string, options: HttpAcquireOptions): "good" | "doubtful" | "none" {
     if (this.#parts.queues.closed) return "none";
     const queue = this.#parts.queues.of(host, options);
@@ -73,8 +73,8 @@ export class HttpLeases {
   }
 
   /**
-   * When a caller may ask again, all machines that will do for it having asked to be left alone, in the
-   * clock's milliseconds; 0 where one has not.
+   * When a caller may ask again, in the clock's milliseconds, if all machines that will do for it have
+   * asked to be left alone; 0 if one has not.
    */
   restsUntil(host: string, options: HttpAcquireOptions): number {
     const { queues, rests } = this.#parts;
@@ -95,7 +95,7 @@ export class HttpLeases {
   }
 
   /**
-   * Notes that a lease's machine has sent no byte of an answer for longer than is likely there.
+   * Notes that a lease's machine has sent no byte of an answer for longer than is likely.
    *
    * @returns Whether it is in doubt, because it is silent to several requests at once
    */
@@ -105,8 +105,8 @@ export class HttpLeases {
   }
 
   /**
-   * Notes that a lease's server said that it is too busy, and whether for this connection alone, as
-   * the one that is too much: then it is not to be used again.
+   * Notes that a lease's server said that it is too busy. If this connection alone is one too many for
+   * it, the connection is not used again.
    */
   noteBusy(lease: Lease): void {
     const { connection } = lease;
@@ -120,7 +120,7 @@ export class HttpLeases {
    * Notes that a lease's server said to come back later.
    *
    * @param afterMs In milliseconds, by the server
-   * @param restMs For how long of these every caller is to leave it alone
+   * @param restMs How much of that every caller is to leave it alone
    */
   noteRetryAfter({ connection }: Lease, status: number, afterMs: number, restMs: number): void {
     const endpoint = endpointOf(connection);
@@ -134,8 +134,8 @@ export class HttpLeases {
   }
 
   /**
-   * Notes that a lease's machine has answered, and that its connection goes on in another protocol: it
-   * is the lease's alone, and ends with it.
+   * Notes that a lease's machine has answered, and that its connection goes on in another protocol.
+   * It is the lease's alone then, and ends with it.
    */
   noteUpgrade(lease: Lease, protocol: string): void {
     lease.connection.upgraded = protocol;
