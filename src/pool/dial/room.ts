@@ -112,7 +112,7 @@ export class Starved {
 
 /** Since when the first caller of a queue waits; without one it is not his turn before anybody's. */
 export function waitsSince({ waiters }: HostQueue): number {
-  return waiters.front?.since ?? Number.MAX_VALUE;
+  return Math.min(waiters.since, Number.MAX_VALUE);
 }
 
 /**

@@ -11,6 +11,7 @@ import type { CeilingEvents } from "../../hosts/ceilings.ts";
 import type { Connection } from "../../map/connection.ts";
 import type { Endpoint } from "../../map/endpoint.ts";
 import type { ConnectionManager } from "../../map/manager.ts";
+import type { AddressFilter } from "../host/address_filter.ts";
 import type { Dial, HostQueue } from "../host/host_queue.ts";
 import type { Waiter } from "../host/waiter.ts";
 import type { DeskEvents, LeaseDesk } from "../lease/lease_desk.ts";
@@ -110,7 +111,7 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
   }
 
   /** Looks at who waits; not where others stand in line already, who would have the same. */
-  onWait(queue: HostQueue, { filter }: Waiter): void {
+  onWait(queue: HostQueue, filter: AddressFilter | undefined): void {
     if (filter || this.#starved.keysOf(queue).size === 0) this.wake(queue);
   }
 
@@ -159,14 +160,15 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
     if (others === 0) return;
     const { address, host } = connection;
     const starved = this.#starved.first([FULL.pool, host, address], queue)?.queue;
-    const first = starved?.waiters.front;
-    const own = queue.waiters.front;
+    if (!starved) return;
     // Without callers of its own it is idle now, and one of the coldest idle ones makes room.
-    if (starved && !own) this.roomCame(host, address);
-    if (!starved || !first || !own) return;
+    if (queue.waiters.size === 0) {
+      this.roomCame(host, address);
+      return;
+    }
     const { accountant } = manager;
     const isPoorer = accountant.ofHost(starved.host.text) < accountant.ofHost(host);
-    if (first.since >= own.since || !isPoorer) return;
+    if (starved.waiters.since >= queue.waiters.since || !isPoorer) return;
     // Others may have leases on it: then it goes with the last of them, and it alone.
     if (connection.leases === 0 || !isLeaving(queue)) manager.drain(connection, "room");
   }
@@ -273,7 +275,7 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
 
   /** Serves who waits over connections of other hosts, where that may be. */
   #borrow(queue: HostQueue): void {
-    while (queue.waiters.front && !queue.waiters.front.filter) {
+    while (queue.waiters.takesAny) {
       const loan = this.#parts.coalescing.take(queue);
       if (!loan) return;
       this.#parts.desk.lend(queue, loan.lender, loan.connection);

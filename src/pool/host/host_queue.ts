@@ -8,7 +8,6 @@
 import type { Address, Host } from "../../core/address.ts";
 import type { Dialer, DialTarget, TlsSocket } from "../../core/dialer.ts";
 import { Expiry } from "../../core/due_wheel.ts";
-import { Line } from "../../core/line.ts";
 import type { HostAddress } from "../../hosts/host_address.ts";
 import { LaneChooser } from "../../hosts/sticky.ts";
 import type { Endpoint } from "../../map/endpoint.ts";
@@ -18,7 +17,8 @@ import type { ResolvedPoolOptions } from "../options.ts";
 import type { Route } from "../proxy/route.ts";
 import { Demand } from "./demand.ts";
 import type { TlsProfile } from "./tls_profiles.ts";
-import type { Waiter } from "./waiter.ts";
+import type { Settle, Waiter } from "./waiter.ts";
+import { WaiterLine } from "./waiter_line.ts";
 import { WarmTarget } from "./warm_target.ts";
 
 /** A dial on its way. It belongs to no waiter. */
@@ -65,7 +65,7 @@ export class HostQueue {
   /** Chooses among the good endpoints by keys. */
   readonly chooser: LaneChooser;
   /** Who waits, first come first. */
-  readonly waiters: Line<Waiter<HostQueue>> = new Line();
+  readonly waiters: WaiterLine<HostQueue> = new WaiterLine<HostQueue>(this);
   /** When the time of the first of those is over who wait for as long as most do. */
   readonly expiry: Expiry<HostQueue> = new Expiry<HostQueue>(this);
   /** How many connections they need. */
@@ -172,11 +172,24 @@ export class HostQueue {
     return false;
   }
 
-  /** Takes a caller in who waits. */
+  /** Takes a caller in who waits, and wants nothing in particular. */
+  push(settle: Settle, since: number): void {
+    this.waiters.push(settle, since);
+    this.demand.noteWaiting(since, this.waiters.size);
+  }
+
+  /** Takes a caller in who waits, and may have wishes. */
   enter(waiter: Waiter<HostQueue>): void {
-    this.waiters.push(waiter);
+    this.waiters.enter(waiter);
     if (waiter.filter) (this.#choosy ??= new Set()).add(waiter);
     this.demand.noteWaiting(waiter.since, this.waiters.size);
+  }
+
+  /** Takes the first caller out, unless somebody has looked at it: see `WaiterLine.shift()`. */
+  shift(now: number): Settle | undefined {
+    const settle = this.waiters.shift();
+    if (settle) this.demand.noteWaiting(now, this.waiters.size);
+    return settle;
   }
 
   /** Takes a caller out who waits no more; false where it does not stand here. */

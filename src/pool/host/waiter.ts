@@ -6,11 +6,13 @@
 
 import { offAbort, onAbort } from "../../core/abort.ts";
 import { Expiry } from "../../core/due_wheel.ts";
-import type { Placed } from "../../core/line.ts";
 import type { Endpoint } from "../../map/endpoint.ts";
 import type { Lane } from "../../map/lane.ts";
 import type { Lease } from "../lease/lease.ts";
 import type { AddressFilter } from "./address_filter.ts";
+
+/** Settles the promise of a caller. */
+export type Settle = (lease: Lease | Promise<never>) => void;
 
 /** What only few who wait have. */
 class Rarities<Queue> {
@@ -26,17 +28,17 @@ class Rarities<Queue> {
 const NO_FAILURES: ReadonlyMap<string, unknown> = new Map();
 
 /**
- * A caller who waits, from when it enters its queue until it leaves it. As many may wait at once as
- * there is memory for, so each is one small object, and has what is rare only where it needs it.
+ * A caller who waits, from when it enters its queue until it leaves it. It has what is rare only where
+ * it needs it.
  */
-export class Waiter<Queue = unknown> implements Placed {
-  /** Its place in its queue. */
+export class Waiter<Queue = unknown> {
+  /** Its place in its line, which alone changes it. */
   place: number = -1;
   /** The queue that it stands in. */
   readonly queue: Queue;
   /** When it began to wait, in the clock's milliseconds. */
   readonly since: number;
-  readonly #settle: (lease: Lease | Promise<never>) => void;
+  readonly #settle: Settle;
   #rarities: Rarities<Queue> | undefined = undefined;
 
   /**
@@ -44,7 +46,7 @@ export class Waiter<Queue = unknown> implements Placed {
    *
    * @param settle Resolves the caller's promise
    */
-  constructor(queue: Queue, since: number, settle: (lease: Lease | Promise<never>) => void) {
+  constructor(queue: Queue, since: number, settle: Settle) {
     this.queue = queue;
     this.since = since;
     this.#settle = settle;

@@ -16,15 +16,15 @@ import type { ConnectionManager } from "../../map/manager.ts";
 import type { AddressFilter } from "../host/address_filter.ts";
 import { waitedTooLong } from "../host/explanations.ts";
 import type { HostQueue } from "../host/host_queue.ts";
-import { Waiter } from "../host/waiter.ts";
+import { type Settle, Waiter } from "../host/waiter.ts";
 import type { ResolvedPoolOptions } from "../options.ts";
 import type { Reporter } from "../watch/reporter.ts";
 import { Lease } from "./lease.ts";
 
 /** What happens at the desk that others act on. */
 export interface DeskEvents {
-  /** A caller waits. */
-  onWait(queue: HostQueue, waiter: Waiter): void;
+  /** A caller waits, for an address that passes the filter if there is one. */
+  onWait(queue: HostQueue, filter: AddressFilter | undefined): void;
   /** So many leases have begun that the host's addresses are to be looked at. */
   onManyLeases(queue: HostQueue): void;
   /** A connection of a lease has ended right after its handshake, and that is its machine's fault. */
@@ -117,20 +117,22 @@ export class LeaseDesk {
       throw new WaiterLimitError(queue.host.text, maxWaiters);
     }
     const since = this.#clock.now();
-    let settle!: (lease: Lease | Promise<never>) => void;
+    let settle!: Settle;
     const promise = new Promise<Lease>((resolve) => {
       settle = resolve;
     });
-    const waiter = new Waiter(queue, since, settle);
-    if (filter) waiter.filter = filter;
-    if (queue.traced) waiter.trace = new Error("Acquired here");
-    if (signal) waiter.listen(signal, this.#giveUp);
-    queue.enter(waiter);
-    if (timeoutMs !== acquireTimeoutMs) {
-      this.#deadlines.put(waiter.expire(), since + timeoutMs);
-    } else if (!queue.expiry.list) this.#patience.put(queue.expiry, since + timeoutMs);
+    const isOnTime = timeoutMs === acquireTimeoutMs;
+    if (filter || signal || queue.traced || !isOnTime) {
+      const waiter = new Waiter(queue, since, settle);
+      if (filter) waiter.filter = filter;
+      if (queue.traced) waiter.trace = new Error("Acquired here");
+      if (signal) waiter.listen(signal, this.#giveUp);
+      queue.enter(waiter);
+      if (!isOnTime) this.#deadlines.put(waiter.expire(), since + timeoutMs);
+    } else queue.push(settle, since);
+    if (isOnTime && !queue.expiry.list) this.#patience.put(queue.expiry, since + timeoutMs);
     this.#reporter.waits(queue);
-    this.#events?.onWait(queue, waiter);
+    this.#events?.onWait(queue, filter);
     return promise;
   }
 
@@ -139,9 +141,13 @@ export class LeaseDesk {
     const { expiry, queue } = waiter;
     if (!queue.leave(waiter, now)) return false;
     if (expiry) this.#deadlines.remove(expiry);
+    this.#hasLeft(queue);
+    return true;
+  }
+
+  #hasLeft(queue: HostQueue): void {
     if (queue.waiters.size === 0) this.#patience.remove(queue.expiry);
     this.#reporter.figures.waiting--;
-    return true;
   }
 
   /** Ends a caller's wait with a reason, if it waits still. */
@@ -219,6 +225,17 @@ export class LeaseDesk {
     else waiter.resolve(this.#lease(queue, connection, now - waiter.since, waiter.trace));
   }
 
+  /** Serves whoever came first. */
+  #deliver(queue: HostQueue, connection: Connection): void {
+    const { lastUsedAt: now } = connection;
+    const { since } = queue.waiters;
+    const settle = queue.shift(now);
+    if (settle) {
+      this.#hasLeft(queue);
+      settle(this.#lease(queue, connection, now - since, undefined));
+    } else this.#tryDeliver(queue.waiters.front!, connection);
+  }
+
   /** Begins a lease on a connection that was ready, and was taken out for it. */
   lease(queue: HostQueue, connection: Connection): Lease {
     return this.#lease(queue, connection, 0, queue.traced ? new Error("Acquired here") : undefined);
@@ -252,13 +269,12 @@ export class LeaseDesk {
   /** Gives a connection that has come back to whoever is next. */
   #handOn(queue: HostQueue, connection: Connection): void {
     this.#events?.onReturn(queue, connection);
-    const next = queue.waiters.front;
-    if (next && !next.filter && this.#checkout.passOn(connection)) {
-      this.#tryDeliver(next, connection);
+    if (queue.waiters.takesAny && this.#checkout.passOn(connection)) {
+      this.#deliver(queue, connection);
       return;
     }
     this.#checkout.putBack(connection);
-    if (next) this.serve(queue);
+    if (queue.waiters.size > 0) this.serve(queue);
     if (this.#manager.idleCount > this.#options.maxIdleConnections) {
       const coldest = this.#manager.coldestIdle();
       if (coldest) this.#manager.removeConnection(coldest, "surplus");

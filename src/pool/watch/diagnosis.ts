@@ -405,7 +405,7 @@ export class Diagnosis {
   }
 
   #findStreams({ host, lane, waiters }: HostQueue, add: Add): void {
-    const since = waiters.front?.since ?? Infinity;
+    const { since } = waiters;
     const waitedMs = this.#now - since;
     if (!(waitedMs >= STARVING_MS)) return;
     for (const endpoint of lane.endpoints.values()) {
