@@ -53,6 +53,12 @@ export interface HookedSpan {
 
 /** How a pool is instrumented. */
 export interface InstrumentOptions {
+  /**
+   * The pool's name, which spans and metrics have as `hotconn.pool.name`, to tell your pools apart.
+   * Those without a name, or with the same one, are measured together. The semantic conventions know
+   * a pool's name for databases only.
+   */
+  readonly name?: string;
   /** Where spans go; by default the global provider. */
   readonly tracerProvider?: TracerSource;
   /** Where metrics go; by default the global provider. */
@@ -92,7 +98,7 @@ const METHODS: ReadonlySet<string> = new Set([
 const SECRETS =
   /([?&](?:AWSAccessKeyId|Signature|sig|X-Goog-Signature|X-Amz-Signature|X-Amz-Security-Token)=)[^&]*/gi;
 
-const OPTIONS = ["meterProvider", "onRequest", "onResponse", "propagate", "tracerProvider"];
+const OPTIONS = ["meterProvider", "name", "onRequest", "onResponse", "propagate", "tracerProvider"];
 
 /** The buckets of how long connections are open, in seconds. */
 const OPEN_BUCKETS = [0.1, 1, 5, 10, 30, 60, 120, 300, 600, 1_800, 3_600];
@@ -129,7 +135,10 @@ const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 
  */
 export function instrument(pool: HttpPool, options: InstrumentOptions = {}): () => void {
   checkNames("instrument()", options, OPTIONS);
-  const { meterProvider, propagate = false, tracerProvider } = options;
+  const { meterProvider, name, propagate = false, tracerProvider } = options;
+  if (name !== undefined && (typeof name !== "string" || name === "")) {
+    throw new TypeError(`name must be a text that is not empty, got ${describe(name)}`);
+  }
   for (const name of ["onRequest", "onResponse"] as const) {
     const hook = options[name];
     if (hook !== undefined && typeof hook !== "function") {
@@ -139,23 +148,42 @@ export function instrument(pool: HttpPool, options: InstrumentOptions = {}): () 
   const tracer = (tracerProvider ?? trace).getTracer(NAME, VERSION) as Tracer;
   const meter = (meterProvider ?? metrics).getMeter(NAME, VERSION) as Meter;
   const meters = makeMeters(meter);
+  const own: Attributes = name === undefined ? {} : { "hotconn.pool.name": name };
   const off = pool.observe({
-    begin: (request) => new TracedRequest(tracer, meters, request, propagate, options),
+    begin: (request) => new TracedRequest(tracer, meters, own, request, propagate, options),
   });
   const offEvict = pool.on("evict", ({ address, host, openMs }) => {
-    meters.open.record(openMs / 1_000, { ...serverOf(host), ...peerOf(address) });
+    meters.open.record(openMs / 1_000, { ...own, ...serverOf(host), ...peerOf(address) });
   });
-  const connections = meter.createObservableUpDownCounter("http.client.open_connections", {
-    description: "Connections that are open, in use or idle.",
-    unit: "{connection}",
-  });
-  const observe = (result: ObservableResult) => observeConnections(pool, result);
-  connections.addCallback(observe);
+  const stopCounting = countConnections(meter, pool, own);
   return () => {
     off();
     offEvict();
-    connections.removeCallback(observe);
+    stopCounting();
   };
+}
+
+/** The pools of each meter, with the attributes of each: what is told twice of the same counts once. */
+const poolsOf = new WeakMap<Meter, Map<HttpPool, Attributes>>();
+
+/** Counts a pool's connections until the returned function is called: those of one meter together. */
+function countConnections(meter: Meter, pool: HttpPool, own: Attributes): () => void {
+  let pools = poolsOf.get(meter);
+  if (!pools) {
+    const counted = pools = new Map<HttpPool, Attributes>();
+    poolsOf.set(meter, counted);
+    meter.createObservableUpDownCounter("http.client.open_connections", {
+      description: "Connections that are open, in use or idle.",
+      unit: "{connection}",
+    }).addCallback((result) => observeConnections(counted, result));
+  }
+  pools.set(pool, own);
+  const stop = () => {
+    offClosed();
+    pools.delete(pool);
+  };
+  const offClosed = pool.on("closed", stop);
+  return stop;
 }
 
 interface Meters {
@@ -193,21 +221,28 @@ function makeMeters(meter: Meter): Meters {
   };
 }
 
-function observeConnections(pool: HttpPool, result: ObservableResult): void {
-  for (const [host, { addresses }] of Object.entries(pool.stats().hosts)) {
-    // By the machine alone: of its ports, the one that is told last would stand for all.
-    const peers = new Map<string, { idle: number; active: number }>();
-    for (const [address, { connections, draining, idle, leased }] of Object.entries(addresses)) {
-      if (connections === 0) continue;
-      const { ip } = parseAddress(address);
-      const known = peers.get(ip) ?? { idle: 0, active: 0 };
-      peers.set(ip, { idle: known.idle + idle, active: known.active + leased + draining });
+function observeConnections(
+  pools: ReadonlyMap<HttpPool, Attributes>,
+  result: ObservableResult,
+): void {
+  // By the machine alone: of its ports, the one that is told last would stand for all.
+  const places = new Map<string, { at: Attributes; idle: number; active: number }>();
+  for (const [pool, own] of pools) {
+    for (const [host, { addresses }] of Object.entries(pool.stats().hosts)) {
+      for (const [address, { connections, draining, idle, leased }] of Object.entries(addresses)) {
+        if (connections === 0) continue;
+        const at = { ...own, ...serverOf(host), ...peerOf(address) };
+        const key = JSON.stringify(at);
+        const known = places.get(key) ?? { at, idle: 0, active: 0 };
+        known.idle += idle;
+        known.active += leased + draining;
+        places.set(key, known);
+      }
     }
-    for (const [ip, { active, idle }] of peers) {
-      const at = { ...serverOf(host), "network.peer.address": ip };
-      result.observe(idle, { ...at, "http.connection.state": "idle" });
-      result.observe(active, { ...at, "http.connection.state": "active" });
-    }
+  }
+  for (const { active, at, idle } of places.values()) {
+    result.observe(idle, { ...at, "http.connection.state": "idle" });
+    result.observe(active, { ...at, "http.connection.state": "active" });
   }
 }
 
@@ -244,6 +279,7 @@ class TracedRequest implements RequestWatch {
   constructor(
     tracer: Tracer,
     meters: Meters,
+    own: Attributes,
     request: ObservedRequest,
     propagate: boolean,
     hooks: Pick<InstrumentOptions, "onRequest" | "onResponse">,
@@ -254,6 +290,7 @@ class TracedRequest implements RequestWatch {
     this.#meters = meters;
     this.#hooks = hooks;
     this.#attributes = {
+      ...own,
       "http.request.method": isKnown ? method : "_OTHER",
       "server.address": hostname,
       "server.port": port,

@@ -160,15 +160,21 @@ function writeRequests(writer: MetricWriter): void {
 function writeLimits(writer: MetricWriter): void {
   writer.gauge("limit_connections", "How many connections there may be.", ({ stats }, put) => {
     const { maxConnections, maxConnectionsPerHost, maxConnectionsPerIp } = stats.limits;
-    put({ scope: "total" }, maxConnections ?? Infinity);
-    put({ scope: "host" }, maxConnectionsPerHost ?? Infinity);
-    put({ scope: "address" }, maxConnectionsPerIp ?? Infinity);
+    const limits = {
+      total: maxConnections,
+      host: maxConnectionsPerHost,
+      address: maxConnectionsPerIp,
+    };
+    // No limit is no sample: a line at infinity is nothing that can be drawn.
+    for (const [scope, limit] of Object.entries(limits)) if (limit !== null) put({ scope }, limit);
   });
   writer.gauge("host_limit_connections", "How many a host may have.", ({ hosts }, put) => {
-    for (const [host, { maxConnections }] of hosts) put({ host }, maxConnections ?? Infinity);
+    for (const [host, { maxConnections }] of hosts) {
+      if (maxConnections !== null) put({ host }, maxConnections);
+    }
   });
   writer.gauge("limit_waiting_callers", "How many callers may wait.", ({ stats }, put) => {
-    put({}, stats.limits.maxWaiters ?? Infinity);
+    if (stats.limits.maxWaiters !== null) put({}, stats.limits.maxWaiters);
   });
 }
 

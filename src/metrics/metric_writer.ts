@@ -10,6 +10,7 @@ import type { ConnectionPool } from "../pool/pool.ts";
 import { LATENCY_BOUNDS_MS, type LatencyStats } from "../pool/watch/latency_counts.ts";
 import type { HostStats, PoolStats } from "../pool/watch/stats.ts";
 import type { Labels, MetricText } from "./metric_text.ts";
+import type { Counts } from "./shared_counts.ts";
 
 /** A pool and its figures at one moment. */
 export interface Source {
@@ -20,13 +21,15 @@ export interface Source {
   readonly hosts: readonly (readonly [name: string, stats: HostStats])[];
   /** The hosts that share a name. */
   readonly others: readonly HostStats[];
+  /** What these have counted. */
+  readonly shared: Counts;
 }
 
 /** Writes a sample. */
 type Put = (labels: Labels, value: number) => void;
 
-/** A count of a host, and of the pool. */
-type TellCount = (stats: PoolStats | HostStats) => number;
+/** A count of a host, or of several. */
+type TellCount = (counts: Counts) => number;
 
 /** Which of the buckets of times are told by host, in milliseconds. */
 const HOST_BUCKETS_MS = { min: 1, max: 16_384 };
@@ -101,7 +104,7 @@ export class MetricWriter {
   latencies(name: string, help: string): void {
     const full = `hotconn_${name}_seconds`;
     this.text.family({ name: full, type: "histogram", unit: "seconds", help });
-    for (const { hosts, others, pool, stats } of this.#sources) {
+    for (const { hosts, others, pool, shared, stats } of this.#sources) {
       const put = (host: string, { count, sumMs, upTo }: LatencyStats) => {
         for (const [index, ms] of stats.latencyBoundsMs.entries()) {
           if (ms < HOST_BUCKETS_MS.min || ms > HOST_BUCKETS_MS.max) continue;
@@ -112,12 +115,8 @@ export class MetricWriter {
         this.text.sample("_count", { pool, host }, count);
         if (this.#created) this.text.sample("_created", { pool, host }, stats.since / 1_000);
       };
-      let rest = stats.latency;
-      for (const [host, { latency }] of hosts) {
-        rest = without(rest, latency);
-        put(host, latency);
-      }
-      if (others.length > 0 && rest.count > 0) put("other", rest);
+      for (const [host, { latency }] of hosts) put(host, latency);
+      if (others.length > 0 && shared.latency.count > 0) put("other", shared.latency);
     }
   }
 
@@ -129,11 +128,7 @@ export class MetricWriter {
     });
   }
 
-  /**
-   * A count of each host. Where there are others than those that are told by name, they share what is
-   * left of all there was: it never gets less. Without others that would be the counts of hosts that
-   * were forgotten, and each of them would look as if it had all happened at once.
-   */
+  /** A count of each host, and of those that share a name together. */
   hostCounter(name: string, help: string, tell: TellCount): void {
     this.hostCounters(name, help, () => [[{}, tell]]);
   }
@@ -144,26 +139,14 @@ export class MetricWriter {
     help: string,
     counts: (stats: PoolStats) => Iterable<readonly [Labels, TellCount]>,
   ): void {
-    this.counter(name, help, ({ hosts, others, stats }, put) => {
+    this.counter(name, help, ({ hosts, others, shared, stats }, put) => {
       for (const [labels, tell] of counts(stats)) {
-        let rest = tell(stats);
-        for (const [host, stats] of hosts) {
-          rest -= tell(stats);
-          put({ host, ...labels }, tell(stats));
-        }
+        for (const [host, stats] of hosts) put({ host, ...labels }, tell(stats));
+        const rest = tell(shared);
         if (others.length > 0 && rest > 0) put({ host: "other", ...labels }, rest);
       }
     });
   }
-}
-
-/** What is left of some times without others that are among them. */
-function without(all: LatencyStats, some: LatencyStats): LatencyStats {
-  return {
-    count: all.count - some.count,
-    sumMs: Math.max(0, all.sumMs - some.sumMs),
-    upTo: all.upTo.map((count, index) => count - (some.upTo[index] ?? 0)),
-  };
 }
 
 /** Adds up what each tells. */

@@ -9,6 +9,7 @@ import { ConnectionPool } from "../pool/pool.ts";
 import { writeFamilies } from "./families.ts";
 import { MetricText } from "./metric_text.ts";
 import { MetricWriter, type Source } from "./metric_writer.ts";
+import { SharedCounts } from "./shared_counts.ts";
 
 /** The media type of the text. */
 export const OPEN_METRICS_TYPE: string =
@@ -91,13 +92,31 @@ export function openMetrics(
   return text.end();
 }
 
+/** What is remembered of each pool, by how many hosts are told by name. */
+const remembered = new WeakMap<ConnectionPool, Map<number, SharedCounts>>();
+
+function sharedCounts(pool: ConnectionPool, maxHosts: number): SharedCounts {
+  let ofPool = remembered.get(pool);
+  if (!ofPool) remembered.set(pool, ofPool = new Map());
+  let counts = ofPool.get(maxHosts);
+  if (!counts) ofPool.set(maxHosts, counts = new SharedCounts());
+  return counts;
+}
+
 function read(pool: string, source: ConnectionPool, maxHosts: number): Source {
   const stats = source.stats();
   // A host of the name that others share is one of them: else its series would be there twice.
   const { other, ...rest } = stats.hosts;
   const hosts = Object.entries(rest);
-  const others = hosts.splice(maxHosts).map(([, stats]) => stats);
-  if (other) others.push(other);
-  const fleet = source.fleet?.status();
-  return { pool, stats, fleet, histograms: source.histograms(), hosts, others };
+  const others = new Map(hosts.splice(maxHosts));
+  if (other) others.set("other", other);
+  return {
+    pool,
+    stats,
+    fleet: source.fleet?.status(),
+    histograms: source.histograms(),
+    hosts,
+    others: [...others.values()],
+    shared: sharedCounts(source, maxHosts).look(stats, new Map(hosts), others.keys()),
+  };
 }

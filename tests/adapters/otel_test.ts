@@ -362,6 +362,47 @@ test("instrument() counts the connections to all ports of a machine", async () =
   assertEquals(connections.map(({ value }) => value), [0, 2]);
 });
 
+test("instrument() tells pools apart by their names, and counts those without together", async () => {
+  const reader = new Reader();
+  const meterProvider = new MeterProvider({ readers: [reader] });
+  const pools = Array.from({ length: 4 }, () => memoryHttp(() => answer("200 OK")));
+  const names = ["orders", "stock", undefined, undefined];
+  try {
+    for (const [index, pool] of pools.entries()) {
+      const name = names[index];
+      instrument(pool, { meterProvider, ...name !== undefined && { name } });
+      await (await pool.request("https://a.test/")).text();
+    }
+    const told = async (metric: string) => {
+      const { resourceMetrics: { scopeMetrics: [scope] } } = await reader.collect();
+      const points = scope?.metrics.find(({ descriptor }) => descriptor.name === metric)
+        ?.dataPoints;
+      return (points ?? []).filter(({ attributes }) =>
+        attributes["http.connection.state"] !== "active"
+      ).map(({ attributes, value }) => [
+        attributes["hotconn.pool.name"],
+        typeof value === "number" ? value : value.count,
+      ]);
+    };
+    assertEquals(await told("http.client.open_connections"), [["orders", 1], ["stock", 1], [
+      undefined,
+      2,
+    ]]);
+    assertEquals(await told("http.client.request.duration"), [["orders", 1], ["stock", 1], [
+      undefined,
+      2,
+    ]]);
+    await pools[2]!.close();
+    assertEquals(await told("http.client.open_connections"), [["orders", 1], ["stock", 1], [
+      undefined,
+      1,
+    ]]);
+    assertThrows(() => instrument(pools[2]!, { name: "" }), TypeError, "name must be");
+  } finally {
+    for (const pool of pools) await pool.close();
+  }
+});
+
 test("instrument() names the machine on a span that failed, though none was reached", async () => {
   const resolver = staticResolver({ "a.test": ["192.0.2.7"] });
   const dialer = memoryDialer({ script: () => ({ failure: "refused" }) });

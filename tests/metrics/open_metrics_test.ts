@@ -125,6 +125,42 @@ test("openMetrics() gives nobody the counts of a host that was forgotten", async
   assertEquals(hosts(), new Set());
 });
 
+test("openMetrics() lets what others share only grow, by what they do, as hosts go and get names", async () => {
+  const clock = new ManualClock();
+  const names = ["a.test", "b.test", "c.test"];
+  await using pool = memoryHttp(() => answer("200 OK"), {
+    clock,
+    resolver: staticResolver(Object.fromEntries(names.map((name) => [name, ["192.0.2.1"]]))),
+    idleTimeoutMs: 1_000,
+    cleanupIntervalMs: 1_000,
+  });
+  const told = () => {
+    const { samples } = parseOpenMetrics(openMetrics(pool, { maxHosts: 1 })).get(
+      "hotconn_requests",
+    )!;
+    const counts = [...samples].filter(([key]) => key.includes("success"));
+    return Object.fromEntries(
+      counts.map(([key, count]) => [/host="([^"]+)"/.exec(key)![1], count]),
+    );
+  };
+  const use = async (host: string, times: number) => {
+    while (times-- > 0) await (await pool.request(`https://${host}/`)).text();
+  };
+  await use("a.test", 5);
+  await use("b.test", 2);
+  assertEquals(told(), { "a.test": 5, "other": 2 });
+  // The first is forgotten, and the second one gets its name.
+  const lease = await pool.acquire("b.test");
+  await pass({ clock, pool }, 300_000, 1_000);
+  lease.release();
+  assertEquals(told(), { "b.test": 2 });
+  await use("c.test", 1);
+  assertEquals(told(), { "b.test": 2, "other": 3 });
+  await use("c.test", 4);
+  await use("b.test", 1);
+  assertEquals(told(), { "b.test": 3, "other": 7 });
+});
+
 test("openMetrics() tells a host that is named other with the others, and no series twice", async () => {
   const names = ["other", "a.test", "b.test"];
   const resolver = staticResolver(Object.fromEntries(names.map((name) => [name, ["192.0.2.1"]])));
@@ -210,7 +246,7 @@ test("openMetrics() tells limits, failures, latencies and certificates, and what
   const has = (line: string) => assert(text.includes(`${line}\n`), `${line}\n\n${text}`);
   has("hotconn_build_info{version=\"" + VERSION + "\"} 1");
   has("hotconn_limit_connections{pool=\"default\",scope=\"total\"} 256");
-  has("hotconn_limit_connections{pool=\"default\",scope=\"address\"} +Inf");
+  assert(!text.includes("scope=\"address\""), "A limit is told that there is not");
   has("hotconn_host_limit_connections{pool=\"default\",host=\"a.test\"} 64");
   has("hotconn_ejections_total{pool=\"default\",host=\"a.test\"} 0");
   has("hotconn_resolver_failures_total{pool=\"default\",host=\"a.test\"} 0");

@@ -115,7 +115,9 @@ function alert(severity: string, summary: string, place: string, more: object = 
 }
 
 test("the alerts are raised for who is in trouble, and for nobody else", { skip }, () => {
+  const rare = { "hotconn_dials_total": "0+1x25", "hotconn_dial_errors_total": "0+1x25" };
   const few = { "hotconn_dials_total": "0+2x25", "hotconn_dial_errors_total": "0+2x25" };
+  const well = { "hotconn_dials_total": "0+2x25", "hotconn_dial_errors_total": "0+1x25" };
   const many = { "hotconn_dials_total": "0+120x25", "hotconn_dial_errors_total": "0+100x25" };
   const at = (series: { readonly [name: string]: string }, labels = AT) =>
     Object.fromEntries(
@@ -124,8 +126,12 @@ test("the alerts are raised for who is in trouble, and for nobody else", { skip 
   const host = { host: "a.test" };
   const atHost = `${AT},host="a.test"`;
   const tests = [
-    // One machine that is down is dialled now and then, and each time in vain.
-    scene("HotconnDialsFail", at(few), []),
+    // A quiet program dials seldom, and is to be heard all the same.
+    scene("HotconnDialsFail", at(rare), []),
+    scene("HotconnDialsFail", at(well), []),
+    scene("HotconnDialsFail", at(few), [
+      alert("warning", "Half of the dials of main fail", "dials-fail"),
+    ]),
     scene("HotconnDialsFail", at(many), [
       alert("warning", "Half of the dials of main fail", "dials-fail"),
     ]),
