@@ -38,7 +38,7 @@ export function replyJson(value: unknown): Response {
 }
 
 /** Makes the answer that a refusal gets. */
-export function replyRefusal({ code, headers, message, status }: Refusal): Response {
+function replyRefusal({ code, headers, message, status }: Refusal): Response {
   const body = JSON.stringify({ error: { code, message } });
   return reply(body, "application/json", headers, status);
 }

@@ -56,13 +56,13 @@ export function reserveOf(cap: number): number {
  * How many of a cap's permits are a member's due, of those that may be given out: what it wants where
  * there is enough for all, else a part in proportion, one at the least.
  */
-export function dueOf(grantable: number, want: number, wanted: number): number {
+function dueOf(grantable: number, want: number, wanted: number): number {
   if (want <= 0) return 0;
   return wanted <= grantable ? want : Math.max(1, Math.ceil(grantable * want / wanted));
 }
 
 /** Whether a member that has more than its due is to give some back: not for a few. */
-export function isOverdue(hold: number, due: number): boolean {
+function isOverdue(hold: number, due: number): boolean {
   return hold > due + Math.max(1, Math.floor(due / 4));
 }
 

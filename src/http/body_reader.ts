@@ -44,7 +44,7 @@ function isNodeStream(body: AsyncIterable<Uint8Array>): body is NodeStream {
 }
 
 /** Reads a stream. */
-export function ofStream(stream: ReadableStream<Uint8Array>): BodyReader {
+function ofStream(stream: ReadableStream<Uint8Array>): BodyReader {
   const reader = stream.getReader();
   return {
     async read() {

@@ -48,7 +48,7 @@ export interface FleetOptions {
 }
 
 /** The names of a fleet's options. */
-export const FLEET_OPTIONS: readonly string[] = [
+const FLEET_OPTIONS: readonly string[] = [
   "name",
   "leaseMs",
   "goneAfterMs",
