@@ -66,8 +66,19 @@ export function grantAccess(c: AdminContext, access: AdminAccess): void {
   granted.set(c, { act: act === true, read: act === true || read === true, who });
 }
 
-/** Lets everybody in. */
-export const openGate: Gate = (_, serve) => serve({ read: true, act: true, who: "anyone" });
+/**
+ * Lets everybody in who asks for localhost or an IP address. Any other name may be that of a page of
+ * a stranger, whose owner made it lead here so that the browser takes both for one (DNS rebinding).
+ */
+export const openGate: Gate = (c, serve) => {
+  const { hostname } = new URL(c.req.url);
+  const isOwn = /^(?:(?:.+\.)?localhost|[\d.]+|\[.*\])$/.test(hostname);
+  if (isOwn) return serve({ read: true, act: true, who: "anyone" });
+  throw new Refusal(
+    403,
+    "Open it by localhost or an IP address: under another name, insecure: true lets nobody in",
+  );
+};
 
 /** Lets in whom a middleware has granted access. */
 export function middlewareGate(middleware: AdminMiddleware): Gate {

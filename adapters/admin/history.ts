@@ -8,7 +8,7 @@ import type { HistogramView } from "../../src/core/histogram.ts";
 import type { ConnectionPool } from "../../src/pool/pool.ts";
 import type { HostStats, PoolStats } from "../../src/pool/watch/stats.ts";
 import type { PoolWatch } from "./pool_watch.ts";
-import { spreadOf } from "./recent.ts";
+import { passedBy, spreadOf } from "./recent.ts";
 import { SampleRing } from "./sample_ring.ts";
 
 /** How often a sample is taken, in milliseconds. */
@@ -232,7 +232,7 @@ export class History {
       const counts = figures ? hostCounts(figures) : own.counts;
       const changes = differences(counts, own.counts);
       own.counts = counts;
-      const latency = figures ? latencyCounts(figures) : own.latency;
+      const latency = figures ? passedBy(figures.latency) : own.latency;
       // A host that was forgotten and came back began anew.
       const isAnew = latency.at(-1)! < own.latency.at(-1)!;
       const { p50, p99 } = spreadOf(
@@ -257,7 +257,7 @@ export class History {
     this.#hosts.set(host, {
       ring: new SampleRing(KEPT_SAMPLES, AT.times),
       counts: hostCounts(figures),
-      latency: latencyCounts(figures),
+      latency: passedBy(figures.latency),
       first,
       last: first,
     });
@@ -322,8 +322,4 @@ function differences(counts: readonly number[], before: readonly number[]): numb
 /** How many times there were up to each step, and in all. */
 function stepsOf(times: HistogramView): number[] {
   return [...STEPS_MS.map((upTo) => times.countUpTo(upTo)), times.count];
-}
-
-function latencyCounts({ latency }: HostStats): number[] {
-  return [...latency.upTo, latency.count];
 }

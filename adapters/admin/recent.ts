@@ -161,13 +161,12 @@ export function recentOf(now: Sample, before?: Sample, last?: Sample): Recent {
     if (!then && before && before.hosts.size >= MAX.hosts) continue;
     const since = requestsSince(requests, then?.requests);
     if (since.count === 0) continue;
-    const counts = ({ count, upTo }: LatencyStats) => [...upTo, count];
     // Where its requests began anew its times did.
     const known = then && since.count === requests.count - then.requests.count;
     const spread = spreadOf(
       stats.latencyBoundsMs,
-      counts(latency),
-      known ? counts(then.latency) : undefined,
+      passedBy(latency),
+      known ? passedBy(then.latency) : undefined,
     );
     hosts[host] = { ...since, latency: spread };
   }
@@ -245,6 +244,11 @@ function difference(now: Counts, before: Counts = {}): Counts {
     [name, count - (before[name] ?? 0)] as const
   );
   return Object.fromEntries(more.filter(([, count]) => count > 0));
+}
+
+/** Counts of times up to some edges, and of all. */
+export function passedBy({ count, upTo }: LatencyStats): number[] {
+  return [...upTo, count];
 }
 
 /** What lies between two looks at counts of times up to some edges, and of all. */

@@ -21,7 +21,7 @@ import {
   STATES,
 } from "./connection_page.ts";
 import { ALL_EVENTS } from "./event_log.ts";
-import { byAddress, poolAtGlance } from "./figures.ts";
+import { byAddress } from "./figures.ts";
 import { metricFormat } from "./metric_format.ts";
 import { readQuery, readWhole } from "./query.ts";
 import { asked, Refusal, type RefusalStatus } from "./refusal.ts";
@@ -155,9 +155,7 @@ export function readRoutes(document: () => object): Route[] {
       answer: json(ref("Overview")),
       serve: ({ c, state }) => {
         readQuery(c.req.url, []);
-        return replyJson({
-          pools: Array.from(state.pools, ([name, { watch }]) => poolAtGlance(name, watch.look())),
-        });
+        return replyJson({ pools: state.overview() });
       },
     },
     ofPool(

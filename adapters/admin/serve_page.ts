@@ -24,9 +24,9 @@ export async function servePage(c: Context, options: CheckedOptions): Promise<Re
   const text = page({
     root: last === "" ? "" : `./${last}/`,
     tokenHeader: hasTokens ? TOKEN_HEADER : "authorization",
+    isOpen,
   });
-  const shown = isOpen ? text.replace("<html", "<html data-open") : text;
-  return reply(shown, "text/html; charset=utf-8", {
+  return reply(text, "text/html; charset=utf-8", {
     "content-security-policy": `${PAGE_POLICY}; frame-ancestors 'none'`,
   });
 }

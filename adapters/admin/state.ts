@@ -6,7 +6,7 @@
 
 import type { ConnectionPool } from "../../src/pool/pool.ts";
 import { EventLog } from "./event_log.ts";
-import { isAvailable } from "./figures.ts";
+import { isAvailable, poolAtGlance } from "./figures.ts";
 import { History } from "./history.ts";
 import type { AuditEntry, CheckedOptions } from "./options.ts";
 import { PoolWatch } from "./pool_watch.ts";
@@ -23,11 +23,15 @@ export interface ServedPool {
 /** How long what `/healthz` tells holds, in milliseconds: anybody may ask, as often as they like. */
 const HEALTH_HOLDS_MS = 1_000;
 
+/** How long a look at all pools holds, in milliseconds: every tab asks for it, again and again. */
+const OVERVIEW_HOLDS_MS = 1_000;
+
 /** Everything that is served. */
 export class AdminState {
   readonly options: CheckedOptions;
   readonly pools: ReadonlyMap<string, ServedPool>;
   #health: { readonly ok: boolean; readonly at: number } | undefined;
+  #overview: { readonly pools: readonly object[]; readonly at: number } | undefined;
 
   /** Begins to listen to the pools. */
   constructor(pools: ReadonlyMap<string, ConnectionPool>, options: CheckedOptions) {
@@ -64,6 +68,16 @@ export class AdminState {
     // Whoever comes without a right must not be able to push out what is kept for the others.
     if (entry.who !== "") this.pools.get(entry.pool)?.events.record("audit", entry);
     if (audit) queueMicrotask(() => audit(entry));
+  }
+
+  /** All pools at a glance: one look for all who ask within a second. */
+  overview(): readonly object[] {
+    const now = this.options.clock.now();
+    if (!this.#overview || now - this.#overview.at >= OVERVIEW_HOLDS_MS) {
+      const pools = Array.from(this.pools, ([name, { watch }]) => poolAtGlance(name, watch.look()));
+      this.#overview = { pools, at: now };
+    }
+    return this.#overview.pools;
   }
 
   /** Whether every host that is required has an address that does well. */

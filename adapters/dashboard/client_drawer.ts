@@ -8,10 +8,10 @@
 export const CLIENT_DRAWER: string = String.raw`
 const PAGE = 25;
 
-/** @typedef {{ host?: string | undefined, address?: string | undefined }} Target */
+/** A host, an address or both; and perhaps one connection of theirs. @typedef {{ host?: string | undefined, address?: string | undefined, connection?: string | undefined }} Target */
 
 class Drawer {
-  /** @param {{ api: Api, path: () => string, canAct: () => boolean, act: (name: string, preset: Record<string, string>) => void, model: () => Model | undefined, onTarget: (target: Target, isStep: boolean) => void }} hooks Told where it opens and closes by itself, and not by a link */
+  /** @param {{ api: Api, path: () => string, canAct: () => boolean, act: (name: string, preset: Record<string, string>) => void, model: () => Model | undefined, onTarget: (target: Target, isStep: boolean) => void, linkTo: (target: Target) => string }} hooks Told where it opens and closes by itself, and not by a link */
   constructor(hooks) {
     this.hooks = hooks;
     this.node = byId("drawer");
@@ -109,7 +109,7 @@ class Drawer {
       const past = make("section");
       const charts = make("div", "charts");
       const note = make("p", "muted");
-      past.append(make("h3", "", "Last thirty minutes"), note, charts);
+      past.append(make("h3", "", "History"), note, charts);
       this.node.append(past);
       this.past = new Past(charts, HOST_CHARTS, (words) => setText(note, words));
     } else this.past = undefined;
@@ -165,7 +165,11 @@ class Drawer {
     on.id = "conns-next";
     const count = make("span", "count");
     count.id = "conns-count";
-    pager.append(title, state, back, on, count);
+    const all = makeButton("small", "Show all", () => this.open({ host: this.target?.host, address: this.target?.address }));
+    const { connection } = this.target ?? {};
+    for (const node of [state, back, on]) show(node, !connection);
+    show(all, Boolean(connection));
+    pager.append(title, state, back, on, all, count);
     const scroll = make("div", "scroll");
     scroll.tabIndex = 0;
     scroll.setAttribute("role", "region");
@@ -245,6 +249,7 @@ class Drawer {
     const { target } = this;
     if (!target) return;
     const reading = ++this.reading;
+    if (target.connection) return this.readOne(target.connection, reading);
     const query = new URLSearchParams({ sort: "id", order: "asc", offset: String(this.offset), limit: String(PAGE) });
     if (target.host) query.set("host", target.host);
     // Without a port, all ports of an IP address would be meant.
@@ -265,6 +270,22 @@ class Drawer {
     }
   }
 
+  /** Reads the one connection that a link leads to. @param {string} id @param {number} reading */
+  async readOne(id, reading) {
+    /** @type {Data[]} */
+    let found = [];
+    let error = "";
+    try {
+      found = [await this.hooks.api.get(this.hooks.path() + "/connections/" + encodeURIComponent(id))];
+    } catch (cause) {
+      error = cause instanceof ApiError && cause.status === 404 ? "Connection " + id + " is not there any more" : errorText(cause);
+    }
+    if (reading !== this.reading || this.hooks.api.signal.aborted) return;
+    setText(byId("conns-error"), error);
+    show(byId("conns-error"), error !== "");
+    this.drawConnections(found, found.length);
+  }
+
   /** @param {Data[]} connections @param {number} total */
   drawConnections(connections, total) {
     const canAct = this.hooks.canAct();
@@ -276,6 +297,7 @@ class Drawer {
     fillList(byId("conns"), connections, () => {
       const row = make("tr");
       for (const name of ["mono", "", "", "num", "num", "", ""]) row.append(make("td", name));
+      row.children[0].append(make("a"));
       if (canAct) {
         const cell = make("td");
         cell.append(makeButton("small danger", "Evict\u2026", () => {}));
@@ -290,7 +312,8 @@ class Drawer {
         fmtCount(connection.requestCount), fmtCount(connection.errorCount), fmtSpan(now - numberOr0(connection.lastUsedAt)) + " ago",
         [tls.version, tls.alpn || (connection.multiplexed ? "h2" : ""), isNumber(tls.tlsMs) ? fmtMs(tls.tlsMs) : ""].filter(Boolean).join(" \u00b7 "),
       ];
-      texts.forEach((text, index) => setText(row.children[index], text));
+      texts.forEach((text, index) => setText(index === 0 ? row.children[0].children[0] : row.children[index], text));
+      setAttr(row.children[0].children[0], "href", this.hooks.linkTo({ ...this.target, connection: String(connection.id) }));
       setAttr(row, "title", connection.host + " at " + connection.address + (tls.cipher ? ", " + tls.cipher : ""));
       if (!canAct) return;
       const evict = /** @type {HTMLButtonElement} */ (row.children[7].children[0]);

@@ -130,7 +130,7 @@ class EventLog {
     }
     if (groups.size === 0) {
       const none = make("li", "none muted");
-      none.append(make("span"), make("span"), make("span", "what", kind === "notable" && !words ? "Nothing notable so far." : "No event of this kind so far."));
+      none.append(make("span", "what", kind === "notable" && !words ? "Nothing notable so far." : "No event of this kind so far."));
       log.append(none);
     }
   }

@@ -1,5 +1,5 @@
 /**
- * The dashboard's script: the last thirty minutes, drawn.
+ * The dashboard's script: the history of a pool or a host, drawn.
  *
  * @module
  */
@@ -58,9 +58,9 @@ function niceTop(most) {
 
 /**
  * The path of a line; it breaks where there is no value, and where samples are missing.
- * @param {readonly Data[]} samples @param {(sample: Data) => number | null} of @param {number} from @param {number} keptMs @param {number} top
+ * @param {readonly Data[]} samples @param {(sample: Data) => number | null} of @param {number} from @param {number} spanMs @param {number} top
  */
-function chartPath(samples, of, from, keptMs, top) {
+function chartPath(samples, of, from, spanMs, top) {
   let path = "";
   let isOpen = false;
   samples.forEach((sample, index) => {
@@ -68,7 +68,7 @@ function chartPath(samples, of, from, keptMs, top) {
     if (value === null || sample.at < from) return void (isOpen = false);
     const before = samples[index - 1];
     if (before && sample.at - before.at > 2.5 * sample.ms) isOpen = false;
-    const x = (((sample.at - from) / keptMs) * CHART.width).toFixed(1);
+    const x = (((sample.at - from) / spanMs) * CHART.width).toFixed(1);
     const y = (CHART.height * (1 - Math.min(1, value / top))).toFixed(1);
     // A single one is a dot.
     path += (isOpen ? "L" : "M" + x + " " + y + "L") + x + " " + y;
@@ -77,13 +77,22 @@ function chartPath(samples, of, from, keptMs, top) {
   return path;
 }
 
+/** How much time a chart is of: no more than there is to see, in whole steps. */
+const SPANS_MS = [120000, 300000, 600000, 1800000];
+
+/** @param {readonly Data[]} samples @param {number} keptMs */
+function spanFor(samples, keptMs) {
+  const there = samples.length > 0 ? samples[samples.length - 1].at - samples[0].at + samples[0].ms : 0;
+  return Math.min(keptMs, SPANS_MS.find((ms) => ms >= there) ?? keptMs);
+}
+
 class Charts {
   /** @param {HTMLElement} slot @param {readonly Chart[]} charts */
   constructor(slot, charts) {
     this.charts = charts;
     /** @type {Data[]} */
     this.samples = [];
-    this.keptMs = 1800000;
+    this.spanMs = SPANS_MS[0];
     /** Which sample is asked for; none is the latest. @type {number | undefined} */
     this.asked = undefined;
     this.nodes = charts.map((chart) => this.makeChart(chart));
@@ -104,7 +113,7 @@ class Charts {
     const plot = make("div", "plot");
     plot.tabIndex = 0;
     plot.setAttribute("role", "slider");
-    plot.setAttribute("aria-label", title + " over the last thirty minutes");
+    plot.setAttribute("aria-label", title + " over time");
     const drawing = document.createElementNS(SVG, "svg");
     drawing.setAttribute("viewBox", "0 0 " + CHART.width + " " + CHART.height);
     drawing.setAttribute("preserveAspectRatio", "none");
@@ -131,7 +140,7 @@ class Charts {
   show(samples, keptMs) {
     const asked = this.asked === undefined ? undefined : this.samples[this.asked]?.at;
     this.samples = [...samples];
-    this.keptMs = keptMs;
+    this.spanMs = spanFor(samples, keptMs);
     const index = asked === undefined ? -1 : this.samples.findIndex(({ at }) => at === asked);
     this.asked = index < 0 ? undefined : index;
     this.draw();
@@ -140,7 +149,7 @@ class Charts {
   /** @param {HTMLElement} plot @param {number} x */
   nearest(plot, x) {
     const { left, width } = plot.getBoundingClientRect();
-    const at = this.from() + ((x - left) / Math.max(1, width)) * this.keptMs;
+    const at = this.from() + ((x - left) / Math.max(1, width)) * this.spanMs;
     let nearest = 0;
     this.samples.forEach((sample, index) => {
       if (Math.abs(sample.at - at) < Math.abs(this.samples[nearest].at - at)) nearest = index;
@@ -149,7 +158,7 @@ class Charts {
   }
 
   from() {
-    return (this.samples[this.samples.length - 1]?.at ?? 0) - this.keptMs;
+    return (this.samples[this.samples.length - 1]?.at ?? 0) - this.spanMs;
   }
 
   /** @param {number | undefined} index */
@@ -169,7 +178,7 @@ class Charts {
   }
 
   draw() {
-    const { asked, keptMs, samples } = this;
+    const { asked, samples, spanMs } = this;
     const last = samples.length - 1;
     const sample = samples[asked ?? last];
     const from = this.from();
@@ -181,7 +190,7 @@ class Charts {
       const told = series.map(({ label, of }, number) => {
         const text = sample ? format(of(sample)) : "\u2013";
         setText(keys.children[number].children[2], text);
-        setAttr(plot.children[0].children[number], "d", chartPath(samples, of, from, keptMs, top));
+        setAttr(plot.children[0].children[number], "d", chartPath(samples, of, from, spanMs, top));
         return label + " " + text;
       });
       setAttr(plot, "aria-valuemin", "0");
@@ -190,10 +199,11 @@ class Charts {
       setAttr(plot, "aria-valuetext", when + ": " + told.join(", "));
       const cursor = /** @type {HTMLElement} */ (plot.children[1]);
       show(cursor, asked !== undefined && sample !== undefined);
-      if (sample) cursor.style.left = Math.max(0, ((sample.at - from) / keptMs) * 100) + "%";
+      if (sample) cursor.style.left = Math.max(0, ((sample.at - from) / spanMs) * 100) + "%";
       setText(plot.children[2], format(top));
-      setText(plot.children[3], format(top / 2));
-      [...times.children].forEach((time, part) => setText(time, last < 0 ? "" : fmtClock(from + (keptMs * part) / 3).slice(0, 5)));
+      // Half of one is none of a whole number.
+      setText(plot.children[3], format(top / 2) === format(top) ? "" : format(top / 2));
+      [...times.children].forEach((time, part) => setText(time, last < 0 ? "" : fmtClock(from + (spanMs * part) / 3).slice(0, spanMs < 600000 ? 8 : 5)));
     });
   }
 }

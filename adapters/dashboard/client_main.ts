@@ -1,10 +1,10 @@
 /**
- * The dashboard's script: the gate, the session behind it, and when what is drawn.
+ * The dashboard's script: the session behind the gate, and when what is drawn.
  *
  * @module
  */
 
-/** The token is kept for the browser's session alone; signing out leaves nothing behind it. */
+/** What is looked at, and asked for anew as long as it is. */
 export const CLIENT_MAIN: string = String.raw`
 /** How often the page is drawn at the most, in milliseconds. */
 const PAINT_MS = 250;
@@ -19,64 +19,6 @@ const VIEWS = ["matrix", "hosts", "addresses"];
 const THEMES = ["", "light", "dark"];
 /** @type {{ worst: "stale", problems: Problem[] }} */
 const NOTHING_KNOWN = { worst: "stale", problems: [] };
-
-/** @param {string} id */
-function fromTemplate(id) {
-  return /** @type {HTMLTemplateElement} */ (byId(id)).content.cloneNode(true);
-}
-
-/** @param {string} theme */
-function setTheme(theme) {
-  if (theme) document.documentElement.dataset.theme = theme;
-  else delete document.documentElement.dataset.theme;
-}
-
-/** @param {string} [message] What went wrong, if anything */
-function showGate(message) {
-  byId("root").replaceChildren(fromTemplate("gate-template"));
-  showStale("");
-  showInTab("stale", message ? "Signed out \u00b7 hotconn" : "hotconn");
-  const error = byId("gate-error");
-  const input = inputOf("token");
-  const go = /** @type {HTMLButtonElement} */ (byId("gate-go"));
-  const fail = (/** @type {string} */ words) => {
-    setText(error, words);
-    show(error, true);
-    input.setAttribute("aria-invalid", "true");
-    input.setAttribute("aria-describedby", "gate-error token-hint");
-    go.disabled = false;
-    input.select();
-  };
-  if (message) fail(message);
-  byId("gate").addEventListener("submit", async (event) => {
-    event.preventDefault();
-    const token = input.value.trim();
-    if (go.disabled) return;
-    go.disabled = true;
-    show(error, false);
-    const failure = await enter(token);
-    if (failure) fail(failure);
-  });
-  input.focus();
-}
-
-/** Opens the page with a token; resolves to why not where it does not. @param {string} token @returns {Promise<string | undefined>} */
-async function enter(token) {
-  const ended = new AbortController();
-  const api = new Api(token, await markOf(token), ended.signal);
-  try {
-    const { pools, rights } = await api.get("api/pools");
-    keep.write("session", "token", token);
-    keep.write("session", "signed", "in");
-    const session = new Session(api, ended, pools || [], rights || []);
-    api.onRefused = () => session.leave("The token is not accepted any more");
-    return undefined;
-  } catch (error) {
-    const status = error instanceof ApiError ? error.status : 0;
-    if (status === 401 || status === 403) return "The token is not accepted";
-    return "The server does not answer as it should: " + errorText(error);
-  }
-}
 
 class Session {
   /** @param {Api} api @param {AbortController} ended @param {Data[]} pools @param {string[]} rights */
@@ -121,7 +63,8 @@ class Session {
     this.drawer = new Drawer({
       api, path: () => this.path, canAct: () => this.canAct, model: () => this.model,
       act: (name, preset) => this.act(name, preset),
-      onTarget: ({ address = "", host = "" }, isStep) => this.route.set({ address, host }, isStep),
+      onTarget: ({ address = "", connection = "", host = "" }, isStep) => this.route.set({ address, connection, host, panel: "" }, isStep),
+      linkTo: ({ address = "", connection = "", host = "" }) => writePlace({ ...this.route.place, address, connection, host, panel: "" }),
     });
     this.isOpen = false;
     this.poolEnded = new AbortController();
@@ -133,6 +76,9 @@ class Session {
       this.onMove(place.pool);
       this.apply(place);
     });
+    /** The panel that a link leads to, until it is shown. */
+    this.wantedPanel = "";
+    linkPanels(() => this.route.place);
     select.disabled = pools.length < 2;
     select.addEventListener("change", () => this.goTo(select.value));
     this.pool = "";
@@ -211,13 +157,15 @@ class Session {
   }
 
   /** Shows what of the pool a link leads to. @param {Place} place */
-  apply({ address, filter, host, order, state, view }) {
+  apply({ address, connection, filter, host, order, panel, state, view }) {
     Object.assign(this.choice, { filter, state, order: order || "trouble", ...(VIEWS.includes(view) && { view }) });
     inputOf("filter").value = filter;
     selectOf("state").value = state;
-    if (host || address) this.drawer.open({ host: host || undefined, address: address || undefined }, false);
+    if (host || address) this.drawer.open({ host: host || undefined, address: address || undefined, connection: connection || undefined }, false);
     else this.drawer.close(false);
     this.drawMap();
+    this.wantedPanel = panel;
+    if (panel && this.model) this.paintSoon(true);
   }
 
   /** Shows where a link leads: to a pool, or to all of them. @param {string} wanted */
@@ -489,6 +437,8 @@ class Session {
     drawProxies(model);
     drawLimits(model);
     this.drawer.tick();
+    if (this.wantedPanel) revealPanel(this.wantedPanel);
+    this.wantedPanel = "";
   }
 
   /** Tells who hears the page of what is wrong now and was not before, or is well again. @param {{ key: string, words: string }} said */
@@ -526,7 +476,7 @@ class Session {
     Object.assign(this.choice, change);
     if (change.view) keep.write("session", "view", change.view);
     const { filter, order, state, view } = this.choice;
-    this.route.set({ filter, state, view, order: order === "trouble" ? "" : order });
+    this.route.set({ filter, state, view, panel: "", order: order === "trouble" ? "" : order });
     this.drawMap();
   }
 

@@ -90,7 +90,7 @@ function matrixView(model, choice, isNarrow, room) {
   const isUnfolded = choice.unfolded.has("");
   const columns = isUnfolded ? all : all.slice(0, MOST_COLUMNS);
   const height = 56;
-  const nameWidth = isNarrow ? 132 : clamp(170, longest(chosen) * 9.2 + 52, 264);
+  const nameWidth = isNarrow ? 148 : clamp(170, longest(chosen) * 9.2 + 52, 264);
   const least = clamp(126, longest(columns.map((line) => ({ line }))) * 7.4 + 22, 190);
   const columnWidth = clamp(least, (room - nameWidth) / Math.max(1, columns.length), 176);
   return {

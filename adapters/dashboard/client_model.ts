@@ -193,10 +193,10 @@ class Trail {
     const more = (/** @type {string} */ name) => Math.max(0, numberOr0(stats[name]) - numberOr0(before[name]));
     const { requests } = stats;
     const since = (/** @type {string} */ name) => Math.max(0, requests[name] - before.requests[name]);
-    const ended = since("successes") + since("failures");
     this.push("requests", (requests.count === 0 ? more("acquired") : since("count")) / seconds);
-    this.push("bad", ended > 0 ? Math.min(1, (since("failures") + Math.max(0, fivesOf(requests) - fivesOf(before.requests))) / ended) : null);
-    this.push("latency", stats.outlook.recent.total.p99 ?? stats.outlook.recent.firstByte.p99);
+    const fives = Math.max(0, fivesOf(requests) - fivesOf(before.requests));
+    this.push("bad", badShareOf({ successes: since("successes"), failures: since("failures"), statuses: { "5xx": fives } }));
+    this.push("latency", latencyOf(stats.outlook.recent).p99);
     this.push("again", since("retries") + since("hedges"));
     this.push("waiting", numberOr0(stats.waiting));
     this.push("handshakes", more("dials") / seconds);
@@ -215,7 +215,7 @@ class Trail {
       /** @type {Record<string, number | null>} */
       const values = {
         requests: ((ended + cancelled || acquired) * 1000) / ms,
-        bad: ended > 0 ? Math.min(1, (failures + fivesOf(sample)) / ended) : null,
+        bad: badShareOf(sample),
         latency: sample.p99Ms,
         again: ((sample.retries + sample.hedges) * POINT_MS) / ms,
         waiting: sample.waiting,
@@ -241,6 +241,17 @@ class Trail {
     line.push(value);
     if (line.length > POINTS) line.shift();
   }
+}
+
+/** Those who got no good answer, as a share of all who got one or none; null where nobody asked. @param {Data} requests @returns {number | null} */
+function badShareOf(requests) {
+  const all = requests.successes + requests.failures;
+  return all > 0 ? Math.min(all, fivesOf(requests) + requests.failures) / all : null;
+}
+
+/** @param {Data} recent */
+function latencyOf({ firstByte, total }) {
+  return total.count > 0 ? total : firstByte;
 }
 
 /** @param {Data} requests */

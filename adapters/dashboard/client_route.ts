@@ -6,13 +6,14 @@
 
 /**
  * A place is kept in the fragment, which no server is ever sent: `#/` is all pools, `#/shop` is one of
- * them, and `#/shop?view=hosts&host=api.example` is what of it is open.
+ * them, and `#/shop?view=hosts&host=api.example` is what of it is open: a host, an address, one of their
+ * connections, and the panel that is to be in sight.
  */
 export const CLIENT_ROUTE: string = String.raw`
-/** @typedef {{ pool: string, view: string, filter: string, state: string, order: string, host: string, address: string }} Place */
+/** @typedef {{ pool: string, view: string, filter: string, state: string, order: string, host: string, address: string, connection: string, panel: string }} Place */
 
 /** All pools, with nothing chosen. @type {Readonly<Place>} */
-const START = { pool: "", view: "", filter: "", state: "", order: "", host: "", address: "" };
+const START = { pool: "", view: "", filter: "", state: "", order: "", host: "", address: "", connection: "", panel: "" };
 const PLACE_NAMES = /** @type {readonly (keyof Place)[]} */ (Object.keys(START).filter((name) => name !== "pool"));
 
 /** What a fragment means; undefined where it is none of these, such as the one that skips to the map. @param {string} hash @returns {Place | undefined} */

@@ -14,12 +14,6 @@ function spanOf(recent) {
   return seconds < 55 ? "last " + seconds + " s" : seconds < 90 ? "last minute" : "last " + Math.round(seconds / 60) + " min";
 }
 
-/** Those who got no good answer, as a share of all who got one or none; null where nobody asked. @param {Data} requests @returns {number | null} */
-function badShareOf(requests) {
-  const all = requests.successes + requests.failures;
-  return all > 0 ? Math.min(all, fivesOf(requests) + requests.failures) / all : null;
-}
-
 /** @param {Data} requests */
 function answersOf(requests) {
   const parts = ["2xx", "3xx", "4xx", "5xx"].flatMap((name) => (requests.statuses[name] > 0 ? [fmtCount(requests.statuses[name]) + " " + name] : []));
@@ -59,11 +53,6 @@ function reasonsOf(counts) {
 /** The problems that colour a figure. @param {Model} model @param {readonly string[]} kinds */
 function worstOf({ outlook: { problems } }, kinds) {
   return problems.find(({ severity, what }) => severity !== "info" && kinds.includes(what))?.severity ?? "";
-}
-
-/** @param {Data} recent */
-function latencyOf({ firstByte, total }) {
-  return total.count > 0 ? total : firstByte;
 }
 
 /** Requests a second; leases, where nothing speaks a protocol. @param {Data} recent */

@@ -12,9 +12,11 @@ import { CLIENT_EVENTS } from "./client_events.ts";
 import { CLIENT_FACTS } from "./client_facts.ts";
 import { CLIENT_FLEET } from "./client_fleet.ts";
 import { CLIENT_FRESH } from "./client_fresh.ts";
+import { CLIENT_GATE } from "./client_gate.ts";
 import { CLIENT_GRID } from "./client_grid.ts";
 import { CLIENT_HISTORY } from "./client_history.ts";
 import { CLIENT_LIMITS } from "./client_limits.ts";
+import { CLIENT_LINKS } from "./client_links.ts";
 import { CLIENT_LIST } from "./client_list.ts";
 import { CLIENT_MAIN } from "./client_main.ts";
 import { CLIENT_MAP } from "./client_map.ts";
@@ -43,6 +45,7 @@ export const CLIENT: string = [
   CLIENT_DOM,
   CLIENT_API,
   CLIENT_ROUTE,
+  CLIENT_LINKS,
   CLIENT_STREAM,
   CLIENT_MODEL,
   CLIENT_SORT,
@@ -61,6 +64,7 @@ export const CLIENT: string = [
   CLIENT_DRAWER,
   CLIENT_FLEET,
   CLIENT_ACTIONS,
+  CLIENT_GATE,
   CLIENT_MAIN,
 ].join("\n");
 
@@ -78,6 +82,8 @@ export interface PagePlace {
   readonly root: string;
   /** The header that the token goes into; in `authorization` as a bearer token. */
   readonly tokenHeader: string;
+  /** Whether everybody is let in, so that it asks for no token. */
+  readonly isOpen: boolean;
 }
 
 /** The dashboard: its page, and the name of the folder in `assets/` that its files are in. */
@@ -120,10 +126,10 @@ export function dashboard(): Promise<Dashboard> {
 
 async function makeDashboard(): Promise<Dashboard> {
   const folder = await hashOf(FILES.map(({ body }) => body).join("\n"));
-  const page = ({ root, tokenHeader }: PagePlace) =>
+  const page = ({ isOpen, root, tokenHeader }: PagePlace) =>
     [
       "<!doctype html>",
-      "<html lang=\"en\">",
+      `<html lang="en"${isOpen ? " data-open" : ""}>`,
       "<head>",
       "<meta charset=\"utf-8\">",
       `<meta http-equiv="Content-Security-Policy" content="${PAGE_POLICY}">`,

@@ -70,7 +70,7 @@ const APP = String.raw`
   <section class="panel wide of-all" aria-labelledby="pools-title"><header><h2 id="pools-title">Pools <span class="count" id="pools-count"></span></h2></header><ul class="pools" id="pools"></ul></section>
   <section class="panel wide of-pool" aria-label="Figures, with their last five minutes"><dl class="tiles" id="tiles"></dl></section>
   <section class="panel wide of-pool" id="past" aria-labelledby="past-title">
-    <header><h2 id="past-title">Last thirty minutes</h2><p class="muted" id="past-note"></p></header>
+    <header><h2 id="past-title">History</h2><p class="muted" id="past-note"></p></header>
     <div class="charts" id="past-charts"></div>
   </section>
   <section class="panel of-pool" id="map" tabindex="-1" aria-labelledby="map-title">

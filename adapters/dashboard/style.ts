@@ -100,6 +100,10 @@ select.field { padding-right: var(--s1); text-overflow: ellipsis; }
 .side { display: grid; gap: var(--s4); min-width: 0; }
 .panel { background: var(--surface); border: 1px solid var(--line); border-radius: 10px; min-width: 0; overflow: clip; }
 .panel > header { display: flex; flex-wrap: wrap; align-items: center; gap: var(--s2); padding: var(--s2) var(--s2) var(--s2) var(--s4); min-height: 48px; }
+.panel > header h2 { scroll-margin-top: 72px; }
+.here { color: var(--muted); font-weight: 400; text-decoration: none; opacity: 0; }
+.here::before { content: "#"; }
+h2:hover > .here, .here:focus { opacity: 1; }
 .panel > header h2 { margin-right: auto; display: flex; align-items: center; gap: var(--s2); }
 .count { font-size: 12px; font-weight: 500; color: var(--muted); }
 

@@ -132,8 +132,9 @@ export const STYLE_PANELS: string = String.raw`
 .log li.warning .kind { color: var(--warn); }
 .log li.critical .kind { color: var(--bad); }
 .log .what { overflow-wrap: anywhere; }
+.log .none { display: block; }
 
-.fleet .tables { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(380px, 100%), 1fr)); border-top: 1px solid var(--line); }
+.fleet .tables { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(540px, 100%), 1fr)); border-top: 1px solid var(--line); }
 .fleet .scroll { padding: var(--s2) var(--s4); max-height: 320px; overflow: auto; overscroll-behavior: contain; }
 .fleet caption { text-align: left; font-weight: 600; padding-bottom: var(--s1); }
 .fleet td .btn { margin-left: var(--s2); }

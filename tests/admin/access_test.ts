@@ -48,6 +48,33 @@ test("adminRouter() serves nobody unless it is told whom, or insecure says every
   assertEquals((await open.request("/api/pools")).status, 200);
 });
 
+test("An open router lets nobody in who comes by a name that may be a stranger's", async () => {
+  await using memory = memoryPool();
+  const open = adminRouter(memory.pool, { insecure: true });
+  const drain = (host: string) =>
+    open.request(`http://${host}/api/pools/default/actions/drain`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ target: "a.test" }),
+    });
+  for (
+    const host of ["localhost:8080", "app.localhost", "127.0.0.1:8080", "10.1.2.3", "[::1]:80"]
+  ) {
+    assertEquals((await drain(host)).status, 200, host);
+  }
+  for (
+    const host of ["rebound.example", "localhost.rebound.example:8080", "1.2.3.4.rebound.example"]
+  ) {
+    const response = await drain(host);
+    assertEquals(response.status, 403, host);
+    assert((await response.json()).error.message.startsWith("Open it by localhost or an IP"));
+  }
+  const guarded = adminRouter(memory.pool, { auth: TOKENS });
+  const headers = { authorization: `Bearer ${TOKENS.read}` };
+  const response = await guarded.request("http://admin.example/api/pools", { headers });
+  assertEquals(response.status, 200);
+});
+
 test("adminRouter() refuses tokens that are short, or that no header can carry", async () => {
   await using memory = memoryPool();
   const make = (auth: unknown) => () => adminRouter(memory.pool, { auth } as AdminOptions);

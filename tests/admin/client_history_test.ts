@@ -12,9 +12,10 @@ interface Sample {
   readonly value: number | null;
 }
 
-const { chartPath, niceTop } = fromScript([CLIENT_DOM, CLIENT_HISTORY], [
+const { chartPath, niceTop, spanFor } = fromScript([CLIENT_DOM, CLIENT_HISTORY], [
   "chartPath",
   "niceTop",
+  "spanFor",
 ]) as {
   chartPath: (
     samples: readonly Sample[],
@@ -24,6 +25,10 @@ const { chartPath, niceTop } = fromScript([CLIENT_DOM, CLIENT_HISTORY], [
     top: number,
   ) => string;
   niceTop: (most: number) => number;
+  spanFor: (
+    samples: readonly { readonly at: number; readonly ms: number }[],
+    keptMs: number,
+  ) => number;
 };
 
 const path = (...samples: readonly (readonly [at: number, value: number | null])[]) =>
@@ -37,6 +42,20 @@ const path = (...samples: readonly (readonly [at: number, value: number | null])
 
 test("an axis ends at a number that is easy to read", () => {
   assertEquals([0, 0.3, 1, 3, 7, 10, 101, 4_321].map(niceTop), [1, 0.5, 1, 5, 10, 10, 200, 5_000]);
+});
+
+test("an axis is of no more time than there is to see, in whole steps", () => {
+  const minutesFor = (samples: number, keptMs = 1_800_000) => {
+    const history = Array.from(
+      { length: samples },
+      (_, index) => ({ at: index * 10_000, ms: 10_000 }),
+    );
+    return spanFor(history, keptMs) / 60_000;
+  };
+  assertEquals([0, 1, 12, 13, 30, 31, 60, 61, 180, 181].map((samples) => minutesFor(samples)), [
+    ...[2, 2, 2, 5, 5, 10, 10, 30, 30, 30],
+  ]);
+  assertEquals(minutesFor(100, 600_000), 10);
 });
 
 test("a line breaks where nothing was told, and where samples are missing", () => {

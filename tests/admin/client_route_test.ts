@@ -22,6 +22,10 @@ test("a link names the pool, and what of it is open", () => {
     writePlace(place),
     "#/shop?view=hosts&host=a.test%3A8443&address=%5B%3A%3A1%5D%3A1",
   );
+  assertEquals(
+    writePlace({ ...START, pool: "shop", host: "a.test", connection: "17", panel: "limits" }),
+    "#/shop?host=a.test&connection=17&panel=limits",
+  );
   assertEquals(writePlace(START), "#/");
   assertEquals(writePlace({ ...START, pool: "shop" }), "#/shop");
 });

@@ -8,7 +8,7 @@ import { run } from "../support/programs.ts";
 
 test("the page has its style and its script in files of its own, and nothing inline or from elsewhere", async () => {
   const { folder, page: pageAt } = await dashboard();
-  const page = pageAt({ root: "", tokenHeader: "x-hotconn-token" });
+  const page = pageAt({ root: "", tokenHeader: "x-hotconn-token", isOpen: false });
   assertEquals(page.match(/<script[^>]*>[^<]/g), null);
   assertEquals(page.match(/<style/g), null);
   assertEquals(page.match(/\s(style|on\w+)=/g), null);
@@ -24,7 +24,11 @@ test("the page has its style and its script in files of its own, and nothing inl
 });
 
 test("the page is in ASCII: Bun would change other characters", async () => {
-  const page = (await dashboard()).page({ root: "", tokenHeader: "x-hotconn-token" });
+  const page = (await dashboard()).page({
+    root: "",
+    tokenHeader: "x-hotconn-token",
+    isOpen: false,
+  });
   for (const text of [page, ...FILES.map(({ body }) => body)]) {
     assertEquals(text.match(/[^\n -~].{0,20}/), null);
   }

@@ -55,6 +55,51 @@ testVisit(
   },
 );
 
+testVisit(
+  "a link leads to one connection of a host at an address, and to a panel",
+  {
+    path: "/#/default?view=hosts&host=api.example&address=192.0.2.10",
+    width: 1_440,
+    mayComplain: true,
+  },
+  async ({ page }) => {
+    const rows = page.locator("#conns tr");
+    await rows.nth(1).waitFor();
+    const all = await rows.count();
+    const id = await rows.nth(1).locator("a").innerText();
+    await rows.nth(1).locator("a").click();
+    await page.getByRole("button", { name: "Show all" }).waitFor();
+    await page.waitForFunction(() => document.querySelectorAll("#conns tr").length === 1);
+    assertEquals(await rows.locator("a").innerText(), id);
+    assertEquals(
+      hashOf(page),
+      `#/default?view=hosts&host=api.example&address=192.0.2.10&connection=${id}`,
+    );
+    await page.reload();
+    await page.waitForFunction(() => document.querySelectorAll("#conns tr").length === 1);
+    await page.evaluate(
+      "location.hash = location.hash.replace(/connection=.*/, 'connection=999999')",
+    );
+    await page.getByText("Connection 999999 is not there any more").waitFor();
+    await page.getByRole("button", { name: "Show all" }).click();
+    await page.waitForFunction(
+      (count) => document.querySelectorAll("#conns tr").length === count,
+      all,
+    );
+    await page.keyboard.press("Escape");
+
+    await page.getByRole("link", { name: "Link to Options" }).focus();
+    await page.keyboard.press("Enter");
+    assertEquals(hashOf(page), "#/default?view=hosts&panel=options");
+    await page.evaluate("scrollTo(0, 0)");
+    await page.reload();
+    await page.waitForFunction(() => {
+      const at = document.getElementById("options-title")?.getBoundingClientRect();
+      return at !== undefined && at.top > 0 && at.bottom < innerHeight && scrollY > 0;
+    });
+  },
+);
+
 testVisit("errors that are alike have one line, and each of its own where asked for", {}, async ({
   page,
   router,

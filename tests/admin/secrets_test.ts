@@ -76,6 +76,7 @@ test("no secret, key, certificate, pin or header is in any answer or event", asy
     evict: { id: lease.connection.id },
     block: { ip: "192.0.2.9", forMs: 1_000 },
     unblock: { ip: "192.0.2.9" },
+    weight: { ip: "192.0.2.9", weight: 2 },
     limits: { maxConnections: 10 },
     close: {},
   };

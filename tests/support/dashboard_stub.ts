@@ -137,6 +137,11 @@ export function stubRouter(scenes: { readonly [pool: string]: Scene }): StubRout
         const kept = { everyMs: 10_000, keptMs: 1_800_000, hosts: 5, hostsLeftOut: 0, kept: true };
         return json({ ...kept, samples: scene.history ?? [] });
       }
+      if (what === "connections" && action !== undefined) {
+        const { connections } = scene.connections("", "", 0, 1_000);
+        const found = connections.find(({ id }) => `${id}` === action);
+        return found ? json(found) : refuse(404, "There is no such connection");
+      }
       if (what === "connections") return json(connectionsOf(scene, url.searchParams));
       if (what === "events") return follow(pool, request);
       if (what !== "actions" || request.method !== "POST") return refuse(404, "No such path");
@@ -219,13 +224,16 @@ const STRICT = {
 async function page(pathname: string): Promise<Response> {
   const { page } = await dashboard();
   const file = FILES.find(({ name }) => pathname.endsWith(`/${name}`));
-  return new Response(file?.body ?? page({ root: "", tokenHeader: "x-hotconn-token" }), {
-    headers: {
-      ...STRICT,
-      "content-type": file?.type ?? "text/html; charset=utf-8",
-      "content-security-policy": `${PAGE_POLICY}; frame-ancestors 'none'`,
+  return new Response(
+    file?.body ?? page({ root: "", tokenHeader: "x-hotconn-token", isOpen: false }),
+    {
+      headers: {
+        ...STRICT,
+        "content-type": file?.type ?? "text/html; charset=utf-8",
+        "content-security-policy": `${PAGE_POLICY}; frame-ancestors 'none'`,
+      },
     },
-  });
+  );
 }
 
 function json(value: object): Response {

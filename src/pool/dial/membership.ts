@@ -105,8 +105,7 @@ export class Membership {
    */
   update(queue: HostQueue): { readonly known: boolean; readonly gone: readonly Endpoint[] } {
     this.#admission.settle();
-    // A lease of its own may end after it was forgotten.
-    const known = queue.forgotten ? undefined : this.#known(queue);
+    const known = this.#known(queue);
     return { known: known !== undefined, gone: known ? this.#tell(queue, known) : [] };
   }
 
