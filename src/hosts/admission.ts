@@ -140,9 +140,10 @@ export class Admission {
     this.#expiry?.cancel();
     this.#expiresAt = this.#blocks.nextExpiry;
     if (this.#closed || this.#expiresAt === Infinity) return;
-    this.#expiry = this.#clock.setTimer(
-      () => this.settle(),
-      this.#expiresAt - this.#clock.now(),
-    );
+    this.#expiry = this.#clock.setTimer(() => {
+      this.settle();
+      // A runtime's timer may fire a moment before its time.
+      this.#watch();
+    }, this.#expiresAt - this.#clock.now());
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Blocks whose time is over while the program was too busy for their timers.
+ * Blocks whose timers fire late, since the program was too busy for them, or a moment early.
  *
  * @module
  */
@@ -7,9 +7,9 @@
 import { assert, assertEquals, assertInstanceOf } from "@std/assert";
 import { test } from "node:test";
 import { memoryDialer } from "../../adapters/memory.ts";
-import { ManualClock } from "../../src/core/clock.ts";
+import { ManualClock, type Timer } from "../../src/core/clock.ts";
 import { AccessDeniedError } from "../../src/core/errors.ts";
-import type { Resolution } from "../../src/hosts/resolver.ts";
+import { type Resolution, staticResolver } from "../../src/hosts/resolver.ts";
 import { ConnectionPool } from "../../src/pool/pool.ts";
 import { turns } from "../support/turns.ts";
 
@@ -100,4 +100,31 @@ test("A block that is over is gone for whoever asks the pool, before its timer h
   pool.unblock(ONE);
   await turns();
   assertEquals(told.length, 3, "A closed pool tells of no end");
+});
+
+test("A block whose timer fires a moment early ends in time all the same", async () => {
+  /** As on Node, which cuts the fractions off what it waits. */
+  class EarlyClock extends ManualClock {
+    override setTimer(callback: () => void, delayMs: number): Timer {
+      return super.setTimer(callback, delayMs > 1 ? delayMs - 0.5 : delayMs);
+    }
+  }
+  const clock = new EarlyClock();
+  const resolver = staticResolver({ "a.test": [ONE, TWO] });
+  const pool = new ConnectionPool({ clock, dialer: memoryDialer({ clock }), resolver });
+  const ended: string[] = [];
+  pool.on("unblock", ({ ip }) => ended.push(ip));
+  pool.block(ONE, { forMs: BLOCKED_MS });
+  pool.block(TWO, { forMs: 2 * BLOCKED_MS });
+  const look = async () => {
+    await turns();
+    return [ended, pool.stats().blocks.map(({ ip }) => ip)];
+  };
+  clock.advance(BLOCKED_MS - 0.25);
+  assertEquals(await look(), [[], [ONE, TWO]]);
+  clock.advance(0.25);
+  assertEquals(await look(), [[ONE], [TWO]]);
+  clock.advance(BLOCKED_MS);
+  assertEquals(await look(), [[ONE, TWO], []]);
+  await pool.close();
 });
