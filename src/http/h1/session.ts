@@ -92,6 +92,8 @@ export class Http1Session implements Session, Stream, SocketSink, ResponseSink {
     this.#user = user;
     this.#responded = false;
     this.#status = 0;
+    // The last one's may not be told yet.
+    this.#headers = undefined;
     this.connection.setSink(this);
     return this;
   }

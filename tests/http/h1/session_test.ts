@@ -10,13 +10,13 @@ import { Connection } from "../../../src/map/connection.ts";
 
 const encoder = new TextEncoder();
 
-test("A response keeps its head where the next request has the connection before the head is told", async () => {
-  const statuses = [201, 404];
+/** The statuses that two requests hear, the second of which is sent before the first one's head is told. */
+async function heardOf(
+  answers: string[],
+  later = "",
+): Promise<readonly [name: string, status: number][]> {
   const socket = memorySocket({
-    onWrite: (socket) => {
-      const status = statuses.shift();
-      socket.receive(encoder.encode(`HTTP/1.1 ${status} It\r\ncontent-length: 0\r\n\r\n`));
-    },
+    onWrite: (socket) => socket.receive(encoder.encode(answers.shift())),
   });
   const connection = new Connection({ host: "a.test", address: "192.0.2.1", socket });
   const session = new Http1Session(connection, new Parsers(checkLimits()));
@@ -35,5 +35,18 @@ test("A response keeps its head where the next request has the connection before
   connection.beginLease(0);
   const next = () => session.open(user("second")).send(request, undefined);
   session.open(user("first", next)).send(request, undefined);
-  assertEquals(heard, [["second", 404], ["first", 201]]);
+  if (later !== "") socket.receive(encoder.encode(later));
+  return heard;
+}
+
+const FIRST = "HTTP/1.1 201 It\r\ncontent-length: 0\r\n\r\n";
+
+test("A response keeps its head where the next request has the connection before the head is told", async () => {
+  const second = "HTTP/1.1 404 It\r\ncontent-length: 0\r\n\r\n";
+  assertEquals(await heardOf([FIRST, second]), [["second", 404], ["first", 201]]);
+});
+
+test("A head that is not told yet is not taken for that of the next response, of which a part is there", async () => {
+  const heard = await heardOf([FIRST, "HTTP/1.1 404 It\r\n"], "content-length: 0\r\n\r\n");
+  assertEquals(heard, [["first", 201], ["second", 404]]);
 });
