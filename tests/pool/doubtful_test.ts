@@ -8,6 +8,7 @@ import { assertEquals, assertInstanceOf } from "@std/assert";
 import { test } from "node:test";
 import { AcquireTimeoutError, ClosedError, HostUnavailableError } from "../../src/core/errors.ts";
 import type { Lease } from "../../src/pool/lease/lease.ts";
+import { play } from "../prove/model/stage.ts";
 import { type MemoryPool, memoryPool } from "../support/memory_pool.ts";
 import { pass } from "../support/pass.ts";
 import { turns } from "../support/turns.ts";
@@ -95,4 +96,54 @@ test("Nobody gets the trial of a doubtful machine before those who have waited l
   await turns();
   using lease = await Promise.race([it.waits, undefined]);
   assertEquals(lease?.connection.address, "192.0.2.2");
+});
+
+test("Callers with other TLS options do not end each other's connections to a doubtful machine for ever", async () => {
+  const failure = await play({
+    world: {
+      seed: 2154998517,
+      limits: { maxConnections: 9, maxConnectionsPerHost: 6, maxConnectionsPerIp: 1 },
+      maxIdleConnections: 1,
+      maxWaiters: 100,
+      maxConcurrentDials: 100,
+      maxConcurrentDialsPerHost: 100,
+      maxRetries: 1,
+      idleTimeoutMs: 2000,
+      maxLifetimeMs: 8000,
+      ejectAfterFailures: 1,
+      ejectionMs: 500,
+      slowStartMs: 2000,
+      balancer: "roundRobin",
+      minIdle: 2,
+      checks: false,
+    },
+    steps: [
+      ["acquire", "c.test", {}],
+      ["machine", "192.0.2.4", { delayMs: 34, failure: "certificate", phase: "tls" }],
+      ["acquire", "c.test", { shared: true }],
+      ["acquire", "a.test", { shared: true, exclude: ["192.0.2.3"] }],
+      ["acquire", "a.test", { timeoutMs: 305 }],
+      ["acquire", "b.test", { timeoutMs: 444, exclude: ["192.0.2.4"] }],
+      ["peer", 3, "ends"],
+      ["acquire", "b.test", { exclude: ["192.0.2.3"] }],
+      ["pass", 25],
+      ["acquire", "b.test", { shared: true }],
+      ["release", 0, "well"],
+      ["release", 4, "unfit"],
+      ["pass", 18],
+      ["release", 13, "error"],
+      ["acquire", "a.test", { timeoutMs: 92 }],
+      ["acquire", "b.test", { shared: true }],
+      ["acquire", "b.test", {}],
+      ["release", 9, "well"],
+      ["acquire", "a.test", {}],
+      ["pass", 20],
+      ["pass", 20],
+      ["release", 7, "error"],
+      ["release", 18, "well"],
+      ["release", 16, "error"],
+      ["machine", "192.0.2.3", { delayMs: 0 }],
+    ],
+  });
+  assertEquals(failure, undefined);
 });

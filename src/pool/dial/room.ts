@@ -5,7 +5,7 @@
  */
 
 import type { Connection } from "../../map/connection.ts";
-import type { Endpoint } from "../../map/endpoint.ts";
+import { type Endpoint, endpointOf } from "../../map/endpoint.ts";
 import type { ConnectionManager } from "../../map/manager.ts";
 import type { HostQueue } from "../host/host_queue.ts";
 import type { Waiter } from "../host/waiter.ts";
@@ -19,6 +19,9 @@ export const FULL = {
   /** The same, for those who dial to keep a host warm. */
   warming: "the warming",
 } as const;
+
+/** For so long it is not ended to make room, in milliseconds. */
+const FRESH_MS = 250;
 
 /** The dials to one host: as many are under way as may be at once, with whichever TLS options. */
 export function dialsTo({ host }: HostQueue): string {
@@ -126,6 +129,7 @@ export function makeRoom(
   queue: HostQueue,
   waiter: Waiter,
   { address }: Endpoint,
+  now: number,
 ): boolean {
   const host = queue.host.text;
   for (;;) {
@@ -143,11 +147,20 @@ export function makeRoom(
       for (const rival of rivals) {
         const useless = rival.tlsProfile !== queue.tls.name || rival.host !== host
           || !waiter.accepts(rival.address);
-        if (rival.state !== "idle" || !useless) continue;
+        if (rival.state !== "idle" || !useless || isFreshInDoubt(rival, now)) continue;
         if (!victim || rival.lastUsedAt < victim.lastUsedAt) victim = rival;
       }
     }
-    if (!victim) return false;
+    if (!victim || isFreshInDoubt(victim, now)) return false;
     manager.removeConnection(victim, "room");
   }
+}
+
+/**
+ * Whether a connection was dialled just now to a machine in doubt, and nobody has used it. Callers
+ * with other TLS options would else end each other's in turn, and dial without end.
+ */
+function isFreshInDoubt(connection: Connection, now: number): boolean {
+  return endpointOf(connection)?.chosen === false && connection.requestCount === 0
+    && now - connection.createdAt < FRESH_MS;
 }

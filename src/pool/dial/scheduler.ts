@@ -427,7 +427,9 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
     }
     const endpoint = "dial" in choice
       ? choice.dial
-      : choice.crowded.find((endpoint) => makeRoom(manager, queue, waiter, endpoint));
+      : choice.crowded.find((endpoint) =>
+        makeRoom(manager, queue, waiter, endpoint, this.#clock.now())
+      );
     if (endpoint) {
       dials.begin(queue, endpoint);
       cover.addFor(endpoint);
