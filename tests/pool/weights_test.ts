@@ -82,6 +82,21 @@ test("An address of weight 0 serves where no other is good, and where all weigh 
   assertEquals(countAt(it, ONE) >= 1, true);
 });
 
+for (const ip of [undefined, ONE]) {
+  const who = ip ? "who names it" : "all, where no other is well";
+  test(`A machine of weight 0 is dialled as often at once as any, for ${who}`, async () => {
+    await using it = memoryPool({
+      hosts: HOSTS,
+      script: ({ address }) => address === TWO ? { failure: "refused" } : { delayMs: 50 },
+    });
+    it.pool.setWeight(ONE, 0);
+    const callers = Array.from({ length: 8 }, () => it.pool.acquire("a.test", ip ? { ip } : {}));
+    await pass(it, 100);
+    assertEquals(it.pool.stats().waiting, 0);
+    for (const lease of await Promise.all(callers)) lease.release();
+  });
+}
+
 test("A machine of weight 0 is none of those that make a panic", async () => {
   await using it = memoryPool({ hosts: { "a.test": [ONE, TWO, "192.0.2.3", "192.0.2.4"] } });
   await it.pool.warm("a.test", { connections: 4 });

@@ -78,13 +78,16 @@ function chooseAmong(
 ): DialChoice {
   const { hasRoom, mayComeBack, now, random } = scene;
   const untried = candidates.filter((endpoint) => isUntried(waiter, endpoint));
-  const good = rotate(untried.filter(isGood), random);
+  // One that weighs nothing is as good as any where none is there that weighs something.
+  const isAlone = !candidates.some(({ chosen }) => chosen);
+  const fits: Accepts = (endpoint) => isGood(endpoint) || (isAlone && isStandby(endpoint));
+  const good = rotate(untried.filter(fits), random);
   const dial = good.find(hasRoom);
   if (dial) return { dial };
   if (good.length > 0 && !queue.lane.panic) return { crowded: good };
   // A second connection would be let lie where the first one is.
   const others = untried
-    .filter((endpoint) => !isGood(endpoint) && endpoint.dialing === 0 && !endpoint.ready)
+    .filter((endpoint) => !fits(endpoint) && endpoint.dialing === 0 && !endpoint.ready)
     .sort((a, b) => a.dueAt - b.dueAt);
   // What failed of late is tried before its time only by who has nothing else to hope for.
   const isDesperate = waiter.rounds === 0 && !mayComeBack;
@@ -113,6 +116,11 @@ function isMember({ member }: Endpoint): boolean {
 /** Who names an endpoint that is gone will have it, as long as it does well. */
 function isGood({ chosen, failing, standing }: Endpoint): boolean {
   return chosen || (standing === "gone" && !failing);
+}
+
+/** It weighs nothing, and has nothing else against it. */
+function isStandby({ resting, spare, standing }: Endpoint): boolean {
+  return spare && standing === "good" && !resting;
 }
 
 /**
