@@ -268,6 +268,17 @@ test("options of a host that are for another port than the one in use are told",
   assertEquals(it.pool.diagnose(), []);
 });
 
+test("options of a host that is asked for now and then are for the right port", async () => {
+  await using it = memoryPool({ hostOptions: { "a.test": { maxConnections: 2 } } });
+  using _other = await it.pool.acquire("a.test:8443");
+  (await it.pool.acquire("a.test")).release();
+  await maintain(it);
+  await it.pool.drain("a.test");
+  for (let times = 0; times < 2; times++) await maintain(it);
+  assertEquals(Object.keys(it.pool.stats().hosts), ["a.test:8443"]);
+  assertEquals(it.pool.diagnose().filter(({ what }) => what === "otherPort"), []);
+});
+
 test("a host none of whose addresses may be used is told", async () => {
   await using it = memoryPool();
   const told = heard(it.pool, "allDenied");

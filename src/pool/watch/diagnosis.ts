@@ -48,6 +48,8 @@ const NAMED = 3;
 export class Diagnosis {
   readonly #parts: DiagnosisParts;
   #known: ReadonlySet<string> = new Set();
+  /** Those hosts with options that were ever asked for. */
+  readonly #asked = new Set<string>();
 
   /** Makes one that has found nothing yet. */
   constructor(parts: DiagnosisParts) {
@@ -142,12 +144,13 @@ export class Diagnosis {
     const used = new Map(Array.from(hosts.values(), ({ host }) => [host.name, new Set<string>()]));
     for (const { host: { name, text } } of queues) {
       used.get(name)?.add(text);
+      // A host that nobody has used for a while is forgotten.
+      if (hosts.has(text)) this.#asked.add(text);
       yield;
     }
     for (const { host } of hosts.values()) {
-      const others = used.get(host.name)!;
-      if (others.has(host.text)) continue;
-      for (const other of others) {
+      if (this.#asked.has(host.text)) continue;
+      for (const other of used.get(host.name)!) {
         if (hosts.has(other)) continue;
         add({
           severity: "warning",
