@@ -26,6 +26,9 @@ const HANG_UPS = 3;
 /** The shortest pause after that, in milliseconds. */
 const SILENT_PAUSE_MS = 1_000;
 
+/** Requests that find a machine silent so soon one after another tell of the same, in milliseconds. */
+const SAME_SILENCE_MS = 1_000;
+
 /**
  * Remembers failures, and says how endpoints stand. A failure below TLS counts against the address
  * for every host; one of TLS, or above, only against that host there.
@@ -234,9 +237,10 @@ export class AddressHealth {
    * several, and has answered nobody meanwhile, is in doubt for every host.
    *
    * @param sentAt When the request was sent, in the clock's milliseconds
+   * @param describe Makes the error that tells of it
    * @returns Whether the machine is in doubt
    */
-  silent(endpoint: Endpoint, sentAt: number, error: unknown): boolean {
+  silent(endpoint: Endpoint, sentAt: number, describe: () => unknown): boolean {
     if (endpoint.forgotten) return false;
     const now = this.#clock.now();
     const record = this.#records.of(endpoint);
@@ -247,6 +251,10 @@ export class AddressHealth {
     machine.silences++;
     machine.silentAt = now;
     if (!machine.silent) return false;
+    const { verdict } = record;
+    // Thousands may wait for it: to make an error for each would take longer than all the rest.
+    const isSame = verdict?.reason.startsWith("silence") && now - verdict.at < SAME_SILENCE_MS;
+    const error = isSame ? endpoint.lastError : describe();
     const reason = reasonOf("silence", error);
     record.failures.silence = (record.failures.silence ?? 0) + 1;
     endpoint.lastError = error;

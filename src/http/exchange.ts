@@ -326,13 +326,14 @@ export class Exchange implements Racer, Timed, ResponseOrigin {
     const { first, second } = this.race;
     // While it waits for a connection the pool says why there is none, at the same time.
     if (!first || first.over) return;
+    const reason = this.#tooLong();
     // A machine answers for what did not come from it.
     for (const late of [first, second]) {
       if (this.#answered || !late || late.responding) continue;
-      const error = this.race.error("timeout", "it took too long", undefined, late);
+      const error = late === first ? reason : this.#tooLong(late);
       late.lease.failure = { kind: "response", error };
     }
-    this.abandon(this.#tooLong());
+    this.abandon(reason);
   }
 
   /** Ends it because its time was over before it was sent, or sent again. */
@@ -368,9 +369,10 @@ export class Exchange implements Racer, Timed, ResponseOrigin {
     this.#giveUp(this.race.error("cancelled", detail));
   }
 
-  #tooLong(): RequestError {
+  #tooLong(attempt?: Attempt): RequestError {
     const { timeoutMs } = this.request.options;
-    return this.race.error("timeout", `it took longer than ${timeoutMs} ms (timeoutMs)`);
+    const detail = `it took longer than ${timeoutMs} ms (timeoutMs)`;
+    return this.race.error("timeout", detail, undefined, attempt);
   }
 
   /** Asks a second machine too if the first is silent, if it may. */

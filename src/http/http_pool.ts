@@ -117,7 +117,7 @@ export class HttpPool extends ConnectionPool {
       wallNow: () => this.#clock.wallNow(),
       random: () => this.#clock.random(),
       dispatch: (exchange) => this.#dispatch(exchange),
-      noteSilence: (lease, error) => this.leases.noteSilence(lease, error),
+      noteSilence: (lease, describe) => this.leases.noteSilence(lease, describe),
       hedge: (race, silent, free, signal) => this.#hedge(race, silent, free, signal),
       mayRetry: () => this.#budget.spend(),
       mayTurnElsewhere: (request, failover) => this.#mayTurnElsewhere(request, failover),

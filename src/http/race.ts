@@ -26,7 +26,7 @@ export interface RaceHost {
   /** Watches an exchange's times, which have changed. */
   watch(times: ExchangeTimes): void;
   /** Notes that no byte came in time. Returns whether the machine is silent to others too. */
-  noteSilence(lease: Lease, error: unknown): boolean;
+  noteSilence(lease: Lease, describe: () => unknown): boolean;
   /**
    * Looks for a connection to another machine, and passes it to `start()`, or calls `miss()`. With
    * `free`, it costs nothing of the budget: the first machine is silent to others too.
@@ -102,8 +102,10 @@ export class Race {
     const { lease } = attempt;
     if (!attempt.overdue) {
       attempt.overdue = true;
-      const error = this.error("timeout", "no byte came for longer than is likely");
-      attempt.silent = this.#host.noteSilence(lease, error);
+      attempt.silent = this.#host.noteSilence(
+        lease,
+        () => this.error("timeout", "no byte came for longer than is likely"),
+      );
       // Others would wait on such a connection as well.
       this.#host.sessionOf(lease.connection).suspect?.(lease.startedAt);
     }

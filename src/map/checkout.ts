@@ -140,8 +140,8 @@ export class Checkout {
    * When a connection that stands idle from now on may not be leased any more, in the clock's
    * milliseconds: the end of its lifetime, or of its server's patience.
    */
-  endsAt(connection: Connection): number {
-    return this.#fitness.endsAt(connection, this.#clock.now());
+  endsAt(connection: Connection, now: number = this.#clock.now()): number {
+    return this.#fitness.endsAt(connection, now);
   }
 
   /** Begins a lease on a connection, if it is fit; what is not is ended, with its last lease. */

@@ -97,11 +97,12 @@ export class HttpLeases {
   /**
    * Notes that a lease's machine has sent no byte of an answer for longer than is likely.
    *
+   * @param describe Makes the error that tells of it
    * @returns Whether it is in doubt, because it is silent to several requests at once
    */
-  noteSilence({ connection, startedAt }: Lease, error: unknown): boolean {
+  noteSilence({ connection, startedAt }: Lease, describe: () => unknown): boolean {
     const endpoint = endpointOf(connection);
-    return endpoint !== undefined && this.#parts.health.silent(endpoint, startedAt, error);
+    return endpoint !== undefined && this.#parts.health.silent(endpoint, startedAt, describe);
   }
 
   /**

@@ -31,6 +31,36 @@ test("The event warm counts what is open already, and is told once where nothing
   assertEquals(told, [[3, 3]]);
 });
 
+test("A host with very many connections is counted once in a while, and what it lost comes back", async () => {
+  const many = 3_000;
+  await using it = memoryPool({
+    maxConnections: many,
+    maxConnectionsPerHost: many,
+    maxConnectionsPerIp: many,
+    maxConcurrentDials: many,
+    maxConcurrentDialsPerHost: many,
+  });
+  const warming = it.pool.warm("a.test", { connections: many });
+  while (it.dialer.sockets.size < many) await pass(it, 10);
+  await pass(it, 20);
+  await warming;
+  // What ends right after its handshake would have the machine rest.
+  await pass(it, 20_000, 10_000);
+  // One is lost each half millisecond.
+  let looks = 0;
+  for (let lost = 1; lost <= 24; lost++) {
+    const { length } = it.dialer.dials;
+    [...it.dialer.sockets][0]!.end();
+    await turns();
+    it.clock.advance(0.5);
+    await turns();
+    if (it.dialer.dials.length > length) looks++;
+  }
+  assert(looks <= 6, `${looks} looks in 12 milliseconds`);
+  await pass(it, 10);
+  assertEquals([it.dialer.dials.length, it.dialer.sockets.size], [many + 24, many]);
+});
+
 test("An aborted warm-up rejects with the reason, and begins no further dial", async () => {
   await using it = memoryPool({ maxConcurrentDialsPerHost: 2, script: () => ({ delayMs: 100 }) });
   const stop = new AbortController();

@@ -13,6 +13,12 @@ import type { Reporter } from "../watch/reporter.ts";
 import type { Dials } from "./dials.ts";
 import type { Membership } from "./membership.ts";
 
+/**
+ * A look counts all of a host's connections, whatever one has woken it for. So that this takes a small
+ * share of the time, it is put off for a millisecond after the last one for each so many of them.
+ */
+const COUNTED_A_MS = 1_000;
+
 /** What a look at a host that is kept warm has found. */
 export interface WarmLook {
   /** When it is to be looked at again, in the clock's milliseconds; or `Infinity`. */
@@ -44,10 +50,14 @@ export class Warmth {
   /** Dials what is missing, and ends the waits for it that need not go on. */
   look(queue: HostQueue): WarmLook {
     const now = this.#reporter.now;
+    const { lane, warm } = queue;
+    const restsUntil = warm.lookedAt + Math.floor(lane.connectionCount / COUNTED_A_MS);
+    const isAwaited = warm.warmUps.size > 0;
+    if (!isAwaited && now < restsUntil) return { lookAt: restsUntil, isCrowded: false };
     const census = countFresh(
       queue,
       now,
-      (connection) => this.#manager.checkout.endsAt(connection),
+      (connection) => this.#manager.checkout.endsAt(connection, now),
     );
     const { counts, freshUntil, open } = census;
     const { accountant } = this.#manager;
@@ -55,11 +65,12 @@ export class Warmth {
     const mayDial = (endpoint: Endpoint) =>
       this.#dials.mayBegin(queue) && isWell(endpoint)
       && accountant.blockedBy(queue.host.text, endpoint.address.text) === undefined;
-    const plan = { target: queue.warm.connections, counts, mayDial };
+    const plan = { target: warm.connections, counts, mayDial };
     const short = dialToWarm(plan, (endpoint) => this.#dials.begin(queue, endpoint));
     const due = short > 0 ? nextDue(counts.keys(), now) : Infinity;
     // Too many dials are under way: it goes on when one of them has ended.
     const isHeldBack = short > 0 && !this.#dials.mayBegin(queue);
+    if (!isHeldBack) warm.lookedAt = now;
     const isAsked = short > 0
       && [...counts.keys()].some((endpoint) =>
         isWell(endpoint) && accountant.awaitsPermits(queue.host.text, endpoint.address.text)

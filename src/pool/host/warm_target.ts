@@ -91,6 +91,8 @@ export class WarmUp {
  * when it has ended, in vain or not, unless it was given up.
  */
 export class WarmTarget {
+  /** When its connections were last counted, and all dialled that were missing. */
+  lookedAt: number = -Infinity;
   readonly #host: string;
   readonly #options: ResolvedPoolOptions;
   readonly #onChange: () => void;
