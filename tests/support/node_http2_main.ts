@@ -2,6 +2,7 @@
  * Node's own server of HTTP/2, as a program. It answers as `upstream_answers.ts` says, and:
  *
  * - `echo`: the request's body as it comes, and behind it the request's trailers
+ * - `trailers`: a body, and a trailer
  * - `leave`: says GOAWAY, and lets what is under way finish
  *
  * @module
@@ -20,6 +21,12 @@ async function serve(request: Http2ServerRequest, response: Http2ServerResponse)
       yield* parts;
       response.addTrailers(request.trailers);
     }, response);
+    return;
+  }
+  if (pathname === "/trailers") {
+    response.write("a body");
+    response.addTrailers({ "x-sum": "1234" });
+    response.end();
     return;
   }
   if (pathname === "/leave") request.stream.session?.close();
