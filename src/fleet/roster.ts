@@ -56,9 +56,7 @@ export class Roster {
     const [first = [], ...more] = inParts(places);
     const texts = [
       write({ kind: "member", ...own, places: first }),
-      ...more.map((places, index) =>
-        write({ kind: "load", member: this.#name, part: index + 1, places })
-      ),
+      ...more.map((places) => write({ kind: "load", member: this.#name, places })),
     ];
     const now = this.#clock.now();
     const due = texts.map((text, part) => ({ text, part })).filter(({ part, text }) => {

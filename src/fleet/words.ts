@@ -87,7 +87,6 @@ export interface PeerWord {
 export interface LoadWord {
   readonly kind: "load";
   readonly member: string;
-  readonly part: number;
   readonly places: readonly Place[];
 }
 
@@ -191,12 +190,7 @@ function check(raw: Raw): Word | undefined {
       return { kind: "lesson", host, address, idleMs, streams, at: number("at") };
     }
     case "load":
-      return {
-        kind: "load",
-        member: text("member", 64),
-        part: number("part"),
-        places: placesOf(raw.places),
-      };
+      return { kind: "load", member: text("member", 64), places: placesOf(raw.places) };
     case "member":
       return {
         kind: "member",

@@ -20,7 +20,7 @@ const WORDS: readonly Word[] = [
     leased: 1,
     places: [["h b.test", 2, 1]],
   },
-  { kind: "load", member: "m", part: 1, places: [["a 192.0.2.1", 2, 1]] },
+  { kind: "load", member: "m", places: [["a 192.0.2.1", 2, 1]] },
   { kind: "lesson", host: "b.test", address: "192.0.2.1", idleMs: 5_000, streams: 100, at: 1 },
 ];
 
