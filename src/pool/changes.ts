@@ -135,7 +135,7 @@ export class Changes {
     const { membership, queues, reporter, scheduler } = this.#parts;
     for (const queue of queues) {
       membership.reweigh(queue);
-      if (queue.waiters.size > 0) scheduler.wake(queue);
+      if (queue.waiters.size > 0 || queue.warm.connections > 0) scheduler.wake(queue);
     }
     reporter.events.emit("weight", change);
   }

@@ -188,3 +188,17 @@ test("What is no address, or no weight, is refused", async () => {
   assertThrows(() => it.pool.setWeight("nowhere", null), TypeError);
   assertEquals(it.pool.stats().weights, []);
 });
+
+test("A host that is kept warm has its connections where weight is, and none new at a weight of 0", async () => {
+  await using it = memoryPool({ hosts: HOSTS });
+  it.pool.setWeight(ONE, 0);
+  await it.pool.warm("a.test", { connections: 4 });
+  assertEquals([countAt(it, ONE), countAt(it, TWO)], [0, 4]);
+  it.pool.setWeight(ONE, null);
+  await pass(it, 100);
+  assertEquals([countAt(it, ONE), countAt(it, TWO)], [2, 4]);
+  // What is there stays, and serves if the other one fails.
+  it.pool.setWeight(ONE, 0);
+  await pass(it, 100);
+  assertEquals([countAt(it, ONE), countAt(it, TWO)], [2, 4]);
+});
