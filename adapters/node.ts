@@ -31,6 +31,7 @@ import { TlsClient } from "./node/node_tls.ts";
 import { openTunnel } from "./node/node_tunnel.ts";
 import { type CloseTimes, readCloseTimes } from "./sockets/close_times.ts";
 import { endsOf } from "./sockets/ends.ts";
+import { once } from "./sockets/once.ts";
 
 /** Options of {@linkcode nodeDialer}. */
 export interface NodeDialerOptions {
@@ -166,16 +167,6 @@ function describe(
     value !== undefined
   );
   return Object.fromEntries(told) as unknown as TlsInfo;
-}
-
-/** A few names that many sockets have: each text is kept once. */
-const names = new Map<string, string>();
-
-function once<Name extends string>(name: Name): Name {
-  const known = names.get(name);
-  if (known !== undefined) return known as Name;
-  if (names.size < 100) names.set(name, name);
-  return name;
 }
 
 function isVersion(version: string | null): version is TlsVersion {

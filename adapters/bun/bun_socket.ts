@@ -21,10 +21,10 @@ export class BunSocket implements TlsSocket, SocketOwner {
   #sink: SocketSink | null = null;
   /** Who gets bytes as they come: nobody before what was held back is out, or after the end. */
   #receiver: SocketSink | null = null;
-  /** Bytes that came before anybody took them. */
-  #held: Uint8Array[] = [];
-  /** What is not written yet; of the first, `#offset` bytes are. */
-  #queue: Uint8Array[] = [];
+  /** Bytes that came before anybody took them. Most sockets have none: there may be many. */
+  #held: Uint8Array[] | undefined;
+  /** What is not written yet, if anything; of the first, `#offset` bytes are. */
+  #queue: Uint8Array[] | undefined;
   #offset = 0;
   #drainDue = false;
   #paused = false;
@@ -52,13 +52,13 @@ export class BunSocket implements TlsSocket, SocketOwner {
 
   write(bytes: Uint8Array): boolean {
     if (this.#closing) return false;
-    if (this.#queue.length === 0) {
+    if (!this.#queue) {
       const written = this.#native.write(bytes);
       if (written === bytes.byteLength) return true;
       // Nothing is taken where the peer is gone, too: `closed` comes next, and says why.
       this.#offset = Math.max(written, 0);
     }
-    this.#queue.push(bytes);
+    (this.#queue ??= []).push(bytes);
     this.#drainDue = true;
     return false;
   }
@@ -72,7 +72,7 @@ export class BunSocket implements TlsSocket, SocketOwner {
   resume(): void {
     if (!this.#paused) return;
     this.#paused = false;
-    if (this.#held.length > 0) queueMicrotask(() => this.#flow());
+    if (this.#held) queueMicrotask(() => this.#flow());
     else if (!this.#closing) this.#native.resume();
   }
 
@@ -90,7 +90,7 @@ export class BunSocket implements TlsSocket, SocketOwner {
     this.#mute();
     // What the peer still says is read and dropped, so that its end is seen and gets no RST.
     this.#native.resume();
-    if (this.#queue.length === 0) this.#shutdown();
+    if (!this.#queue) this.#shutdown();
     else this.#timer = systemClock.setTimer(() => this.#giveUp(), this.#times.closeTimeoutMs);
   }
 
@@ -113,7 +113,7 @@ export class BunSocket implements TlsSocket, SocketOwner {
 
   drained(): void {
     // Bun calls this unasked, too: after the handshake.
-    if (this.#queue.length === 0) return;
+    if (!this.#queue) return;
     let done = 0;
     for (const bytes of this.#queue) {
       const left = bytes.byteLength - this.#offset;
@@ -127,6 +127,7 @@ export class BunSocket implements TlsSocket, SocketOwner {
     }
     this.#queue.splice(0, done);
     if (this.#queue.length > 0) return;
+    this.#queue = undefined;
     if (this.#closing) this.#shutdown();
     else this.#tellDrain();
   }
@@ -134,7 +135,7 @@ export class BunSocket implements TlsSocket, SocketOwner {
   ended(): void {
     // After `close()`, what is written still goes out.
     if (this.#closing) return;
-    if (this.#queue.length > 0) {
+    if (this.#queue) {
       this.#error = new SocketError("reset", "the peer hung up before all was written");
     }
     this.#closing = true;
@@ -161,28 +162,32 @@ export class BunSocket implements TlsSocket, SocketOwner {
 
   #mute(): void {
     this.#receiver = null;
-    this.#held = [];
+    this.#held = undefined;
     this.#paused = false;
   }
 
   // Reading stops meanwhile: what nobody takes must not grow.
   #hold(bytes: Uint8Array): void {
-    this.#held.push(bytes.slice());
+    (this.#held ??= []).push(bytes.slice());
     this.#native.pause();
   }
 
   #flow(): void {
     if (this.#receiver !== null) return;
-    while (this.#held.length > 0 && !this.#paused) this.#sink!.onData(this.#held.shift()!);
+    while (this.#held && !this.#paused) {
+      const bytes = this.#held.shift()!;
+      if (this.#held.length === 0) this.#held = undefined;
+      this.#sink!.onData(bytes);
+    }
     if (this.#ended) this.#tellClose();
-    if (this.#closing || this.#held.length > 0) return;
+    if (this.#closing || this.#held) return;
     this.#receiver = this.#sink;
     this.#tellDrain();
     if (!this.#paused) this.#native.resume();
   }
 
   #tellDrain(): void {
-    if (!this.#drainDue || this.#queue.length > 0 || this.#sink === null) return;
+    if (!this.#drainDue || this.#queue || this.#sink === null) return;
     this.#drainDue = false;
     this.#sink.onDrain();
   }
@@ -210,12 +215,12 @@ export class BunSocket implements TlsSocket, SocketOwner {
     this.#ended = true;
     this.#closing = true;
     this.#error = error;
-    this.#queue = [];
+    this.#queue = undefined;
     queueMicrotask(() => this.#tellClose());
   }
 
   #tellClose(): void {
-    if (this.#told || this.#sink === null || this.#held.length > 0) return;
+    if (this.#told || this.#sink === null || this.#held) return;
     this.#told = true;
     this.#receiver = null;
     this.#sink.onClose(this.#error);

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { withItsPort } from "../../src/core/address.ts";
 import type {
   DialTarget,
   TlsCapability,
@@ -14,6 +15,7 @@ import type {
 import { UnsupportedOptionError } from "../../src/core/errors.ts";
 import { readAuthorities } from "../../src/core/trust/authorities.ts";
 import { endsOf } from "../sockets/ends.ts";
+import { once } from "../sockets/once.ts";
 import { bareServerName } from "../sockets/server_name.ts";
 import { Verifier } from "../sockets/verifier.ts";
 import { builtin, type NativeSocket, type NativeTlsOptions } from "./bun_api.ts";
@@ -86,6 +88,7 @@ function nativeOptions(tls: TlsOptions): Omit<NativeTlsOptions, "serverName"> {
 /** Tells what is known of a session whose handshake is done. */
 export function describeSession(
   socket: NativeSocket,
+  target: DialTarget,
   times: Pick<TlsInfo, "proxy" | "tcpMs" | "tlsMs">,
 ): TlsInfo {
   const { alpnProtocol } = socket;
@@ -93,10 +96,11 @@ export function describeSession(
   const cipher = socket.getCipher()?.name;
   return {
     // False where nothing was agreed.
-    alpn: typeof alpnProtocol === "string" ? alpnProtocol : null,
+    alpn: typeof alpnProtocol === "string" ? once(alpnProtocol) : null,
     ...endsOf(socket),
-    ...version !== null && version in versionNumbers && { version: version as TlsVersion },
-    ...cipher && { cipher },
+    ...!target.tunnel && { remoteAddress: withItsPort(target.address, target.ip) },
+    ...version !== null && version in versionNumbers && { version: once(version as TlsVersion) },
+    ...cipher && { cipher: once(cipher) },
     ...times,
   };
 }

@@ -113,10 +113,11 @@ export class NodeSocket implements TlsSocket {
       (carrier as Owned)[OWNER] = this;
       carrier.on("drain", onDrain);
     }
-    socket.on("end", onEnd);
     socket.on("finish", onFinish);
     socket.on("error", onError);
     socket.on("close", onClose);
+    // By then Node has taken off its own listener of the handshake: beside it, the list would stay long.
+    queueMicrotask(() => socket.readableEnded ? this.ended() : socket.on("end", onEnd));
   }
 
   attach(sink: SocketSink): void {

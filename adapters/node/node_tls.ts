@@ -16,11 +16,6 @@ import { type ShownServer, Verifier } from "../sockets/verifier.ts";
 import { type Machine, Sessions } from "./node_sessions.ts";
 import type { Reader } from "./node_socket.ts";
 
-/** What the server has shown, until it was looked at. */
-interface Shown {
-  certificate: tls.DetailedPeerCertificate | undefined;
-}
-
 /** A handshake that has begun. */
 export class Handshake {
   readonly socket: tls.TLSSocket;
@@ -37,7 +32,7 @@ export class Handshake {
     const { context, sessions } = profile;
     this.#target = target;
     this.#profile = profile;
-    const shown = this.#shown = { certificate: undefined };
+    const shown = this.#shown = noteShown();
     const session = this.#session = sessions?.take(target, performance.now());
     const socket = this.socket = tls.connect({
       ...connectOptions(target, context, reader, shown),
@@ -57,20 +52,21 @@ export class Handshake {
    */
   verify(): number | undefined {
     const { socket } = this;
-    const { certificate } = this.#shown;
+    const certificate = this.#shown.take();
     const session = this.#session;
-    this.#session = this.#shown.certificate = undefined;
+    this.#session = undefined;
     // Whoever can resume it is who was verified when it was made, with these very options.
     if (session && socket.isSessionReused()) {
       // Before TLS 1.3 one serves many times, and no other comes.
-      this.tickets?.accept(this.#target, socket.getProtocol() === "TLSv1.2" ? session : undefined);
+      const again = socket.getProtocol() === "TLSv1.2" ? session : undefined;
+      this.tickets?.accept(this.#target, !socket.destroyed, again);
       return undefined;
     }
     // Each time that Node is asked for them costs as much as a handshake.
     const checked = certificate?.issuerCertificate ? certificate : socket.getPeerCertificate(true);
     const endsAt = this.#profile.verifier.check(shownBy(checked), this.#target);
     this.#checked = checked;
-    this.tickets?.accept(this.#target);
+    this.tickets?.accept(this.#target, !socket.destroyed);
     return endsAt;
   }
 
@@ -96,7 +92,6 @@ type Ticketed = tls.TLSSocket & { [TICKETS]?: Tickets };
  */
 export class Tickets {
   readonly #sessions: Sessions;
-  readonly #socket: tls.TLSSocket;
   /** What came before. */
   #early: Uint8Array[] | undefined;
   #machine: Machine | undefined;
@@ -104,15 +99,14 @@ export class Tickets {
   /** Begins to listen. */
   constructor(sessions: Sessions, socket: tls.TLSSocket) {
     this.#sessions = sessions;
-    this.#socket = socket;
     (socket as Ticketed)[TICKETS] = this;
     socket.on("session", takeTicket);
   }
 
   /** Keeps what came, and what comes. */
-  accept(target: DialTarget, again?: Uint8Array): void {
+  accept(target: DialTarget, isOpen: boolean, again?: Uint8Array): void {
     const now = performance.now();
-    if (!this.#socket.destroyed) this.#machine = this.#sessions.opened(target);
+    if (isOpen) this.#machine = this.#sessions.opened(target);
     const early = this.#early;
     this.#early = undefined;
     if (again) this.#sessions.keep(target, again, now);
@@ -240,17 +234,31 @@ function connectOptions(
     // The policy looks at the names; where it does not, who is accepted is up to Node.
     checkServerIdentity: dangerouslyAcceptWeakCertificate && !dangerouslyAcceptAnyCertificate
       ? (_host, certificate) => tls.checkServerIdentity(name, certificate)
-      : noteShown(shown),
+      : shown.note,
   };
   if (alpn !== undefined && alpn.length > 0) options.ALPNProtocols = [...alpn];
   return options;
 }
 
-/** Made apart: the socket holds it for as long as it lives, and with it all that is around it. */
-function noteShown(shown: Shown): (host: string, certificate: tls.PeerCertificate) => undefined {
-  return (_host, certificate) => {
-    shown.certificate = certificate as tls.DetailedPeerCertificate;
-    return undefined;
+/** What the server has shown, until it was looked at. */
+interface Shown {
+  note(host: string, certificate: tls.PeerCertificate): undefined;
+  take(): tls.DetailedPeerCertificate | undefined;
+}
+
+/** Made apart: the socket holds `note` for as long as it lives, and with it all that is around it. */
+function noteShown(): Shown {
+  let shown: tls.DetailedPeerCertificate | undefined;
+  return {
+    note(_host, certificate) {
+      shown = certificate as tls.DetailedPeerCertificate;
+      return undefined;
+    },
+    take() {
+      const certificate = shown;
+      shown = undefined;
+      return certificate;
+    },
   };
 }
 

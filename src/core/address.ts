@@ -134,7 +134,8 @@ export function ipOf(address: string): string {
 
 /** An IP address with its port: `192.0.2.1:443`, `[2001:db8::1]:443`. */
 export function ipPort(ip: string, port: number): string {
-  return ip.includes(":") ? `[${ip}]:${port}` : `${ip}:${port}`;
+  // Joined, it takes less than as a sum of its parts: there may be many.
+  return [ip.includes(":") ? `[${ip}]` : ip, port].join(":");
 }
 
 /**

@@ -43,7 +43,7 @@ import {
 import type { PooledResponse } from "./response.ts";
 import { RetryBudget } from "./retry_budget.ts";
 import type { Session } from "./session.ts";
-import { sessionOf } from "./sessions.ts";
+import { protocolOf, sessionOf } from "./sessions.ts";
 import type { Upgraded, UpgradeOptions } from "./upgrade.ts";
 import { Upgrades } from "./upgrades.ts";
 import type { MessageCompression } from "./websocket/compression.ts";
@@ -275,9 +275,9 @@ export class HttpPool extends ConnectionPool {
     return checkOver(connection, check, this.#sessionOf(connection), signal);
   }
 
-  /** Makes the session ahead, so that the first request does not wait for it. */
+  /** Begins to speak where the first request would wait for that. */
   protected override prepare(connection: Connection): void {
-    this.#sessionOf(connection);
+    if (protocolOf(connection) === "h2") this.#sessionOf(connection);
   }
 
   #sessionOf(connection: Connection): Session {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Address, parseAddress, parseHost } from "../core/address.ts";
+import { type Address, type Host, parseAddress, parseHost } from "../core/address.ts";
 import { type Clock, systemClock } from "../core/clock.ts";
 import type { SocketSink, TlsInfo, TlsSocket } from "../core/dialer.ts";
 import type { Relay } from "../core/tunnel.ts";
@@ -20,8 +20,8 @@ const AT_ONCE_MS = 1_000;
 
 /** What a connection is made of. */
 export interface ConnectionInit {
-  /** The host that the socket was verified for. */
-  readonly host: string;
+  /** The host that the socket was verified for. A parsed one is taken as it is. */
+  readonly host: string | Host;
   /**
    * The address that the socket is connected to. A text without a port has the host's port; a
    * parsed address is taken as it is.
@@ -142,12 +142,6 @@ export class Connection implements SocketSink {
   readonly id: number = ++Connection.#count;
   /** The host it was verified for, in canonical text. */
   readonly host: string;
-  /** The address it is connected to, in canonical text. */
-  readonly address: string;
-  /** The IP address alone. */
-  readonly ip: string;
-  /** The TCP port. */
-  readonly port: number;
   /** The TLS profile it was made with. */
   readonly tlsProfile: string;
   /** The proxy that is asked for each URL over it, if it leads to one. */
@@ -185,6 +179,7 @@ export class Connection implements SocketSink {
   /** How many of them failed. */
   errorCount = 0;
 
+  readonly #address: Address;
   #state: ConnectionState = "idle";
   #healthy = true;
   #capacity: number;
@@ -214,7 +209,7 @@ export class Connection implements SocketSink {
    */
   constructor(init: ConnectionInit) {
     const { capacity = 1, clock = systemClock } = init;
-    const host = parseHost(init.host);
+    const host = typeof init.host === "string" ? parseHost(init.host) : init.host;
     const address = typeof init.address === "string"
       ? parseAddress(init.address, host.port)
       : init.address;
@@ -222,9 +217,7 @@ export class Connection implements SocketSink {
       throw new RangeError(`capacity must be a whole number of at least 1, got ${capacity}`);
     }
     this.host = host.text;
-    this.address = address.text;
-    this.ip = address.ip;
-    this.port = address.port;
+    this.#address = address;
     this.tlsProfile = init.tlsProfile ?? "default";
     this.#capacity = this.#slots = capacity;
     this.relay = init.relay;
@@ -234,6 +227,21 @@ export class Connection implements SocketSink {
     this.#lastUsedOnTheWall = clock.wallNow();
     this.socket.unref();
     this.socket.attach(this);
+  }
+
+  /** The address it is connected to, in canonical text. */
+  get address(): string {
+    return this.#address.text;
+  }
+
+  /** The IP address alone. */
+  get ip(): string {
+    return this.#address.ip;
+  }
+
+  /** The TCP port. */
+  get port(): number {
+    return this.#address.port;
   }
 
   /** Resolves when the socket is done; never rejects. */

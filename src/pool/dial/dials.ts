@@ -247,7 +247,7 @@ export class Dials {
       if (endpoint.picks === 0) endpoint.noteLatency(socket.info.tcpMs, now);
       health.reached(endpoint);
       const connection = new Connection({
-        host: host.text,
+        host,
         address,
         socket,
         tlsProfile: tls.name,

@@ -183,7 +183,7 @@ export class Probe {
     const tlsProfile = queue.tls.name;
     const relay = queue.route?.relayAt(address.text);
     const connection = new Connection({
-      host,
+      host: queue.host,
       address,
       socket,
       tlsProfile,

@@ -36,9 +36,10 @@ export async function idleHeap(share: number): Promise<SceneResult> {
       platform: "node",
       target: "node20",
     });
-    const bytes = async (mode: IdleScene["mode"]) => {
+    const bytes = async (mode: IdleScene["mode"], used: boolean) => {
       const scene: IdleScene = {
         mode,
+        used,
         connections,
         host: "localhost",
         ip: "127.0.0.1",
@@ -54,14 +55,14 @@ export async function idleHeap(share: number): Promise<SceneResult> {
       if (code !== 0) throw new Error(output);
       return (JSON.parse(stdout.trim()) as { readonly bytes: number }).bytes;
     };
-    const bare = await bytes("bare");
-    const pooled = Math.round(await bytes("pool") - bare);
-    const used = Math.round(await bytes("used") - bare);
+    const bare = await bytes("bare", false);
+    const pooled = Math.round(await bytes("pool", false) - bare);
+    const used = Math.round(await bytes("pool", true) - await bytes("bare", true));
     const most = Math.max(pooled, used);
     return {
       figures: { connections, bareBytes: Math.round(bare), pooledBytes: pooled, usedBytes: used },
       text: `an idle connection takes ${pooled} bytes beyond the runtime's own socket `
-        + `(${Math.round(bare)}), ${used} once it has served; ${MOST_BYTES} are meant`,
+        + `(${Math.round(bare)}), ${used} once both have served; ${MOST_BYTES} are meant`,
       broken: most > BROKEN_BYTES ? [`an idle connection takes ${most} bytes`] : [],
     };
   } finally {

@@ -1,8 +1,8 @@
 /**
  * Opens many connections to one origin, and tells how much of the heap they take.
  *
- * `bare`: with the runtime's own sockets and nothing else. `pool`: pooled, and idle. `used`: the
- * same after a request over each of them. Told what to do by its one argument, as JSON.
+ * `bare`: with the runtime's own sockets and nothing else. `pool`: pooled, and idle. Each may be
+ * `used` besides: a request went over each of them. Told what to do by its one argument, as JSON.
  *
  * @module
  */
@@ -14,7 +14,8 @@ import { heapBytes } from "../../support/collect.ts";
 
 /** What is measured. */
 export interface IdleScene {
-  readonly mode: "bare" | "pool" | "used";
+  readonly mode: "bare" | "pool";
+  readonly used: boolean;
   readonly connections: number;
   readonly host: string;
   readonly ip: string;
@@ -23,28 +24,33 @@ export interface IdleScene {
 }
 
 const scene: IdleScene = JSON.parse(process.argv[2]!);
-const { ca, connections, host, ip, mode, port } = scene;
-/** As many are opened before the first look: what is made once is made by then. */
-const FIRST = 512;
+const { ca, connections, host, ip, mode, port, used } = scene;
+/** Half as many are opened before the first look: what is made once is made by then, compiled code too. */
+const FIRST = connections >> 1;
 const AT_ONCE = 32;
 
 const held: unknown[] = [];
 
 async function openBare(count: number): Promise<void> {
   const open: OpenLane = "Deno" in globalThis ? openDeno : "Bun" in globalThis ? openBun : openNode;
+  const received = new Map<number, () => void>();
   const lanes = {
-    received: () => {},
+    received: (index: number) => received.get(index)?.(),
     failed: (error: unknown) => {
       throw error;
     },
   };
   const target = { ca, host, ip, port };
-  const request = new Uint8Array();
+  const request = new TextEncoder().encode(`GET / HTTP/1.1\r\nhost: ${host}\r\n\r\n`);
   for (let left = count; left > 0; left -= AT_ONCE) {
-    const some = Array.from(
-      { length: Math.min(left, AT_ONCE) },
-      () => open(target, request, 0, lanes),
-    );
+    const some = Array.from({ length: Math.min(left, AT_ONCE) }, async (_, index) => {
+      const lane = await open(target, request, index, lanes);
+      if (!used) return lane;
+      const answered = new Promise<void>((resolve) => received.set(index, resolve));
+      lane.write();
+      await answered;
+      return lane;
+    });
     held.push(...await Promise.all(some));
   }
 }
@@ -65,7 +71,7 @@ const pool = createPool({
 
 async function openPooled(count: number): Promise<void> {
   await pool.warm(`${host}:${port}`, { connections: pool.stats().connections + count });
-  if (mode !== "used") return;
+  if (!used) return;
   // All of them are leased at once, so that each has served.
   const all = pool.stats().connections;
   await Promise.all(Array.from({ length: all }, async () => (await pool.request(url)).text()));
