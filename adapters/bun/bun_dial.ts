@@ -135,7 +135,7 @@ class Dial implements SocketOwner {
       return;
     }
     const { tunnel } = this.#target;
-    const info = describeSession(socket, this.#target, {
+    const info = describeSession(socket, {
       ...certificateEndsAt !== undefined && { certificateEndsAt },
       ...tunnel && { proxy: tunnel.proxy },
       tcpMs: this.#openedAt - this.#startedAt,

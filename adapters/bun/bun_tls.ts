@@ -4,7 +4,6 @@
  * @module
  */
 
-import { withItsPort } from "../../src/core/address.ts";
 import type {
   DialTarget,
   TlsCapability,
@@ -88,7 +87,6 @@ function nativeOptions(tls: TlsOptions): Omit<NativeTlsOptions, "serverName"> {
 /** Tells what is known of a session whose handshake is done. */
 export function describeSession(
   socket: NativeSocket,
-  target: DialTarget,
   times: Pick<TlsInfo, "proxy" | "tcpMs" | "tlsMs">,
 ): TlsInfo {
   const { alpnProtocol } = socket;
@@ -98,7 +96,6 @@ export function describeSession(
     // False where nothing was agreed.
     alpn: typeof alpnProtocol === "string" ? once(alpnProtocol) : null,
     ...endsOf(socket),
-    ...!target.tunnel && { remoteAddress: withItsPort(target.address, target.ip) },
     ...version !== null && version in versionNumbers && { version: once(version as TlsVersion) },
     ...cipher && { cipher: once(cipher) },
     ...times,
