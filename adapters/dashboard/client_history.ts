@@ -200,9 +200,9 @@ class Charts {
       const cursor = /** @type {HTMLElement} */ (plot.children[1]);
       show(cursor, asked !== undefined && sample !== undefined);
       if (sample) cursor.style.left = Math.max(0, ((sample.at - from) / spanMs) * 100) + "%";
-      setText(plot.children[2], format(top));
-      // Half of one is none of a whole number.
-      setText(plot.children[3], format(top / 2) === format(top) ? "" : format(top / 2));
+      // Without a sample there is no scale; half of one is none of a whole number.
+      setText(plot.children[2], sample ? format(top) : "");
+      setText(plot.children[3], !sample || format(top / 2) === format(top) ? "" : format(top / 2));
       [...times.children].forEach((time, part) => setText(time, last < 0 ? "" : fmtClock(from + (spanMs * part) / 3).slice(0, spanMs < 600000 ? 8 : 5)));
     });
   }

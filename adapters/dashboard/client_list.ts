@@ -63,7 +63,7 @@ function listView(model, choice, isNarrow) {
     rows: listRows(model, choice, isNarrow),
     makeHead(head) {
       for (const [key, text] of heads) {
-        const node = makePart(["name", "trouble", "load"].includes(key) ? "" : "num", "columnheader");
+        const node = makePart((["name", "trouble", "load"].includes(key) ? "" : "num ") + "of-" + key, "columnheader");
         const button = make("button", "sort", text);
         button.type = "button";
         button.dataset.sort = key;

@@ -91,7 +91,7 @@ function matrixView(model, choice, isNarrow, room) {
   const columns = isUnfolded ? all : all.slice(0, MOST_COLUMNS);
   const height = 56;
   const nameWidth = isNarrow ? 148 : clamp(170, longest(chosen) * 9.2 + 52, 264);
-  const least = clamp(126, longest(columns.map((line) => ({ line }))) * 7.4 + 22, 190);
+  const least = clamp(142, longest(columns.map((line) => ({ line }))) * 7.4 + 22, 190);
   const columnWidth = clamp(least, (room - nameWidth) / Math.max(1, columns.length), 176);
   return {
     className: "matrix" + (isNarrow ? " narrow" : ""),
@@ -123,7 +123,7 @@ function matrixView(model, choice, isNarrow, room) {
       setIcon(line.children[0], column.sign, "st-" + column.sign);
       setText(title, column.key);
       setText(word, ", " + lineWord(column) + ", ");
-      setText(line.children[1], plural(column.cells.length, "host", "hosts") + " \u00b7 " + fmtCount(column.connections));
+      setText(line.children[1], plural(column.cells.length, "host", "hosts") + " \u00b7 " + fmtCount(column.connections) + " open");
       setAttr(node, "title", column.key);
     },
     makeRow() {
@@ -141,9 +141,9 @@ function matrixView(model, choice, isNarrow, room) {
       setIcon(first.children[1], line.sign, "st-" + line.sign);
       setText(first.children[2], line.key);
       setText(word, line.problem ? ", " : ", " + lineWord(line) + ", ");
-      setAttr(sub, "class", line.problem ? "sub clip fails" : "sub clip");
+      setAttr(sub, "class", line.problem ? "sub says st-" + line.sign : "sub clip");
       setText(sub, line.problem ? lineWord(line) : fmtCount(line.leased) + " of " + fmtCount(line.connections) + " in use" + (line.stats.waiting > 0 ? " \u00b7 " + fmtCount(line.stats.waiting) + " wait" : ""));
-      setAttr(node.children[0], "title", line.key);
+      setAttr(node.children[0], "title", line.key + (line.problem ? ": " + lineWord(line) : ""));
     },
     makeCell() {
       const node = makePart("cell", "gridcell");

@@ -161,7 +161,7 @@ function wordOf(cell, now) {
     const since = isNumber(stats.standingSince) ? state + " for " + fmtSpan(now - stats.standingSince) : state;
     return isNumber(stats.retryAt) && stats.retryAt > now ? since + ", again in " + fmtSpan(stats.retryAt - now) : since;
   }
-  if (state === "resting") return "resting, again in " + fmtSpan(stats.toldLater.restsUntil - now);
+  if (state === "resting") return stats.toldLater.restsUntil > now ? "resting, again in " + fmtSpan(stats.toldLater.restsUntil - now) : state;
   return state === "starting" ? "starting, " + fmtShare(stats.share) : wordOfState(state);
 }
 

@@ -189,7 +189,8 @@ function drawTiles(model, trail) {
     setText(label.children[1], tile.of ?? spanOf(model.outlook.recent));
     setText(number.children[0], tile.format(tile.value(model, trail)));
     setText(number.children[1], tile.unit);
-    setText(more, tile.more(model));
+    // No line ends between a number and its unit.
+    setText(more, tile.more(model).replace(/(\d) (?=[2-5]xx|%|ms|[kMGT]?B)/g, "$1\u00a0"));
     setAttr(more, "title", more.textContent ?? "");
     setAttr(area, "d", paths.area);
     setAttr(line, "d", paths.line);

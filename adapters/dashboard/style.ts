@@ -125,6 +125,7 @@ h2:hover > .here, .here:focus { opacity: 1; }
   .page { grid-template-columns: minmax(0, 1fr); grid-template-rows: none; }
   .page > .side, .page > .events { grid-column: 1; grid-row: auto; }
   .side { grid-template-columns: repeat(2, minmax(0, 1fr)); align-items: start; }
+  .side > :nth-child(3n + 1) { grid-column: 1 / -1; }
 }
 @media (max-width: 640px) {
   .bar { padding: var(--s2) var(--s3); gap: var(--s2); }

@@ -56,6 +56,9 @@ export const STYLE_PANELS: string = String.raw`
 .matrix .corner { font-size: 12px; color: var(--muted); cursor: default; }
 .rowname b { font-weight: 600; overflow-wrap: normal; }
 .rowname .sub, .colname .sub { font-size: 12px; color: var(--muted); }
+.rowname .says { display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; overflow: hidden; line-height: 1.2; }
+.rowname .st-ejected { color: var(--bad); } .rowname .st-doubtful { color: var(--warn); }
+.matrix .rowname .line { line-height: 1.2; }
 .rowname .line, .colname .line { display: flex; align-items: center; gap: 6px; min-width: 0; }
 .colname b { font-size: 12px; font-weight: 600; }
 .matrix .colname { position: absolute; top: 0; height: 100%; width: var(--col); padding: var(--s1) var(--s2); display: flex; flex-direction: column;
@@ -83,8 +86,8 @@ export const STYLE_PANELS: string = String.raw`
 [data-state="ejected"] > .box .fails { color: var(--bad); }
 [data-state="blocked"] > .box, [data-state="denied"] > .box, [data-state="gone"] > .box, [data-state="untried"] > .box { background: var(--sunk); border-style: dashed; border-color: var(--edge); }
 
-.list { --cols: minmax(150px, 2fr) minmax(130px, 1.4fr) minmax(110px, 1.2fr) 60px 76px 76px; }
-.list.streams { --cols: minmax(150px, 2fr) minmax(130px, 1.4fr) minmax(110px, 1.2fr) 84px 60px 76px 76px; }
+.list { container-type: inline-size; --cols: minmax(150px, 1.8fr) minmax(130px, 1.7fr) minmax(110px, 1.1fr) 60px 76px 84px; }
+.list.streams { --cols: minmax(150px, 1.8fr) minmax(130px, 1.7fr) minmax(110px, 1.1fr) 84px 60px 76px 84px; }
 .list .row { width: 100%; display: grid; align-items: center; grid-template-columns: var(--cols); column-gap: var(--s3); padding: 0 var(--s4); border-bottom: 1px solid var(--line); }
 .list .head .row { position: static; height: 100%; border: 0; font-size: 12px; color: var(--muted); }
 .sort { border: 0; padding: 2px 0; background: none; color: inherit; font: inherit; white-space: nowrap; }
@@ -100,6 +103,11 @@ export const STYLE_PANELS: string = String.raw`
 .list .row:not(.line) .name { padding-left: var(--s4); }
 .list .row.more .name { color: var(--accent); grid-column: 1 / -1; }
 .list .row.more .icon { visibility: hidden; }
+/* What does not fit is in the drawer. */
+@container (max-width: 840px) {
+  .list .row { --cols: minmax(140px, 1fr) minmax(120px, 1.15fr) 110px 72px 84px; }
+  .list .of-dialing, .list .of-streams, .list .name .sub { display: none; }
+}
 .list .body .row:hover { background: var(--accent-wash); }
 .list .load { display: grid; grid-template-columns: 1fr auto; align-items: center; gap: var(--s2); }
 .list .load .meter { max-width: 120px; }
@@ -113,6 +121,7 @@ export const STYLE_PANELS: string = String.raw`
 
 .items { max-height: 340px; overflow: auto; overscroll-behavior: contain; }
 .items > li { padding: var(--s2) var(--s4); border-top: 1px solid var(--line); display: grid; grid-template-columns: auto minmax(0, 1fr) auto; gap: 2px var(--s2); align-items: center; font-size: 13px; overflow-wrap: anywhere; }
+.items > li > .icon { align-self: start; margin-top: 3px; }
 .items > li > .body { grid-column: 2; }
 .items > li > .body:last-child { grid-column: 2 / -1; }
 .uses { padding: 0 var(--s4) var(--s3); display: grid; gap: var(--s2); font-size: 13px; }
@@ -121,7 +130,7 @@ export const STYLE_PANELS: string = String.raw`
 .use dd:last-child { grid-column: 1 / -1; }
 .use.near dd { color: var(--warn); font-weight: 600; } .use.full dd { color: var(--bad); font-weight: 600; }
 .use.near .busy { background: var(--warn); } .use.full .busy { background: var(--bad); }
-.use .free { background: none; }
+.use .meter { background: var(--line); } .use .free { background: none; }
 .ask .change { font-size: 13px; font-weight: 600; }
 .events .log { min-height: 120px; max-height: 320px; overflow: auto; overscroll-behavior: contain; border-top: 1px solid var(--line); font-size: 12px; contain: content; }
 .log li { display: grid; grid-template-columns: 62px 128px minmax(0, 1fr); gap: var(--s2); align-items: start; padding: 4px var(--s4); border-bottom: 1px solid var(--line); }
@@ -178,6 +187,7 @@ dialog.ask::backdrop { background: rgb(0 0 0 / .45); }
   .opened .page { margin-right: 460px; grid-template-columns: minmax(0, 1fr); grid-template-rows: none; }
   .opened .page > .side, .opened .page > .events { grid-column: 1; grid-row: auto; }
   .opened .side { grid-template-columns: repeat(2, minmax(0, 1fr)); align-items: start; }
+  .opened .side > :nth-child(3n + 1) { grid-column: 1 / -1; }
 }
 @media (max-width: 1100px) {
   .drawer { inset: auto 0 0 0; width: auto; height: 46vh; border-left: 0; border-top: 1px solid var(--edge); border-radius: 14px 14px 0 0; box-shadow: 0 -12px 40px var(--shadow); }
@@ -191,7 +201,9 @@ dialog.ask::backdrop { background: rgb(0 0 0 / .45); }
   .tile dd { font-size: 19px; }
   .panel > header { padding-left: var(--s3); }
   .tools { width: 100%; } .tools input.field { flex: 1 1 100%; width: auto; } .tools select.field { flex: 1 1 40%; } .views { width: 100%; } .views .btn { flex: 1; }
-  .list .head { display: none; }
+  .narrow .rowname b { font-size: 12px; }
+  .fleet th { white-space: normal; } .fleet td:first-child { min-width: 96px; white-space: normal; overflow-wrap: anywhere; } .fleet td .btn { display: flex; margin: 2px 0; }
+  .list .head { display: none; } .list .name .sub { display: block; }
   .list .row { padding: 0 var(--s3); }
   .list .row:not(.more) { grid-template-columns: minmax(0, 1fr) auto; grid-template-rows: 1fr 1fr; row-gap: 0; }
   .list .row .of-dialing, .list .row .of-streams { display: none; }

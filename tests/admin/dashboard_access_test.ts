@@ -92,6 +92,10 @@ for (const width of [360, 820]) {
       for (const name of ["Map", "By host", "By address"]) {
         await page.getByRole("button", { name, exact: true }).click();
         assertEquals(await overflow(), 0, name);
+        const cut = await page.locator(".list [role=row]").evaluateAll((rows) =>
+          rows.filter((row) => row.scrollWidth > row.clientWidth).map((row) => row.textContent)
+        );
+        assertEquals(cut, [], name);
       }
       await page.locator("#chips button").first().click();
       await page.locator("#conns tr").first().waitFor();

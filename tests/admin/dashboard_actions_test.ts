@@ -175,7 +175,7 @@ testPool(
     const cell = Object.values(pool.stats().hosts["a.test"]!.addresses)[0]!;
     assert(cell.p99Ms !== null);
     const latency = tile(page, "Latency, p99");
-    await latency.getByText(/^p50 [\d.]+ ms · p90 [\d.]+ ms$/).waitFor();
+    await latency.getByText(/^p50 [\d.]+\sms · p90 [\d.]+\sms$/).waitFor();
     const place = page.getByRole("gridcell", { name: "a.test at 192.0.2.1" });
     await place.getByText(/^[\d.]+ ms$/).waitFor();
     await place.click();
