@@ -202,3 +202,13 @@ test("A host that is kept warm has its connections where weight is, and none new
   await pass(it, 100);
   assertEquals([countAt(it, ONE), countAt(it, TWO)], [2, 4]);
 });
+
+test("A host whose only machine with weight has failed is kept warm at one of weight 0", async () => {
+  await using it = memoryPool({
+    hosts: HOSTS,
+    script: ({ address }) => address === TWO ? { failure: "refused" } : {},
+  });
+  it.pool.setWeight(ONE, 0);
+  assertEquals((await it.pool.warm("a.test", { connections: 2 })).connections, 2);
+  assertEquals([countAt(it, ONE), countAt(it, TWO)], [2, 0]);
+});

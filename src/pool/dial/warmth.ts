@@ -220,8 +220,8 @@ function countFresh(
   for (const endpoint of queue.lane.endpoints.values()) {
     if (!endpoint.member) continue;
     open += endpoint.connections.size;
-    // Nothing new goes there, so others are kept warm in its place.
-    if (endpoint.spare) continue;
+    // Callers are to go elsewhere, so others are kept warm in its place.
+    if (endpoint.spare && queue.lane.hasGood) continue;
     let fresh = 0;
     for (const connection of endpoint.connections) {
       if (connection.state === "draining" || !connection.healthy) continue;
