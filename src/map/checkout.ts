@@ -49,11 +49,9 @@ export class Checkout {
    */
   takeFrom(lane: Lane, choice?: Choice): Connection | undefined {
     // Asked by each caller who has to wait: it reads no clock.
-    if (
-      this.#closed || (!lane.ready && choice?.only === undefined && choice?.named === undefined)
-    ) {
-      return undefined;
-    }
+    if (this.#closed) return undefined;
+    const only = choice?.only ?? (lane.ready ? undefined : choice?.named);
+    if (only === undefined ? !lane.ready : !lane.readyAt(only)) return undefined;
     const now = this.#clock.now();
     const wallNow = this.#clock.wallNow();
     for (;;) {

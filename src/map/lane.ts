@@ -135,6 +135,15 @@ export class Lane implements EndpointOwner {
         || others.ejected.size > 0));
   }
 
+  /** The same, with those that the host does not have, which serve only who names them. */
+  get readyForAny(): boolean {
+    if (this.ready) return true;
+    for (const { ready, standing } of this.endpoints.values()) {
+      if (ready && standing === "gone") return true;
+    }
+    return false;
+  }
+
   /**
    * Whether fewer than half of the host's addresses are good: then none is left alone. Those that
    * weigh nothing count only where all do.
@@ -306,10 +315,10 @@ export class Lane implements EndpointOwner {
    */
   pick(now: number, random: () => number, choice: Choice = ANY): Endpoint | undefined {
     const { accepts, desperate, named, only } = choice;
-    if (only !== undefined) return this.#readyAt(only);
+    if (only !== undefined) return this.readyAt(only);
     if (accepts) {
       return this.#pickAccepted(now, random, accepts, desperate === true)
-        ?? (named === undefined ? undefined : this.#readyAt(named));
+        ?? (named === undefined ? undefined : this.readyAt(named));
     }
     if (this.#trialAt <= now) {
       const trial = this.#dueForTrial(now);
@@ -324,7 +333,8 @@ export class Lane implements EndpointOwner {
       ?? others?.ejected.pick(now, random);
   }
 
-  #readyAt(address: string): Endpoint | undefined {
+  /** The endpoint of an address, if it has a connection to lease. */
+  readyAt(address: string): Endpoint | undefined {
     const endpoint = this.endpoints.get(address);
     return endpoint?.ready ? endpoint : undefined;
   }

@@ -176,10 +176,16 @@ export class LeaseDesk {
 
   /** Gives what is ready to those who wait, first come first served. */
   serve(queue: HostQueue, desperate = false): void {
-    for (const waiter of queue.waiters) {
-      if (this.#serveOne(queue, waiter, desperate) || waiter.filter) continue;
+    const { choosy, lane, waiters } = queue;
+    for (const waiter of waiters) {
+      if (this.#serveOne(queue, waiter, desperate)) continue;
+      // However many wait still, nothing is there for any of them.
+      if (!lane.readyForAny) return;
+      if (waiter.filter) continue;
       // There is nothing for those who have no wish; but who names a machine may have that one.
-      for (const choosy of queue.choosy) this.#serveOne(queue, choosy, desperate);
+      for (const one of choosy) {
+        if (!this.#serveOne(queue, one, desperate) && !lane.readyForAny) return;
+      }
       return;
     }
   }
