@@ -147,3 +147,30 @@ for (const wish of [{ ip: "192.0.2.1" }, { exclude: ["192.0.2.2"] }]) {
     assertEquals((await waiting.catch((error: Error) => error) as Error).message, "enough");
   });
 }
+
+for (const named of [true, false]) {
+  const whom = named ? "name a machine" : "have a machine by their key";
+  test(`However many wait who ${whom}, a lease that ends reads the clock as often`, async () => {
+    const readings = async (callers: number) => {
+      await using it = memoryPool({ maxConnectionsPerIp: 1 });
+      const { clock, pool } = it;
+      await pool.warm("a.test", { connections: 2 });
+      let count = 0;
+      const { now } = clock;
+      clock.now = () => {
+        count++;
+        return now.call(clock);
+      };
+      const served = Array.from({ length: callers }, async (_, index) => {
+        const wish = named ? { ip: `192.0.2.${1 + index % 2}` } : { sticky: `key ${index}` };
+        const lease = await pool.acquire("a.test", wish);
+        await null;
+        lease.release();
+      });
+      await Promise.all(served);
+      return count / callers;
+    };
+    const [few, many] = [await readings(20), await readings(500)];
+    assert(many < few * 2, `${few} times each among 20, ${many} among 500`);
+  });
+}
