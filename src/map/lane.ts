@@ -315,7 +315,11 @@ export class Lane implements EndpointOwner {
    */
   pick(now: number, random: () => number, choice: Choice = ANY): Endpoint | undefined {
     const { accepts, desperate, named, only } = choice;
-    if (only !== undefined) return this.readyAt(only);
+    if (only !== undefined) {
+      const endpoint = this.readyAt(only);
+      // A key may have led there before the host lost it: it is for who names it alone.
+      return endpoint?.standing === "gone" && named === undefined ? undefined : endpoint;
+    }
     if (accepts) {
       return this.#pickAccepted(now, random, accepts, desperate === true)
         ?? (named === undefined ? undefined : this.readyAt(named));
