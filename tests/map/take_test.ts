@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertFalse, assertStrictEquals, assertThrows } from "@std/assert";
 import test from "node:test";
 import type { Connection } from "../../src/map/connection.ts";
+import { endpointOf } from "../../src/map/endpoint.ts";
 import { MapWorld, peerOf } from "../support/map_world.ts";
 import { turns } from "../support/turns.ts";
 
@@ -350,4 +351,21 @@ test("drain() closes an idle connection at once and a leased one with its lease"
   assertEquals(it.evicted(), [[leased.id, "drain"]]);
   manager.drain(leased);
   assertEquals(it.evicted(), []);
+});
+
+test("What a host has lost serves who names it, and nobody who was led there by a key", async () => {
+  await using it = new MapWorld();
+  const a = it.add(HOST, "192.0.2.1");
+  const [lane] = [...it.manager.hosts.lanesOf(HOST)];
+  const endpoint = endpointOf(a);
+  assert(lane && endpoint);
+  const choice = { accepts: (address: string) => address === a.address, only: a.address };
+  assertStrictEquals(it.manager.checkout.takeFrom(lane, choice), a);
+  it.manager.give(a);
+  lane.setMember(endpoint, false);
+  lane.setStanding(endpoint, "gone");
+  it.manager.checkInvariants();
+  assertEquals(it.manager.checkout.takeFrom(lane, choice), undefined);
+  assertStrictEquals(it.manager.checkout.takeFrom(lane, { ...choice, named: a.address }), a);
+  it.manager.give(a);
 });

@@ -347,6 +347,7 @@ function firstFor(
   { waiters }: HostQueue,
   { address }: Connection,
 ): Waiter<HostQueue> | undefined {
+  if (waiters.size === 0) return undefined;
   for (const waiter of waiters) if (waiter.accepts(address)) return waiter;
   return undefined;
 }

@@ -219,10 +219,10 @@ export class Diagnosis {
   }
 
   #findStarving(queue: HostQueue, holders: () => string, add: Add): void {
-    const first = queue.waiters.front;
     const host = queue.host.text;
-    const waitedMs = first ? this.#now - first.since : 0;
-    const limit = first && waitedMs >= STARVING_MS ? this.#limitOf(queue, holders) : undefined;
+    // Without anybody who waits, this is less than nothing.
+    const waitedMs = this.#now - queue.waiters.since;
+    const limit = waitedMs >= STARVING_MS ? this.#limitOf(queue, holders) : undefined;
     if (!limit) return;
     add({
       severity: "critical",
@@ -408,9 +408,8 @@ export class Diagnosis {
   }
 
   #findStreams({ host, lane, waiters }: HostQueue, add: Add): void {
-    const { since } = waiters;
-    const waitedMs = this.#now - since;
-    if (!(waitedMs >= STARVING_MS)) return;
+    const waitedMs = this.#now - waiters.since;
+    if (waitedMs < STARVING_MS) return;
     for (const endpoint of lane.endpoints.values()) {
       const { address: { text: address }, connections, member, multiplexed, slots } = endpoint;
       if (!member || multiplexed === 0) continue;
