@@ -8,6 +8,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import path from "node:path";
 import test from "node:test";
 import { RequestError } from "../../src/core/errors.ts";
+import { nginxConfig } from "../support/nginx.ts";
 import { nodeHttp2 } from "../support/node_http2.ts";
 import { findPort, findProgram, startService } from "../support/services.ts";
 import { credentials, poolTo } from "./support.ts";
@@ -69,27 +70,14 @@ https://a.test:${port} {
     name: "nginx",
     file: "nginx.conf",
     args: (file) => ["-p", path.dirname(file), "-c", file],
-    configure: (folder, port, upstream) => `
-daemon off;
-master_process off;
-pid ${folder}/nginx.pid;
-error_log stderr crit;
-events {}
-http {
-  access_log off;
-  client_body_temp_path ${folder}/body;
-  proxy_temp_path ${folder}/proxy;
-  fastcgi_temp_path ${folder}/fastcgi;
-  uwsgi_temp_path ${folder}/uwsgi;
-  scgi_temp_path ${folder}/scgi;
+    configure: (_folder, port, upstream) =>
+      nginxConfig(`
   server {
     listen 127.0.0.1:${port} ssl http2;
-    ssl_certificate ${folder}/cert.pem;
-    ssl_certificate_key ${folder}/key.pem;
+    ssl_certificate cert.pem;
+    ssl_certificate_key key.pem;
     location / { grpc_pass grpcs://127.0.0.1:${upstream}; }
-  }
-}
-`,
+  }`),
     requests: "are an error",
   },
 ];
