@@ -163,7 +163,7 @@ export function instrument(pool: HttpPool, options: InstrumentOptions = {}): () 
   };
 }
 
-/** The pools of each meter, with the attributes of each: what is told twice of the same counts once. */
+/** The pools of each meter, with their attributes: of two observations with the same ones, one counts. */
 const poolsOf = new WeakMap<Meter, Map<HttpPool, Attributes>>();
 
 /** Counts a pool's connections until the returned function is called: those of one meter together. */
@@ -180,7 +180,8 @@ function countConnections(meter: Meter, pool: HttpPool, own: Attributes): () => 
   pools.set(pool, own);
   const stop = () => {
     offClosed();
-    pools.delete(pool);
+    // It may have been instrumented anew meanwhile.
+    if (pools.get(pool) === own) pools.delete(pool);
   };
   const offClosed = pool.on("closed", stop);
   return stop;

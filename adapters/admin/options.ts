@@ -177,7 +177,8 @@ function readGate(auth: AdminOptions["auth"], insecure: unknown): Gate {
   if (auth === undefined) {
     if (insecure) return openGate;
     throw new TypeError(
-      "adminRouter() needs auth: tokens or a middleware; insecure: true lets everybody in",
+      "adminRouter() needs auth: tokens or a middleware; insecure: true lets in everybody who asks "
+        + "for localhost or an IP address",
     );
   }
   if (insecure) throw new TypeError("Only one of auth and insecure can say who is let in");

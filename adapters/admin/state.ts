@@ -20,18 +20,34 @@ export interface ServedPool {
   readonly watch: PoolWatch;
 }
 
-/** How long what `/healthz` tells holds, in milliseconds: anybody may ask, as often as they like. */
-const HEALTH_HOLDS_MS = 1_000;
+/** How long a look holds, in milliseconds: anybody may ask, as often as they like. */
+const HOLDS_MS = 1_000;
 
-/** How long a look at all pools holds, in milliseconds: every tab asks for it, again and again. */
-const OVERVIEW_HOLDS_MS = 1_000;
+/** What is looked at once for all who ask within a second. */
+class Held<T> {
+  readonly #look: () => T;
+  #last: { readonly found: T; readonly at: number } | undefined;
+
+  constructor(look: () => T) {
+    this.#look = look;
+  }
+
+  at(now: number): T {
+    if (!this.#last || now - this.#last.at >= HOLDS_MS) {
+      this.#last = { found: this.#look(), at: now };
+    }
+    return this.#last.found;
+  }
+}
 
 /** Everything that is served. */
 export class AdminState {
   readonly options: CheckedOptions;
   readonly pools: ReadonlyMap<string, ServedPool>;
-  #health: { readonly ok: boolean; readonly at: number } | undefined;
-  #overview: { readonly pools: readonly object[]; readonly at: number } | undefined;
+  readonly #health = new Held(() => this.#look());
+  readonly #overview = new Held((): readonly object[] =>
+    Array.from(this.pools, ([name, { watch }]) => poolAtGlance(name, watch.look()))
+  );
 
   /** Begins to listen to the pools. */
   constructor(pools: ReadonlyMap<string, ConnectionPool>, options: CheckedOptions) {
@@ -70,23 +86,14 @@ export class AdminState {
     if (audit) queueMicrotask(() => audit(entry));
   }
 
-  /** All pools at a glance: one look for all who ask within a second. */
+  /** All pools at a glance. */
   overview(): readonly object[] {
-    const now = this.options.clock.now();
-    if (!this.#overview || now - this.#overview.at >= OVERVIEW_HOLDS_MS) {
-      const pools = Array.from(this.pools, ([name, { watch }]) => poolAtGlance(name, watch.look()));
-      this.#overview = { pools, at: now };
-    }
-    return this.#overview.pools;
+    return this.#overview.at(this.options.clock.now());
   }
 
   /** Whether every host that is required has an address that does well. */
   isHealthy(): boolean {
-    const now = this.options.clock.now();
-    if (!this.#health || now - this.#health.at >= HEALTH_HOLDS_MS) {
-      this.#health = { ok: this.#look(), at: now };
-    }
-    return this.#health.ok;
+    return this.#health.at(this.options.clock.now());
   }
 
   #look(): boolean {

@@ -14,7 +14,7 @@ const TRAFFIC = new Set(["waiting", "lease", "release", "check", "dial", "ready"
 /** What the diagnosis finds is told as events too. */
 const FOUND = ["leaseHeld", "lockHeld", "starving", "full", "streamsTaken", "dialStorm", "flapping", "allToldLater", "panic", "resolverFailing", "allDenied", "addressesLeftOut", "fleetAlone", "fleetForeign", "otherPort", "proxyUnused"];
 const FAILURES = new Set(["dialError", "eject", "leak", "closed", ...FOUND]);
-const USUAL = ["dial", "ready", "dialError", "warm", "evict", "addresses", "eject", "readmit", "toldLater", "rested", "ceiling", "block", "unblock", "fleet", "leak", ...FOUND, "closed", "audit"];
+const USUAL = ["dial", "ready", "dialError", "warm", "evict", "addresses", "eject", "readmit", "toldLater", "rested", "ceiling", "block", "unblock", "weight", "fleet", "leak", ...FOUND, "closed", "audit"];
 /** Told only to who asks for them, and not kept. */
 const FREQUENT = ["waiting", "lease", "release"];
 const KINDS = [...USUAL, ...FREQUENT, "check"];
@@ -197,6 +197,7 @@ function describeEvent(name, data) {
     case "readmit": return where;
     case "block": return data.ip + (isNumber(data.until) ? " until " + fmtClock(data.until) : "") + (data.reason ? ": " + data.reason : "");
     case "unblock": return String(data.ip ?? "");
+    case "weight": return data.ip + (data.weight === null ? ": taken off" : ": " + data.weight);
     case "leak": return where + ": " + (data.url ?? "");
     case "closed": return "with a grace of " + fmtMs(data.graceMs);
     case "audit": return [data.who, data.action, data.target, data.outcome, data.message].filter((part) => typeof part === "string" && part !== "").join(" \u00b7 ");

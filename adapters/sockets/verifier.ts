@@ -29,7 +29,7 @@ export interface VerifierRuntime {
 
 /** A server that has finished its handshake, as its socket tells of it. */
 export interface ShownServer {
-  /** The fingerprint of its own certificate, SHA-256. */
+  /** The fingerprint of its own certificate, SHA-256; undefined where the runtime gives none. */
   readonly fingerprint256: string | undefined;
   /** Gives all that it has shown, its own first: asked only where that is new. */
   certificate(): ShownCertificate | null | undefined;
@@ -60,8 +60,9 @@ export class Verifier {
     const isRelaxed = dangerouslyAcceptAnyCertificate || dangerouslyAcceptWeakCertificate;
     if (isRelaxed && !pins) return undefined;
     // Whoever shows a certificate again that a good chain led to once has its key.
-    const key = `${target.serverName} ${server.fingerprint256}`;
-    if (this.#accepted.has(key)) return this.#accepted.get(key);
+    const { fingerprint256 } = server;
+    const key = fingerprint256 && `${target.serverName} ${fingerprint256}`;
+    if (key && this.#accepted.has(key)) return this.#accepted.get(key);
     const { createHash, roots, X509Certificate } = this.#runtime;
     const shown = readShown(server.certificate(), X509Certificate);
     if (!isRelaxed) {
@@ -71,13 +72,16 @@ export class Verifier {
     if (pins && !matchesPin(shown.chain, pins, createHash)) {
       throw refusal(target, "pin", "no public key of the server's chain is pinned");
     }
-    if (this.#accepted.size >= MAX_ACCEPTED) this.#accepted.clear();
     const endsAt = isRelaxed ? undefined : endOf(shown);
-    this.#accepted.set(key, endsAt);
+    if (this.#accepted.size >= MAX_ACCEPTED) this.#accepted.clear();
+    if (key) this.#accepted.set(key, endsAt);
     return endsAt;
   }
 
-  /** Whether certificates that were accepted for one name are good for another. */
+  /**
+   * Whether certificates that were accepted for one name are good for another: never where the TLS
+   * options leave out checks.
+   */
   covers(server: ShownServer, target: DialTarget): boolean {
     const { dangerouslyAcceptAnyCertificate, dangerouslyAcceptWeakCertificate } = target.tls;
     if (dangerouslyAcceptAnyCertificate || dangerouslyAcceptWeakCertificate) return false;

@@ -66,16 +66,14 @@ export class Orders {
     checkNumber("forMs", forMs, { min: 1 });
     const until = forMs === Infinity ? 0 : this.#clock.wallNow() + forMs;
     const word: BlockWord = { kind: "block", ip: addressKey(ip), reason, until };
-    this.#carryOut(word, site);
-    return await this.#tellStanding(word);
+    return await this.#order(word, site);
   }
 
   /** Ends a block for every member. */
   async unblock(site: FleetSite, ip: string): Promise<boolean> {
     const until = this.#clock.wallNow() + ENDED_MS;
     const word: BlockWord = { kind: "unblock", ip: addressKey(ip), reason: "", until };
-    this.#carryOut(word, site);
-    return await this.#tellStanding(word);
+    return await this.#order(word, site);
   }
 
   /** Sets the weight of an address for every member, or takes it off. */
@@ -83,8 +81,7 @@ export class Orders {
     if (weight !== null) checkNumber("weight", weight, { min: 0, max: MAX_WEIGHT });
     const until = weight === null ? this.#clock.wallNow() + ENDED_MS : 0;
     const word: WeightWord = { kind: "weight", ip: addressKey(ip), weight, until };
-    this.#carryOut(word, site);
-    return await this.#tellStanding(word);
+    return await this.#order(word, site);
   }
 
   /** Drains a host or an address in every member. */
@@ -120,6 +117,11 @@ export class Orders {
     for (const [id, { told, word }] of this.#drains) {
       if (!told || !drains.has(id)) void this.#tellDrain(word);
     }
+  }
+
+  async #order(word: StandingWord, site: FleetSite): Promise<boolean> {
+    this.#carryOut(word, site);
+    return await this.#tellStanding(word);
   }
 
   #carryOut(word: OrderWord, site: FleetSite, told = false): void {

@@ -176,7 +176,7 @@ export class Exchange implements Racer, Timed, ResponseOrigin {
     const { times } = this;
     const { lease } = attempt;
     if (this.#turnedAway || (!attempt.over && this.#turnsAway(status, headers, attempt))) {
-      this.#turnElsewhere(attempt);
+      this.#turnElsewhere(attempt, status);
       return;
     }
     this.race.overtake(attempt);
@@ -255,10 +255,10 @@ export class Exchange implements Racer, Timed, ResponseOrigin {
   }
 
   /** Sends the request to another machine, or later; what is left of the answer is let go. */
-  #turnElsewhere(attempt: Attempt): void {
+  #turnElsewhere(attempt: Attempt, status: number): void {
     this.#turnedAway = false;
     const error = attempt.lease.failure?.error
-      ?? this.race.error("status", `the answer was ${attempt.status}`, undefined, attempt);
+      ?? this.race.error("status", `the answer was ${status}`, undefined, attempt);
     attempt.drop(error);
     if (!this.race.goesOn(attempt, error)) this.#again(error);
   }
@@ -377,7 +377,7 @@ export class Exchange implements Racer, Timed, ResponseOrigin {
 
   /** Asks a second machine too if the first is silent, if it may. */
   overdue(): void {
-    this.race.overdue(!this.#body);
+    this.race.overdue();
   }
 
   // What the response and its body ask.

@@ -91,10 +91,8 @@ export class Race {
   /**
    * Notes that no byte has come for longer than is likely, and asks a second machine too if the
    * request may be repeated.
-   *
-   * @param mayHedge Whether all of the request is there to be sent again
    */
-  overdue(mayHedge: boolean): void {
+  overdue(): void {
     const { request, times } = this.racer;
     times.overdueAt = Infinity;
     const attempt = this.#first;
@@ -110,7 +108,7 @@ export class Race {
       this.#host.sessionOf(lease.connection).suspect?.(lease.startedAt);
     }
     const { replayable, options: { hedge = this.#host.hedging } } = request;
-    if (!replayable || !mayHedge || !hedge || this.racer.repeats.exhausted) return;
+    if (!replayable || !hedge || this.racer.repeats.exhausted) return;
     this.#wait = new AbortController();
     const free = attempt.silent || lease.connection.endpoint?.failing === true;
     if (!this.#host.hedge(this, lease, free, this.#wait.signal)) this.miss();

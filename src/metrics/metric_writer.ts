@@ -87,15 +87,9 @@ export class MetricWriter {
     this.text.family({ name: full, type: "histogram", unit: "seconds", help });
     for (const source of this.#sources) {
       tell(source, (labels, histogram) => {
-        const all = { pool: source.pool, ...labels };
-        for (const ms of LATENCY_BOUNDS_MS) {
-          const within = { ...all, le: `${ms / 1_000}` };
-          this.text.sample("_bucket", within, histogram.countUpTo(ms));
-        }
-        this.text.sample("_bucket", { ...all, le: "+Inf" }, histogram.count);
-        this.text.sample("_sum", all, histogram.sum / 1_000);
-        this.text.sample("_count", all, histogram.count);
-        if (this.#created) this.text.sample("_created", all, source.stats.since / 1_000);
+        const buckets = LATENCY_BOUNDS_MS.map((ms) => [ms, histogram.countUpTo(ms)] as const);
+        const { count, sum: sumMs } = histogram;
+        this.#times(source, { pool: source.pool, ...labels }, buckets, sumMs, count);
       });
     }
   }
@@ -104,20 +98,34 @@ export class MetricWriter {
   latencies(name: string, help: string): void {
     const full = `hotconn_${name}_seconds`;
     this.text.family({ name: full, type: "histogram", unit: "seconds", help });
-    for (const { hosts, others, pool, shared, stats } of this.#sources) {
+    for (const source of this.#sources) {
+      const { hosts, others, pool, shared, stats } = source;
       const put = (host: string, { count, sumMs, upTo }: LatencyStats) => {
-        for (const [index, ms] of stats.latencyBoundsMs.entries()) {
-          if (ms < HOST_BUCKETS_MS.min || ms > HOST_BUCKETS_MS.max) continue;
-          this.text.sample("_bucket", { pool, host, le: `${ms / 1_000}` }, upTo[index] ?? 0);
-        }
-        this.text.sample("_bucket", { pool, host, le: "+Inf" }, count);
-        this.text.sample("_sum", { pool, host }, sumMs / 1_000);
-        this.text.sample("_count", { pool, host }, count);
-        if (this.#created) this.text.sample("_created", { pool, host }, stats.since / 1_000);
+        const buckets = stats.latencyBoundsMs
+          .map((ms, index) => [ms, upTo[index] ?? 0] as const)
+          .filter(([ms]) => ms >= HOST_BUCKETS_MS.min && ms <= HOST_BUCKETS_MS.max);
+        this.#times(source, { pool, host }, buckets, sumMs, count);
       };
       for (const [host, { latency }] of hosts) put(host, latency);
       if (others.length > 0 && shared.latency.count > 0) put("other", shared.latency);
     }
+  }
+
+  /** The samples of one histogram. */
+  #times(
+    { stats }: Source,
+    labels: Labels,
+    buckets: Iterable<readonly [upToMs: number, count: number]>,
+    sumMs: number,
+    count: number,
+  ): void {
+    for (const [ms, within] of buckets) {
+      this.text.sample("_bucket", { ...labels, le: `${ms / 1_000}` }, within);
+    }
+    this.text.sample("_bucket", { ...labels, le: "+Inf" }, count);
+    this.text.sample("_sum", labels, sumMs / 1_000);
+    this.text.sample("_count", labels, count);
+    if (this.#created) this.text.sample("_created", labels, stats.since / 1_000);
   }
 
   /** A gauge of each host, and of all that share a name. */

@@ -367,10 +367,11 @@ test("instrument() tells pools apart by their names, and counts those without to
   const meterProvider = new MeterProvider({ readers: [reader] });
   const pools = Array.from({ length: 4 }, () => memoryHttp(() => answer("200 OK")));
   const names = ["orders", "stock", undefined, undefined];
+  const stops: (() => void)[] = [];
   try {
     for (const [index, pool] of pools.entries()) {
       const name = names[index];
-      instrument(pool, { meterProvider, ...name !== undefined && { name } });
+      stops.push(instrument(pool, { meterProvider, ...name !== undefined && { name } }));
       await (await pool.request("https://a.test/")).text();
     }
     const told = async (metric: string) => {
@@ -398,6 +399,11 @@ test("instrument() tells pools apart by their names, and counts those without to
       1,
     ]]);
     assertThrows(() => instrument(pools[2]!, { name: "" }), TypeError, "name must be");
+    // Stopped once more, the first one leaves what came after it alone.
+    stops[0]!();
+    instrument(pools[0]!, { meterProvider, name: "again" });
+    stops[0]!();
+    assertEquals((await told("http.client.open_connections")).at(-1), ["again", 1]);
   } finally {
     for (const pool of pools) await pool.close();
   }

@@ -37,7 +37,7 @@ const OPEN = [
 test("adminRouter() serves nobody unless it is told whom, or insecure says everybody", async () => {
   await using memory = memoryPool();
   const make = (options: unknown) => () => adminRouter(memory.pool, options as AdminOptions);
-  const message = "insecure: true lets everybody in";
+  const message = "insecure: true lets in everybody who asks for localhost or an IP address";
   assertThrows(make(undefined), TypeError, message);
   assertThrows(make({}), TypeError, message);
   assertThrows(make({ insecure: false }), TypeError, message);

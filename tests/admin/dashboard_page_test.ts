@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import test from "node:test";
 import { CLIENT, dashboard, FILES } from "../../adapters/dashboard/page.ts";
+import { POOL_EVENTS } from "../../src/pool/events.ts";
 import { run } from "../support/programs.ts";
 
 test("the page has its style and its script in files of its own, and nothing inline or from elsewhere", async () => {
@@ -61,4 +62,17 @@ test("the script is as its types say", { timeout: 120_000 }, async () => {
   // The proof that this can fail.
   const wrong = await complaints(`${CLIENT}\nsetText(byId("drawer"), 1);`);
   assert(wrong.includes("TS2345"), wrong);
+});
+
+test("the page offers each event that there is, and words for none besides", () => {
+  const listed = (name: string) => {
+    const [, list = ""] = new RegExp(`const ${name} = \\[(.*)\\];`).exec(CLIENT) ?? [];
+    return [...list.matchAll(/"(\w+)"/g)].map(([, event]) => event!);
+  };
+  const events = Object.entries(POOL_EVENTS);
+  const usual = events.filter(([, kind]) => kind === "usual").map(([event]) => event);
+  // What was done over the router is told by the router itself.
+  assertEquals([...listed("USUAL"), ...listed("FOUND")].sort(), [...usual, "audit"].sort());
+  const others = events.filter(([, kind]) => kind === "frequent").map(([event]) => event);
+  assertEquals([...listed("FREQUENT"), "check"].sort(), others.sort());
 });
