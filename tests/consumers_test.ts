@@ -81,8 +81,11 @@ test("an app on Hono mounts the router of the installed package", {
 }, async () => {
   const project = workshop.copy("hono");
   await installWithNpm(project, workshop.archive);
+  // It also compiles a library that takes something from every entry point.
   await project.run(path.join(project.folder, "node_modules/.bin/tsc"));
   assertEquals(await project.run(process.execPath, "built/main.js", ...args), project.expected);
+  const entries = "import('./built/entries.js').then((it) => console.log(it.makers.length))";
+  assertEquals(await project.run(process.execPath, "--eval", entries), "11\n");
 });
 
 test("a project on Bun uses the installed package", { skip }, async () => {
