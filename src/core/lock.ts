@@ -131,7 +131,8 @@ export class RwLock {
 
   /** Takes the lock alone, if nobody holds it. */
   tryExclusive(name?: string): LockGuard | undefined {
-    return this.#queue.size === 0 ? this.#take("exclusive", name) : undefined;
+    // Where somebody waits, somebody holds it.
+    return this.#take("exclusive", name);
   }
 
   /**

@@ -95,6 +95,8 @@ test("weight sets what an address is to bear, and takes it off where it is left 
   const off = await scene.act("weight", { ip: "192.0.2.1" });
   assertEquals(off, { ok: true, done: true, weight: null });
   assertEquals(weights(), [1, 0]);
+  // A weight of 1 that is set would win over that of the host's options.
+  assertEquals(scene.pool.stats().weights.map(({ ip }) => ip), ["192.0.2.2"]);
   const wrong = await scene.act("weight", { ip: "192.0.2.1", weight: -1 }, 400);
   assertStringIncludes(wrong.error.message, "\"weight\" must be a number from 0 to 1000000");
   await scene.act("weight", { ip: "192.0.2.1", weight: "3" }, 400);

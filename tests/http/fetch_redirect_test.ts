@@ -94,7 +94,7 @@ test("fetch() and request() send the question mark of an empty query", async () 
 test("fetch() keeps the connection of a redirect whose body comes soon", async () => {
   await using pool = memoryHttp(({ path }, socket) => {
     if (path === "/to") return answer("200 OK");
-    queueMicrotask(() => socket.receive(new Uint8Array(3)));
+    setTimeout(() => socket.receive(new Uint8Array(3)), 1);
     return "HTTP/1.1 302 Found\r\nlocation: /to\r\ncontent-length: 3\r\n\r\n";
   });
   await (await pool.fetch("https://a.test/from")).text();

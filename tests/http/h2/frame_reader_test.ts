@@ -57,6 +57,10 @@ test("FrameReader puts a block together of HEADERS and CONTINUATION, and lets no
     [["headers", 1, "abc", true], null],
   );
   assertEquals(read(head + "000001" + "09" + "04" + "00000003" + "62"), ["PROTOCOL_ERROR"]);
+  for (const type of ["00", "01", "03"]) {
+    const another = "000004" + type + "05" + "00000001" + "00000000";
+    assertEquals(read(head + another), ["PROTOCOL_ERROR"], type);
+  }
   assertEquals(read(head + "000008" + "06" + "00" + "00000000" + "00".repeat(8)), [
     "PROTOCOL_ERROR",
   ]);
