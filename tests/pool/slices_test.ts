@@ -19,13 +19,21 @@ const UNLIMITED = {
   maxWaiters: 5_000,
 };
 
-/** A pool whose clock has turns, and what ends one. */
-function turnPool(options: MemoryPoolOptions = {}): MemoryPool & { nextTurn(): Promise<void> } {
+/** So many dials are taken to keep the program busy for as long as is well, and begin at once. */
+const BURST = 27;
+/** So many begin within ten milliseconds where they are found to take next to nothing. */
+const A_TURN = 67;
+
+/** A pool whose clock has turns, and what ends one, after so many milliseconds. */
+function turnPool(options: MemoryPoolOptions = {}): MemoryPool & {
+  nextTurn(ms?: number): Promise<void>;
+} {
   const it = memoryPool({ ...UNLIMITED, ...options });
   let due: (() => void)[] = [];
   Object.assign(it.clock, { afterReading: (callback: () => void) => due.push(callback) });
   return Object.assign(it, {
-    async nextTurn() {
+    async nextTurn(ms = 0) {
+      it.clock.advance(ms);
       const callbacks = due;
       due = [];
       for (const callback of callbacks) callback();
@@ -40,19 +48,91 @@ function turnPool(options: MemoryPoolOptions = {}): MemoryPool & { nextTurn(): P
   });
 }
 
-test("Hundreds of dials that are wanted at once begin some in each turn, until all have", async () => {
-  await using it = turnPool({ script: () => ({ delayMs: 50 }) });
+test("Of hundreds of dials that are wanted a burst begins at once, and others as time passes", async () => {
+  await using it = turnPool({ script: () => ({ delayMs: 500 }) });
   const callers = Promise.all(Array.from({ length: 400 }, () => it.pool.acquire("a.test")));
-  let begun = 0;
+  await turns();
+  let begun = it.dialer.dials.length;
+  assertEquals(begun, BURST);
+  await it.nextTurn();
+  assertEquals(it.dialer.dials.length, BURST, "no time has passed");
   for (let turn = 0; begun < 400; turn++) {
-    assert(turn < 20, `${begun} dials in ${turn} turns`);
-    if (turn === 0) await turns();
-    else await it.nextTurn();
+    assert(turn < 40, `${begun} dials in ${turn} turns`);
+    await it.nextTurn(10);
     const now = it.dialer.dials.length;
-    assert(now > begun && now - begun <= 64, `${now - begun} dials in one turn`);
+    assert(now - begun <= A_TURN, `${now - begun} dials in one turn`);
     begun = now;
   }
+  await pass(it, 510, 10);
+  for (const lease of await callers) lease.release();
+});
+
+test("As many dials as are allowed by default to one host begin within a few milliseconds", async () => {
+  await using it = turnPool({ script: () => ({ delayMs: 50 }), maxConcurrentDialsPerHost: 32 });
+  const callers = Promise.all(Array.from({ length: 32 }, () => it.pool.acquire("a.test")));
+  await turns();
+  await it.nextTurn(11);
+  assertEquals(it.dialer.dials.length, 32);
   await pass(it, 60, 10);
+  for (const lease of await callers) lease.release();
+});
+
+test("Where dials keep the program busy, fewer begin at once", async () => {
+  await using it = turnPool({ script: () => ({ delayMs: 10 }) });
+  const { clock, dialer, pool } = it;
+  const open = (count: number) => {
+    const wanted = pool.stats().connections + count;
+    return pool.warm("a.test", { connections: wanted });
+  };
+  let warming = open(20);
+  await turns();
+  assertEquals(dialer.dials.length, 20);
+  await it.nextTurn();
+  clock.advance(10);
+  await warming;
+  // What their ends have brought about takes the program so long.
+  await it.nextTurn(60);
+  await it.nextTurn(100);
+  const before = dialer.dials.length;
+  warming = open(40);
+  await turns();
+  const begun = dialer.dials.length - before;
+  assert(begun < 20, `${begun} dials began at once`);
+  while (dialer.dials.length < 60) await it.nextTurn(10);
+  await pass(it, 20, 10);
+  await warming;
+});
+
+test("Hundreds of hosts that are asked for in one turn are looked at a part in each turn", async () => {
+  let resolved = 0;
+  await using it = turnPool({
+    resolver: {
+      name: "counting",
+      resolve: () => (resolved++, Promise.resolve({ addresses: ["192.0.2.1"] })),
+    },
+  });
+  // Whoever works for long sees the time pass.
+  const { clock } = it;
+  const now = clock.now.bind(clock);
+  let workedMs = 0;
+  Object.assign(clock, { now: () => now() + (workedMs += 0.05) });
+  const callers = Promise.all(
+    Array.from({ length: 600 }, (_, number) => it.pool.acquire(`h${number}.test`)),
+  );
+  await turns(300);
+  let most = resolved;
+  assert(resolved > 0, "the first are looked at in this turn");
+  for (let turn = 0; resolved < 600; turn++) {
+    assert(turn < 200, `${resolved} hosts in ${turn} turns`);
+    const before = resolved;
+    await it.nextTurn(10);
+    most = Math.max(most, resolved - before);
+  }
+  assert(most <= 100, `${most} hosts in one turn`);
+  for (let turn = 0; it.dialer.dials.length < 600; turn++) {
+    assert(turn < 500, `${it.dialer.dials.length} dials in ${turn} turns`);
+    await it.nextTurn(10);
+  }
   for (const lease of await callers) lease.release();
 });
 
@@ -66,7 +146,7 @@ test("Hundreds of slow dials cost little to look at, one by one or many in a tur
   Object.assign(clock, { now: () => (reads++, now()) });
   const callers = Promise.all(Array.from({ length: 512 }, () => it.pool.acquire("a.test")));
   await turns();
-  while (it.dialer.dials.length < 512) await it.nextTurn();
+  while (it.dialer.dials.length < 512) await it.nextTurn(1);
   assert(reads < 20 * 512, `${reads} reads of the clock to begin 512 dials`);
   reads = 0;
   // As where timers have a turn of the microtasks each.
@@ -100,7 +180,7 @@ test("Hundreds of dials that fail, one after another, cost little to look at", a
     () => it.pool.acquire("a.test", { signal: stop.signal }).catch(() => {}),
   );
   await turns();
-  while (it.dialer.dials.length < 257) await it.nextTurn();
+  while (it.dialer.dials.length < 257) await it.nextTurn(1);
   reads = 0;
   for (let ms = 0; ms < 400; ms++) {
     clock.advance(1);
@@ -112,21 +192,20 @@ test("Hundreds of dials that fail, one after another, cost little to look at", a
   first.release();
 });
 
-test("A warm-up of hundreds begins some dials in each turn, and ends when all are open", async () => {
-  await using it = turnPool({ script: () => ({ delayMs: 50 }) });
+test("A warm-up of hundreds begins its dials one part after another, and ends when all are open", async () => {
+  await using it = turnPool({ script: () => ({ delayMs: 500 }) });
   const warming = it.pool.warm("a.test", { connections: 300 });
   await turns();
-  assertEquals(it.dialer.dialing, 64);
-  for (let turn = 0; turn < 5; turn++) await it.nextTurn();
-  assertEquals(it.dialer.dialing, 300);
-  await pass(it, 60, 10);
+  assertEquals(it.dialer.dialing, BURST);
+  while (it.dialer.dialing < 300) await it.nextTurn(10);
+  await pass(it, 510, 10);
   assertEquals((await warming).connections, 300);
 });
 
 test("Thousands of connections are closed some in each turn, and all of them in the end", async () => {
   await using it = turnPool();
   const warming = it.pool.warm("a.test", { connections: 1_600 });
-  for (let turn = 0; turn < 30; turn++) await it.nextTurn();
+  while (it.pool.stats().connections < 1_600) await it.nextTurn(20);
   await warming;
   const leases = await Promise.all(Array.from({ length: 20 }, () => it.pool.acquire("a.test")));
   const closing = it.pool.close({ graceMs: 100 });
@@ -157,7 +236,7 @@ test("What has been idle for too long ends, and its hosts are forgotten, some in
   const { clock, pool } = it;
   for (let number = 0; number < hosts; number++) {
     (await pool.acquire(`${number}.test`)).release();
-    await it.nextTurn();
+    await it.nextTurn(1);
   }
   // Whoever works for long sees the time pass.
   const now = clock.now.bind(clock);

@@ -5,7 +5,7 @@
  */
 
 import type { Address } from "../../core/address.ts";
-import { type Clock, inNextTurn } from "../../core/clock.ts";
+import type { Clock } from "../../core/clock.ts";
 import type { TlsSocket } from "../../core/dialer.ts";
 import {
   AccessDeniedError,
@@ -25,6 +25,7 @@ import type { Dial, HostQueue } from "../host/host_queue.ts";
 import type { ResolvedPoolOptions } from "../options.ts";
 import type { Reporter } from "../watch/reporter.ts";
 import { denialOf } from "./membership.ts";
+import { Pace } from "./pace.ts";
 
 /** What dials work with. */
 export interface DialsParts {
@@ -48,15 +49,9 @@ export interface DialEvents {
   onFailure(dial: Dial, error: unknown): void;
   /** A dial or a check is over, well or not, and with it the room that it took. */
   onEnd(queue: HostQueue, address: Address): void;
-  /** As many dials had begun in one turn as should: others may follow. */
-  onTurn(): void;
+  /** So many had begun that others were to wait: they may begin now. */
+  onPace(): void;
 }
-
-/**
- * How many dials begin in one turn: each takes the program up to a millisecond, which others wait
- * for. A burst of a few is begun at once, and after so many milliseconds the others wait their turn.
- */
-const A_TURN = { least: 16, most: 64, ms: 10 };
 
 /** The dials on their way. What is dialled, and when, is the scheduler's to say. */
 export class Dials {
@@ -69,10 +64,8 @@ export class Dials {
   readonly #dials = new Set<Dial>();
   /** How many there are for each host, with whichever TLS options. */
   readonly #ofHosts = new Map<string, number>();
+  readonly #pace: Pace;
   #events: DialEvents | undefined;
-  #inTurn = 0;
-  #turnAt = 0;
-  #turnSpent = false;
   #closed = false;
 
   /** Makes it; nothing is being dialled. */
@@ -80,6 +73,7 @@ export class Dials {
     this.#parts = parts;
     this.#clock = parts.options.clock;
     this.gate = new RwLock(this.#clock);
+    this.#pace = new Pace(this.#clock, () => this.#events?.onPace());
   }
 
   /** Sets who acts on what becomes of dials. */
@@ -87,9 +81,9 @@ export class Dials {
     this.#events = events;
   }
 
-  /** Whether as many are under way as may be, or have begun in this turn. */
+  /** Whether as many are under way as may be, or as many have begun as should by now. */
   get areFull(): boolean {
-    return this.#dials.size >= this.#parts.options.maxConcurrentDials || this.#isTurnSpent();
+    return this.#dials.size >= this.#parts.options.maxConcurrentDials || this.#pace.isSpent;
   }
 
   /** Whether one more may be under way for a queue. */
@@ -125,10 +119,7 @@ export class Dials {
     queue.addDial(dial);
     this.#dials.add(dial);
     this.#count(queue, 1);
-    if (this.#inTurn++ === 0) {
-      this.#turnAt = dial.startedAt;
-      inNextTurn(this.#clock, () => this.#endTurn());
-    }
+    this.#pace.begun(dial.startedAt);
     reporter.dials(dial, manager.getConnectionCount());
     void this.#run(dial);
   }
@@ -178,21 +169,8 @@ export class Dials {
   /** Stops those under way; none may be begun any more. */
   close(reason: Error): void {
     this.#closed = true;
+    this.#pace.close();
     for (const dial of this.#dials) dial.stop.abort(reason);
-  }
-
-  /** Whether so many have begun in this turn, or took so long, that others are to wait. */
-  #isTurnSpent(): boolean {
-    this.#turnSpent ||= this.#inTurn >= A_TURN.most
-      || (this.#inTurn >= A_TURN.least && this.#clock.now() - this.#turnAt >= A_TURN.ms);
-    return this.#turnSpent;
-  }
-
-  #endTurn(): void {
-    const isLate = this.#turnSpent;
-    this.#turnSpent = false;
-    this.#inTurn = 0;
-    if (isLate) this.#events?.onTurn();
   }
 
   async #run(dial: Dial): Promise<void> {
@@ -218,6 +196,7 @@ export class Dials {
     } finally {
       timeout.cancel();
       stagger.cancel();
+      this.#pace.ended();
       this.end(queue, address);
       guard?.release();
     }

@@ -51,6 +51,9 @@ export interface SchedulerEvents {
 /** The shortest and the longest pause before a queue is looked at again, in milliseconds. */
 const RECHECK_MS = { min: 5, max: 1_000 };
 
+/** After looks of so long in all, others have a turn, in milliseconds: very many may be awake. */
+const TURN_MS = 10;
+
 /**
  * Dials on behalf of queues. A queue that something has happened to is woken, and looked at on the
  * next microtask: never in the midst of a change, and once however much has happened.
@@ -69,6 +72,8 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
   /** Those with a dial that was found slow in this turn. */
   readonly #doubting = new Set<HostQueue>();
   #scheduled = false;
+  /** For how long queues were looked at since others had a turn. */
+  #lookedMs = 0;
   #closed = false;
   #events: SchedulerEvents | undefined;
 
@@ -139,7 +144,7 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
   }
 
   /** Has those looked at whose dials were put off. */
-  onTurn(): void {
+  onPace(): void {
     this.#offer(FULL.dials, FULL.warming);
   }
 
@@ -212,7 +217,18 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    queueMicrotask(() => this.#run());
+    if (!this.#isLate) queueMicrotask(() => this.#run());
+    else {
+      inNextTurn(this.#clock, () => {
+        this.#lookedMs = 0;
+        this.#run();
+      });
+    }
+  }
+
+  /** Whether looks have taken so long that others are to have a turn. */
+  get #isLate(): boolean {
+    return this.#lookedMs >= TURN_MS;
   }
 
   #run(): void {
@@ -220,7 +236,12 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
     this.#giveRoom();
     const queues = [...this.#awake].sort((a, b) => waitsSince(a) - waitsSince(b));
     this.#awake.clear();
-    for (const queue of queues) if (!this.#closed) this.#look(queue);
+    for (const queue of queues) {
+      if (this.#closed) return;
+      if (this.#isLate) this.#awake.add(queue);
+      else this.#look(queue);
+    }
+    if (this.#isLate) this.#schedule();
   }
 
   /** Has those dial who stand where room has come: whoever has waited longest first. */
@@ -231,6 +252,10 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
     for (;;) {
       const first = this.#starved.first(roomy);
       if (!first || this.#closed) return;
+      if (this.#isLate) {
+        for (const key of roomy) this.#roomy.add(key);
+        return;
+      }
       const { key, queue } = first;
       const { begun } = dials;
       this.#awake.delete(queue);
@@ -242,6 +267,12 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
 
   /** @param inTurn Whether it stood in line: then it has one dial, and stands there again. */
   #look(queue: HostQueue, inTurn = false): void {
+    const from = this.#clock.now();
+    this.#lookAt(queue, inTurn);
+    this.#lookedMs += this.#clock.now() - from;
+  }
+
+  #lookAt(queue: HostQueue, inTurn: boolean): void {
     const { desk, dials } = this.#parts;
     const known = this.followAddresses(queue);
     desk.serve(queue);
