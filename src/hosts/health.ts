@@ -26,8 +26,17 @@ const HANG_UPS = 3;
 /** The shortest pause after that, in milliseconds. */
 const SILENT_PAUSE_MS = 1_000;
 
+/** For how long an answer shows that a machine is well although it failed another request, in milliseconds. */
+const ANSWERS_MS = 1_000;
+
 /** Requests that find a machine silent so soon one after another tell of the same, in milliseconds. */
 const SAME_SILENCE_MS = 1_000;
+
+/**
+ * What it tells of a machine that it hangs up: that it takes no more connections, that it has failed,
+ * or nothing, since it may come of what was asked.
+ */
+export type HangUp = "full" | "failed" | "nothing";
 
 /**
  * Remembers failures, and says how endpoints stand. A failure below TLS counts against the address
@@ -109,6 +118,7 @@ export class AddressHealth {
       this.#fullness.takesNoMore(endpoint, false);
       return;
     }
+    if (kind === "response" && this.#answersOthers(endpoint, record)) return;
     const now = this.#blame(endpoint, record, kind, error);
     const { machine } = record;
     const reason = reasonOf(kind, error);
@@ -152,10 +162,10 @@ export class AddressHealth {
    * failed dial; but it takes an answer to show that the next one is better.
    *
    * @param cause What the caller saw that it was for, if there was one
-   * @returns Whether the machine answers on other connections, so that it only takes no more
+   * @returns What that tells of the machine
    */
-  hungUp(endpoint: Endpoint, cause?: unknown): boolean {
-    if (endpoint.forgotten) return false;
+  hungUp(endpoint: Endpoint, cause?: unknown): HangUp {
+    if (endpoint.forgotten) return "failed";
     const { address: { text: address }, lane: { host } } = endpoint;
     const error = new DialError(
       { host, address, phase: "tls", failure: "closed" },
@@ -166,8 +176,9 @@ export class AddressHealth {
     // One alone may be about what was asked.
     if (++endpoint.hangUps >= HANG_UPS && this.#fullness.isFull(endpoint, error, false)) {
       this.#fullness.takesNoMore(endpoint, true);
-      return true;
+      return "full";
     }
+    if (cause !== undefined && this.#answersOthers(endpoint, record)) return "nothing";
     const now = this.#blame(endpoint, record, "closed", error);
     record.wantsAnswer = true;
     record.mayAsk = false;
@@ -179,7 +190,7 @@ export class AddressHealth {
       reasonOf("closed", error),
       this.#standings.failsTooOften(endpoint, record, now),
     );
-    return false;
+    return "failed";
   }
 
   /** Whether a connection whose server is too busy for it is one more than that takes. */
@@ -367,6 +378,16 @@ export class AddressHealth {
   /** Forgets addresses that nobody has had for long, so that they do not heap up. */
   forgetOld(): void {
     this.#records.forgetOld();
+  }
+
+  /**
+   * Whether a failure may come of what was asked, since others are answered. While enough of the
+   * host's machines are good, this one is left alone for it all the same. But a request that none of
+   * them can bear is not to keep everybody else from the last of them.
+   */
+  #answersOthers({ lane, standing }: Endpoint, { machine }: HealthRecord): boolean {
+    return standing === "good" && !lane.mayDoubt
+      && this.#clock.now() - machine.answeredAt < ANSWERS_MS;
   }
 
   /** Counts a failure, of whatever it may be. */

@@ -25,6 +25,13 @@ export class Machine {
     return this.silences >= SILENT_TO;
   }
 
+  /** When it last gave a whole answer. */
+  get answeredAt(): number {
+    let at = 0;
+    for (const endpoint of this.endpoints) at = Math.max(at, endpoint.answeredAt);
+    return at;
+  }
+
   /** When it last sent anything of an answer. */
   get heardAt(): number {
     let at = 0;

@@ -226,10 +226,12 @@ export class Exchange implements Racer, Timed, ResponseOrigin {
     const { lease, responding } = attempt;
     const silent = !responding;
     if (unprocessed) this.repeats.refusals++;
-    if (!unprocessed && (!silent || !isStale(lease))) lease.failure = { kind: "response", error };
+    if (!unprocessed && (!silent || !isStale(lease))) {
+      lease.failure = silent && this.repeats.isSuspect ? null : { kind: "response", error };
+    }
     attempt.fail(error, reusable);
     if (!this.#answered && this.race.goesOn(attempt, error)) return;
-    if (silent && !this.#answered && this.repeats.mayRepeat(lease, unprocessed)) {
+    if (silent && !this.#answered && this.repeats.mayRepeat(lease, error, unprocessed)) {
       // So many dead that never served would use up the budget: their like are let go unseen.
       if (!lease.reused && this.repeats.attempts >= DOUBT_AFTER) this.#host.doubt(lease);
       this.#again(error);
@@ -350,12 +352,12 @@ export class Exchange implements Racer, Timed, ResponseOrigin {
     const attempt = this.race.first;
     if (!attempt || attempt.over || attempt.responding) return;
     const { lease } = attempt;
-    if (!this.race.second && !this.repeats.mayRepeat(lease)) return;
-    this.#host.doubt(lease);
     const error = this.race.error(
       "timeout",
       "no byte came in time over a connection that had stood idle",
     );
+    if (!this.race.second && !this.repeats.mayRepeat(lease, error)) return;
+    this.#host.doubt(lease);
     lease.failure = { kind: "response", error };
     attempt.drop(error);
     if (!this.race.goesOn(attempt, error)) this.#again(error);

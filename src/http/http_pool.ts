@@ -396,14 +396,16 @@ export class HttpPool extends ConnectionPool {
   /**
    * Sends a request over a connection. The end of that may stand right behind the answer that set it
    * free: what may not be repeated waits until all that has arrived was read, and for a moment
-   * longer where its server was not seen to keep a connection.
+   * longer where its server was not seen to keep a connection. What has met such an end waits too:
+   * all of its server's connections may have ended at once.
    */
   #start(exchange: Exchange, lease: Lease): void {
     const { connection, reused } = lease;
-    const isUrgent = exchange.request.replayable || !reused || !this.#clock.afterReading
+    const { repeats: { isSuspect }, request: { replayable } } = exchange;
+    const isUrgent = (replayable && !isSuspect) || !reused || !this.#clock.afterReading
       || this.#sessionOf(connection).protocol === "h2";
     if (isUrgent) exchange.start(lease);
-    else if (connection.endpoint?.keepsOpen) {
+    else if (replayable || connection.endpoint?.keepsOpen) {
       this.#clock.afterReading?.(() => exchange.start(lease));
     } else {
       let started = false;

@@ -6,8 +6,9 @@
 
 import type { Connection } from "../map/connection.ts";
 import type { Lease } from "../pool/lease/lease.ts";
-import { hasStood, isStale, requestError } from "./attempt_end.ts";
+import { hasStood, isInDoubt, isStale, requestError } from "./attempt_end.ts";
 import { Failover } from "./failover.ts";
+import { HttpParseError } from "./parse_error.ts";
 import type { PreparedRequest } from "./request.ts";
 import type { ResponseHeaders } from "./response_headers.ts";
 import { readRetryAfter, type RetryAfterMode } from "./retry_after.ts";
@@ -56,6 +57,12 @@ const FREE_REFUSALS = 3;
  */
 const FREE_HANG_UPS = 3;
 
+/**
+ * How many connections that had just served may end in good order under one request, and cost it
+ * nothing. One does so as its server goes away. Several tell of what is asked: the others are spared.
+ */
+const FREE_ENDS = 3;
+
 /** The status of an answer by who is not the one to give it. */
 const MISDIRECTED = 421;
 
@@ -89,6 +96,7 @@ export class Repeats {
   readonly #body: StreamedBody | undefined;
   #freshFailures = 0;
   #hangUps = 0;
+  #ends = 0;
   #misdirected = false;
   #early = false;
   #waitedMs = 0;
@@ -112,6 +120,14 @@ export class Repeats {
     return this.attempts >= MAX_ATTEMPTS;
   }
 
+  /**
+   * Whether a connection that had just served was ended when it was asked this. What ends under it
+   * next tells nothing of its machine.
+   */
+  get isSuspect(): boolean {
+    return this.#ends > 0;
+  }
+
   /** Has the request turn to other machines than one that has failed it. */
   avoid({ connection }: Lease, error: unknown): void {
     (this.failover ??= new Failover()).avoid(connection.address, error);
@@ -119,13 +135,13 @@ export class Repeats {
 
   /**
    * Whether the request may be sent once more after an attempt without an answer. A connection that
-   * had served dies only once, so no more retries come of it than there were connections: they cost
-   * nothing. Where another one dies the server may be dying: the budget says whether to try again,
-   * and a fresh one dies only once.
+   * had served dies only once, and a few such cost nothing. Where another one dies the server may be
+   * dying: the budget says whether to try again, and a fresh one dies only once.
    *
+   * @param error Why there was no answer
    * @param unprocessed Whether the server surely has not acted on it
    */
-  mayRepeat(lease: Lease, unprocessed = false): boolean {
+  mayRepeat(lease: Lease, error: unknown, unprocessed = false): boolean {
     // What was read of it is gone.
     if (this.#body?.canRepeat === false) return false;
     if (!this.#request.replayable && !unprocessed) return false;
@@ -133,14 +149,21 @@ export class Repeats {
     // It was the stream that ended, on a connection that lives on: to ask there again helps nobody.
     const { healthy, multiplexed, state } = lease.connection;
     if (multiplexed && healthy && state !== "closed") {
-      return this.#turnElsewhere(lease, lease.failure?.error)
+      return this.#turnElsewhere(lease, error)
         || (this.#freshFailures++ === 0 && this.#host.mayRetry());
     }
-    if (lease.reused || lease.tooMuch === "yes") return !this.exhausted;
+    if (lease.tooMuch === "yes") return !this.exhausted;
+    if (lease.reused) {
+      // Any number may be dead unknown; and of one that others share, they may have caused the end.
+      const isEnd = error instanceof HttpParseError && !multiplexed && !isInDoubt(lease.connection);
+      if (!isEnd) return !this.exhausted;
+      if (++this.#ends <= FREE_ENDS) return true;
+    }
     // The machine may take no more than those that have not answered yet, of which one will do.
     if (lease.tooMuch === "perhaps" && this.#hangUps++ < FREE_HANG_UPS) return true;
-    if (!isStale(lease) && this.#turnElsewhere(lease, lease.failure?.error)) return true;
-    return (hasStood(lease) || this.#freshFailures++ === 0) && this.#host.mayRetry();
+    if ((lease.reused || !isStale(lease)) && this.#turnElsewhere(lease, error)) return true;
+    const isUntried = !lease.reused && hasStood(lease);
+    return (isUntried || this.#freshFailures++ === 0) && this.#host.mayRetry();
   }
 
   /**

@@ -62,7 +62,7 @@ export class Changes {
     const endpoint = endpointOf(connection);
     // Of one that is leased its lease tells.
     const endedAtOnce = connection.leases === 0 && connection.endedAtOnce(this.#parts.reporter.now);
-    if (endpoint && endedAtOnce && !this.#parts.health.hungUp(endpoint) && queue) {
+    if (endpoint && endedAtOnce && this.#parts.health.hungUp(endpoint) === "failed" && queue) {
       this.#parts.scheduler.onHangUp(queue, endpoint);
     }
     if (queue) this.#parts.scheduler.wake(queue);

@@ -399,7 +399,7 @@ test("An answer on a connection that was made before forgives no failed dial", (
 test("A connection that ends before it served is a failed dial, which no handshake forgives", () => {
   const world = new World();
   const [a] = world.host("a.test", 2) as [Endpoint];
-  assertEquals(world.health.hungUp(a), false);
+  assertEquals(world.health.hungUp(a), "failed");
   assertEquals([a.standing, a.dialFailedAt], ["doubtful", world.clock.now()]);
   assertEquals(world.health.describe(a).failures, { closed: 1 });
   world.clock.advance(250);
@@ -421,11 +421,32 @@ test("Connections that end before they served tell of room when several do, and 
   const world = new World();
   const [a] = world.host("a.test", 2) as [Endpoint];
   answers(world, a);
-  assertEquals([1, 2, 3].map(() => world.health.hungUp(a)), [false, false, true]);
+  assertEquals([1, 2, 3].map(() => world.health.hungUp(a)), ["failed", "failed", "full"]);
   assertEquals([a.standing, world.ceilings.of("192.0.2.1")], ["good", 1]);
   world.health.served(a);
-  assertEquals(world.health.hungUp(a), false);
+  assertEquals(world.health.hungUp(a), "failed");
   world.ceilings.close();
+});
+
+test("The last good machine that answers others is not in doubt for what one request meets there", () => {
+  const world = new World();
+  const cause = new Error("as the test says");
+  const [alone] = world.host("a.test", 1) as [Endpoint];
+  const [first, second] = world.host("b.test", 2) as [Endpoint, Endpoint];
+  for (const endpoint of [alone, first, second]) answers(world, endpoint);
+  const { health } = world;
+  assertEquals([health.hungUp(alone, cause), alone.standing], ["nothing", "good"]);
+  health.failed(alone, "response", cause);
+  assertEquals([alone.standing, alone.failing], ["good", false]);
+  assertEquals(health.describe(alone).failures, { closed: 1, response: 1 });
+  // While another one can do its work, it is left alone.
+  assertEquals([health.hungUp(first, cause), first.standing], ["failed", "doubtful"]);
+  assertEquals([health.hungUp(second, cause), second.standing], ["nothing", "good"]);
+  // Nobody asked anything, or nobody was answered for a while.
+  assertEquals([health.hungUp(second), second.standing], ["failed", "doubtful"]);
+  world.clock.advance(1_000);
+  health.failed(alone, "response", cause);
+  assertEquals(alone.standing, "doubtful");
 });
 
 test("A server that is too busy for a connection alone on which it never answered is full", () => {

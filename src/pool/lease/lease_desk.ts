@@ -305,12 +305,11 @@ export class LeaseDesk {
         this.#health.failed(endpoint, kind, cause);
         return;
       }
-      if (this.#health.hungUp(endpoint, cause)) lease.tooMuch = "yes";
-      else {
-        // It may be about to answer on others.
-        if (endpoint.leased > 0) lease.tooMuch = "perhaps";
-        this.#events?.onHangUp(queue, endpoint);
-      }
+      const told = this.#health.hungUp(endpoint, cause);
+      if (told === "full") lease.tooMuch = "yes";
+      // It may be about to answer on others.
+      else if (endpoint.leased > 0) lease.tooMuch = "perhaps";
+      if (told === "failed") this.#events?.onHangUp(queue, endpoint);
     } else if (connection.upgraded === null) {
       this.#noteAnswer(endpoint, lease, latencyMs ?? heldMs, connection.lastUsedAt);
       if (reused) endpoint.keepsOpen = true;
