@@ -253,7 +253,7 @@ test("the layers that ARCHITECTURE.md lists are those that the house has", () =>
 test("ARCHITECTURE.md and the README name every folder at the top", () => {
   const folders = readdirSync(new URL("../", import.meta.url), { withFileTypes: true })
     .filter((entry) =>
-      entry.isDirectory() && !/^\.|^node_modules$|^dist$|^reference$/.test(entry.name)
+      entry.isDirectory() && !/^\.|^node_modules$|^dist(?:-|$)|^reference$/.test(entry.name)
     )
     .map(({ name }) => `${name}/`);
   for (const path of ["ARCHITECTURE.md", "README.md"]) {
