@@ -9,6 +9,12 @@ import { BODIES } from "./nginx.ts";
 import type { CaseResult } from "./table.ts";
 import type { Worker } from "./worker.ts";
 
+/**
+ * How long the first turn takes at the least, in milliseconds. With 1 second Bun's compilers took a
+ * tenth to a third of the CPU of the turns after it.
+ */
+const WARM_UP_MS = 3_000;
+
 /** What is measured. */
 export interface Case {
   /** The runtime, with its version. */
@@ -48,7 +54,9 @@ export async function measureCase(
     for (const [name, worker] of workers) {
       const turn = turns.get(name)!;
       if (turn.error !== undefined) continue;
-      const answer = await worker.tell({ runMs: round === 0 ? Math.max(runMs, 1_000) : runMs });
+      const answer = await worker.tell({
+        runMs: round === 0 ? Math.max(runMs, WARM_UP_MS) : runMs,
+      });
       const { cpuMicros, error, ms, requests } = answer;
       if (error !== undefined) turn.error = error;
       else if (round > 0) {

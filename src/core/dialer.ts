@@ -138,7 +138,10 @@ export interface TlsInfo {
 
 /** Receives what happens on a socket. No callback is called after `onClose`. */
 export interface SocketSink {
-  /** Takes bytes as they arrive. They are the sink's only until it returns, unless it copies. */
+  /**
+   * Takes bytes as they arrive. They are the sink's only until it returns, unless it copies: then
+   * their memory is used again, or freed.
+   */
   onData(bytes: Uint8Array): void;
   /** Says that all written bytes were handed to the system after `write` returned false. */
   onDrain(): void;

@@ -3,7 +3,9 @@ import { once } from "node:events";
 import net from "node:net";
 import test from "node:test";
 import { bunDialer } from "../../adapters/bun.ts";
-import type { DialTarget, TlsOptions } from "../../src/core/dialer.ts";
+import type { NativeSocket } from "../../adapters/bun/bun_api.ts";
+import { BunSocket } from "../../adapters/bun/bun_socket.ts";
+import type { DialTarget, TlsInfo, TlsOptions } from "../../src/core/dialer.ts";
 import { SocketError, UnsupportedOptionError } from "../../src/core/errors.ts";
 import { startRemoteOrigin } from "../support/origin_process.ts";
 import { pattern } from "../support/pattern.ts";
@@ -228,6 +230,25 @@ test("dial() through Bun.connect lets go of what connects after the abort", onBu
     const report = await origin.until({ accepted: 1, openSockets: 0 });
     assertEquals(report.handshakes, 0);
   });
+});
+
+test("a large read is freed as soon as the sink has had it, and no other one", onBun, async () => {
+  const native = { resume() {} } as unknown as NativeSocket;
+  const socket = new BunSocket(native, {} as TlsInfo, { closeTimeoutMs: 1, lingerMs: 1 });
+  const lengths: number[] = [];
+  socket.attach({
+    onData: (bytes) => void lengths.push(bytes.length),
+    onDrain: () => {},
+    onClose: () => {},
+  });
+  await Promise.resolve();
+  const large = new Uint8Array(65_536);
+  const small = new Uint8Array(65_535);
+  // Bun might give a part of something larger one day: that would not be the read's own.
+  const part = new Uint8Array(2 * 65_536).subarray(65_536);
+  for (const bytes of [large, small, part]) socket.received(bytes);
+  assertEquals(lengths, [65_536, 65_535, 65_536]);
+  assertEquals([large.length, small.length, part.length], [0, 65_535, 65_536]);
 });
 
 /** A port between a client and an origin, where the bytes can be meddled with. */
