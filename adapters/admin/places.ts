@@ -1,5 +1,5 @@
 /**
- * What is wrong with hosts and addresses, by how they stand now.
+ * What is wrong with hosts and addresses by how they stand now, beside what the diagnosis finds.
  *
  * @module
  */
@@ -10,13 +10,14 @@ import { plural, type Problem, someOf } from "./problem.ts";
 /** How a machine stands with a host. */
 type State = "denied" | "resting" | AddressStats["standing"];
 
-/** What is wrong with hosts and addresses that the diagnosis has not found already. */
+/** What the diagnosis finds of a host, and says in its own words. */
+const IN_FINDINGS: ReadonlySet<string> = new Set(["allDenied", "panic", "resolverFailing"]);
+
+/** What is wrong with hosts and addresses that the diagnosis has no finding for. */
 export function placeProblems(stats: PoolStats, found: readonly Problem[]): Problem[] {
   const problems: Problem[] = [];
   const isFound = (host: string) =>
-    found.some((problem) =>
-      problem.host === host && ["allDenied", "panic", "resolverFailing"].includes(problem.what)
-    );
+    found.some((problem) => problem.host === host && IN_FINDINGS.has(problem.what));
   const inState: { [Name in Told]: Map<string, string[]> } = {
     ejected: new Map(),
     doubtful: new Map(),
@@ -36,16 +37,6 @@ export function placeProblems(stats: PoolStats, found: readonly Problem[]): Prob
     if (problem) problems.push(problem);
     const ending = certificateProblem(host, figures, stats.at);
     if (ending) problems.push(ending);
-    if (figures.toldLater && !found.some(({ what }) => what === "allToldLater")) {
-      problems.push({
-        severity: "warning",
-        what: "allToldLater",
-        host,
-        text: `${host}: all say to come back later`,
-        message: `Every machine of ${host} has said to come back later.`,
-        advice: "Ask less often, or give the host more machines.",
-      });
-    }
   }
   for (const [state, addresses] of Object.entries(inState) as [Told, Map<string, string[]>][]) {
     if (addresses.size > 0) problems.push(addressesProblem(state, addresses));
@@ -88,74 +79,41 @@ function addressesProblem(state: Told, addresses: ReadonlyMap<string, readonly s
 
 function hostProblem(
   host: string,
-  { panic, resolution }: HostStats,
+  { resolution }: HostStats,
   states: readonly State[],
 ): Problem | undefined {
-  const about = { severity: "critical", host } as const;
-  const error = resolution?.error ?? null;
   if (states.length === 0) {
     // Nobody has asked for its addresses yet.
-    if (resolution === null || (error === null && resolution.resolvedAt === null)) return undefined;
-    return error === null
-      ? {
-        ...about,
-        what: "noAddress",
-        text: `${host} has no address`,
-        message: `The resolver ${resolution.source} knows ${host}, and no address of it.`,
-        advice: "Look at its records, and whether they hold addresses of the wanted family.",
-      }
-      : {
-        ...about,
-        what: "resolverFailing",
-        text: `${host} cannot be resolved`,
-        message: `The resolver ${resolution.source} fails for ${host}: ${error}.`,
-        advice: "Look at the resolver, and whether the name is right.",
-      };
+    if (resolution === null || resolution.resolvedAt === null) return undefined;
+    return {
+      severity: "critical",
+      what: "noAddress",
+      host,
+      text: `${host} has no address`,
+      message: `The resolver ${resolution.source} knows ${host}, and no address of it.`,
+      advice: "Look at its records, and whether they hold addresses of the wanted family.",
+    };
   }
   if (!states.some((state) => ["doubtful", "good", "resting"].includes(state))) {
     return {
-      ...about,
+      severity: "critical",
       what: "noneUsable",
+      host,
       text: `${host} has no usable address`,
       message: `None of the ${states.length} addresses of ${host} can be used: `
         + `${someOf(countsOf(states))}.`,
       advice: "Open it to see what keeps each of them from use.",
     };
   }
-  const good = states.filter((state) => state === "good" || state === "resting").length;
-  if (panic) {
-    return {
-      ...about,
-      severity: good > 0 ? "warning" : "critical",
-      what: "panic",
-      text: good > 0
-        ? `Fewer than half of ${host}\u2019s addresses are good`
-        : `${host} has no good address`,
-      message: `${good} of the ${states.length} addresses of ${host} are good.`,
-      advice: "Open it to see why the others failed.",
-    };
-  }
-  if (good === 0) {
-    return {
-      ...about,
-      severity: "warning",
-      what: "noneGood",
-      text: `${host}: every address failed of late`,
-      message: `All addresses of ${host} that may be used failed of late: `
-        + `${someOf(countsOf(states))}.`,
-      advice: "Open it to see what failed.",
-    };
-  }
-  // Without an error it is old because nobody needed it anew.
-  if (error === null) return undefined;
+  if (states.some((state) => state === "good" || state === "resting")) return undefined;
   return {
-    ...about,
     severity: "warning",
-    what: "resolverFailing",
-    text: `${host} is not resolved anew, its old addresses serve`,
-    message:
-      `The resolver fails for ${host}: ${error}. The addresses that it told last still serve.`,
-    advice: "Look at the resolver, and whether the name is right.",
+    what: "noneGood",
+    host,
+    text: `${host}: every address failed of late`,
+    message: `All addresses of ${host} that may be used failed of late: `
+      + `${someOf(countsOf(states))}.`,
+    advice: "Open it to see what failed.",
   };
 }
 

@@ -37,11 +37,14 @@ local function sums(cap)
   end
   return granted, wanted
 end
-local function set(key, member, count, want)
-  local cap = prefix .. ':c:' .. key
+-- What the others have of a cap, and want.
+local function others(cap, member)
   local granted, wanted = sums(cap)
-  local oldCount, oldWant = numbers(redis.call('HGET', cap, 'm' .. member))
-  redis.call('HSET', cap, 'granted', granted + count - oldCount, 'wanted', wanted + want - oldWant)
+  local count, want = numbers(redis.call('HGET', cap, 'm' .. member))
+  return granted - count, wanted - want
+end
+local function set(cap, member, granted, wanted, count, want)
+  redis.call('HSET', cap, 'granted', granted + count, 'wanted', wanted + want)
   if count > 0 or want > 0 then
     redis.call('HSET', cap, 'm' .. member, count .. ' ' .. want)
     redis.call('PEXPIRE', cap, ${KEPT_MS})
@@ -51,7 +54,11 @@ local function set(key, member, count, want)
 end
 local function free(member)
   local keys = prefix .. ':k:' .. member
-  for _, key in ipairs(redis.call('SMEMBERS', keys)) do set(key, member, 0, 0) end
+  for _, key in ipairs(redis.call('SMEMBERS', keys)) do
+    local cap = prefix .. ':c:' .. key
+    local granted, wanted = others(cap, member)
+    set(cap, member, granted, wanted, 0, 0)
+  end
   redis.call('DEL', keys)
 end
 `;
@@ -135,16 +142,15 @@ for index = 9, 8 + (late and 0 or claims) * 4, 4 do
   local hold, wish = tonumber(ARGV[index + 2]), tonumber(ARGV[index + 3])
   local cap = prefix .. ':c:' .. key
   local reserve = total >= 10 and math.max(1, math.floor(total / 20)) or 0
-  local granted, wanted = sums(cap)
-  local oldCount, oldWant = numbers(redis.call('HGET', cap, 'm' .. member))
+  local granted, wanted = others(cap, member)
   local grantable = total - reserve
   local want = math.min(wish, grantable)
-  wanted = wanted - oldWant + want
   local due = 0
   if want > 0 then
-    due = wanted <= grantable and want or math.max(1, math.ceil(grantable * want / wanted))
+    local all = wanted + want
+    due = all <= grantable and want or math.max(1, math.ceil(grantable * want / all))
   end
-  local room = math.max(0, grantable - (granted - oldCount))
+  local room = math.max(0, grantable - granted)
   local count
   if now < untilMs then
     count = hold
@@ -161,7 +167,7 @@ for index = 9, 8 + (late and 0 or claims) * 4, 4 do
     count = math.min(room, (hold > due and not overdue) and hold or due)
   end
   local block = math.max(hold, count)
-  set(key, member, block, want)
+  set(cap, member, granted, wanted, block, want)
   local keys = prefix .. ':k:' .. member
   if block > 0 or want > 0 then redis.call('SADD', keys, key) else redis.call('SREM', keys, key) end
   reply[#reply + 1] = key

@@ -150,7 +150,7 @@ test("a host whose callers cannot be served is critical, whatever the reason", (
     for (const address of Object.values(host(stats).addresses)) Object.assign(address, change);
   };
   const resolution = { source: "dns", addresses: [], resolvedAt: null, expiresAt: null };
-  const unresolved = { ...resolution, ttlMs: null, stale: false, error: "ENOTFOUND", leftOut: [] };
+  const resolved = { ...resolution, ttlMs: null, stale: false, error: null, leftOut: [] };
   for (
     const [change, text] of [
       [all({ standing: "ejected" }), "search.example has no usable address"],
@@ -160,14 +160,9 @@ test("a host whose callers cannot be served is critical, whatever the reason", (
       ],
       [
         (stats: Scene["stats"]) =>
-          Object.assign(host(stats), { addresses: {}, resolution: unresolved }),
-        "search.example cannot be resolved",
-      ],
-      [
-        (stats: Scene["stats"]) =>
           Object.assign(host(stats), {
             addresses: {},
-            resolution: { ...unresolved, error: null, resolvedAt: 1 },
+            resolution: { ...resolved, resolvedAt: 1 },
           }),
         "search.example has no address",
       ],
@@ -221,24 +216,24 @@ test("a certificate that ends soon is told in time", () => {
   ]);
 });
 
-test("a host that serves, if not as it should, is worth a look", () => {
-  const change = (figures: object) => (stats: Scene["stats"]) =>
-    Object.assign(stats.hosts["search.example"]!, figures);
-  const { stats } = quietScene();
-  const { resolution } = stats.hosts["search.example"]!;
+test("what the diagnosis finds of a host is said in few words, as bad as it is", () => {
   for (
-    const [figures, text] of [
-      [{ panic: true }, "Fewer than half of search.example\u2019s addresses are good"],
+    const [what, severity, text] of [
+      ["panic", "warning", "Fewer than half of search.example\u2019s addresses are good"],
+      ["panic", "critical", "search.example has no good address"],
       [
-        { resolution: { ...resolution, error: "SERVFAIL" } },
+        "resolverFailing",
+        "warning",
         "search.example is not resolved anew, its old addresses serve",
       ],
-      [
-        { toldLater: { since: 1, until: 2, statuses: [503] } },
-        "search.example: all say to come back later",
-      ],
+      ["resolverFailing", "critical", "search.example cannot be resolved"],
+      ["allToldLater", "warning", "search.example: all say to come back later"],
+      ["allDenied", "critical", "No address of search.example may be used"],
     ] as const
-  ) assertEquals(said(QUIET, change(figures)), ["warning", text]);
+  ) {
+    const finding = { what, severity, host: "search.example", message: "Long.", advice: "" };
+    assertEquals(said(QUIET, () => {}, { findings: [finding] }), [severity, text]);
+  }
 });
 
 test("a host that nobody has asked for yet, or not for long, is no trouble", () => {

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertStrictEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { Hono } from "hono";
 import test from "node:test";
 import { History } from "../../adapters/admin/history.ts";
@@ -7,6 +7,7 @@ import { recentOf, takeSample } from "../../adapters/admin/recent.ts";
 import { adminRouter } from "../../adapters/hono.ts";
 import { ManualClock } from "../../src/core/clock.ts";
 import { staticResolver } from "../../src/hosts/resolver.ts";
+import type { ConnectionPool } from "../../src/pool/pool.ts";
 import { adminScene } from "../support/admin_scene.ts";
 import { answer, memoryHttp } from "../support/memory_http.ts";
 import { memoryPool } from "../support/memory_pool.ts";
@@ -127,6 +128,34 @@ test("the figures of a pool say what is wrong, and the overview of all of them d
   assertEquals(told, { well: "fine", ill: "critical" });
   assertEquals((await app.request("/api/overview?x=1")).status, 400);
   ending.abort();
+});
+
+test("what is wrong with a host is said once, by the diagnosis or by the figures", async () => {
+  const said = (pool: ConnectionPool, clock: ManualClock) =>
+    new PoolWatch({ pool, clock, signal: undefined }).look().outlook.problems
+      .filter(({ host }) => host !== undefined)
+      .map(({ severity, what }) => `${severity} ${what}`);
+  const ask = (pool: ConnectionPool) => assertRejects(() => pool.acquire("a.test"));
+
+  await using unresolved = memoryPool({
+    resolver: { name: "none", resolve: () => Promise.reject(new Error("ENOTFOUND")) },
+  });
+  await ask(unresolved.pool);
+  assertEquals(said(unresolved.pool, unresolved.clock), ["critical resolverFailing"]);
+
+  await using refused = memoryPool({ script: () => ({ failure: "refused" }), maxRetries: 0 });
+  await ask(refused.pool);
+  assertEquals(said(refused.pool, refused.clock), ["critical panic"]);
+
+  await using denied = memoryPool({ access: { deny: ["192.0.2.0/24"] } });
+  await ask(denied.pool);
+  assertEquals(said(denied.pool, denied.clock), ["critical allDenied"]);
+
+  const clock = new ManualClock();
+  const later = () => answer("503 Busy", { "retry-after": "30" });
+  await using busy = memoryHttp(later, { clock });
+  await (await busy.request("https://a.test/", { method: "POST", body: "" })).text();
+  assertEquals(said(busy, clock), ["warning serverErrors", "warning allToldLater"]);
 });
 
 test("a host may have the name of what every object has", async () => {
