@@ -15,6 +15,7 @@ import {
   pathsOf,
   readDocument,
   tableOf,
+  tablesOf,
 } from "./support/documents.ts";
 import { layers } from "./support/house_rules.ts";
 import { answer, memoryHttp } from "./support/memory_http.ts";
@@ -97,7 +98,8 @@ for (const [head, interfaces] of Object.entries(optionTables)) {
       ? readDocument("docs/fleet.md")
       : limits;
     const told = new Map(
-      tableOf(document, head).map(([option = "", fallback = ""]) => [unquoted(option), fallback]),
+      tablesOf(document, head).flat()
+        .map(([option = "", fallback = ""]) => [unquoted(option), fallback]),
     );
     const options = new Map(
       Object.entries(interfaces).flatMap(([file, name]) => {
@@ -124,7 +126,7 @@ test("the defaults in the table are those that hold", () => {
     Object.entries(resolvePoolOptions({ dialer: memoryDialer(), resolver })),
   );
   let numbers = 0;
-  for (const [option = "", fallback = ""] of tableOf(limits, "option")) {
+  for (const [option = "", fallback = ""] of tablesOf(limits, "option").flat()) {
     const value = resolved.get(unquoted(option));
     if (typeof value !== "number") continue;
     numbers++;
@@ -182,7 +184,7 @@ test("the events, findings and reasons that documents tell of are those that the
 });
 
 test("the errors, standings and balancers that documents tell of are those that there are", () => {
-  const health = readDocument("docs/failover-and-health.md");
+  const health = readDocument("docs/health.md");
   const standings = [...readDocument("src/map/endpoint.ts").matchAll(/^ \* - `(\w+)`/gm)]
     .map(([, standing]) => standing);
   assertEquals(tableOf(health, "standing").map(([name = ""]) => unquoted(name)), standings);
@@ -215,7 +217,9 @@ test("each error's code is a heading of the page on errors, and its table leads 
 });
 
 test("the options that the README shows have the defaults that they have", () => {
-  const rows = ["option", "HTTP option", "request option"].flatMap((head) => tableOf(limits, head));
+  const rows = ["option", "HTTP option", "request option"].flatMap((head) =>
+    tablesOf(limits, head).flat()
+  );
   const told = tableOf(readDocument("README.md"), "option you set");
   assertEquals(told.length, 8);
   for (const [option, fallback] of told) {

@@ -16,7 +16,8 @@ const sections: { readonly [title: string]: readonly string[] } = {
   Start: ["README.md", "docs/getting-started.md", "docs/recipes.md", "docs/moving.md"],
   Guide: [
     "docs/the-two-maps.md",
-    "docs/failover-and-health.md",
+    "docs/failover.md",
+    "docs/health.md",
     "docs/resolution-and-access.md",
     "docs/tls-and-pins.md",
     "docs/http2.md",

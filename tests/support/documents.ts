@@ -67,14 +67,20 @@ export function brokenLinks(path: string, text: string): string[] {
   }).map((link) => `${path} links to ${link}, which is not there`);
 }
 
-/** The rows of the table whose first column has this head, cell by cell; none where there is none. */
+/** The rows of the first table whose first column has this head, cell by cell; none without one. */
 export function tableOf(text: string, head: string): string[][] {
+  return tablesOf(text, head)[0] ?? [];
+}
+
+/** The rows of each table whose first column has this head, cell by cell. */
+export function tablesOf(text: string, head: string): string[][][] {
   const lines = text.split("\n");
-  const begin = lines.findIndex((line) => cells(line)[0] === head);
-  if (begin < 0) return [];
-  const rows: string[][] = [];
-  for (let i = begin + 2; lines[i]?.startsWith("|"); i++) rows.push(cells(lines[i]!));
-  return rows;
+  return lines.flatMap((line, begin) => {
+    if (cells(line)[0] !== head) return [];
+    const rows: string[][] = [];
+    for (let i = begin + 2; lines[i]?.startsWith("|"); i++) rows.push(cells(lines[i]!));
+    return [rows];
+  });
 }
 
 function cells(line: string): string[] {
