@@ -15,7 +15,6 @@ const STREAM_WORDS = { live: "Live", lost: "Connection lost", closed: "Closed" }
 const EVENT_MS = 1000;
 /** What tells that the figures may say something else now. */
 const TELLING = new Set([...FOUND, "addresses", "eject", "readmit", "block", "unblock", "weight", "closed"]);
-const VIEWS = ["matrix", "hosts", "addresses"];
 const THEMES = ["", "light", "dark"];
 /** @type {{ worst: "stale", problems: Problem[] }} */
 const NOTHING_KNOWN = { worst: "stale", problems: [] };
@@ -49,22 +48,18 @@ class Session {
     this.statsChanged = false;
     /** What was said aloud last. */
     this.said = "fine";
-    /** @type {Choice} */
-    this.choice = { view: keep.read("session", "view"), filter: "", state: "", order: "trouble", unfolded: new Set() };
-    this.narrow = matchMedia("(max-width: 640px)");
     this.reopen = () => {};
     this.events = new EventLog(() => this.reopen());
     this.ticks = 0;
-    this.grid = new Grid(byId("grid-slot"), {
-      onOpen: (row, column) => this.openPlace(row, column),
-      onSort: (order) => this.choose({ order }),
-      onFold: (key) => this.fold(key),
-    });
     this.drawer = new Drawer({
       api, path: () => this.path, canAct: () => this.canAct, model: () => this.model,
       act: (name, preset) => this.act(name, preset),
       onTarget: ({ address = "", connection = "", host = "" }, isStep) => this.route.set({ address, connection, host, panel: "" }, isStep),
       linkTo: ({ address = "", connection = "", host = "" }) => writePlace({ ...this.route.place, address, connection, host, panel: "" }),
+    });
+    this.places = new Places(ended.signal, {
+      onOpen: (place) => this.drawer.open(place),
+      onChoice: (change) => this.route.set({ ...change, panel: "" }),
     });
     this.isOpen = false;
     this.poolEnded = new AbortController();
@@ -103,12 +98,6 @@ class Session {
       tellTheme();
       toast("Theme: " + (next || "as the system"));
     });
-    for (const button of document.querySelectorAll("[data-view]")) {
-      button.addEventListener("click", () => this.choose({ view: button.getAttribute("data-view") ?? "hosts" }));
-    }
-    inputOf("filter").addEventListener("input", () => this.choose({ filter: inputOf("filter").value }));
-    selectOf("state").addEventListener("change", () => this.choose({ state: selectOf("state").value }));
-    selectOf("order").addEventListener("change", () => this.choose({ order: selectOf("order").value }));
     for (const button of document.querySelectorAll("[data-act]")) {
       button.addEventListener("click", () => {
         byId("acts-menu").hidePopover();
@@ -119,16 +108,6 @@ class Session {
       const dialog = /** @type {HTMLDialogElement} */ (byId("ask"));
       if (event.key === "Escape" && !event.defaultPrevented && !dialog.open) this.drawer.close();
     }, { signal });
-    this.narrow.addEventListener("change", () => this.drawMap(), { signal });
-    window.addEventListener("resize", () => this.drawMap(), { signal, passive: true });
-    // The drawer beside it leaves it less room.
-    let width = 0;
-    const room = new ResizeObserver(([entry]) => {
-      if (entry && entry.contentRect.width !== width) this.drawMap();
-      width = entry?.contentRect.width ?? width;
-    });
-    room.observe(byId("map"));
-    signal.addEventListener("abort", () => room.disconnect());
     for (const [target, name] of /** @type {const} */ ([[document, "visibilitychange"], [document, "resume"], [window, "pageshow"], [window, "online"]])) {
       target.addEventListener(name, () => {
         // First what is known looks as old as it is; then it is asked for.
@@ -158,12 +137,9 @@ class Session {
 
   /** Shows what of the pool a link leads to. @param {Place} place */
   apply({ address, connection, filter, host, order, panel, state, view }) {
-    Object.assign(this.choice, { filter, state, order: order || "trouble", ...(VIEWS.includes(view) && { view }) });
-    inputOf("filter").value = filter;
-    selectOf("state").value = state;
     if (host || address) this.drawer.open({ host: host || undefined, address: address || undefined, connection: connection || undefined }, false);
     else this.drawer.close(false);
-    this.drawMap();
+    this.places.apply({ filter, order, state, view });
     this.wantedPanel = panel;
     if (panel && this.model) this.paintSoon(true);
   }
@@ -190,6 +166,7 @@ class Session {
     show(byId("up"), pool !== "" && this.poolNames.length > 1);
     show(byId("acts"), this.canAct && pool !== "");
     this.model = undefined;
+    this.places.show(undefined);
     this.trail = new Trail();
     this.fresh = new Freshness();
     this.isStale = false;
@@ -427,7 +404,7 @@ class Session {
     this.events.draw();
     if (!model) return;
     drawTiles(model, this.trail);
-    this.drawMap();
+    this.places.show(model);
     drawFindings(model.outlook.problems, (problem) => this.onProblem(problem));
     drawWaits(model, this.canAct, {
       onHost: (host) => this.drawer.open({ host }),
@@ -448,64 +425,11 @@ class Session {
     setText(byId("alarm"), words);
   }
 
-  drawMap() {
-    const { model, choice, narrow } = this;
-    if (!model) return;
-    if (!choice.view) {
-      const places = model.hosts.length * model.addresses.length;
-      const isDense = model.addresses.length <= MOST_COLUMNS && (places <= 60 || model.cellCount / places > 0.25);
-      choice.view = narrow.matches || !isDense ? "hosts" : "matrix";
-    }
-    for (const button of document.querySelectorAll("[data-view]")) {
-      setAttr(button, "aria-pressed", String(button.getAttribute("data-view") === choice.view));
-    }
-    const view = makeView(model, choice, narrow.matches, byId("map").clientWidth);
-    const isEmpty = view.rows.length === 0;
-    setText(byId("map-empty"), model.hosts.length === 0 ? "The pool has no host so far." : "No host and no address is as the filter wants it.");
-    show(byId("map-empty"), isEmpty);
-    show(byId("grid-slot"), !isEmpty);
-    const order = selectOf("order");
-    order.value = choice.order;
-    if (order.selectedIndex < 0) order.value = "column";
-    setText(byId("map-count"), fmtCount(model.hosts.length) + " \u00d7 " + fmtCount(model.addresses.length));
-    this.grid.show(view);
-  }
-
-  /** @param {Partial<Choice>} change */
-  choose(change) {
-    Object.assign(this.choice, change);
-    if (change.view) keep.write("session", "view", change.view);
-    const { filter, order, state, view } = this.choice;
-    this.route.set({ filter, state, view, panel: "", order: order === "trouble" ? "" : order });
-    this.drawMap();
-  }
-
-  /** Shows all of what was left out, or only the first again. @param {string} key */
-  fold(key) {
-    const { unfolded } = this.choice;
-    if (!unfolded.delete(key)) unfolded.add(key);
-    this.drawMap();
-  }
-
-  /** @param {Row | undefined} row @param {Line | undefined} column */
-  openPlace(row, column) {
-    const byAddress = this.choice.view === "addresses";
-    if (row?.cell) this.drawer.open({ host: row.cell.host, address: row.cell.address });
-    else if (row && column && !row.line.byOther.has(column.key)) return;
-    else if (row && column) this.drawer.open({ host: row.line.key, address: column.key });
-    else if (row && byAddress) this.drawer.open({ address: row.line.key, ...(row.line.cells.length === 1 && { host: row.line.cells[0].host }) });
-    else if (row) this.drawer.open({ host: row.line.key });
-    else if (column) this.drawer.open({ address: column.key });
-  }
-
   /** @param {Problem} problem */
   onProblem({ address, host, state, what }) {
     if (host || address) return this.drawer.open({ host, address });
     if (!state) return byId(what === "waiting" ? "waits" : "findings").focus();
-    selectOf("state").value = state;
-    this.choose({ state });
-    byId("map").scrollIntoView({ block: "start" });
-    selectOf("state").focus({ preventScroll: true });
+    this.places.lookFor(state);
   }
 
   /** @param {string} name @param {Record<string, string>} preset */

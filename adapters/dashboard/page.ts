@@ -24,6 +24,7 @@ import { CLIENT_MODEL } from "./client_model.ts";
 import { CLIENT_OPTIONS } from "./client_options.ts";
 import { CLIENT_OVERVIEW } from "./client_overview.ts";
 import { CLIENT_PANELS } from "./client_panels.ts";
+import { CLIENT_PLACES } from "./client_places.ts";
 import { CLIENT_ROUTE } from "./client_route.ts";
 import { CLIENT_SORT } from "./client_sort.ts";
 import { CLIENT_STREAM } from "./client_stream.ts";
@@ -52,6 +53,7 @@ export const CLIENT: string = [
   CLIENT_GRID,
   CLIENT_MAP,
   CLIENT_LIST,
+  CLIENT_PLACES,
   CLIENT_TILES,
   CLIENT_PANELS,
   CLIENT_OVERVIEW,
