@@ -53,7 +53,7 @@ export interface HistorySample {
   readonly failures: number;
   /** Requests that their callers gave up. */
   readonly cancelled: number;
-  /** How many times a request was sent once more. */
+  /** How many times a request was sent again. */
   readonly retries: number;
   /** How many times a request was sent to a second machine besides. */
   readonly hedges: number;

@@ -36,15 +36,15 @@ export interface Recent {
   readonly timedOut: number;
   /** Callers who waited now and at the last look before: what is no passing moment. */
   readonly waiting: number;
-  /** Dials that began. */
+  /** Dials that started. */
   readonly dials: number;
   /** Dials that failed. */
   readonly dialErrors: number;
   /** Connections that left the maps, by reason. */
   readonly evicted: { readonly [reason: string]: number };
-  /** Bytes that came over all connections, those inside of TLS. */
+  /** Bytes received over all connections, inside TLS. */
   readonly bytesIn: number;
-  /** Bytes that were sent over all connections, those inside of TLS. */
+  /** Bytes sent over all connections, inside TLS. */
   readonly bytesOut: number;
   /** How long callers waited for a connection. */
   readonly queue: Spread;

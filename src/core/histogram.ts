@@ -66,8 +66,8 @@ const bits = new Int32Array(float.buffer);
 
 /**
  * Counts times in buckets that are as wide as their times are long, from a microsecond to more than
- * ten minutes. Noting one takes no memory and always the same few steps. Each power of two, and
- * by default each of the 16 equal steps between two of them, is the edge of a bucket, where
+ * ten minutes. Recording one takes no memory, and always the same few steps. Each power of two is the
+ * edge of a bucket, and so, by default, is each of the 16 equal steps between two of them. There
  * `countUpTo` is exact.
  *
  * @example
@@ -118,27 +118,27 @@ export class Histogram {
     return this.#count;
   }
 
-  /** All of them together, in milliseconds. */
+  /** Their sum, in milliseconds. */
   get sum(): number {
     return this.#sum;
   }
 
-  /** Their mean; undefined where there are none. */
+  /** Their mean; undefined if there are none. */
   get mean(): number | undefined {
     return this.#count > 0 ? this.#sum / this.#count : undefined;
   }
 
-  /** The shortest one there ever was; undefined where there was none. */
+  /** The shortest time so far; undefined if there is none. */
   get min(): number | undefined {
     return this.#count > 0 ? this.#min : undefined;
   }
 
-  /** The longest one there ever was; undefined where there was none. */
+  /** The longest time so far; undefined if there is none. */
   get max(): number | undefined {
     return this.#count > 0 ? this.#max : undefined;
   }
 
-  /** Notes a time in milliseconds. A negative one counts as 0; what is not finite, not at all. */
+  /** Records a time in milliseconds. A negative one counts as 0, and one that is not finite is ignored. */
   record(ms: number): void {
     if (!(ms > 0 && ms < Infinity)) {
       if (ms <= 0) this.#note(0, 0);
@@ -150,7 +150,7 @@ export class Histogram {
     this.#note(bucket < 0 ? 0 : Math.min(bucket, this.#counts.length - 1), ms);
   }
 
-  /** Notes so many times that took no time at all. */
+  /** Records a time of 0, `count` times. */
   recordZeros(count: number): void {
     // After so many, whatever was known before counts nothing any more.
     let left = Math.min(count, FADES * this.#remember);
@@ -165,7 +165,7 @@ export class Histogram {
   }
 
   /**
-   * The time that so many of a hundred did not exceed; undefined where there are none.
+   * Returns the time that `percent` of all times did not exceed; undefined if there are none.
    *
    * @param percent From 0, the shortest one, to 100, the longest one
    * @throws {TypeError | RangeError} It is out of its range
@@ -190,7 +190,7 @@ export class Histogram {
     return this.#max;
   }
 
-  /** How many did not exceed a time in milliseconds; exact at a bucket's edge, else a little more. */
+  /** Returns how many did not exceed a time in milliseconds: exact at a bucket's edge, else a little more. */
   countUpTo(ms: number): number {
     let passed = this.#counts[0]!;
     for (let bucket = 1; bucket < this.#counts.length && this.#edge(bucket - 1) < ms; bucket++) {
@@ -199,7 +199,7 @@ export class Histogram {
     return passed;
   }
 
-  /** All of it: plain data. */
+  /** Returns its figures as plain data. */
   snapshot(): HistogramSnapshot {
     return {
       count: this.#count,

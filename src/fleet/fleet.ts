@@ -37,14 +37,14 @@ export interface FleetMember {
   readonly permits: FleetPermits;
   /** Tells the others that an address of a host fails, or was ejected. */
   condemn(host: string, address: string, reason: string, forMs: number): void;
-  /** Tells the others that an address is well of which they were told that it fails. */
+  /** Tells the others that an address works again, if they were told that it fails. */
   reached(host: string, address: string): void;
   /** Tells the others that an address is well. */
   acquit(host: string, address: string): void;
   /**
    * Blocks an address, as `ConnectionPool.block()` does, for every member: here at once.
    *
-   * @returns Whether the store has it; where not, the others are told once it answers
+   * @returns Whether the store has it. If not, the others are told once it answers
    * @throws {TypeError | RangeError} The address or an option is not valid
    */
   block(
@@ -54,7 +54,7 @@ export interface FleetMember {
   /**
    * Ends a block for every member: here at once.
    *
-   * @returns Whether the store has it; where not, the others are told once it answers
+   * @returns Whether the store has it. If not, the others are told once it answers
    * @throws {TypeError | RangeError} It is not an address
    */
   unblock(ip: string): Promise<boolean>;
@@ -62,7 +62,7 @@ export interface FleetMember {
    * Drains a host or an address, as `ConnectionPool.drain()` does, in every member: here at once.
    * Members that the store does not reach within five minutes do not hear of it.
    *
-   * @returns Whether the store has it; where not, the others are told once it answers
+   * @returns Whether the store has it. If not, the others are told once it answers
    * @throws {TypeError | RangeError} It is neither a host nor an address
    */
   drain(hostOrIp: string): Promise<boolean>;
@@ -70,17 +70,17 @@ export interface FleetMember {
    * Sets the weight of an address, as `ConnectionPool.setWeight()` does, or takes it off, for every
    * member: here at once.
    *
-   * @returns Whether the store has it; where not, the others are told once it answers
+   * @returns Whether the store has it. If not, the others are told once it answers
    * @throws {TypeError | RangeError} The address or the weight is not valid
    */
   setWeight(ip: string, weight: number | null): Promise<boolean>;
-  /** How it stands with the fleet: costs next to nothing, however large that is. */
+  /** Returns how the pool stands to its fleet. It costs little, however large the fleet is. */
   status(): FleetStatus;
-  /** What is known of the fleet: adds up all members, each time. */
+  /** Returns what is known about the fleet. Each call adds up all members. */
   stats(): FleetStats;
-  /** Asks the store what the members tell of themselves, once a second at the most. Never rejects. */
+  /** Asks the store about all members, at most once a second. Never rejects. */
   look(): Promise<FleetStats>;
-  /** Gives everything back, if the store answers in time. */
+  /** Gives all permits back, if the store answers in time. */
   close(): Promise<void>;
 }
 
@@ -135,7 +135,7 @@ export interface Lesson {
   readonly streams: number;
 }
 
-/** How a member stands to its fleet, when that changes. */
+/** A member has joined its fleet, or goes on alone. */
 export interface FleetEvent {
   /** Whether the store answers, or the member goes on alone. */
   readonly state: "joined" | "alone";

@@ -74,7 +74,7 @@ export class Hearsay {
     );
   }
 
-  /** Tells the others that an address is well of which they were told that it fails. */
+  /** Tells the others that an address works again, if they were told that it fails. */
   reached(host: string, address: string): void {
     if (this.#own.has(`${host} ${address}`)) this.acquit(host, address);
   }

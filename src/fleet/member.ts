@@ -80,7 +80,7 @@ export class StoreMember implements FleetMember {
     this.#hearsay.condemn(host, address, reason, forMs, this.#site);
   }
 
-  /** Tells the others that an address is well of which they were told that it fails. */
+  /** Tells the others that an address works again, if they were told that it fails. */
   reached(host: string, address: string): void {
     this.#hearsay.reached(host, address);
   }

@@ -8,19 +8,19 @@ import { describe } from "../core/check.ts";
 import type { Endpoint } from "../map/endpoint.ts";
 import { type Accepts, EndpointList, type Place } from "../map/picker.ts";
 
-/** What a balancer of the user's is told of an address. */
+/** What your own balancer is told about an address. */
 export interface BalancerCandidate {
   /** The address, in canonical text. */
   readonly address: string;
   /** Its IP address alone, without port and brackets. */
   readonly ip: string;
-  /** How much it is to bear, beside the others of its host. */
+  /** How much load it should get, beside the others of its host. */
   readonly weight: number;
-  /** Leases, and dials that are to become some, under way. */
+  /** Leases under way, and dials under way that will become leases. */
   readonly leased: number;
-  /** How long its server is expected to take, in milliseconds; null where nothing is known. */
+  /** How long its server is expected to take, in milliseconds; null if unknown. */
   readonly latencyMs: number | null;
-  /** How much of its share it is to bear by now: from 0.1, when it starts slowly, to 1. */
+  /** How much of its load it should get now: from 0.1 up to 1 while it starts slowly, then 1. */
   readonly share: number;
 }
 

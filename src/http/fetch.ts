@@ -73,7 +73,7 @@ function defaultsFor(decoders: Decoders): Defaults {
   return defaults;
 }
 
-/** Which machine gave a response that a pool has fetched; undefined for any other. */
+/** Returns which machine answered, for a response of `pool.fetch()`; undefined for any other. */
 export function connectionOf(response: Response): ResponseConnection | undefined {
   return (fetchedOf(response) ?? fetchedOfLazy(response))?.answer.connection;
 }

@@ -158,8 +158,8 @@ export class HttpPool extends ConnectionPool {
   }
 
   /**
-   * Makes a request over a hot connection, and gives the response when its head is there. A request
-   * that may be repeated is, over another connection, where the first one turns out to be dead.
+   * Makes a request over a hot connection. Resolves with the response once its head has arrived. If the
+   * connection turns out to be dead, a request that may be repeated is sent again over another one.
    *
    * @throws {TypeError | RangeError} The URL or an option is not valid; nothing was sent
    * @throws {RequestError} It failed: says why, and whether the server may have acted on it
@@ -179,14 +179,13 @@ export class HttpPool extends ConnectionPool {
   }
 
   /**
-   * Asks a machine to go on with another protocol on the connection (RFC 9110 section 7.8), over
-   * HTTP/1.1. Where it does, with a 101, the connection is the caller's alone, and ends with the lease;
-   * anything else that it answers is a response, whose connection ends with its body. A connection that
-   * ends before the answer costs nothing but time: another one is asked, or another machine. So it is
-   * with an answer of `failoverStatuses`, while there is another machine. A `Retry-After` is heeded as
-   * it is for a request.
+   * Asks a machine, over HTTP/1.1, to switch the connection to another protocol (RFC 9110 section 7.8).
+   * After a 101 the connection is yours alone, and ends with its lease. Any other answer is a response,
+   * and the connection ends with its body. If a connection ends before the answer, another one is
+   * asked, or another machine. The same happens after an answer of `failoverStatuses`, if there is
+   * another machine. `Retry-After` is followed as for a request.
    *
-   * The signal and `timeoutMs` end the wait for the answer's head, and nothing after it.
+   * The signal and `timeoutMs` limit the wait for the answer's head, and nothing after it.
    *
    * @throws {TypeError | RangeError} The URL or an option is not valid; nothing was sent
    * @throws {RequestError} It failed: says why, and whether the server may have acted on it
@@ -198,13 +197,13 @@ export class HttpPool extends ConnectionPool {
   }
 
   /**
-   * Opens a WebSocket with the web's interface (RFC 6455) over a machine that the pool chooses. It is
-   * connecting when it is given, and the caller's to close. A machine that does not answer the
-   * handshake costs nothing but time: another one is asked. Why it fails stands in the event `error`,
-   * and is what `opened` rejects with.
+   * Opens a WebSocket with the web's interface (RFC 6455) to a machine that the pool chooses. It is
+   * returned while it is still connecting, and is yours to close. If a machine does not answer the
+   * handshake, another one is asked. If it fails, the event `error` says why, and `opened` rejects with
+   * the same error.
    *
-   * Its connection counts against the limits as long as it is open, and serves nothing else. Closing
-   * the pool closes it, with the code 1001.
+   * Its connection counts towards the limits while it is open, and serves nothing else. Closing the
+   * pool closes it with the code 1001.
    *
    * @throws {DOMException} SyntaxError: the URL or a subprotocol is not valid
    * @throws {TypeError | RangeError} An option is unknown, or not valid
@@ -214,8 +213,8 @@ export class HttpPool extends ConnectionPool {
   }
 
   /**
-   * Has requests watched, from their beginning to their end, until the returned function is called.
-   * A pool whose requests nobody watches spends nothing on it.
+   * Lets `observer` watch every request from beginning to end, until you call the returned function.
+   * Without an observer this costs nothing.
    *
    * @throws {TypeError} Somebody watches them already
    */
@@ -228,17 +227,16 @@ export class HttpPool extends ConnectionPool {
   }
 
   /**
-   * Fetches as the web's `fetch` does, over hot connections: redirects, content codings, streams
-   * and aborts included. It can be handed over alone: it knows its pool.
+   * Works like the web's `fetch`, over hot connections, with redirects, content codings, streams and
+   * aborts. You can pass it on by itself; it needs no `bind`.
    *
-   * It keeps no cookies and no cache, and asks no leave of CORS: it is no browser. What `request()`
-   * takes besides, such as `timeoutMs`, is ignored, as the web's `fetch` ignores what it does not
-   * know. Options of other fetches by which a request would go another way, or trust somebody else,
-   * are refused: `client`, `dispatcher`, `proxy`, `tls`, `unix`.
+   * There are no cookies, no cache and no CORS, since this is no browser. Options that only `request()`
+   * has, such as `timeoutMs`, are ignored, as the web's `fetch` ignores what it does not know. Options
+   * of other fetches that would send a request another way, or trust somebody else, are refused:
+   * `client`, `dispatcher`, `proxy`, `tls`, `unix`.
    *
-   * On Node, what it gives is made in full only where that is needed. It is an instance of
-   * `Response` with all its members; only `Response.prototype.text.call(response)` and the like
-   * refuse it.
+   * On Node, parts of the response are made only when you use them. It is an instance of `Response` with
+   * all its members. Only calls such as `Response.prototype.text.call(response)` do not accept it.
    *
    * @throws {TypeError} Something is not valid; or it failed, and the `cause` says why
    */

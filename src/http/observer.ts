@@ -38,26 +38,26 @@ export interface ObservedEnd {
 export interface RequestWatch {
   /** Header fields that are sent with it. */
   readonly headers?: readonly HeaderField[];
-  /** It has to wait for a connection. */
+  /** Called when it has to wait for a connection. */
   queued?(): void;
-  /** It has a connection, and is sent over it. */
+  /** Called when it has a connection, and is sent over it. */
   sent?(lease: Lease): void;
-  /** It is to be sent once more, after a failure. */
+  /** Called before it is sent again after a failure. */
   retried?(error: unknown): void;
-  /** It waits for so many milliseconds, because it was told to come back later. */
+  /** Called when it waits for `forMs` milliseconds, because it was told to come back later. */
   paused?(forMs: number): void;
-  /** It is sent to another machine besides, because the first is silent. */
+  /** Called when it is sent to a second machine too, because the first is silent. */
   hedged?(lease: Lease): void;
-  /** The other machine was faster: its answer is the one that counts. */
+  /** Called when the second machine was faster: its answer counts. */
   hedgeWon?(lease: Lease): void;
-  /** One of the two attempts has failed: the one over this lease goes on alone. */
+  /** Called when one of the two attempts has failed, and the one over this lease goes on alone. */
   hedgeAlone?(lease: Lease, error: unknown): void;
-  /** It is over. */
+  /** Called when it is over. */
   ended?(end: ObservedEnd): void;
 }
 
-/** Watches requests. It must not throw. */
+/** Watches requests. Its functions must not throw. */
 export interface RequestObserver {
-  /** A request begins: gives who watches it, or nobody. */
+  /** Called when a request starts. Returns what watches it, or undefined. */
   begin(request: ObservedRequest): RequestWatch | undefined;
 }

@@ -44,7 +44,7 @@ export function checkLimits(
 
 /** Counts per address, per host and in all. Every operation is O(1). */
 export class Accountant {
-  /** Whether more may be counted than the limits let, because they were lowered. */
+  /** Whether there may be more connections than the limits allow, because the limits were lowered. */
   mayExceed = false;
   #limits: ConnectionLimits;
   readonly #hostLimits = new Map<string, number>();
@@ -60,24 +60,24 @@ export class Accountant {
     this.#limits = limits;
   }
 
-  /** Holds the limits of addresses, and those that hosts have of their own, for a whole fleet. */
+  /** Shares the limits of addresses, and those of single hosts, with a whole fleet. */
   share(permits: FleetPermits): void {
     this.#permits = permits;
     this.mayExceed = this.#total > 0;
   }
 
-  /** The limits it holds. */
+  /** The limits in force. */
   get limits(): ConnectionLimits {
     return this.#limits;
   }
 
-  /** Holds other limits from now on. What is counted already may be more than they let. */
+  /** Changes the limits. There may be more connections than the new ones allow. */
   setLimits(limits: ConnectionLimits): void {
     this.#limits = limits;
     this.mayExceed = true;
   }
 
-  /** Whether a host, an address or all together have more than they may, since limits were lowered. */
+  /** Whether a host, an address or the whole has more than it may, after limits were lowered. */
   exceeds(host: string, address: string): boolean {
     const { maxConnections, maxConnectionsPerIp } = this.#limits;
     if (!this.mayExceed) return false;
@@ -94,7 +94,7 @@ export class Accountant {
       && this.#keys(host, address).some((key) => permits.isClearing(key));
   }
 
-  /** Finds out whether more are counted still than the limits let. */
+  /** Finds out whether there are still more connections than the limits allow. */
   settle(): void {
     const { maxConnections, maxConnectionsPerIp } = this.#limits;
     this.mayExceed = this.#total > maxConnections
@@ -103,17 +103,17 @@ export class Accountant {
       || (this.#permits !== undefined && this.#overdrawsAny());
   }
 
-  /** How many are counted in all. */
+  /** How many there are in total. */
   get total(): number {
     return this.#total;
   }
 
-  /** How many are counted for a host. */
+  /** How many there are to a host. */
   ofHost(host: string): number {
     return this.#hosts.get(host) ?? 0;
   }
 
-  /** How many are counted for an address. */
+  /** How many there are to an address. */
   ofAddress(address: string): number {
     return this.#addresses.get(address) ?? 0;
   }
@@ -123,34 +123,34 @@ export class Accountant {
     return this.#hostLimits.get(host) ?? this.#limits.maxConnectionsPerHost;
   }
 
-  /** Lets a host have another number of connections than others may. */
+  /** Sets how many connections one host may have. */
   setLimit(host: string, connections: number): void {
     this.#hostLimits.set(host, connections);
   }
 
   /**
-   * Holds an address to fewer connections than its limit: its machine was seen to take no more.
-   * Nothing is ended for it, and what is open already counts.
+   * Limits an address to fewer connections, because its machine turned further ones away. This ends no
+   * connection, and those that are open count.
    *
-   * @param connections How many it may have; undefined lets it have its limit again
+   * @param connections How many it may have; undefined removes this limit
    */
   setCeiling(address: string, connections: number | undefined): void {
     if (connections === undefined) this.#ceilings.delete(address);
     else this.#ceilings.set(address, connections);
   }
 
-  /** How many connections an address may have by what was seen of its machine. */
+  /** How many connections the machine at an address is known to accept. */
   ceilingOf(address: string): number {
     return this.#ceilings.get(address) ?? Infinity;
   }
 
-  /** Which limit forbids to dial one more, what machines were seen to take included. */
+  /** Which limit forbids one more dial, including how many connections machines accept. */
   blockedBy(host: string, address: string): LimitScope | undefined {
     if (this.#ceilings.size > 0 && this.ofAddress(address) >= this.ceilingOf(address)) return "ip";
     return this.#brokenBy(host, address);
   }
 
-  /** Whether nothing forbids to dial one more but that the fleet, which is asked, has not permitted it. */
+  /** Whether one more dial waits only for the fleet's permission, which has been asked for. */
   awaitsPermits(host: string, address: string): boolean {
     if (!this.#permits || this.ofAddress(address) >= this.ceilingOf(address)) return false;
     return this.#limitedBy(host, address) === undefined

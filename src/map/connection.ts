@@ -67,7 +67,7 @@ export interface ConnectionStats {
   readonly lastUsedAt: number;
   /** When its manager last looked whether it is fit for a lease; null where it never did. */
   readonly lastCheckedAt: number | null;
-  /** How many leases it has carried. */
+  /** How many leases it has had. */
   readonly requestCount: number;
   /** How many of them failed. */
   readonly errorCount: number;
@@ -174,7 +174,7 @@ export class Connection implements SocketSink {
   answered = false;
   /** The protocol that it goes on in after an upgrade, for as long as its caller likes; or null. */
   upgraded: string | null = null;
-  /** How many leases it has carried. */
+  /** How many leases it has had. */
   requestCount = 0;
   /** How many of them failed. */
   errorCount = 0;

@@ -59,7 +59,7 @@ export interface DebugInfo {
   readonly endingCount: number;
   /** Each host with its addresses, in order of arrival. */
   readonly hostMapping: { readonly [host: string]: readonly string[] };
-  /** The limits that hold. */
+  /** The limits in force. */
   readonly limits: ConnectionLimits;
   /** Every connection, address by address. */
   readonly connections: readonly ConnectionStats[];
@@ -180,7 +180,7 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
     return [...this.#bucket(ip)];
   }
 
-  /** The connection of a number; undefined where it is not in the maps. */
+  /** The connection with this number; undefined if it is not in the maps. */
   getConnectionById(id: number): Connection | undefined {
     return this.#maps.byId(id);
   }
@@ -212,7 +212,7 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
     return this.#exits.endingCount;
   }
 
-  /** Goes over all connections, in order of arrival. */
+  /** Iterates over all connections, in order of arrival. */
   connections(): MapIterator<Connection> {
     return this.#maps.connections();
   }
@@ -343,7 +343,7 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
     return this.close();
   }
 
-  /** Everything there is to see: plain data. */
+  /** Returns the manager's whole state as plain data. */
   debugInfo(): DebugInfo {
     return {
       connectionCount: this.#maps.size,
@@ -356,7 +356,7 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
   }
 
   /**
-   * Holds the maps against each other.
+   * Checks that the two maps agree.
    *
    * @throws {Error} Something does not add up; the message says what
    */

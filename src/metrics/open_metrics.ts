@@ -18,31 +18,31 @@ export const OPEN_METRICS_TYPE: string =
 /** The media type of the older text. */
 export const METRICS_TEXT_TYPE: string = "text/plain; version=0.0.4; charset=utf-8";
 
-/** What the text tells. */
+/** What is written, and how. */
 export interface OpenMetricsOptions {
   /**
-   * How many hosts of each pool have series of their own; the others share the host `other`, and
-   * so does a host of that name. The hosts that came first are told by name, so that a series does
-   * not change its meaning.
+   * How many hosts of each pool have series of their own. All further hosts share the host `other`, and
+   * so does a host of that name. The first hosts keep their series, so that no series changes its
+   * meaning.
    *
    * @default {100}
    */
   readonly maxHosts?: number;
   /**
-   * Whether the hosts with series of their own have some for each address too: there may be many.
+   * Whether hosts with series of their own also have some for each address. There may be many.
    *
    * @default {false}
    */
   readonly addresses?: boolean;
   /**
-   * Whether counters and histograms tell since when they count, in series that end in `_created`.
+   * Whether to write when each counter and histogram started, in series that end in `_created`.
    *
    * @default {false}
    */
   readonly created?: boolean;
   /**
-   * How it is written: by OpenMetrics 1.0, or in the text format 0.0.4 of Prometheus that came before
-   * it, for what reads no other.
+   * The format: OpenMetrics 1.0, or `text`, Prometheus's older text format 0.0.4, for programs that
+   * read no other.
    *
    * @default {"openMetrics"}
    */
@@ -50,10 +50,10 @@ export interface OpenMetricsOptions {
 }
 
 /**
- * Tells the figures of pools as OpenMetrics 1.0 text. Every series has the label `pool`.
+ * Writes the metrics of pools as OpenMetrics 1.0 text. Every series has the label `pool`.
  *
  * Times are histograms with fixed buckets, from a quarter of a millisecond to half a minute, each
- * twice as long as the one before. Unlike quantiles they can be added up over processes and over
+ * twice as long as the one before. Unlike quantiles, they can be added up over processes and over
  * time, and an alert can ask what share of requests took too long.
  *
  * @param pools One pool, which is named `default`, or several by name

@@ -21,7 +21,7 @@ export type OptionValue =
   | readonly OptionValue[]
   | { readonly [name: string]: OptionValue };
 
-/** An option as it holds. */
+/** One option. */
 export interface OptionInfo {
   /** Its value. */
   readonly value: OptionValue;
@@ -30,9 +30,9 @@ export interface OptionInfo {
 }
 
 /**
- * A pool's options. Of `tls` only the names of what was set are told, of proxies their URLs without
- * credentials, of a request that checks health only that it is one. What is code, such as the dialer,
- * is left out.
+ * A pool's options, without secrets: of `tls` only the names of what was set, of proxies their URLs
+ * without credentials, of a health check by request only that it is one. Options that are code, such
+ * as the dialer, are left out.
  */
 export interface OptionsInfo {
   /** The options of the pool, by name. */

@@ -94,8 +94,8 @@ export class PooledWebSocket extends EventTarget {
   /** The URL, with the scheme `wss:` or `ws:`, and without credentials. */
   readonly url: string;
   /**
-   * Resolves when it is open; rejects with what the `error` event tells where it will not be. Nobody
-   * needs to look at it.
+   * Resolves when it is open, or rejects with the error of the `error` event. You may ignore it: it never
+   * counts as an unhandled rejection.
    */
   readonly opened: Promise<void>;
   readonly #host: SocketHost;

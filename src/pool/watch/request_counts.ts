@@ -4,7 +4,7 @@
  * @module
  */
 
-/** What became of requests. All of it stays 0 in a pool that speaks no protocol. */
+/** What became of requests. In a pool that speaks no protocol, all of it stays 0. */
 export interface RequestStats {
   /** Requests that have ended. */
   readonly count: number;
@@ -12,13 +12,13 @@ export interface RequestStats {
   readonly successes: number;
   /** Those that failed: no answer, not all of it, or too late. */
   readonly failures: number;
-  /** Those that their callers gave up. */
+  /** Those that their callers aborted. */
   readonly cancelled: number;
   /** Successes as a share of successes and failures, from 0 to 1; null where there are neither. */
   readonly successRate: number | null;
-  /** How many times a request was sent once more. */
+  /** How many times a request was sent again. */
   readonly retries: number;
-  /** How many times a request was sent to a second machine besides, because the first was silent. */
+  /** How many times a request was sent to a second machine too, because the first was silent. */
   readonly hedges: number;
   /** How many of them were answered by the second machine. */
   readonly hedgesWon: number;

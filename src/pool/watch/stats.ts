@@ -41,48 +41,48 @@ export interface AddressStats {
   readonly leased: number;
   /** Connections in use for the last time. */
   readonly draining: number;
-  /** Connections that nothing is known to be wrong with. */
+  /** Connections without a known fault. */
   readonly healthy: number;
   /** Connections of HTTP/2: each carries many leases at once, which are its streams. */
   readonly multiplexed: number;
   /** Leases under way: requests, or over HTTP/2 streams. */
   readonly leases: number;
-  /** How many there may be at once on its connections that take new ones. */
+  /** How many there may be at once, on its connections that accept new ones. */
   readonly capacity: number;
-  /** Dials on their way. */
+  /** Dials under way. */
   readonly dialing: number;
   /**
    * How many connections its machine was seen to take, those to all hosts; null where none was turned
    * away.
    */
   readonly ceiling: number | null;
-  /** How it stands with those who choose. */
+  /** Its standing: whether callers are sent there. */
   readonly standing: Standing;
   /**
-   * Since when it stands so, in milliseconds since 1970; null where it was never used, because a rule
-   * or block has always kept it from that.
+   * Since when, in milliseconds since 1970; null if it was never used, because a rule or block has
+   * always denied it.
    */
   readonly standingSince: number | null;
-  /** The rule or block that keeps it from being used; null where none does. */
+  /** The rule or block that denies it; null if there is none. */
   readonly deniedBy: string | null;
-  /** When it is due again after failures, in milliseconds since 1970; null where it has none. */
+  /** When it is tried again after failures, in milliseconds since 1970; null without failures. */
   readonly retryAt: number | null;
-  /** What it said last of when to come back (429 or 503 with `Retry-After`); null where none holds. */
+  /** Its last `Retry-After`, with a 429 or 503; null if there is none in force. */
   readonly toldLater: ToldLater | null;
-  /** How much it is to bear, beside the others of its host. */
+  /** How much load it gets, beside the others of its host. */
   readonly weight: number;
-  /** How much of that it bears by now: from a tenth to 1 while it starts slowly. */
+  /** How much of that it gets now: from a tenth up to 1 while it starts slowly. */
   readonly share: number;
-  /** Leases that began. */
+  /** Leases that started. */
   readonly picks: number;
   /**
    * The answers that came from it, by class of status, such as `2xx`: those too that no caller saw,
    * because the request went to another machine.
    */
   readonly statuses: { readonly [statusClass: string]: number };
-  /** Bytes that came from it, those inside of TLS. */
+  /** Bytes received from it, inside TLS. */
   readonly bytesIn: number;
-  /** Bytes that were sent to it, those inside of TLS. */
+  /** Bytes sent to it, inside TLS. */
   readonly bytesOut: number;
   /** How often it was ejected. */
   readonly ejections: number;
@@ -91,15 +91,15 @@ export interface AddressStats {
    * milliseconds since 1970; null where the dialer does not tell, as Deno's own.
    */
   readonly certificateEndsAt: number | null;
-  /** How long it is expected to take for an answer, in milliseconds; null where nobody knows. */
+  /** How long it is expected to take to answer, in milliseconds; null if unknown. */
   readonly latencyMs: number | null;
-  /** What half of its answers of late did not exceed, in milliseconds; null without any. */
+  /** The median of its recent answers, in milliseconds; null without any. */
   readonly p50Ms: number | null;
-  /** What 99 in 100 of them did not exceed, by a sample, in milliseconds; null without any. */
+  /** The 99th percentile of a sample of them, in milliseconds; null without any. */
   readonly p99Ms: number | null;
-  /** How often it failed, all failures together. */
+  /** How often it failed, counting every kind of failure. */
   readonly failures: number;
-  /** What is known of its failures. */
+  /** What is known about its failures. */
   readonly health: EndpointHealth;
 }
 
@@ -113,17 +113,17 @@ export interface HostStats {
   readonly leased: number;
   /** Connections in use for the last time. */
   readonly draining: number;
-  /** Connections that nothing is known to be wrong with. */
+  /** Connections without a known fault. */
   readonly healthy: number;
   /** Connections of HTTP/2: each carries many leases at once, which are its streams. */
   readonly multiplexed: number;
-  /** Dials on their way. */
+  /** Dials under way. */
   readonly dialing: number;
   /** Callers who wait. */
   readonly waiting: number;
   /** Leases under way: over HTTP/2 a connection carries many at once, each of them a stream. */
   readonly leases: number;
-  /** How many there may be at once on its connections that take new ones. */
+  /** How many there may be at once, on its connections that accept new ones. */
   readonly capacity: number;
   /** How many connections there may be; null where only the limits of the pool and of addresses hold. */
   readonly maxConnections: number | null;
@@ -166,7 +166,7 @@ export interface PoolStats {
   readonly leased: number;
   /** Connections in use for the last time. */
   readonly draining: number;
-  /** Connections that nothing is known to be wrong with. */
+  /** Connections without a known fault. */
   readonly healthy: number;
   /** Connections of HTTP/2: each carries many leases at once, which are its streams. */
   readonly multiplexed: number;
@@ -178,21 +178,21 @@ export interface PoolStats {
   readonly ending: number;
   /** Connections in use that go on in another protocol after an upgrade, such as WebSocket. */
   readonly upgraded: number;
-  /** Dials on their way. */
+  /** Dials under way. */
   readonly dialing: number;
   /** Callers who wait. */
   readonly waiting: number;
-  /** Leases that began. */
+  /** Leases that started. */
   readonly acquired: number;
-  /** Leases that began on a connection that had one before. */
+  /** Leases that started on a connection that had one before. */
   readonly reused: number;
-  /** Reused ones as a share of all leases, from 0 to 1; null where none began. */
+  /** Reused ones as a share of all leases, from 0 to 1; null if there were none. */
   readonly reuseRate: number | null;
   /** Leases that ended. */
   readonly released: number;
   /** Callers whose time ran out. */
   readonly timedOut: number;
-  /** Dials that began. */
+  /** Dials that started. */
   readonly dials: number;
   /** Dials that failed. */
   readonly dialErrors: number;
@@ -209,11 +209,11 @@ export interface PoolStats {
   readonly ejections: number;
   /** How many times the resolver failed. */
   readonly resolveErrors: number;
-  /** Bytes that came over all connections, those inside of TLS. */
+  /** Bytes received over all connections, inside TLS. */
   readonly bytesIn: number;
-  /** Bytes that were sent over all connections, those inside of TLS. */
+  /** Bytes sent over all connections, inside TLS. */
   readonly bytesOut: number;
-  /** The limits that hold now. */
+  /** The limits in force. */
   readonly limits: PoolLimits;
   /** What became of requests. */
   readonly requests: RequestStats;
