@@ -1,7 +1,8 @@
 /**
  * How late requests end that reach their deadlines: of 10,000 that are under way and get no answer,
- * over connections without a network, some within three seconds. Beside them the runtime's own timers,
- * one after another: they tell how late the machine lets anything be.
+ * over connections without a network, some within three seconds, or all in the same millisecond.
+ * Beside them the runtime's own timers, one after another: they tell how late the machine lets anything
+ * be. And as many bare timers that each reject a bare promise, with an error of their own: the floor.
  *
  * @module
  */
@@ -13,7 +14,10 @@ import { HttpPool } from "../src/http/http_pool.ts";
 
 const REQUESTS = 10_000;
 
-async function measure(ending: number): Promise<void> {
+/** How long after their start the first requests end, in milliseconds. */
+const FIRST_MS = 2_000;
+
+async function measure(ending: number, overMs: number): Promise<void> {
   const pool = new HttpPool({
     dialer: memoryDialer(),
     resolver: staticResolver({ "a.test": ["192.0.2.1"] }),
@@ -37,14 +41,15 @@ async function measure(ending: number): Promise<void> {
   // When all have begun.
   let timer = setTimeout(tick, 1_500);
   const stop = new AbortController();
+  const startedAt = performance.now();
   const { signal } = stop;
   const waiting = Array.from(
     { length: REQUESTS - ending },
     () => pool.request("https://a.test/", { signal }),
   );
   const ends = Array.from({ length: ending }, async (_, number) => {
-    const timeoutMs = 2_000 + 3_000 * number / ending;
-    const dueAt = performance.now() + timeoutMs;
+    const dueAt = startedAt + FIRST_MS + overMs * number / ending;
+    const timeoutMs = dueAt - performance.now();
     await pool.request("https://a.test/", { timeoutMs, method: "POST" }).catch(() => {});
     late.push(performance.now() - dueAt);
   });
@@ -52,8 +57,27 @@ async function measure(ending: number): Promise<void> {
   stop.abort();
   await Promise.allSettled(waiting);
   clearTimeout(timer);
-  console.log(`${ending} of ${REQUESTS} end, late by ${said(late)}; bare timers ${said(floor)}`);
+  console.log(
+    `${ending} of ${REQUESTS} end over ${overMs} ms, late by ${said(late)}; `
+      + `timers meanwhile ${said(floor)}`,
+  );
   await pool.close({ graceMs: 0 });
+}
+
+/** As many timers as requests, each of which rejects a promise. */
+async function measureBare(count: number, overMs: number): Promise<void> {
+  const late: number[] = [];
+  const startedAt = performance.now();
+  const ends = Array.from({ length: count }, async (_, number) => {
+    const dueAt = startedAt + FIRST_MS + overMs * number / count;
+    await new Promise((_resolve, reject) => {
+      const end = () => reject(new Error("It took too long"));
+      setTimeout(end, dueAt - performance.now());
+    }).catch(() => {});
+    late.push(performance.now() - dueAt);
+  });
+  await Promise.all(ends);
+  console.log(`${count} bare timers over ${overMs} ms, late by ${said(late)}`);
 }
 
 function said(late: number[]): string {
@@ -66,5 +90,8 @@ function said(late: number[]): string {
 
 // What has no network holds no program.
 setInterval(() => {}, 1_000);
-for (const ending of [500, REQUESTS]) await measure(ending);
+for (const [ending, overMs] of [[500, 3_000], [REQUESTS, 3_000], [REQUESTS, 0]] as const) {
+  await measure(ending, overMs);
+  await measureBare(ending, overMs);
+}
 process.exit(0);

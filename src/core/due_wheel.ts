@@ -17,13 +17,17 @@ export class Expiry<T> extends ListNode<T> {
 const SLOT_MS = 4;
 const SLOTS = 512;
 
+/** For so long those that are due are called in one turn, in milliseconds: then others have theirs. */
+const TURN_MS = 4;
+
 /** A timer that fires later than this finds a program that stood still, in milliseconds. */
 const STOOD_STILL_MS = 5;
 
 /**
  * A hashed timing wheel (Varghese and Lauck) with one timer for all: putting in and taking out cost
  * the same however many there are. What is further ahead than the wheel's turn is passed over once
- * a turn. Times are exact: a slot only says where to look.
+ * a turn. Times are exact: a slot only says where to look. Where thousands are due at once, they are
+ * called over several turns.
  */
 export class DueWheel<T> {
   readonly #clock: Clock;
@@ -124,10 +128,11 @@ export class DueWheel<T> {
       for (let expiry = this.#due.front; expiry; expiry = this.#due.front) {
         this.remove(expiry as Expiry<T>);
         this.#onDue(expiry.value, now);
+        if (this.#clock.now() - now >= TURN_MS) break;
       }
     } finally {
       this.#looking = false;
-      if (this.#due.size > 0) this.#arm(now);
+      if (this.#due.size > 0) this.#arm(this.#clock.now());
       else if (this.#size > 0) this.#arm(this.#nextAt);
     }
   }

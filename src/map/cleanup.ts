@@ -42,7 +42,7 @@ export class Cleanup {
   *idle(): Steps<number> {
     const now = this.#clock.now();
     const wallNow = this.#clock.wallNow();
-    let closed = this.#accountant.mayExceed ? this.surplus() : 0;
+    let closed = this.#accountant.mayExceed ? yield* this.surplus() : 0;
     // All of them: one that was made long before it was added stands nearer the front than its use.
     for (const connection of this.#coldestFirst()) {
       const reason = connection.leases > 0
@@ -69,11 +69,12 @@ export class Cleanup {
   }
 
   /** Closes what is idle and too many by the limits that hold by now, the coldest first. */
-  surplus(): number {
+  *surplus(): Steps<number> {
     let closed = 0;
     for (const connection of this.#coldestFirst()) {
       const isTooMany = this.#accountant.exceeds(connection.host, connection.address);
       if (isTooMany && this.#exits.remove(connection, "surplus")) closed++;
+      yield;
     }
     this.#accountant.settle();
     return closed;

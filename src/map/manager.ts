@@ -270,7 +270,7 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
   setLimits(limits: Partial<ConnectionLimits>): number {
     checkNames("setLimits()", limits, Object.keys(DEFAULT_LIMITS));
     this.accountant.setLimits(checkLimits(limits, this.accountant.limits));
-    return this.#cleanup.surplus();
+    return doAll(this.#cleanup.surplus());
   }
 
   /** The idle connection that was used longest ago. */

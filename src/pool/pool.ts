@@ -383,7 +383,10 @@ export class ConnectionPool implements AsyncDisposable {
     if (this.#closing) return this.#closing;
     checkNames("close()", options, ["graceMs"]);
     const graceMs = checkNumber("graceMs", options.graceMs ?? 5_000, { min: 0 });
-    this.#closing = this.#parts.close(graceMs);
+    let settle!: (closed: Promise<void>) => void;
+    // It is in place before anything ends: whoever hears of that may ask to close too.
+    this.#closing = new Promise((resolve) => settle = resolve);
+    settle(this.#parts.close(graceMs));
     return this.#closing;
   }
 

@@ -69,6 +69,39 @@ test("DueWheel goes on with the others where one that it calls throws", () => {
   assertEquals(called, [1, 2]);
 });
 
+test("DueWheel calls thousands that are due at once over several turns, in order", () => {
+  const clock = new ManualClock(1, 0);
+  let workedMs = 0;
+  const working = {
+    now: () => clock.now() + workedMs,
+    wallNow: () => clock.wallNow(),
+    random: () => clock.random(),
+    setTimer: (callback: () => void, delayMs: number) => clock.setTimer(callback, delayMs),
+  };
+  const called: number[] = [];
+  const wheel = new DueWheel<number>(working, (name) => {
+    called.push(name);
+    workedMs += 0.01;
+  });
+  const names = Array.from({ length: 2_000 }, (_, name) => name);
+  const expiries = names.map((name) => new Expiry(name));
+  for (const expiry of expiries) wheel.put(expiry, 5);
+  // A timer of its own has its turn between them.
+  const between: number[] = [];
+  const look = () => {
+    between.push(called.length);
+    if (called.length < 1_999) clock.setTimer(look, 0);
+  };
+  clock.setTimer(look, 5);
+  wheel.remove(expiries[1_999]!);
+  clock.advance(5);
+  assertEquals([called, wheel.size], [names.slice(0, 1_999), 0]);
+  assert(between.length >= 4, `others had ${between.length} turns`);
+  for (const [at, count] of between.entries()) {
+    assert(count - (between[at - 1] ?? 0) <= 402, `${count} called by turn ${at}`);
+  }
+});
+
 test("DueWheel finds after a long sleep all that fell due meanwhile, a turn after it woke", () => {
   const clock = new ManualClock(1, 0);
   let offset = 0;

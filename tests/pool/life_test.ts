@@ -14,7 +14,7 @@ import {
   ResolveError,
   SocketError,
 } from "../../src/core/errors.ts";
-import type { Resolver } from "../../src/hosts/resolver.ts";
+import { type Resolver, staticResolver } from "../../src/hosts/resolver.ts";
 import type { PoolEvents } from "../../src/pool/events.ts";
 import { ConnectionPool } from "../../src/pool/pool.ts";
 import { memoryPool } from "../support/memory_pool.ts";
@@ -268,6 +268,32 @@ test("Pool.close() waits for leases as long as the grace, then ends them", async
   assertEquals(it.dialer.sockets.size, 0);
   assertEquals(it.clock.timers, 0);
   await assertRejects(() => it.pool.acquire("a.test"), ClosedError);
+});
+
+test("Pool.close() closes once, also where a dialer calls it when its dial is stopped", async () => {
+  const inner = memoryDialer({ script: () => ({ delayMs: 60_000 }) });
+  const again: Promise<void>[] = [];
+  const pool = new ConnectionPool({
+    resolver: staticResolver({ "a.test": ["192.0.2.1"] }),
+    dialer: {
+      ...inner,
+      dial(target, signal) {
+        signal.addEventListener("abort", () => again.push(pool.close()), { once: true });
+        return inner.dial(target, signal);
+      },
+    },
+  });
+  let closings = 0;
+  pool.on("closed", () => closings++);
+  const waiting = assertRejects(() => pool.acquire("a.test"), ClosedError);
+  await turns();
+  const closing = pool.close({ graceMs: 0 });
+  assertEquals(again.length, 1);
+  assertStrictEquals(again[0], closing);
+  await closing;
+  await waiting;
+  await turns();
+  assertEquals([closings, inner.dialing], [1, 0]);
 });
 
 test("Pool.close() is over as soon as the last lease is", async () => {
