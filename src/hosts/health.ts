@@ -6,6 +6,7 @@
 
 import type { Clock } from "../core/clock.ts";
 import { DialError, ProxyError, RequestError } from "../core/errors.ts";
+import type { Steps } from "../core/steps.ts";
 import type { Endpoint } from "../map/endpoint.ts";
 import type { Ceilings } from "./ceilings.ts";
 import { Fullness } from "./fullness.ts";
@@ -376,8 +377,8 @@ export class AddressHealth {
   }
 
   /** Forgets addresses that nobody has had for long, so that they do not heap up. */
-  forgetOld(): void {
-    this.#records.forgetOld();
+  forgetOld(): Steps {
+    return this.#records.forgetOld();
   }
 
   /**

@@ -5,6 +5,7 @@
  */
 
 import type { Clock } from "../core/clock.ts";
+import type { Steps } from "../core/steps.ts";
 import type { Endpoint } from "../map/endpoint.ts";
 import { MAX_PAUSE_MS, Streak } from "./streak.ts";
 import type { FailureKind, Verdict } from "./verdict.ts";
@@ -140,10 +141,11 @@ export class HealthRecords {
     return true;
   }
 
-  /** Forgets machines that nobody has had for long, so that they do not heap up. */
-  forgetOld(): void {
+  /** Forgets machines that nobody has had for long, so that they do not heap up; one in a step. */
+  *forgetOld(): Steps {
     const now = this.#clock.now();
     for (const address of this.#left) {
+      yield;
       const dueAt = this.#machines.get(address)?.streak.dueAt ?? 0;
       if (now <= dueAt + MAX_PAUSE_MS) continue;
       this.#left.delete(address);

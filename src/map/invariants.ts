@@ -143,6 +143,8 @@ function checkLane(lane: Lane, entries: Maps["entries"]): void {
     const isSpare = member && weight === 0 && weighing.length > 0;
     insist(spare === isSpare, () => `host ${host} at ${address.text} is not rightly spare`);
   }
+  const strangers = [...lane.endpoints.values()].filter(({ standing }) => standing === "gone");
+  insist(lane.strangerCount === strangers.length, () => `host ${host} miscounts its strangers`);
   // Where all are good, or none, the lane has counted for itself.
   const counts = lane.good.size === 0 || lane.good.size === lane.endpoints.size;
   insist(

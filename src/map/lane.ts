@@ -49,6 +49,8 @@ export class Lane implements EndpointOwner {
   readonly endpoints: Map<string, Endpoint> = new Map();
   /** How many connections it has. */
   connectionCount = 0;
+  /** How many endpoints it has whose address the host does not have; most lanes never have any. */
+  strangerCount = 0;
   /** Whether it is kept although it has no connections. */
   kept = false;
   /** Changes whenever the good endpoints do. */
@@ -137,7 +139,7 @@ export class Lane implements EndpointOwner {
 
   /** The same, with those that the host does not have, which serve only who names them. */
   get readyForAny(): boolean {
-    if (this.ready) return true;
+    if (this.ready || this.strangerCount === 0) return this.ready;
     for (const { ready, standing } of this.endpoints.values()) {
       if (ready && standing === "gone") return true;
     }
@@ -196,6 +198,7 @@ export class Lane implements EndpointOwner {
   /** Forgets an endpoint that has no connections. */
   forget(endpoint: Endpoint): void {
     this.setMember(endpoint, false);
+    if (endpoint.standing === "gone") this.strangerCount--;
     endpoint.forgotten = true;
     this.#past.bytesIn += endpoint.bytesIn;
     this.#past.bytesOut += endpoint.bytesOut;
@@ -248,6 +251,10 @@ export class Lane implements EndpointOwner {
       if (endpoint.member) {
         if (was === "ejected") this.#ejections--;
         if (standing === "ejected") this.#ejections++;
+      }
+      if (!endpoint.forgotten) {
+        if (was === "gone") this.strangerCount--;
+        if (standing === "gone") this.strangerCount++;
       }
       this.#move(endpoint, () => endpoint.standing = standing);
       endpoint.standingSince = this.#clock.now();

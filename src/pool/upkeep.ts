@@ -77,7 +77,7 @@ export class Upkeep {
   *#look(): Steps {
     const { diagnosis, health, manager, queues, reporter, rests } = this.#parts;
     yield* manager.cleanup();
-    health.forgetOld();
+    yield* health.forgetOld();
     rests.forgetOld();
     for (const finding of yield* diagnosis.lookForNew()) {
       reporter.events.emit(finding.what, finding);

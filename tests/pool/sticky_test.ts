@@ -7,8 +7,10 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { test } from "node:test";
 import { HostUnavailableError } from "../../src/core/errors.ts";
+import type { Lease } from "../../src/pool/lease/lease.ts";
 import { type MemoryPool, memoryPool } from "../support/memory_pool.ts";
 import { pass } from "../support/pass.ts";
+import { turns } from "../support/turns.ts";
 
 const HOSTS = { "a.test": Array.from({ length: 8 }, (_, index) => `192.0.2.${index + 1}`) };
 const KEYS = Array.from({ length: 200 }, (_, index) => `key ${index}`);
@@ -156,4 +158,50 @@ test("Where all machines have failed of late, a key tries what weighs nothing la
     }
   }
   assertEquals([...tried], ["192.0.2.2"]);
+});
+
+test("A thousand callers who wait for machines of theirs cost a look for each machine, not each", async () => {
+  await using it = memoryPool({ hosts: HOSTS, maxConnectionsPerHost: 8, maxWaiters: 5_000 });
+  const { checkout } = it.pool.manager;
+  const keys = new Map(Array.from(await machinesOf(it), ([key, machine]) => [machine, key]));
+  const leases = new Map<string, Lease>();
+  for (const ip of HOSTS["a.test"]) leases.set(ip, await it.pool.acquire("a.test", { ip }));
+  const free = HOSTS["a.test"][0]!;
+  const served: number[] = [];
+  const waiting: Promise<void>[] = [];
+  for (let number = 0; number < 1_000; number++) {
+    // For one of the other seven machines, by its address or by a key.
+    const ip = HOSTS["a.test"][1 + number % 7]!;
+    const choice = number % 2 === 0 ? { ip } : { sticky: keys.get(ip)! };
+    waiting.push(
+      it.pool.acquire("a.test", choice).then((lease) => {
+        assertEquals(lease.connection.address, ip);
+        served.push(number);
+        lease.release();
+      }),
+    );
+  }
+  await turns();
+  let looks = 0;
+  const takeFrom = checkout.takeFrom.bind(checkout);
+  checkout.takeFrom = (...args) => (looks++, takeFrom(...args));
+  // Nobody waits for this one: 7 machines, wished for in two ways.
+  leases.get(free)!.release();
+  await turns();
+  assert(looks <= 14, `${looks} looks for a connection that nobody wants`);
+  assertEquals(served, []);
+  looks = 0;
+  for (let times = 0; times < 10; times++) it.pool.tryAcquire("a.test")!.release();
+  assert(looks <= 10 * 15, `${looks} looks for ten leases of it`);
+  looks = 0;
+  // From hand to hand to all who wait for that one, first come first served.
+  leases.get(HOSTS["a.test"][1]!)!.release();
+  await turns(1_000);
+  const theirs = Array.from({ length: 1_000 }, (_, number) => number).filter((n) => n % 7 === 0);
+  assertEquals(served, theirs);
+  assert(looks <= 30 * theirs.length, `${looks} looks for ${theirs.length} leases`);
+  for (const lease of leases.values()) lease.release();
+  await turns(1_000);
+  await Promise.all(waiting);
+  assertEquals(served.length, 1_000);
 });

@@ -41,14 +41,18 @@ const REST_MS = 250;
  * that failed of late; the one that is due, or due next. Of such a one there is one dial at a time,
  * whose end all callers share.
  */
-export function chooseDial(queue: HostQueue, waiter: Waiter, scene: ChoiceScene): DialChoice {
+export function chooseDial(
+  queue: HostQueue,
+  waiter: Waiter<HostQueue>,
+  scene: ChoiceScene,
+): DialChoice {
   const { filter } = waiter;
   for (;;) {
     const choice = filter
       ? chooseAmong(filter.candidates(queue.lane), queue, waiter, scene)
       : chooseFreely(queue, waiter, scene);
     const isStuck = "waitUntil" in choice && queue.lane.memberCount > 0;
-    if (!isStuck || !filter?.widen()) return choice;
+    if (!isStuck || !queue.widen(waiter)) return choice;
   }
 }
 

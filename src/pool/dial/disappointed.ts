@@ -40,7 +40,7 @@ export class Disappointed {
     const { lane } = queue;
     const isFailed = ({ address }: Endpoint) => waiter.failures.has(address.text);
     if (!waiter.filter && waiter.failures.size < lane.memberCount) return;
-    do if (!waiter.candidates(lane).every(isFailed)) return; while (waiter.filter?.widen());
+    do if (!waiter.candidates(lane).every(isFailed)) return; while (queue.widen(waiter));
     // What may come back is waited for, however many rounds fail.
     if (waiter.mayBeServed(lane) || waiter.rounds < this.#options.maxRetries) {
       waiter.beginRound(this.#dials.begun);

@@ -32,6 +32,22 @@ export interface FilterScene {
   readonly chooser: LaneChooser;
 }
 
+/**
+ * What callers who wait for a host want alike, each by its own filter: where nothing is there for one
+ * of them, nothing is there for the others.
+ */
+export class Wish {
+  /** By which it is known. */
+  readonly key: string;
+  /** How many wait with it. */
+  waiting = 0;
+
+  /** Makes one that nobody has. */
+  constructor(key: string) {
+    this.key = key;
+  }
+}
+
 /** A parsed {@linkcode AddressChoice}. */
 export class AddressFilter implements Choice {
   /** The one address that it will have, with its port, whatever else is known of the host. */
@@ -40,6 +56,7 @@ export class AddressFilter implements Choice {
   readonly named: string | undefined;
   readonly #pin: Address | undefined;
   readonly #excluded: ReadonlySet<string>;
+  readonly #text: string;
   /** Says whether an address in canonical text will do. */
   accepts: (address: string) => boolean;
 
@@ -56,6 +73,7 @@ export class AddressFilter implements Choice {
     const isMachine = ip !== undefined && addressKey(ip) === this.#pin?.ip;
     const wanted = isMachine ? undefined : this.#pin?.text;
     const wantedIp = wanted === undefined ? this.#pin?.ip : undefined;
+    this.#text = `${wanted ?? "any"} ${wantedIp ?? "any"} ${[...this.#excluded].sort().join()}`;
     this.accepts = (address) =>
       (wanted === undefined || address === wanted)
       && (wantedIp === undefined || ipOf(address) === wantedIp)
@@ -66,6 +84,11 @@ export class AddressFilter implements Choice {
 
   #excludes(address: string, ip: string): boolean {
     return this.#excluded.has(ip) || this.#excluded.has(withItsPort(address, ip));
+  }
+
+  /** What it accepts now: the same text where that is the same. */
+  get text(): string {
+    return this.#text;
   }
 
   /** Whether it will have one machine only, which need not be known. */
@@ -119,10 +142,9 @@ class StickyFilter extends AddressFilter {
     return this.#among(address);
   }
 
-  /** The addresses tried so far; at least the first one. */
-  override candidates(lane: Lane): Endpoint[] {
-    if (this.#allowed.size === 0) this.widen();
-    return super.candidates(lane);
+  /** The addresses tried so far. */
+  override get text(): string {
+    return `tried ${[...this.#allowed].join()}`;
   }
 
   /** Lets the next address of the order do as well. */

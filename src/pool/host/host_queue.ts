@@ -15,6 +15,7 @@ import type { Lane } from "../../map/lane.ts";
 import type { Lease, TakeBack } from "../lease/lease.ts";
 import type { ResolvedPoolOptions } from "../options.ts";
 import type { Route } from "../proxy/route.ts";
+import { Wish } from "./address_filter.ts";
 import { Demand } from "./demand.ts";
 import type { TlsProfile } from "./tls_profiles.ts";
 import type { Settle, Waiter } from "./waiter.ts";
@@ -86,6 +87,7 @@ export class HostQueue {
   #streams = 0;
   // There may be many hosts, and most are idle: they hold no empty sets.
   #choosy: Set<Waiter<HostQueue>> | undefined;
+  #wishes: Map<string, Wish> | undefined;
   #dials: Set<Dial> | undefined;
 
   /** Makes a queue where nobody waits. */
@@ -110,6 +112,11 @@ export class HostQueue {
   /** Those who wait, but will not have every address. */
   get choosy(): ReadonlySet<Waiter<HostQueue>> {
     return this.#choosy ?? NONE;
+  }
+
+  /** How many different wishes they have. */
+  get wishCount(): number {
+    return this.#wishes?.size ?? 0;
   }
 
   /** What is being dialled. */
@@ -181,7 +188,10 @@ export class HostQueue {
   /** Takes a caller in who waits, and may have wishes. */
   enter(waiter: Waiter<HostQueue>): void {
     this.waiters.enter(waiter);
-    if (waiter.filter) (this.#choosy ??= new Set()).add(waiter);
+    if (waiter.filter) {
+      (this.#choosy ??= new Set()).add(waiter);
+      this.#wish(waiter, waiter.filter.text);
+    }
     this.demand.noteWaiting(waiter.since, this.waiters.size);
   }
 
@@ -198,9 +208,31 @@ export class HostQueue {
     if (waiter.filter) {
       this.#choosy?.delete(waiter);
       if (this.#choosy?.size === 0) this.#choosy = undefined;
+      this.#wish(waiter, undefined);
     }
     this.demand.noteWaiting(now, this.waiters.size);
     return true;
+  }
+
+  /** Lets one more address do for a caller who waits, where that was held back; false without any. */
+  widen(waiter: Waiter<HostQueue>): boolean {
+    const { filter } = waiter;
+    if (!filter?.widen()) return false;
+    if (this.waiters.has(waiter)) this.#wish(waiter, filter.text);
+    return true;
+  }
+
+  /** Notes what a caller wishes from now on. */
+  #wish(waiter: Waiter<HostQueue>, text: string | undefined): void {
+    const { wish: was } = waiter;
+    if (was && --was.waiting === 0) this.#wishes?.delete(was.key);
+    if (text !== undefined) {
+      const wishes = this.#wishes ??= new Map<string, Wish>();
+      let wish = wishes.get(text);
+      if (!wish) wishes.set(text, wish = new Wish(text));
+      wish.waiting++;
+      waiter.wish = wish;
+    } else if (this.#wishes?.size === 0) this.#wishes = undefined;
   }
 
   /**

@@ -9,7 +9,7 @@ import { Expiry } from "../../core/due_wheel.ts";
 import type { Endpoint } from "../../map/endpoint.ts";
 import type { Lane } from "../../map/lane.ts";
 import type { Lease } from "../lease/lease.ts";
-import type { AddressFilter } from "./address_filter.ts";
+import type { AddressFilter, Wish } from "./address_filter.ts";
 
 /** Settles the promise of a caller. */
 export type Settle = (lease: Lease | Promise<never>) => void;
@@ -17,6 +17,7 @@ export type Settle = (lease: Lease | Promise<never>) => void;
 /** What only few who wait have. */
 class Rarities<Queue> {
   filter: AddressFilter | undefined = undefined;
+  wish: Wish | undefined = undefined;
   trace: Error | undefined = undefined;
   expiry: Expiry<Waiter<Queue>> | undefined = undefined;
   stopListening: (() => void) | undefined = undefined;
@@ -63,6 +64,15 @@ export class Waiter<Queue = unknown> {
 
   set filter(filter: AddressFilter) {
     this.#rare.filter = filter;
+  }
+
+  /** What it wants alike with others who wait; undefined where any address will do. */
+  get wish(): Wish | undefined {
+    return this.#rarities?.wish;
+  }
+
+  set wish(wish: Wish | undefined) {
+    this.#rare.wish = wish;
   }
 
   /** Where it was asked for, if that is remembered. */

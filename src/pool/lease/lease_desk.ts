@@ -13,7 +13,7 @@ import type { Checkout } from "../../map/checkout.ts";
 import type { Connection } from "../../map/connection.ts";
 import { type Endpoint, endpointOf } from "../../map/endpoint.ts";
 import type { ConnectionManager } from "../../map/manager.ts";
-import type { AddressFilter } from "../host/address_filter.ts";
+import type { AddressFilter, Wish } from "../host/address_filter.ts";
 import { waitedTooLong } from "../host/explanations.ts";
 import type { HostQueue } from "../host/host_queue.ts";
 import { type Settle, Waiter } from "../host/waiter.ts";
@@ -176,18 +176,36 @@ export class LeaseDesk {
 
   /** Gives what is ready to those who wait, first come first served. */
   serve(queue: HostQueue, desperate = false): void {
-    const { choosy, lane, waiters } = queue;
-    for (const waiter of waiters) {
-      if (this.#serveOne(queue, waiter, desperate)) continue;
+    const vain = new Set<Wish>();
+    const goesOn = this.#serveAll(queue, queue.waiters, vain, desperate);
+    // There is nothing for those who have no wish; but who names a machine may have that one.
+    if (goesOn) this.#serveAll(queue, queue.choosy, vain, desperate);
+  }
+
+  /**
+   * Serves those of a line, up to the first without a wish for whom nothing is ready: true then.
+   *
+   * @param vain The wishes for which nothing is ready. Of those who have one alike, one is looked at
+   */
+  #serveAll(
+    queue: HostQueue,
+    line: Iterable<Waiter<HostQueue>>,
+    vain: Set<Wish>,
+    desperate: boolean,
+  ): boolean {
+    for (const waiter of line) {
+      const { wish } = waiter;
+      if ((wish && vain.has(wish)) || this.#serveOne(queue, waiter, desperate)) continue;
       // However many wait still, nothing is there for any of them.
-      if (!lane.readyForAny) return;
-      if (waiter.filter) continue;
-      // There is nothing for those who have no wish; but who names a machine may have that one.
-      for (const one of choosy) {
-        if (!this.#serveOne(queue, one, desperate) && !lane.readyForAny) return;
+      if (!queue.lane.readyForAny) return false;
+      if (!wish) return true;
+      vain.add(wish);
+      const { choosy, waiters, wishCount } = queue;
+      if (vain.size === wishCount && (line === choosy || choosy.size === waiters.size)) {
+        return false;
       }
-      return;
     }
+    return false;
   }
 
   /** Serves a caller who waits; false where nothing is ready that would do. */
@@ -343,10 +361,18 @@ export class LeaseDesk {
 
 /** Who has waited longest for a connection of a queue's; undefined where nobody does who would have it. */
 function firstFor(
-  { waiters }: HostQueue,
+  { choosy, waiters, wishCount }: HostQueue,
   { address }: Connection,
 ): Waiter<HostQueue> | undefined {
   if (waiters.size === 0) return undefined;
-  for (const waiter of waiters) if (waiter.accepts(address)) return waiter;
+  const others = new Set<Wish>();
+  for (const waiter of waiters) {
+    const { wish } = waiter;
+    if (!wish) return waiter;
+    if (others.has(wish)) continue;
+    if (waiter.accepts(address)) return waiter;
+    others.add(wish);
+    if (others.size === wishCount && choosy.size === waiters.size) return undefined;
+  }
   return undefined;
 }
