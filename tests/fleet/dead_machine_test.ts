@@ -50,6 +50,21 @@ test("Of a machine that is back, all pools know as soon as one does, however lon
   assertEquals(scene.pools.map(standing), Array(4).fill("good"));
 });
 
+test("That an address works again is told after its verdict has run out, too, and once", async () => {
+  await using scene = new FleetScene();
+  const [teller, hearer] = [scene.add(), scene.add()];
+  await scene.pass(100);
+  teller.fleet!.condemn("b.test", DEAD, "refused", 5_000);
+  await scene.pass(60_000, 1_000);
+  assertEquals(hearer.fleet!.stats().verdicts, []);
+  for (const told of [1, 0]) {
+    const { hints } = hearer.fleet!.stats();
+    teller.fleet!.reached("b.test", DEAD);
+    await scene.pass(50);
+    assertEquals(hearer.fleet!.stats().hints - hints, told);
+  }
+});
+
 test("An answer that came with the end of its machine does not outweigh what others say of it", async () => {
   await using scene = new FleetScene();
   const [teller, hearer] = [scene.add(), scene.add()];

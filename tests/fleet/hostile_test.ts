@@ -10,6 +10,8 @@ const WORDS: readonly Word[] = [
   { kind: "well", member: "m", host: "b.test", address: "[2001:db8::1]:8443" },
   { kind: "block", ip: "192.0.2.1", reason: "", until: 0 },
   { kind: "unblock", ip: "2001:db8::1", reason: "", until: 0 },
+  { kind: "weight", ip: "192.0.2.1", weight: 0.5, until: 0 },
+  { kind: "weight", ip: "192.0.2.1", weight: null, until: 1 },
   { kind: "drain", target: "b.test", id: "1", at: 1 },
   { kind: "lack", key: "a 192.0.2.1" },
   {
@@ -61,7 +63,14 @@ function foreign(random: Random): string {
 test("What is read is a word of this version, whole, or nothing; and nothing is thrown", () =>
   withSeed((seed) => {
     const random = new Random(seed);
-    for (const word of WORDS) assertEquals(read(write(word)), word);
+    for (const word of WORDS) {
+      const text = write(word);
+      assertEquals(read(text), word);
+      const { v, ...fields } = JSON.parse(text);
+      for (const other of [v + 1, `${v}`, null]) {
+        assertEquals(read(JSON.stringify({ ...fields, v: other })), undefined);
+      }
+    }
     let passedOver = 0;
     for (let count = 0; count < 5_000; count++) {
       const word = read(foreign(random));
