@@ -188,7 +188,11 @@ export class Connection implements SocketSink {
   /** How many of the leases let the program end. */
   #quiet = 0;
   #idleBeforeMs = 0;
-  #lastUsedOnTheWall: number;
+  /**
+   * How far the wall's clock was ahead when it was last used. This and the one before are whole
+   * milliseconds, which take no memory of their own.
+   */
+  #wallAheadMs: number;
   #owner: ConnectionOwner | undefined;
   #sink: SocketSink | undefined;
   #resident: Resident | undefined;
@@ -224,7 +228,7 @@ export class Connection implements SocketSink {
     this.socket = init.socket;
     this.jitter = clock.random();
     this.createdAt = this.lastUsedAt = clock.now();
-    this.#lastUsedOnTheWall = clock.wallNow();
+    this.#wallAheadMs = wholeMs(clock.wallNow() - this.createdAt);
     this.socket.unref();
     this.socket.attach(this);
   }
@@ -330,7 +334,7 @@ export class Connection implements SocketSink {
    * wall if that says longer, as after a sleep of the machine.
    */
   unusedMs(now: number, wallNow: number): number {
-    return Math.max(now - this.lastUsedAt, wallNow - this.#lastUsedOnTheWall);
+    return Math.max(now - this.lastUsedAt, wallNow - this.#wallAheadMs - this.lastUsedAt);
   }
 
   /** Its figures now: plain data. */
@@ -401,7 +405,7 @@ export class Connection implements SocketSink {
     if (this.#leases === this.#quiet) this.socket.ref();
     if (this.#leases++ === 0) {
       this.#move("leased");
-      this.#idleBeforeMs = now - this.lastUsedAt;
+      this.#idleBeforeMs = wholeMs(now - this.lastUsedAt);
     }
     this.requestCount++;
     this.lastUsedAt = now;
@@ -432,7 +436,7 @@ export class Connection implements SocketSink {
   endLease(now: number, wallNow: number): void {
     if (this.#leases === 0) throw new Error(`Connection ${this.id} has no lease to end`);
     this.lastUsedAt = now;
-    this.#lastUsedOnTheWall = wallNow;
+    this.#wallAheadMs = wholeMs(wallNow - now);
     if (this.endpoint) this.endpoint.leased--;
     if (--this.#leases === 0) {
       if (!this.#keepsSink) this.#sink = undefined;
@@ -540,4 +544,9 @@ export class Connection implements SocketSink {
     this.#resolveClosed?.();
     sink?.onClose(error);
   }
+}
+
+function wholeMs(ms: number): number {
+  // Minus zero is no small whole number.
+  return Math.floor(ms) || 0;
 }
