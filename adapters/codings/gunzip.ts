@@ -43,13 +43,13 @@ export async function* gunzip(zlib: typeof Zlib, input: CodedInput): AsyncGenera
 async function readHead(input: CodedInput, isFirst: boolean): Promise<boolean> {
   const magic = await input.take(2);
   if (magic[0] !== 0x1f || magic[1] !== 0x8b) {
-    if (isFirst) throw new TypeError("The body is no gzip");
+    if (isFirst) throw new TypeError("The body is not valid gzip");
     input.unread(magic);
     await input.finish(true);
     return false;
   }
   const [method, flags = 0] = await take(input, HEAD_BYTES - 2);
-  if (method !== 8) throw new TypeError("The body is no gzip that can be decoded");
+  if (method !== 8) throw new TypeError("The body is gzip of a kind that cannot be decoded");
   if (flags & HAS_EXTRA) {
     const [low = 0, high = 0] = await take(input, 2);
     await take(input, low + 256 * high);

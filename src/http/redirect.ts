@@ -62,7 +62,7 @@ function locate(location: string, from: URL): URL {
     // Its characters are bytes. Escaped they stay what they are, be they UTF-8 or not.
     url = new URL(location.replace(NOT_ASCII, escapeByte), from);
   } catch (error) {
-    throw new TypeError("Redirected to what is no URL", { cause: error });
+    throw new TypeError("Redirected to an invalid URL", { cause: error });
   }
   if (url.username || url.password) throw new TypeError("Redirected to a URL with credentials");
   checkPort(url);

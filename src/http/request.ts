@@ -466,7 +466,7 @@ function basicCredentials({ password, username }: URL): string {
   try {
     return `Basic ${base64(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`)}`;
   } catch (error) {
-    throw new TypeError("The URL's credentials are no UTF-8, percent-encoded", { cause: error });
+    throw new TypeError("The URL's credentials are not UTF-8, percent-encoded", { cause: error });
   }
 }
 

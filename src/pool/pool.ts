@@ -249,7 +249,7 @@ export class ConnectionPool implements AsyncDisposable {
   ): () => void {
     if (!Object.hasOwn(POOL_EVENTS, type)) {
       const known = Object.keys(POOL_EVENTS).join(", ");
-      throw new TypeError(`There is no event "${String(type)}": a pool tells ${known}`);
+      throw new TypeError(`There is no event "${String(type)}": a pool has ${known}`);
     }
     if (typeof listener !== "function") {
       throw new TypeError(

@@ -348,7 +348,7 @@ test("Pool.on() refuses the name of an event that there is not, and tells those 
     assertThrows(
       () => it.pool.on(name as keyof PoolEvents, () => {}),
       TypeError,
-      `There is no event "${name}": a pool tells dial, ready, dialError`,
+      `There is no event "${name}": a pool has dial, ready, dialError`,
     );
   }
 });

@@ -164,7 +164,7 @@ export class HeadReader implements FieldSink {
         this.#refuse("a pseudo-header that no response has");
         return;
       case BAD_NAME:
-        this.#refuse("the name of a field is no token in lower case");
+        this.#refuse("a field name is not a lower-case token");
         return;
       case BAD_VALUE:
         this.#refuse("the value of a field has a control character, or white space around it");
@@ -231,14 +231,14 @@ export class HeadReader implements FieldSink {
       return;
     }
     const status = end - start === 3 ? numberAt(bytes, start, end) : NaN;
-    if (!(status >= 100)) this.#refuse(":status is no status");
+    if (!(status >= 100)) this.#refuse(":status is not a valid status");
     else if (status === 101) this.#refuse("the status 101 does not exist here");
     else this.#status = status;
   }
 
   #takeLength(bytes: Uint8Array, start: number, end: number): void {
     const length = end - start <= 16 ? numberAt(bytes, start, end) : NaN;
-    if (!Number.isSafeInteger(length)) this.#refuse("content-length is no number");
+    if (!Number.isSafeInteger(length)) this.#refuse("content-length is not a number");
     else if (this.#contentLength >= 0 && this.#contentLength !== length) {
       this.#refuse("content-length is given with different values");
     } else this.#contentLength = length;
