@@ -104,7 +104,7 @@ class Run {
     const callers = Promise.all(Array.from({ length: CALLERS }, () => this.#call()));
     try {
       // Until DNS has answered once, nobody knows what to use while it is late.
-      await new Promise((resolve) => setTimeout(resolve, CALM_MS));
+      await new Promise((resolve) => setTimeout(resolve, ROUND_MS.least));
       while (this.#least() < steps && performance.now() - begunAt < seconds * 1_000) {
         await this.#round();
         if (this.#broken.length > 20) break;
