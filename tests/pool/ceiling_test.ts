@@ -59,7 +59,7 @@ test("A machine that takes no more is held to what it serves, and tried now and 
   assertEquals([address().ceiling, address().standing, address().connections], [6, "good", 6]);
   const [full] = it.pool.diagnose();
   assertEquals([full?.what, full?.severity, full?.address], ["full", "warning", ONE]);
-  assertMatch(full!.message, /takes no more than 6 connections/);
+  assertMatch(full!.message, /accepts no more than 6 connections/);
   const { dialErrors } = it.pool.stats();
   await pass(it, 30_000, 5);
   const tries = it.pool.stats().dialErrors - dialErrors;

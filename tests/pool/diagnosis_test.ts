@@ -106,10 +106,15 @@ test("a host that starves is told with the limit, and who holds what it waits fo
     [
       { maxConnectionsPerHost: 1 },
       "a.test",
-      /it has 1 connections.*PerHost\)\. 1 of them are leased/,
+      /it has 1 connection, its limit \(maxConnectionsPerHost\)\. Leased: 1\./,
     ],
-    [{ maxConnections: 1 }, "b.test", /there are 1 connections.*leased to b\.test \(1\)/],
-    [{ maxConnectionsPerIp: 1 }, "b.test", /addresses has 1 connections.*leased to b\.test \(1\)/],
+    [
+      { hostOptions: { "a.test": { maxConnections: 1 } } },
+      "a.test",
+      /it has 1 connection, its limit \(maxConnections of the host\)/,
+    ],
+    [{ maxConnections: 1 }, "b.test", /the pool has 1 connection.*leased to b\.test \(1\)/],
+    [{ maxConnectionsPerIp: 1 }, "b.test", /addresses has 1 connection,.*leased to b\.test \(1\)/],
   ] as const;
   for (const [limits, holder, message] of cases) {
     await using it = memoryPool({

@@ -119,20 +119,20 @@ export class Diagnosis {
         severity: "warning",
         what: "fleetAlone",
         message: `${store} has not answered for ${showMs(this.#now - stateSince)}`
-          + `${error === null ? "" : `: ${error}`}. The pool goes on alone, with its share of what `
-          + "the fleet may have.",
-        advice: "Look at the store, and at the way there. The pool comes back by itself.",
+          + `${error === null ? "" : `: ${error}`}. The pool goes on alone, with its share of the `
+          + "fleet's limits.",
+        advice: "Check the store, and the network on the way. The pool rejoins by itself.",
       });
     }
     if (foreign > 0) {
       add({
         severity: "info",
         what: "fleetForeign",
-        message: `${foreign} entries or messages of the fleet ${name} in ${store} are none that `
-          + "this version writes: they were passed over.",
+        message: `${foreign} entries or messages of the fleet ${name} in ${store} were not `
+          + "written by this version, and were skipped.",
         advice:
-          "Give each fleet a name of its own, and let nothing else write under its keys. While "
-          + "another version is rolled out this passes.",
+          "Give each fleet a name of its own, and let nothing else write its keys. While you roll out "
+          + "another version, this is normal.",
       });
     }
   }
@@ -157,7 +157,7 @@ export class Diagnosis {
           what: "otherPort",
           host: other,
           message: `The options in hosts for ${host.text} are for port ${host.port}, which nobody `
-            + `asks for. ${other} is used, and has none.`,
+            + `uses. ${other} is used, and has no options.`,
           advice: `Name it with its port: hosts: { "${other}": { ... } }.`,
         });
       }
@@ -211,9 +211,11 @@ export class Diagnosis {
         severity: "warning",
         what: "lockHeld",
         message: `The lock of the pool's dials has been held (${mode}) for ${showMs(heldMs)} by `
-          + `${name ?? "somebody unnamed"}; ${gate.waiting} wait for it. The pool cannot be closed `
-          + "before that ends.",
-        advice: "A dial must end when its signal aborts: look at the dialer.",
+          + `${
+            name ?? "an unnamed holder"
+          }; ${gate.waiting} wait for it. Until it is released, the pool `
+          + "cannot be closed.",
+        advice: "A dial must end when its signal aborts. Check the dialer.",
       }, `${name} ${since}`);
     }
   }
@@ -228,7 +230,7 @@ export class Diagnosis {
       severity: "critical",
       what: "starving",
       host,
-      message: `${queue.waiters.size} wait for a connection to ${host}, the first of them for `
+      message: `${queue.waiters.size} wait for a connection to ${host}, the first for `
         + `${showMs(waitedMs)}: ${limit.reached}. ${limit.holders}`,
       advice: limit.advice,
     });
@@ -243,17 +245,19 @@ export class Diagnosis {
     const { accountant } = manager;
     const { maxConnections, maxConnectionsPerIp } = accountant.limits;
     const count = accountant.ofHost(host);
-    if (count >= accountant.limitOf(host)) {
+    const most = accountant.limitOf(host);
+    if (count >= most) {
+      const isOwn = most !== accountant.limits.maxConnectionsPerHost;
+      const ownLimit = isOwn ? "maxConnections of the host" : "maxConnectionsPerHost";
       return {
-        reached: `it has ${count} connections, as many as it may (maxConnectionsPerHost)`,
-        holders: `${this.#busyOf(host)} of them are leased.`,
+        reached: `it has ${counted(count)}, its limit (${ownLimit})`,
+        holders: `Leased: ${this.#busyOf(host)}.`,
         advice: "Raise the limit, make requests shorter, or look for leases that do not end.",
       };
     }
     if (accountant.total >= maxConnections) {
       return {
-        reached: `there are ${accountant.total} connections, as many as there may be `
-          + "(maxConnections)",
+        reached: `the pool has ${counted(accountant.total)}, its limit (maxConnections)`,
         holders: holders(),
         advice: "Raise the limit, or lower that of the hosts that hold most of them.",
       };
@@ -266,7 +270,7 @@ export class Diagnosis {
       && members.every((address) => accountant.ofAddress(address) >= maxConnectionsPerIp);
     if (isFull) {
       return {
-        reached: `each of its addresses has ${maxConnectionsPerIp} connections, as many as it may `
+        reached: `each of its addresses has ${counted(maxConnectionsPerIp)}, the limit `
           + "(maxConnectionsPerIp)",
         holders: this.#holdersAt(members),
         advice: "Raise the limit, or give the host more addresses.",
@@ -276,17 +280,17 @@ export class Diagnosis {
       && members.every((address) => accountant.blockedBy(host, address) === "ip");
     if (isTaken) {
       return {
-        reached: "each of its addresses has as many connections as its machine takes",
+        reached: "each of its addresses has as many connections as its machine accepts",
         holders: this.#holdersAt(members),
-        advice: "Raise what its servers take, or give the host more addresses.",
+        advice: "Let its servers accept more connections, or give the host more addresses.",
       };
     }
     const { maxConcurrentDials, maxConcurrentDialsPerHost } = options;
     if (dials.size > 0 || dialing < maxConcurrentDials) return undefined;
     return {
-      reached: `${dialing} dials are under way, as many as may be (maxConcurrentDials)`,
-      holders: "None of them is to this host.",
-      advice: "Look at what is being dialled in vain, raise the limit, or lower "
+      reached: `${dialing} dials are under way, the limit (maxConcurrentDials)`,
+      holders: "None of them goes to this host.",
+      advice: "Find out which dials never succeed, raise the limit, or lower "
         + `maxConcurrentDialsPerHost, which is ${maxConcurrentDialsPerHost}.`,
     };
   }
@@ -332,8 +336,8 @@ export class Diagnosis {
         severity: has ? "warning" : "critical",
         what: "resolverFailing",
         message: `The resolver ${info.source} fails for ${host.text}: ${info.error}. `
-          + (has ? "The addresses that it told last still serve." : "No address of it is known."),
-        advice: "Look at the resolver, and whether the name is right.",
+          + (has ? "The last known addresses still serve." : "None of its addresses is known."),
+        advice: "Check the resolver, and whether the name is right.",
       });
     }
     if (info && info.leftOut.length > 0) {
@@ -344,7 +348,7 @@ export class Diagnosis {
         message:
           `Some of what the resolver ${info.source} gave for ${host.text} cannot be dialled: `
           + `${info.leftOut.join("; ")}. The other addresses serve.`,
-        advice: "Have the resolver, or the system's hosts file, leave it out.",
+        advice: "Remove it from DNS, or from the system's hosts file.",
       });
     }
     const rules = toldAddresses.map((address) => admission.deniedBy(address));
@@ -364,8 +368,8 @@ export class Diagnosis {
         severity: good === 0 ? "critical" : "warning",
         what: "panic",
         message: `${good} of the ${lane.usedCount} addresses of ${host.text} are good. With so `
-          + "few, those that failed are used as well.",
-        advice: "Look at why they failed: stats() tells the last verdict of each address.",
+          + "few, the others are used too.",
+        advice: "Find out why they failed: stats() has the last verdict on each address.",
       });
     }
   }
@@ -380,9 +384,9 @@ export class Diagnosis {
       host: host.text,
       message:
         `All machines of ${host.text} say to come back later (${statuses.join(", ")}): the last `
-        + `of them has for ${showMs(this.#now - since)}, the first may be asked again in `
+        + `one ${showMs(this.#now - since)} ago. The first may be asked again in `
         + `${showMs(until - this.#now)}.`,
-      advice: "Ask the host less, or have requests wait: retryAfter: \"wait\".",
+      advice: "Send fewer requests, or let them wait: retryAfter: \"wait\".",
     }, `${since}`);
   }
 
@@ -397,12 +401,11 @@ export class Diagnosis {
         what: "full",
         host: host.text,
         address,
-        message:
-          `${address} takes no more than ${ceiling} connections: it serves these, and turned `
-          + "another one away. It is held to that, and one more is tried now and then.",
+        message: `${address} accepts no more than ${counted(ceiling)}: it serves these, and turned `
+          + "another one away. The pool stays at that number, and tries one more now and then.",
         advice:
           "Raise what its server takes, give the host more machines, or let fewer programs use "
-          + "it. Where that number is right, make it maxConnectionsPerIp.",
+          + "it. If that number is right, set it as maxConnectionsPerIp.",
       });
     }
   }
@@ -430,13 +433,13 @@ export class Diagnosis {
         host: host.text,
         address,
         message: (slots === 0
-          ? `${address} allows no stream of HTTP/2 for now on ${on}`
-          : `All ${slots} streams of HTTP/2 that ${address} allows on ${on} are taken`)
-          + `, and ${waiters.size} wait for ${host.text}, the first of them for `
+          ? `${address} allows no HTTP/2 stream for now on ${on}`
+          : `All ${slots} HTTP/2 streams that ${address} allows on ${on} are taken`)
+          + `, and ${waiters.size} wait for ${host.text}, the first for `
           + `${showMs(waitedMs)}.`,
         advice:
-          "Raise how many streams its server allows at once (SETTINGS_MAX_CONCURRENT_STREAMS) "
-          + "or the limits of connections, give the host more machines, or make requests shorter.",
+          "Let its server allow more streams at once (SETTINGS_MAX_CONCURRENT_STREAMS), raise the "
+          + "limits on connections, give the host more machines, or make requests shorter.",
       });
     }
   }
@@ -452,7 +455,8 @@ export class Diagnosis {
       host,
       message: `Within 10 s there were ${dials} dials and ${leases} leases, and hardly more `
         + `connections than before; most dials were to ${host}.`,
-      advice: "Look at why connections end before they serve: refused handshakes, or a server that "
+      advice:
+        "Find out why connections end before they serve: refused handshakes, or a server that "
         + "closes at once. stats() counts dial errors, and why connections were closed.",
     });
   }
@@ -470,10 +474,14 @@ export class Diagnosis {
         host,
         address,
         message: `${address} was ejected from ${host} ${times.length} times within 10 minutes.`,
-        advice: "Look at the machine, or block its address until it is well.",
+        advice: "Check the machine, or block its address until it is well.",
       });
     }
   }
+}
+
+function counted(connections: number): string {
+  return `${connections} ${connections === 1 ? "connection" : "connections"}`;
 }
 
 function tellMost(counts: ReadonlyMap<string, number>): string {
