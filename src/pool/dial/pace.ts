@@ -7,7 +7,7 @@
 import { type Clock, inNextTurn, type Timer } from "../../core/clock.ts";
 
 /** The work that may begin at once, in milliseconds. It may all fall due in one turn. */
-const BURST_MS = 20;
+const BURST_MS = 16;
 
 /**
  * What a dial is taken to cost in the program's own time, in milliseconds. Never less than `least`:
@@ -20,7 +20,7 @@ const ENOUGH = 32;
 
 /**
  * A handshake costs the program up to a millisecond, most of it when the server answers. Dials that
- * begin together are answered together, and hold up everything else. So a burst worth 20 ms begins
+ * begin together are answered together, and hold up everything else. So a burst worth 16 ms begins
  * at once, and the others follow as time passes, each after what the one before it costs. The cost
  * is measured by the length of the turns in which dials begin and end, so a busy program begins
  * fewer. Where the clock has no turns, every dial begins at once.
