@@ -3,8 +3,7 @@
  * thousand in the maps, and with more callers than connections.
  *
  * All of them in turn, round after round in one process, so that noise hits all alike; the median
- * round counts, by the processor's time. What a round of many callers leaves behind is collected before the
- * next one, which would else pay for it.
+ * round counts, by the processor's time.
  *
  * @module
  */
@@ -17,7 +16,6 @@ import { memoryDialer, memorySocket } from "../adapters/memory.ts";
 import { staticResolver } from "../src/hosts/resolver.ts";
 import { Connection } from "../src/map/connection.ts";
 import { ConnectionPool } from "../src/pool/pool.ts";
-import { collect } from "../tests/support/collect.ts";
 
 const RESOURCES = 16;
 const ROUNDS = 7;
@@ -34,8 +32,6 @@ const CASES = [
   { callers: 4_000, times: 100_000 },
   { callers: 100_000, times: 200_000 },
 ];
-/** So many leave so much behind that it is collected before anybody else is measured. */
-const MANY_CALLERS = 4_000;
 /** So many callers at the most for tarn: beyond it, a round takes minutes. */
 const MOST_FOR_TARN = 256;
 
@@ -174,7 +170,6 @@ function hotconnCandidate(
 
 /** How many microseconds of the processor each time takes, over one round. */
 async function round(candidate: Candidate, callers: number, times: number): Promise<number> {
-  if (callers >= MANY_CALLERS) collect();
   const before = process.cpuUsage();
   const each = times / callers;
   await Promise.all(Array.from({ length: callers }, () => candidate.run(each)));
@@ -204,8 +199,6 @@ const most = Number(
 const found = [];
 for (const { callers, times } of CASES) {
   if (callers <= most) found.push(...await measure(callers, times));
-  // They are for one caller, and a heap of their size is slow to collect.
-  if (callers === 1) await Promise.all([ten.close(), many.close()]);
 }
 if (process.argv.includes("--json")) console.log(JSON.stringify(found));
 else {
@@ -227,5 +220,5 @@ else {
     console.log(`${name.padEnd(44)} ${figure} ${(cpuUs / first).toFixed(2).padStart(6)} ${rest}`);
   }
 }
-await Promise.all([few.close(), tarn.destroy(), lightning.close(true)]);
+await Promise.all([few.close(), ten.close(), many.close(), tarn.destroy(), lightning.close(true)]);
 await generic.drain().then(() => generic.clear());

@@ -56,8 +56,8 @@ test("A host with very many connections is counted once in a while, and what it 
     await turns();
     if (it.dialer.dials.length > length) looks++;
   }
-  assert(looks <= 6, `${looks} looks in 12 milliseconds`);
-  await pass(it, 10);
+  assert(looks <= 2, `${looks} looks in 12 milliseconds`);
+  await pass(it, 40);
   assertEquals([it.dialer.dials.length, it.dialer.sockets.size], [many + 24, many]);
 });
 

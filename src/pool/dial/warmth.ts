@@ -17,7 +17,7 @@ import type { Membership } from "./membership.ts";
  * A look counts all of a host's connections, whatever one has woken it for. So that this takes a small
  * share of the time, it is put off for a millisecond after the last one for each so many of them.
  */
-const COUNTED_A_MS = 1_000;
+const COUNTED_A_MS = 100;
 
 /** What a look at a host that is kept warm has found. */
 export interface WarmLook {
