@@ -74,10 +74,13 @@ test("diagnose() tells that all streams of a machine are taken, and callers wait
   const [finding] = found();
   const { address, host, severity } = finding!;
   assertEquals([host, address, severity], ["a.test", "192.0.2.1", "warning"]);
-  assertMatch(finding!.message, /^All 2 streams .* on its one connection are taken, and 1 wait/);
+  assertMatch(
+    finding!.message,
+    /^All 2 HTTP\/2 streams .* on its one connection are taken, and 1 wait/,
+  );
   scene.connections[0]!.settings([[MAX_CONCURRENT_STREAMS, 0]]);
   await settle();
-  assertMatch(found()[0]!.message, /allows no stream of HTTP\/2 for now/);
+  assertMatch(found()[0]!.message, /allows no HTTP\/2 stream for now/);
   scene.clock.advance(10_000);
   await settle();
   assertEquals(told.length, 1);
