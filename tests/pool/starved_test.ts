@@ -81,6 +81,38 @@ test("Two hosts that keep every connection busy give one up to a third that wait
   await Promise.all(busy);
 });
 
+test("Machines that are always busy give up a connection to who waits longest for another of the host", async () => {
+  const machines = Array.from({ length: 6 }, (_, index) => `192.0.2.${index + 1}`);
+  await using it = memoryPool({
+    hosts: { "a.test": machines },
+    maxConnections: 2,
+    script: () => ({ delayMs: 5 }),
+  });
+  let stop = false;
+  const longest = new Map<string, number>();
+  // Four callers for each machine: whichever it is, its connection never comes back in vain.
+  const asking = machines.flatMap((ip) =>
+    Array.from({ length: 4 }, async () => {
+      while (!stop) {
+        const since = it.clock.now();
+        const lease = await it.pool.acquire("a.test", { ip });
+        longest.set(ip, Math.max(longest.get(ip) ?? 0, it.clock.now() - since));
+        await new Promise<void>((resolve) => it.clock.setTimer(resolve, 2));
+        lease.release();
+      }
+    })
+  );
+  await pass(it, 2_000, 1);
+  const dials = it.dialer.dials.length;
+  stop = true;
+  await pass(it, 1_000, 1);
+  await Promise.all(asking);
+  assertEquals([...longest.keys()].sort(), machines);
+  for (const [ip, ms] of longest) assert(ms < 800, `${ip} was waited for ${ms} ms`);
+  // Yet a connection is kept until it has repaid its dial.
+  assert(dials < 50, `${dials} dials`);
+});
+
 test("Room goes round among the hosts that wait for it", async () => {
   const names = ["a.test", "b.test", "c.test"];
   await using it = memoryPool({

@@ -23,6 +23,9 @@ export const FULL = {
 /** For so long it is not ended to make room, in milliseconds. */
 const FRESH_MS = 250;
 
+/** How old it is at least before it goes for others of its own host: milliseconds, and dials' times. */
+const TENURE = { ms: 100, dials: 10 };
+
 /** The dials to one host: as many are under way as may be at once, with whichever TLS options. */
 export function dialsTo({ host }: HostQueue): string {
   return `the dials to ${host.text}`;
@@ -154,6 +157,27 @@ export function makeRoom(
     if (!victim || isFreshInDoubt(victim, now)) return false;
     manager.removeConnection(victim, "room");
   }
+}
+
+/**
+ * Whether a connection that has come back is to go for the first caller of its own host, who wants
+ * another machine and finds no room: callers who keep coming to this one would keep it for ever. It
+ * has repaid its dial by then, and one goes at a time.
+ */
+export function isOverdue(
+  { demand, host, lane, waiters }: HostQueue,
+  { address, createdAt, lastUsedAt }: Connection,
+  { accountant }: ConnectionManager,
+): boolean {
+  const first = waiters.takesAny ? undefined : waiters.front;
+  if (!first || first.accepts(address)) return false;
+  if (lastUsedAt - createdAt < Math.max(TENURE.ms, TENURE.dials * demand.dialMs)) return false;
+  const wanted = first.candidates(lane);
+  if (wanted.some(({ connections, dialing }) => connections.size > 0 || dialing > 0)) return false;
+  return wanted.some(({ address, standing }) => {
+    const scope = accountant.blockedBy(host.text, address.text);
+    return standing !== "ejected" && (scope === "total" || scope === "host");
+  });
 }
 
 /**

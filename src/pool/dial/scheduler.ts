@@ -24,7 +24,7 @@ import { blamesOptions, type DialEvents, type Dials } from "./dials.ts";
 import { Disappointed } from "./disappointed.ts";
 import type { Membership } from "./membership.ts";
 import { Rechecks } from "./rechecks.ts";
-import { dialsTo, FULL, makeRoom, Starved, waitsSince } from "./room.ts";
+import { dialsTo, FULL, isOverdue, makeRoom, Starved, waitsSince } from "./room.ts";
 import { freshUntil, Warmth } from "./warmth.ts";
 
 /** What the scheduler works with. */
@@ -150,8 +150,9 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
 
   /**
    * Sees to it that a connection of a host that is kept warm is replaced before its server ends it:
-   * what its server told may be new. And lets it go for those who wait for room on another host,
-   * where they came first and have fewer connections: a busy host would keep its own for ever.
+   * what its server told may be new. And lets it go for those who wait for room at another machine,
+   * or on another host, where they came first and have fewer connections: whoever is busy would keep
+   * its own for ever.
    */
   onReturn(queue: HostQueue, connection: Connection): void {
     if (this.#closed) return;
@@ -161,7 +162,12 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
       this.#rechecks.at(queue, freshUntil(queue, connection, manager.checkout.endsAt(connection)));
     }
     // Hardly ever is there any, but for itself.
-    const others = this.#starved.size - (this.#starved.keysOf(queue).size > 0 ? 1 : 0);
+    const isStarved = this.#starved.keysOf(queue).size > 0;
+    if (isStarved && isOverdue(queue, connection, manager)) {
+      this.#letLeave(queue, connection);
+      return;
+    }
+    const others = this.#starved.size - (isStarved ? 1 : 0);
     if (others === 0) return;
     const { address, host } = connection;
     const starved = this.#starved.first([FULL.pool, host, address], queue)?.queue;
@@ -174,8 +180,13 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
     const { accountant } = manager;
     const isPoorer = accountant.ofHost(starved.host.text) < accountant.ofHost(host);
     if (starved.waiters.since >= queue.waiters.since || !isPoorer) return;
-    // Others may have leases on it: then it goes with the last of them, and it alone.
-    if (connection.leases === 0 || !isLeaving(queue)) manager.drain(connection, "room");
+    this.#letLeave(queue, connection);
+  }
+
+  /** Ends a connection to make room. Others may have leases on it: then with the last, and it alone. */
+  #letLeave(queue: HostQueue, connection: Connection): void {
+    if (connection.leases > 0 && isLeaving(queue)) return;
+    this.#parts.manager.drain(connection, "room");
   }
 
   /**
