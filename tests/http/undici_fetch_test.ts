@@ -5,14 +5,14 @@
  * @module
  */
 
-import { assert, assertEquals, assertMatch, assertRejects, assertStrictEquals } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects, assertStrictEquals } from "@std/assert";
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
 import { brotliCompressSync, deflateSync, gzipSync } from "node:zlib";
 import { decoders } from "../../adapters/codings/decoders.ts";
 import type { HttpPool } from "../../src/http/http_pool.ts";
-import { readDocument, tableOf } from "../support/documents.ts";
+import { casesTold } from "../support/documents.ts";
 import { type Answer, answer, memoryHttp, type ServedRequest } from "../support/memory_http.ts";
 
 const URL_A = "https://a.test/";
@@ -26,7 +26,7 @@ type Case = readonly [
 ];
 
 const ok = () => answer("200 OK");
-const json = () => answer("200 OK", { "content-type": "application/json" }, "{\"asd\":true}");
+const json = () => answer("200 OK", { "content-type": "application/json" }, "{\"made\":\"here\"}");
 const typed = (type: string, body: string | Uint8Array = "") => () =>
   answer("200 OK", { "content-type": type }, body);
 const coded = (coding: string, body: string | Uint8Array) => () =>
@@ -81,14 +81,14 @@ const fails = (
 
 function form(value: string | Blob, name?: string): FormData {
   const made = new FormData();
-  if (typeof value !== "string" && name !== undefined) made.append("field1", value, name);
-  else made.append("field1", value as string);
+  if (typeof value !== "string" && name !== undefined) made.append("one", value, name);
+  else made.append("one", value as string);
   return made;
 }
 
 async function formText(): Promise<{ readonly type: string; readonly text: string }> {
-  const made = form("value1");
-  made.append("field2", new Blob(["example\ntext file"], { type: "text/plain" }), "file.txt");
+  const made = form("1");
+  made.append("two", new Blob(["two\nlines"], { type: "text/plain" }), "lines.txt");
   const response = new Response(made);
   return { type: response.headers.get("content-type")!, text: await response.text() };
 }
@@ -102,15 +102,15 @@ const same: readonly Case[] = [
   }],
   ["client-fetch.js", "fetch() needs a URL that it can fetch", ok, async (pool) => {
     await assertRejects(() => (pool.fetch as () => Promise<Response>)(), TypeError);
-    await assertRejects(() => pool.fetch("ftp://unsupported"), TypeError);
+    await assertRejects(() => pool.fetch("ftp://a.test/"), TypeError);
   }],
   ["client-fetch.js", "a body is read as JSON", json, async (pool) => {
-    assertEquals(await (await pool.fetch(URL_A)).json(), { asd: true });
+    assertEquals(await (await pool.fetch(URL_A)).json(), { made: "here" });
   }],
-  reads("client-fetch.js", "a body is read as text", json, "{\"asd\":true}"),
+  reads("client-fetch.js", "a body is read as text", json, "{\"made\":\"here\"}"),
   ["client-fetch.js", "a body is read as an ArrayBuffer", json, async (pool) => {
     const bytes = await (await pool.fetch(URL_A)).arrayBuffer();
-    assertEquals(Buffer.from(bytes).toString(), "{\"asd\":true}");
+    assertEquals(Buffer.from(bytes).toString(), "{\"made\":\"here\"}");
   }],
   ["client-fetch.js", "a Blob has the type of the answer", json, async (pool) => {
     // Bun adds a charset.
@@ -140,7 +140,7 @@ const same: readonly Case[] = [
     const error = await assertRejects(() => pool.fetch(URL_A, init as RequestInit));
     assertEquals([(error as Error).name, cancelled], ["AbortError", false]);
   }],
-  ["client-fetch.js", "what is no form cannot be read as one", typed("asdasdsad"), async (pool) => {
+  ["client-fetch.js", "what is no form cannot be read as one", typed("no/form"), async (pool) => {
     const response = await pool.fetch(URL_A);
     await assertRejects(() => response.formData(), TypeError);
   }],
@@ -150,14 +150,14 @@ const same: readonly Case[] = [
     typed(multipart.type, multipart.text),
     async (pool) => {
       const read = await (await pool.fetch(URL_A)).formData();
-      assertEquals(read.get("field1"), "value1");
-      assertEquals(await (read.get("field2") as File).text(), "example\ntext file");
+      assertEquals(read.get("one"), "1");
+      assertEquals(await (read.get("two") as File).text(), "two\nlines");
     },
   ],
   [
     "client-fetch.js",
     "a form with another boundary cannot be read",
-    typed("multipart/form-data; boundary=wrongboundary", multipart.text),
+    typed("multipart/form-data; boundary=another", multipart.text),
     async (pool) => {
       const response = await pool.fetch(URL_A);
       await assertRejects(() => response.formData());
@@ -166,17 +166,17 @@ const same: readonly Case[] = [
   [
     "client-fetch.js",
     "a form in a query's coding is read",
-    typed(URL_ENCODED, "field1=value1&field2=value2"),
+    typed(URL_ENCODED, "one=1&two=2"),
     async (pool) => {
       const read = await (await pool.fetch(URL_A)).formData();
-      assertEquals([read.get("field1"), read.get("field2")], ["value1", "value2"]);
+      assertEquals([read.get("one"), read.get("two")], ["1", "2"]);
     },
   ],
   reads(
     "client-fetch.js",
     "a mark of the byte order is no text",
-    typed(URL_ENCODED, `${BOM}test=${BOM}`),
-    `test=${BOM}`,
+    typed(URL_ENCODED, `${BOM}a=${BOM}`),
+    `a=${BOM}`,
   ),
   ["client-fetch.js", "what is locked cannot be read", typed("a/b", "x"), async (pool) => {
     const response = await pool.fetch(URL_A);
@@ -193,34 +193,34 @@ const same: readonly Case[] = [
     "client-fetch.js",
     "a PUT is redirected with its body",
     ({ path }) =>
-      path === "/" ? answer("302 Found", { location: "asd" }) : answer("200 OK", {}, "2"),
+      path === "/" ? answer("302 Found", { location: "to" }) : answer("200 OK", {}, "2"),
     async (pool, seen) => {
-      const response = await pool.fetch(URL_A, { method: "PUT", body: "asd" });
+      const response = await pool.fetch(URL_A, { method: "PUT", body: "a body" });
       assertEquals(await response.text(), "2");
-      assertEquals(seen.map(({ body }) => body), ["asd", "asd"]);
+      assertEquals(seen.map(({ body }) => body), ["a body", "a body"]);
     },
   ],
   [
     "client-fetch.js",
     "the body of a redirect is read where it is not followed",
-    () => answer("302 Found", { location: "/asd" }, "hello!"),
+    () => answer("302 Found", { location: "/to" }, "elsewhere"),
     async (pool) => {
       const response = await pool.fetch(URL_A, { redirect: "manual" });
-      assertEquals([response.status, response.headers.get("location")], [302, "/asd"]);
-      assertEquals(await response.text(), "hello!");
+      assertEquals([response.status, response.headers.get("location")], [302, "/to"]);
+      assertEquals(await response.text(), "elsewhere");
     },
   ],
   ["client-fetch.js", "a form with a Blob is sent", ok, async (pool, seen) => {
-    await pool.fetch(URL_A, { method: "PUT", body: form(new Blob(["asd1"])) });
-    assertMatch(seen[0]!.body, /asd1/);
+    await pool.fetch(URL_A, { method: "PUT", body: form(new Blob(["of a blob"])) });
+    assertMatch(seen[0]!.body, /of a blob/);
   }],
   ["client-fetch.js", "a form with a file is sent, with its name", ok, async (pool, seen) => {
-    await pool.fetch(URL_A, { method: "PUT", body: form(new Blob(["asd1"]), "filename123") });
-    assertMatch(seen[0]!.body, /filename123[^]*asd1/);
+    await pool.fetch(URL_A, { method: "PUT", body: form(new Blob(["of a blob"]), "a name.bin") });
+    assertMatch(seen[0]!.body, /a name\.bin[^]*of a blob/);
   }],
   ["client-fetch.js", "the error names a host that there is not", ok, async (pool) => {
-    const error = await assertRejects(() => pool.fetch("https://invalid/"), TypeError);
-    assertMatch(((error as Error).cause as Error).message, /invalid/);
+    const error = await assertRejects(() => pool.fetch("https://unknown.test/"), TypeError);
+    assertMatch(((error as Error).cause as Error).message, /unknown\.test/);
   }],
   fails(
     "client-fetch.js",
@@ -230,8 +230,8 @@ const same: readonly Case[] = [
     () => answer("302 Found"),
   ),
   ["client-fetch.js", "a Request is fetched, with its body", ok, async (pool, seen) => {
-    await pool.fetch(new Request(URL_A, { method: "POST", body: "{\"foo\":\"bar\"}" }));
-    assertEquals(seen[0]!.body, "{\"foo\":\"bar\"}");
+    await pool.fetch(new Request(URL_A, { method: "POST", body: "{\"made\":\"here\"}" }));
+    assertEquals(seen[0]!.body, "{\"made\":\"here\"}");
   }],
   reads(
     "client-fetch.js",
@@ -276,11 +276,11 @@ const same: readonly Case[] = [
   [
     "cookies.js",
     "a cookie of the server's is read",
-    () => answer("200 OK", { "set-cookie": "name=value; Domain=example.com" }),
+    () => answer("200 OK", { "set-cookie": "a=1; Domain=a.test" }),
     async (pool) => {
       for (const credentials of ["same-origin", "include"] as const) {
         const { headers } = await pool.fetch(URL_A, { credentials });
-        assertEquals(headers.get("set-cookie"), "name=value; Domain=example.com");
+        assertEquals(headers.get("set-cookie"), "a=1; Domain=a.test");
       }
     },
   ],
@@ -292,8 +292,8 @@ const same: readonly Case[] = [
     assertEquals(seen.map(({ headers }) => headers.get("cookie")), ["value", "value", "value"]);
   }],
   ["cookies.js", "cookies stand apart by semicolons", ok, async (pool, seen) => {
-    await pool.fetch(URL_A, { headers: [["cookie", "FOO=a"], ["cookie", "BAR=b"]] });
-    assertEquals(seen[0]!.headers.get("cookie"), "FOO=a; BAR=b");
+    await pool.fetch(URL_A, { headers: [["cookie", "a=1"], ["cookie", "b=2"]] });
+    assertEquals(seen[0]!.headers.get("cookie"), "a=1; b=2");
   }],
   reads("decompress.js", "a body without a coding", typed("a/b", "text"), "text"),
   reads("decompress.js", "a body with an empty coding", coded("", "text"), "text"),
@@ -302,7 +302,7 @@ const same: readonly Case[] = [
     "a redirect with a coding",
     ({ path }) =>
       path === "/"
-        ? answer("301 Moved", { location: "/next-url", "content-encoding": "gzip" }, "no gzip")
+        ? answer("301 Moved", { location: "/next", "content-encoding": "gzip" }, "no gzip")
         : answer("200 OK", {}, "next"),
     "next",
   ),
@@ -313,14 +313,14 @@ const same: readonly Case[] = [
     "",
     { method: "HEAD" },
   ),
-  reads("decompress.js", "a coding that nobody knows", coded("x-custom-encoding", "text"), "text"),
-  reads("decompress.js", "gzip", coded("gzip", gzipSync("hello world")), "hello world"),
-  reads("decompress.js", "x-gzip", coded("x-gzip", gzipSync("hello world")), "hello world"),
+  reads("decompress.js", "a coding that nobody knows", coded("x-made-up", "text"), "text"),
+  reads("decompress.js", "gzip", coded("gzip", gzipSync("a few words")), "a few words"),
+  reads("decompress.js", "x-gzip", coded("x-gzip", gzipSync("a few words")), "a few words"),
   reads(
     "decompress.js",
     "gzip, br",
-    coded("gzip, br", brotliCompressSync(gzipSync("hello world"))),
-    "hello world",
+    coded("gzip, br", brotliCompressSync(gzipSync("a few words"))),
+    "a few words",
   ),
   [
     "encoding.js",
@@ -357,10 +357,10 @@ const same: readonly Case[] = [
     "fetch-url-after-redirect.js",
     "the URL is the one that redirects led to",
     ({ path }) => {
-      const next = { "/1": "/2", "/2": "/3", "/3": "/target" }[path];
+      const next = { "/1": "/2", "/2": "/3", "/3": "/end" }[path];
       return next ? answer("302 Found", { location: next }) : answer("200 OK");
     },
-    async (pool) => assertEquals((await pool.fetch(`${URL_A}1`)).url, `${URL_A}target`),
+    async (pool) => assertEquals((await pool.fetch(`${URL_A}1`)).url, `${URL_A}end`),
   ],
   [
     "fetch-url-after-redirect.js",
@@ -370,28 +370,29 @@ const same: readonly Case[] = [
       assertEquals((await pool.fetch(URL_A)).url, `${URL_A}${encodeURIComponent("\uc548\ub155")}`);
     },
   ],
-  ["integrity.js", "a right checksum", () => answer("200 OK", {}, "Hello world!"), async (pool) => {
-    const response = await pool.fetch(URL_A, { integrity: sha256("Hello world!") });
-    assertEquals(await response.text(), "Hello world!");
+  ["integrity.js", "a right checksum", () => answer("200 OK", {}, "a few words"), async (pool) => {
+    const response = await pool.fetch(URL_A, { integrity: sha256("a few words") });
+    assertEquals(await response.text(), "a few words");
   }],
   fails(
     "integrity.js",
     "a wrong checksum",
     URL_A,
-    { integrity: sha256("Hello!") },
-    () => answer("200 OK", {}, "Hello world!"),
+    { integrity: sha256("others") },
+    () => answer("200 OK", {}, "a few words"),
   ),
   reads(
     "integrity.js",
     "a checksum of what was decoded",
-    coded("gzip", gzipSync("Hello world!")),
-    "Hello world!",
-    { integrity: sha256("Hello world!") },
+    coded("gzip", gzipSync("a few words")),
+    "a few words",
+    { integrity: sha256("a few words") },
   ),
   ["issue-2009.js", "a body without an end is cancelled", () => ENDLESS, async (pool) => {
     for (let times = 0; times < 10; times++) {
       const { body } = await pool.fetch(URL_A);
-      await body?.cancel("Some message");
+      await body?.cancel("enough of it");
+      assertEquals(pool.stats().leased, 0);
     }
   }],
   [
@@ -400,7 +401,7 @@ const same: readonly Case[] = [
     leads(302, "/to")("/"),
     async (pool, seen) => {
       const headers = { "content-length": "5" };
-      await pool.fetch(URL_A, { method: "POST", body: "a+b+c", headers });
+      await pool.fetch(URL_A, { method: "POST", body: "1 2 3", headers });
       assertEquals(seen.map(({ headers }) => headers.get("content-length")), ["5", null]);
     },
   ],
@@ -409,21 +410,21 @@ const same: readonly Case[] = [
     assertStrictEquals(await timedOut(pool, signal), signal.reason);
   }],
   ["issue-3334.js", "an origin is sent as given", ok, async (pool, seen) => {
-    const headers = { origin: "https://origin.example.com" };
+    const headers = { origin: "https://b.test" };
     await pool.fetch(URL_A, { method: "POST", body: "", headers, redirect: "error" });
-    assertEquals(seen[0]!.headers.get("origin"), "https://origin.example.com");
+    assertEquals(seen[0]!.headers.get("origin"), "https://b.test");
   }],
   reads(
     "redirect.js",
     "a redirect with a body is followed",
-    leads(301, "/redirect/", {}, "Moved")("/"),
-    "/redirect/",
+    leads(301, "/there/", {}, "Moved")("/"),
+    "/there/",
   ),
   reads(
     "redirect.js",
     "an empty body is redirected",
-    leads(307, "/redirect/")("/"),
-    "/redirect/",
+    leads(307, "/there/")("/"),
+    "/there/",
     { method: "PUT", body: "" },
   ),
   [
@@ -434,14 +435,14 @@ const same: readonly Case[] = [
         ? answer("302 Found", { location: "https://b.test/" })
         : answer("200 OK"),
     async (pool, seen) => {
-      await pool.fetch(URL_A, { headers: { authorization: "test", cookie: "ddd=dddd" } });
+      await pool.fetch(URL_A, { headers: { authorization: "secret", cookie: "a=1" } });
       const told = seen.map(({ headers }) => [headers.get("authorization"), headers.get("cookie")]);
-      assertEquals(told, [["test", "ddd=dddd"], [null, null]]);
+      assertEquals(told, [["secret", "a=1"], [null, null]]);
     },
   ],
   ["user-agent.js", "user-agent is as given", ok, async (pool, seen) => {
-    await pool.fetch(URL_A, { headers: { "user-agent": "AcmeCo Crawler" } });
-    assertEquals(seen[0]!.headers.get("user-agent"), "AcmeCo Crawler");
+    await pool.fetch(URL_A, { headers: { "user-agent": "mine/1" } });
+    assertEquals(seen[0]!.headers.get("user-agent"), "mine/1");
   }],
 ];
 
@@ -486,11 +487,6 @@ for (const [file, about, serve, run] of [...same, ...other]) {
 }
 
 test("the documents count the cases of undici", () => {
-  const rows = tableOf(readDocument("docs/conformance.md"), "suite");
-  const row = rows.find(([suite]) => suite?.startsWith("undici"));
-  assertEquals(
-    row?.slice(1, 4),
-    [same.length + other.length, same.length, other.length].map(String),
-  );
-  assert(same.length > 50);
+  const told = casesTold("undici");
+  assertEquals(told, [same.length + other.length, same.length, other.length]);
 });

@@ -67,6 +67,13 @@ export function brokenLinks(path: string, text: string): string[] {
   }).map((link) => `${path} links to ${link}, which is not there`);
 }
 
+/** How many cases of a suite the document on conformance tells of: in all, alike, and different. */
+export function casesTold(suite: string): number[] {
+  const rows = tableOf(readDocument("docs/conformance.md"), "suite");
+  const row = rows.find(([name]) => name?.startsWith(suite)) ?? [];
+  return row.slice(1, 4).map(Number);
+}
+
 /** The rows of the first table whose first column has this head, cell by cell; none without one. */
 export function tableOf(text: string, head: string): string[][] {
   return tablesOf(text, head)[0] ?? [];

@@ -22,33 +22,34 @@ const bare = (status: string, coding: string) =>
 
 /** What is at each path; what depends on the request, or on the socket, is in `serve`. */
 const PAGES: { readonly [path: string]: Answer } = {
-  "brotli": coded("br", brotliCompressSync("hello world")),
-  "cookie": "HTTP/1.1 200 OK\r\nset-cookie: a=1\r\nset-cookie: b=1\r\ncontent-length: 0\r\n\r\n",
-  "deflate": coded("deflate", deflateSync("hello world")),
-  "deflate-raw": coded("deflate", deflateRawSync("hello world")),
-  "error/400": answer("400 Bad Request", TEXT, "client error"),
-  "error/500": answer("500 Internal Server Error", TEXT, "server error"),
-  "error/json": answer("200 OK", { "content-type": "application/json" }, "invalid json"),
-  "gzip": coded("gzip", gzipSync("hello world")),
-  "gzip-capital": coded("GZip", gzipSync("hello world")),
-  "gzip-truncated": coded("gzip", gzipSync("hello world").subarray(0, -8)),
-  "hello": answer("200 OK", TEXT, "world"),
+  "brotli": coded("br", brotliCompressSync("a few words")),
+  "cookie":
+    "HTTP/1.1 200 OK\r\nset-cookie: one=1\r\nset-cookie: two=2\r\ncontent-length: 0\r\n\r\n",
+  "deflate": coded("deflate", deflateSync("a few words")),
+  "deflate-raw": coded("deflate", deflateRawSync("a few words")),
+  "error/400": answer("400 Bad Request", TEXT, "your fault"),
+  "error/500": answer("500 Internal Server Error", TEXT, "our fault"),
+  "error/json": answer("200 OK", { "content-type": "application/json" }, "{made: here}"),
+  "gzip": coded("gzip", gzipSync("a few words")),
+  "gzip-capital": coded("GZip", gzipSync("a few words")),
+  "gzip-truncated": coded("gzip", gzipSync("a few words").subarray(0, -8)),
+  "short": answer("200 OK", TEXT, "of it"),
   "html": answer("200 OK", { "content-type": "text/html" }, "<html></html>"),
-  "invalid-content-encoding": coded("gzip", "fake gzip string"),
-  "json": answer("200 OK", { "content-type": "application/json" }, "{\"name\":\"value\"}"),
-  "m%C3%B6bius": answer("200 OK"),
+  "not-gzip": coded("gzip", "plain all the same"),
+  "json": answer("200 OK", { "content-type": "application/json" }, "{\"made\":\"here\"}"),
+  "stra%C3%9Fe": answer("200 OK"),
   "no-content": "HTTP/1.1 204 No Content\r\n\r\n",
   "no-content/brotli": bare("204 No Content", "br"),
   "no-content/gzip": bare("204 No Content", "gzip"),
   "not-modified": "HTTP/1.1 304 Not Modified\r\n\r\n",
   "not-modified/gzip": bare("304 Not Modified", "gzip"),
-  "options": answer("200 OK", { allow: "GET, HEAD, OPTIONS" }, "hello world"),
+  "options": answer("200 OK", { allow: "GET, HEAD, OPTIONS" }, "a few words"),
   "plain": answer("200 OK", TEXT, "text"),
   "redirect/chain": answer("301 Moved", { location: "/redirect/301" }),
   "redirect/no-location": answer("301 Moved"),
   "redirect/slow": answer("301 Moved", { location: "/silent" }),
   "redirect/slow-stream": answer("301 Moved", { location: "/slow" }),
-  "sdch": coded("sdch", "fake sdch string"),
+  "sdch": coded("sdch", "as it came"),
   "silent": null,
   "slow": "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 9\r\n\r\ntest",
 };
@@ -70,8 +71,8 @@ function serve({ body, headers, method, path }: ServedRequest, socket: MemorySoc
     );
   }
   if (page === "error/reset") socket.end();
-  if (page === "error/premature") {
-    socket.receive(new TextEncoder().encode("HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\nfoo"));
+  if (page === "error/cut-off") {
+    socket.receive(new TextEncoder().encode("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf"));
     queueMicrotask(() => socket.end());
   }
   if (page.startsWith("error/") && PAGES[page] === undefined) return null;
