@@ -78,7 +78,7 @@ class Places {
     }
     const view = makeView(model, choice, narrow.matches, byId("map").clientWidth);
     const isEmpty = view.rows.length === 0;
-    setText(byId("map-empty"), model.hosts.length === 0 ? "The pool has no host so far." : "No host and no address is as the filter wants it.");
+    setText(byId("map-empty"), model.hosts.length === 0 ? "The pool has no host so far." : "No host or address matches the filter.");
     show(byId("map-empty"), isEmpty);
     show(byId("grid-slot"), !isEmpty);
     const order = selectOf("order");
