@@ -22,6 +22,7 @@ import {
   SETTINGS,
   WINDOW_UPDATE,
 } from "../../../src/http/h2/frames.ts";
+import { casesTold } from "../../support/documents.ts";
 import { EngineScene } from "./engine_scene.ts";
 
 type Act = (scene: EngineScene) => void;
@@ -203,3 +204,7 @@ for (const [number, [expected, act]] of Object.entries(cases)) {
     assertEquals(outcome(act, expected), expected);
   });
 }
+
+test("the documents count the cases of h2spec", () => {
+  assertEquals(casesTold("h2spec")[0], Object.keys(cases).length);
+});

@@ -9,6 +9,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { Buffer } from "node:buffer";
 import { test } from "node:test";
+import { casesTold } from "../../support/documents.ts";
 import { Random, withSeed } from "../../support/random.ts";
 import { bytesOf, closeFrame, concat, frame, hex } from "./server_frames.ts";
 import { SessionScene } from "./session_scene.ts";
@@ -264,9 +265,10 @@ function outcome({ sent }: Case, cuts: readonly number[]): readonly string[] {
 
 const small = cases.filter(({ sent }) => concat(sent).length < 10_000);
 
-test(`The ${cases.length} cases have distinct names`, () => {
+test("The cases have distinct names, and the documents count them", () => {
   assertEquals(new Set(cases.map(({ name }) => name)).size, cases.length);
-  assert(cases.length > 200);
+  const ofAutobahn = cases.filter(({ name }) => /^\d/.test(name));
+  assertEquals(casesTold("Autobahn")[0], ofAutobahn.length);
 });
 
 test("What a server sends right is answered, and what it sends wrong ends it with its code", () => {
