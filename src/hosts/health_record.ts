@@ -145,11 +145,13 @@ export class HealthRecords {
   *forgetOld(): Steps {
     const now = this.#clock.now();
     for (const address of this.#left) {
-      yield;
       const dueAt = this.#machines.get(address)?.streak.dueAt ?? 0;
-      if (now <= dueAt + MAX_PAUSE_MS) continue;
-      this.#left.delete(address);
-      this.#machines.delete(address);
+      if (now > dueAt + MAX_PAUSE_MS) {
+        this.#left.delete(address);
+        this.#machines.delete(address);
+      }
+      // Last in a step: before the next one somebody may have the machine again.
+      yield;
     }
   }
 

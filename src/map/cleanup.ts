@@ -72,7 +72,9 @@ export class Cleanup {
   *surplus(): Steps<number> {
     let closed = 0;
     for (const connection of this.#coldestFirst()) {
-      const isTooMany = this.#accountant.exceeds(connection.host, connection.address);
+      // Between two steps it may have been leased.
+      const isTooMany = connection.leases === 0
+        && this.#accountant.exceeds(connection.host, connection.address);
       if (isTooMany && this.#exits.remove(connection, "surplus")) closed++;
       yield;
     }

@@ -302,6 +302,23 @@ test("What is forgotten leaves no record behind, though a lease on it ends later
   assertEquals(world.health.describe(a), NO_HEALTH);
 });
 
+test("A machine that comes back while old ones are forgotten is one and the same for all hosts", () => {
+  const world = new World();
+  const { clock, health } = world;
+  for (const endpoint of world.host("a.test", 2)) {
+    health.failed(endpoint, "refused", refusal());
+    health.leave(endpoint);
+  }
+  clock.advance(60_000);
+  const steps = health.forgetOld();
+  steps.next();
+  const back = world.host("b.test", 2);
+  for (let step = steps.next(); !step.done; step = steps.next());
+  const others = world.host("c.test", 2);
+  for (const endpoint of back) health.failed(endpoint, "refused", refusal());
+  assertEquals(others.map(({ failing }) => failing), [true, true]);
+});
+
 test("An address that is ejected because of another host says what failed there", () => {
   const world = new World({ ejectAfterFailures: 2 });
   const [a] = world.host("a.test", 2) as [Endpoint];

@@ -154,6 +154,27 @@ test("Cleaning up goes on to the end where whoever hears of an eviction removes 
   assertEquals(it.evicted(), [[e, "surplus"], [f, "removed"], [g, "surplus"], [h, "removed"]]);
 });
 
+test("Cleaning up in steps leaves what was leased since it began, although it is too many", async () => {
+  await using it = new MapWorld();
+  const { manager } = it;
+  const [a, b, c, d] = [1, 2, 3, 4].map(() => it.add("a.example", "192.0.2.1"));
+  assert(a && b && c && d);
+  const { accountant } = manager;
+  accountant.setLimits({ ...accountant.limits, maxConnectionsPerHost: 1 });
+  const steps = manager.cleanup();
+  steps.next();
+  assertEquals(it.evicted(), [[a.id, "surplus"]]);
+  assertEquals([manager.take("a.example")?.id, manager.take("a.example")?.id], [d.id, c.id]);
+  for (let step = steps.next(); !step.done; step = steps.next());
+  assertEquals(it.evicted(), [[b.id, "surplus"]]);
+  assertEquals([c.state, d.state], ["leased", "leased"]);
+  // It ends when it comes back.
+  manager.give(c);
+  assertEquals(it.evicted(), [[c.id, "surplus"]]);
+  manager.give(d);
+  assertEquals(d.state, "idle");
+});
+
 test("cleanupExpiredConnections() closes what is idle and drains what is leased", async () => {
   await using it = new MapWorld({ maxLifetimeMs: 10_000 });
   const { clock, manager } = it;
