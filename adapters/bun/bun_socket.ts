@@ -14,6 +14,19 @@ import { isTlsError, socketError } from "./bun_errors.ts";
 /** Reads of so many bytes are freed as soon as they are taken: for smaller ones it costs too much. */
 const FREED_BYTES = 65_536;
 
+/** How a socket comes to its end. Made when that begins: there may be many that do not. */
+class Ending {
+  /** Nothing more may be written. */
+  closing = false;
+  /** What `onClose` says is settled. */
+  ended = false;
+  error: Error | undefined = undefined;
+  told = false;
+  /** The native socket is gone. */
+  released = false;
+  timer: Timer | undefined = undefined;
+}
+
 /** See {@linkcode TlsSocket}. Made by a dial once the certificate is verified. */
 export class BunSocket implements TlsSocket, SocketOwner {
   readonly info: TlsInfo;
@@ -31,15 +44,7 @@ export class BunSocket implements TlsSocket, SocketOwner {
   #offset = 0;
   #drainDue = false;
   #paused = false;
-  /** Nothing more may be written. */
-  #closing = false;
-  /** What `onClose` says is settled. */
-  #ended = false;
-  #error: Error | undefined;
-  #told = false;
-  /** The native socket is gone. */
-  #released = false;
-  #timer: Timer | undefined;
+  #ending: Ending | undefined;
 
   constructor(native: NativeSocket, info: TlsInfo, times: CloseTimes) {
     this.#native = native;
@@ -54,7 +59,7 @@ export class BunSocket implements TlsSocket, SocketOwner {
   }
 
   write(bytes: Uint8Array): boolean {
-    if (this.#closing) return false;
+    if (this.#ending?.closing) return false;
     if (!this.#queue) {
       const written = this.#native.write(bytes);
       if (written === bytes.byteLength) return true;
@@ -67,7 +72,7 @@ export class BunSocket implements TlsSocket, SocketOwner {
   }
 
   pause(): void {
-    if (this.#closing) return;
+    if (this.#ending?.closing) return;
     this.#paused = true;
     this.#native.pause();
   }
@@ -76,11 +81,11 @@ export class BunSocket implements TlsSocket, SocketOwner {
     if (!this.#paused) return;
     this.#paused = false;
     if (this.#held) queueMicrotask(() => this.#flow());
-    else if (!this.#closing) this.#native.resume();
+    else if (!this.#ending?.closing) this.#native.resume();
   }
 
   ref(): void {
-    if (!this.#ended) this.#native.ref();
+    if (!this.#ending?.ended) this.#native.ref();
   }
 
   unref(): void {
@@ -88,17 +93,17 @@ export class BunSocket implements TlsSocket, SocketOwner {
   }
 
   close(): void {
-    if (this.#closing) return;
-    this.#closing = true;
+    if (this.#ending?.closing) return;
+    this.#toEnd.closing = true;
     this.#mute();
     // What the peer still says is read and dropped, so that its end is seen and gets no RST.
     this.#native.resume();
     if (!this.#queue) this.#shutdown();
-    else this.#timer = systemClock.setTimer(() => this.#giveUp(), this.#times.closeTimeoutMs);
+    else this.#toEnd.timer = systemClock.setTimer(() => this.#giveUp(), this.#times.closeTimeoutMs);
   }
 
   destroy(error?: Error): void {
-    if (this.#released) return;
+    if (this.#ending?.released) return;
     this.#mute();
     this.#end(error);
     this.#release();
@@ -113,7 +118,7 @@ export class BunSocket implements TlsSocket, SocketOwner {
     if (this.#receiver !== null) {
       this.#receiver.onData(bytes);
       if (bytes.byteLength >= FREED_BYTES) free(bytes);
-    } else if (!this.#closing) this.#hold(bytes);
+    } else if (!this.#ending?.closing) this.#hold(bytes);
   }
 
   drained(): void {
@@ -133,25 +138,25 @@ export class BunSocket implements TlsSocket, SocketOwner {
     this.#queue.splice(0, done);
     if (this.#queue.length > 0) return;
     this.#queue = undefined;
-    if (this.#closing) this.#shutdown();
+    if (this.#ending?.closing) this.#shutdown();
     else this.#tellDrain();
   }
 
   ended(): void {
     // After `close()`, what is written still goes out.
-    if (this.#closing) return;
+    if (this.#ending?.closing) return;
     if (this.#queue) {
-      this.#error = new SocketError("reset", "the peer hung up before all was written");
+      this.#toEnd.error = new SocketError("reset", "the peer hung up before all was written");
     }
-    this.#closing = true;
+    this.#toEnd.closing = true;
     this.#native.shutdown();
     this.#native.close();
   }
 
   failed(error: NativeError): void {
     if (isTlsError(error)) {
-      this.#closing = true;
-      this.#error = new SocketError("tls", error.message, { cause: error });
+      this.#toEnd.closing = true;
+      this.#toEnd.error = new SocketError("tls", error.message, { cause: error });
       return;
     }
     // What a sink throws comes here, too. It is no fault of the socket's.
@@ -162,7 +167,11 @@ export class BunSocket implements TlsSocket, SocketOwner {
 
   closed(error?: NativeError): void {
     this.#release();
-    this.#end(this.#error ?? socketError(error));
+    this.#end(this.#ending?.error ?? socketError(error));
+  }
+
+  get #toEnd(): Ending {
+    return this.#ending ??= new Ending();
   }
 
   #mute(): void {
@@ -184,8 +193,8 @@ export class BunSocket implements TlsSocket, SocketOwner {
       if (this.#held.length === 0) this.#held = undefined;
       this.#sink!.onData(bytes);
     }
-    if (this.#ended) this.#tellClose();
-    if (this.#closing || this.#held) return;
+    if (this.#ending?.ended) this.#tellClose();
+    if (this.#ending?.closing || this.#held) return;
     this.#receiver = this.#sink;
     this.#tellDrain();
     if (!this.#paused) this.#native.resume();
@@ -198,9 +207,9 @@ export class BunSocket implements TlsSocket, SocketOwner {
   }
 
   #shutdown(): void {
-    this.#timer?.cancel();
+    this.#ending?.timer?.cancel();
     this.#native.unref();
-    this.#timer = systemClock.setTimer(() => this.#native.close(), this.#times.lingerMs);
+    this.#toEnd.timer = systemClock.setTimer(() => this.#native.close(), this.#times.lingerMs);
     this.#end();
     this.#native.shutdown();
   }
@@ -210,25 +219,25 @@ export class BunSocket implements TlsSocket, SocketOwner {
   }
 
   #release(): void {
-    this.#released = true;
-    this.#timer?.cancel();
+    this.#toEnd.released = true;
+    this.#ending?.timer?.cancel();
   }
 
   // Told one turn later, never from inside a call of the owner's.
   #end(error?: Error): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    this.#closing = true;
-    this.#error = error;
+    if (this.#ending?.ended) return;
+    this.#toEnd.ended = true;
+    this.#toEnd.closing = true;
+    this.#toEnd.error = error;
     this.#queue = undefined;
     queueMicrotask(() => this.#tellClose());
   }
 
   #tellClose(): void {
-    if (this.#told || this.#sink === null || this.#held) return;
-    this.#told = true;
+    if (this.#ending?.told || this.#sink === null || this.#held) return;
+    this.#toEnd.told = true;
     this.#receiver = null;
-    this.#sink.onClose(this.#error);
+    this.#sink.onClose(this.#ending?.error);
   }
 }
 

@@ -130,6 +130,24 @@ export interface Resident extends SocketSink {
   onClosing(): void;
 }
 
+/** How many different numbers spread lifetimes. */
+const JITTERS = 65_536;
+
+/** What few connections have that are in use. There may be very many, so it is made when needed. */
+class Rarities {
+  relay: Relay | undefined = undefined;
+  upgraded: string | null = null;
+  errorCount = 0;
+  resident: Resident | undefined = undefined;
+  multiplexed = false;
+  keepsSink = false;
+  unserved = false;
+  endedHere = false;
+  isDone = false;
+  closed: Promise<void> | undefined = undefined;
+  resolveClosed: (() => void) | undefined = undefined;
+}
+
 /**
  * A TLS socket to one address, verified for one host.
  *
@@ -144,20 +162,14 @@ export class Connection implements SocketSink {
   readonly host: string;
   /** The TLS profile it was made with. */
   readonly tlsProfile: string;
-  /** The proxy that is asked for each URL over it, if it leads to one. */
-  readonly relay: Relay | undefined;
   /** The socket. Bytes go through a lease; what is written past one is nobody's request. */
   readonly socket: TlsSocket;
   /** When it was made. */
   readonly createdAt: number;
-  /** A number from 0 to 1, drawn once, that spreads lifetimes. */
-  readonly jitter: number;
   /** When a lease on it last began or ended. */
   lastUsedAt: number;
   /** When its manager last looked whether it is fit for a lease, if ever. */
   lastCheckedAt: number | null = null;
-  /** How long its server is known to keep it while unused, in milliseconds. */
-  serverIdleMs: number = Infinity;
   /**
    * The endpoint that it belongs to, once it is in the maps, which set it: see `endpointOf`.
    *
@@ -172,12 +184,8 @@ export class Connection implements SocketSink {
    * @internal
    */
   answered = false;
-  /** The protocol that it goes on in after an upgrade, for as long as its caller likes; or null. */
-  upgraded: string | null = null;
   /** How many leases it has had. */
   requestCount = 0;
-  /** How many of them failed. */
-  errorCount = 0;
 
   readonly #address: Address;
   #state: ConnectionState = "idle";
@@ -187,24 +195,16 @@ export class Connection implements SocketSink {
   #leases = 0;
   /** How many of the leases let the program end. */
   #quiet = 0;
+  // These are small whole numbers, which take no memory of their own.
   #idleBeforeMs = 0;
-  /**
-   * How far the wall's clock was ahead when it was last used. This and the one before are whole
-   * milliseconds, which take no memory of their own.
-   */
+  /** How far the wall's clock was ahead when it was last used. */
   #wallAheadMs: number;
+  #serverIdleMs: number | undefined;
+  #jitter: number;
   #owner: ConnectionOwner | undefined;
   #sink: SocketSink | undefined;
-  #resident: Resident | undefined;
-  #multiplexed = false;
-  #keepsSink = false;
   #isHeard = false;
-  #unserved = false;
-  #endedHere = false;
-  #isDone = false;
-  /** Made when somebody asks for it, for there may be many connections. */
-  #closed: Promise<void> | undefined;
-  #resolveClosed: (() => void) | undefined;
+  #rarities: Rarities | undefined;
 
   /**
    * Takes over a socket, and reads it from now on.
@@ -224,9 +224,9 @@ export class Connection implements SocketSink {
     this.#address = address;
     this.tlsProfile = init.tlsProfile ?? "default";
     this.#capacity = this.#slots = capacity;
-    this.relay = init.relay;
+    if (init.relay) this.#rare.relay = init.relay;
     this.socket = init.socket;
-    this.jitter = clock.random();
+    this.#jitter = Math.floor(clock.random() * JITTERS);
     this.createdAt = this.lastUsedAt = clock.now();
     this.#wallAheadMs = wholeMs(clock.wallNow() - this.createdAt);
     this.socket.unref();
@@ -248,12 +248,38 @@ export class Connection implements SocketSink {
     return this.#address.port;
   }
 
+  /** The proxy that is asked for each URL over it, if it leads to one. */
+  get relay(): Relay | undefined {
+    return this.#rarities?.relay;
+  }
+
+  /** The protocol that it goes on in after an upgrade, for as long as its caller likes; or null. */
+  get upgraded(): string | null {
+    return this.#rarities?.upgraded ?? null;
+  }
+
+  /** Says which that is. */
+  set upgraded(protocol: string | null) {
+    this.#rare.upgraded = protocol;
+  }
+
+  /** How many of its leases failed. */
+  get errorCount(): number {
+    return this.#rarities?.errorCount ?? 0;
+  }
+
+  /** Says how many failed. */
+  set errorCount(count: number) {
+    this.#rare.errorCount = count;
+  }
+
   /** Resolves when the socket is done; never rejects. */
   get closed(): Promise<void> {
-    this.#closed ??= this.#isDone
+    const rare = this.#rare;
+    rare.closed ??= rare.isDone
       ? Promise.resolve()
-      : new Promise((resolve) => this.#resolveClosed = resolve);
-    return this.#closed;
+      : new Promise((resolve) => rare.resolveClosed = resolve);
+    return rare.closed;
   }
 
   /** Where it stands. */
@@ -274,9 +300,24 @@ export class Connection implements SocketSink {
     this.#countSlots();
   }
 
+  /** A number from 0 to 1, drawn once, that spreads lifetimes. */
+  get jitter(): number {
+    return this.#jitter / JITTERS;
+  }
+
+  /** How long its server is known to keep it while unused, in milliseconds; `Infinity` at first. */
+  get serverIdleMs(): number {
+    return this.#serverIdleMs ?? Infinity;
+  }
+
+  /** Says how long that is. */
+  set serverIdleMs(ms: number) {
+    this.#serverIdleMs = ms;
+  }
+
   /** Whether it was ended on this side, and not by its peer. */
   get endedHere(): boolean {
-    return this.#endedHere;
+    return this.#rarities?.endedHere ?? false;
   }
 
   /** How many leases it carries at once. */
@@ -297,7 +338,7 @@ export class Connection implements SocketSink {
 
   /** Whether its leases are streams of a protocol that carries many at once. */
   get multiplexed(): boolean {
-    return this.#multiplexed;
+    return this.#rarities?.multiplexed ?? false;
   }
 
   /** How many leases it can carry at once as it stands: none where it is in use for the last time. */
@@ -315,7 +356,7 @@ export class Connection implements SocketSink {
    * made it end, by speaking out of turn.
    */
   endedAtOnce(now: number): boolean {
-    return this.#unserved && now - this.createdAt < AT_ONCE_MS;
+    return this.#rarities?.unserved === true && now - this.createdAt < AT_ONCE_MS;
   }
 
   /** How long it had been unused when its present lease, or its last one, began, in milliseconds. */
@@ -353,7 +394,7 @@ export class Connection implements SocketSink {
       errorCount: this.errorCount,
       leases: this.#leases,
       capacity: this.capacity,
-      multiplexed: this.#multiplexed,
+      multiplexed: this.multiplexed,
       upgraded: this.upgraded,
       tls: this.socket.info,
     };
@@ -386,7 +427,7 @@ export class Connection implements SocketSink {
    */
   keepSink(sink: SocketSink): void {
     this.#sink = sink;
-    this.#keepsSink = true;
+    this.#rare.keepsSink = true;
   }
 
   /**
@@ -394,9 +435,10 @@ export class Connection implements SocketSink {
    * say unasked. Without one, such a peer ends the connection.
    */
   setResident(sink: Resident): void {
-    this.#resident = sink;
-    if (!this.#multiplexed && this.held && this.endpoint) this.endpoint.multiplexed++;
-    this.#multiplexed = true;
+    const rare = this.#rare;
+    rare.resident = sink;
+    if (!rare.multiplexed && this.held && this.endpoint) this.endpoint.multiplexed++;
+    rare.multiplexed = true;
   }
 
   /** Begins a lease. Its manager's to call. */
@@ -439,10 +481,14 @@ export class Connection implements SocketSink {
     this.#wallAheadMs = wholeMs(wallNow - now);
     if (this.endpoint) this.endpoint.leased--;
     if (--this.#leases === 0) {
-      if (!this.#keepsSink) this.#sink = undefined;
+      if (!this.#rarities?.keepsSink) this.#sink = undefined;
       if (this.#state === "leased") this.#move("idle");
     }
     this.#unrefIfQuiet();
+  }
+
+  get #rare(): Rarities {
+    return this.#rarities ??= new Rarities();
   }
 
   #unrefIfQuiet(): void {
@@ -456,7 +502,7 @@ export class Connection implements SocketSink {
 
   /** Ends it with FIN, after what is written and a good-bye. Harmless to repeat. */
   close(): void {
-    if (this.#state !== "closed") this.#resident?.onClosing();
+    if (this.#state !== "closed") this.#rarities?.resident?.onClosing();
     this.#end(undefined, true);
     this.socket.close();
   }
@@ -469,7 +515,7 @@ export class Connection implements SocketSink {
 
   #onUnsolicited(): void {
     this.healthy = false;
-    this.#unserved = this.requestCount === 0;
+    if (this.requestCount === 0) this.#rare.unserved = true;
     if (this.#owner) this.#owner.onUnsolicited(this);
     else this.destroy();
   }
@@ -499,7 +545,7 @@ export class Connection implements SocketSink {
   }
 
   #end(error: Error | undefined, here: boolean): void {
-    if (here && this.#state !== "closed") this.#endedHere = true;
+    if (here && this.#state !== "closed") this.#rare.endedHere = true;
     this.#move("closed");
     const owner = this.#owner;
     this.#owner = undefined;
@@ -514,7 +560,7 @@ export class Connection implements SocketSink {
   onData(bytes: Uint8Array): void {
     this.#isHeard = true;
     if (this.endpoint) this.endpoint.bytesIn += bytes.length;
-    const sink = this.#sink ?? this.#resident;
+    const sink = this.#sink ?? this.#rarities?.resident;
     if (sink) sink.onData(bytes);
     else this.#onUnsolicited();
   }
@@ -525,7 +571,7 @@ export class Connection implements SocketSink {
    * @internal
    */
   onDrain(): void {
-    (this.#sink ?? this.#resident)?.onDrain();
+    (this.#sink ?? this.#rarities?.resident)?.onDrain();
   }
 
   /**
@@ -534,14 +580,15 @@ export class Connection implements SocketSink {
    * @internal
    */
   onClose(error?: Error): void {
-    const sink = this.#sink ?? this.#resident;
-    this.#sink = this.#resident = undefined;
+    const sink = this.#sink ?? this.#rarities?.resident;
+    const rare = this.#rare;
+    this.#sink = rare.resident = undefined;
     // A first lease that goes on has not gone well.
     const isFresh = this.requestCount === this.#leases && !this.#isHeard;
-    this.#unserved = this.#state !== "closed" && isFresh;
+    rare.unserved = this.#state !== "closed" && isFresh;
     this.#end(error, false);
-    this.#isDone = true;
-    this.#resolveClosed?.();
+    rare.isDone = true;
+    rare.resolveClosed?.();
     sink?.onClose(error);
   }
 }

@@ -79,7 +79,7 @@ export class ResponseParser {
   #started = false;
   #isHead = false;
   #mayUpgrade = false;
-  /** Whether the body goes on until the stream ends, or an interim response said close. */
+  /** Whether the request, or an interim response, said close, or the body ends with the stream. */
   #closes = false;
   #interim = 0;
   /** The bytes of the response in the chunks before the current one. */
@@ -152,15 +152,16 @@ export class ResponseParser {
    * Expects the response to a request with this method. What was under way is forgotten.
    *
    * @param mayUpgrade Whether another protocol was asked for: then a 101 is the response, and complete
+   * @param closes Whether the request has asked for the connection to be closed after it
    * @throws {TypeError} The method is CONNECT: what follows its response is no body, but a tunnel
    */
-  reset(method: string, mayUpgrade = false): void {
+  reset(method: string, mayUpgrade = false, closes = false): void {
     this.#mayUpgrade = mayUpgrade;
     if (method === "CONNECT") throw new TypeError("Method CONNECT opens a tunnel, not supported");
     this.#scanner.release();
     this.#isHead = method === "HEAD";
     this.#started = false;
-    this.#closes = false;
+    this.#closes = closes;
     this.#interim = 0;
     this.#before = 0;
     this.#error = null;

@@ -34,8 +34,6 @@ export class Http1Session implements Session, Stream, SocketSink, ResponseSink {
   #user: StreamUser | undefined;
   /** The request's body on its way, where it is not sent with the head. */
   #upload: Upload | undefined;
-  /** Whether the request has asked for the connection to be closed after it. */
-  #closes = false;
   /** Whether a byte of the last response has arrived. */
   #responded = false;
   #paused = false;
@@ -104,8 +102,7 @@ export class Http1Session implements Session, Stream, SocketSink, ResponseSink {
     const { connection } = this;
     const { relay } = connection;
     this.#parser = this.#parsers.take(this);
-    this.#parser.reset(method);
-    this.#closes = closes;
+    this.#parser.reset(method, false, closes);
     const upload = rest || body ? new Upload(connection) : undefined;
     this.#upload = upload;
     connection.write(relay ? relay.headOf(head, method, request.target.hostHeader) : head);
@@ -234,7 +231,7 @@ export class Http1Session implements Session, Stream, SocketSink, ResponseSink {
     // A server that told once counts on, whether it tells again or not.
     const usesLeft = keepAliveMax ?? (this.#usesLeft === undefined ? Infinity : this.#usesLeft - 1);
     if (usesLeft !== Infinity) this.#usesLeft = usesLeft;
-    return keepAlive && usesLeft > 0 && !this.#closes;
+    return keepAlive && usesLeft > 0;
   }
 
   #fail(error: unknown): void {
