@@ -300,7 +300,7 @@ export class Connection implements SocketSink {
     this.#countSlots();
   }
 
-  /** A number from 0 to 1, drawn once, that spreads lifetimes. */
+  /** A number from 0 to 1, a whole number of 65,536ths, drawn once, that spreads lifetimes. */
   get jitter(): number {
     return this.#jitter / JITTERS;
   }

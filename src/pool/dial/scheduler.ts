@@ -51,7 +51,7 @@ export interface SchedulerEvents {
 /** The shortest and the longest pause before a queue is looked at again, in milliseconds. */
 const RECHECK_MS = { min: 5, max: 1_000 };
 
-/** After looks of so long in all, others have a turn, in milliseconds: very many may be awake. */
+/** After looks of so long in all, the next one waits a turn, in milliseconds: very many may be awake. */
 const TURN_MS = 10;
 
 /**
@@ -72,7 +72,7 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
   /** Those with a dial that was found slow in this turn. */
   readonly #doubting = new Set<HostQueue>();
   #scheduled = false;
-  /** For how long queues were looked at since others had a turn. */
+  /** For how long queues were looked at since a look last waited a turn. */
   #lookedMs = 0;
   #closed = false;
   #events: SchedulerEvents | undefined;
@@ -237,7 +237,7 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
     }
   }
 
-  /** Whether looks have taken so long that others are to have a turn. */
+  /** Whether looks have taken so long that the next one waits a turn. */
   get #isLate(): boolean {
     return this.#lookedMs >= TURN_MS;
   }

@@ -176,6 +176,7 @@ export class LeaseDesk {
 
   /** Gives what is ready to those who wait, first come first served. */
   serve(queue: HostQueue, desperate = false): void {
+    if (queue.waiters.size === 0) return;
     const vain = new Set<Wish>();
     const goesOn = this.#serveAll(queue, queue.waiters, vain, desperate);
     // There is nothing for those who have no wish; but who names a machine may have that one.
@@ -298,7 +299,7 @@ export class LeaseDesk {
       return;
     }
     this.#checkout.putBack(connection);
-    if (queue.waiters.size > 0) this.serve(queue);
+    this.serve(queue);
     if (this.#manager.idleCount > this.#options.maxIdleConnections) {
       const coldest = this.#manager.coldestIdle();
       if (coldest) this.#manager.removeConnection(coldest, "surplus");
