@@ -100,11 +100,11 @@ class Run {
   /** Has callers ask while one set of faults follows the other. */
   async go(): Promise<void> {
     const { seconds, steps } = this.#options;
+    // Until DNS has answered once for a host, nobody knows what to use while it is late.
+    await this.#world.meet();
     const begunAt = performance.now();
     const callers = Promise.all(Array.from({ length: CALLERS }, () => this.#call()));
     try {
-      // Until DNS has answered once, nobody knows what to use while it is late.
-      await new Promise((resolve) => setTimeout(resolve, ROUND_MS.least));
       while (this.#least() < steps && performance.now() - begunAt < seconds * 1_000) {
         await this.#round();
         if (this.#broken.length > 20) break;

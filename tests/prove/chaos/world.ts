@@ -88,6 +88,15 @@ export class World {
     return this.#pool!;
   }
 
+  /** Has each host answer once, while all is well. */
+  async meet(): Promise<void> {
+    await Promise.all(HOSTS.map(async (host) => {
+      const headers = { "x-id": "0", "x-length": "2" };
+      const response = await this.pool.request(`https://${host}/`, { headers });
+      await response.bytes();
+    }));
+  }
+
   /** Has something go wrong, at a machine where it is a machine's. */
   async begin(fault: Fault, machine: Machine): Promise<void> {
     if (isOfMachine(fault)) return await machine.setFault(fault);
