@@ -7,6 +7,7 @@
  */
 
 import { existsSync, readdirSync, statSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import path from "node:path";
 import process from "node:process";
 import { endTogether, root, run } from "./support/programs.ts";
@@ -28,15 +29,47 @@ interface Outcome extends Counts {
  */
 const filesRunAgain = 3;
 
-async function runSuite(
-  name: string,
+/** For how long a runtime may run at the most, in milliseconds: far longer than it takes. */
+const mostMs = 1_200_000;
+
+/**
+ * Runs the suite on some runtimes. Those that take one file after the other do so side by side, where
+ * there is a processor for each: their tests wait most of the time.
+ */
+async function runSuites(names: readonly string[], files: readonly string[]): Promise<Outcome[]> {
+  const isOneByOne = (name: string) => testRuntimes[name]!.filesAtOnce === 1;
+  const together = availableParallelism() > 1 ? names.filter(isOneByOne) : [];
+  const groups = [
+    together,
+    ...names.filter((name) => !together.includes(name)).map((name) => [name]),
+  ];
+  const outcomes = new Map<string, Outcome>();
+  for (const group of groups) {
+    // What the first one prints is shown as it comes, and that of the others when it is over.
+    const ended = await Promise.all(group.map(async (name, index) => {
+      const runtime = testRuntimes[name]!;
+      const version = await run(runtime.program, ["--version"]);
+      const runtimeName = `${name} ${/\d+\.\d+\.\d+/.exec(version.output)?.[0] ?? "?"}`;
+      const heading = `\n== ${runtimeName}`;
+      if (index === 0) console.log(heading);
+      const { output, outcome } = await runFiles(runtimeName, runtime, files, index === 0);
+      return { name, outcome, unshown: index === 0 ? "" : `${heading}\n${output}` };
+    }));
+    for (const { unshown } of ended) process.stdout.write(unshown);
+    for (const { name, outcome } of ended) {
+      outcomes.set(name, await runAgain(outcome, testRuntimes[name]!, files));
+    }
+  }
+  return names.map((name) => outcomes.get(name)!);
+}
+
+/** Runs files that failed once more, each by itself. */
+async function runAgain(
+  outcome: Outcome,
   runtime: TestRuntime,
   files: readonly string[],
 ): Promise<Outcome> {
-  const version = await run(runtime.program, ["--version"]);
-  const runtimeName = `${name} ${/\d+\.\d+\.\d+/.exec(version.output)?.[0] ?? "?"}`;
-  console.log(`\n== ${runtimeName}`);
-  const outcome = await runFiles(runtimeName, runtime, files);
+  const { runtime: runtimeName } = outcome;
   const failed = new Set(outcome.failures.map(({ file }) => file));
   const isNamed = outcome.trouble === undefined && outcome.failures.length === outcome.failed
     && [...failed].every((file) => files.includes(file));
@@ -44,7 +77,7 @@ async function runSuite(
   const flaky: Failure[] = [];
   for (const file of failed) {
     console.log(`\n== ${runtimeName}, ${file} by itself`);
-    const again = await runFiles(runtimeName, runtime, [file]);
+    const { outcome: again } = await runFiles(runtimeName, runtime, [file], true);
     if (again.failed === 0) {
       flaky.push(...outcome.failures.filter((failure) => failure.file === file));
     }
@@ -62,9 +95,11 @@ async function runFiles(
   runtimeName: string,
   runtime: TestRuntime,
   files: readonly string[],
-): Promise<Outcome> {
+  show: boolean,
+): Promise<{ readonly outcome: Outcome; readonly output: string }> {
   const { broken, code, output } = await run(runtime.program, runtime.arguments(files), {
-    show: true,
+    show,
+    timeoutMs: mostMs,
   });
   const counts = runtime.count(output) ?? { passed: 0, failed: 0, skipped: 0, skips: [] };
   const outcome = {
@@ -79,9 +114,9 @@ async function runFiles(
       : code !== 0 && counts.failed === 0
       ? `it ended with code ${code}`
       : undefined);
-  if (trouble === undefined) return outcome;
+  if (trouble === undefined) return { outcome, output };
   // Whatever else happened, this runtime did not pass.
-  return { ...outcome, failed: Math.max(counts.failed, 1), trouble };
+  return { outcome: { ...outcome, failed: Math.max(counts.failed, 1), trouble }, output };
 }
 
 function findTests(where: string): string[] {
@@ -108,8 +143,7 @@ async function main(words: readonly string[]): Promise<void> {
   // Given no file, the runtimes would look for some themselves.
   if (files.length === 0) throw new Error(`There is no test in ${places.join(", ")}`);
   endTogether();
-  const outcomes: Outcome[] = [];
-  for (const name of names) outcomes.push(await runSuite(name, testRuntimes[name]!, files));
+  const outcomes = await runSuites(names, files);
   console.log();
   for (const outcome of outcomes) {
     console.log(`${outcome.runtime}: ${sum([outcome])}`);

@@ -5,7 +5,7 @@
  */
 
 import { createClient } from "redis";
-import { systemClock } from "../../src/core/clock.ts";
+import { setDeadline, systemClock } from "../../src/core/clock.ts";
 import type {
   FleetStore,
   StoredSection,
@@ -256,7 +256,8 @@ class RedisLink implements StoreLink {
   async #within<T>(promise: Promise<T>): Promise<T> {
     const { timeoutMs } = this.#options;
     const { promise: late, reject } = withRejection();
-    const timer = systemClock.setTimer(
+    const timer = setDeadline(
+      systemClock,
       () => reject(new Error(`Redis did not answer within ${timeoutMs} ms`)),
       timeoutMs,
     );

@@ -5,7 +5,7 @@
  */
 
 import { describe } from "../../src/core/check.ts";
-import { systemClock, type Timer } from "../../src/core/clock.ts";
+import { setDeadline, systemClock, type Timer } from "../../src/core/clock.ts";
 import { ResolveError } from "../../src/core/errors.ts";
 import type { Resolution } from "../../src/hosts/resolver.ts";
 
@@ -66,7 +66,7 @@ export async function askFamilies(
     const onHeard = () => {
       if (isComplete()) end();
       else if (answers.size > 0 && !signal.aborted) {
-        timer = systemClock.setTimer(end, RESOLUTION_DELAY_MS);
+        timer = setDeadline(systemClock, end, RESOLUTION_DELAY_MS);
       }
     };
     // Before those who are asked listen: what fails because of the abort must not be told first.

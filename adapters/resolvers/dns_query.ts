@@ -12,7 +12,7 @@ import { randomInt } from "node:crypto";
 import dgram from "node:dgram";
 import net from "node:net";
 import { parseAddress, readIp } from "../../src/core/address.ts";
-import { systemClock, type Timer } from "../../src/core/clock.ts";
+import { setDeadline, systemClock, type Timer } from "../../src/core/clock.ts";
 import {
   DnsDenial,
   encodeQuestion,
@@ -63,7 +63,7 @@ export async function queryDns<Type extends RecordType>(
         timer?.cancel();
         const server = toAsk.shift();
         if (server === undefined && listening === 0) reject(failure);
-        timer = systemClock.setTimer(() => {
+        timer = setDeadline(systemClock, () => {
           failure = new Error(`no answer within ${TRY_MS} ms`);
           // Whoever was asked last has had as much time as the others.
           if (toAsk.length === 0) reject(failure);

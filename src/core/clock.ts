@@ -48,6 +48,36 @@ export function inNextTurn(clock: Clock, callback: () => void): void {
   else queueMicrotask(callback);
 }
 
+/**
+ * Calls back once after a time, when all that has come by then was read. Where the program itself stood
+ * still, nobody is found late whose answer waits to be read.
+ *
+ * @param delayMs In milliseconds
+ * @param holds Whether it keeps the program alive; without it, it does not
+ */
+export function setDeadline(
+  clock: Clock,
+  callback: () => void,
+  delayMs: number,
+  holds?: boolean,
+): Timer {
+  let isOver = false;
+  const timer = clock.setTimer(
+    () => {
+      if (clock.afterReading) clock.afterReading(() => isOver || callback());
+      else callback();
+    },
+    delayMs,
+    holds,
+  );
+  return {
+    cancel() {
+      isOver = true;
+      timer.cancel();
+    },
+  };
+}
+
 /** The longest delay that the runtimes' timers know, in milliseconds. */
 const MAX_DELAY_MS = 2 ** 31 - 1;
 

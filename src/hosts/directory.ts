@@ -5,7 +5,7 @@
  */
 
 import { type Host, parseAddress } from "../core/address.ts";
-import type { Clock } from "../core/clock.ts";
+import { type Clock, setDeadline } from "../core/clock.ts";
 import { DueWheel, Expiry } from "../core/due_wheel.ts";
 import { ResolveError } from "../core/errors.ts";
 import { type HostAddress, readAddresses, sayTheSame } from "./host_address.ts";
@@ -281,7 +281,8 @@ export class HostDirectory {
         ending.abort(reason);
       };
     });
-    const timer = clock.setTimer(
+    const timer = setDeadline(
+      clock,
       () => entry.stop?.(new ResolveError(host.name, `no answer within ${timeoutMs} ms`)),
       timeoutMs,
     );

@@ -6,7 +6,7 @@
 
 import { offAbort, onAbort } from "../core/abort.ts";
 import { checkNames, checkNumber, describe } from "../core/check.ts";
-import type { Clock, Timer } from "../core/clock.ts";
+import { type Clock, setDeadline, type Timer } from "../core/clock.ts";
 import type { SocketSink } from "../core/dialer.ts";
 import type { RequestError } from "../core/errors.ts";
 import type { Connection } from "../map/connection.ts";
@@ -135,7 +135,7 @@ export class UpgradeAttempt implements SocketSink, ResponseSink, ResponseOrigin,
       this.#parser.reset(method, true);
       this.lease.attach(this);
       if (answerTimeoutMs < Infinity) {
-        this.#timer = this.#host.clock.setTimer(() => {
+        this.#timer = setDeadline(this.#host.clock, () => {
           this.#late = true;
           const detail = `no answer came within ${answerTimeoutMs} ms`;
           this.#fail(this.#error("timeout", detail));

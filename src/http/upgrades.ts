@@ -5,6 +5,7 @@
  */
 
 import { offAbort, onAbort } from "../core/abort.ts";
+import { setDeadline } from "../core/clock.ts";
 import type { Lease } from "../pool/lease/lease.ts";
 import { requestError } from "./attempt_end.ts";
 import type { Pauses } from "./pauses.ts";
@@ -78,7 +79,8 @@ export class Upgrades {
     const end = () => stop.abort(signal?.reason);
     signal?.throwIfAborted();
     if (signal) onAbort(signal, end);
-    const late = timeoutMs === undefined ? undefined : clock.setTimer(
+    const late = timeoutMs === undefined ? undefined : setDeadline(
+      clock,
       () => {
         const detail = `no answer came within ${timeoutMs} ms (timeoutMs)`;
         const { maybeActedOn } = repeats;

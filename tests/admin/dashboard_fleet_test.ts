@@ -55,7 +55,7 @@ async function line(page: Page, table: string, first: string): Promise<string[]>
 }
 
 async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  const end = performance.now() + 15_000;
+  const end = performance.now() + 30_000;
   while (!await holds()) {
     assert(performance.now() < end, "it did not come true in time");
     await pause(20);

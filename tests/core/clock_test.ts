@@ -7,7 +7,7 @@ import {
 } from "@std/assert";
 import test from "node:test";
 import { memorySocket } from "../../adapters/memory.ts";
-import { ManualClock, systemClock } from "../../src/core/clock.ts";
+import { ManualClock, setDeadline, systemClock } from "../../src/core/clock.ts";
 import { Connection } from "../../src/map/connection.ts";
 
 test("ManualClock.advance() fires timers in the order of their time, then of their setting", () => {
@@ -148,6 +148,29 @@ test("Connection.unusedMs() is not misled by a wall clock that was set back (tra
   clock.advance(500);
   assertEquals(unused(connection, clock), 500);
   connection.destroy();
+});
+
+test("setDeadline() calls back when what has come was read, and not at all where that settled it", () => {
+  const unread: (() => void)[] = [];
+  const afterReading = (callback: () => void) => void unread.push(callback);
+  const clock = Object.assign(new ManualClock(), { afterReading });
+  let fired = 0;
+  setDeadline(clock, () => fired++, 100);
+  const settled = setDeadline(clock, () => fired++, 100);
+  setDeadline(clock, () => fired++, 100).cancel();
+  clock.advance(100);
+  assertEquals([fired, unread.length], [0, 2]);
+  settled.cancel();
+  for (const callback of unread) callback();
+  assertEquals([fired, clock.timers], [1, 0]);
+});
+
+test("setDeadline() calls back on a clock that reads nothing", () => {
+  const clock = new ManualClock();
+  let fired = 0;
+  setDeadline(clock, () => fired++, 100);
+  clock.advance(100);
+  assertEquals(fired, 1);
 });
 
 test("systemClock tells milliseconds since 1970 and a chance from 0 to 1", () => {

@@ -38,9 +38,9 @@ test(
       if (process.env.HOTCONN_FLEET !== undefined) console.log(stdout);
       assertEquals(told.failures, 0, stdout);
       assertEquals(told.states, [["alone", "alone", "alone"], ["joined", "joined", "joined"]]);
-      // A request that waited for Redis would take as long as its timeout.
+      // A request that waited for Redis would take as long as its timeout, which is 400 ms.
       const [well, cut] = told.p99;
-      assert(cut.median < well.median + 100, stdout);
+      assert(cut.median < well.median + 350, stdout);
       assert(told.requests[1] > told.requests[0] / 2, stdout);
     } finally {
       execFileSync("ip", ["netns", "del", name]);

@@ -54,7 +54,7 @@ class RedisScene implements AsyncDisposable {
 
   /** Has each pool serve a caller, which it must without waiting for the store. */
   async use(): Promise<void> {
-    for (const pool of this.pools) (await pool.acquire("a.test", { timeoutMs: 5_000 })).release();
+    for (const pool of this.pools) (await pool.acquire("a.test", { timeoutMs: 30_000 })).release();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -64,7 +64,7 @@ class RedisScene implements AsyncDisposable {
 }
 
 async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  const end = performance.now() + 20_000;
+  const end = performance.now() + 60_000;
   while (!await holds()) {
     if (performance.now() > end) throw new Error(`It did not come true in time: ${what}`);
     await pause(10);
@@ -159,17 +159,15 @@ async function standSlow(): Promise<void> {
   await using redis = await startRedis();
   await using scene = new RedisScene([redis], 3);
   await scene.begin();
-  const took: number[] = [];
   for (let time = 0; time < 5; time++) {
     await redis.command("CLIENT", "PAUSE", "100");
-    const begun = performance.now();
+    let hasAnswered = false;
+    const answer = redis.command("PING").then(() => hasAnswered = true);
     await scene.use();
     // What is ready is ready: no lease waits for the store.
-    took.push(performance.now() - begun);
-    await pause(120);
+    assertEquals(hasAnswered, false);
+    await answer;
   }
-  // The machine may be slow once, and is not each time that the store is.
-  assert(Math.min(...took) < 90, `leases took ${took} ms`);
   redis.stop();
   await scene.all("alone");
   await scene.use();

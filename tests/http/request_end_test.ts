@@ -8,6 +8,7 @@
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { test } from "node:test";
 import type { CreatePoolOptions } from "../../adapters/detect.ts";
+import { ManualClock } from "../../src/core/clock.ts";
 import { AcquireTimeoutError, ClosedError, RequestError } from "../../src/core/errors.ts";
 import type { RequestOptions } from "../../src/http/request.ts";
 import { collect } from "../support/collect.ts";
@@ -196,28 +197,40 @@ test("A body that is cancelled, or left in the midst of a loop, ends its connect
     assertEquals(pool.stats().idle, 1);
   }));
 
-test("timeoutMs ends the wait, the request and the body, each with its error", () =>
-  withScene({ scripts, pool: one }, async ({ origin, pool, url }) => {
+test("timeoutMs ends the wait, the request and the body, each with its error", () => {
+  const clock = new ManualClock();
+  return withScene({ scripts, pool: { ...one, clock } }, async ({ origin, pool, url }) => {
     const timeoutMs = 100;
-    const head = await assertRejects(
+    const asking = assertRejects(
       () => pool.request(url("/hang"), { timeoutMs, method: "POST" }),
       RequestError,
       "longer than 100 ms",
     );
+    await origin.until({ requests: 1 });
+    clock.advance(timeoutMs);
+    const head = await asking;
     assertEquals([head.failure, head.maybeActedOn], ["timeout", true]);
     const response = await pool.request(url("/bits"), { timeoutMs });
-    const body = await assertRejects(() => response.text(), RequestError);
-    assertEquals(body.failure, "timeout");
+    const reading = assertRejects(() => response.text(), RequestError);
+    clock.advance(timeoutMs);
+    assertEquals((await reading).failure, "timeout");
     const holder = await pool.acquire(`a.test:${origin.port}`);
-    await assertRejects(() => pool.request(url("/ok"), { timeoutMs }), AcquireTimeoutError);
+    const waiting = assertRejects(
+      () => pool.request(url("/ok"), { timeoutMs }),
+      AcquireTimeoutError,
+    );
+    clock.advance(timeoutMs);
+    await waiting;
     holder.release();
-    assertEquals(await (await pool.request(url("/ok"), { timeoutMs: 5_000 })).text(), "fine");
-  }));
+    assertEquals(await (await pool.request(url("/ok"), { timeoutMs })).text(), "fine");
+  });
+});
 
-test("Trap 1: a body that nobody reads holds its connection until leakTimeoutMs, and no other", () =>
-  withScene({
+test("Trap 1: a body that nobody reads holds its connection until leakTimeoutMs, and no other", () => {
+  const clock = new ManualClock();
+  return withScene({
     scripts,
-    pool: { maxConnectionsPerIp: 2, leakTimeoutMs: 300 },
+    pool: { clock, maxConnectionsPerIp: 2, leakTimeoutMs: 300 },
   }, async ({ origin, pool, url }) => {
     const unread = await pool.request(url("/big"));
     // There is another connection, which serves everybody meanwhile.
@@ -227,14 +240,19 @@ test("Trap 1: a body that nobody reads holds its connection until leakTimeoutMs,
     const second = await pool.request(url("/big"));
     assertEquals(pool.stats().leased, 2);
     // Both hold theirs: whoever waits gets one when they are reclaimed.
-    assertEquals(await (await pool.request(url("/ok"))).text(), "fine");
+    const waiting = pool.request(url("/ok"));
+    clock.advance(299);
+    assertEquals(pool.stats().leased, 2);
+    clock.advance(1);
+    assertEquals(await (await waiting).text(), "fine");
     while (pool.stats().leased > 0) await new Promise((resolve) => setTimeout(resolve, 10));
     for (const response of [unread, second]) {
       const error = await assertRejects(() => response.text(), RequestError, "nobody read");
       assertEquals(error.failure, "cancelled");
     }
     assertEquals((await origin.report()).accepted, 3);
-  }));
+  });
+});
 
 test("A small body that nobody reads holds nothing up", () =>
   withScene({ scripts, pool: one }, async ({ pool, url }) => {

@@ -27,11 +27,12 @@ const BACK_MS = 2 * EJECTION_MS + SLOW_START_MS;
 
 const IPS = ["127.0.0.11", "127.0.0.12", "127.0.0.13"];
 
-/** Kills and restarts origins, one of them always up, until a time has come; then all are up. */
+/** Kills and restarts origins, one of them always up, for a time and twice at least; then all are up. */
 async function stir(origins: readonly OwnOrigin[], random: Random, until: number): Promise<number> {
   const down: OwnOrigin[] = [];
   let kills = 0;
-  while (performance.now() < until) {
+  // To start one takes a slow machine most of that time.
+  while (performance.now() < until || kills < 2) {
     await pause(100 + random.below(600));
     const kill = down.length < origins.length - 1 && (down.length === 0 || random.chance(0.5));
     if (kill) {
@@ -101,7 +102,6 @@ async function killAndRestart(seed: number, protocol: "http/1.1" | "h2"): Promis
     }
     assertEquals(result.errors.map(String), []);
     assertEquals(result.statuses, { 200: result.times.length });
-    assert(kills > 1, `only ${kills} were killed`);
     assert(shares.every(isFair), `They bear shares of ${shares} again`);
     await pool.close();
     pool.manager.checkInvariants();

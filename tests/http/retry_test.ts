@@ -85,11 +85,13 @@ test("Trap 7: a connection fresh from its dial that answers nothing costs one re
 test("Trap 7: as many dead connections as there are attempts cost nobody his answer", () =>
   withScene({
     scripts: {
-      "/warm": [{ waitMs: 50 }, { send: ok() }],
+      "/warm": [],
       "*": [[{ do: "end" }], [{ do: "end" }], [{ do: "end" }], [{ do: "end" }], ANSWER],
     },
   }, async ({ origin, pool, url }) => {
     const all = [...Array(4)].map(() => pool.request(url("/warm")));
+    await origin.until({ requests: 4 });
+    await origin.act({ kind: "send", text: ok() });
     for (const response of await Promise.all(all)) await response.dump();
     assertEquals(await (await pool.request(url("/x"))).text(), "fine");
     const { accepted, requests } = await origin.report();

@@ -52,7 +52,7 @@ async function flood(
 test("Trap 7: of 10,000 idempotent requests to a server that hangs up at random, none fails", () =>
   withSeed((seed) =>
     withScene(
-      { pool, origin: { behaviour: { kind: "stale", maxLifeMs: 400, seed } } },
+      { pool, origin: { behaviour: { kind: "stale", maxAnswers: 40, seed } } },
       async (scene) => {
         const { done, errors, seen } = await flood(
           scene,
@@ -72,7 +72,7 @@ test("Trap 7: of 10,000 idempotent requests to a server that hangs up at random,
 test("Trap 7: of 10,000 POSTs none is sent twice, and each that fails says that it may have been acted on", () =>
   withSeed((seed) =>
     withScene(
-      { pool, origin: { behaviour: { kind: "stale", maxLifeMs: 400, seed } } },
+      { pool, origin: { behaviour: { kind: "stale", maxAnswers: 40, seed } } },
       async (scene) => {
         const { done, errors, seen } = await flood(
           scene,
@@ -94,7 +94,7 @@ test("Trap 7: of 10,000 POSTs none is sent twice, and each that fails says that 
 test("Trap 7: a POST with an Idempotency-Key is repeated like a GET", () =>
   withSeed((seed) =>
     withScene(
-      { pool, origin: { behaviour: { kind: "stale", maxLifeMs: 200, seed } } },
+      { pool, origin: { behaviour: { kind: "stale", maxAnswers: 20, seed } } },
       async (scene) => {
         const { errors, seen } = await flood(
           scene,
@@ -110,7 +110,7 @@ test("Trap 7: a POST with an Idempotency-Key is repeated like a GET", () =>
 test("A server that hangs up on everybody is dialled a few times a second, and callers hear of it", () =>
   withScene({
     pool,
-    origin: { behaviour: { kind: "stale", maxLifeMs: 400, refusesPercent: 100, seed: 1 } },
+    origin: { behaviour: { kind: "stale", maxAnswers: 40, refusesPercent: 100, seed: 1 } },
   }, async (scene) => {
     const began = performance.now();
     const { done, errors, seen } = await flood(

@@ -10,6 +10,7 @@ import type { AddressInfo, Socket } from "node:net";
 import { test } from "node:test";
 import { plainDialer } from "../../adapters/plain.ts";
 import { createPool, type CreatePoolOptions, type HttpPool, staticResolver } from "../../mod.ts";
+import { ManualClock } from "../../src/core/clock.ts";
 import { RequestError } from "../../src/core/errors.ts";
 import type { Upgraded } from "../../src/http/upgrade.ts";
 import { RecordingSink } from "../support/recording_sink.ts";
@@ -136,22 +137,30 @@ test("upgrade() says what failed where no machine answers", () =>
     assertEquals([error.failure, error.maybeActedOn], ["connection", false]);
   }));
 
-test("upgrade() ends with the signal's reason, or after timeoutMs", () =>
-  withServer(() => {}, async (pool, port) => {
+test("upgrade() ends with the signal's reason, or after timeoutMs", () => {
+  const clock = new ManualClock();
+  let asked = () => {};
+  return withServer(() => asked(), async (pool, port) => {
     const url = `http://a.test:${port}/`;
     const ending = new AbortController();
     const reason = { not: "an error" };
+    const first = new Promise<void>((resolve) => asked = resolve);
     const pending = pool.upgrade(url, { protocol: "echo", signal: ending.signal });
-    setTimeout(() => ending.abort(reason), 50);
+    await first;
+    ending.abort(reason);
     assertStrictEquals(await pending.catch((error: unknown) => error), reason);
-    const error = await assertRejects(
+    const second = new Promise<void>((resolve) => asked = resolve);
+    const late = assertRejects(
       () => pool.upgrade(url, { protocol: "echo", timeoutMs: 50 }),
       RequestError,
       "no answer came within 50 ms (timeoutMs)",
     );
-    assertEquals(error.failure, "timeout");
+    await second;
+    clock.advance(50);
+    assertEquals((await late).failure, "timeout");
     assertEquals(pool.stats().connections, 0);
-  }));
+  }, { clock });
+});
 
 test("upgrade() refuses bad options with an error that says what would do", () =>
   withServer(() => {}, async (pool, port) => {

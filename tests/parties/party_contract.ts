@@ -298,7 +298,7 @@ export function testReload(kind: PartyKind, protocol: Protocol): void {
       const statuses = new Set<number>();
       let going = true;
       const has = async (generation: string) => {
-        for (let tries = 0; tries < 400 && !seen.has(generation); tries++) await pause(10);
+        for (let tries = 0; tries < 2_000 && !seen.has(generation); tries++) await pause(10);
       };
       const load = Array.from({ length: 12 }, async (_, i) => {
         const path = ["200", "bytes?size=1000", "bytes?size=200000&chunked", "text"][i % 4]!;

@@ -128,7 +128,7 @@ test("A denied address of a host counts as absent: the others bear all", () =>
 test("Rules that change end what is idle at once, and what is in use with its lease", () =>
   withScene({
     origin: { addresses: THREE },
-    scripts: { "/slow": [{ wait: "body" }, { waitMs: 300 }, { send: ok("late") }], ...FINE },
+    scripts: { "/slow": [], ...FINE },
     pool: { protocols: ["http/1.1"] },
   }, async ({ origin, pool, url }) => {
     const host = `a.test:${origin.port}`;
@@ -137,13 +137,15 @@ test("Rules that change end what is idle at once, and what is in use with its le
     const at = (ip: string) => `${ip}:${origin.port}`;
     for (const ip of THREE) (await pool.acquire(host, { ip })).release();
     const slow = pool.request(url("/slow"), { ip: "127.0.0.3" });
-    await origin.until({ openSockets: 3, requests: 1 });
+    const { connections } = await origin.until({ openSockets: 3, requests: 1 });
+    const asked = connections.find(({ requests }) => requests === 1)!;
     assertThrows(() => pool.setAccess({ deny: ["nonsense"] }), TypeError);
     assertEquals(pool.stats().idle, 2);
     pool.setAccess({ deny: ["127.0.0.2", "127.0.0.3"] });
     assertEquals(pool.stats().connections, 2);
     await origin.until({ openSockets: 2 });
     assertEquals(evicted, [[at("127.0.0.2"), "gone"]]);
+    await origin.act({ kind: "send", text: ok("late") }, asked.id);
     assertEquals(await (await slow).text(), "late");
     await origin.until({ openSockets: 1 });
     assertEquals(evicted.slice(1), [[at("127.0.0.3"), "gone"]]);

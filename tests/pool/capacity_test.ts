@@ -69,10 +69,8 @@ function takesSoMany(beyond: Capacity["beyond"]): Promise<void> {
     assert(dialled <= 12, `${dialled} dials within 4 s, ${accepted} and ${later.accepted} came`);
     assert(second.answered > 200, `${second.answered} answers`);
     assert(pool.stats().connections >= TAKES - 1, `${pool.stats().connections} connections`);
-    assert(
-      ceilings.length > 0 && ceilings.every((n) => n >= TAKES - 2 && n <= TAKES),
-      `${ceilings}`,
-    );
+    // While a slow machine still shakes hands, fewer are known to be taken.
+    assert(ceilings.every((n) => n <= TAKES) && ceilings.at(-1)! >= TAKES - 2, `${ceilings}`);
   });
 }
 

@@ -128,6 +128,26 @@ test("A host with connections goes by its balancer: version 6 comes first for a 
   assertEquals(used.size, 2);
 });
 
+test("A dial that ended while the program stood still is neither slow nor given up", async () => {
+  await using it = memoryPool({ script: () => ({ delayMs: 350 }), connectTimeoutMs: 300 });
+  const unread: (() => void)[] = [];
+  const read = () => {
+    for (const callback of unread.splice(0)) callback();
+  };
+  Object.assign(it.clock, { afterReading: (callback: () => void) => unread.push(callback) });
+  const acquired = it.pool.acquire("a.test");
+  await turns();
+  read();
+  await turns();
+  assertEquals(it.dialer.dials.length, 1);
+  // The timers fire first, and then comes what the machine has said by now.
+  it.clock.advance(400);
+  await turns();
+  read();
+  (await acquired).release();
+  assertEquals(it.dialer.dials.length, 1);
+});
+
 test("On real sockets: version 6 that is mute costs the stagger, one that refuses nothing", {
   skip: withoutVersion6,
 }, async () => {
@@ -166,7 +186,8 @@ test(
   () =>
     withScene({
       origin: { addresses: ["127.0.0.1", "::1"] },
-      pool: { protocols: ["http/1.1"] },
+      // However long the machine takes for the first dial.
+      pool: { protocols: ["http/1.1"], dialStaggerMs: 10_000 },
     }, async ({ origin, pool }) => {
       const host = `a.test:${origin.port}`;
       const lease = await pool.acquire(host);

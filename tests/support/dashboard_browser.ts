@@ -64,7 +64,7 @@ export function testVisit(
     : program === undefined
     ? "Chromium is not installed"
     : options.skip ?? false;
-  test(name, { skip, timeout: 60_000 }, async () => {
+  test(name, { skip, timeout: 120_000 }, async () => {
     const router = stubRouter(options.scenes ?? { default: quietScene() });
     let browser: Browser | undefined;
     let onListening: (address: AddressInfo) => void = () => {};
@@ -83,7 +83,7 @@ export function testVisit(
         executablePath: program ?? "",
         // A container's root has no namespaces to make a sandbox of.
         args: ["--no-sandbox", "--disable-dev-shm-usage"],
-        timeout: 30_000,
+        timeout: 60_000,
       });
       const { theme = "light", token = ACT_TOKEN, width = 1_280 } = options;
       const context = await browser.newContext({
@@ -92,7 +92,7 @@ export function testVisit(
         reducedMotion: "reduce",
         ...front?.credentials && { httpCredentials: front.credentials },
       });
-      context.setDefaultTimeout(15_000);
+      context.setDefaultTimeout(30_000);
       const strange: string[] = [];
       context.on("console", (message) => {
         if (message.type() === "error" && !options.mayComplain) strange.push(message.text());

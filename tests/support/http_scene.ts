@@ -64,9 +64,9 @@ export async function withScene(
   await pool.close({ graceMs: 0 });
 }
 
-/** Waits until no connection is leased, for a second at the most. */
+/** Waits until no connection is leased, for ten seconds at the most. */
 async function settle(pool: HttpPool): Promise<void> {
-  for (let tries = 0; tries < 100 && busy(pool) > 0; tries++) {
+  for (let tries = 0; tries < 1_000 && busy(pool) > 0; tries++) {
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }

@@ -137,7 +137,7 @@ class LocalOrigin implements Origin {
 
   async [Symbol.asyncDispose](): Promise<void> {
     try {
-      await this.until({ openSockets: 0, timeoutMs: 2_000 });
+      await this.until({ openSockets: 0 });
     } finally {
       await this.stop();
     }

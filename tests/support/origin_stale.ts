@@ -1,6 +1,6 @@
 /**
- * A server that closes each of its connections at a random moment after an answer, whatever is on
- * its way to it; and counts what it got and what it answered, by the field `x-id`.
+ * A server that closes each of its connections after a random number of answers, whatever is on its
+ * way to it; and counts what it got and what it answered, by the field `x-id`.
  *
  * @module
  */
@@ -13,8 +13,8 @@ import { RequestReader } from "./request_reader.ts";
 /** What such a server does. */
 export interface StaleBehaviour {
   readonly kind: "stale";
-  /** How long a connection lives after its first answer at the most, in milliseconds. */
-  readonly maxLifeMs: number;
+  /** How many answers a connection gives at the most. */
+  readonly maxAnswers: number;
   /** How many requests in a hundred it hangs up on instead of an answer. @default {0} */
   readonly refusesPercent?: number;
   readonly seed: number;
@@ -32,6 +32,9 @@ export interface StaleReport {
   readonly received: number;
 }
 
+/** How long a connection may stand after its last answer, where nothing comes, in milliseconds. */
+const SOON_MS = 10;
+
 const ANSWER = Buffer.from("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
 
 /** See the module. */
@@ -48,10 +51,11 @@ export class StaleOrigin {
 
   /** Serves a connection; gives the function to call with what arrives. */
   serve(connection: ScriptedConnection): (bytes: Uint8Array) => void {
-    const { maxLifeMs, refusesPercent = 0 } = this.#behaviour;
+    const { maxAnswers, refusesPercent = 0 } = this.#behaviour;
+    let left = 1 + this.#random.below(maxAnswers);
     let ended = false;
-    let dated = false;
     const end = () => {
+      if (ended) return;
       ended = true;
       if (!connection.stream.destroyed) connection.act({ kind: "end" });
     };
@@ -61,12 +65,12 @@ export class StaleOrigin {
       void body.then(() => {
         this.#received.set(id, (this.#received.get(id) ?? 0) + 1);
         if (ended) return;
-        if (this.#random.below(100) < refusesPercent) return end();
+        if (left === 0 || this.#random.below(100) < refusesPercent) return end();
         this.#answered.add(id);
         connection.stream.write(ANSWER);
-        if (dated) return;
-        dated = true;
-        setTimeout(end, this.#random.below(maxLifeMs * 1_000) / 1_000).unref();
+        // Soon after the last answer, or when the next request has come.
+        if (--left > 0 || this.#random.chance(0.5)) return;
+        setTimeout(end, this.#random.below(SOON_MS * 1_000) / 1_000).unref();
       });
     });
     return (bytes) => reader.take(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length));

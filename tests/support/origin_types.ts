@@ -134,7 +134,7 @@ export interface Condition {
   readonly ended?: number;
   /** Connections whose ClientHello is in. */
   readonly hellos?: number;
-  /** @default {4000} */
+  /** @default {10000} */
   readonly timeoutMs?: number;
 }
 

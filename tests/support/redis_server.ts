@@ -63,7 +63,7 @@ export async function startRedis(options: { readonly keeps?: boolean } = {}): Pr
         ...["--appendonly", kept, "--appendfsync", "always"],
       ], { stdio: "ignore" });
       child.on("error", () => {});
-      for (let tries = 0; tries < 200; tries++) {
+      for (let tries = 0; tries < 800; tries++) {
         const answer = await server.command("PING").catch(() => "");
         if (answer.startsWith("+PONG")) return;
         await pause(25);

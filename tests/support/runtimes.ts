@@ -19,6 +19,8 @@ export interface Counts {
 export interface TestRuntime {
   /** The program; looked for on the path. */
   readonly program: string;
+  /** How many files it runs at a time. */
+  readonly filesAtOnce: number;
   /** Its arguments, to run these test files. */
   arguments(files: readonly string[]): string[];
   /** Reads what it printed, without colours; undefined where it tells no result. */
@@ -34,10 +36,14 @@ export interface Failure {
   readonly name: string;
 }
 
+/** How many files Node runs at a time. */
+const NODE_FILES_AT_ONCE = 2;
+
 /** The runtimes by name. */
 export const testRuntimes: { readonly [name: string]: TestRuntime } = {
   deno: {
     program: "deno",
+    filesAtOnce: 1,
     // Types are the gate's concern.
     arguments: (files) => ["test", "--no-lock", "--allow-all", "--no-check", ...files],
     count(output) {
@@ -63,8 +69,9 @@ export const testRuntimes: { readonly [name: string]: TestRuntime } = {
   },
   bun: {
     program: "bun",
+    filesAtOnce: 1,
     // A path that does not begin with a dot is a filter, which may match other files too.
-    arguments: (files) => ["test", "--timeout", "60000", ...files.map((file) => `./${file}`)],
+    arguments: (files) => ["test", "--timeout", "120000", ...files.map((file) => `./${file}`)],
     count(output) {
       if (!/^ *Ran \d+ tests? across/m.test(output)) return undefined;
       return {
@@ -85,13 +92,14 @@ export const testRuntimes: { readonly [name: string]: TestRuntime } = {
   node: {
     // This very program, so that whoever chooses a version of Node gets it.
     program: process.execPath,
+    filesAtOnce: NODE_FILES_AT_ONCE,
     arguments: (files) => [
       "--import",
       "tsx",
       "--test",
-      "--test-concurrency=2",
-      // Of a whole file.
-      "--test-timeout=120000",
+      `--test-concurrency=${NODE_FILES_AT_ONCE}`,
+      // Of a whole file, on a machine that is several times slower, too.
+      "--test-timeout=300000",
       "--test-reporter=spec",
       ...files,
     ],

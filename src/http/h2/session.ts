@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Clock, Timer } from "../../core/clock.ts";
+import { type Clock, setDeadline, type Timer } from "../../core/clock.ts";
 import type { Connection, Resident } from "../../map/connection.ts";
 import type { CheckedLimits } from "../limits.ts";
 import type { Session, StreamUser } from "../session.ts";
@@ -88,7 +88,7 @@ export class Http2Session implements Session, StreamSession, Resident, EngineHos
     this.#probing.set(call, failed);
     if (this.#probing.size > 1) return;
     this.timed().ping();
-    this.#probe = this.#clock.setTimer(() => {
+    this.#probe = setDeadline(this.#clock, () => {
       const detail = "the peer did not answer a PING on a connection that had stood idle";
       this.#fail(connectionError("NO_ERROR", detail));
     }, PROBE_MS);
@@ -223,7 +223,7 @@ export class Http2Session implements Session, StreamSession, Resident, EngineHos
   }
 
   #lookLater(): void {
-    this.#tick = this.#clock.setTimer(() => {
+    this.#tick = setDeadline(this.#clock, () => {
       this.#tick = undefined;
       if (this.#isClosed) return;
       this.timed().tick();

@@ -5,7 +5,7 @@
  */
 
 import type { Address } from "../../core/address.ts";
-import type { Clock } from "../../core/clock.ts";
+import { type Clock, setDeadline } from "../../core/clock.ts";
 import type { TlsSocket } from "../../core/dialer.ts";
 import {
   AccessDeniedError,
@@ -178,7 +178,8 @@ export class Dials {
     const { endpoint, queue } = dial;
     const { address } = endpoint;
     const guard = this.gate.tryShared(`the dial of ${queue.host.text} at ${address.text}`);
-    const timeout = this.#clock.setTimer(
+    const timeout = setDeadline(
+      this.#clock,
       () => dial.stop.abort(timedOut(dial, options)),
       dial.timeoutMs,
     );

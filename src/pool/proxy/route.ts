@@ -5,7 +5,7 @@
  */
 
 import type { Host } from "../../core/address.ts";
-import type { Clock } from "../../core/clock.ts";
+import { type Clock, setDeadline } from "../../core/clock.ts";
 import type { Dialer, DialTarget, TlsOptions, TlsSocket } from "../../core/dialer.ts";
 import {
   DialError,
@@ -289,7 +289,7 @@ export class Route {
     signal.addEventListener("abort", onAbort, { once: true });
     if (signal.aborted) onAbort();
     const timer = forMs < Infinity
-      ? this.#parts.clock.setTimer(() => {
+      ? setDeadline(this.#parts.clock, () => {
         if (!stage.open) stop.abort(late(`it did not open a way within ${Math.round(forMs)} ms`));
       }, forMs)
       : undefined;

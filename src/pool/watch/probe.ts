@@ -5,7 +5,7 @@
  */
 
 import type { Address } from "../../core/address.ts";
-import type { Clock } from "../../core/clock.ts";
+import { type Clock, setDeadline } from "../../core/clock.ts";
 import { ClosedError } from "../../core/errors.ts";
 import type { Admission } from "../../hosts/admission.ts";
 import { Connection } from "../../map/connection.ts";
@@ -89,7 +89,8 @@ export class Probe {
   /** Makes the check. Gives what it found out, or nothing where it could not be made; never rejects. */
   async run(): Promise<ProbeResult | undefined> {
     const { testTimeoutMs } = this.#parts.options;
-    const timeout = this.#clock.setTimer(
+    const timeout = setDeadline(
+      this.#clock,
       () => {
         const silence = silent(this.queue, this.address.text, testTimeoutMs, " (testTimeoutMs)");
         this.#stop.abort(silence);
@@ -142,7 +143,7 @@ export class Probe {
     if (!connection) return undefined;
     // The way there may have forgotten it: there must be time left for another one.
     const half = new AbortController();
-    const timer = this.#clock.setTimer(() => half.abort(), testTimeoutMs / 2);
+    const timer = setDeadline(this.#clock, () => half.abort(), testTimeoutMs / 2);
     const signal = AbortSignal.any([half.signal, this.#stop.signal]);
     const answer = await this.#askOver(connection, check, signal);
     timer.cancel();
