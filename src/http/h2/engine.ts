@@ -136,6 +136,7 @@ export class Http2Engine implements FrameSink {
     stream.creditedAt = this.now;
     streams.add(stream);
     this.#liveness.noteRequest(this.now);
+    this.#guard.noteRequest();
     const isEnd = body === null && !hasMore;
     this.#outbox.headers(stream.id, fields, isEnd);
     stream.isLocalEnd = isEnd;

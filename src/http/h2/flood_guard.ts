@@ -51,13 +51,17 @@ const MOST_EMPTY_DATA = 100;
 /** WINDOW_UPDATEs that may come for each DATA sent. */
 const WINDOWS_FOR_DATA = 10;
 
+/** Frames of each kind that may come for each request: some servers send one with every answer. */
+const FRAMES_FOR_REQUEST = 10;
+
 /** Counts the frames of one connection that carry nothing. */
 export class FloodGuard {
   readonly #budgets: Readonly<Record<IdleFrame, Budget>> = {
     settings: new Budget(100, 10),
     ping: new Budget(1_000, 100),
     window: new Budget(2_000, 100),
-    reset: new Budget(20, 1),
+    // Both ends may give up all streams at one deadline.
+    reset: new Budget(1_000, 10),
     other: new Budget(1_000, 100),
   };
   #emptyData = 0;
@@ -87,9 +91,20 @@ export class FloodGuard {
     this.#emptyData = 0;
   }
 
+  /** Notes that a request was sent. */
+  noteRequest(): void {
+    const { other, ping, reset, window } = this.#budgets;
+    ping.earn(FRAMES_FOR_REQUEST);
+    window.earn(FRAMES_FOR_REQUEST);
+    reset.earn(FRAMES_FOR_REQUEST);
+    other.earn(FRAMES_FOR_REQUEST);
+  }
+
   /** Notes that DATA was sent, which the peer may answer. */
   noteSent(): void {
     this.#budgets.window.earn(WINDOWS_FOR_DATA);
+    // gRPC servers measure a line by a PING whenever data comes.
+    this.#budgets.ping.earn(1);
     // Servers in Go answer each part of a body that they do not want with a reset.
     this.#budgets.reset.earn(1);
   }

@@ -409,6 +409,38 @@ test("Http2Engine ends a connection that floods it with frames of no use", () =>
   }
 });
 
+test("Http2Engine takes a few frames of no use with each response, however many responses there are", () => {
+  const habits: { readonly [what: string]: (scene: EngineScene, id: number) => void } = {
+    "PING": (scene) => scene.raw(PING, 0, 0, bytes(8)),
+    "PRIORITY": (scene) => scene.raw(PRIORITY, 0, 1, bytes(5)),
+    "ALTSVC": (scene) => scene.raw(0xa, 0, 0, bytes(5)),
+    "WINDOW_UPDATE": (scene, id) => scene.raw(WINDOW_UPDATE, 0, id, Uint8Array.of(0, 0, 0, 1)),
+    "late RST_STREAM": (scene, id) => scene.reset(id, "NO_ERROR"),
+  };
+  for (const [what, send] of Object.entries(habits)) {
+    const scene = new EngineScene();
+    for (let request = 0; request < 5_000 && !scene.failure; request++) {
+      const { stream } = scene.ask();
+      scene.sent();
+      scene.respond(stream.id);
+      send(scene, stream.id);
+      scene.sent();
+    }
+    assertEquals(scene.failure, undefined, what);
+  }
+});
+
+test("Http2Engine goes on where both ends give up many streams at once, at one deadline", () => {
+  const scene = new EngineScene();
+  const lasting = scene.ask();
+  const given = Array.from({ length: 99 }, () => scene.ask());
+  for (const { stream } of given) scene.engine.cancel(stream);
+  scene.sent();
+  for (const { stream } of given) scene.reset(stream.id, "CANCEL");
+  scene.respond(lasting.stream.id);
+  assertEquals([scene.failure, lasting.user.ended], [undefined, true]);
+});
+
 test("Http2Engine keeps no answers without end for a peer that does not read them", () => {
   const scene = new EngineScene();
   for (let i = 0; i < 12 && !scene.failure; i++) {
