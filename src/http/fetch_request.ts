@@ -133,17 +133,10 @@ function over(request: Request, init: RequestInit): Given {
   };
 }
 
-/**
- * Host follows from the URL, as for the web's own. To keep connections is what a pool does anyhow, and
- * over HTTP/2 no header may say so.
- */
+/** Host follows from the URL, as for the web's own. */
 function readHeaders(given: NonNullable<Given["headers"]>): HeaderList {
   const headers = new HeaderList(given as ConstructorParameters<typeof HeaderList>[0]);
-  headers.remove("host", "keep-alive", "proxy-connection");
-  for (const [name, value] of headers) {
-    const isKept = name.toLowerCase() === "connection" && value.toLowerCase() === "keep-alive";
-    if (isKept) headers.remove("connection");
-  }
+  headers.remove("host");
   return headers;
 }
 

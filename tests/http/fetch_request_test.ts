@@ -185,17 +185,6 @@ test("fetch() names the URL's host, whatever the headers say", async () => {
   assertEquals(seen.map(({ headers }) => headers.get("host")), ["a.test", "a.test"]);
 });
 
-test("fetch() sends no header that asks for a connection to be kept: over HTTP/2 none could be sent", async () => {
-  const { pool, seen } = recording();
-  await using _ = pool;
-  const ask = (headers: { readonly [name: string]: string }) => pool.fetch(url, { headers });
-  await ask({ Connection: "Keep-Alive", "keep-alive": "timeout=5", "proxy-connection": "close" });
-  await ask({ connection: "close" });
-  const names = ["connection", "keep-alive", "proxy-connection"];
-  const sent = seen.map(({ headers }) => names.map((name) => headers.get(name)));
-  assertEquals(sent, [[null, null, null], ["close", null, null]]);
-});
-
 test("fetch() goes to no port that the standard blocks, by a redirect neither", async () => {
   await using pool = memoryHttp(() => answer("302 Found", { location: "https://a.test:6667/" }));
   for (const port of [1, 25, 587, 5060, 6667, 10080]) {

@@ -21,14 +21,17 @@ export interface Http2Request {
   readonly sensitive?: readonly string[] | undefined;
 }
 
-/** Fields that belong to a connection of HTTP/1.1 (section 8.2.2). */
-const OF_CONNECTIONS: ReadonlySet<string> = new Set([
+/** Fields that belong to an HTTP/1.1 connection, which HTTP/2 must not carry (section 8.2.2). */
+const CONNECTION_FIELDS: ReadonlySet<string> = new Set([
   "connection",
   "keep-alive",
   "proxy-connection",
   "transfer-encoding",
   "upgrade",
 ]);
+
+/** Values of Connection that only say whether to keep it, which means nothing for a stream. */
+const KEEP_OR_CLOSE = /^(?:close|keep-alive)(?:[ \t]*,[ \t]*(?:close|keep-alive))*$/i;
 
 /** Secrets, which nobody on the way may keep in a table, to be guessed at (RFC 7541 section 7.1). */
 const SECRETS: ReadonlySet<string> = new Set(["authorization", "cookie", "proxy-authorization"]);
@@ -47,9 +50,9 @@ const PASSING: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Makes the fields of a request.
+ * Makes the fields of a request. Leaves out those about keeping or closing an HTTP/1.1 connection.
  *
- * @throws {TypeError} A field belongs to a connection of HTTP/1.1: says which
+ * @throws {TypeError} Another field belongs to HTTP/1.1: says which
  */
 export function requestFields(request: Http2Request): BlockField[] {
   const { authority, contentLength, headers, method, path, scheme, sensitive } = request;
@@ -64,15 +67,23 @@ export function requestFields(request: Http2Request): BlockField[] {
     const value = text.trim();
     if (name === "host") fields[2] = blockField(":authority", value, "auto");
     else if (name === "content-length") continue;
-    else if (name === "transfer-encoding" && value.toLowerCase() === "chunked") continue;
-    else if (OF_CONNECTIONS.has(name) || (name === "te" && value.toLowerCase() !== "trailers")) {
-      throw new TypeError(`Header ${name} cannot be sent over HTTP/2: it belongs to HTTP/1.1`);
+    else if (CONNECTION_FIELDS.has(name) || name === "te" && value.toLowerCase() !== "trailers") {
+      if (!isDispensable(name, value)) {
+        throw new TypeError(`Header ${name} cannot be sent over HTTP/2: it belongs to HTTP/1.1`);
+      }
     } else fields.push(blockField(name, value, indexingOf(name, sensitive)));
   }
   if (contentLength !== null) {
     fields.push(blockField("content-length", String(contentLength), "without"));
   }
   return fields;
+}
+
+/** Whether a connection field can be left out, and the request means the same. */
+function isDispensable(name: string, value: string): boolean {
+  if (name === "connection") return KEEP_OR_CLOSE.test(value);
+  if (name === "transfer-encoding") return value.toLowerCase() === "chunked";
+  return name === "keep-alive" || name === "proxy-connection";
 }
 
 /** Makes trailers, which were checked: see `checkTrailers`. */

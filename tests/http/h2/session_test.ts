@@ -4,6 +4,7 @@ import { RequestError, UnsupportedOptionError } from "../../../src/core/errors.t
 import { staticResolver } from "../../../src/hosts/resolver.ts";
 import { Http2Error } from "../../../src/http/h2/error_codes.ts";
 import { MAX_CONCURRENT_STREAMS } from "../../../src/http/h2/frames.ts";
+import { requestFields } from "../../../src/http/h2/request_fields.ts";
 import { HttpPool } from "../../../src/http/http_pool.ts";
 import { endScene as end, frameScene, settle } from "./frame_server.ts";
 
@@ -449,13 +450,36 @@ test("Over HTTP/2 header fields of HTTP/1.1 connections are refused, and te may 
     hosts: ONE,
     onRequest: (connection, { id }) => connection.respond(id),
   });
-  for (const headers of [{ connection: "close" }, { upgrade: "x" }, { te: "gzip" }]) {
+  for (const headers of [{ connection: "close, x-own" }, { upgrade: "x" }, { te: "gzip" }]) {
     const error = await assertRejects(() => scene.pool.request("https://a.test/", { headers }));
     assert(error instanceof TypeError && /HTTP\/2/.test(error.message), String(error));
   }
   const response = await scene.pool.request("https://a.test/", { headers: { te: "trailers" } });
   assertEquals(await response.text(), "ok");
   await end(scene);
+});
+
+test("Over HTTP/2 headers that only keep or close a connection are left out, and it serves on", async () => {
+  const scene = frameScene({
+    hosts: ONE,
+    onRequest: (connection, { id }) => connection.respond(id),
+  });
+  const given: readonly (readonly [string, string])[] = [
+    ["connection", "close"],
+    ["Connection", "Keep-Alive, close "],
+    ["Keep-Alive", "timeout=5"],
+    ["proxy-connection", "keep-alive"],
+  ];
+  for (const [name, value] of given) {
+    const headers = { [name]: value };
+    assertEquals(await (await scene.pool.request("https://a.test/", { headers })).text(), "ok");
+    assertEquals(await (await scene.pool.fetch("https://a.test/", { headers })).text(), "ok");
+  }
+  assertEquals(scene.connections.length, 1);
+  await end(scene);
+  const request = { method: "GET", scheme: "https", authority: "a.test", path: "/" } as const;
+  const fields = requestFields({ ...request, headers: given, contentLength: null });
+  assertEquals(fields.map(({ name }) => name), [":method", ":scheme", ":authority", ":path"]);
 });
 
 const SHARED = { "a.test": ["192.0.2.1"], "b.test": ["192.0.2.1"], "c.test": ["192.0.2.1"] };
