@@ -143,7 +143,8 @@ export type {
 } from "./src/http/observer.ts";
 export { HttpParseError, type HttpParseReason } from "./src/http/parse_error.ts";
 export type { RequestBody } from "./src/http/payload.ts";
-export type { RequestHeaders, RequestOptions, RequestTrailers } from "./src/http/request.ts";
+export type { RequestHeaders } from "./src/http/request_headers.ts";
+export type { RequestOptions, RequestTrailers } from "./src/http/request_options.ts";
 export {
   PooledResponse,
   type RequestTimings,

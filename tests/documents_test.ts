@@ -77,7 +77,7 @@ const optionTables: { readonly [head: string]: { readonly [file: string]: string
   "HTTP option": { "src/http/http_options.ts": "HttpPoolOptions" },
   "response limit": { "src/http/limits.ts": "ResponseLimits" },
   "host option": { "src/pool/host_options.ts": "HostOptions" },
-  "request option": { "src/http/request.ts": "RequestOptions" },
+  "request option": { "src/http/request_options.ts": "RequestOptions" },
   "WebSocket option": { "src/http/websocket/web_socket_options.ts": "WebSocketOptions" },
   "lease option": {
     "src/pool/call_options.ts": "AcquireOptions",

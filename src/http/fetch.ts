@@ -22,7 +22,8 @@ import {
   readRedirect,
   SECRET_HEADERS,
 } from "./redirect.ts";
-import { asConstant, type RequestOptions } from "./request.ts";
+import { asConstant } from "./request.ts";
+import type { RequestOptions } from "./request_options.ts";
 import type { PooledResponse, ResponseConnection } from "./response.ts";
 
 /** Makes one request: what a pool does. */

@@ -33,13 +33,9 @@ import type { RequestObserver, RequestWatch } from "./observer.ts";
 import { Pauses } from "./pauses.ts";
 import type { Race } from "./race.ts";
 import type { Repeats } from "./repeats.ts";
-import {
-  type PreparedRequest,
-  prepareRequest,
-  readTarget,
-  type RequestOptions,
-  withFields,
-} from "./request.ts";
+import { type PreparedRequest, prepareRequest, readTarget } from "./request.ts";
+import { withFields } from "./request_headers.ts";
+import type { RequestOptions } from "./request_options.ts";
 import type { PooledResponse } from "./response.ts";
 import { RetryBudget } from "./retry_budget.ts";
 import type { Session } from "./session.ts";

@@ -1,121 +1,23 @@
 /**
- * The options of a request, read and checked once.
+ * A request, read and checked once, and ready to be sent by any protocol.
  *
  * @module
  */
 
-import { checkNames, checkNumber, checkStatuses, describe, quote } from "../core/check.ts";
-import type { TlsOptions } from "../core/dialer.ts";
-import { checkProtocols, type Protocols } from "../pool/host/tls_profiles.ts";
+import { quote } from "../core/check.ts";
 import { BlobParts } from "./blob_parts.ts";
-import { checkFieldNames, checkTrailers, type HeaderField } from "./field_check.ts";
+import { checkTrailers, type HeaderField } from "./field_check.ts";
 import { encodeRequest } from "./h1/request_head.ts";
-import { NO_PAYLOAD, type Payload, readBody, type RequestBody } from "./payload.ts";
-import { checkRetryAfter, type RetryAfterMode } from "./retry_after.ts";
-
-/** A request's header fields. */
-export type RequestHeaders =
-  | Headers
-  | readonly HeaderField[]
-  | { readonly [name: string]: string | undefined };
-
-/** How a request is made. */
-export interface RequestOptions {
-  /**
-   * The method, in capitals. It is sent as you write it, and `post` is not `POST`.
-   *
-   * @default {"GET"}
-   */
-  readonly method?: string | undefined;
-  /**
-   * The header fields. Host, Content-Length and Transfer-Encoding follow from URL and body. A stream is
-   * sent in chunks, unless a Content-Length among the fields says how long it is.
-   */
-  readonly headers?: RequestHeaders | undefined;
-  /** The body. */
-  readonly body?: RequestBody | null | undefined;
-  /** Ends the request at any point. It rejects, or its body fails, with the signal's reason. */
-  readonly signal?: AbortSignal | null | undefined;
-  /**
-   * How long the request may take, until its body has arrived, in milliseconds. 0 is no time at all,
-   * and `Infinity` is no bound.
-   */
-  readonly timeoutMs?: number | undefined;
-  /**
-   * How long the first byte may take on a connection that had been idle, in milliseconds, before a
-   * request that may be repeated is sent again over another connection.
-   *
-   * @default {10_000}
-   */
-  readonly firstByteTimeoutMs?: number | undefined;
-  /** Only this machine: an IP address, with a port or without. */
-  readonly ip?: string | undefined;
-  /** Not these machines: IP addresses, with a port or without. */
-  readonly exclude?: Iterable<string> | undefined;
-  /** The same machine for the same text, as long as it answers. */
-  readonly sticky?: string | undefined;
-  /** Its own TLS options, in place of those of the host or pool. */
-  readonly tls?: TlsOptions | undefined;
-  /**
-   * Whether the request may be sent more than once. By default, the method decides (RFC 9110 section
-   * 9.2.2), or an `Idempotency-Key` among the headers.
-   */
-  readonly idempotent?: boolean | undefined;
-  /**
-   * Statuses that count as failures of their machine, such as `[503]`. A request that may be repeated
-   * then goes to another machine, if there is one. By default, those of the pool.
-   */
-  readonly failoverStatuses?: readonly number[] | undefined;
-  /**
-   * Whether to ask a second machine too, when the first is silent for suspiciously long and the request
-   * may be repeated. By default, as the pool says.
-   */
-  readonly hedge?: boolean | undefined;
-  /**
-   * What to do when told to come back later, and no other machine is asked. `"wait"` waits and sends it
-   * again, if it may be repeated, its `timeoutMs` allows, and the wait is within the pool's
-   * `maxRetryAfterMs`. `"tell"` returns the answer. By default, as the pool says.
-   */
-  readonly retryAfter?: RetryAfterMode | undefined;
-  /** The protocols to offer. By default, those of the host or the pool. */
-  readonly protocols?: Protocols | undefined;
-  /**
-   * Fields to send after the body, or a function that returns them once the body has ended. Over
-   * HTTP/1.1 the body is then sent in chunks. A request that is sent again calls the function again.
-   */
-  readonly trailers?: RequestTrailers | undefined;
-  /**
-   * Names of header fields and trailers whose values are secret. Over HTTP/2 they are never kept in a
-   * table. `authorization`, `cookie` and `proxy-authorization` always count as secret.
-   */
-  readonly sensitiveHeaders?: readonly string[] | undefined;
-}
-
-/** Fields to send after a body, or a function that returns them once the body has ended. */
-export type RequestTrailers = RequestHeaders | (() => RequestHeaders | Promise<RequestHeaders>);
+import { NO_PAYLOAD, type Payload, readBody } from "./payload.ts";
+import { hasField, readHeaders, type RequestHeaders } from "./request_headers.ts";
+import {
+  checkRequestOptions,
+  type RequestOptions,
+  type RequestTrailers,
+} from "./request_options.ts";
 
 /** Gives the trailers of a body that has ended, checked. */
 export type ReadTrailers = () => readonly HeaderField[] | Promise<readonly HeaderField[]>;
-
-const OPTIONS = [
-  "method",
-  "headers",
-  "body",
-  "signal",
-  "timeoutMs",
-  "firstByteTimeoutMs",
-  "ip",
-  "exclude",
-  "sticky",
-  "tls",
-  "idempotent",
-  "failoverStatuses",
-  "hedge",
-  "retryAfter",
-  "protocols",
-  "trailers",
-  "sensitiveHeaders",
-];
 
 /** Where a URL leads. */
 export interface Target {
@@ -213,7 +115,6 @@ export class PreparedRequest {
 
 const NO_OPTIONS: RequestOptions = {};
 const constants = new WeakSet<RequestOptions>([NO_OPTIONS]);
-const NO_FIELDS: readonly HeaderField[] = [];
 const IDEMPOTENT: ReadonlySet<string> = new Set([
   "GET",
   "HEAD",
@@ -307,7 +208,7 @@ function prepareAfresh(
   target: Target,
   given: RequestOptions,
 ): PreparedRequest | Promise<PreparedRequest> {
-  const options = checkOptions(given);
+  const options = checkRequestOptions(given);
   const { body, method = "GET" } = options;
   const headers = readHeaders(options.headers);
   if (options.trailers !== undefined && (method === "GET" || method === "HEAD")) {
@@ -323,41 +224,6 @@ function prepareAfresh(
   return payload instanceof Promise
     ? payload.then((payload) => prepared(target, method, headers, payload, options))
     : prepared(target, method, headers, payload, options);
-}
-
-function checkOptions(options: RequestOptions): RequestOptions {
-  if (typeof options !== "object" || options === null) {
-    throw new TypeError(`The options must be an object, got ${describe(options)}`);
-  }
-  checkNames("request()", options, OPTIONS);
-  const { exclude, failoverStatuses, firstByteTimeoutMs, hedge, idempotent, method } = options;
-  const { sensitiveHeaders, signal, timeoutMs } = options;
-  if (options.protocols !== undefined) checkProtocols("protocols", options.protocols);
-  if (method !== undefined && typeof method !== "string") {
-    throw new TypeError(`method must be a text, got ${describe(method)}`);
-  }
-  if (idempotent !== undefined && typeof idempotent !== "boolean") {
-    throw new TypeError(`idempotent must be true or false, got ${describe(idempotent)}`);
-  }
-  if (hedge !== undefined && typeof hedge !== "boolean") {
-    throw new TypeError(`hedge must be true or false, got ${describe(hedge)}`);
-  }
-  if (signal !== undefined && signal !== null && typeof signal.addEventListener !== "function") {
-    throw new TypeError(`signal must be an AbortSignal, got ${describe(signal)}`);
-  }
-  if (timeoutMs !== undefined) checkNumber("timeoutMs", timeoutMs, { min: 0 });
-  if (firstByteTimeoutMs !== undefined) {
-    checkNumber("firstByteTimeoutMs", firstByteTimeoutMs, { min: 0 });
-  }
-  if (sensitiveHeaders !== undefined) checkFieldNames("sensitiveHeaders", sensitiveHeaders);
-  if (failoverStatuses !== undefined) checkStatuses("failoverStatuses", failoverStatuses);
-  if (options.retryAfter !== undefined) checkRetryAfter(options.retryAfter);
-  if (exclude === undefined || Array.isArray(exclude)) return options;
-  if (typeof exclude !== "object" || exclude === null || !(Symbol.iterator in exclude)) {
-    throw new TypeError(`exclude must be a list of addresses, got ${describe(exclude)}`);
-  }
-  // It is gone over for each attempt, and some can be gone over only once.
-  return { ...options, exclude: [...exclude] };
 }
 
 function prepared(
@@ -410,56 +276,6 @@ function asksToClose([name, value]: HeaderField): boolean {
 function lengthAmong(headers: readonly HeaderField[]): number | null {
   const length = headers.find(([name]) => name.toLowerCase() === "content-length")?.[1];
   return length !== undefined && /^\d{1,15}$/.test(length) ? Number(length) : null;
-}
-
-/** Whether a field of a name, in lower case, is among some. */
-function hasField(headers: readonly HeaderField[], name: string): boolean {
-  return headers.some(([given]) => given.length === name.length && given.toLowerCase() === name);
-}
-
-/** Header fields, and some that are put in place of their namesakes or beside them. */
-export function withFields(
-  headers: RequestHeaders | undefined,
-  more: readonly HeaderField[],
-): readonly HeaderField[] {
-  const others = readHeaders(headers).filter(([name]) => !hasField(more, name.toLowerCase()));
-  return [...others, ...more];
-}
-
-function readHeaders(
-  headers: RequestHeaders | undefined,
-  what: "Header" | "Trailer" = "Header",
-): readonly HeaderField[] {
-  if (headers === undefined) return NO_FIELDS;
-  if (typeof headers !== "object" || headers === null) {
-    throw new TypeError(
-      `${what.toLowerCase()}s must be an object, a list of pairs or Headers, got ${
-        describe(headers)
-      }`,
-    );
-  }
-  if (Symbol.iterator in headers) {
-    const fields = [...headers];
-    fields.forEach((field, index) => checkPair(field, index, what));
-    return fields;
-  }
-  const fields: HeaderField[] = [];
-  for (const [name, value] of Object.entries(headers as { [name: string]: unknown })) {
-    if (value === undefined) continue;
-    if (typeof value !== "string") {
-      throw new TypeError(`${what} ${name} must be a text, got ${describe(value)}`);
-    }
-    fields.push([name, value]);
-  }
-  return fields;
-}
-
-function checkPair(field: unknown, index: number, what: string): void {
-  const isPair = Array.isArray(field) && field.length === 2
-    && typeof field[0] === "string" && typeof field[1] === "string";
-  if (!isPair) {
-    throw new TypeError(`The ${what.toLowerCase()} at index ${index} must be a pair of texts`);
-  }
 }
 
 function basicCredentials({ password, username }: URL): string {

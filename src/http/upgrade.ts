@@ -16,7 +16,8 @@ import { BodyBuffer, type BodySource } from "./body_buffer.ts";
 import { ResponseParser, type ResponseSink } from "./h1/response_parser.ts";
 import type { CheckedLimits } from "./limits.ts";
 import type { Repeats } from "./repeats.ts";
-import type { PreparedRequest, RequestOptions } from "./request.ts";
+import type { PreparedRequest } from "./request.ts";
+import type { RequestOptions } from "./request_options.ts";
 import { PooledResponse, type ResponseOrigin } from "./response.ts";
 import type { ResponseHeaders } from "./response_headers.ts";
 

@@ -10,12 +10,9 @@ import type { Lease } from "../pool/lease/lease.ts";
 import { requestError } from "./attempt_end.ts";
 import type { Pauses } from "./pauses.ts";
 import { type RepeatHost, Repeats } from "./repeats.ts";
-import {
-  type PreparedRequest,
-  prepareRequest,
-  type RequestOptions,
-  withFields,
-} from "./request.ts";
+import { type PreparedRequest, prepareRequest } from "./request.ts";
+import { withFields } from "./request_headers.ts";
+import type { RequestOptions } from "./request_options.ts";
 import type { PooledResponse } from "./response.ts";
 import {
   checkUpgrade,

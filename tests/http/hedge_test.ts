@@ -12,7 +12,7 @@ import { RequestError } from "../../src/core/errors.ts";
 import { staticResolver } from "../../src/hosts/resolver.ts";
 import type { HttpPoolOptions } from "../../src/http/http_options.ts";
 import { HttpPool } from "../../src/http/http_pool.ts";
-import type { RequestOptions } from "../../src/http/request.ts";
+import type { RequestOptions } from "../../src/http/request_options.ts";
 import type { PooledResponse } from "../../src/http/response.ts";
 import { ok } from "../support/http_scene.ts";
 import { turns } from "../support/turns.ts";

@@ -8,7 +8,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { test } from "node:test";
 import { HotconnError } from "../../src/core/errors.ts";
-import type { RequestOptions } from "../../src/http/request.ts";
+import type { RequestOptions } from "../../src/http/request_options.ts";
 import type { PooledResponse } from "../../src/http/response.ts";
 import { busy, type Scene, withScene } from "../support/http_scene.ts";
 import { mismatch, pattern } from "../support/pattern.ts";

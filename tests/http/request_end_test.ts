@@ -10,7 +10,7 @@ import { test } from "node:test";
 import type { CreatePoolOptions } from "../../adapters/detect.ts";
 import { ManualClock } from "../../src/core/clock.ts";
 import { AcquireTimeoutError, ClosedError, RequestError } from "../../src/core/errors.ts";
-import type { RequestOptions } from "../../src/http/request.ts";
+import type { RequestOptions } from "../../src/http/request_options.ts";
 import { collect } from "../support/collect.ts";
 import { ok, type Scene, withScene } from "../support/http_scene.ts";
 import { CountedController } from "../support/signals.ts";

@@ -15,7 +15,7 @@ import {
 import { test } from "node:test";
 import { createPool } from "../../adapters/detect.ts";
 import { staticResolver } from "../../src/hosts/resolver.ts";
-import type { RequestOptions } from "../../src/http/request.ts";
+import type { RequestOptions } from "../../src/http/request_options.ts";
 import type { CloseOptions } from "../../src/pool/call_options.ts";
 import { answer, memoryHttp, type ServedRequest } from "../support/memory_http.ts";
 

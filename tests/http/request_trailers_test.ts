@@ -8,7 +8,7 @@ import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { test } from "node:test";
 import { RequestError } from "../../src/core/errors.ts";
 import type { RequestBody } from "../../src/http/payload.ts";
-import type { RequestOptions, RequestTrailers } from "../../src/http/request.ts";
+import type { RequestOptions, RequestTrailers } from "../../src/http/request_options.ts";
 import type { Protocol } from "../../src/http/session.ts";
 import { ok, type SceneOptions, withScene } from "../support/http_scene.ts";
 

@@ -12,7 +12,7 @@ import { ClosedError, WebSocketError } from "../../src/core/errors.ts";
 import { staticResolver } from "../../src/hosts/resolver.ts";
 import type { HttpPoolOptions } from "../../src/http/http_options.ts";
 import { HttpPool } from "../../src/http/http_pool.ts";
-import type { RequestOptions } from "../../src/http/request.ts";
+import type { RequestOptions } from "../../src/http/request_options.ts";
 import { ResponseHeaders } from "../../src/http/response_headers.ts";
 import { readRetryAfter } from "../../src/http/retry_after.ts";
 import type { UpgradeOptions } from "../../src/http/upgrade.ts";

@@ -7,7 +7,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { test } from "node:test";
 import { RequestError } from "../../src/core/errors.ts";
-import type { RequestOptions } from "../../src/http/request.ts";
+import type { RequestOptions } from "../../src/http/request_options.ts";
 import { authority, ok, withScene } from "../support/http_scene.ts";
 import { shiftedClock } from "../support/shifted_clock.ts";
 

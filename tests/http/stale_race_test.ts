@@ -7,7 +7,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { test } from "node:test";
 import { HostUnavailableError, RequestError } from "../../src/core/errors.ts";
-import type { RequestOptions } from "../../src/http/request.ts";
+import type { RequestOptions } from "../../src/http/request_options.ts";
 import { type Scene, withScene } from "../support/http_scene.ts";
 import type { StaleReport } from "../support/origin_stale.ts";
 import { withSeed } from "../support/random.ts";

@@ -5,7 +5,7 @@
  */
 
 import type { HttpPool } from "../../src/http/http_pool.ts";
-import type { RequestOptions } from "../../src/http/request.ts";
+import type { RequestOptions } from "../../src/http/request_options.ts";
 
 /** What came of a load. */
 export interface LoadResult {

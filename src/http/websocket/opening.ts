@@ -8,7 +8,7 @@
 import type { Clock } from "../../core/clock.ts";
 import { WebSocketError } from "../../core/errors.ts";
 import type { Lease } from "../../pool/lease/lease.ts";
-import { withFields } from "../request.ts";
+import { withFields } from "../request_headers.ts";
 import type { PooledResponse } from "../response.ts";
 import type { Upgraded, UpgradeOptions } from "../upgrade.ts";
 import type { MessageCompression } from "./compression.ts";

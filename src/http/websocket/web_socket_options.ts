@@ -6,7 +6,8 @@
 
 import { checkNames, checkNumber, describe, quote } from "../../core/check.ts";
 import { checkFields } from "../field_check.ts";
-import { type RequestOptions, withFields } from "../request.ts";
+import { withFields } from "../request_headers.ts";
+import type { RequestOptions } from "../request_options.ts";
 
 /** Options of a WebSocket. */
 export interface WebSocketOptions extends

@@ -121,6 +121,15 @@ export function waitsSince({ waiters }: HostQueue): number {
   return Math.min(waiters.since, Number.MAX_VALUE);
 }
 
+/** Whether the limits leave room for one more connection to an endpoint. */
+export function hasRoom(
+  { accountant }: ConnectionManager,
+  { host }: HostQueue,
+  { address }: Endpoint,
+): boolean {
+  return accountant.blockedBy(host.text, address.text) === undefined;
+}
+
 /**
  * Ends idle connections that stand in the way of one to an endpoint, the coldest first. At the limit
  * of a host or an address only such as are of no use to the waiter.

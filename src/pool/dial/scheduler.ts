@@ -18,13 +18,13 @@ import type { DeskEvents, LeaseDesk } from "../lease/lease_desk.ts";
 import type { ResolvedPoolOptions } from "../options.ts";
 import type { Reporter } from "../watch/reporter.ts";
 import type { Coalescing } from "./coalescing.ts";
-import { Cover } from "./cover.ts";
-import { chooseDial, type DialChoice, nextToSpread } from "./dial_choice.ts";
+import { nextToSpread } from "./dial_choice.ts";
 import { blamesOptions, type DialEvents, type Dials } from "./dials.ts";
 import { Disappointed } from "./disappointed.ts";
 import type { Membership } from "./membership.ts";
 import { Rechecks } from "./rechecks.ts";
-import { dialsTo, FULL, isOverdue, makeRoom, Starved, waitsSince } from "./room.ts";
+import { dialsTo, FULL, hasRoom, isOverdue, Starved, waitsSince } from "./room.ts";
+import { WaiterDials } from "./waiter_dials.ts";
 import { freshUntil, Warmth } from "./warmth.ts";
 
 /** What the scheduler works with. */
@@ -66,6 +66,7 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
   readonly #starved = new Starved();
   /** Where room has come since they were looked at. */
   readonly #roomy = new Set<string>();
+  readonly #waiterDials: WaiterDials;
   readonly #warmth: Warmth;
   readonly #disappointed: Disappointed;
   readonly #rechecks: Rechecks;
@@ -82,10 +83,12 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
     this.#parts = parts;
     this.#clock = parts.options.clock;
     this.#rechecks = new Rechecks(this.#clock, (queue) => this.wake(queue));
-    this.#warmth = new Warmth(parts.manager, parts.dials, parts.membership, parts.reporter);
-    this.#disappointed = new Disappointed(parts.options, parts.desk, parts.dials);
-    parts.desk.listen(this);
-    parts.dials.listen(this);
+    const { desk, dials, manager, membership, options, reporter } = parts;
+    this.#waiterDials = new WaiterDials(options.clock, manager, desk, dials, membership);
+    this.#warmth = new Warmth(manager, dials, membership, reporter);
+    this.#disappointed = new Disappointed(options, desk, dials);
+    desk.listen(this);
+    dials.listen(this);
   }
 
   /** Sets who acts on what is found here. */
@@ -200,7 +203,7 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
     const next = nextToSpread(
       lane,
       this.#clock.now(),
-      (endpoint) => this.#hasRoom(queue, endpoint),
+      (endpoint) => hasRoom(this.#parts.manager, queue, endpoint),
     );
     if (next) this.#parts.dials.begin(queue, next);
   }
@@ -299,8 +302,7 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
     const { isServing, panic } = queue.lane;
     if ((panic || !isServing) && this.#isOverrun(queue)) desk.serve(queue, true);
     const { begun } = dials;
-    const full = new Set<string>();
-    this.#dialForWaiters(queue, full, inTurn);
+    const full = this.#dialForWaiters(queue, inTurn);
     if (known && isWarmed) {
       const { lookAt, isCrowded } = this.#warmth.look(queue);
       if (lookAt < Infinity) this.#rechecks.at(queue, lookAt);
@@ -313,6 +315,15 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
       ? RECHECK_MS.max
       : Math.max(RECHECK_MS.min, Math.min(queue.demand.dialMs, RECHECK_MS.max));
     this.#rechecks.at(queue, this.#clock.now() + pauseMs);
+  }
+
+  /** Dials for those who wait. Returns what is full, where that keeps them from a dial. */
+  #dialForWaiters(queue: HostQueue, inTurn: boolean): Set<string> {
+    const held = inTurn ? this.#starved.keysOf(queue) : undefined;
+    const { full, isCrowded, lookAt } = this.#waiterDials.look(queue, held);
+    if (lookAt < Infinity) this.#rechecks.at(queue, lookAt);
+    if (isCrowded) this.#events?.onCrowded(queue);
+    return full;
   }
 
   /** Serves who waits over connections of other hosts, where that may be. */
@@ -368,9 +379,7 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
         // Those who named their machine can do without. Who comes later waits for what is told then.
         const told = queue.toldAddresses;
         queue.toldAddresses ??= [];
-        const full = new Set<string>();
-        this.#dialForWaiters(queue, full);
-        this.#starved.put(queue, full);
+        this.#starved.put(queue, this.#dialForWaiters(queue, false));
         queue.toldAddresses = told;
         queue.warm.refuse(error);
       },
@@ -387,120 +396,9 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
     const waitMs = queue.demand.expectedWaitMs(lane.servingSlots, this.#clock.now());
     if (waitMs <= this.#parts.options.dialStaggerMs) return false;
     for (const endpoint of lane.good) {
-      if (!endpoint.isSlow && this.#hasRoom(queue, endpoint)) return false;
+      if (!endpoint.isSlow && hasRoom(this.#parts.manager, queue, endpoint)) return false;
     }
     return true;
-  }
-
-  /** Dials for those who wait, and adds to what is full that which hinders it. */
-  #dialForWaiters(queue: HostQueue, full: Set<string>, inTurn = false): void {
-    const { dials } = this.#parts;
-    const { begun } = dials;
-    const { lane } = queue;
-    const cover = new Cover(queue);
-    let wanted = queue.demand.wanted(lane.servingSlots, this.#clock.now());
-    /** For whom nothing can be dialled. */
-    let idle: Waiter<HostQueue> | undefined;
-    /** False where no other caller can have anything dialled either. */
-    const serve = (waiter: Waiter<HostQueue>): boolean => {
-      if (cover.takes(waiter)) return true;
-      if (inTurn && dials.begun > begun) {
-        for (const key of this.#starved.keysOf(queue)) full.add(key);
-        return false;
-      }
-      if (idle?.isLike(waiter)) return true;
-      const before = dials.begun;
-      const goesOn = this.#dialFor(queue, waiter, full, cover);
-      // The next one like this would have the same, unless this one was refused.
-      if (dials.begun > before) idle = undefined;
-      else if (queue.waiters.has(waiter)) idle = waiter;
-      return goesOn;
-    };
-    const seen = new Set<Waiter>();
-    for (const waiter of queue.waiters) {
-      // All others rely on the same.
-      if (wanted-- <= 0 || cover.isEndless) break;
-      if (waiter.filter) seen.add(waiter);
-      if (!serve(waiter)) return;
-    }
-    // A caller who will not have every address cannot rely on what comes back for all.
-    for (const waiter of queue.choosy) if (!seen.has(waiter) && !serve(waiter)) return;
-  }
-
-  /** Begins a dial for a waiter, where one may help; false where there is no room for any. */
-  #dialFor(
-    queue: HostQueue,
-    waiter: Waiter<HostQueue>,
-    full: Set<string>,
-    cover: Cover,
-  ): boolean {
-    const { dials, manager, membership } = this.#parts;
-    if (!dials.mayBegin(queue)) {
-      full.add(dials.areFull ? FULL.dials : dialsTo(queue));
-      return false;
-    }
-    if (!queue.toldAddresses && waiter.filter?.only === undefined) return true;
-    const candidates = waiter.filter?.pinned ? waiter.candidates(queue.lane) : [];
-    const denied = candidates.filter(({ address }) => membership.isDenied(queue, address));
-    if (denied.length > 0 && denied.length === candidates.length) {
-      this.#refuseNone(queue, waiter, denied.map(({ address }) => address));
-      return true;
-    }
-    let choice: DialChoice;
-    try {
-      choice = chooseDial(queue, waiter, {
-        now: this.#clock.now(),
-        random: () => this.#clock.random(),
-        hasRoom: (endpoint) => this.#hasRoom(queue, endpoint),
-        mayComeBack: waiter.mayBeServed(queue.lane),
-      });
-    } catch (error) {
-      // The user's balancer threw: nobody but this waiter hears of it.
-      this.#parts.desk.refuse(waiter, error);
-      return true;
-    }
-    if ("waitUntil" in choice) {
-      if (choice.waitUntil < Infinity) this.#rechecks.at(queue, choice.waitUntil);
-      else if (waiter.candidates(queue.lane).length === 0) {
-        const known = queue.toldAddresses ?? [];
-        this.#refuseNone(queue, waiter, known.filter(({ text }) => waiter.wants(text)));
-      }
-      return true;
-    }
-    const endpoint = "dial" in choice
-      ? choice.dial
-      : choice.crowded.find((endpoint) =>
-        makeRoom(manager, queue, waiter, endpoint, this.#clock.now())
-      );
-    if (endpoint) {
-      dials.begin(queue, endpoint);
-      cover.addFor(endpoint);
-      return true;
-    }
-    const hindrances = "crowded" in choice
-      ? choice.crowded.map(({ address }) => this.#fullFor(queue, address.text))
-      : [];
-    for (const hindrance of hindrances) full.add(hindrance);
-    this.#events?.onCrowded(queue);
-    // Where single machines are full, others than those that it will have may not be.
-    return waiter.filter !== undefined
-      && !hindrances.some((key) => key === FULL.pool || key === queue.host.text);
-  }
-
-  /** Which of the things that may be full hinders a dial. */
-  #fullFor({ host }: HostQueue, address: string): string {
-    const scope = this.#parts.manager.accountant.blockedBy(host.text, address);
-    return scope === "ip" ? address : scope === "host" ? host.text : FULL.pool;
-  }
-
-  /** Ends the wait of a caller for whom there is no address, none of these being admitted. */
-  #refuseNone(queue: HostQueue, waiter: Waiter<HostQueue>, addresses: readonly Address[]): void {
-    const { desk, membership } = this.#parts;
-    desk.refuse(waiter, membership.whyNone(queue, addresses));
-  }
-
-  #hasRoom({ host }: HostQueue, { address }: Endpoint): boolean {
-    return this.#parts.manager.accountant.blockedBy(host.text, address.text) === undefined;
   }
 
   /** Tells those who wait how a dial that they may have hoped for has failed. */

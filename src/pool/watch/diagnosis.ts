@@ -14,6 +14,7 @@ import type { Rests } from "../../hosts/rests.ts";
 import type { ConnectionManager } from "../../map/manager.ts";
 import type { HostQueue } from "../host/host_queue.ts";
 import type { ResolvedPoolOptions } from "../options.ts";
+import { Bottlenecks, counted } from "./bottlenecks.ts";
 import type { DialScene, Evidence } from "./evidence.ts";
 import type { PoolFigures } from "./figures.ts";
 import { type Finding, type Occurrence, showMs, sortFindings } from "./findings.ts";
@@ -40,9 +41,6 @@ const STARVING_MS = 1_000;
 
 /** So many ejections of an address within so many milliseconds are too many. */
 const FLAPPING = { ejections: 3, withinMs: 600_000 };
-
-/** How many of those who hold what others wait for are named. */
-const NAMED = 3;
 
 /** Looks at a pool. It looks at each address of each host, and at connections in use. */
 export class Diagnosis {
@@ -92,11 +90,9 @@ export class Diagnosis {
     };
     yield* this.#findLeases(add);
     this.#findLocks(add);
-    // Found out once, however many hosts starve.
-    let most: string | undefined;
-    const holders = () => most ??= this.#holders();
+    const bottlenecks = new Bottlenecks(this.#parts);
     for (const queue of this.#parts.queues) {
-      this.#findStarving(queue, holders, add);
+      this.#findStarving(queue, bottlenecks, add);
       this.#findAddresses(queue, add);
       this.#findFull(queue, add);
       this.#findStreams(queue, add);
@@ -220,109 +216,20 @@ export class Diagnosis {
     }
   }
 
-  #findStarving(queue: HostQueue, holders: () => string, add: Add): void {
+  #findStarving(queue: HostQueue, bottlenecks: Bottlenecks, add: Add): void {
     const host = queue.host.text;
     // Without anybody who waits, this is less than nothing.
     const waitedMs = this.#now - queue.waiters.since;
-    const limit = waitedMs >= STARVING_MS ? this.#limitOf(queue, holders) : undefined;
-    if (!limit) return;
+    const bottleneck = waitedMs >= STARVING_MS ? bottlenecks.of(queue) : undefined;
+    if (!bottleneck) return;
     add({
       severity: "critical",
       what: "starving",
       host,
       message: `${queue.waiters.size} wait for a connection to ${host}, the first for `
-        + `${showMs(waitedMs)}: ${limit.reached}. ${limit.holders}`,
-      advice: limit.advice,
+        + `${showMs(waitedMs)}: ${bottleneck.reached}. ${bottleneck.holders}`,
+      advice: bottleneck.advice,
     });
-  }
-
-  /** Which limit keeps a host from having one more connection, and who has those that there are. */
-  #limitOf(
-    { dials, host: { text: host }, lane }: HostQueue,
-    holders: () => string,
-  ): Limit | undefined {
-    const { figures: { dialing }, manager, options } = this.#parts;
-    const { accountant } = manager;
-    const { maxConnections, maxConnectionsPerIp } = accountant.limits;
-    const count = accountant.ofHost(host);
-    const most = accountant.limitOf(host);
-    if (count >= most) {
-      const isOwn = most !== accountant.limits.maxConnectionsPerHost;
-      const ownLimit = isOwn ? "maxConnections of the host" : "maxConnectionsPerHost";
-      return {
-        reached: `it has ${counted(count)}, its limit (${ownLimit})`,
-        holders: `Leased: ${this.#busyOf(host)}.`,
-        advice: "Raise the limit, make requests shorter, or look for leases that do not end.",
-      };
-    }
-    if (accountant.total >= maxConnections) {
-      return {
-        reached: `the pool has ${counted(accountant.total)}, its limit (maxConnections)`,
-        holders: holders(),
-        advice: "Raise the limit, or lower that of the hosts that hold most of them.",
-      };
-    }
-    const members: string[] = [];
-    for (const { address, member } of lane.endpoints.values()) {
-      if (member) members.push(address.text);
-    }
-    const isFull = members.length > 0
-      && members.every((address) => accountant.ofAddress(address) >= maxConnectionsPerIp);
-    if (isFull) {
-      return {
-        reached: `each of its addresses has ${counted(maxConnectionsPerIp)}, the limit `
-          + "(maxConnectionsPerIp)",
-        holders: this.#holdersAt(members),
-        advice: "Raise the limit, or give the host more addresses.",
-      };
-    }
-    const isTaken = members.length > 0
-      && members.every((address) => accountant.blockedBy(host, address) === "ip");
-    if (isTaken) {
-      return {
-        reached: "each of its addresses has as many connections as its machine accepts",
-        holders: this.#holdersAt(members),
-        advice: "Let its servers accept more connections, or give the host more addresses.",
-      };
-    }
-    const { maxConcurrentDials, maxConcurrentDialsPerHost } = options;
-    if (dials.size > 0 || dialing < maxConcurrentDials) return undefined;
-    return {
-      reached: `${dialing} dials are under way, the limit (maxConcurrentDials)`,
-      holders: "None of them goes to this host.",
-      advice: "Find out which dials never succeed, raise the limit, or lower "
-        + `maxConcurrentDialsPerHost, which is ${maxConcurrentDialsPerHost}.`,
-    };
-  }
-
-  #busyOf(host: string): number {
-    let busy = 0;
-    for (const { endpoints } of this.#parts.manager.hosts.lanesOf(host)) {
-      for (const endpoint of endpoints.values()) busy += endpoint.busy + endpoint.draining;
-    }
-    return busy;
-  }
-
-  /** Which hosts have leased most of all connections. */
-  #holders(): string {
-    const counts = new Map<string, number>();
-    for (const { endpoints, host } of this.#parts.manager.hosts.lanes()) {
-      let leased = 0;
-      for (const { busy, draining } of endpoints.values()) leased += busy + draining;
-      if (leased > 0) counts.set(host, (counts.get(host) ?? 0) + leased);
-    }
-    return tellMost(counts);
-  }
-
-  /** Which hosts have leased most of those to some addresses. */
-  #holdersAt(addresses: readonly string[]): string {
-    const counts = new Map<string, number>();
-    for (const address of addresses) {
-      for (const { host, leases } of this.#parts.manager.getConnections(address)) {
-        if (leases > 0) counts.set(host, (counts.get(host) ?? 0) + 1);
-      }
-    }
-    return tellMost(counts);
   }
 
   #findAddresses({ host, lane, toldAddresses = [] }: HostQueue, add: Add): void {
@@ -480,20 +387,4 @@ export class Diagnosis {
   }
 }
 
-function counted(connections: number): string {
-  return `${connections} ${connections === 1 ? "connection" : "connections"}`;
-}
-
-function tellMost(counts: ReadonlyMap<string, number>): string {
-  const most = [...counts].sort(([, a], [, b]) => b - a).slice(0, NAMED);
-  if (most.length === 0) return "None of them is leased.";
-  return `Most are leased to ${most.map(([host, count]) => `${host} (${count})`).join(", ")}.`;
-}
-
 type Add = (finding: Finding, occurrence?: string) => void;
-
-interface Limit {
-  readonly reached: string;
-  readonly holders: string;
-  readonly advice: string;
-}
