@@ -130,7 +130,9 @@ export function readPools(pools: ConnectionPool | NamedPools): Map<string, Conne
         `The pool's name ${quote(name)} must be of letters, digits and _.-, 64 at the most`,
       );
     }
-    if (!isPool(pool)) throw new TypeError(`The pool "${name}" must be one, got ${describe(pool)}`);
+    if (!isPool(pool)) {
+      throw new TypeError(`pools["${name}"] must be a pool, got ${describe(pool)}`);
+    }
   }
   return named;
 }

@@ -50,8 +50,9 @@ const CLOSED: Problem = {
   severity: "critical",
   what: "closed",
   text: "The pool is closed",
-  message: "The pool is closed: whoever asks it for a connection is refused.",
-  advice: "Nothing opens it again. Start the program anew if it was not meant to end.",
+  message: "The pool is closed, and gives out no more connections.",
+  advice:
+    "A closed pool cannot be opened again. If it should not have closed, restart the program.",
 };
 
 /** A finding in a few words. */
@@ -81,7 +82,7 @@ function textOf({ address = "", host = "", message, severity, what }: Finding): 
     case "resolverFailing":
       return isCritical
         ? `${host} cannot be resolved`
-        : `${host} is not resolved anew, its old addresses serve`;
+        : `${host} cannot be resolved, its last addresses are used`;
     case "allDenied":
       return `No address of ${host} may be used`;
     case "otherPort":

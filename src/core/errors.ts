@@ -373,13 +373,13 @@ export interface RequestErrorFields {
   readonly failure: RequestFailure;
   /** The host, in canonical text. */
   readonly host: string;
-  /** The address that was asked last, in canonical text. */
-  readonly address: string;
+  /** The address that was asked last, in canonical text; null if none was. */
+  readonly address: string | null;
   /** Whether the server may have acted on the request. */
   readonly maybeActedOn: boolean;
 }
 
-/** A request failed after it had a connection. */
+/** A request failed: over a connection, or because its time ran out. */
 export class RequestError extends HotconnError implements RequestErrorFields {
   /** The name of the class. */
   override readonly name = "RequestError";
@@ -387,15 +387,14 @@ export class RequestError extends HotconnError implements RequestErrorFields {
   override readonly code = "HOTCONN_REQUEST";
   readonly failure: RequestFailure;
   readonly host: string;
-  readonly address: string;
+  readonly address: string | null;
   readonly maybeActedOn: boolean;
 
   /** Makes the error; `detail` ends its message. */
   constructor(fields: RequestErrorFields, detail: string, options?: ErrorOptions) {
-    super(
-      `Request to ${fields.host} at ${fields.address} failed (${fields.failure}): ${detail}`,
-      options,
-    );
+    const { address, failure, host } = fields;
+    const where = address === null ? host : `${host} at ${address}`;
+    super(`Request to ${where} failed (${failure}): ${detail}`, options);
     this.failure = fields.failure;
     this.host = fields.host;
     this.address = fields.address;

@@ -142,7 +142,7 @@ export function staticResolver(hosts: { readonly [host: string]: readonly string
     async resolve(name) {
       const addresses = known.get(name);
       if (!addresses) {
-        throw new ResolveError(name, `only ${[...known.keys()].join(", ")} are known`);
+        throw new ResolveError(name, `the list has only ${[...known.keys()].join(", ")}`);
       }
       return await Promise.resolve({ addresses });
     },

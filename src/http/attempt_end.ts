@@ -85,7 +85,7 @@ export function requestError(
   cause?: unknown,
   maybeActedOn: boolean = lease !== undefined,
 ): RequestError {
-  const address = lease?.connection.address ?? "no address yet";
+  const address = lease?.connection.address ?? null;
   const fields = { failure, host, address, maybeActedOn };
   return new RequestError(fields, detail, cause === undefined ? undefined : { cause });
 }

@@ -181,7 +181,7 @@ function isSignal(signal: AbortSignal): boolean {
 /** The body of a request, which then is used. Not every runtime says so by itself. */
 function bodyOf({ body, bodyUsed }: Request): ReadableStream<Uint8Array> | null {
   if (!body) return null;
-  if (bodyUsed || body.locked) throw new TypeError("The request's body was read already");
+  if (bodyUsed || body.locked) throw new TypeError("The request's body has already been read");
   return body as ReadableStream<Uint8Array>;
 }
 

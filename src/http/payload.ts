@@ -132,7 +132,7 @@ function checkUnread(
 ): void {
   if (stream.locked === true) throw new TypeError(ALREADY_READ);
   if (stream.readableEnded === true) {
-    throw new TypeError("The body's stream was read already, to its end");
+    throw new TypeError("The body's stream has already been read to its end");
   }
   if (!(stream instanceof ReadableStream)) return;
   try {
@@ -143,7 +143,7 @@ function checkUnread(
   }
 }
 
-const ALREADY_READ = "The body's stream is locked, or was read already";
+const ALREADY_READ = "The body's stream is locked, or has already been read";
 
 function whole(bytes: Uint8Array, contentType: string | null): Payload {
   return { bytes, stream: null, contentType };

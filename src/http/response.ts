@@ -171,7 +171,7 @@ export class PooledResponse {
   /**
    * Reads the whole body.
    *
-   * @throws {TypeError} It was read already
+   * @throws {TypeError} It has already been read
    * @throws {RequestError} It did not come to its end
    */
   bytes(): Promise<Uint8Array> {
@@ -239,5 +239,5 @@ export class PooledResponse {
 }
 
 function bodyUsedError(): TypeError {
-  return new TypeError("The body was read already");
+  return new TypeError("The body has already been read");
 }

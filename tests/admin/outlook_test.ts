@@ -224,7 +224,7 @@ test("what the diagnosis finds of a host is said in few words, as bad as it is",
       [
         "resolverFailing",
         "warning",
-        "search.example is not resolved anew, its old addresses serve",
+        "search.example cannot be resolved, its last addresses are used",
       ],
       ["resolverFailing", "critical", "search.example cannot be resolved"],
       ["allToldLater", "warning", "search.example: all say to come back later"],

@@ -13,7 +13,7 @@ test("staticResolver() knows a host by every spelling of its name, and nothing e
   await assertRejects(
     () => resolver.resolve("a.test", never),
     ResolveError,
-    "only xn--bcher-kva.test are known",
+    "the list has only xn--bcher-kva.test",
   );
 });
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import { test } from "node:test";
 import { memoryDialer, type MemorySocket } from "../../adapters/memory.ts";
 import { ManualClock } from "../../src/core/clock.ts";
@@ -368,7 +368,8 @@ test("A request whose time is over is not sent, nor sent again, whatever is read
   });
   await it.pool.warm("a.test", { connections: 2 });
   const none = await assertRejects(() => it.pool.request(URL_A, { timeoutMs: 0 }), RequestError);
-  assertEquals([none.failure, none.maybeActedOn], ["timeout", false]);
+  assertEquals([none.failure, none.address, none.maybeActedOn], ["timeout", null, false]);
+  assertMatch(none.message, /^Request to a\.test failed \(timeout\): /);
   assertEquals(it.written.length, 0);
 
   // Its time ends between two looks at the deadlines, and then its connection, before the second.

@@ -118,7 +118,7 @@ test("fetch() takes a Request's body for used, on every runtime", async () => {
   const request = new Request(url, { method: "POST", body: "hello" });
   await pool.fetch(request);
   assertEquals(request.bodyUsed, true);
-  await assertRejects(() => pool.fetch(request), TypeError, "read already");
+  await assertRejects(() => pool.fetch(request), TypeError, "already been read");
   // Another body may be sent in its place; and without one there is nothing to be used.
   await pool.fetch(request, { body: "other" });
   const get = new Request(url);

@@ -324,7 +324,7 @@ test("A stream that was read already is refused, and not sent as an empty body",
       await assertRejects(
         () => pool.request(url("/"), { method: "PUT", body }),
         TypeError,
-        "read already",
+        "already been read",
       );
       await assertRejects(() => pool.fetch(url("/"), again), TypeError);
     }

@@ -61,11 +61,11 @@ test("A response's body is read once, in whatever way", () =>
     const { body } = response;
     assert(body === response.body);
     assertEquals(await new Response(body).text(), "[1]");
-    await assertRejects(() => response.text(), TypeError, "read already");
+    await assertRejects(() => response.text(), TypeError, "already been read");
     const twice = await get();
     await twice.text();
     for (const again of ["text", "json", "bytes"] as const) {
-      await assertRejects(() => twice[again](), TypeError, "read already");
+      await assertRejects(() => twice[again](), TypeError, "already been read");
     }
     await twice.dump();
     const { leased } = pool.stats();

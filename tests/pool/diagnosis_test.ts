@@ -202,7 +202,7 @@ test("a host of whose addresses few are good is told", async () => {
   }
   const [finding] = it.pool.diagnose();
   assertEquals([finding?.what, finding?.severity], ["panic", "warning"]);
-  assertMatch(finding!.message, /^1 of the 3 addresses of a\.test are good\./);
+  assertMatch(finding!.message, /^1 of the 3 addresses of a\.test is good\./);
   (await it.pool.acquire("a.test", { ip: "192.0.2.3" })).release();
   await maintain(it);
   assertEquals(told.length, 1);

@@ -213,6 +213,26 @@ test("A host that is kept warm has its connections where weight is, and none new
   assertEquals([countAt(it, ONE), countAt(it, TWO)], [2, 4]);
 });
 
+test("No warm connection is made to a spare while another machine is good, full as that may be", async () => {
+  const three = [ONE, TWO, "192.0.2.3"];
+  const refusing = new Set([three[2]]);
+  await using it = memoryPool({
+    hosts: { "a.test": three },
+    maxConnectionsPerIp: 2,
+    script: ({ address }) => refusing.has(address) ? { failure: "refused" } : {},
+  });
+  it.pool.setWeight(ONE, 0);
+  void it.pool.warm("a.test", { connections: 6 }).catch(() => {});
+  await pass(it, 1_000);
+  assertEquals(three.map((address) => countAt(it, address)), [0, 2, 0]);
+  // The last good one goes, and the spare takes its place.
+  refusing.add(TWO);
+  it.pool.manager.removeConnection(TWO);
+  await pass(it, 1_000);
+  assertEquals(three.map((address) => countAt(it, address)), [2, 0, 0]);
+  it.pool.manager.checkInvariants();
+});
+
 test("A host whose only machine with weight has failed is kept warm at one of weight 0", async () => {
   await using it = memoryPool({
     hosts: HOSTS,

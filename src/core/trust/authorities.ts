@@ -71,7 +71,7 @@ function readPem(text: string, where: string): readonly string[] {
   }
   const isPath = text.length < 1_024 && !/[\n\r]/.test(text) && /[/\\]|\.\w+$/.test(text);
   const hint = isPath
-    ? ": it looks like a path, so read the file and give what it holds"
+    ? ": it looks like a path; pass the file's content instead"
     : text.includes("PRIVATE KEY")
     ? ", only a private key"
     : ": certificates begin with -----BEGIN CERTIFICATE-----";

@@ -13,7 +13,6 @@ import type { Endpoint } from "../../map/endpoint.ts";
 import type { ConnectionManager } from "../../map/manager.ts";
 import type { AddressFilter } from "../host/address_filter.ts";
 import type { Dial, HostQueue } from "../host/host_queue.ts";
-import type { Waiter } from "../host/waiter.ts";
 import type { DeskEvents, LeaseDesk } from "../lease/lease_desk.ts";
 import type { ResolvedPoolOptions } from "../options.ts";
 import type { Reporter } from "../watch/reporter.ts";

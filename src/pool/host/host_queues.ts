@@ -90,8 +90,8 @@ export class HostQueues {
     }
     if (plain && !this.#options.plainDialer) {
       throw new TypeError(
-        "Nothing is dialled without TLS, as for http:, unless the pool has a plainDialer: "
-          + "the entry point hotconn/plain makes one",
+        "http: URLs, and leases that are plain, need the pool's option plainDialer: set it to "
+          + "plainDialer() of hotconn/plain",
       );
     }
     const host = parseHost(text);

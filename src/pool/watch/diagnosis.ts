@@ -274,7 +274,10 @@ export class Diagnosis {
         ...about,
         severity: good === 0 ? "critical" : "warning",
         what: "panic",
-        message: `${good} of the ${lane.usedCount} addresses of ${host.text} are good. With so `
+        message:
+          `${good} of the ${lane.usedCount} addresses of ${host.text} ${
+            good === 1 ? "is" : "are"
+          } good. With so `
           + "few, the others are used too.",
         advice: "Find out why they failed: stats() has the last verdict on each address.",
       });

@@ -163,7 +163,7 @@ export function testHandshake(name: string, under: DialerUnderTest): void {
         const error = await assertRejects(() => dial({ ca: otherCa.cert }), DialError);
         assertStringIncludes(
           error.message,
-          "trust its authority, or the certificate itself, with tls.ca",
+          "to trust it, set tls.ca to its authority's certificate, or to the certificate itself",
         );
       });
     }

@@ -34,7 +34,10 @@ test("readAuthorities() reads its own answer no second time", () => {
 test("readAuthorities() names what holds no certificate, says what it may be, and never shows it", () => {
   const secret = "c2VjcmV0";
   const cases: readonly [unknown, string][] = [
-    ["ca.pem", "tls.ca has no certificate in PEM: it looks like a path, so read the file"],
+    [
+      "ca.pem",
+      "tls.ca has no certificate in PEM: it looks like a path; pass the file's content instead",
+    ],
     [["/etc/ca"], "tls.ca[0] has no certificate in PEM: it looks like a path"],
     [[a.cert, secret], "tls.ca[1] has no certificate in PEM: certificates begin with"],
     [
