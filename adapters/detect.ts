@@ -93,7 +93,7 @@ export function createPool(options: CreatePoolOptions = {}): HttpPool {
     throw new TypeError(`The options of createPool() must be an object, got ${describe(options)}`);
   }
   if (options.coalesce && options.dialer === undefined && findRuntime() === "deno") {
-    const why = "it does not tell whom a certificate is for: nodeDialer() does, on Deno as well";
+    const why = "it does not show the names in a certificate: nodeDialer() does, on Deno as well";
     throw new UnsupportedOptionError("coalesce", "deno", why);
   }
   const complete = {

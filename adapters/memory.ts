@@ -156,7 +156,7 @@ class Socket implements MemorySocket {
     this.#paused = false;
     this.#options.onClosed?.();
     this.#arrived.push(() => this.#sink?.onClose(error));
-    // Later, as a real socket would: whoever ends it is not called back in the midst of it.
+    // Later, as with a real socket: the caller of `end()` is not called back within it.
     queueMicrotask(() => this.#flush());
   }
 

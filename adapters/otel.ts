@@ -180,7 +180,7 @@ function countConnections(meter: Meter, pool: HttpPool, own: Attributes): () => 
   pools.set(pool, own);
   const stop = () => {
     offClosed();
-    // It may have been instrumented anew meanwhile.
+    // It may have been instrumented again meanwhile.
     if (pools.get(pool) === own) pools.delete(pool);
   };
   const offClosed = pool.on("closed", stop);
@@ -226,7 +226,7 @@ function observeConnections(
   pools: ReadonlyMap<HttpPool, Attributes>,
   result: ObservableResult,
 ): void {
-  // By the machine alone: of its ports, the one that is told last would stand for all.
+  // By the machine alone: otherwise the port reported last would stand for all.
   const places = new Map<string, { at: Attributes; idle: number; active: number }>();
   for (const [pool, own] of pools) {
     for (const [host, { addresses }] of Object.entries(pool.stats().hosts)) {

@@ -25,7 +25,7 @@ export interface AdminAccess {
   readonly who: string;
 }
 
-/** A token, with a name for the audit trail where it has one of its own. */
+/** A token, with a name for the audit trail, if it has one. */
 export type AdminToken = string | { readonly name: string; readonly token: string };
 
 /** The tokens that open the router, each of 16 characters or more, as `openssl rand -hex 32` makes. */
@@ -80,7 +80,7 @@ export const openGate: Gate = (c, serve) => {
   );
 };
 
-/** Lets in whom a middleware has granted access. */
+/** Lets in callers that a middleware has granted access. */
 export function middlewareGate(middleware: AdminMiddleware): Gate {
   return async (c, serve) => {
     let served = false;
@@ -160,7 +160,7 @@ function checkToken(place: string, token: unknown): asserts token is string {
   }
 }
 
-/** The token of a request: in a header of its own, or in `Authorization` (RFC 6750 section 2.1). */
+/** The token of a request: in its own header, or in `Authorization` (RFC 6750 section 2.1). */
 function presentedToken(c: Context): string {
   const own = c.req.header(TOKEN_HEADER);
   const token = own === undefined

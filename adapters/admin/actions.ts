@@ -30,7 +30,7 @@ export interface Action {
   run(pool: ConnectionPool, body: Body, clock: Clock): Promise<object> | object;
 }
 
-/** How long an answer waits for the end of what it tells of, in milliseconds. */
+/** How long an answer waits for its action to end, in milliseconds. */
 const PATIENCE_MS = 5_000;
 
 const HOST: Field = text("A host name or an address literal, with a port where it is not 443", 300);
@@ -190,7 +190,7 @@ export const ACTIONS: readonly Action[] = [
     answer: { done: boolean },
     target: () => "",
     run(pool) {
-      // Its end ends the event streams: the audit trail is told before.
+      // Its end ends the event streams: the audit entry must come first.
       pool.close().catch(() => {});
       return { done: false };
     },

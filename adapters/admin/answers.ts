@@ -1,5 +1,5 @@
 /**
- * What callers got of late, and whether that is trouble.
+ * What callers got recently, and whether that is trouble.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { percentOf, plural, type Problem, someOf, withinSpan } from "./problem.t
 import type { Recent } from "./recent.ts";
 
 /**
- * How bad it is that callers got so many bad answers: `critical` from a tenth on, `warning` from a
+ * How bad it is when callers got bad answers: `critical` from a tenth on, `warning` from a
  * hundredth on, in both cases of three or more. Of very few requests, one in ten is worth a look,
  * and two are critical where they are half of all.
  */

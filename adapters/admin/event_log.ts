@@ -1,5 +1,5 @@
 /**
- * What a pool told of late, kept for those who come back to hear it, and told on to those who
+ * What a pool reported recently, kept for those who come back, and passed on to those who
  * listen.
  *
  * @module
@@ -11,7 +11,7 @@ import type { ConnectionPool } from "../../src/pool/pool.ts";
 import type { PoolWatch } from "./pool_watch.ts";
 import { toJson } from "./replies.ts";
 
-/** The events that are told to those who do not say which. */
+/** The events that are sent to those who do not say which. */
 export const USUAL_EVENTS: readonly string[] = [
   ...Object.entries(POOL_EVENTS).filter(([, kind]) => kind === "usual").map(([type]) => type),
   "audit",
@@ -27,7 +27,7 @@ export const ALL_EVENTS: readonly string[] = [
   "stats",
 ];
 
-/** How often the figures are told, in milliseconds. */
+/** How often the figures are sent, in milliseconds. */
 const STATS_INTERVAL_MS = 2_000;
 
 /** How many streams of one pool may be open at once. */

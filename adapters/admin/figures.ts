@@ -47,10 +47,10 @@ export function isAvailable({ hosts }: PoolStats, host: string): boolean {
   return Object.values(stats?.addresses ?? {}).some(({ standing }) => standing === "good");
 }
 
-/** How many problems of a pool are told beside those of others. */
+/** How many problems of a pool are listed beside those of others. */
 const MAX_PROBLEMS = 5;
 
-/** A pool's figures beside those of others: what of them fits into a few lines. */
+/** A pool's figures beside those of others: as much as fits into a few lines. */
 export function poolAtGlance(name: string, { hosts, outlook, ...stats }: WatchedStats): object {
   const { problems, recent, worst } = outlook;
   const { at, connections, idle, leased, waiting } = stats;

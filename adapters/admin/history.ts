@@ -1,5 +1,5 @@
 /**
- * The last thirty minutes of a pool's figures, for whoever opens the dashboard in the midst of them.
+ * The last thirty minutes of a pool's figures, for those who open the dashboard in the middle of them.
  *
  * @module
  */
@@ -233,7 +233,7 @@ export class History {
       const changes = differences(counts, own.counts);
       own.counts = counts;
       const latency = figures ? passedBy(figures.latency) : own.latency;
-      // A host that was forgotten and came back began anew.
+      // A host that was forgotten and came back started from zero.
       const isAnew = latency.at(-1)! < own.latency.at(-1)!;
       const { p50, p99 } = spreadOf(
         stats.latencyBoundsMs,
@@ -314,7 +314,7 @@ function requestCounts({ requests }: PoolStats | HostStats): number[] {
   ];
 }
 
-/** What was added to counts: nothing where one began anew. */
+/** What was added to counts: nothing if one started from zero. */
 function differences(counts: readonly number[], before: readonly number[]): number[] {
   return counts.map((count, index) => Math.max(0, count - before[index]!));
 }

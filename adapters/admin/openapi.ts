@@ -72,7 +72,7 @@ function operation(route: Route, hasTokens: boolean): object {
   const statuses: RefusalStatus[] = right === "none"
     ? [...refusals]
     : [400, 401, ...right === "act" ? [403] as const : [], ...refusals];
-  // The health is told in the same form, whatever it is.
+  // Good or bad, the health has the same form.
   const refused = path === "/healthz" ? answer : {
     type: "application/json",
     schema: ref("Error"),

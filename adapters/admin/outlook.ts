@@ -11,7 +11,7 @@ import { placeProblems } from "./places.ts";
 import type { Problem } from "./problem.ts";
 import type { Recent } from "./recent.ts";
 
-/** What is wrong with a pool, and what its callers got of late: plain data. */
+/** What is wrong with a pool, and what its callers got recently: plain data. */
 export interface Outlook {
   /** The severity of the worst problem; `fine` where there is none but what is for information. */
   readonly worst: "critical" | "warning" | "fine";
@@ -90,7 +90,7 @@ function textOf({ address = "", host = "", message, severity, what }: Finding): 
     case "fleetAlone":
       return "The fleet\u2019s store does not answer";
     default:
-      // The first sentence of it: an address has dots of its own, and no blank behind them.
+      // The first sentence of it: an address has dots too, but no space after them.
       return message.replace(/\.(?: .*)?$/s, "");
   }
 }

@@ -55,12 +55,12 @@ export function placeProblems(stats: PoolStats, found: readonly Problem[]): Prob
   return problems;
 }
 
-/** The states of addresses that are told by how many are in them. */
+/** The states of addresses that are shown with how many are in them. */
 type Told = "doubtful" | "ejected" | "resting";
 
 const SAID: { readonly [Name in Told]: string } = {
   ejected: "failed so often that no request goes there for a while",
-  doubtful: "failed of late, and may do so again",
+  doubtful: "failed recently, and may fail again",
   resting: "answered 503 and said when to come back, and no request goes there before",
 };
 
@@ -110,14 +110,14 @@ function hostProblem(
     severity: "warning",
     what: "noneGood",
     host,
-    text: `${host}: every address failed of late`,
-    message: `All addresses of ${host} that may be used failed of late: `
+    text: `${host}: every address failed recently`,
+    message: `All addresses of ${host} that may be used failed recently: `
       + `${someOf(countsOf(states))}.`,
     advice: "Open it to see what failed.",
   };
 }
 
-/** How long before its end a certificate is told of, in milliseconds: some live for a day alone. */
+/** How long before its end a certificate is reported, in milliseconds: some live for only a day. */
 const CERTIFICATE_MS = 21_600_000;
 
 function certificateProblem(
@@ -134,7 +134,7 @@ function certificateProblem(
     ? `ends in ${plural(minutes, "minute", "minutes")}`
     : `ends in ${Math.floor(minutes / 60)} hours`;
   return {
-    // Of callers it is felt as failed dials: these are told by themselves.
+    // Callers feel it as failed dials, which are reported by themselves.
     severity: "warning",
     what: "certificate",
     host,

@@ -20,14 +20,14 @@ export interface PoolWatchOptions {
 
 /** A pool's figures, and what they come to. */
 export interface WatchedStats extends PoolStats {
-  /** What is wrong, and what callers got of late. */
+  /** What is wrong, and what callers got recently. */
   readonly outlook: Outlook;
 }
 
 /** How often samples are taken, in milliseconds. */
 const EVERY_MS = 5_000;
 
-/** Over how long a time "of late" is, in milliseconds. */
+/** How long "recently" is, in milliseconds. */
 const WINDOW_MS = 60_000;
 
 /** The samples of a pool's last minute, and what follows from them. */
@@ -44,7 +44,7 @@ export class PoolWatch {
     this.#pool = pool;
     this.#clock = clock;
     const sample = this.#take(pool.stats());
-    // A younger pool has done all that it ever did of late.
+    // All that a younger pool ever did is recent.
     if (sample.at - sample.stats.since >= WINDOW_MS) this.#samples.push(sample);
     this.#sampleLater();
     const end = () => {

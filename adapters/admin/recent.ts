@@ -1,5 +1,5 @@
 /**
- * What a pool did of late: the difference between its figures now and those of a while ago.
+ * What a pool did recently: the difference between its figures now and those of a while ago.
  *
  * @module
  */
@@ -94,7 +94,7 @@ interface Place extends Answers {
   readonly address: string;
 }
 
-/** How many hosts are told one by one, and how many addresses of theirs. */
+/** How many hosts are listed one by one, and how many of their addresses. */
 const MAX = { hosts: 1_000, places: 1_000 };
 
 /** Edges of a histogram's buckets, four for each power of two: there it counts exactly. */
@@ -157,11 +157,11 @@ export function recentOf(now: Sample, before?: Sample, last?: Sample): Recent {
   const hosts = byName<RecentHost>();
   for (const [host, { latency, requests }] of now.hosts) {
     const then = before?.hosts.get(host);
-    // There was no room for it then: nobody knows what of this is new.
+    // There was no room for it then, so it is unknown how much of this is new.
     if (!then && before && before.hosts.size >= MAX.hosts) continue;
     const since = requestsSince(requests, then?.requests);
     if (since.count === 0) continue;
-    // Where its requests began anew its times did.
+    // If its requests started from zero, so did its times.
     const known = then && since.count === requests.count - then.requests.count;
     const spread = spreadOf(
       stats.latencyBoundsMs,
@@ -201,7 +201,7 @@ function failingSince({ places }: Sample, before?: Sample): Recent["failing"] {
   for (const [key, { address, all, host, serverErrors }] of places) {
     const then = before?.places.get(key);
     if (!then && before && before.places.size >= MAX.places) continue;
-    // One that was forgotten and came back began anew.
+    // One that was forgotten and came back started from zero.
     const known = then && then.all <= all && then.serverErrors <= serverErrors ? then : undefined;
     const errors = serverErrors - (known?.serverErrors ?? 0);
     if (errors === 0) continue;
@@ -210,7 +210,7 @@ function failingSince({ places }: Sample, before?: Sample): Recent["failing"] {
   return failing;
 }
 
-/** What became of requests since then. A host that was forgotten and came back began anew. */
+/** What became of requests since then. A host that was forgotten and came back started from zero. */
 function requestsSince(now: RequestStats, then?: RequestStats): RequestStats {
   const names = ["successes", "failures", "cancelled", "retries", "hedges"] as const;
   const isAnew = names.some((name) => now[name] < (then?.[name] ?? 0))
@@ -265,7 +265,7 @@ export function spreadOf(
     const bucket = upTo.findIndex((passed) => passed >= rank);
     const above = edges[bucket];
     const below = edges[bucket - 1] ?? 0;
-    // What is longer than any edge is told as the longest of them.
+    // What is longer than any edge is shown as the longest of them.
     if (above === undefined) return below;
     const passed = upTo[bucket - 1] ?? 0;
     // Most of those that took next to nothing took nothing: a connection was ready.

@@ -23,7 +23,7 @@ const CODES: { readonly [Status in RefusalStatus]: string } = {
   503: "unavailable",
 };
 
-/** A request that is not granted. Its message is shown to whoever asked. */
+/** A request that is not granted. Its message is shown to the caller. */
 export class Refusal extends Error {
   /** The name of the class. */
   override readonly name = "Refusal";
@@ -49,7 +49,7 @@ export class Refusal extends Error {
   }
 }
 
-/** What a caller is told of an error: of one that nobody expects, nothing. */
+/** What a caller may know of an error: nothing, if it was unexpected. */
 export function refusalOf(error: unknown): Refusal {
   if (error instanceof Refusal) return error;
   if (error instanceof HotconnError) return new Refusal(409, error.message);

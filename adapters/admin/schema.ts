@@ -88,7 +88,7 @@ async function readText(request: Request, clock: Clock): Promise<string> {
   let stop = () => {};
   const late = new Promise<never>((_, reject) => {
     const timer = clock.setTimer(() => {
-      // What still comes is nobody's: the connection is of no more use.
+      // What still comes belongs to nobody: the connection is of no further use.
       const refusal = new Refusal(408, `The body must come within ${BODY_MS / 1_000} seconds`, {
         connection: "close",
       });

@@ -33,13 +33,13 @@ export interface RawSocket {
 
 /** A socket of Bun's, TCP or TLS. */
 export interface NativeSocket extends SocketEnds {
-  /** Whoever the handlers call. */
+  /** What the handlers call. */
   data: SocketOwner;
   /** Above zero while the socket is open. */
   readonly readyState: number;
   readonly authorized: boolean;
   readonly alpnProtocol: string | false | null;
-  /** Answers how many bytes were taken; -1 where the socket can take no more, ever. */
+  /** Returns how many bytes were taken; -1 if the socket can never take more. */
   write(bytes: Uint8Array, offset?: number, length?: number): number;
   /** Sends close_notify and FIN; reading goes on. */
   shutdown(): void;

@@ -223,7 +223,7 @@ class Dial implements SocketOwner {
     try {
       const [raw] = handle.upgradeTLS({ data: this, tls: this.#tls, socket: handlers });
       raw.reload({ socket: ignoreCiphertext });
-      // It holds what `node:net` has made around it, which is of no more use, for as long as it lives.
+      // As long as it lives, it holds what `node:net` has made around it, which is no longer needed.
       raw.data = undefined;
     } catch (error) {
       this.#refuseOptions(error as NativeError);

@@ -11,7 +11,7 @@ import type { CloseTimes } from "../sockets/close_times.ts";
 import type { NativeError, NativeSocket, SocketOwner } from "./bun_api.ts";
 import { isTlsError, socketError } from "./bun_errors.ts";
 
-/** Reads of so many bytes are freed as soon as they are taken: for smaller ones it costs too much. */
+/** From how many bytes on a read is freed at once: for smaller ones that costs too much. */
 const FREED_BYTES = 65_536;
 
 /** How a socket comes to its end. Made when that begins: there may be many that do not. */
@@ -33,7 +33,7 @@ export class BunSocket implements TlsSocket, SocketOwner {
   covers?: (serverName: string) => boolean;
   readonly #native: NativeSocket;
   readonly #times: CloseTimes;
-  /** Who hears of everything, from `attach` on. */
+  /** What is notified of everything, from `attach` on. */
   #sink: SocketSink | null = null;
   /** Who gets bytes as they come: nobody before what was held back is out, or after the end. */
   #receiver: SocketSink | null = null;
@@ -242,7 +242,7 @@ export class BunSocket implements TlsSocket, SocketOwner {
 }
 
 /**
- * Frees the memory of a read, which Bun makes anew for each. The collector would free it so late that
+ * Frees the memory of a read, which Bun allocates for each. The collector would free it so late that
  * the allocator has given it back to the system by then, and each of its pages costs a fault again.
  */
 function free(bytes: Uint8Array): void {

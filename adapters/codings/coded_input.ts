@@ -47,7 +47,7 @@ export class CodedInput {
     }
   }
 
-  /** Gives so many bytes, or what there is before the end. */
+  /** Returns `length` bytes, or what there is before the end. */
   async take(length: number): Promise<Uint8Array> {
     const bytes = new Uint8Array(length);
     let at = 0;

@@ -24,7 +24,7 @@ export const messageCompression: MessageCompression = {
     whole.set(END, message.length);
     const maxOutputLength = Math.min(maxBytes, 2 ** 31 - 1);
     const inflated = inflateRawSync(whole, { finishFlush, maxOutputLength });
-    // Memory of its own: small ones may share theirs.
+    // A copy: small ones may share their memory.
     return new Uint8Array(inflated);
   },
 };

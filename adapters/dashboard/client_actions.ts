@@ -115,7 +115,7 @@ function outcomeOf({ done, title }, body, result) {
   const failures = result && Array.isArray(result.failures) ? result.failures.length : 0;
   if (failures > 0) return title + ": " + plural(failures, "address failed", "addresses failed");
   const goesOn = result && result.done === false;
-  if (goesOn && body.scope === "fleet") return done + " in this pool; the others hear of it once the store answers";
+  if (goesOn && body.scope === "fleet") return done + " in this pool; the others get it once the store answers";
   if (goesOn) return title + ": it has begun, and goes on";
   if (result && isNumber(result.weight)) return done + " set: " + result.weight;
   if (result && result.weight === null) return done + " taken off";

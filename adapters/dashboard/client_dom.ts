@@ -46,7 +46,7 @@ function makeButton(className, text, onClick) {
   return button;
 }
 
-/** Sets a text only where it differs: what has not changed is not laid out anew. @param {Element} node @param {string} text */
+/** Sets a text only where it differs: what has not changed is not laid out again. @param {Element} node @param {string} text */
 function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }

@@ -197,7 +197,7 @@ class Drawer {
     return section;
   }
 
-  /** Draws what the model knows, and reads the connections anew now and then. */
+  /** Draws what the model knows, and reads the connections again now and then. */
   tick() {
     if (!this.target) return;
     this.draw();

@@ -11,7 +11,7 @@ const SHOWN_EVENTS = 150;
 
 /** What happens with every lease: it tells little by itself, and there is much of it. */
 const TRAFFIC = new Set(["waiting", "lease", "release", "check", "dial", "ready", "stats"]);
-/** What the diagnosis finds is told as events too. */
+/** What the diagnosis finds is sent as events too. */
 const FOUND = ["leaseHeld", "lockHeld", "starving", "full", "streamsTaken", "dialStorm", "flapping", "allToldLater", "panic", "resolverFailing", "allDenied", "addressesLeftOut", "fleetAlone", "fleetForeign", "otherPort", "proxyUnused"];
 const FAILURES = new Set(["dialError", "eject", "leak", "closed", ...FOUND]);
 const USUAL = ["dial", "ready", "dialError", "warm", "evict", "addresses", "eject", "readmit", "toldLater", "rested", "ceiling", "block", "unblock", "weight", "fleet", "leak", ...FOUND, "closed", "audit"];

@@ -18,7 +18,7 @@ function momentNow() {
   return { steady: performance.now(), wall: Date.now() };
 }
 
-/** How old the figures are. It knows no clock: it is told the time. */
+/** How old the figures are. It has no clock: the time is passed in. */
 class Freshness {
   constructor() {
     /** When the server took the figures that came last, by its own clock. @type {unknown} */
@@ -37,7 +37,7 @@ class Freshness {
     this.failure = "";
   }
 
-  /** They were asked for in vain. @param {string} reason */
+  /** They could not be fetched. @param {string} reason */
   fail(reason) {
     this.failure = reason;
   }

@@ -77,7 +77,7 @@ function chartPath(samples, of, from, spanMs, top) {
   return path;
 }
 
-/** How much time a chart is of: no more than there is to see, in whole steps. */
+/** How much time a chart shows: no more than there is to see, in whole steps. */
 const SPANS_MS = [120000, 300000, 600000, 1800000];
 
 /** @param {readonly Data[]} samples @param {number} keptMs */

@@ -188,7 +188,7 @@ class Trail {
     const before = this.last;
     this.last = { ...stats, hosts: undefined, at };
     const seconds = before ? (at - before.at) / 1000 : 0;
-    // Counts that go back are another pool's: it was made anew.
+    // Counts that go back are another pool's: it was made again.
     if (!before || seconds <= 0.2 || numberOr0(stats.acquired) < numberOr0(before.acquired)) return;
     const more = (/** @type {string} */ name) => Math.max(0, numberOr0(stats[name]) - numberOr0(before[name]));
     const { requests } = stats;

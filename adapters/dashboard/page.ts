@@ -96,7 +96,7 @@ export interface Dashboard {
 
 /**
  * What the page may load and run, as a content security policy: its own files. It stands in the page
- * too, so that it holds where an app puts a policy of its own in the head of every answer.
+ * too, so that it holds where an app puts its own policy in the head of every answer.
  */
 export const PAGE_POLICY: string = "default-src 'none'; script-src 'self'; style-src 'self'; "
   + "connect-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'";

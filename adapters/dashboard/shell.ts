@@ -4,7 +4,7 @@
  * @module
  */
 
-/** The signs of the states and the buttons. Each state has a shape of its own, not a colour alone. */
+/** The signs of the states and the buttons. Each state has its own shape, not only a colour. */
 const SIGNS = String.raw`
 <svg width="0" height="0" aria-hidden="true" focusable="false" class="sr"><defs>
 <symbol id="i-brand" viewBox="0 0 16 16"><rect width="16" height="16" rx="4" fill="var(--accent)"/><path d="M4.5 4v8M11.5 4v8M4.5 8h7" stroke="var(--on-accent)" stroke-width="1.8" stroke-linecap="round"/></symbol>

@@ -244,7 +244,7 @@ export class DenoSocket implements TlsSocket {
     this.#end();
   }
 
-  // Starts anew with each bit of progress: it ends what the peer holds up, not what is slow.
+  // Restarts with each bit of progress: it ends what the peer holds up, not what is slow.
   #startTimer(): void {
     this.#timer?.cancel();
     this.#timer = systemClock.setTimer(() => this.#timedOut(), this.#options.lingerMs);

@@ -74,7 +74,7 @@ export class Sessions {
     return machine;
   }
 
-  /** Notes that a connection is open no more. */
+  /** Notes that a connection is no longer open. */
   closed(machine: Machine): void {
     machine.open--;
     this.#tidy(machine);

@@ -76,7 +76,7 @@ export class NodeSocket implements TlsSocket {
   // The socket that it goes over, where it has one: Node does not always see to its end.
   readonly #carrier: Socket | undefined;
   readonly #times: CloseTimes;
-  // Is told that the socket is done. A listener of its own would cost each socket a longer list.
+  // Called when the socket is done. A separate listener would cost each socket a longer list.
   readonly #tickets: { end(): void } | undefined;
   // What arrived before there was a sink, or in a pause: decryption runs on for some records after
   // reading has stopped. Null where bytes go straight to the sink.
@@ -275,7 +275,7 @@ export class NodeSocket implements TlsSocket {
   #replay(): void {
     const sink = this.#sink;
     if (sink === null) return;
-    // What was written since will have a drain of its own.
+    // What was written since will have its own drain.
     const isDrained = this.#drainOwed && this.#state === "open" && !this.#socket.writableNeedDrain
       && this.#carrier?.writableNeedDrain !== true;
     this.#drainOwed = false;

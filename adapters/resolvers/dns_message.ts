@@ -44,7 +44,7 @@ const MAX_ALIASES = 16;
 /** How large an answer over UDP may be: what fits everywhere (the DNS flag day of 2020). */
 const UDP_BYTES = 1_232;
 
-/** The types by which the library knows them; it has no names for service bindings. */
+/** The library's names for them; it has none for service bindings. */
 const TYPES = {
   A: "A",
   AAAA: "AAAA",

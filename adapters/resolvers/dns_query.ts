@@ -65,7 +65,7 @@ export async function queryDns<Type extends RecordType>(
         if (server === undefined && listening === 0) reject(failure);
         timer = setDeadline(systemClock, () => {
           failure = new Error(`no answer within ${TRY_MS} ms`);
-          // Whoever was asked last has had as much time as the others.
+          // The server asked last has had as much time as the others.
           if (toAsk.length === 0) reject(failure);
           else next();
         }, TRY_MS);
@@ -112,7 +112,7 @@ function overUdp(ip: string, port: number, question: Buffer, signal: AbortSignal
   return new Promise<Buffer>((resolve, reject) => {
     signal.addEventListener("abort", () => reject(signal.reason), { once: true });
     socket.on("error", reject);
-    // Whoever else sends something is not heard, nor an answer to another question.
+    // Anything from elsewhere is ignored, and so is an answer to another question.
     socket.on("message", (bytes, from) => {
       const answer = Buffer.from(bytes);
       const isServer = from.port === port && readIp(from.address)?.toString() === server;

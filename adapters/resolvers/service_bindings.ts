@@ -71,7 +71,7 @@ const LAST_PRIORITY = 65_536;
 export async function resolveOrigin(question: OriginQuestion): Promise<Resolution> {
   const { addresses, name, port = 443, signal } = question;
   const own = addresses(name, signal);
-  // Whoever fails first must not be told of before the other one is asked.
+  // The first failure must not be reported before the other one is asked.
   own.catch(() => {});
   const owner = port === 443 ? name : `_${port}._https.${name}`;
   const bound = followBindings(question, "HTTPS", owner).catch(() => {
@@ -104,8 +104,8 @@ export async function resolveOrigin(question: OriginQuestion): Promise<Resolutio
 }
 
 /**
- * Finds the addresses that the SVCB records of a name lead to. What is spoken there is for whoever
- * names them to know: none is passed over for it.
+ * Finds the addresses that the SVCB records of a name lead to. Those who name the records know which
+ * protocol is spoken there, so none is skipped for its protocols.
  *
  * @throws {ResolveError} They lead to none
  * @throws The signal's reason, when it aborts first
@@ -135,7 +135,7 @@ async function followBindings(
   let ttlMs = Infinity;
   for (let aliases = 0; aliases <= MAX_ALIASES; aliases++) {
     const found = await ask(asked, type, signal).catch((error) => {
-      // The end of an alias needs no records of its own.
+      // The target of an alias need not have such records.
       if (aliases === 0) throw error;
       return undefined;
     });

@@ -34,7 +34,7 @@ export function systemResolver(): Resolver {
   };
 }
 
-/** Deno says EPERM, and no more, where a program lacks the permission. */
+/** Deno says only EPERM if a program lacks the permission. */
 function explain(error: unknown): string {
   const detail = error instanceof Error ? error.message : String(error);
   const isForbidden = "Deno" in globalThis && (error as { code?: unknown }).code === "EPERM";

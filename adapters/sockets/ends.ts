@@ -7,7 +7,7 @@
 import { ipPort } from "../../src/core/address.ts";
 import type { TlsInfo } from "../../src/core/dialer.ts";
 
-/** What a socket tells of its ends. */
+/** What a socket says about its ends. */
 export interface SocketEnds {
   readonly localAddress?: string | undefined;
   readonly localPort?: number | undefined;

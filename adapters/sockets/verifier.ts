@@ -27,7 +27,7 @@ export interface VerifierRuntime {
   roots(): readonly string[];
 }
 
-/** A server that has finished its handshake, as its socket tells of it. */
+/** A server that has finished its handshake, as its socket shows it. */
 export interface ShownServer {
   /** The fingerprint of its own certificate, SHA-256; undefined where the runtime gives none. */
   readonly fingerprint256: string | undefined;
@@ -41,7 +41,7 @@ export interface ShownServer {
  */
 export class Verifier {
   readonly #runtime: VerifierRuntime;
-  /** When each runs out, by whom it was accepted for. */
+  /** When each expires, by the name that it was accepted for. */
   readonly #accepted = new Map<string, number | undefined>();
 
   /** Makes one that has accepted nobody. */

@@ -1,5 +1,5 @@
 /**
- * Hearing of an abort, however many hear of the same one.
+ * Listening for an abort, however many listen to the same signal.
  *
  * @module
  */
@@ -28,7 +28,7 @@ export function onAbort(signal: AbortSignal, callback: () => void): void {
   watch.callbacks.add(callback);
 }
 
-/** Has it called no more. Harmless to repeat, and where it was called. */
+/** Removes it again. Harmless to repeat, and after it was called. */
 export function offAbort(signal: AbortSignal, callback: () => void): void {
   const watch = watches.get(signal);
   if (!watch?.callbacks.delete(callback) || watch.callbacks.size > 0) return;

@@ -1,5 +1,5 @@
 /**
- * Calling whoever listens.
+ * Calling all listeners.
  *
  * @module
  */

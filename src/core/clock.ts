@@ -42,7 +42,7 @@ export interface Clock {
   random(): number;
 }
 
-/** Calls back in a turn of its own, as far as the clock has such: others have theirs before. */
+/** Calls back in a later turn, if the clock has turns: others have theirs first. */
 export function inNextTurn(clock: Clock, callback: () => void): void {
   if (clock.afterReading) clock.afterReading(callback);
   else queueMicrotask(callback);

@@ -17,7 +17,7 @@ export class Expiry<T> extends ListNode<T> {
 const SLOT_MS = 4;
 const SLOTS = 512;
 
-/** For so long those that are due are called in one turn, in milliseconds: then others have theirs. */
+/** How long those that are due are called in one turn, in milliseconds, before others get theirs. */
 const TURN_MS = 4;
 
 /** A timer that fires later than this finds a program that stood still, in milliseconds. */
@@ -68,7 +68,7 @@ export class DueWheel<T> {
   put(expiry: Expiry<T>, dueAt: number): void {
     if (expiry.list?.remove(expiry)) this.#size--;
     expiry.dueAt = dueAt;
-    // What is never due has no slot of its own, and any will do.
+    // What is never due can be in any slot.
     this.#slots[Math.max(slotOf(dueAt), this.#first) % SLOTS || 0]!.pushBack(expiry);
     this.#size++;
     if (dueAt < this.#timerAt || (this.#holds && !this.#timer)) this.#arm(dueAt);

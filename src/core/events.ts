@@ -54,7 +54,7 @@ export class Events<EventMap extends object> {
   }
 
   /**
-   * Tells an event to whoever listens now. What a listener throws is thrown at the program's top,
+   * Calls those who listen now. What a listener throws is thrown at the program's top,
    * as by any event target, and keeps no other listener from hearing.
    */
   emit<Type extends keyof EventMap>(type: Type, event: EventMap[Type]): void {

@@ -51,7 +51,7 @@ export type HistogramView = Pick<
   "count" | "sum" | "mean" | "min" | "max" | "percentile" | "countUpTo" | "snapshot"
 >;
 
-/** The bounds within which times are told apart, in milliseconds, as powers of two. */
+/** The bounds between which times are distinguished, in milliseconds, as powers of two. */
 const EXPONENTS = { min: -10, max: 20 };
 
 /** A float's bits for its exponent begin here, and one whose value is 1 has this exponent. */
@@ -152,7 +152,7 @@ export class Histogram {
 
   /** Records a time of 0, `count` times. */
   recordZeros(count: number): void {
-    // After so many, whatever was known before counts nothing any more.
+    // After this many, what was known before no longer counts.
     let left = Math.min(count, FADES * this.#remember);
     while (left > 0) {
       const some = Math.min(left, this.#remember - this.#count);

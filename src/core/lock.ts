@@ -17,7 +17,7 @@ export type LockMode = "shared" | "exclusive";
 export class LockGuard implements Disposable {
   /** How it is held. */
   readonly mode: LockMode;
-  /** By whom, where they said so. */
+  /** The holder's name, if it gave one. */
   readonly name: string | undefined;
   /** Since when, in the clock's milliseconds. */
   readonly since: number;
@@ -59,7 +59,7 @@ export interface LockOptions extends WaitOptions {
 export interface LockHolder {
   /** How it is held. */
   readonly mode: LockMode;
-  /** By whom; null where they did not say. */
+  /** The holder's name; null if it gave none. */
   readonly name: string | null;
   /** Since when, in the clock's milliseconds. */
   readonly since: number;
@@ -73,7 +73,7 @@ interface LockWaiter {
 
 /**
  * A readers-writer lock: many may hold it shared, or one alone. First come, first served, in both
- * modes, so nobody starves: whoever comes after a waiting writer waits behind it.
+ * modes, so nobody starves: those who come after a waiting writer wait behind it.
  *
  * Waiting ends with an `AbortSignal` or a timeout. `tryShared` and `tryExclusive` never wait.
  *

@@ -11,14 +11,14 @@ import type { Clock, Timer } from "./clock.ts";
 export interface WaitOptions {
   /** Ends the wait with its reason. */
   readonly signal?: AbortSignal | undefined;
-  /** Ends the wait after so many milliseconds. */
+  /** How long the wait may take, in milliseconds. */
   readonly timeoutMs?: number | undefined;
 }
 
 /**
- * A wait whose timer keeps the program alive, as whatever is waited for should. Whoever settles it
- * first wins, and hears so: `resolve` returns false where the wait had ended, and the value stays the
- * caller's. The timer and the signal's listener are taken off on every way out.
+ * A wait whose timer keeps the program alive, as whatever is waited for should. Only the first to
+ * settle it succeeds: `resolve` returns false if the wait had ended, and the value stays the
+ * caller's. The timer and the signal's listener are removed on every way out.
  */
 export class Wait<T> {
   /** Settles with the wait. */

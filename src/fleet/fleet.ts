@@ -60,7 +60,7 @@ export interface FleetMember {
   unblock(ip: string): Promise<boolean>;
   /**
    * Drains a host or an address, as `ConnectionPool.drain()` does, in every member: here at once.
-   * Members that the store does not reach within five minutes do not hear of it.
+   * Members that the store does not reach within five minutes do not get it.
    *
    * @returns Whether the store has it. If not, the others are told once it answers
    * @throws {TypeError | RangeError} It is neither a host nor an address
@@ -108,7 +108,7 @@ export interface FleetSite {
   onLesson(lesson: Lesson, until: number): void;
   /** What was learned here of servers. */
   learned(): Iterable<Lesson>;
-  /** The store answers again, or answers no more. */
+  /** The store answers again, or has stopped answering. */
   onLink(event: FleetEvent): void;
   /** What was seen here of an address of a host; undefined where it is not known. */
   experience(host: string, address: string): OwnExperience | undefined;
@@ -147,7 +147,7 @@ export interface FleetEvent {
   readonly error?: unknown;
 }
 
-/** Another member, as it tells of itself. */
+/** Another member, as it describes itself. */
 export interface FleetPeer {
   /** Its name. */
   readonly member: string;

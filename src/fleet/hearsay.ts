@@ -103,11 +103,11 @@ export class Hearsay {
     site.onWell(word.host, word.address);
   }
 
-  /** Forgets what holds no more. */
+  /** Forgets what no longer holds. */
   forgetOld(): void {
     const now = this.#clock.now();
     for (const [key, { until }] of this.#heard) if (until <= now) this.#heard.delete(key);
-    // The others may leave it alone still: they are to hear of it when it is well.
+    // The others may still leave it alone: they should learn when it is well.
     for (const [key, until] of this.#own) if (until + VERDICT_MS <= now) this.#own.delete(key);
   }
 

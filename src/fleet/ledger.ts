@@ -1,5 +1,5 @@
 /**
- * The rules by which a store gives out permits: who may have how many connections to what is capped.
+ * The rules for giving out permits: who may have how many connections to what is capped.
  *
  * @module
  */
@@ -41,7 +41,7 @@ export const COLD_GRACE_MS = 3_000;
 /** For how long the record of a member stays that has gone, in milliseconds. */
 const TOMBSTONE_MS = 3_600_000;
 
-/** How many silent members are told of at once. */
+/** How many silent members are reported at once. */
 const MAX_SILENT = 16;
 
 /**
@@ -71,7 +71,7 @@ function isOverdue(hold: number, due: number): boolean {
  * more is given out than the cap lets, and what a silent member has stays its own until it is gone.
  */
 export class PermitLedger {
-  /** By name: whoever was seen last stands last. */
+  /** By name, in the order in which they were last seen. */
   readonly #members = new Map<string, MemberRecord>();
   readonly #caps = new Map<string, CapRecord>();
   #epoch = "";

@@ -13,10 +13,10 @@ import { type LessonWord, write } from "./words.ts";
 /** The section of the store that lessons stand in. */
 export const LESSONS = "lessons";
 
-/** For how long a lesson holds, in milliseconds. It is told anew when half of that is over. */
+/** How long a lesson holds, in milliseconds. It is sent again when half of that is over. */
 const LESSON_MS = 600_000;
 
-/** How many are told at a time. */
+/** How many are sent at a time. */
 const MAX_TOLD = 20;
 
 /** How many are remembered. */
@@ -29,7 +29,7 @@ const ALIKE = 0.25;
 export class Lessons {
   readonly #clock: Clock;
   readonly #line: StoreLine;
-  /** What the store has, whoever told it, by host and address. */
+  /** What the store has from any member, by host and address. */
   readonly #known = new Map<string, { readonly lesson: Lesson; readonly until: number }>();
   /** When this member last told of a host and address: two that disagree do not dispute. */
   readonly #toldAt = new Map<string, number>();

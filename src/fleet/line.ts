@@ -11,7 +11,7 @@ import type { Moment, Permits } from "./permits.ts";
 import type { FleetStore, MemberLink, StoreLink, SyncRequest } from "./store.ts";
 import { write } from "./words.ts";
 
-/** Who hears of the line. */
+/** What the line notifies. */
 export interface LineEvents {
   /** The store has answered over a new connection. */
   onOpen(): void;
@@ -21,7 +21,7 @@ export interface LineEvents {
   onRoom(keys: readonly string[]): void;
   /** There are more connections than permits. */
   onShrink(): void;
-  /** The store answers again, or answers no more. */
+  /** The store answers again, or has stopped answering. */
   onState(event: FleetEvent): void;
 }
 

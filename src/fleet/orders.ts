@@ -21,7 +21,7 @@ const FOR_EVER_MS = 31_536_000_000;
 /** For how long it is known that one was ended, in milliseconds: to members that were away. */
 const ENDED_MS = 604_800_000;
 
-/** For how long a drain is told to members that were away, in milliseconds. */
+/** How long members that were away still get a drain, in milliseconds. */
 const DRAIN_MS = 300_000;
 
 /** How many orders are remembered. */
@@ -40,7 +40,7 @@ interface Order<Told> {
 
 /**
  * Carries orders out here at once, tells the others, and tells them again where the store has lost
- * them, or was away. What the store has counts, whoever put it there.
+ * them, or was away. What the store has counts, whichever member put it there.
  */
 export class Orders {
   readonly #clock: Clock;

@@ -106,7 +106,7 @@ export class Permits implements FleetPermits {
     this.#periodAt = this.#resumedAt = clock.now();
   }
 
-  /** Sets who hears of what is wanted, and of what has become free. */
+  /** Sets the listener for what is wanted, and for what has become free. */
   listen(events: PermitEvents): void {
     this.#events = events;
   }
@@ -228,12 +228,12 @@ export class Permits implements FleetPermits {
     if (sentAt.now >= this.#resumedAt) this.#checked = true;
   }
 
-  /** Claims everything with the next request: whoever answers it may know nothing. */
+  /** Claims everything with the next request: the store that answers it may know nothing. */
   claimAll(): void {
     for (const of of this.#caps.values()) of.dirty = true;
   }
 
-  /** Claims a key anew: others lack it. */
+  /** Claims a key again: others lack permits for it. */
   reclaim(key: string): boolean {
     const of = this.#caps.get(key);
     if (!of || of.count === 0) return false;

@@ -16,7 +16,7 @@ export interface PermitClaim {
   readonly want: number;
 }
 
-/** A member, and the connection by which the store sees that it is there. */
+/** A member, and the connection that shows the store that it is there. */
 export interface MemberLink {
   /** The member's name: a new one each time that a member starts. */
   readonly member: string;
@@ -32,7 +32,7 @@ export interface SyncRequest extends MemberLink {
   readonly epoch: string;
   /** The caps that have changed since the last answer; all of them in an epoch's first request. */
   readonly claims: readonly PermitClaim[];
-  /** Members whose connections the store was seen to have no more. */
+  /** Members whose connections the store no longer has. */
   readonly ended: readonly MemberLink[];
   /** After how long a silence a member counts as gone, in milliseconds. */
   readonly goneAfterMs: number;
@@ -70,7 +70,7 @@ export interface SyncReply {
 export interface StoredEntry {
   /** Its key within the section. */
   readonly key: string;
-  /** Its value, as it was put; whoever put it. */
+  /** Its value, as a member put it. */
   readonly value: string;
 }
 
@@ -82,7 +82,7 @@ export interface StoredSection {
   readonly skipped: number;
 }
 
-/** Who hears of a connection to a store. */
+/** What a connection to a store notifies. */
 export interface StoreEvents {
   /** A member told the others something. */
   onHint(text: string): void;
@@ -94,7 +94,7 @@ export interface StoreEvents {
 export interface StoreLink {
   /** The store's own name for it: nobody has it again in the same epoch. */
   readonly link: string;
-  /** Puts an entry that expires after so many milliseconds, by the store's clock. */
+  /** Puts an entry that expires after `ttlMs` milliseconds, by the store's clock. */
   put(section: string, key: string, value: string, ttlMs: number): Promise<void>;
   /** Takes an entry out. */
   remove(section: string, key: string): Promise<void>;
@@ -106,7 +106,7 @@ export interface StoreLink {
   sync(request: SyncRequest): Promise<SyncReply>;
   /** Gives everything back: the member's connections are closed. */
   leave(member: string): Promise<void>;
-  /** Which of these connections the store has no more. */
+  /** Which of these connections the store no longer has. */
   ended(links: readonly string[]): Promise<string[]>;
   /** Ends the connection. Harmless to repeat. */
   close(): void;

@@ -9,7 +9,7 @@ import { addressKey, MAX_WEIGHT, parseAddress, parseHost } from "../core/address
 /** The version of what is written. What another one wrote is passed over. */
 const VERSION = 1;
 
-/** The longest reason that is told, in characters. */
+/** The longest reason that is sent, in characters. */
 const MAX_REASON = 200;
 
 /** A failed address. */
@@ -52,7 +52,7 @@ export interface WeightWord {
   readonly until: number;
 }
 
-/** A member that lacks permits for a key: whoever has more than its due should give some back. */
+/** A member that lacks permits for a key: members with more than their due should give some back. */
 export interface LackWord {
   readonly kind: "lack";
   readonly key: string;

@@ -20,7 +20,7 @@ export interface AccessRules {
   /**
    * None of these, whatever `allow` says. An IPv4 range includes the IPv6 addresses that lead there by
    * NAT64, 6to4, Teredo, or as IPv4-compatible or IPv4-translated. It cannot know the prefix of your
-   * network's own NAT64, which needs a rule of its own.
+   * network's own NAT64, which needs a separate rule.
    */
   readonly deny?: readonly string[] | undefined;
   /**

@@ -9,7 +9,7 @@ import type { Clock, Timer } from "../core/clock.ts";
 import { AccessList, type AccessRules, restricts } from "./access.ts";
 import { type Block, BlockList, type BlockOptions } from "./block_list.ts";
 
-/** Who hears of changes. */
+/** What is notified of changes. */
 export interface AdmissionEvents {
   /** Other addresses may be used than before. */
   onChange(): void;
@@ -26,7 +26,7 @@ export class Admission {
   readonly #events: AdmissionEvents;
   readonly #blocks: BlockList;
   #rules: AccessList;
-  /** What the rules say of the IP addresses asked for: to read one anew takes microseconds. */
+  /** What the rules say about the IP addresses asked for: reading one again takes microseconds. */
   readonly #denials = new Map<string, string | undefined>();
   #expiry: Timer | undefined;
   #expiresAt = Infinity;

@@ -12,7 +12,7 @@ import type { Clock } from "../core/clock.ts";
 export interface Block {
   /** What is blocked: an IP address, `192.0.2.1`, or one port of it, `192.0.2.1:443`. */
   readonly ip: string;
-  /** Why, if whoever blocked it said so. */
+  /** Why, if a reason was given. */
   readonly reason: string | undefined;
   /** Since when, in milliseconds since 1970 by the clock's `now()`. */
   readonly since: number;
@@ -38,8 +38,8 @@ export interface BlockOptions {
 }
 
 /**
- * What is blocked, and until when. A block holds until `expire()` has taken it out, so that whoever
- * acts on its end and whoever asks for it agree.
+ * What is blocked, and until when. A block holds until `expire()` has removed it, so that those who
+ * act on its end and those who ask for it agree.
  */
 export class BlockList {
   /** By IP address, or by address with its port, 443 included: oldest first. */

@@ -19,7 +19,7 @@ interface Ceiling {
   connections: number;
   /** How many more are tried at once. */
   step: number;
-  /** How often in a row it took no more. */
+  /** How often in a row it refused another. */
   refusals: number;
   /** How often in a row it did not even take as many as it had. */
   lacks: number;
@@ -46,7 +46,7 @@ const HOLD_MS = 50;
 /** So many such refusals in a row mean that it takes fewer than before. */
 const LACKS = 3;
 
-/** From so many on that are tried at once, and taken, there is no ceiling in sight any more. */
+/** If this many tried at once are accepted, no ceiling is in sight any more. */
 const MAX_STEP = 32;
 
 /** So much of a pause comes on top at random, so that programs do not try together. */
@@ -67,7 +67,7 @@ export class Ceilings {
   /**
    * Begins without any.
    *
-   * @param onLearned Called where an address takes so many connections, and was asked for more
+   * @param onLearned Called when an address takes this many connections, and refused one more
    */
   constructor(
     clock: Clock,
@@ -89,7 +89,7 @@ export class Ceilings {
     return this.#ceilings.get(address)?.connections ?? null;
   }
 
-  /** Notes that an address took no more, and how many it has. */
+  /** Notes that an address refused another, and how many it has. */
   refused(address: string, open: number): void {
     if (this.#closed) return;
     const now = this.#clock.now();
@@ -148,7 +148,7 @@ export class Ceilings {
     this.#events?.onRoom(address);
   }
 
-  /** Learns no more. */
+  /** Stops learning. */
   close(): void {
     this.#closed = true;
     for (const { timer } of this.#ceilings.values()) timer?.cancel();

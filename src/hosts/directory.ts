@@ -50,7 +50,7 @@ export interface HostDirectoryOptions {
   /** The hosts, by their text, whose machines records of another name tell. */
   readonly services?: ReadonlyMap<string, Service> | undefined;
   /**
-   * Told of each change of a host's addresses, on a microtask of its own; the first answer is one
+   * Called on a new microtask with each change of a host's addresses; the first answer is one
    * where all are added. A host that is forgotten is no change. What it throws is passed over.
    */
   readonly onChange?: ((host: Host, change: AddressChange) => void) | undefined;
@@ -186,7 +186,7 @@ export class HostDirectory {
     if (entry) entry.forgotten = false;
   }
 
-  /** Notes that one of its users needs a host no more, and forgets it after the last of them. */
+  /** Notes that a user no longer needs a host, and forgets it with the last of them. */
   forget(host: string): void {
     const uses = (this.#uses.get(host) ?? 1) - 1;
     if (uses > 0) {
@@ -226,7 +226,7 @@ export class HostDirectory {
     };
   }
 
-  /** Ends every query, and asks no more. What is known stays known. */
+  /** Ends every query, and starts no other. What is known stays known. */
   close(): void {
     this.#closed = true;
     this.#due.close();

@@ -1,5 +1,5 @@
 /**
- * Which machines take no more connections than they have, and do well otherwise.
+ * Which machines take no more connections than they have, although they work well.
  *
  * @module
  */
@@ -22,7 +22,7 @@ const FULL_MS: { readonly [Failure in DialFailure]?: number } = {
   timeout: 1_000,
 };
 
-/** For how long an answer, or a connection served in vain, says how busy a machine is, in milliseconds. */
+/** How long an answer, or a lack of one, shows how busy a machine is, in milliseconds. */
 const BUSY_MS = 10_000;
 
 /** Tells a machine that is full from one that fails, and has what it takes remembered. */
@@ -66,7 +66,7 @@ export class Fullness {
   isTooMuch(endpoint: Endpoint, answered: boolean): "yes" | "perhaps" | "no" {
     const record = this.#records.of(endpoint);
     const now = this.#clock.now();
-    // What is too busy for those whom it serves is so for all.
+    // A machine too busy for those it serves is too busy for all.
     if (answered) record.busyAt = now;
     const from = now - BUSY_MS;
     if (record.busyAt >= from || endpoint.connections.size < 2) return "no";

@@ -66,7 +66,7 @@ class Candidate implements BalancerCandidate {
 
 /** The one that a function of the user's gives back. */
 export class FunctionPicker extends EndpointList {
-  /** It hears of every choice, also of one among one. */
+  /** It is called for every choice, even among one. */
   readonly isAsked = true;
   readonly #choose: BalancerFunction;
 
@@ -85,7 +85,7 @@ export class FunctionPicker extends EndpointList {
     return this.#ask(this.list, now, random);
   }
 
-  /** Chooses one of those that are accepted: the function hears of no others. */
+  /** Chooses one of those that are accepted: the function sees no others. */
   pickAccepted(
     now: number,
     random: () => number,

@@ -1,5 +1,5 @@
 /**
- * Which endpoints have failed of late: the others go first, and what fails too often is left alone.
+ * Which endpoints have failed recently: the others go first, and what fails too often is left alone.
  *
  * @module
  */
@@ -34,7 +34,7 @@ const ANSWERS_MS = 1_000;
 const SAME_SILENCE_MS = 1_000;
 
 /**
- * What it tells of a machine that it hangs up: that it takes no more connections, that it has failed,
+ * What a hang-up says about a machine: that it takes no more connections, that it has failed,
  * or nothing, since it may come of what was asked.
  */
 export type HangUp = "full" | "failed" | "nothing";
@@ -144,7 +144,7 @@ export class AddressHealth {
       record.lastBrokenAt = now;
       record.mayAsk = kind === "response"
         && !(error instanceof RequestError && error.failure === "timeout");
-      // What did well for long begins anew.
+      // After doing well for long, it starts afresh.
       if (now > record.asks.dueAt + MAX_PAUSE_MS) record.asks.clear();
       record.asks.note(now);
     } else endpoint.dialFailedAt = record.dialFailedAt = now;
@@ -163,7 +163,7 @@ export class AddressHealth {
    * failed dial; but it takes an answer to show that the next one is better.
    *
    * @param cause What the caller saw that it was for, if there was one
-   * @returns What that tells of the machine
+   * @returns What that says about the machine
    */
   hungUp(endpoint: Endpoint, cause?: unknown): HangUp {
     if (endpoint.forgotten) return "failed";
@@ -199,7 +199,7 @@ export class AddressHealth {
     return this.#fullness.isTooMuch(endpoint, answered);
   }
 
-  /** Notes that a connection was one more than its machine takes. It is in the maps no more. */
+  /** Notes that a connection was one more than its machine takes. It has left the maps. */
   turnedAway(endpoint: Endpoint): void {
     if (endpoint.forgotten) return;
     this.#note(endpoint, "status");
@@ -207,8 +207,8 @@ export class AddressHealth {
   }
 
   /**
-   * Notes that a dial reached the endpoint, its handshake included; or TCP alone, which tells of the
-   * machine, and nothing of TLS on it.
+   * Notes that a dial reached the endpoint, its handshake included; or TCP alone, which shows that
+   * the machine works, but not whether TLS on it does.
    */
   reached(endpoint: Endpoint, reason: "handshake" | "connect" = "handshake"): void {
     const record = this.#records.of(endpoint);
@@ -249,7 +249,7 @@ export class AddressHealth {
    * several, and has answered nobody meanwhile, is in doubt for every host.
    *
    * @param sentAt When the request was sent, in the clock's milliseconds
-   * @param describe Makes the error that tells of it
+   * @param describe Makes the error that describes it
    * @returns Whether the machine is in doubt
    */
   silent(endpoint: Endpoint, sentAt: number, describe: () => unknown): boolean {
@@ -328,7 +328,7 @@ export class AddressHealth {
     }
   }
 
-  /** Notes that a check of an endpoint has a verdict, which is told besides. */
+  /** Notes that a check of an endpoint has a verdict, which is reported as well. */
   checked(endpoint: Endpoint): void {
     this.#records.of(endpoint).lastCheckedAt = this.#clock.now();
   }

@@ -10,7 +10,7 @@ import type { Endpoint } from "../map/endpoint.ts";
 import { MAX_PAUSE_MS, Streak } from "./streak.ts";
 import type { FailureKind, Verdict } from "./verdict.ts";
 
-/** A machine that is silent to so many requests at once is in doubt. */
+/** How many requests at once a machine must be silent to, to be in doubt. */
 const SILENT_TO = 3;
 
 /** An address: what fails below TLS, and silence, count for every host there. */
@@ -76,7 +76,7 @@ export class HealthRecord {
     this.machine = machine;
   }
 
-  /** How often callers found out in vain, and when the next one may. */
+  /** How often callers' trials failed, and when the next one may be made. */
   get asks(): Streak {
     return this.#asks ??= new Streak();
   }

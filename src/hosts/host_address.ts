@@ -31,7 +31,7 @@ export interface ReadAddresses {
   readonly leftOut: readonly string[];
 }
 
-/** So many of the addresses that were left out are told. */
+/** How many of the addresses that were left out are reported. */
 const MAX_LEFT_OUT = 8;
 
 /**

@@ -103,7 +103,7 @@ export function embeddedIpv4(ip: Ip): EmbeddedIpv4 | undefined {
   }
   if (a !== 0 || b !== 0 || c !== 0 || d !== 0 || f !== 0) return undefined;
   if (e === 0xffff) return embedded("IPv4-translated", g, h);
-  // The unspecified address and loopback are addresses of their own.
+  // The unspecified address and loopback embed no other address.
   return e === 0 && (g > 0 || h > 1) ? embedded("IPv4-compatible", g, h) : undefined;
 }
 

@@ -1,5 +1,5 @@
 /**
- * Rendezvous hashing: the same key goes to the same address, whoever asks and in whatever order the
+ * Rendezvous hashing: the same key always goes to the same address, in whatever order the
  * addresses are known; where one comes or goes, only its own keys move.
  *
  * Thaler and Ravishankar, "Using name-based mappings to increase hit rates", 1998; the weights

@@ -109,7 +109,7 @@ export interface Resolver {
  * @param hosts Each host name with its addresses. One with a port is dialled there whatever the
  * host's own port is
  * @throws {TypeError | RangeError} A name or an address is not valid, a host has no address, or is
- * given twice, be it with two ports
+ * given twice, even with two ports
  *
  * @example
  * ```ts

@@ -32,7 +32,7 @@ export interface AllTold {
   readonly statuses: readonly number[];
 }
 
-/** What is told of machines that say to come back later. */
+/** What is reported about machines that say to come back later. */
 export interface RestEvents {
   /** A machine has said to come back later, or much later than before. */
   onToldLater(endpoint: Endpoint, told: ToldLater): void;
@@ -166,7 +166,7 @@ export class Rests {
     return until === Infinity ? 0 : until;
   }
 
-  /** Forgets what holds no more. */
+  /** Forgets what no longer holds. */
   forgetOld(): void {
     const now = this.#clock.now();
     for (const [endpoint, { until }] of this.#words) {

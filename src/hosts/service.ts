@@ -9,7 +9,7 @@ import { describe } from "../core/check.ts";
 import { ResolveError } from "../core/errors.ts";
 import type { Resolution, ResolvedAddress, Resolver, SrvRecord } from "./resolver.ts";
 
-/** What is asked for where a host's machines are told by records of a name of their own. */
+/** What is asked for if records of another name list a host's machines. */
 export interface Service {
   /** The type of the records. @default {"SRV"} */
   readonly type?: "SRV" | "SVCB";
@@ -109,7 +109,7 @@ export function lacks({ name }: Resolver, type: "SRV" | "SVCB"): string {
 }
 
 /**
- * The weights by which targets are chosen. RFC 2782 draws a whole number from 0 to the sum of a
+ * The weights that targets are chosen by. RFC 2782 draws a whole number from 0 to the sum of a
  * priority's weights: 0 falls to one of those that weigh nothing, which so share one part.
  */
 function sharesOf(records: readonly SrvRecord[]): Map<SrvRecord, number> {

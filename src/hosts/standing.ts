@@ -120,7 +120,7 @@ export class Standings {
       this.#stand(endpoint, "doubtful", record.dueAt);
       return;
     }
-    // What went well for as long as it can be ejected begins anew.
+    // After working for as long as it can be ejected, it starts afresh.
     if (now - record.ejectedUntil > maxEjectionMs) record.ejections = 0;
     const forMs = Math.min(ejectionMs * ++record.ejections, maxEjectionMs);
     record.ejectedUntil = now + forMs;

@@ -15,10 +15,10 @@ const GENERATION_KEYS = 4_096;
 const MAX_KEY_LENGTH = 256;
 
 /**
- * Chooses among endpoints by keys: the same one for the same key. It is made anew where one of them
+ * Chooses among endpoints by keys: the same one for the same key. It is made again when one of them
  * comes or goes, or weighs something else from then on; only its own keys move.
  *
- * A key that was seen of late costs O(1), another one a pass over all endpoints. Load and slow
+ * A recently seen key costs O(1), any other a pass over all endpoints. Load and slow
  * start count for nothing: they would move keys.
  */
 export class StickyChooser {
@@ -28,7 +28,7 @@ export class StickyChooser {
   readonly #weights: readonly number[];
   readonly #maxWeight: number;
   readonly #isWeighted: boolean;
-  /** The keys seen of late, and those seen before these. */
+  /** The keys seen recently, and those seen before them. */
   #young = new Map<string, Endpoint>();
   #old = new Map<string, Endpoint>();
 

@@ -31,7 +31,7 @@ export class Streak {
    * Notes a failure. One that comes while the pause after another goes on tells nothing new: ten
    * dials begun together and refused together are one failure.
    *
-   * @param most So many are noted and no more
+   * @param most How many are noted at the most
    * @param leastMs The shortest pause
    */
   note(now: number, most: number = Infinity, leastMs: number = 0): void {

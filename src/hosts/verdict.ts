@@ -1,5 +1,5 @@
 /**
- * What is told of an endpoint's health.
+ * What is reported about an endpoint's health.
  *
  * @module
  */

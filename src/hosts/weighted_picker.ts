@@ -12,7 +12,7 @@ import { type Accepts, EndpointList, MAX_PASSES, tryPick } from "../map/picker.t
  * weighs 0 is chosen where nothing else is there.
  *
  * A tree of sums makes it O(log n) whatever the weights are, where drawing until chance agrees would
- * take long with one heavy address among many light ones. Each sum is added up anew from the two
+ * take long with one heavy address among many light ones. Each sum is recomputed from the two
  * below it, so that no error of rounding is carried along as weights come and go.
  */
 export class WeightedPicker extends EndpointList {

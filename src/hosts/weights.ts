@@ -26,7 +26,7 @@ export interface WeightChange {
   readonly weight: number | null;
 }
 
-/** Who hears of changes. */
+/** What is notified of changes. */
 export interface WeightEvents {
   /** A weight was set, or taken off. */
   onChange(change: WeightChange): void;

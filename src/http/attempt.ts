@@ -73,7 +73,7 @@ export class Attempt implements StreamUser, BodySource {
     return this.#stream.status;
   }
 
-  /** The fields of the head, from when it has arrived until it is told. */
+  /** The fields of the head, from its arrival until it is passed on. */
   get headers(): ResponseHeaders | undefined {
     return this.#stream.headers;
   }

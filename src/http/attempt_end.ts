@@ -17,7 +17,7 @@ const FRESH_ENOUGH_MS = 5_000;
 /** What was dialled for a request, and handed to it, stood idle for less, in milliseconds. */
 const STOOD_MS = 1;
 
-/** Whether a connection had stood idle for so long that it may be dead without anybody knowing. */
+/** Whether a connection had been idle for so long that it may be dead without our knowing. */
 export function isInDoubt({ idleBeforeMs }: Connection): boolean {
   return idleBeforeMs >= FRESH_ENOUGH_MS;
 }

@@ -4,13 +4,13 @@
  * @module
  */
 
-/** What a blob must have, whoever made it. */
+/** What a blob must have, whichever library made it. */
 export type BlobLike = Pick<Blob, "size" | "type" | "arrayBuffer" | "slice">;
 
 /** How much of a blob is held at a time, in bytes. */
 const PIECE_BYTES = 262_144;
 
-/** Bytes and blobs, one after the other. Each iteration begins anew. */
+/** Bytes and blobs, one after the other. Each iteration starts from the beginning. */
 export class BlobParts implements AsyncIterable<Uint8Array> {
   /** How long all of it is, in bytes. */
   readonly bytes: number;

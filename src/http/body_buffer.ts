@@ -1,5 +1,5 @@
 /**
- * A response's body between the connection that it comes from and whoever reads it.
+ * A response's body, between its connection and its reader.
  *
  * @module
  */
@@ -41,7 +41,7 @@ interface Reader {
  * paused, unless all of the body was asked for at once.
  */
 export class BodyBuffer {
-  /** Called when the rest will not come. It must not lead to whoever reads: see `body_stream.ts`. */
+  /** Called when the rest will not come. It must not refer to the reader: see `body_stream.ts`. */
   onFailed: ((error: unknown) => void) | undefined;
   readonly #source: BodySource;
   /** How long what is not read yet will be, in bytes; 0 where that is not known. */
@@ -59,7 +59,7 @@ export class BodyBuffer {
   #gathered: Uint8Array | undefined;
   #reader: Reader | undefined;
 
-  /** Makes an empty buffer, for a body of so many bytes, where that is known. */
+  /** Makes an empty buffer, for a body of a given length, if that is known. */
   constructor(source: BodySource, expectedBytes: number = 0) {
     this.#source = source;
     this.#expectedBytes = expectedBytes <= MOST_AHEAD_BYTES ? expectedBytes : 0;

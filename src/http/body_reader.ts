@@ -12,7 +12,7 @@ export interface BodyReader {
    * Gives the next part; null after the last one.
    *
    * @throws {TypeError} The body gave a part that is not bytes
-   * @throws Why there is no more
+   * @throws The reason, if the body has failed
    */
   read(): Promise<Uint8Array | null>;
   /** Lets the rest go, at once where a part is awaited. Harmless to repeat, and after the end. */

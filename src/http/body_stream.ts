@@ -24,7 +24,7 @@ export interface BodyReading {
   readonly decoders?: readonly Decoder[];
   /** Ends it, though all has arrived. */
   readonly signal?: AbortSignal | undefined;
-  /** What readers are told of a failure. */
+  /** The error that readers get. */
   readonly explain?: (error: unknown) => unknown;
 }
 

@@ -34,7 +34,7 @@ export interface ExchangeHost extends RepeatHost, RaceHost {
   over(exchange: Exchange, outcome: RequestOutcome, endedAt: number): void;
   /** The connection of an exchange has not answered: others that stood as long are in doubt. */
   doubt(lease: Lease): void;
-  /** Dispatches the exchange after so many milliseconds, unless it is over by then. */
+  /** Dispatches the exchange after `forMs` milliseconds, unless it is over by then. */
   pause(exchange: Exchange, forMs: number): void;
   /** Nobody will read the body of an exchange any more: tells so, and ends it. */
   reclaim(exchange: Exchange): void;
@@ -127,7 +127,7 @@ export class Exchange implements Racer, Timed, ResponseOrigin {
     this.#reject(explained);
   }
 
-  /** Waits for so many milliseconds before it is sent, where it may; false where it goes on at once. */
+  /** Waits for `forMs` milliseconds before it is sent, if it may; false if it goes on at once. */
   waitFor(forMs: number): boolean {
     if (!this.repeats.mayWait(forMs, this.times.deadline)) return false;
     this.queue();

@@ -112,12 +112,12 @@ export class ExchangeWatch {
     else this.#wheel.put(times, dueAt);
   }
 
-  /** Looks at an exchange no more: it is over. */
+  /** Stops looking at an exchange: it is over. */
   remove(times: ExchangeTimes): void {
     this.#wheel.remove(times);
   }
 
-  /** Looks at nothing any more. */
+  /** Stops looking at all of them. */
   close(): void {
     this.#wheel.close();
   }

@@ -7,7 +7,7 @@
 import { ipOf, withItsPort } from "../core/address.ts";
 import { type AddressFailure, HostUnavailableError } from "../core/errors.ts";
 
-/** The machines that a request has been to in vain. */
+/** The machines that have failed a request. */
 export class Failover {
   readonly #failures = new Map<string, AddressFailure>();
 

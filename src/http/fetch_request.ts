@@ -36,7 +36,7 @@ const NORMALIZED: ReadonlySet<string> = new Set([
 ]);
 const NO_INIT: RequestInit = {};
 
-/** Options that the runtimes' own fetches have: by which way a request goes, or whom it trusts. */
+/** Options of the runtimes' own fetches: which way a request goes, or what it trusts. */
 interface ForeignInit {
   readonly client?: unknown;
   readonly dispatcher?: unknown;
@@ -64,7 +64,7 @@ const INSTEAD: { readonly [name in keyof Required<ForeignInit>]: string } = {
 /** On Node a request's signal follows the one that it was given only while the request is held. */
 const followed = new WeakMap<AbortSignal, Request>();
 
-/** What of a request may be given anew beside it. */
+/** What may be given beside a request, and replaces a part of it. */
 interface Given {
   readonly method?: string | undefined;
   readonly headers?: RequestInit["headers"] | undefined;
@@ -122,7 +122,7 @@ export function readFetch(
   };
 }
 
-/** What a request says, where the options do not say it anew. */
+/** Takes from a request what the options do not set. */
 function over(request: Request, init: RequestInit): Given {
   const { headers, integrity, redirect, signal } = init as Given;
   return {
@@ -165,14 +165,14 @@ function checkUnused({ duplex, priority, window }: UnusedInit): void {
 
 /**
  * Whether it is a request, of this runtime's class or of another one: servers such as
- * `@hono/node-server` put a class of their own in its place.
+ * `@hono/node-server` use their own class.
  */
 function isRequest(input: string | URL | Request): input is Request {
   if (typeof input === "string") return false;
   return Object.prototype.toString.call(input) === "[object Request]";
 }
 
-/** Whether it is a signal, be it of another realm. */
+/** Whether it is a signal, even of another realm. */
 function isSignal(signal: AbortSignal): boolean {
   return typeof signal === "object" && typeof signal.aborted === "boolean"
     && typeof signal.addEventListener === "function";

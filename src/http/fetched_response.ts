@@ -36,7 +36,7 @@ type OwnInit =
 /** A media type, whatever its parameters. */
 const MEDIA_TYPE = /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+[\t ]*(?:;|$)/;
 
-/** Beyond this the runtimes make no response; what a server has said beyond it is told all the same. */
+/** The runtimes make no response with a higher status; the server's own is shown all the same. */
 const MOST_STATUS = 599;
 
 class FetchedResponse extends Response {

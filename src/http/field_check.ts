@@ -19,7 +19,7 @@ const NOT_TARGET = /[^\x21\x22\x24-\x7e]/;
 const HOST = /^(?:[A-Za-z0-9._~%-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?$/;
 
 /**
- * Fields that mean nothing after the body, or something else to whoever looks there: framing,
+ * Fields that must not come after the body (RFC 9110 section 6.5.1): framing,
  * routing, conditions, credentials, and what the body is (RFC 9110 section 6.5.1).
  */
 const NOT_IN_TRAILERS: ReadonlySet<string> = new Set([

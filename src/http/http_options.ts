@@ -204,7 +204,7 @@ function checkRestStatuses(statuses: unknown): void {
 /**
  * Refuses `coalesce` where it could do nothing.
  *
- * @throws {UnsupportedOptionError} The dialer does not tell whom a certificate is for
+ * @throws {UnsupportedOptionError} The dialer does not show the names in a certificate
  */
 function checkCoalesce(coalesce: unknown, given: HttpPoolOptions["dialer"]): void {
   const dialer = given as Partial<Dialer> | undefined;
@@ -213,6 +213,6 @@ function checkCoalesce(coalesce: unknown, given: HttpPoolOptions["dialer"]): voi
   }
   // What is no dialer at all is refused with the pool's other options.
   if (!coalesce || typeof dialer?.dial !== "function" || dialer.tellsCertificate) return;
-  const why = "it does not tell whom a certificate is for";
+  const why = "it does not show the names in a certificate";
   throw new UnsupportedOptionError("coalesce", dialer.name ?? "dialer", why);
 }

@@ -418,7 +418,7 @@ export class HttpPool extends ConnectionPool {
 
   /**
    * Whether a request has another machine to turn to. A good one costs nothing, since a request
-   * goes to each but once; where all have failed of late the budget says whether to go on.
+   * goes to each but once; if all have failed recently, the budget decides whether to go on.
    */
   #mayTurnElsewhere(request: PreparedRequest, failover: Failover): boolean {
     const choice = choiceOf(request, failover.exclude(request.options.exclude));
@@ -476,7 +476,7 @@ function choiceOf(
   return { ip, exclude, sticky, tls, plain, http: protocols ?? true };
 }
 
-/** Ends a request that was given up before it began, and lets go of its body. */
+/** Ends a request that was given up before it began, and cancels its body. */
 function throwIfAborted({ options: { signal }, stream }: PreparedRequest): void {
   if (signal?.aborted && stream) openBody(stream).cancel(signal.reason);
   signal?.throwIfAborted();

@@ -6,7 +6,7 @@
 
 import { type BlobLike, BlobParts } from "./blob_parts.ts";
 
-/** What a form must have, whoever made it. */
+/** What a form must have, whichever library made it. */
 export type FormLike = Iterable<readonly [name: string, value: string | BlobLike]>;
 
 /** A form, ready to be sent. */

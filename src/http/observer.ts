@@ -8,7 +8,7 @@ import type { Lease } from "../pool/lease/lease.ts";
 import type { RequestOutcome } from "../pool/watch/request_counts.ts";
 import type { HeaderField } from "./field_check.ts";
 
-/** A request as its watcher is told of it. */
+/** A request, as its watcher sees it. */
 export interface ObservedRequest {
   /** The method. */
   readonly method: string;

@@ -22,7 +22,7 @@ export class Pauses {
     this.#clock = clock;
   }
 
-  /** Has somebody wait for so many milliseconds, and go on then. */
+  /** Calls `goOn` after `forMs` milliseconds. */
   begin(who: unknown, forMs: number, goOn: () => void): void {
     const onTime = () => {
       this.end(who);

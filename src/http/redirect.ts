@@ -1,5 +1,5 @@
 /**
- * Where an answer leads on to, and what of a request goes there (Fetch standard, section 4.4).
+ * Where a redirect leads, and which parts of the request go there (Fetch standard, section 4.4).
  *
  * @module
  */

@@ -19,9 +19,9 @@ import type { StreamedBody } from "./streamed_body.ts";
 export interface RepeatHost {
   /** The answers that count as failures of their machine. */
   readonly failoverStatuses: readonly number[];
-  /** What becomes of a request that is told to come back later, where it does not say so itself. */
+  /** What a request does when told to come back later, if it does not say so itself. */
   readonly retryAfter: RetryAfterMode;
-  /** How long a request waits in all because it is told to, in milliseconds. */
+  /** How long a request waits in all when told to, in milliseconds. */
   readonly maxRetryAfterMs: number;
   /** The time, in milliseconds. */
   now(): number;
@@ -35,7 +35,7 @@ export interface RepeatHost {
   mayTurnElsewhere(request: PreparedRequest, failover: Failover): boolean;
   /** The server of a lease is too busy. */
   noteBusy(lease: Lease): void;
-  /** The server of a lease has said to come back after so many milliseconds. */
+  /** The server of a lease has said to come back after `afterMs` milliseconds. */
   noteRetryAfter(lease: Lease, status: number, afterMs: number): void;
 }
 
@@ -89,7 +89,7 @@ export class Repeats {
   toldLater = 0;
   /** How often it has waited because of that. */
   waits = 0;
-  /** Which machines it has been to in vain, if any. */
+  /** Which machines have failed it, if any. */
   failover: Failover | undefined;
   readonly #host: RepeatHost;
   readonly #request: PreparedRequest;
@@ -211,7 +211,7 @@ export class Repeats {
   }
 
   /**
-   * Whether the request waits for so long before it is sent, or sent again; if so, `takePause` tells
+   * Whether the request may wait this long before it is sent, or sent again; if so, `takePause` says
    * for how long exactly. It waits for none who would have it wait for longer than it may.
    *
    * @param forMs In milliseconds
@@ -262,7 +262,7 @@ export class Repeats {
     if (this.exhausted) return false;
     this.avoid(lease, error);
     if (this.#host.mayTurnElsewhere(this.#request, this.failover!)) return true;
-    // It has been everywhere: where it may go on, it begins anew.
+    // It has been everywhere: if it may go on, it starts over.
     this.failover = undefined;
     return false;
   }

@@ -167,7 +167,7 @@ export function readTarget(text: string | URL): Target {
     host: isPlain && url.port === "" ? `${url.host}:80` : url.host,
     hostHeader: url.host,
     isPlain,
-    // A question mark at its end is part of it, and no part of the URL tells of it.
+    // A question mark at its end belongs to it, and none of the URL's parts has it.
     path: url.href.slice(url.origin.length),
     authorization,
     prepared: new Map(),

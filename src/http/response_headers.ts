@@ -62,7 +62,7 @@ export class ResponseHeaders implements Iterable<[name: string, value: string]> 
     return values;
   }
 
-  /** Says whether a field is there, be its value empty. */
+  /** Says whether a field is there, even with an empty value. */
   has(name: string): boolean {
     return find(this.#decode(), keyOf(name)) >= 0;
   }
@@ -74,7 +74,7 @@ export class ResponseHeaders implements Iterable<[name: string, value: string]> 
     return entries[Symbol.iterator]();
   }
 
-  /** Makes a `Headers` of its own, which the caller may change. */
+  /** Makes a new `Headers`, which the caller may change. */
   toHeaders(): Headers {
     return this.appendTo(new Headers());
   }
@@ -123,7 +123,7 @@ const LONG_TEXT = 1_024;
 /** What is longer is worth what it keeps, in characters. */
 const SHORT_PART = 4_096;
 
-/** A part of a text; where the rest is far longer, in memory of its own. */
+/** A part of a text, copied if the rest is far longer. */
 function ownPart(text: string, at: number, end: number): string {
   const length = end - at;
   if (text.length < LONG_TEXT || length > SHORT_PART || length * 8 > text.length) {

@@ -15,11 +15,11 @@ export interface RetryAfter {
   readonly until: number;
 }
 
-/** What becomes of a request that is told to come back later: the caller is told, or it waits. */
+/** What a request does when told to come back later: return that answer, or wait. */
 export type RetryAfterMode = "tell" | "wait";
 
 /**
- * Checks what becomes of requests that are told to come back later.
+ * Checks what requests do when told to come back later.
  *
  * @throws {TypeError} It is neither
  */

@@ -15,7 +15,7 @@ import type { ResponseHeaders } from "./response_headers.ts";
 
 export type { Protocol };
 
-/** What a stream tells the one who opened it, in order. Nothing is told after its end. */
+/** What a stream calls on the one who opened it, in order. Nothing is called after its end. */
 export interface StreamUser {
   /**
    * The head has arrived. It may be told after the parts of the body that came in the same read,
@@ -27,8 +27,8 @@ export interface StreamUser {
   /** The trailers, before the end. */
   onTrailers(trailers: ResponseHeaders): void;
   /**
-   * The end: the response is there to its last byte. Called before the head is told where both
-   * came in one read, so that the connection is free before the caller hears of it.
+   * The end: the response is there to its last byte. Called before the head if both
+   * came in one read, so that the connection is free before the caller has the response.
    *
    * @param reusable Whether the connection may carry another stream
    */
@@ -59,7 +59,7 @@ export interface Stream {
   readonly responding: boolean;
   /** The status of the response, once its head has arrived. */
   readonly status: number;
-  /** The fields of the head, from when it has arrived until it is told. */
+  /** The fields of the head, from its arrival until `onHead`. */
   readonly headers: ResponseHeaders | undefined;
   /** How long the response's body will be, in bytes, where its head says so. */
   readonly contentLength: number | undefined;
@@ -68,12 +68,12 @@ export interface Stream {
    * connection takes it; who gave it cancels it where the stream ends early.
    */
   send(request: PreparedRequest, body: BodyReader | undefined): void;
-  /** Takes no more of the response, so that the server feels it. */
+  /** Stops reading the response, so that the server has to slow down. */
   pause(): void;
   /** Takes more of it again. */
   resume(): void;
   /**
-   * Ends the stream; nothing is told any more. Harmless after its end.
+   * Ends the stream; nothing is called afterwards. Harmless after its end.
    *
    * @returns Whether the connection may carry another stream
    */

@@ -65,7 +65,7 @@ export class StreamedBody {
     return { read, cancel: () => {} };
   }
 
-  /** Keeps no more of it: there will be no other attempt. */
+  /** Stops keeping it: there will be no other attempt. */
   letGo(): void {
     this.#held = undefined;
   }

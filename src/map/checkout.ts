@@ -38,7 +38,7 @@ export class Checkout {
     this.#clock = clock;
   }
 
-  /** Begins no more leases, and keeps no connection whose lease ends. */
+  /** Begins no more leases, and closes each connection when its lease ends. */
   close(): void {
     this.#closed = true;
   }
@@ -74,8 +74,8 @@ export class Checkout {
   }
 
   /**
-   * Takes the idle connection of an endpoint out that was used longest ago, where it has so many. It
-   * chooses nothing for a caller, so it does not count as the lane's choice.
+   * Takes out the idle connection of an endpoint that was used longest ago, if it has at least
+   * `least`. This chooses nothing for a caller, so it does not count as the lane's choice.
    */
   takeColdest(endpoint: Endpoint, least: number): Connection | undefined {
     if (this.#closed) return undefined;

@@ -82,7 +82,7 @@ export class Cleanup {
     return closed;
   }
 
-  /** What is idle now: a copy, since whoever hears of an eviction may change the maps. */
+  /** What is idle now: a copy, since a listener for `evict` may change the maps. */
   #coldestFirst(): Connection[] {
     const all: Connection[] = [];
     for (let node = this.#maps.idle.back; node; node = node.previous) {

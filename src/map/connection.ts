@@ -116,7 +116,7 @@ export interface ConnectionPlace {
 export interface ConnectionOwner {
   /** The peer spoke while nobody had asked it. */
   onUnsolicited(connection: Connection): void;
-  /** It is done, whoever ended it. Called once; `here` tells that it was ended on this side. */
+  /** Called once, when it has ended. `here` says whether it was ended on this side. */
   onClosed(connection: Connection, error: Error | undefined, here: boolean): void;
   /** It carries more or fewer leases at once than before. */
   onCapacity(connection: Connection): void;
@@ -195,7 +195,7 @@ export class Connection implements SocketSink {
   #leases = 0;
   /** How many of the leases let the program end. */
   #quiet = 0;
-  // These are small whole numbers, which take no memory of their own.
+  // These are small whole numbers, which take no extra memory.
   #idleBeforeMs = 0;
   /** How far the wall's clock was ahead when it was last used. */
   #wallAheadMs: number;
@@ -411,7 +411,7 @@ export class Connection implements SocketSink {
     return this.#owner !== undefined;
   }
 
-  /** Sets who hears of what happens outside a lease. Its manager's to call. */
+  /** Sets what is notified of events outside a lease. For its manager to call. */
   setOwner(owner: ConnectionOwner | undefined): void {
     this.#owner = owner;
   }

@@ -32,13 +32,13 @@ export class Entry {
  * How an endpoint stands with those who choose. A closed set.
  *
  * - `good`: the balancer chooses among these
- * - `doubtful`: it failed of late; taken where there is no good one, and for a trial
+ * - `doubtful`: it failed recently; used if there is no good one, and for a trial
  * - `ejected`: it failed too often; left alone, unless too few are good
- * - `gone`: the host has it no more, or it may not be used: for nobody but who names it
+ * - `gone`: the host no longer has it, or it may not be used; only callers who name it get it
  */
 export type Standing = "good" | "doubtful" | "ejected" | "gone";
 
-/** What hears of an endpoint's changes, and keeps it among the others of its host: its lane. */
+/** What an endpoint reports its changes to, and belongs to: its lane. */
 export interface EndpointOwner {
   /** The host. */
   readonly host: string;
@@ -90,9 +90,9 @@ const LATENCIES = { relativeError: 0.125, remember: 1_024 };
 const SAMPLE = { all: 512, oneIn: 17 };
 
 /**
- * When a server's silence is out of the ordinary: after so many times the 99th percentile of what it
- * takes, which is looked at after each so many samples; never before the least; and after the first,
- * in milliseconds, where less than so many samples were seen.
+ * When a server's silence is out of the ordinary: after `times` the 99th percentile of what it
+ * takes, looked at after `every` samples; never before `leastMs`; and after `firstMs`
+ * while fewer than `samples` were seen.
  */
 const PATIENCE = { times: 1.25, every: 16, leastMs: 20, firstMs: 1_000, samples: 32 };
 
@@ -179,7 +179,7 @@ export class Endpoint implements ConnectionPlace {
   multiplexed = 0;
   /** How many leases its connections can carry at once. */
   slots = 0;
-  /** How many a connection there carried at once of late; 0 where nobody knows. */
+  /** How many a connection there carried at once recently; 0 if unknown. */
   streams = 0;
   /** Whether that is somebody else's word. */
   streamsHeard = false;
@@ -207,7 +207,7 @@ export class Endpoint implements ConnectionPlace {
   heldUntil = 0;
   /** Its places in the pickers: among the ready ones, and among the good ones; or -1. */
   readonly places: [ready: number, good: number] = [-1, -1];
-  /** How long a sample of its answers took of late; undefined where there was none yet. */
+  /** How long a sample of its recent answers took; undefined before the first. */
   latencies: Histogram | undefined = undefined;
   #latencyMs = 0;
   #latencyAt = 0;
@@ -301,8 +301,8 @@ export class Endpoint implements ConnectionPlace {
   }
 
   /**
-   * Notes that its server hung up, in good order, on a connection that was idle for so long, in
-   * milliseconds. Two in a row that agree, and came at different moments, tell how long it keeps
+   * Notes that its server hung up, in good order, on a connection that had been idle for `idleMs`
+   * milliseconds. Two in a row that agree, and came at different moments, show how long it keeps
    * one: a server that restarts hangs up on all at once, whatever their idle times.
    */
   noteHangUp(idleMs: number, now: number): void {
@@ -361,7 +361,7 @@ export function endpointOf({ endpoint }: Connection): Endpoint | undefined {
   return endpoint instanceof Endpoint ? endpoint : undefined;
 }
 
-/** How much of what was seen so many milliseconds ago counts still. */
+/** How much something still counts that was seen `elapsedMs` milliseconds ago. */
 function decay(elapsedMs: number): number {
   if (elapsedMs <= 0) return 1;
   // For so short a time a straight line does, and costs less.

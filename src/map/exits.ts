@@ -24,7 +24,7 @@ import { endpointOf } from "./endpoint.ts";
  * - `surplus`: more were idle than `maxIdleConnections`, or there were more than a lowered limit lets
  * - `room`: another host, or another address, needed its place
  * - `drain`: its host or address was drained
- * - `gone`: its host has its address no more, or it may not be used any more
+ * - `gone`: its host no longer has its address, or it may no longer be used
  * - `removed`: its removal was asked for
  * - `close`: everything is being closed
  */
@@ -150,7 +150,7 @@ export class Exits {
     timer.cancel();
   }
 
-  /** Goes over all connections, so many in a turn that the program is not held up. */
+  /** Goes over all connections, in steps that do not hold up the program. */
   async #inSlices(end: (connection: Connection) => void): Promise<void> {
     let count = 0;
     for (const connection of [...this.#maps.connections()]) {

@@ -32,7 +32,7 @@ export class Fitness {
     this.maxLifetimeMs = checkNumber("maxLifetimeMs", maxLifetimeMs, { min: 0 });
   }
 
-  /** Lets so many connections of a host and TLS profile stay however long unused. */
+  /** How many connections of a host and TLS profile stay, however long unused. */
   setMinimum(host: string, tlsProfile: string, connections: number): void {
     const key = `${host} ${tlsProfile}`;
     if (connections > 0) this.#minimums.set(key, connections);
@@ -81,7 +81,7 @@ export class Fitness {
   }
 }
 
-/** When a connection's lifetime is over: at a time of its own, so that not all go at once. */
+/** When a connection's lifetime is over: each at a different time, so that not all end at once. */
 function expiresAt({ createdAt, jitter }: Connection, maxLifetimeMs: number): number {
   return createdAt + maxLifetimeMs * (1 - jitter / 4);
 }

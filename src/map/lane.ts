@@ -18,7 +18,7 @@ export interface Choice {
   readonly accepts?: ((address: string) => boolean) | undefined;
   /** The address that a caller names, which will do although the host does not have it. */
   readonly named?: string | undefined;
-  /** Whether those are taken too that failed of late, although there are good ones. */
+  /** Whether those that failed recently are used too, although there are good ones. */
   readonly desperate?: boolean | undefined;
 }
 
@@ -318,7 +318,7 @@ export class Lane implements EndpointOwner {
 
   /**
    * Chooses an endpoint with a connection to lease: what is due for a trial, else a good one; where
-   * the host has no good one, one that weighs nothing, asks to be left alone, or failed of late.
+   * the host has no good one, one that weighs nothing, asks to be left alone, or failed recently.
    */
   pick(now: number, random: () => number, choice: Choice = ANY): Endpoint | undefined {
     const { accepts, desperate, named, only } = choice;

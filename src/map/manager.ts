@@ -393,7 +393,7 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
   }
 
   async #close(graceMs: number): Promise<void> {
-    // The promise must be in place before anybody hears of the first connection's end.
+    // The promise must be in place before a listener learns of the first connection's end.
     await null;
     await this.#exits.endAll(graceMs);
   }

@@ -1,5 +1,5 @@
 /**
- * Which families of metrics there are, and what of a pool's figures each tells.
+ * Which families of metrics there are, and which of a pool's figures each has.
  *
  * @module
  */

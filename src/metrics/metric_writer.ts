@@ -1,5 +1,5 @@
 /**
- * Writes families of metrics over all pools, with the hosts that have no series of their own together.
+ * Writes families of metrics over all pools, with the hosts that have no series of their own in one.
  *
  * @module
  */
@@ -31,7 +31,7 @@ type Put = (labels: Labels, value: number) => void;
 /** A count of a host, or of several. */
 type TellCount = (counts: Counts) => number;
 
-/** Which of the buckets of times are told by host, in milliseconds. */
+/** Which buckets of times are written for each host, in milliseconds. */
 const HOST_BUCKETS_MS = { min: 1, max: 16_384 };
 
 /** Writes families over all pools: each name and help once, and its samples pool by pool. */
@@ -141,7 +141,7 @@ export class MetricWriter {
     this.hostCounters(name, help, () => [[{}, tell]]);
   }
 
-  /** Counts of each host, each with labels of its own. */
+  /** Counts of each host, each with its own labels. */
   hostCounters(
     name: string,
     help: string,

@@ -92,7 +92,7 @@ export function openMetrics(
   return text.end();
 }
 
-/** What is remembered of each pool, by how many hosts are told by name. */
+/** What is remembered of each pool, by how many hosts are named. */
 const remembered = new WeakMap<ConnectionPool, Map<number, SharedCounts>>();
 
 function sharedCounts(pool: ConnectionPool, maxHosts: number): SharedCounts {

@@ -14,7 +14,7 @@ export type Counts = Pick<HostStats, "ejections" | "latency" | "requests" | "res
 /**
  * Remembers who was told by name, and with what counts, as far as the next look needs it. What a host
  * has counted under its own name stays out of what others share when it is forgotten: there it would
- * look as if it had all happened at once. And one that gets a name of its own takes nothing from them.
+ * look as if it had all happened at once. And one that gets its own name takes nothing from them.
  */
 export class SharedCounts {
   #named: ReadonlyMap<string, Counts> = new Map();
@@ -26,13 +26,13 @@ export class SharedCounts {
    * The counts that those share who have no name.
    *
    * @param all What all hosts have counted that there ever were
-   * @param named The hosts that are told by name
+   * @param named The hosts that are named
    * @param sharing The names of the others
    */
   look(all: Counts, named: ReadonlyMap<string, Counts>, sharing: Iterable<string>): Counts {
     for (const [host, before] of this.#named) {
       const now = named.get(host);
-      // One that was forgotten and came back has begun anew.
+      // One that was forgotten and came back starts from zero.
       if (!now || now.requests.count < before.requests.count) this.#setApart(before, 1);
     }
     for (const [host, now] of named) if (this.#sharing.has(host)) this.#setApart(now, -1);

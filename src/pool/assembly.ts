@@ -240,7 +240,7 @@ export class PoolAssembly {
     this.#directory.close();
     this.#rests.close();
     this.admission.close();
-    // The promise must be in place before anybody hears of the first connection's end.
+    // The promise must be in place before a listener learns of the first connection's end.
     await null;
     const closed = this.manager.close({ graceMs });
     const alone = await this.dials.gate.exclusive();

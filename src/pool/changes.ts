@@ -33,7 +33,7 @@ export interface ChangesParts {
   readonly reporter: Reporter;
 }
 
-/** Tells each change to whom it concerns. */
+/** Passes each change on to the parts that it concerns. */
 export class Changes {
   readonly #parts: ChangesParts;
   #closed = false;
@@ -106,7 +106,7 @@ export class Changes {
   onAddresses(host: Host, change: AddressChange): void {
     if (this.#closed) return;
     const { queues, scheduler } = this.#parts;
-    // Of very many hosts each may change in turn: none of the others is looked at for it.
+    // Very many hosts may change, one after another: each change looks at one host only.
     for (const queue of queues.ofHost(host.text)) {
       if (!queue.route?.resolvesThere) scheduler.addressesChanged(queue);
     }

@@ -97,7 +97,7 @@ export class HttpLeases {
   /**
    * Notes that a lease's machine has sent no byte of an answer for longer than is likely.
    *
-   * @param describe Makes the error that tells of it
+   * @param describe Makes the error that describes it
    * @returns Whether it is in doubt, because it is silent to several requests at once
    */
   noteSilence({ connection, startedAt }: Lease, describe: () => unknown): boolean {

@@ -131,7 +131,7 @@ export interface PoolOptions {
   readonly cleanupIntervalMs?: number;
   /**
    * How long the addresses of a host are used before the resolver is asked again, in milliseconds,
-   * if the resolver gives no time of its own.
+   * if the resolver gives none itself.
    *
    * @default {60_000}
    */

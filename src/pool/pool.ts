@@ -272,7 +272,7 @@ export class ConnectionPool implements AsyncDisposable {
   /** Gets a fresh connection ready for its first lease, as far as a protocol can. */
   protected prepare(_connection: Connection): void {}
 
-  /** Tells an event to whoever listens. */
+  /** Emits an event. */
   protected tell<Type extends keyof PoolEvents>(type: Type, event: PoolEvents[Type]): void {
     this.#parts.reporter.events.emit(type, event);
   }
@@ -339,7 +339,7 @@ export class ConnectionPool implements AsyncDisposable {
     return optionsInfo(this.#options, this.#set, this.manager.accountant.limits);
   }
 
-  /** Whether `close()` was called. Then the pool gives no more leases. */
+  /** Whether `close()` was called. From then on the pool gives out no leases. */
   get closed(): boolean {
     return this.#closing !== undefined;
   }
@@ -384,7 +384,7 @@ export class ConnectionPool implements AsyncDisposable {
     checkNames("close()", options, ["graceMs"]);
     const graceMs = checkNumber("graceMs", options.graceMs ?? 5_000, { min: 0 });
     let settle!: (closed: Promise<void>) => void;
-    // It is in place before anything ends: whoever hears of that may ask to close too.
+    // It is in place before anything ends: a listener may call `close()` as well.
     this.#closing = new Promise((resolve) => settle = resolve);
     settle(this.#parts.close(graceMs));
     return this.#closing;

@@ -1,5 +1,5 @@
 /**
- * What a pool does time and again: it lets go of what is idle, old, or no longer used.
+ * What a pool does at intervals: it drops what is idle, old, or no longer used.
  *
  * @module
  */
@@ -50,7 +50,7 @@ export class Upkeep {
     this.#timer = this.#again();
   }
 
-  /** Looks no more. */
+  /** Stops. */
   close(): void {
     this.#closed = true;
     this.#timer.cancel();

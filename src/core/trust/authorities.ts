@@ -20,7 +20,7 @@ const readTexts = new Map<string, readonly string[]>();
 const MAX_READ_TEXTS = 16;
 
 /**
- * Gives each authority as a text of PEM of its own.
+ * Returns each authority as a separate PEM text.
  *
  * @param name What the option is called
  * @throws {TypeError} Something among them holds no certificate
@@ -41,7 +41,7 @@ export function readAuthorities(ca: Authorities, name: string = "tls.ca"): reado
   return texts;
 }
 
-/** The bytes of certificates in PEM, each in a text of its own. */
+/** The bytes of certificates as PEM, each in a separate text. */
 export function bytesOfPem(texts: readonly string[]): Uint8Array[] {
   return texts.map((text) => decode(text.replace(/-----[^-]*-----/g, "")));
 }

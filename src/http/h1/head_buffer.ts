@@ -9,7 +9,7 @@ import { LF } from "../chars.ts";
 // A chunk is its giver's, so a head must be copied, and copying first makes scanning simple and
 // fast. It goes to one slab that all buffers share, so that a connection between two heads holds no
 // memory. Filling and scanning is one synchronous step that calls nobody, so heads never mix there;
-// one that is not complete when its chunk ends moves to memory of its own. The part of a slab that
+// one that is not complete when its chunk ends moves to its own memory. The part of a slab that
 // a complete head took is not written again, and the slab lives as long as somebody needs a part.
 const SLAB_BYTES = 16_384;
 /** How much is copied at a time: nearly every head in one go, and little of a body for nothing. */
@@ -74,7 +74,7 @@ export class HeadBuffer {
     if (this.#shared) this.#move(0);
   }
 
-  /** Ends a head at `end`, with its bytes to be kept as they are for whoever has them. */
+  /** Ends a head at `end`. Its bytes must not change afterwards: others may hold them. */
   finish(end: number): void {
     if (this.#shared) slabAt = end;
     this.release();
@@ -87,7 +87,7 @@ export class HeadBuffer {
     this.#shared = false;
   }
 
-  /** Moves to memory of its own, `base` at 1, with room for `count` bytes more. */
+  /** Moves to its own memory, `base` at 1, with room for `count` bytes more. */
   #move(count: number): void {
     const start = this.base - 1;
     const needed = this.length - start + count + SLACK_BYTES;

@@ -93,7 +93,7 @@ export class HeadScanner {
     }
   }
 
-  /** Gives the fields, and lets go of the bytes: once, after `feed()` has found the end. */
+  /** Returns the fields, and drops the bytes: once, after `feed()` has found the end. */
   takeHeaders(): ResponseHeaders {
     const { bytes, base } = this.#buffer;
     const end = base + this.#at;
@@ -214,7 +214,7 @@ export class HeadScanner {
     return true;
   }
 
-  /** Refuses the first of so many bytes that cannot stand in a status line. */
+  /** Refuses the first of these bytes that cannot be in a status line. */
   #checkStatus(count: number): void {
     const { bytes, base } = this.#buffer;
     const digits = "HTTP/1.d ddd";

@@ -41,7 +41,7 @@ export interface RequestHead {
 
 // Heads are written to a slab that is never written twice: what a socket holds does not change.
 const SLAB_BYTES = 16_384;
-/** What is longer gets memory of its own. */
+/** What is longer gets its own memory. */
 const SMALL_BYTES = 4_096;
 /** Four bytes are read at a time. */
 const SLACK_BYTES = 4;
@@ -173,6 +173,6 @@ function isPlain(headers: readonly HeaderField[], i: number, end: number): boole
     if (bytes[i] !== CR || bytes[i + 1] !== LF) return false;
     i += 2;
   }
-  // A value that holds a line of its own would leave one over.
+  // A value with a line break in it would leave a line over.
   return i === end;
 }

@@ -113,7 +113,7 @@ export class ResponseParser {
     return this.#state === COMPLETE;
   }
 
-  /** Whether a byte of the expected response has arrived, be it of an interim one. */
+  /** Whether a byte of the expected response has arrived, even of an interim one. */
   get started(): boolean {
     return this.#started;
   }

@@ -15,13 +15,13 @@ import type { ResponseParser, ResponseSink } from "./response_parser.ts";
 import { Upload } from "./upload.ts";
 
 /**
- * A connection stands idle for less than the server's hint by this, in milliseconds; and by no more
+ * How much less than the server's hint a connection stays idle, in milliseconds; and no more
  * than half of it, for one that is never used again costs a handshake for each request.
  */
 const HINT_MARGIN_MS = 2_000;
 
 /**
- * Has a response parsed, and passes what is found to whoever opened the stream under way. It stays
+ * Parses responses, and passes what it finds to the user of the stream under way. It stays
  * with its connection from one lease to the next. There is one stream at a time, and nothing to be
  * kept of it afterwards: the session is its own stream.
  */
@@ -241,7 +241,7 @@ export class Http1Session implements Session, Stream, SocketSink, ResponseSink {
     user?.onFailure({ error, unprocessed: false, reusable: false });
   }
 
-  /** Ends the stream: whoever opened it hears no more of the connection. */
+  /** Ends the stream: its user is no longer notified of anything on the connection. */
   #end(): void {
     this.#user = undefined;
     this.#responded = this.responding;

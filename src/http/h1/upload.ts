@@ -26,7 +26,7 @@ export class Upload {
     return this.#done;
   }
 
-  /** Writes the end of the request, be it all of the body. */
+  /** Writes the end of the request, or all of the body. */
   sendLast(bytes: Uint8Array): void {
     if (this.#stopped) return;
     this.#done = this.#connection.write(bytes);
@@ -34,7 +34,7 @@ export class Upload {
   }
 
   /**
-   * Writes a body as it comes: in chunks, or as so many bytes as the head has said.
+   * Writes a body as it comes: in chunks, or as the number of bytes that the head has announced.
    * Trailers are asked for when a body in chunks has ended.
    *
    * @throws {TypeError} A part of it is not bytes

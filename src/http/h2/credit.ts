@@ -13,7 +13,7 @@ import type { Http2Stream } from "./stream.ts";
 export const STREAM_WINDOW = 262_144;
 /** How far that grows with a fast peer and a fast reader. */
 const MOST_STREAM_WINDOW = 8_388_608;
-/** Of a body whose reader has not stopped by then, the window may grow. */
+/** If its reader has not stopped by then, a body's window may grow. */
 const GROWS_AFTER = 2 * STREAM_WINDOW;
 /**
  * How much the peer may send on all streams. It is given back as it comes, for what holds a slow

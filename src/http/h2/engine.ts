@@ -1,6 +1,6 @@
 /**
  * HTTP/2 for a client (RFC 9113): bytes in, events out; requests in, bytes out. It has no socket,
- * no clock and no timers: whoever drives it has.
+ * no clock and no timers: its session has those.
  *
  * Frames come by `FrameReader`, which knows each alone. Here stands what they mean to each other;
  * below it, the streams (`StreamTable`, `Http2Stream`), what is sent (`Outbox`), the peer's windows
@@ -82,7 +82,7 @@ export class Http2Engine implements FrameSink {
     });
   }
 
-  /** How many streams there may be at once, those that were reset of late left out. */
+  /** How many streams there may be at once, less those that were reset recently. */
   get capacity(): number {
     return this.#hasFailed || this.#goaway || this.#streams.isUsedUp ? 0 : this.#streams.capacity;
   }
@@ -172,7 +172,7 @@ export class Http2Engine implements FrameSink {
     this.#host.onCapacity();
   }
 
-  /** Gives the peer no more window for a stream. */
+  /** Stops giving the peer more window for a stream. */
   pause(stream: Http2Stream): void {
     stream.isPaused = true;
   }

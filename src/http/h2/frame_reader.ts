@@ -86,7 +86,7 @@ export class FrameReader {
   #promisedId = 0;
   #isFirst = true;
 
-  /** Makes a reader. A header list may have so many bytes. */
+  /** Makes a reader, with a limit on the bytes of a header list. */
   constructor(sink: FrameSink, maxHeaderBytes: number) {
     this.#sink = sink;
     this.#mostContinuations = Math.max(

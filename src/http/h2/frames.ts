@@ -64,7 +64,7 @@ export class FrameWriter {
     return this.#at - this.#start;
   }
 
-  /** Makes room for so many bytes, and returns the position that they begin at. */
+  /** Makes room for bytes, and returns the position that they begin at. */
   reserve(length: number): number {
     if (this.#at + length > this.bytes.length) {
       const kept = this.bytes.subarray(this.#start, this.#at);

@@ -31,7 +31,7 @@ export interface HeadLimits {
   readonly maxFields: number;
 }
 
-/** Up to so many times a limit, a head is read to its end, so that the next one can be read. */
+/** Up to this many times a limit, a head is read to its end, so that the next one can be read. */
 const MOST_OVER = 4;
 
 // Verdicts on fields.

@@ -164,7 +164,7 @@ export class HpackDecoder {
     return stop;
   }
 
-  /** Reads a number whose first bits stand in the byte at hand (section 5.1). */
+  /** Reads a number whose first bits are in the current byte (section 5.1). */
   #number(bits: number): number {
     const most = (1 << bits) - 1;
     if (this.#at >= this.#end) throw invalid("it ends within a field");

@@ -24,7 +24,7 @@ export interface BlockField {
   readonly value: string;
   /** Name and value, as a key. */
   readonly key: string;
-  /** Whether the peer may keep it: `never` holds for whoever passes it on, too. */
+  /** Whether the peer may keep it: `never` also binds those who pass it on. */
   readonly indexing: Indexing;
 }
 

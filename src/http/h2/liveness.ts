@@ -4,9 +4,9 @@
  * @module
  */
 
-/** A peer that has not acknowledged SETTINGS for so long is none, in milliseconds. */
+/** How long a peer may take to acknowledge SETTINGS, in milliseconds. */
 const SETTINGS_MS = 10_000;
-/** A peer that has not answered a PING for so long is gone, in milliseconds. */
+/** How long a peer may take to answer a PING, in milliseconds. */
 const ANSWER_MS = 10_000;
 /**
  * Where streams are open, a PING is sent after so much silence, in milliseconds: one, a second, and

@@ -35,13 +35,13 @@ const AHEAD_BYTES = 65_536;
 /** So many answers may wait for a peer that does not read. */
 const MOST_ANSWERS = 1_000;
 
-/** Hears of what an outbox has. */
+/** What an outbox notifies. */
 export interface OutboxUser {
   /** There is something to write: `take()` gives it. */
   onOutput(): void;
 }
 
-/** What the peer is told at the beginning. */
+/** What is sent to the peer first. */
 export interface Preface {
   /** How much it may send on a stream, in bytes. */
   readonly streamWindow: number;
@@ -64,14 +64,14 @@ export class Outbox {
   readonly #writer = new FrameWriter();
   readonly #encoder = new HpackEncoder();
   readonly #blocks = new WeakMap<readonly BlockField[], KnownBlock>();
-  /** Streams that have something to send and a window for it, in turn. */
+  /** Streams that have something to send and a window for it, in the order of their turns. */
   #queue: Http2Stream[] = [];
   #window = DEFAULT_WINDOW;
   #streamWindow = DEFAULT_WINDOW;
   /** Answers that were not taken yet. */
   #answers = 0;
 
-  /** Makes an empty one. `guard` is told what the peer may answer. */
+  /** Makes an empty one. `guard` learns what the peer may answer. */
   constructor(user: OutboxUser, guard: FloodGuard) {
     this.#user = user;
     this.#guard = guard;
@@ -283,7 +283,7 @@ export class Outbox {
     return this.#writer.take();
   }
 
-  /** Writes bodies, a frame of each in turn, as far as windows and the socket allow. */
+  /** Writes bodies, one frame of each at a time, as far as windows and the socket allow. */
   pump(): void {
     const writer = this.#writer;
     while (this.#queue.length > 0 && this.#window > 0 && writer.length < AHEAD_BYTES) {

@@ -96,7 +96,7 @@ export class Http2RequestStream implements Stream, EngineUser {
     this.#session.whenAlive(this.#waiting, (error) => this.onFailure(error, false));
   }
 
-  /** Gives the peer no more window. */
+  /** Stops giving the peer more window. */
   pause(): void {
     if (this.#stream) this.#session.engine.pause(this.#stream);
   }

@@ -59,7 +59,7 @@ export class Resets {
     if (this.#waiting++ === 0) this.#waitingSince = now;
   }
 
-  /** Whether a stream was reset of late. */
+  /** Whether a stream was reset recently. */
   has(id: number): boolean {
     return this.#known.has(id);
   }

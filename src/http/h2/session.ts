@@ -25,7 +25,7 @@ const PROBE_MS = 2_000;
 const MOST_HOPS = 12;
 
 /**
- * With so many streams the answers of several come in one turn, though one by one: what is written
+ * With this many streams, several answers come in one turn, though one by one: what is written
  * waits for its end. With fewer the wait would cost more than it saves.
  */
 const GATHERS_FROM = 4;

@@ -21,7 +21,7 @@ export interface StreamUser {
   onEnd(): void;
   /** All that was given to be sent is among what the connection writes next. */
   onSent(): void;
-  /** There will be no more. Where the peer surely has not acted on it, it may be sent again. */
+  /** It has failed. If the peer has surely not acted on it, it may be sent again. */
   onFailure(error: unknown, maybeActedOn: boolean): void;
 }
 
@@ -118,7 +118,7 @@ export class Http2Stream {
     return undefined;
   }
 
-  /** Takes so many bytes of the body; gives what is wrong with them. */
+  /** Takes bytes of the body; returns what is wrong with them. */
   takeData(length: number): Http2Error | undefined {
     this.#received += length;
     if (!this.#hasHead) return protocolError("DATA came before the head of the response");

@@ -43,7 +43,7 @@ export class StreamTable {
     return this.#streams.size - this.#muted.size;
   }
 
-  /** How many there may be at once, those that were reset of late left out. */
+  /** How many there may be at once, less those that were reset recently. */
   get capacity(): number {
     const most = Math.min(this.#peerMost, MOST_STREAMS);
     return Math.max(0, most - this.resets.slots - this.#muted.size);

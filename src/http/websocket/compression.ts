@@ -14,7 +14,7 @@ export interface MessageCompression {
   /**
    * What such a message was.
    *
-   * @throws {RangeError} It is longer than so many bytes
+   * @throws {RangeError} It is longer than `maxBytes`
    * @throws It is no such message
    */
   inflate(message: Uint8Array, maxBytes: number): OwnBytes;

@@ -8,7 +8,7 @@ import { FIN, MASKED, RSV1 } from "./frame.ts";
 
 /** Frames are written to a slab that is never written twice: a socket may hold on to them. */
 const SLAB_BYTES = 16_384;
-/** What is longer gets memory of its own. */
+/** What is longer gets its own memory. */
 const SMALL_BYTES = 4_096;
 /**
  * A payload begins this far into its room, or more: behind the longest head, which ends with the

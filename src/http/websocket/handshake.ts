@@ -31,7 +31,7 @@ export interface Agreement {
 const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 const KEY_BYTES = 16;
 
-/** Makes a handshake with a key of its own. */
+/** Makes a handshake with a new key. */
 export async function makeHandshake(
   protocols: readonly string[],
   compress: boolean,

@@ -52,7 +52,7 @@ export interface MessageLimits {
 /**
  * Makes of a compressed message what it was.
  *
- * @throws {FrameError} It is not what was agreed upon, or longer than so many bytes
+ * @throws {FrameError} It is not what was agreed upon, or too long
  */
 export type Inflate = (bytes: OwnBytes, maxBytes: number) => OwnBytes;
 
@@ -119,7 +119,7 @@ export class MessageReader {
     }
   }
 
-  /** Reads no more. */
+  /** Stops reading. */
   stop(): void {
     this.#done = true;
   }

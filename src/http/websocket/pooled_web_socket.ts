@@ -245,13 +245,13 @@ export class PooledWebSocket extends EventTarget {
     super.addEventListener(type, listener as ((event: Event) => void) | null, options);
   }
 
-  /** Calls it no more. */
+  /** Removes a listener. */
   override removeEventListener<Name extends keyof WebSocketEvents>(
     type: Name,
     listener: WebSocketListener<WebSocketEvents[Name]> | null,
     options?: boolean | WebSocketListenOptions,
   ): void;
-  /** Calls it no more. */
+  /** Removes a listener. */
   override removeEventListener(
     type: string,
     listener: WebSocketListener<Event> | null,
@@ -291,7 +291,7 @@ export class PooledWebSocket extends EventTarget {
   }
 
   /**
-   * Closes it in good order: what was sent before still goes out, and `close` is told when the server
+   * Closes it in good order: what was sent before still goes out, and `close` comes when the server
    * has closed, too. A WebSocket that is not open yet fails. Harmless to repeat.
    *
    * @param code 1000, or from 3000 to 4999

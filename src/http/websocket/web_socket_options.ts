@@ -118,7 +118,7 @@ const OPTIONS: readonly string[] = [
   "tls",
 ];
 
-/** Fields that the handshake has of its own, in lower case. */
+/** Fields that the handshake sets itself, in lower case. */
 const OWN_FIELD = /^(?:connection|upgrade|sec-websocket-.*)$/i;
 
 /**

@@ -43,7 +43,7 @@ export interface SocketEnd {
   readonly failure?: { readonly error: unknown } | undefined;
 }
 
-/** Who hears what a session finds. Nothing is told after its end. */
+/** What a session calls. Nothing is called after its end. */
 export interface SessionUser {
   onText(text: string): void;
   onBinary(bytes: OwnBytes): void;
@@ -79,7 +79,7 @@ export class WebSocketSession implements SocketSink, MessageSink {
   #closeSent = false;
   /** The peer's good-bye. */
   #goodbye: { readonly code: number; readonly reason: string } | undefined;
-  /** Whether the socket takes no more for now. */
+  /** Whether the socket is full for now. */
   #blocked = false;
   #settling = false;
   #bufferedBytes = 0;
@@ -245,7 +245,7 @@ export class WebSocketSession implements SocketSink, MessageSink {
     const leftMs = this.#receivedAt + pingIntervalMs - this.#clock.now();
     this.#setTimer(() => {
       const silentMs = this.#clock.now() - this.#receivedAt;
-      // Behind what the peer is slow to take a ping would be late, whoever is there.
+      // Queued behind data that the peer takes slowly, a ping would be late in any case.
       if (silentMs < pingIntervalMs || this.#blocked) this.#awaitSilence();
       else this.#ask();
     }, leftMs > 0 ? leftMs : pingIntervalMs);

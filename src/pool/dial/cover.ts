@@ -8,7 +8,7 @@ import type { Endpoint } from "../../map/endpoint.ts";
 import type { HostQueue } from "../host/host_queue.ts";
 import type { Waiter } from "../host/waiter.ts";
 
-/** Deals what is promised out to those who wait: who is dealt something needs no dial of its own. */
+/** Assigns what is already on its way to those who wait, who then need no dial for themselves. */
 export class Cover {
   readonly #queue: HostQueue;
   /** How many callers what is to come, or to carry leases again, at an endpoint will serve. */

@@ -38,7 +38,7 @@ const REST_MS = 250;
 /**
  * Chooses for a waiter: a good endpoint that it has not seen fail, by the host's balancer, of the
  * other IP version than the last one that failed it (RFC 8305 section 4). Where there is none, one
- * that failed of late; the one that is due, or due next. Of such a one there is one dial at a time,
+ * that failed recently; the one that is due, or due next. Such a one has one dial at a time,
  * whose end all callers share.
  */
 export function chooseDial(
@@ -93,7 +93,7 @@ function chooseAmong(
   const others = untried
     .filter((endpoint) => !fits(endpoint) && endpoint.dialing === 0 && !endpoint.ready)
     .sort((a, b) => a.dueAt - b.dueAt);
-  // What failed of late is tried before its time only by who has nothing else to hope for.
+  // A recent failure is tried early only for those who have no other hope.
   const isDesperate = waiter.rounds === 0 && !mayComeBack;
   const dueAt = ({ dialFailedAt, dueAt, standing }: Endpoint) => {
     const restedAt = dialFailedAt + REST_MS;

@@ -141,7 +141,7 @@ export class Dials {
     }
   }
 
-  /** Takes a fresh connection, which is counted, into the maps, and tells of it. */
+  /** Adds a fresh connection, which is already counted, to the maps, and reports it. */
   welcome(queue: HostQueue, connection: Connection): void {
     const { host } = queue;
     const { manager, options, prepare, reporter } = this.#parts;

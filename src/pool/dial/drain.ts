@@ -11,7 +11,7 @@ import type { Dials } from "./dials.ts";
 
 /**
  * Ends every connection of a host, or at an address, those in use with their lease, and disowns the
- * dials to it. What is kept warm of the host is kept no more.
+ * dials to it. The host is no longer kept warm.
  *
  * @returns How many connections have ended, once all of them have
  * @throws {TypeError | RangeError} It is neither a host nor an address

@@ -17,7 +17,7 @@ import type { HostQueue } from "../host/host_queue.ts";
 import { weightOf } from "../host_options.ts";
 import type { ResolvedPoolOptions } from "../options.ts";
 
-/** Who hears of new members. */
+/** What is notified of new members. */
 export interface MembershipEvents {
   /** An endpoint has become a member of its host. */
   onEnter(queue: HostQueue, endpoint: Endpoint): void;
@@ -50,7 +50,7 @@ export class Membership {
     this.#weights = weights;
   }
 
-  /** Sets who hears of new members. */
+  /** Sets the listener for new members. */
   listen(events: MembershipEvents): void {
     this.#events = events;
   }
@@ -133,7 +133,7 @@ export class Membership {
     queue.hurrySpread();
   }
 
-  /** Forgets the addresses that a host has no more, and nobody uses: else they would heap up. */
+  /** Forgets addresses that a host no longer has and nobody uses, so that they do not pile up. */
   forgetGone({ lane }: HostQueue): void {
     const now = this.#options.clock.now();
     for (const endpoint of lane.endpoints.values()) {

@@ -43,7 +43,7 @@ export class Pace {
     this.#onFree = onFree;
   }
 
-  /** Whether so many have begun that others are to wait. */
+  /** Whether enough have begun for now, and others must wait. */
   get isSpent(): boolean {
     return this.#wait !== undefined;
   }
@@ -55,7 +55,7 @@ export class Pace {
     this.#doneAt = Math.max(this.#doneAt, now) + this.#costMs;
     const aheadMs = this.#doneAt - now;
     if (aheadMs < BURST_MS || this.#wait) return;
-    // It holds the program: somebody waits, and by then nothing else may.
+    // It keeps the program alive: a caller waits, and nothing else may keep it.
     this.#wait = this.#clock.setTimer(() => this.#free(), aheadMs - BURST_MS / 2, true);
   }
 

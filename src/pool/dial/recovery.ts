@@ -24,7 +24,7 @@ const AT_ONCE = 4;
 /** After how long it looks again at what it could not dial, in milliseconds. */
 const LOOK_AGAIN_MS = 2_000;
 
-/** What has been idle for so long, in milliseconds, may end for a machine that comes back. */
+/** How long a connection was idle that may end for a machine that comes back, in milliseconds. */
 const UNUSED_MS = 1_000;
 
 /**
@@ -52,7 +52,7 @@ export class Recovery implements HealthListener {
   #lacksRoom = false;
   #closed = false;
 
-  /** Makes it, and hears of what fails. */
+  /** Makes it, and listens for failures. */
   constructor(
     options: ResolvedPoolOptions,
     health: AddressHealth,
@@ -79,7 +79,7 @@ export class Recovery implements HealthListener {
     if (this.#lacksRoom) this.#lookAt(this.#clock.now());
   }
 
-  /** Dials no more. */
+  /** Stops dialling. */
   close(): void {
     this.#closed = true;
     this.#timer?.cancel();

@@ -20,10 +20,10 @@ export const FULL = {
   warming: "the warming",
 } as const;
 
-/** For so long it is not ended to make room, in milliseconds. */
+/** How long a fresh connection is safe from being ended to make room, in milliseconds. */
 const FRESH_MS = 250;
 
-/** How old it is at least before it goes for others of its own host: milliseconds, and dials' times. */
+/** How old it must be before it is ended for others of its host: milliseconds, and dials' times. */
 const TENURE = { ms: 100, dials: 10 };
 
 /** The dials to one host: as many are under way as may be at once, with whichever TLS options. */
@@ -48,9 +48,9 @@ const NOWHERE: ReadonlySet<string> = new Set();
 /**
  * Lines of queues, one at each thing that is full. When room comes there, the head is looked at, and
  * the next one only where the head has left: however many wait, room finds its taker at once. Who
- * has got something, be it a connection of its own that came back, goes to the end.
+ * has got something, even one of its own connections back, goes to the end.
  *
- * A host and an address of one spelling share a line; it costs a look in vain.
+ * A host and an address with the same spelling share a line, which costs a needless look.
  */
 export class Starved {
   readonly #lines = new Map<string, Set<HostQueue>>();
@@ -147,7 +147,7 @@ export function makeRoom(
   for (;;) {
     const scope = manager.accountant.blockedBy(host, address.text);
     if (!scope) return true;
-    // Room that is on its way: it is told when it is there.
+    // Room is on its way: `roomCame` is called when it is there.
     if (scope !== "total" && manager.accountant.isClearing(host, address.text)) return false;
     if (manager.accountant.ceilingOf(address.text) === 0) return false;
     let victim: Connection | undefined;
@@ -169,9 +169,9 @@ export function makeRoom(
 }
 
 /**
- * Whether a connection that has come back is to go for the first caller of its own host, who wants
+ * Whether a returned connection should end for the first caller of its host, who wants
  * another machine and finds no room: callers who keep coming to this one would keep it for ever. It
- * has repaid its dial by then, and one goes at a time.
+ * has repaid its dial, and only one ends at a time.
  */
 export function isOverdue(
   { demand, host, lane, waiters }: HostQueue,
@@ -191,7 +191,7 @@ export function isOverdue(
 
 /**
  * Whether a connection was dialled just now to a machine in doubt, and nobody has used it. Callers
- * with other TLS options would else end each other's in turn, and dial without end.
+ * with other TLS options would otherwise keep ending each other's, and dial for ever.
  */
 function isFreshInDoubt(connection: Connection, now: number): boolean {
   return endpointOf(connection)?.chosen === false && connection.requestCount === 0

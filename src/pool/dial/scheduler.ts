@@ -77,7 +77,7 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
   #closed = false;
   #events: SchedulerEvents | undefined;
 
-  /** Makes a scheduler that has nothing to do, and hears of what there is. */
+  /** Makes a scheduler with nothing to do yet, and listens to the desk and the dials. */
   constructor(parts: SchedulerParts) {
     this.#parts = parts;
     this.#clock = parts.options.clock;
@@ -153,7 +153,7 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
   /**
    * Sees to it that a connection of a host that is kept warm is replaced before its server ends it:
    * what its server told may be new. And lets it go for those who wait for room at another machine,
-   * or on another host, where they came first and have fewer connections: whoever is busy would keep
+   * or on another host, where they came first and have fewer connections: a busy host would keep
    * its own for ever.
    */
   onReturn(queue: HostQueue, connection: Connection): void {
@@ -174,7 +174,7 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
     const { address, host } = connection;
     const starved = this.#starved.first([FULL.pool, host, address], queue)?.queue;
     if (!starved) return;
-    // Without callers of its own it is idle now, and one of the coldest idle ones makes room.
+    // With no callers here it is idle now, and one of the coldest idle ones makes room.
     if (queue.waiters.size === 0) {
       this.roomCame(host, address);
       return;
@@ -193,7 +193,7 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
 
   /**
    * Dials a good address of a host in use that lacks a connection: load can only be spread over
-   * connections that there are. Called once in so many leases, so that it costs little.
+   * connections that there are. Called once in many leases, so that it costs little.
    */
   onManyLeases(queue: HostQueue): void {
     const { lane } = queue;
@@ -257,7 +257,7 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
     if (this.#isLate) this.#schedule();
   }
 
-  /** Has those dial who stand where room has come: whoever has waited longest first. */
+  /** Dials for those in line where there is room now, the longest wait first. */
   #giveRoom(): void {
     const { dials } = this.#parts;
     const roomy = new Set(this.#roomy);
@@ -290,7 +290,7 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
     const known = this.followAddresses(queue);
     desk.serve(queue);
     this.#borrow(queue);
-    // A host that is let go may have warm-ups still, whose callers must hear of it.
+    // A dropped host may still have warm-ups, whose callers must be told.
     const isWarmed = queue.warm.connections > 0 || queue.warm.warmUps.size > 0;
     if (queue.waiters.size === 0 && !isWarmed) {
       this.#starved.delete(queue);
@@ -375,7 +375,7 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
         for (const waiter of queue.waiters) {
           if (!waiter.filter?.pinned) this.#parts.desk.refuse(waiter, error);
         }
-        // Those who named their machine can do without. Who comes later waits for what is told then.
+        // Those who named their machine need no answer. Later callers wait for the next one.
         const told = queue.toldAddresses;
         queue.toldAddresses ??= [];
         this.#starved.put(queue, this.#dialForWaiters(queue, false));
@@ -423,7 +423,7 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
     this.followAddresses(queue);
     // They may all have been replaced, long before the resolver would be asked again.
     this.#parts.membership.doubt(queue);
-    // It was not tried: who waits goes elsewhere, or is told when there is nowhere to go.
+    // It was not tried: callers go elsewhere, or are refused once there is nowhere to go.
     if (!(error instanceof AccessDeniedError)) {
       this.#disappointed.tell(queue, endpoint, error, number);
     }

@@ -60,7 +60,7 @@ export class WaiterDials {
     const { lane } = queue;
     const cover = new Cover(queue);
     let wanted = queue.demand.wanted(lane.servingSlots, this.#clock.now());
-    /** For whom nothing can be dialled. */
+    /** The last one for whom nothing could be dialled. */
     let idle: Waiter<HostQueue> | undefined;
     /** False where no other caller can have anything dialled either. */
     const serve = (waiter: Waiter<HostQueue>): boolean => {
@@ -154,7 +154,7 @@ export class WaiterDials {
     return scope === "ip" ? address : scope === "host" ? host.text : FULL.pool;
   }
 
-  /** Ends the wait of a caller for whom there is no address, none of these being admitted. */
+  /** Refuses a caller who has no address left, since none of these is allowed. */
   #refuseNone(queue: HostQueue, waiter: Waiter<HostQueue>, addresses: readonly Address[]): void {
     this.#desk.refuse(waiter, this.#membership.whyNone(queue, addresses));
   }

@@ -15,7 +15,7 @@ import type { Membership } from "./membership.ts";
 
 /**
  * A look counts all of a host's connections, whatever one has woken it for. So that this takes a small
- * share of the time, it is put off for a millisecond after the last one for each so many of them.
+ * share of the time, it is delayed after the last one by a millisecond for every few of them.
  */
 const COUNTED_A_MS = 100;
 

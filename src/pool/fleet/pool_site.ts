@@ -54,7 +54,7 @@ export function relay({ clock, health, queues, reporter }: PoolParts, member: Fl
   events.on("dialError", ({ address, error, host }) => {
     if (!(error instanceof DialError) || error.phase !== "tcp") return;
     if (error.failure === "resources") return;
-    // For so long others may rely on this pool to try it again.
+    // How long others may rely on this pool to try it again.
     let at = Infinity;
     for (const { endpoint } of placesOf(queues, host, address)) {
       at = Math.min(at, endpoint.dueAt, health.tryAt(endpoint));

@@ -116,7 +116,7 @@ export class AddressFilter implements Choice {
   }
 }
 
-/** Goes through a host's addresses in a key's own order, those that failed of late at the end. */
+/** Goes through a host's addresses in a key's own order, those that failed recently last. */
 class StickyFilter extends AddressFilter {
   readonly #key: string;
   readonly #scene: FilterScene;

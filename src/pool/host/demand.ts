@@ -65,14 +65,14 @@ export class Demand {
     return this.#dialMs ?? 0;
   }
 
-  /** How many callers ought to have a dial, where so many leases may be under way at once. */
+  /** How many callers should have a dial, if `slots` leases can be under way at once. */
   wanted(slots: number, now: number): number {
     if (this.#waiting === 0) return 0;
     const standing = this.#standingAt(slots, now);
     return Math.min(this.#waiting, Math.max(this.#passing(slots, now), standing));
   }
 
-  /** How long whoever came last has to wait, in milliseconds, at the pace of so many leases at once. */
+  /** How long the last to come has to wait, in milliseconds, if `slots` leases are under way at once. */
   expectedWaitMs(slots: number, now: number): number {
     if (this.#waiting === 0) return 0;
     if (slots === 0) return Infinity;

@@ -1,5 +1,5 @@
 /**
- * What callers and warm-ups are told when nothing could be had.
+ * The errors that callers and warm-ups get when there was no connection for them.
  *
  * @module
  */
@@ -77,7 +77,7 @@ export function unavailable(
   );
 }
 
-/** Says that an address has not answered for so many milliseconds. */
+/** Makes the error of an address that has not answered for `ms` milliseconds. */
 export function silent({ host }: HostQueue, address: string, ms: number, why = ""): DialError {
   return new DialError(
     { host: host.text, address, phase: "tcp", failure: "timeout" },

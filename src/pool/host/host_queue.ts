@@ -75,7 +75,7 @@ export class HostQueue {
   toldAddresses: readonly HostAddress[] | undefined = undefined;
   /** Whether some of these are to be used only while others are not well. */
   hasPriorities = false;
-  /** Whether nobody used it for so long that it is not one of the pool's any more. */
+  /** Whether the pool has forgotten it, because nobody used it for a long time. */
   forgotten = false;
   /** How many connections are to be kept open, and who waits for them. */
   readonly warm: WarmTarget;
@@ -154,7 +154,7 @@ export class HostQueue {
     };
   }
 
-  /** Lets so many leases go by before its addresses are looked at again that it costs little. */
+  /** Waits for enough leases before it looks at its addresses again, so that it costs little. */
   putOffSpread(): void {
     const { memberCount } = this.lane;
     this.leasesUntilSpread = Math.max(SPREAD_LEASES, Math.ceil(memberCount / SPREAD_LEASES));
@@ -171,7 +171,7 @@ export class HostQueue {
     return !isAwaited && this.dials.size === 0 && this.lane.connectionCount === 0;
   }
 
-  /** Whether somebody uses it, or has used it within so many milliseconds. */
+  /** Whether it is in use, or was within the given milliseconds. */
   isInUse(now: number, withinMs: number): boolean {
     if (this.warm.connections > 0 || this.waiters.size > 0) return true;
     if (now - this.demand.lastReturnAt < withinMs) return true;
@@ -202,7 +202,7 @@ export class HostQueue {
     return settle;
   }
 
-  /** Takes a caller out who waits no more; false where it does not stand here. */
+  /** Removes a caller who no longer waits; false if it is not in this queue. */
   leave(waiter: Waiter<HostQueue>, now: number): boolean {
     if (!this.waiters.remove(waiter)) return false;
     if (waiter.filter) {

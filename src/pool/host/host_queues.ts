@@ -113,7 +113,7 @@ export class HostQueues {
     if (route?.resolvesThere) this.#resolvedThere.add(queue);
     this.#directory.use(host);
     this.#profiles.use(profile);
-    // What is warmed is not read anew by its first caller.
+    // The first caller of a warmed host does not read its name again.
     if (profile === this.#profileOf(host)) this.#remember(host.text, queue);
     return queue;
   }

@@ -95,7 +95,7 @@ export function checkProtocols(name: string, protocols: unknown): Protocols {
   );
 }
 
-/** For whom a profile is known. */
+/** Which TLS options a profile is remembered for. */
 interface Known {
   /** The one that it was made of, if any: it is known as long. */
   readonly base: TlsProfile | undefined;
@@ -134,7 +134,7 @@ export class TlsProfiles {
     if (known) known.users++;
   }
 
-  /** Says that one who used a profile does so no more. With the last of them it is forgotten. */
+  /** Notes that a user of a profile is gone. With the last one it is forgotten. */
   forget(profile: TlsProfile): void {
     const known = this.#known.get(profile);
     if (!known || --known.users > 0) return;

@@ -89,7 +89,7 @@ export class Waiter<Queue = unknown> {
     return this.#rarities?.expiry;
   }
 
-  /** Gives it a time of its own. */
+  /** Gives it its own deadline. */
   expire(): Expiry<Waiter<Queue>> {
     return this.#rare.expiry ??= new Expiry<Waiter<Queue>>(this);
   }

@@ -88,7 +88,7 @@ export class WarmUp {
 
 /**
  * How many connections of a host are to be kept open. The last word holds: that of a warm-up also
- * when it has ended, in vain or not, unless it was given up.
+ * when it has ended, successful or not, unless it was given up.
  */
 export class WarmTarget {
   /** When its connections were last counted, and all dialled that were missing. */
@@ -113,7 +113,7 @@ export class WarmTarget {
     return this.#warmUps ?? NONE;
   }
 
-  /** Notes that one of them waits no more. */
+  /** Notes that one of them no longer waits. */
   leave(warmUp: WarmUp): void {
     this.#warmUps?.delete(warmUp);
     if (this.#warmUps?.size === 0) this.#warmUps = undefined;
@@ -124,13 +124,13 @@ export class WarmTarget {
     return this.#connections;
   }
 
-  /** Keeps so many open from now on, whatever becomes of warm-ups. */
+  /** Keeps this many open from now on, whatever becomes of warm-ups. */
   keep(connections: number): void {
     this.#kept = connections;
     this.#aimAt(connections);
   }
 
-  /** Keeps so many open from now on, unless the signal takes it back, and waits until they are. */
+  /** Keeps this many open from now on, unless the signal takes it back, and waits until they are. */
   async warmUp(connections: number, signal: AbortSignal | undefined): Promise<WarmResult> {
     const { clock, maxRetries } = this.#options;
     this.#aimAt(connections);

@@ -21,7 +21,7 @@ export interface ReleaseOptions {
   readonly error?: unknown;
 }
 
-/** What a lease that failed tells of its machine. */
+/** What a failed lease says about its machine. */
 export interface LeaseFailure {
   readonly kind: FailureKind;
   readonly error: unknown;

@@ -48,7 +48,7 @@ export class LeaseDesk {
   readonly #reporter: Reporter;
   readonly #clock: Clock;
   /**
-   * Queues, each by the deadline of its first caller who waits for `acquireTimeoutMs`: whoever came
+   * Queues, each by the deadline of its first caller who waits for `acquireTimeoutMs`: those who came
    * later has longer, so that one place on the wheel does for all of them.
    */
   readonly #patience: DueWheel<HostQueue>;
@@ -219,7 +219,7 @@ export class LeaseDesk {
     try {
       connection = this.#checkout.takeFrom(queue.lane, choice);
     } catch (error) {
-      // The user's balancer threw: that is for who asked, not for whoever gave a connection back.
+      // The user's balancer threw: that is for the caller, not for the one who gave back a connection.
       this.refuse(waiter, error);
       return true;
     }
@@ -228,7 +228,7 @@ export class LeaseDesk {
   }
 
   /**
-   * Serves whoever has waited longest with a connection that was taken out of another queue, which
+   * Serves the caller who has waited longest with a connection that was taken out of another queue, which
    * its lease belongs to.
    */
   lend(queue: HostQueue, lender: HostQueue, connection: Connection): void {
@@ -250,7 +250,7 @@ export class LeaseDesk {
     else waiter.resolve(this.#lease(queue, connection, now - waiter.since, waiter.trace));
   }
 
-  /** Serves whoever came first. */
+  /** Serves the first caller. */
   #deliver(queue: HostQueue, connection: Connection): void {
     const { lastUsedAt: now } = connection;
     const { since } = queue.waiters;
@@ -278,7 +278,7 @@ export class LeaseDesk {
     return lease;
   }
 
-  /** Takes a lease back, and gives its connection to whoever is next. */
+  /** Takes a lease back, and gives its connection to the next caller. */
   release(queue: HostQueue, lease: Lease, reuse: boolean, error: unknown): void {
     const { connection, startedAt } = lease;
     const kept = this.#checkout.takeBack(connection, reuse);
@@ -291,7 +291,7 @@ export class LeaseDesk {
     if (kept) this.#handOn(queue, connection);
   }
 
-  /** Gives a connection that has come back to whoever is next. */
+  /** Gives a returned connection to the next caller. */
   #handOn(queue: HostQueue, connection: Connection): void {
     this.#events?.onReturn(queue, connection);
     if (queue.waiters.takesAny && this.#checkout.passOn(connection)) {
@@ -306,7 +306,7 @@ export class LeaseDesk {
     }
   }
 
-  /** Notes what a lease that has ended tells of its machine. */
+  /** Notes what an ended lease says about its machine. */
   #judge(queue: HostQueue, lease: Lease, heldMs: number, error: unknown): void {
     const { connection, failure, latencyMs, reused } = lease;
     const endpoint = endpointOf(connection);

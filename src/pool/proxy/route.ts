@@ -34,7 +34,7 @@ export class Proxy {
   failure: ProxyError | undefined;
   /** How many of its addresses were given up: the next one is tried first. */
   turns = 0;
-  /** How many ways it has opened, and how many times one was asked for in vain. */
+  /** How many tunnels it has opened, and how often it failed to open one. */
   readonly counts: { opened: number; failed: number } = { opened: 0, failed: 0 };
   #failures = 0;
 

@@ -18,7 +18,7 @@ export interface ProxyStats {
   readonly proxy: string;
   /** How many ways it has opened. */
   readonly opened: number;
-  /** How many times one was asked for in vain, whoever is to blame. */
+  /** How often a tunnel could not be opened, whatever the cause. */
   readonly failed: number;
   /** Why it is avoided; null where it is not. */
   readonly failure: string | null;
@@ -30,7 +30,7 @@ export interface ProxyStats {
 export class Routes {
   readonly #options: ResolvedPoolOptions;
   readonly #directory: HostDirectory;
-  /** Those that are read from one place are one, whoever goes over them. */
+  /** Routes that are read from the same option are one, whichever hosts use them. */
   readonly #proxies = new Map<CheckedProxy, Proxy>();
   readonly #restricted: boolean;
 
@@ -45,7 +45,7 @@ export class Routes {
   stats(): ProxyStats[] {
     const all = new Map<string, ProxyStats>();
     for (const { counts, dueAt, failure, options: { label } } of this.#proxies.values()) {
-      // Named in several places, or with several credentials, it is one to whoever looks.
+      // Named in several places, or with several credentials, it is listed once.
       const known = all.get(label);
       all.set(label, {
         proxy: label,

@@ -39,7 +39,7 @@ export interface DiagnosisParts {
 /** How long a caller may wait before a limit is called what stands in the way, in milliseconds. */
 const STARVING_MS = 1_000;
 
-/** So many ejections of an address within so many milliseconds are too many. */
+/** How many ejections of an address within how many milliseconds are too many. */
 const FLAPPING = { ejections: 3, withinMs: 600_000 };
 
 /** Looks at a pool. It looks at each address of each host, and at connections in use. */
@@ -85,7 +85,7 @@ export class Diagnosis {
     const add = (finding: Finding, occurrence = "") => {
       const { address = "", connectionId = "", host = "", what } = finding;
       const key = [what, host, address, connectionId, occurrence].join(" ");
-      // A host with several TLS profiles is told of once.
+      // A host with several TLS profiles is reported once.
       if (!found.has(key)) found.set(key, finding);
     };
     yield* this.#findLeases(add);
@@ -127,7 +127,7 @@ export class Diagnosis {
         message: `${foreign} entries or messages of the fleet ${name} in ${store} were not `
           + "written by this version, and were skipped.",
         advice:
-          "Give each fleet a name of its own, and let nothing else write its keys. While you roll out "
+          "Give each fleet its own name, and let nothing else write its keys. While you roll out "
           + "another version, this is normal.",
       });
     }

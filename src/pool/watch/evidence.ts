@@ -94,7 +94,7 @@ export interface Ejections {
 
 /** What a diagnosis goes by, beside what can be seen at any time. */
 export class Evidence {
-  /** The dials of late. */
+  /** The recent dials. */
   readonly dials: DialWindow = new DialWindow();
   /** The ejections of each address of a host. */
   readonly ejections: Map<string, Ejections> = new Map();

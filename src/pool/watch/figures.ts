@@ -37,7 +37,7 @@ const BATCH = 128;
 export class PoolFigures {
   /** When it began, in milliseconds since 1970. */
   readonly since: number;
-  /** How long callers waited; those who did not wait are told by `settle`. */
+  /** How long callers waited; `settle` adds those who did not wait. */
   readonly queue: Histogram = new Histogram();
   /** TCP handshakes. */
   readonly dial: Histogram = new Histogram();
@@ -152,7 +152,7 @@ export class PoolFigures {
     if (figures) return figures;
     if (this.#spellings.size >= MAX_HOSTS) this.keepOnly(() => false);
     const text = canonical(spelling);
-    // What is no host has no figures of its own.
+    // Only hosts have their own figures.
     if (text === undefined) return this.#past;
     figures = this.#hosts.get(text);
     if (!figures) this.#hosts.set(text, figures = new HostFigures());

@@ -45,7 +45,7 @@ interface Job {
 /** How much of an interval goes by at random less from one check to the next. */
 const JITTER = 0.25;
 
-/** A caller's trial waits for so many intervals for the next check, which comes first. */
+/** How many intervals a caller's trial waits for the next check, which comes first. */
 const HELD_INTERVALS = 1.5;
 
 /**

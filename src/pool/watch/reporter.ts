@@ -1,5 +1,5 @@
 /**
- * Tells what a pool does: to whoever listens, to its figures, and to its diagnosis.
+ * Reports what a pool does to its listeners, its figures and its diagnosis.
  *
  * @module
  */
@@ -109,7 +109,7 @@ export class Reporter {
     this.figures.noteResolveError(text);
   }
 
-  /** An address takes so many connections, and was asked for more. */
+  /** An address takes this many connections, and was asked for more. */
   learned(address: string, connections: number): void {
     this.events.emit("ceiling", { address, connections });
   }

@@ -54,7 +54,7 @@ export class RequestCounts {
   /** The answers by the first digit of their status. */
   readonly statuses: number[] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
-  /** Counts one that has ended, sent so many times; the status is 0 where there was no answer. */
+  /** Counts one that has ended, and how often it was sent; the status is 0 where there was no answer. */
   note(outcome: RequestOutcome, status: number, attempts: number): void {
     if (outcome === "successes") this.successes++;
     else if (outcome === "failures") this.failures++;

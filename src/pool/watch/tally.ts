@@ -23,7 +23,7 @@ import { LATENCY_BOUNDS_MS } from "./latency_counts.ts";
 import { addClasses } from "./request_counts.ts";
 import type { AddressStats, HostStats, PoolStats } from "./stats.ts";
 
-/** What of a pool's figures is told by its endpoints. */
+/** The part of a pool's figures that its endpoints have. */
 type EndpointTotals = Pick<
   PoolStats,
   | "leased"
