@@ -19,7 +19,7 @@ export type AdminMiddleware = MiddlewareHandler;
 export interface AdminAccess {
   /** Whether they may look. */
   readonly read: boolean;
-  /** Whether they may act. Whoever may act may look. */
+  /** Whether they may act. Those who may act may also look. */
   readonly act: boolean;
   /** Their name, for the audit trail. */
   readonly who: string;

@@ -23,7 +23,7 @@ export interface Action {
   /** What it is about, for the audit trail. */
   target(body: Body): string;
   /**
-   * Does it, and says what came of it. `done: false` where it goes on.
+   * Does it, and returns the outcome. `done: false` if it goes on.
    *
    * @throws {TypeError | RangeError | HotconnError | Refusal} It makes no sense, or cannot be
    */

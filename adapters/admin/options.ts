@@ -31,7 +31,7 @@ export interface AuditEntry {
   /** Its target: a host, an address, a connection's number; empty for the pool itself. */
   readonly target: string;
   /**
-   * What came of it: it is done or goes on, they had no right to it, it made no sense or was not
+   * The outcome: it is done or goes on, they had no right to it, it made no sense or was not
    * possible, or the pool failed at it.
    */
   readonly outcome: "done" | "begun" | "denied" | "refused" | "failed";

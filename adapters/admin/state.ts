@@ -81,7 +81,7 @@ export class AdminState {
    */
   tell(entry: AuditEntry): void {
     const { audit } = this.options;
-    // Whoever comes without a right must not be able to push out what is kept for the others.
+    // Callers without a right must not be able to push out what is kept for the others.
     if (entry.who !== "") this.pools.get(entry.pool)?.events.record("audit", entry);
     if (audit) queueMicrotask(() => audit(entry));
   }

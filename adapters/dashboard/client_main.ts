@@ -195,7 +195,7 @@ class Session {
     this.follow(this.poolEnded.signal);
   }
 
-  /** Hears events for as long as the pool is looked at. @param {AbortSignal} signal @param {SharedStream} [before] */
+  /** Follows events for as long as the pool is looked at. @param {AbortSignal} signal @param {SharedStream} [before] */
   follow(signal, before) {
     const opened = new AbortController();
     const { wanted } = this.events;
@@ -418,7 +418,7 @@ class Session {
     this.wantedPanel = "";
   }
 
-  /** Tells who hears the page of what is wrong now and was not before, or is well again. @param {{ key: string, words: string }} said */
+  /** Has a screen reader say what is wrong now and was not before, or is well again. @param {{ key: string, words: string }} said */
   sayAlarm({ key, words }) {
     if (key === this.said) return;
     this.said = key;

@@ -47,7 +47,7 @@ function drawChips(problems, onProblem) {
 }
 
 /**
- * Says whether anything is wrong; returns what a listener is to hear.
+ * Says whether anything is wrong; returns what a screen reader should say.
  * @param {Model} model @param {(problem: Problem) => void} onProblem
  */
 function drawGlance(model, onProblem) {

@@ -55,7 +55,7 @@ export class Handshake {
     const certificate = this.#shown.take();
     const session = this.#session;
     this.#session = undefined;
-    // Whoever can resume it is who was verified when it was made, with these very options.
+    // Only the server that was verified when it was made, with these very options, can resume it.
     if (session && socket.isSessionReused()) {
       // Before TLS 1.3 one serves many times, and no other comes.
       const again = socket.getProtocol() === "TLSv1.2" ? session : undefined;

@@ -59,7 +59,7 @@ export class Verifier {
     const { dangerouslyAcceptAnyCertificate, dangerouslyAcceptWeakCertificate, pins } = target.tls;
     const isRelaxed = dangerouslyAcceptAnyCertificate || dangerouslyAcceptWeakCertificate;
     if (isRelaxed && !pins) return undefined;
-    // Whoever shows a certificate again that a good chain led to once has its key.
+    // A server that shows a certificate again that was verified once has its key.
     const { fingerprint256 } = server;
     const key = fingerprint256 && `${target.serverName} ${fingerprint256}`;
     if (key && this.#accepted.has(key)) return this.#accepted.get(key);

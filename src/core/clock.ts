@@ -92,7 +92,7 @@ export const systemClock: Clock = {
   wallNow: () => Date.now(),
   random: () => Math.random(),
   afterReading(callback) {
-    // The first one may come in the midst of the reading that has called here.
+    // The first one may come within the very read that has called here.
     immediately(() => immediately(callback));
   },
   atTurnEnd: (callback) => void immediately(callback),

@@ -15,7 +15,7 @@ export interface ListenOptions {
 
 /**
  * Tells listeners what happened, on the next microtask and in order. A listener therefore never
- * runs in the midst of a change, or under a lock, and may call whatever it likes.
+ * runs in the middle of a change, or under a lock, and may call whatever it likes.
  *
  * Ask `wants` before an event's object is made, so that an event nobody wants costs one look-up.
  */
@@ -55,7 +55,7 @@ export class Events<EventMap extends object> {
 
   /**
    * Calls those who listen now. What a listener throws is thrown at the program's top,
-   * as by any event target, and keeps no other listener from hearing.
+   * as by any event target, and the other listeners are still called.
    */
   emit<Type extends keyof EventMap>(type: Type, event: EventMap[Type]): void {
     const listeners = this.#listeners.get(type);

@@ -145,7 +145,7 @@ export class Histogram {
       return;
     }
     float[0] = ms;
-    // One less: so what is just as long as an edge lies below it, as "up to" would have it.
+    // One less: so what is exactly as long as an edge counts as "up to" it.
     const bucket = ((bits[0]! - 1) >> this.#shift) - this.#first + 1;
     this.#note(bucket < 0 ? 0 : Math.min(bucket, this.#counts.length - 1), ms);
   }

@@ -25,7 +25,7 @@ const MAX_HEARD = 5_000;
 /** The section of the store that verdicts stand in. */
 export const VERDICTS = "verdicts";
 
-/** Tells verdicts, and hears them. */
+/** Sends verdicts to the fleet, and takes those of others. */
 export class Hearsay {
   readonly #clock: Clock;
   readonly #line: StoreLine;

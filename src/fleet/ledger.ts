@@ -82,7 +82,7 @@ export class PermitLedger {
   #tombstones = 0;
 
   /**
-   * Begins an epoch: the store was started, or has taken another one's place. Whoever is known from
+   * Begins an epoch: the store was started, or has taken another one's place. Members known from
    * an earlier one may still be there.
    *
    * @param upMs For how long the store has been running, in milliseconds
@@ -120,7 +120,7 @@ export class PermitLedger {
       if (record.gone) this.#tombstones--;
       Object.assign(record, { seq, link, epoch: this.#epoch, seenAt: now });
       record.ended = record.gone = false;
-      // Whoever was seen last stands last.
+      // The member seen last is last in the map.
       this.#members.delete(member);
       this.#members.set(member, record);
     }

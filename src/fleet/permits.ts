@@ -77,7 +77,7 @@ export interface Answered {
 
 /**
  * Counts connections against permits. It never asks the store: it says what changed, and is told
- * what came of it. Times are taken before a request is sent, so that a lease ends here before it can
+ * the outcome. Times are taken before a request is sent, so that a lease ends here before it can
  * end there.
  */
 export class Permits implements FleetPermits {
@@ -156,7 +156,7 @@ export class Permits implements FleetPermits {
 
   /**
    * Counts one less as soon as its socket is closed, and a moment has passed in which the machine can
-   * hear of it.
+   * learn of it.
    */
   leave(keys: readonly string[], closed: Promise<void> | undefined): void {
     for (const key of keys) this.#noteLeaving(key, 1);

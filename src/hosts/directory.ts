@@ -196,7 +196,7 @@ export class HostDirectory {
     this.#uses.delete(host);
     const entry = this.#entries.get(host);
     if (!entry) return;
-    // Whoever looks it up again before its query ends gets the same query.
+    // Another look-up before its query ends gets the same query.
     if (entry.query) entry.forgotten = true;
     else this.#remove(entry);
   }

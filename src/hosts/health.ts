@@ -35,7 +35,7 @@ const SAME_SILENCE_MS = 1_000;
 
 /**
  * What a hang-up says about a machine: that it takes no more connections, that it has failed,
- * or nothing, since it may come of what was asked.
+ * or nothing, since the request may be the cause.
  */
 export type HangUp = "full" | "failed" | "nothing";
 
@@ -382,9 +382,9 @@ export class AddressHealth {
   }
 
   /**
-   * Whether a failure may come of what was asked, since others are answered. While enough of the
-   * host's machines are good, this one is left alone for it all the same. But a request that none of
-   * them can bear is not to keep everybody else from the last of them.
+   * Whether the request may be the cause of a failure, since others are answered. While enough of the
+   * host's machines are good, this one is left alone for it all the same. But a request that none
+   * of them survives must not keep everybody else from the last of them.
    */
   #answersOthers({ lane, standing }: Endpoint, { machine }: HealthRecord): boolean {
     return standing === "good" && !lane.mayDoubt

@@ -22,7 +22,7 @@ export interface HealthOptions {
   readonly slowStartMs: number;
 }
 
-/** What a health record hears about its endpoints. */
+/** What is notified of how endpoints stand. */
 export interface HealthEvents {
   /** An endpoint stands otherwise than before: another one may be to be used. */
   onStanding(endpoint: Endpoint): void;

@@ -11,7 +11,7 @@ import type { PreparedRequest } from "./request.ts";
 import type { ResponseHeaders } from "./response_headers.ts";
 import type { Protocol, Session, Stream, StreamFailure, StreamUser } from "./session.ts";
 
-/** Who makes attempts, and hears what comes of each. */
+/** What makes attempts, and is called with the outcome of each. */
 export interface AttemptUser {
   /** The head is there. Told after the end where both came at once. */
   onHead(attempt: Attempt, status: number, statusText: string, headers: ResponseHeaders): void;

@@ -33,7 +33,7 @@ export function isStale({ connection, reused }: Lease): boolean {
 
 /** Whether a connection stood ready for a while before a lease that is its first. */
 export function hasStood({ connection, waitedMs }: Lease): boolean {
-  // Whoever waited for it had it from its dial, however long a busy program took to hand it over.
+  // A caller who waited had it from its dial on, however long a busy program took to hand it over.
   return waitedMs === 0 && connection.idleBeforeMs >= STOOD_MS;
 }
 
@@ -64,7 +64,7 @@ export function explainEnd(
     return { failure: "protocol", detail: cause.message };
   }
   const detail = !silent
-    ? "the connection ended in the midst of the response"
+    ? "the connection ended in the middle of the response"
     : replayable
     ? "the connection ended before a response, on every attempt that was allowed"
     : `the connection ended before a response, and ${method} may not be repeated (see idempotent)`;

@@ -72,7 +72,7 @@ export class BodyBuffer {
 
   /** Takes a part, and copies it. */
   push(bytes: Uint8Array): void {
-    // Whoever asks for the body as soon as its first bytes are there is no reason to stop.
+    // A reader that asks for the body at its first bytes is no reason to stop.
     const isFull = this.#bytes > HIGH_WATER_BYTES;
     const isFirst = this.#bytes === 0;
     if (this.#gathered) this.#gathered.set(bytes, this.#bytes);
@@ -192,7 +192,7 @@ export class BodyBuffer {
   }
 
   #join(): Uint8Array {
-    // Whoever takes the buffer of a body takes it for the body.
+    // The reader of a body takes its buffer for the body.
     const isWhole = this.#chunks.length === 1 && !this.#room;
     const joined = this.#gathered?.subarray(0, this.#bytes)
       ?? (isWhole ? this.#chunks[0]! : this.#copyTo(this.#bytes));

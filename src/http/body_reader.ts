@@ -56,7 +56,7 @@ function ofStream(stream: ReadableStream<Uint8Array>): BodyReader {
 }
 
 function ofNodeStream(stream: NodeStream): BodyReader {
-  // Its iterator listens from the first read on; an error that nobody hears ends the program.
+  // Its iterator listens from the first read on; an unhandled error ends the program.
   stream.on("error", nobody);
   // A server answers over the socket that its request came by, which would be destroyed with it.
   if (typeof stream.method === "string") {

@@ -29,7 +29,7 @@ export interface BodyReading {
 }
 
 /**
- * Streams that somebody may have dropped in the midst of a body, which holds its connection. An
+ * Streams that somebody may have dropped in the middle of a body, which holds its connection. An
  * origin must not lead to its stream: neither would ever be collected.
  */
 const streams = new FinalizationRegistry<BodyOrigin>((origin) => origin.drop());
@@ -102,7 +102,7 @@ function readerOf(origin: BodyOrigin): BodyReader {
       return origin.buffer.read();
     },
     cancel(reason) {
-      // Whoever lets the rest go knows that it will not come.
+      // The one that cancels the rest knows that it will not come.
       origin.buffer.onFailed = undefined;
       origin.buffer.cancel(reason);
     },

@@ -212,7 +212,7 @@ export class Repeats {
 
   /**
    * Whether the request may wait this long before it is sent, or sent again; if so, `takePause` says
-   * for how long exactly. It waits for none who would have it wait for longer than it may.
+   * for how long exactly. It does not wait if that would take longer than it may.
    *
    * @param forMs In milliseconds
    * @param deadline By when the request must be over, in the clock's milliseconds

@@ -106,7 +106,7 @@ export class UpgradeAttempt implements SocketSink, ResponseSink, ResponseOrigin,
   #buffer: BodyBuffer | undefined;
   #answered = false;
   #over = false;
-  /** What came of the other protocol before anybody takes it, and its end. */
+  /** What arrived in the other protocol before anybody took it, and its end. */
   #early: Uint8Array[] = [];
   #end: { readonly error: Error | undefined } | undefined;
   trailers: ResponseHeaders | null = null;

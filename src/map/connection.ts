@@ -112,7 +112,7 @@ export interface ConnectionPlace {
   addSlots(slots: number): void;
 }
 
-/** Who hears what happens on a connection's socket outside any lease: its manager. */
+/** What is notified of events on a connection's socket outside any lease: its manager. */
 export interface ConnectionOwner {
   /** The peer spoke while nobody had asked it. */
   onUnsolicited(connection: Connection): void;
@@ -416,7 +416,7 @@ export class Connection implements SocketSink {
     this.#owner = owner;
   }
 
-  /** Sets who takes what the peer sends. The lease's to call. */
+  /** Sets who takes what the peer sends. For the lease to call. */
   setSink(sink: SocketSink | undefined): void {
     this.#sink = sink;
   }
@@ -441,7 +441,7 @@ export class Connection implements SocketSink {
     rare.multiplexed = true;
   }
 
-  /** Begins a lease. Its manager's to call. */
+  /** Begins a lease. For its manager to call. */
   beginLease(now: number): void {
     if (!this.available) throw new Error(`Connection ${this.id} is ${this.#state}: no lease`);
     if (this.#leases === this.#quiet) this.socket.ref();
@@ -458,14 +458,14 @@ export class Connection implements SocketSink {
     }
   }
 
-  /** Lets the program end in spite of one of its leases. The lease's to call. */
+  /** Lets the program end in spite of one of its leases. For the lease to call. */
   letGo(): void {
     this.#quiet++;
     this.#unrefIfQuiet();
   }
 
   /**
-   * Takes that back. The lease's to call.
+   * Takes that back. For the lease to call.
    *
    * @param ends Whether the lease ends this moment, and need not keep the program alive
    */
@@ -474,7 +474,7 @@ export class Connection implements SocketSink {
     this.#quiet--;
   }
 
-  /** Ends a lease; a draining connection stays so. Its manager's to call. */
+  /** Ends a lease; a draining connection stays so. For its manager to call. */
   endLease(now: number, wallNow: number): void {
     if (this.#leases === 0) throw new Error(`Connection ${this.id} has no lease to end`);
     this.lastUsedAt = now;
@@ -495,7 +495,7 @@ export class Connection implements SocketSink {
     if (this.#leases === this.#quiet && this.#state !== "closed") this.socket.unref();
   }
 
-  /** Lets no further lease begin. Its manager's to call: see `ConnectionManager.drain()`. */
+  /** Lets no further lease begin. For its manager to call: see `ConnectionManager.drain()`. */
   drain(): void {
     if (this.#state !== "closed") this.#move("draining");
   }
@@ -553,7 +553,7 @@ export class Connection implements SocketSink {
   }
 
   /**
-   * Passes on what the peer sent. Its socket's to call.
+   * Passes on what the peer sent. For its socket to call.
    *
    * @internal
    */
@@ -566,7 +566,7 @@ export class Connection implements SocketSink {
   }
 
   /**
-   * Passes on that the socket takes more. Its socket's to call.
+   * Passes on that the socket takes more. For its socket to call.
    *
    * @internal
    */
@@ -575,7 +575,7 @@ export class Connection implements SocketSink {
   }
 
   /**
-   * Ends it with its socket. Its socket's to call, once.
+   * Ends it with its socket. For its socket to call, once.
    *
    * @internal
    */

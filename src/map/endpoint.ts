@@ -74,7 +74,7 @@ export interface EndpointOwner {
   setStanding(endpoint: Endpoint, standing: Standing, dueAt?: number): void;
   /** Notes whether an endpoint is left alone because it asks for it, however it stands. */
   setResting(endpoint: Endpoint, resting: boolean): void;
-  /** Notes that an endpoint's trial is over, whatever came of it. */
+  /** Notes that an endpoint's trial is over, whatever its outcome. */
   endTrial(endpoint: Endpoint): void;
   /** Lets no caller's lease be an endpoint's trial before a time, in the clock's milliseconds. */
   hold(endpoint: Endpoint, until: number): void;

@@ -279,7 +279,7 @@ export class Lane implements EndpointOwner {
     if (ready) this.#readySet(endpoint)?.add(endpoint);
   }
 
-  /** Notes that an endpoint's trial is over, whatever came of it: it may have another one. */
+  /** Notes that an endpoint's trial is over, whatever its outcome: it may have another one. */
   endTrial(endpoint: Endpoint): void {
     if (!endpoint.onTrial) return;
     endpoint.onTrial = false;

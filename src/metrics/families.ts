@@ -265,7 +265,7 @@ function writeProxies(writer: MetricWriter): void {
   });
   writer.counter(
     "proxy_failures",
-    "Times that a proxy was asked for a way in vain.",
+    "Times that a proxy did not open a connection.",
     ({ stats }, put) => {
       for (const { failed, proxy } of stats.proxies) put({ proxy }, failed);
     },

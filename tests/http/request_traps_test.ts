@@ -295,7 +295,7 @@ test("Trap 9: a body of known length, or in chunks, that is cut off fails on eve
     for (const ending of ["end", "fin", "close_notify", "reset"]) {
       for (const framing of ["length", "chunked"]) {
         const response = await pool.request(url(`/${framing}-${ending}`));
-        const error = await assertRejects(() => response.text(), RequestError, "in the midst");
+        const error = await assertRejects(() => response.text(), RequestError, "in the middle");
         assertEquals(error.failure, "connection");
       }
     }

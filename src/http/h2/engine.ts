@@ -119,8 +119,8 @@ export class Http2Engine implements FrameSink {
   }
 
   /**
-   * Sends a request; undefined where there may not be another stream. Whoever has more to send than
-   * `body` calls `send()`. Fields that are given again, the same array, are looked up only once.
+   * Sends a request; undefined if there may not be another stream. If there is more to send than
+   * `body`, call `send()`. Fields that are given again, the same array, are looked up only once.
    */
   request(
     fields: readonly BlockField[],
@@ -159,7 +159,7 @@ export class Http2Engine implements FrameSink {
     return this.#outbox.body(stream, bytes, isEnd, trailers);
   }
 
-  /** Gives up a stream that is not at its end. Its user hears nothing more. */
+  /** Gives up a stream that is not at its end. Its user is not called again. */
   cancel(stream: Http2Stream, code: Http2ErrorName = "CANCEL"): void {
     if (stream.user === undefined) return;
     stream.user = undefined;

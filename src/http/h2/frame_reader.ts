@@ -72,7 +72,7 @@ export class FrameReader {
   /** What of a frame other than DATA has come, until it is whole. */
   #kept = NOTHING;
   #keptLength = 0;
-  /** The DATA under way: what is to come of it, besides its padding. */
+  /** The DATA under way: how much of it is to come, besides its padding. */
   #dataLeft = 0;
   #padLeft = 0;
   #dataId = 0;

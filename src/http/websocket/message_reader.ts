@@ -82,12 +82,12 @@ export class MessageReader {
   #compressed = false;
   #fragments = 0;
   #size = 0;
-  // What has come of it, unless all comes at once: as text, or as bytes.
+  // What has arrived of it, unless all comes at once: as text, or as bytes.
   #text = "";
   #decoder: TextDecoder | undefined;
   #gathered = NOTHING;
   #gatheredBytes = 0;
-  // What has come of a control frame, which may stand between the frames of a message.
+  // What has arrived of a control frame, which may come between the frames of a message.
   #control = NOTHING;
   #controlBytes = 0;
 

@@ -55,7 +55,7 @@ const TURN_MS = 10;
 
 /**
  * Dials on behalf of queues. A queue that something has happened to is woken, and looked at on the
- * next microtask: never in the midst of a change, and once however much has happened.
+ * next microtask: never in the middle of a change, and once however much has happened.
  */
 export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
   readonly #parts: SchedulerParts;

@@ -16,7 +16,7 @@ import type { Dials } from "./dials.ts";
 import type { Membership } from "./membership.ts";
 import { dialsTo, FULL, hasRoom, makeRoom } from "./room.ts";
 
-/** What came of a look at a queue's waiters. */
+/** What a look at a queue's waiters found. */
 export interface WaiterLook {
   /** What is full, and kept a waiter from a dial: see `Starved`. */
   readonly full: Set<string>;

@@ -175,7 +175,7 @@ export class TlsProfiles {
 
   /**
    * The profile for HTTP over these protocols, whose connections may be shared: a caller who has one
-   * alone never gets such a one. Where HTTP/1.1 alone is to be spoken, nothing need be agreed upon,
+   * alone never gets such a one. If only HTTP/1.1 may be spoken, nothing need be negotiated,
    * and any will do. Parameters that say what to agree upon stand.
    */
   forHttp(base: TlsProfile, protocols: Protocols): TlsProfile {

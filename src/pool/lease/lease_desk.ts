@@ -177,32 +177,32 @@ export class LeaseDesk {
   /** Gives what is ready to those who wait, first come first served. */
   serve(queue: HostQueue, desperate = false): void {
     if (queue.waiters.size === 0) return;
-    const vain = new Set<Wish>();
-    const goesOn = this.#serveAll(queue, queue.waiters, vain, desperate);
+    const unmet = new Set<Wish>();
+    const goesOn = this.#serveAll(queue, queue.waiters, unmet, desperate);
     // There is nothing for those who have no wish; but who names a machine may have that one.
-    if (goesOn) this.#serveAll(queue, queue.choosy, vain, desperate);
+    if (goesOn) this.#serveAll(queue, queue.choosy, unmet, desperate);
   }
 
   /**
    * Serves those of a line, up to the first without a wish for whom nothing is ready: true then.
    *
-   * @param vain The wishes for which nothing is ready. Of those who have one alike, one is looked at
+   * @param unmet The wishes for which nothing is ready. Of those with the same one, one is looked at
    */
   #serveAll(
     queue: HostQueue,
     line: Iterable<Waiter<HostQueue>>,
-    vain: Set<Wish>,
+    unmet: Set<Wish>,
     desperate: boolean,
   ): boolean {
     for (const waiter of line) {
       const { wish } = waiter;
-      if ((wish && vain.has(wish)) || this.#serveOne(queue, waiter, desperate)) continue;
+      if ((wish && unmet.has(wish)) || this.#serveOne(queue, waiter, desperate)) continue;
       // However many wait still, nothing is there for any of them.
       if (!queue.lane.readyForAny) return false;
       if (!wish) return true;
-      vain.add(wish);
+      unmet.add(wish);
       const { choosy, waiters, wishCount } = queue;
-      if (vain.size === wishCount && (line === choosy || choosy.size === waiters.size)) {
+      if (unmet.size === wishCount && (line === choosy || choosy.size === waiters.size)) {
         return false;
       }
     }
@@ -360,7 +360,7 @@ export class LeaseDesk {
   }
 }
 
-/** Who has waited longest for a connection of a queue's; undefined where nobody does who would have it. */
+/** The caller who has waited longest for this connection; undefined if nobody waits who would take it. */
 function firstFor(
   { choosy, waiters, wishCount }: HostQueue,
   { address }: Connection,

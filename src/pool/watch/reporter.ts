@@ -20,7 +20,7 @@ import { PoolFigures } from "./figures.ts";
 
 /** The one place where what happens becomes a figure, an event, or evidence. */
 export class Reporter {
-  /** Whoever listens. */
+  /** The listeners. */
   readonly events: Events<PoolEvents> = new Events();
   /** What is counted and timed. */
   readonly figures: PoolFigures;
