@@ -2,7 +2,7 @@
  * How late requests end that reach their deadlines: of 10,000 that are under way and get no answer,
  * over connections without a network, some within three seconds, or all in the same millisecond.
  * Beside them the runtime's own timers, one after another: they tell how late the machine lets anything
- * be. And as many bare timers that each reject a bare promise, with an error of their own: the floor.
+ * be. And as many bare timers that each reject a bare promise, with their own error: the floor.
  *
  * @module
  */

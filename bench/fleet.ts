@@ -24,7 +24,7 @@ const { values } = parseArgs({
     seconds: { type: "string", default: "0.3" },
     rounds: { type: "string", default: "25" },
     connections: { type: "string", default: "16" },
-    // A process has luck of its own: how often all begin anew.
+    // A process has luck of its own: how often all start afresh.
     processes: { type: "string", default: "3" },
   },
 });

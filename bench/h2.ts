@@ -3,7 +3,7 @@
  * others, over TLS against nginx: requests a second, and microseconds of CPU a request. Over HTTP/1.1
  * there is a connection for each caller.
  *
- * Run it with `node --import tsx bench/h2.ts`; each client runs in a process of its own.
+ * Run it with `node --import tsx bench/h2.ts`; each client runs in its own process.
  *
  * @module
  */

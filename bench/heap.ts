@@ -28,7 +28,7 @@ const encoder = new TextEncoder();
 const begin = encoder.encode("HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\nhalf");
 const rest = encoder.encode("half");
 
-/** Whether the other half of the body comes, in a turn of its own. */
+/** Whether the other half of the body comes, in its own turn. */
 let isWhole = false;
 
 /** Unlike `memoryDialer()`, it remembers nothing. */

@@ -2,7 +2,7 @@
  * Measures `request()` and `fetch()` beside raw sockets, the runtimes' own clients and undici, over
  * TLS against nginx: requests a second, and microseconds of CPU a request.
  *
- * Run it with `node --import tsx bench/http.ts`; each client runs in a process of its own, on the
+ * Run it with `node --import tsx bench/http.ts`; each client runs in its own process, on the
  * runtime it belongs to. nginx has one core, the clients, which take turns, have another.
  *
  * @module

@@ -2,7 +2,7 @@
  * Steady demand on a pool that nobody has warmed, over TLS: how soon it has grown, what waits, and
  * what it does in its first second beside a warmed pool and the runtime's own `fetch`.
  *
- * The server has one core, and the clients, each in a process of its own and in turn, the other.
+ * The server has one core, and the clients, each in its own process and in turn, the other.
  *
  * @module
  */

@@ -98,7 +98,7 @@ CA_FILE and ADDRESSES: see surroundings.ts. Ends with 1 when a machine is not we
 const url = new URL(text);
 const { resolver = systemResolver(), tls = {} } = surroundings();
 const { addresses } = await resolver.resolve(url.hostname, AbortSignal.timeout(TIMEOUT_MS));
-// Each machine is asked once, over a connection of its own: what fails is told, not tried again.
+// Each machine is asked once, over its own connection: what fails is told, not tried again.
 await using pool = createPool({
   resolver,
   tls,

@@ -131,7 +131,7 @@ function outOfPlace(workflow: string, isRelease: boolean): string[] {
   ];
 }
 
-test("no workflow names a secret, and none may write: the release has a token of its own run", () => {
+test("no workflow names a secret, and none may write: the release uses the token of its run", () => {
   const workflows = readdirSync(new URL(".github/workflows", root));
   assert(workflows.length > 1);
   for (const name of workflows) {

@@ -1,5 +1,5 @@
 /**
- * nginx with one worker on one core, in a folder of its own, with a throwaway certificate.
+ * nginx with one worker on one core, in its own folder, with a throwaway certificate.
  *
  * @module
  */

@@ -77,7 +77,7 @@ function targetOf(c: Context, upstream: URL): URL {
 function forwarded(c: Context, upstream: URL): Headers {
   const headers = endToEnd(new Headers(c.req.raw.headers));
   for (const name of OWN) headers.delete(name);
-  // The runtimes tell of the caller's address in ways of their own; what callers say is not kept.
+  // The runtimes tell of the caller's address in their own ways; what callers say is not kept.
   headers.delete("x-forwarded-for");
   const { host, protocol } = new URL(c.req.url);
   headers.set("x-forwarded-host", host);

@@ -219,7 +219,7 @@ test("dial() works where node:net has no handle to give, through Bun.connect", o
   });
 });
 
-test("dial() through Bun.connect lets go of what connects after the abort", onBun, async () => {
+test("dial() through Bun.connect releases what connects after the abort", onBun, async () => {
   await using origin = await startRemoteOrigin({ certificates: [leaf] });
   await withoutHandles(async () => {
     const abort = new AbortController();

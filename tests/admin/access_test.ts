@@ -89,7 +89,7 @@ test("adminRouter() refuses tokens that are short, or that no header can carry",
   assertThrows(make({ write: TOKENS.act }), TypeError, "Unknown option \"write\" of auth");
 });
 
-test("a token may come in a header of its own, past a proxy that uses the other one", async () => {
+test("a token may come in its own header, past a proxy that uses the other one", async () => {
   await using scene = adminScene();
   const ask = async (token: string, authorization?: string) => {
     const headers = { "x-hotconn-token": token, ...authorization && { authorization } };
@@ -104,7 +104,7 @@ test("a token may come in a header of its own, past a proxy that uses the other 
   }
 });
 
-test("audit hears of an attempt by somebody unknown as well, and pushes out nothing that is kept", async () => {
+test("audit learns of an attempt by somebody unknown as well, and pushes out nothing that is kept", async () => {
   const audits: AuditEntry[] = [];
   await using scene = adminScene({ audit: (entry) => audits.push(entry), eventHistory: 2 });
   await scene.act("block", { ip: "192.0.2.9" });
@@ -128,7 +128,7 @@ test("audit hears of an attempt by somebody unknown as well, and pushes out noth
   assert(!text.includes("denied"), text);
 });
 
-test("audit hears of those whom a middleware does not let in", async () => {
+test("audit learns of those whom a middleware does not let in", async () => {
   const audits: AuditEntry[] = [];
   await using memory = memoryPool();
   const router = adminRouter(memory.pool, {

@@ -72,7 +72,7 @@ testFleet("the page shows the fleet, and what all members have where", async (pa
   await until(async () => (await line(page, "fleet-addresses", "192.0.2.1"))[1] === "5");
   assertEquals(await line(page, "fleet-addresses", "192.0.2.1"), ["2", "5", "0", "100"]);
   await until(async () => (await line(page, "fleet-hosts", "b.test"))[2] === "1");
-  // The lease is of HTTP/1.1 alone, and has a connection of its own.
+  // The lease is of HTTP/1.1 alone, and has its own connection.
   assertEquals((await line(page, "fleet-hosts", "b.test")).slice(0, 3), ["1", "5", "1"]);
   assertEquals(await page.locator("#fleet-members tr").count(), 2);
   const own = await line(page, "fleet-members", `${pools[0].fleet!.stats().member} (this pool)`);

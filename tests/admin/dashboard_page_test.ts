@@ -7,7 +7,7 @@ import { CLIENT, dashboard, FILES } from "../../adapters/dashboard/page.ts";
 import { POOL_EVENTS } from "../../src/pool/events.ts";
 import { run } from "../support/programs.ts";
 
-test("the page has its style and its script in files of its own, and nothing inline or from elsewhere", async () => {
+test("the page has its style and its script in its own files, and nothing inline or from elsewhere", async () => {
   const { folder, page: pageAt } = await dashboard();
   const page = pageAt({ root: "", tokenHeader: "x-hotconn-token", isOpen: false });
   assertEquals(page.match(/<script[^>]*>[^<]/g), null);

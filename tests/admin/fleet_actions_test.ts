@@ -98,7 +98,7 @@ test("weight acts in this pool, or in all of its fleet, and in those that come l
   await scene.pass(40);
   const left = ["192.0.2.5 0.5"];
   assertEquals(weights(), [["192.0.2.3 2", ...left], left, left]);
-  // Who was away when it was taken off hears of it.
+  // Who was away when it was taken off learns of it.
   scene.cut(1);
   await scene.pass(100);
   pools[0]!.fleet!.setWeight("192.0.2.5", null).catch(() => {});

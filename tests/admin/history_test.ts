@@ -75,7 +75,7 @@ test("a sample tells what happened in its interval alone, of the pool and of eac
   assertEquals(history.look(undefined, first?.at).samples.length, 2);
 });
 
-test("percentiles of an interval are of its own requests, within a step", async () => {
+test("percentiles of an interval are those of its own requests, within a step", async () => {
   const clock = new ManualClock();
   await using pool = memoryHttp(() => answer("200 OK"), { clock });
   const history = historyOf({ pool, clock });

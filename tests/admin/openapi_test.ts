@@ -68,7 +68,7 @@ test("the document has every route of the router, and no other", async () => {
   assert(routed.length > 15);
 });
 
-test("every schema of the document is one, and every operation has a name of its own", async () => {
+test("every schema of the document is one, and every operation has its own name", async () => {
   await using scene = adminScene();
   const { components, openapi, paths } = await document(scene);
   assertEquals(openapi, "3.1.0");

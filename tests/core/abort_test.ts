@@ -14,7 +14,7 @@ test("onAbort() listens once to a signal that many share, and not at all when no
   assertEquals(controller.listeners, 1);
 });
 
-test("onAbort() has each one called that has not been taken off, be it by another one", () => {
+test("onAbort() has each one called that has not been taken off, even by another one", () => {
   const controller = new CountedController();
   const { signal } = controller;
   const told: number[] = [];

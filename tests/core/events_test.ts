@@ -9,7 +9,7 @@ interface Numbers {
   b: number;
 }
 
-test("Events.emit() delivers after the emitting call, never in the midst of it", async () => {
+test("Events.emit() delivers after the emitting call, never in the middle of it", async () => {
   const events = new Events<Numbers>();
   const heard: string[] = [];
   events.on("a", (number) => heard.push(`a${number}`));

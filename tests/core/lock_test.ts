@@ -275,7 +275,7 @@ test("a writer that gives up lets the readers behind it in", async () => {
   }
 });
 
-test("a reader or writer that gives up in the midst of the queue changes nobody's turn", async () => {
+test("a reader or writer that gives up in the middle of the queue changes nobody's turn", async () => {
   const callers = new Callers();
   const controller = new AbortController();
   callers.enter("w1", "exclusive");

@@ -8,7 +8,7 @@ const blocks = (pools: readonly ConnectionPool[]) =>
 const counts = (pools: readonly ConnectionPool[]) =>
   pools.map(({ manager }) => manager.getConnectionCount());
 
-test("A store that has lost its data is told of the blocks that hold, and newcomers hear of them", async () => {
+test("A store that has lost its data is told of the blocks that hold, and newcomers learn of them", async () => {
   await using scene = new FleetScene();
   const one = scene.add();
   await scene.pass(100);
@@ -23,7 +23,7 @@ test("A store that has lost its data is told of the blocks that hold, and newcom
   assert(left > 3_500_000 && left < 3_600_000, `${left} ms are left`);
 });
 
-test("Who was away hears of what was ordered meanwhile: blocks, their ends and drains, each once", async () => {
+test("Who was away learns of what was ordered meanwhile: blocks, their ends and drains, each once", async () => {
   await using scene = new FleetScene();
   const [one, away] = [scene.add(), scene.add()];
   await scene.pass(100);

@@ -106,7 +106,7 @@ test(
     };
     await until("the machines are up", () => machines.told !== undefined, 20_000);
     const members = [0, 1, 2, 3].map((number) => startMember(number, options));
-    // In a fleet of its own: it finds out alone.
+    // In its own fleet: it finds out alone.
     const alone = startMember(0, { ...options, fleetName: "other" });
     await using _end = together([machines, alone, ...members]);
     const warm = () =>

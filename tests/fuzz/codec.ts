@@ -2,8 +2,8 @@
  * The target `codec`: what servers send, and heads of requests.
  *
  * An input's first line says how it is read: `HEAD`, `small` limits, a `clean` or `unclean` end of
- * the stream, a number by which it is cut into chunks, or `request`. The rest is what was received;
- * or a method, target, host, and names and values of fields, each with a line feed of its own.
+ * the stream, a number that says how it is cut into chunks, or `request`. The rest is what was received;
+ * or a method, target, host, and names and values of fields, each with its own line feed.
  *
  * @module
  */

@@ -1,7 +1,7 @@
 /**
  * The target `h2`: what servers of HTTP/2 send.
  *
- * An input's first line has a number by which it is cut into pieces. Each line after it is a frame:
+ * An input's first line has a number that says how it is cut into pieces. Each line after it is a frame:
  * its type, its flags, its stream, and its payload in hexadecimal digits; `raw` is bytes alone.
  *
  * @module

@@ -1,7 +1,7 @@
 /**
  * The target `websocket`: what servers of WebSocket send.
  *
- * An input's first line has a number by which it is cut into pieces. Each line after it is a frame:
+ * An input's first line has a number that says how it is cut into pieces. Each line after it is a frame:
  * its opcode, its flags (1: the last, 2, 4 and 8: reserved bits, 16: masked), how many bytes its
  * length is written in, and its payload in hexadecimal digits; `raw` is bytes alone.
  *

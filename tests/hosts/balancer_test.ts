@@ -271,7 +271,7 @@ test("leastLeased lets the load of an address that starts slowly grow with its s
   slow.startSlowly(scene.clock.now(), 10_000);
   const loads: number[] = [];
   for (let step = 0; step < 5; step++) {
-    // All leases end and begin anew, 200 at a time.
+    // All leases end and start afresh, 200 at a time.
     const leased = Array.from({ length: 200 }, () => scene.lease());
     loads.push(slow.leased);
     for (const endpoint of leased) scene.release(endpoint);

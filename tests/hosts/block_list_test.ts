@@ -85,7 +85,7 @@ test("BlockList.expire() gives each block that is over once, the oldest first", 
   list.block("192.0.2.4");
   assertEquals(list.nextExpiry, START + 1_000);
   clock.advance(2_000);
-  // It holds until who acts on its end hears of it.
+  // It holds until who acts on its end learns of it.
   assertEquals(blocking(list, "192.0.2.2"), "192.0.2.2");
   assertEquals(list.nextExpiry, START + 1_000);
   assertEquals(list.expire().map(({ ip }) => ip), ["192.0.2.2", "192.0.2.3:443"]);

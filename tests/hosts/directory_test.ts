@@ -225,7 +225,7 @@ test("HostDirectory takes nothing to be gone that a part of an answer leaves out
   world.directory.close();
 });
 
-test("HostDirectory is not hurt by who is told of changes, nor calls him in the midst of a call", async () => {
+test("HostDirectory is not hurt by who is told of changes, nor calls him in the middle of a call", async () => {
   for (
     const onChange of [
       () => {
@@ -528,7 +528,7 @@ test("HostDirectory.doubt() has an answer asked for ahead of its time, ever more
   assertEquals(world.asked.length, length, "An answer gets its second");
   await world.pass(100);
   world.directory.doubt(host);
-  assertEquals(world.asked.length, length + 1, "Other addresses are doubted anew");
+  assertEquals(world.asked.length, length + 1, "Other addresses are doubted again");
   world.directory.close();
 });
 

@@ -142,7 +142,7 @@ test("five failures in a row eject for growing times, and a success brings back 
   world.health.reached(endpoint);
   world.clock.advance(300_001);
   world.fail(endpoint, 5);
-  assertEquals(world.pause(endpoint), 30_000, "What did well for long begins anew");
+  assertEquals(world.pause(endpoint), 30_000, "What did well for long starts afresh");
 });
 
 test("what the program itself lacks ejects nobody, and is not forgotten either", () => {

@@ -107,7 +107,7 @@ test("BodyBuffer changes nothing of a part that it has given", async () => {
   assertEquals([...(await buffer.read())!], [4, 5]);
 });
 
-test("BodyBuffer gives bytes in memory of their own, which is as long as they are", async () => {
+test("BodyBuffer gives bytes in their own memory, which is as long as they are", async () => {
   for (const length of [0, 1, 3, 5_000]) {
     for (const way of ["takeAll", "readAll"] as const) {
       const buffer = new BodyBuffer(NOBODY);

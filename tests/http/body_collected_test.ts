@@ -1,5 +1,5 @@
 /**
- * What is left of a body that was ended in the midst of it: nothing.
+ * What is left of a body that was ended in the middle of it: nothing.
  *
  * @module
  */

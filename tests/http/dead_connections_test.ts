@@ -24,7 +24,7 @@ test("Trap 7: one request survives as many dead connections as there may be", as
       if (dead) return answer("200 OK");
       old.add(socket);
       held.push(() => socket.receive(answer("200 OK")));
-      // All at once, so that each has a connection of its own.
+      // All at once, so that each has its own connection.
       if (held.length === count) { for (const go of held) go(); }
       return null;
     }, { maxConnectionsPerIp: 64, retryShare: 0 });

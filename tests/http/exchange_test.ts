@@ -309,7 +309,7 @@ test("A body that was begun and is not read on loses its connection at bodyIdleT
   // The server is what is slow.
   await it.pass(60_000);
   assertEquals(it.pool.stats().leased, 1);
-  // Each read begins the time anew, also where it leaves something; so much holds the server back.
+  // Each read begins the time again, also where it leaves something; so much holds the server back.
   socket!.receive(new Uint8Array(200_000));
   socket!.receive(new Uint8Array(100_000));
   socket!.receive(new Uint8Array(10));

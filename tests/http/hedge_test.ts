@@ -272,7 +272,7 @@ test("Where the second machine is silent too, the third one is asked", async () 
   assertEquals((await answer).connection.ip, third);
 });
 
-test("An abort lets go of a second machine that is still being dialled", async () => {
+test("An abort releases a second machine that is still being dialled", async () => {
   await using it = scene();
   await it.learn();
   for (const address of [B, C]) await it.pool.drain(address);

@@ -338,7 +338,7 @@ const same: readonly Case[] = [
   }],
   sent("a plain object", () => ({ a: 1 }), "[object Object]", "text/plain;charset=UTF-8"),
   sent("a URLSearchParams", () => new URLSearchParams({ a: "1" }), "a=1", URL_ENCODED),
-  sent("a URLSearchParams of a class of its own", () => new Extended("a=1"), "a=1", URL_ENCODED),
+  sent("a URLSearchParams of its own class", () => new Extended("a=1"), "a=1", URL_ENCODED),
   sent("a URLSearchParams two classes away", () => new Twice("a=1"), "a=1", URL_ENCODED),
   sent("text", () => "a=1", "a=1", "text/plain;charset=UTF-8", "PUT"),
   ["a DELETE is made", async (get) => {

@@ -1,5 +1,5 @@
 /**
- * The pool in a realm of its own, as Jest and vitest make them.
+ * The pool in its own realm, as Jest and vitest make them.
  *
  * @module
  */
@@ -69,7 +69,7 @@ const PROGRAM = `
 `;
 
 test(
-  "a pool in a realm of its own dials, and takes what either realm has made",
+  "a pool in its own realm dials, and takes what either realm has made",
   { skip },
   async () => {
     const { outputFiles } = await build({

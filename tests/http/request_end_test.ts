@@ -97,7 +97,7 @@ test("An abort before the head ends the connection", () =>
     await origin.until({ openSockets: 0, accepted: 4 });
   }));
 
-test("An abort in the midst of an upload stops the stream and ends the connection", () =>
+test("An abort in the middle of an upload stops the stream and ends the connection", () =>
   withScene({ scripts }, async (scene) => {
     const { origin, pool, url } = scene;
     const reasons: unknown[] = [];
@@ -144,7 +144,7 @@ test("An abort of a wait lets a body's stream go unread", () =>
     holder.release();
   }));
 
-test("An abort in the midst of the body fails the body, read in whatever way", () =>
+test("An abort in the middle of the body fails the body, read in whatever way", () =>
   withScene({ scripts }, async (scene) => {
     const { origin, pool, url } = scene;
     for (const path of ["/slow", "/big", "/bits"]) {
@@ -184,7 +184,7 @@ test("An abort after the end changes nothing", () =>
     assertEquals(pool.stats().idle, 1);
   }));
 
-test("A body that is cancelled, or left in the midst of a loop, ends its connection", () =>
+test("A body that is cancelled, or left in the middle of a loop, ends its connection", () =>
   withScene({ scripts }, async ({ origin, pool, url }) => {
     await (await pool.request(url("/big"))).body.cancel("enough");
     for await (const part of (await pool.request(url("/big"))).body) {

@@ -114,7 +114,7 @@ test("Trailers and secret names that cannot be sent are refused before anything 
     assertEquals(pool.stats().dials, 0);
   }));
 
-test("A server of HTTP/2 is told which headers are secret, each time anew", () =>
+test("A server of HTTP/2 is told which headers are secret, each time", () =>
   withScene(over("h2"), async ({ origin, pool, url }) => {
     const headers = { "X-API-Key": "k".repeat(30), authorization: "Bearer 1", "x-open": "1" };
     for (const sensitiveHeaders of [["x-Api-Key"], ["x-api-key", "x-none"], undefined]) {

@@ -17,7 +17,7 @@ import { ok, withScene } from "../support/http_scene.ts";
 
 const OK = "HTTP/1.1 200 OK\r\n";
 
-test("Trap 1: an abort in the midst of a body never lets its rest be read as the next answer", () =>
+test("Trap 1: an abort in the middle of a body never lets its rest be read as the next answer", () =>
   withScene({
     scripts: {
       "*": [

@@ -22,7 +22,7 @@ interface Outcome {
   readonly seen: StaleReport;
 }
 
-/** Makes many requests, each with an id of its own. */
+/** Makes many requests, each with its own id. */
 async function flood(
   { origin, pool, url }: Scene,
   count: number,
@@ -107,7 +107,7 @@ test("Trap 7: a POST with an Idempotency-Key is repeated like a GET", () =>
     )
   ));
 
-test("A server that hangs up on everybody is dialled a few times a second, and callers hear of it", () =>
+test("A server that hangs up on everybody is dialled a few times a second, and callers learn of it", () =>
   withScene({
     pool,
     origin: { behaviour: { kind: "stale", maxAnswers: 40, refusesPercent: 100, seed: 1 } },

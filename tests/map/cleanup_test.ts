@@ -133,7 +133,7 @@ test("cleanupIdleConnections() says of a minimum's old or unhealthy connection w
   assertEquals(it.evicted(), [[sick.id, "unhealthy"], [old.id, "lifetime"]]);
 });
 
-test("Cleaning up goes on to the end where whoever hears of an eviction removes more", async () => {
+test("Cleaning up goes on to the end if a listener to evictions removes more", async () => {
   await using it: MapWorld = new MapWorld({
     idleTimeoutMs: 1_000,
     onEvict: (connection, reason) => {
@@ -196,7 +196,7 @@ test("cleanupExpiredConnections() closes what is idle and drains what is leased"
   assertEquals([...manager.connections()], [young]);
 });
 
-test("cleanupExpiredConnections() takes a lifetime of its own, and the warm minimum too", async () => {
+test("cleanupExpiredConnections() takes its own lifetime, and the warm minimum too", async () => {
   await using it = new MapWorld({ maxLifetimeMs: 1e9 });
   const { clock, manager } = it;
   manager.setMinimum("a.example", 5);

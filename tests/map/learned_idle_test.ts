@@ -50,7 +50,7 @@ test("Hang-ups that do not agree, or came at once, or too soon after use, teach 
   assertEquals(taught([10_000, 5_000], [11_000, 5_000], [11_250, 5_000]), 3_000);
 });
 
-test("What was learned holds for ten minutes from the last time, and can be learned anew", () => {
+test("What was learned holds for ten minutes from the last time, and can be learned again", () => {
   const it = endpoint();
   it.noteHangUp(5_000, 10_000);
   it.noteHangUp(5_000, 20_000);

@@ -308,7 +308,7 @@ test("a connection leaves both maps before anybody hears that it did", async () 
   assertEquals(seen, ["false 2 2", "false 1 1", "false 0 0"]);
 });
 
-test("whoever hears of an eviction may change the maps at once", async () => {
+test("a listener to evictions may change the maps at once", async () => {
   await using it: MapWorld = new MapWorld({
     maxConnectionsPerIp: 2,
     idleTimeoutMs: 1_000,

@@ -251,7 +251,7 @@ interface Panel {
   readonly targets: readonly { readonly refId: string; readonly expr: string }[];
 }
 
-test("the dashboard for Grafana asks for series that there are, in places of their own", async () => {
+test("the dashboard for Grafana asks for series that there are, in their own places", async () => {
   const panels: readonly Panel[] = dashboard.panels;
   const known = await families();
   const variables: readonly { readonly name: string; readonly query: unknown }[] =

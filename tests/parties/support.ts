@@ -50,7 +50,7 @@ export function poolTo(
   });
 }
 
-/** Declares a test with a party of its own, skipped where that party is not installed. */
+/** Declares a test with its own party, skipped where that party is not installed. */
 export function testWith(
   kind: PartyKind,
   name: string,

@@ -1,5 +1,5 @@
 /**
- * Access rules and blocks: what they deny is not dialled, by whichever way it is asked for, and what
+ * Access rules and blocks: what they deny is not dialled, however it is asked for, and what
  * is in use when they come to hold ends in good order.
  *
  * @module
@@ -29,7 +29,7 @@ function rulesOf({ addresses }: AccessDeniedError): { [address: string]: string 
   return Object.fromEntries(addresses.map(({ address, rule }) => [address, rule]));
 }
 
-test("What is denied is not dialled, be it a literal, a pin or what the resolver says", () =>
+test("What is denied is not dialled, whether a literal, a pin or what the resolver says", () =>
   withScene({
     scripts: FINE,
     pool: {

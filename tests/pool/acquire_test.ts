@@ -223,7 +223,7 @@ test("Trap 11: an abort before the delivery gives the connection to the next cal
   (await next).release();
 });
 
-test("Trap 12: callers cancelled in the midst of the queue leave no gap in it", async () => {
+test("Trap 12: callers cancelled in the middle of the queue leave no gap in it", async () => {
   await using it = memoryPool({ hosts: { "a.test": ["192.0.2.1"] }, maxConnections: 1 });
   const held = await it.pool.acquire("a.test");
   const stops = Array.from({ length: 10 }, () => new AbortController());

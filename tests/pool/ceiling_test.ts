@@ -130,7 +130,7 @@ test("A machine that is back is found though its host has all the connections th
   await pass(it, 10_000, 50);
   assertEquals(countAt(it, "192.0.2.2") <= 3, true);
   const { evicted } = it.pool.stats();
-  // One made room, once: what is needed is not dialled anew each time.
+  // One made room, once: what is needed is not dialled again each time.
   assertEquals(evicted, { room: 1 });
   down.clear();
   await pass(it, 2_600, 50);

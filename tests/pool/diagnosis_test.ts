@@ -29,7 +29,7 @@ async function maintain(it: MemoryPool): Promise<void> {
   await turns();
 }
 
-test("a lease that does not end is told once, and the next one with where it was acquired", async () => {
+test("a lease that does not end is reported once, and the next one with where it was acquired", async () => {
   await using it = memoryPool({ idleTimeoutMs: 3_600_000 });
   const told = heard(it.pool, "leaseHeld");
   const first = await it.pool.acquire("a.test");
@@ -58,7 +58,7 @@ test("a lease that does not end is told once, and the next one with where it was
   assertEquals(it.pool.diagnose(), []);
 });
 
-test("traceLeases remembers where each lease was acquired, be it after a wait", async () => {
+test("traceLeases remembers where each lease was acquired, even after a wait", async () => {
   await using it = memoryPool({ traceLeases: true, leaseWarningMs: 50, maxConnectionsPerHost: 1 });
   async function acquireHere() {
     return await it.pool.acquire("a.test");
@@ -72,7 +72,7 @@ test("traceLeases remembers where each lease was acquired, be it after a wait", 
   lease.release();
 });
 
-test("a lock that is held too long is told with who holds it", async () => {
+test("a lock that is held too long is reported with its holder", async () => {
   const clock = new ManualClock();
   const fails: ((error: Error) => void)[] = [];
   // It does not hear its signal, as a bad dialer.
@@ -101,7 +101,7 @@ test("a lock that is held too long is told with who holds it", async () => {
   assertEquals(pool.diagnose().filter(({ what }) => what === "lockHeld"), []);
 });
 
-test("a host that starves is told with the limit, and who holds what it waits for", async () => {
+test("a host that starves is reported with the limit, and who holds what it waits for", async () => {
   const cases = [
     [
       { maxConnectionsPerHost: 1 },
@@ -141,7 +141,7 @@ test("a host that starves is told with the limit, and who holds what it waits fo
   }
 });
 
-test("a storm of dials is told, a warm-up and a rush of callers are none", async () => {
+test("a storm of dials is reported, a warm-up and a rush of callers are none", async () => {
   await using it = memoryPool({ maxConnectionsPerIp: 64 });
   const told = heard(it.pool, "dialStorm");
   await it.pool.warm("a.test", { connections: 40 });
@@ -167,7 +167,7 @@ test("a storm of dials is told, a warm-up and a rush of callers are none", async
   assertEquals(it.pool.diagnose(), []);
 });
 
-test("an address that comes and goes is told", async () => {
+test("an address that comes and goes is reported", async () => {
   await using it = memoryPool({ ejectAfterFailures: 1 });
   const told = heard(it.pool, "flapping");
   const once = async (error?: Error) => {
@@ -191,7 +191,7 @@ test("an address that comes and goes is told", async () => {
   assertEquals(it.pool.diagnose(), []);
 });
 
-test("a host of whose addresses few are good is told", async () => {
+test("a host with few good addresses is reported", async () => {
   const script = ({ address }: DialTarget): MemoryDial =>
     address === "192.0.2.3" ? {} : { failure: "refused" };
   const hosts = { "a.test": ["192.0.2.1", "192.0.2.2", "192.0.2.3"] };
@@ -208,7 +208,7 @@ test("a host of whose addresses few are good is told", async () => {
   assertEquals(told.length, 1);
 });
 
-test("a resolver that fails is told, the worse where no address is known", async () => {
+test("a resolver that fails is reported, as critical if no address is known", async () => {
   let works = true;
   await using it = memoryPool({
     resolver: {
@@ -284,7 +284,7 @@ test("options of a host that is asked for now and then are for the right port", 
   assertEquals(it.pool.diagnose().filter(({ what }) => what === "otherPort"), []);
 });
 
-test("a host none of whose addresses may be used is told", async () => {
+test("a host none of whose addresses may be used is reported", async () => {
   await using it = memoryPool();
   const told = heard(it.pool, "allDenied");
   (await it.pool.acquire("a.test")).release();

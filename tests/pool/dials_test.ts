@@ -141,7 +141,7 @@ test("An option that the dialer cannot honour is the caller's error, by name", a
   assertEquals(it.pool.stats().hosts["a.test"]?.addresses["192.0.2.1"]?.retryAt, null);
 });
 
-test("A dial that takes longer than connectTimeoutMs fails, and the dialer hears of it", async () => {
+test("A dial that takes longer than connectTimeoutMs fails, and the dialer learns of it", async () => {
   await using it = memoryPool({
     hosts: { "a.test": ["192.0.2.1"] },
     connectTimeoutMs: 1_000,

@@ -11,7 +11,7 @@ import { memoryPool } from "../support/memory_pool.ts";
 import { pass } from "../support/pass.ts";
 import { turns } from "../support/turns.ts";
 
-test("An answer for a host that was forgotten meanwhile is used by whoever asks anew, and by nobody else", async () => {
+test("An answer for a host that was forgotten meanwhile is used for the next who asks, and for nobody else", async () => {
   let answer = (_addresses: readonly string[]): void => {};
   let isFirst = true;
   await using it = memoryPool({

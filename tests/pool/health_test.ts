@@ -102,7 +102,7 @@ test("A machine that failed is tried behind the callers' backs, time and again, 
     const least = [250, 500, 1_000][index] ?? 2_000;
     assert(pause >= least && pause <= least * 1.25 + 50, `pause ${index}: ${pause} ms`);
   }
-  // A dial in vain tells nothing new while the address is ejected: only the next one counts.
+  // Another failed dial tells nothing new while the address is ejected: only the next one counts.
   assertEquals(events, [
     "eject 192.0.2.1 30000",
     "eject 192.0.2.1 60000",

@@ -61,7 +61,7 @@ for (const [kind, addresses] of Object.entries(HOSTS)) {
 
   for (const options of [{}, { sticky: "a key" }]) {
     const how = "sticky" in options ? "by a key " : "";
-    test(`Who asks ${how}for ${kind} hears of no failed machine while a block at another one is over`, async () => {
+    test(`Who asks ${how}for ${kind} learns of no failed machine while a block at another one is over`, async () => {
       const { clock, pool } = scene(addresses);
       const ended: string[] = [];
       pool.on("unblock", ({ ip }) => ended.push(ip));

@@ -147,7 +147,7 @@ test("Connections end at their lifetime, spread over its last quarter, and lease
   assertEquals(it.pool.stats().connections, 40);
   await pass(it, 13_000, 1_000);
   const { connections } = it.pool.stats();
-  assert(connections > 8 && connections < 32, `${connections} of 40 in the midst of the quarter`);
+  assert(connections > 8 && connections < 32, `${connections} of 40 in the middle of the quarter`);
   await pass(it, 14_000, 1_000);
   assertEquals(it.pool.stats().connections, 1);
   held?.release();

@@ -6,7 +6,7 @@ import { staticResolver } from "../../src/hosts/resolver.ts";
 import { optionsOf, readDocument } from "../support/documents.ts";
 import { memoryPool } from "../support/memory_pool.ts";
 
-/** What is code, or has a place of its own in what is told. */
+/** What is code, or has its own place in what is told. */
 const LEFT_OUT = ["clock", "connectDialer", "dialer", "fleet", "hosts", "plainDialer", "resolver"];
 
 const given = {

@@ -90,7 +90,7 @@ test("Machines that are always busy give up a connection to who waits longest fo
   });
   let stop = false;
   const longest = new Map<string, number>();
-  // Four callers for each machine: whichever it is, its connection never comes back in vain.
+  // Four callers for each machine: whichever it is, its connection never comes back unneeded.
   const asking = machines.flatMap((ip) =>
     Array.from({ length: 4 }, async () => {
       while (!stop) {

@@ -1,5 +1,5 @@
 /**
- * Many callers, and a host where nothing answers: it is not stormed, and every caller hears of it.
+ * Many callers, and a host where nothing answers: it is not stormed, and every caller learns of it.
  *
  * @module
  */

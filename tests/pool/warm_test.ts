@@ -175,7 +175,7 @@ test("Whatever else happens meanwhile, a warm-up waits as often for failed addre
   });
   const warming = it.pool.warm("a.test", { connections: 2 });
   await pass(it, 100);
-  // Every host is looked at anew.
+  // Every host is looked at again.
   for (const ip of ["203.0.113.1", "203.0.113.2"]) {
     it.pool.block(ip);
     await turns();

@@ -1,5 +1,5 @@
 /**
- * Three machines in network namespaces of their own, each of which can fall silent in four ways.
+ * Three machines in their own network namespaces, each of which can fall silent in four ways.
  *
  * @module
  */
@@ -56,7 +56,7 @@ const PREFIX = `exchange${process.pid}-`;
 /** A network for tests between devices (RFC 2544), and a part of it that no other process has. */
 const NETWORK = `198.18.${process.pid % 256}`;
 
-/** How many machines this process has had: each has a network of its own. */
+/** How many machines this process has had: each has its own network. */
 let made = 0;
 
 /** Starts three machines, whose answers take some 20 ms. */

@@ -8,7 +8,7 @@ import process from "node:process";
 import v8 from "node:v8";
 import vm from "node:vm";
 
-/** Collects what nobody holds, now. What waits to hear of it hears of it in a later turn. */
+/** Collects what nobody holds, now. Those who wait for that are called in a later turn. */
 export const collect: () => void = find();
 
 function find(): () => void {
@@ -20,7 +20,7 @@ function find(): () => void {
 
 /** How much of the heap is in use once what nobody holds is gone, in bytes. */
 export async function heapBytes(rounds = 10, apartMs = 10): Promise<number> {
-  // What is told of what was collected lets go of more.
+  // What is told of what was collected releases more.
   for (let round = 0; round < rounds; round++) {
     await new Promise((resolve) => setTimeout(resolve, apartMs));
     collect();

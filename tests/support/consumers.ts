@@ -13,7 +13,7 @@ import { buildPackage } from "../../tools/build.ts";
 import { packPackage } from "../../tools/pack.ts";
 import { root, run } from "./programs.ts";
 
-/** A copy of a project, in a folder of its own. */
+/** A copy of a project, in its own folder. */
 export interface Project {
   readonly folder: string;
   /** What its program must print. */

@@ -1,5 +1,5 @@
 /**
- * Machines that count: HTTP servers at several loopback addresses, in a process of their own. It is
+ * Machines that count: HTTP servers at several loopback addresses, in their own process. It is
  * told `down 2` and `up 2` on its standard input, and tells twenty times a second how many
  * connections each has, and the most that it ever had.
  *

@@ -1,5 +1,5 @@
 /**
- * A gRPC server of `@grpc/grpc-js`, in a process of its own.
+ * A gRPC server of `@grpc/grpc-js`, in its own process.
  *
  * @module
  */

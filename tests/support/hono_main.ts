@@ -1,5 +1,5 @@
 /**
- * A Hono app over HTTPS, in a process of its own.
+ * A Hono app over HTTPS, in its own process.
  *
  * @module
  */

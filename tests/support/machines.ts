@@ -70,7 +70,7 @@ export function startGood(ip: string, alpn?: readonly string[]): Promise<Machine
   return startServing(ip, [{ wait: "body" }, { waitMs: 5 }, { send: ok("fine") }], alpn);
 }
 
-/** Starts a machine that fails in some way. The black hole has an IP address of its own. */
+/** Starts a machine that fails in some way. The black hole has its own IP address. */
 export async function startBad(
   kind: BadKind,
   ip: string,

@@ -24,7 +24,7 @@ async function start({ credentials }: PartySettings): Promise<Party> {
     .then((address) => (address as { port: number }).port);
   return {
     port: await shared,
-    reload: () => Promise.reject(new Error("Node's server has nothing to take up anew")),
+    reload: () => Promise.reject(new Error("Node's server has no configuration to reload")),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
 }

@@ -65,7 +65,7 @@ export interface OwnOrigin extends Origin {
   restart(): Promise<void>;
 }
 
-/** Starts an origin in a child process of its own. The child ends with this process. */
+/** Starts an origin in its own child process. The child ends with this process. */
 export async function startOwnOrigin(options: OriginOptions = {}): Promise<OwnOrigin> {
   let child = new OriginProcess();
   let origin = await child.open(options);

@@ -26,7 +26,7 @@ export interface PartySettings {
 /** A running party, on one port of 127.0.0.1 and 127.0.0.2. */
 export interface Party extends AsyncDisposable {
   readonly port: number;
-  /** Has it take its configuration up anew, in which the generation is one higher; gives that. */
+  /** Reloads its configuration, with a generation one higher, and returns that. */
   reload(): Promise<number>;
 }
 

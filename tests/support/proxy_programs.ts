@@ -133,7 +133,7 @@ export const PROXY_PROGRAMS: readonly ProxyProgram[] = [
     name: "danted",
     scheme: "socks5",
     program: danted,
-    // It looks passwords up among the system's users, who are others in a mount namespace of its own.
+    // It looks passwords up among the system's users, who are others in its own mount namespace.
     takesPassword: openssl !== undefined && mayUnshare(),
     password: USER.password,
     async start(withPassword) {

@@ -1,5 +1,5 @@
 /**
- * A redis-server of this machine, in a process of its own, that can stand still, die and come back.
+ * A redis-server of this machine, in its own process, that can stand still, die and come back.
  *
  * @module
  */

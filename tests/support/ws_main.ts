@@ -1,5 +1,5 @@
 /**
- * A server of the package `ws` in a process of its own, on Node. It sends back each message, chooses
+ * A server of the package `ws` in its own process, on Node. It sends back each message, chooses
  * the first subprotocol, and does what a text that begins with an exclamation mark says.
  *
  * @module

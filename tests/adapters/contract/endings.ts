@@ -86,7 +86,7 @@ function testOwnEndings(name: string, under: DialerUnderTest): void {
       assertEquals(sink.text, "last words");
     }));
 
-  test(`${name}: the peer's end lets go of a socket that has much to write`, () =>
+  test(`${name}: the peer's end releases a socket that has much to write`, () =>
     withOrigin(under, { behaviour: { kind: "discard" } }, async ({ origin, dial }) => {
       const { socket, sink } = await dial();
       await origin.until({ handshakes: 1 });
@@ -161,7 +161,7 @@ function testOwnEndings(name: string, under: DialerUnderTest): void {
       assertStrictEquals(await sink.closed(), undefined);
     }));
 
-  test(`${name}: close() of a socket without a sink lets go of it`, () =>
+  test(`${name}: close() of a socket without a sink releases it`, () =>
     withOrigin(under, {}, async ({ origin, dialBare }) => {
       (await dialBare()).close();
       const { connections: [seen] } = await origin.until({ openSockets: 0, accepted: 1 });
@@ -194,7 +194,7 @@ function testOwnEndings(name: string, under: DialerUnderTest): void {
       await origin.until({ openSockets: 0, accepted: 1 });
     }));
 
-  test(`${name}: destroy() lets go of a socket whose close() waits for a slow peer`, () =>
+  test(`${name}: destroy() releases a socket whose close() waits for a slow peer`, () =>
     withOrigin(under, { behaviour: { kind: "discard" } }, async ({ origin, dial }) => {
       const { socket, sink } = await closeUnread(origin, dial);
       await settled(origin);

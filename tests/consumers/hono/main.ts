@@ -1,5 +1,5 @@
 /**
- * An app on Hono that shows its pool under a path of its own.
+ * An app on Hono that shows its pool under its own path.
  *
  * @module
  */

@@ -20,7 +20,7 @@ test("A parser is lent again when it was given back, and not before", () => {
   assertEquals(parsers.take(SINK), first);
 });
 
-test("A call that is given up in the midst of a body leaves its parser to nobody else", async () => {
+test("A call that is given up in the middle of a body leaves its parser to nobody else", async () => {
   const clock = new ManualClock();
   const answers = [
     "HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\nhalf",

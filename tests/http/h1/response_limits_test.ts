@@ -57,7 +57,7 @@ test("ResponseParser refuses more fields than maxFields", () => {
   );
 });
 
-test("ResponseParser refuses extensions longer than maxChunkExtensionBytes, in each chunk anew", () => {
+test("ResponseParser refuses extensions longer than maxChunkExtensionBytes, in every chunk", () => {
   const limits = { maxChunkExtensionBytes: 4 };
   assertEquals(refusal(`${CHUNKED}1;abc\r\nx\r\n1;abc\r\nx\r\n`, { limits }), null);
   assertEquals(

@@ -9,7 +9,7 @@ import { test } from "node:test";
 import { ok, withScene } from "../../support/http_scene.ts";
 import { endScene, frameScene, settle } from "./frame_server.ts";
 
-test("H12: a server hears GOAWAY before the FIN when a pool lets go of a connection", () =>
+test("H12: a server hears GOAWAY before the FIN when a pool releases a connection", () =>
   withScene({
     scripts: { "*": [{ send: ok("fine") }] },
     origin: { alpn: ["h2"] },

@@ -208,7 +208,7 @@ test("H7: the bodies of many requests in a row over one connection all arrive", 
   await end(scene);
 });
 
-test("H13: a peer that falls silent in the midst of requests is found, and they go elsewhere", async () => {
+test("H13: a peer that falls silent in the middle of requests is found, and they go elsewhere", async () => {
   let isSilent = false;
   const scene = frameScene({
     hosts: ONE,
@@ -504,7 +504,7 @@ test("With coalesce two hosts at one address share a connection whose certificat
   await end(scene);
 });
 
-test("Without coalesce each host has connections of its own", async () => {
+test("Without coalesce each host has its own connections", async () => {
   const scene = frameScene({
     hosts: SHARED,
     names: ["b.test"],

@@ -23,7 +23,7 @@ export const MACHINE_FAULTS = [
 /** A fault that a machine's own program carries out. */
 export type MachineFault = typeof MACHINE_FAULTS[number];
 
-/** What befalls a machine from outside, or all that is around the machines. */
+/** What happens to a machine from outside, or to all that is around the machines. */
 export const OTHER_FAULTS = [
   "paused process",
   "restart",

@@ -9,7 +9,7 @@ import { NodeProgram } from "../../support/node_program.ts";
 import type { MachineFault } from "./faults.ts";
 import type { MachineInput, MachineOrder, MachineReport } from "./machine_main.ts";
 
-/** An HTTPS server in a process of its own. */
+/** An HTTPS server in its own process. */
 export class Machine {
   readonly #input: MachineInput;
   readonly #asked: string[] = [];

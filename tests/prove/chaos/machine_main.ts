@@ -1,5 +1,5 @@
 /**
- * A machine of the chaos: an HTTPS server in a process of its own that does wrong what it is told,
+ * A machine of the chaos: an HTTPS server in its own process that does wrong what it is told,
  * and counts what it was asked.
  *
  * @module

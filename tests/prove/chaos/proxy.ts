@@ -1,5 +1,5 @@
 /**
- * A proxy in a process of its own, which can die and come back.
+ * A proxy in its own process, which can die and come back.
  *
  * @module
  */

@@ -82,7 +82,7 @@ export class Reference {
   checks: boolean;
   #denied: ReadonlySet<string> = new Set();
   readonly #world: World;
-  /** Since when nothing has befallen a machine. */
+  /** Since when nothing has happened to a machine. */
   readonly #calmSince = new Map<string, number>();
   readonly #weather = new Map<string, Weather>();
   /** When the last dial began, and how many did then. */
@@ -106,7 +106,7 @@ export class Reference {
     this.disturbed(address, now);
   }
 
-  /** Something has befallen a machine that may count against it. */
+  /** Something has happened to a machine that may count against it. */
   disturbed(address: string, now: number): void {
     this.#calmSince.set(address, now);
   }
@@ -153,7 +153,7 @@ export class Reference {
     this.dialling.add(line);
   }
 
-  /** No more dials at once than may be; checks have a limit of their own, and look alike from here. */
+  /** No more dials at once than may be; checks have their own limit, and look alike from here. */
   #checkDials(host: string): void {
     const { maxConcurrentDials, maxConcurrentDialsPerHost } = this.#world;
     if (this.checks) return;

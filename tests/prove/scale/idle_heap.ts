@@ -20,7 +20,7 @@ const CONNECTIONS = 4_000;
 const MOST_BYTES = 1_024;
 const BROKEN_BYTES = 3 * MOST_BYTES;
 
-/** Measures it in programs of their own, as the package is run: compiled, by no tool that adds to it. */
+/** Measures it in their own programs, as the package is run: compiled, by no tool that adds to it. */
 export async function idleHeap(share: number): Promise<SceneResult> {
   const connections = Math.max(200, Math.round(CONNECTIONS * share));
   const folder = mkdtempSync(path.join(tmpdir(), "hotconn-idle-"));
