@@ -159,8 +159,27 @@ export class HttpPool extends ConnectionPool {
    *
    * @throws {TypeError | RangeError} The URL or an option is not valid; nothing was sent
    * @throws {RequestError} It failed: says why, and whether the server may have acted on it
-   * @throws What `acquire()` throws, where no connection was to be had
+   * @throws What `acquire()` throws, if there was no connection for it
    * @throws The signal's reason, untouched, when it aborts
+   *
+   * @example
+   * ```ts
+   * import type { HttpPool } from "@hotconn/hotconn";
+   *
+   * async function addItem(pool: HttpPool, name: string): Promise<string> {
+   *   const response = await pool.request("https://api.example/items", {
+   *     method: "POST",
+   *     headers: { "content-type": "application/json", "idempotency-key": crypto.randomUUID() },
+   *     body: JSON.stringify({ name }),
+   *     failoverStatuses: [503],
+   *     timeoutMs: 5_000,
+   *   });
+   *   // Read every body, even of an error: until then its connection serves nobody else.
+   *   const text = await response.text();
+   *   if (!response.ok) throw new Error(`${response.connection.ip} answered ${response.status}`);
+   *   return text;
+   * }
+   * ```
    */
   request(url: string | URL, options?: RequestOptions): Promise<PooledResponse> {
     try {
@@ -185,7 +204,7 @@ export class HttpPool extends ConnectionPool {
    *
    * @throws {TypeError | RangeError} The URL or an option is not valid; nothing was sent
    * @throws {RequestError} It failed: says why, and whether the server may have acted on it
-   * @throws What `acquire()` throws, where no connection was to be had
+   * @throws What `acquire()` throws, if there was no connection for it
    * @throws The signal's reason, untouched, when it aborts
    */
   upgrade(url: string | URL, options: UpgradeOptions): Promise<Upgraded | PooledResponse> {
@@ -203,6 +222,18 @@ export class HttpPool extends ConnectionPool {
    *
    * @throws {DOMException} SyntaxError: the URL or a subprotocol is not valid
    * @throws {TypeError | RangeError} An option is unknown, or not valid
+   *
+   * @example
+   * ```ts
+   * import type { HttpPool } from "@hotconn/hotconn";
+   *
+   * async function follow(pool: HttpPool, signal: AbortSignal): Promise<void> {
+   *   const socket = pool.webSocket("wss://stream.example/prices", { signal });
+   *   socket.onmessage = ({ data }) => console.log(data);
+   *   await socket.opened;
+   *   socket.send("subscribe");
+   * }
+   * ```
    */
   webSocket(url: string | URL, options: WebSocketOptions = {}): PooledWebSocket {
     return new PooledWebSocket(this.#socketHost, url, options);
@@ -235,6 +266,17 @@ export class HttpPool extends ConnectionPool {
    * all its members. Only calls such as `Response.prototype.text.call(response)` do not accept it.
    *
    * @throws {TypeError} Something is not valid; or it failed, and the `cause` says why
+   *
+   * @example
+   * ```ts
+   * import { connectionOf, type HttpPool } from "@hotconn/hotconn";
+   *
+   * async function read(pool: HttpPool, url: string): Promise<string> {
+   *   const response = await pool.fetch(url, { signal: AbortSignal.timeout(5_000) });
+   *   console.log("from", connectionOf(response)?.ip);
+   *   return await response.text();
+   * }
+   * ```
    */
   readonly fetch: typeof globalThis.fetch = (input, init = undefined) =>
     fetchOver(this.#fetchHost, input, init);

@@ -110,6 +110,30 @@ export class ConnectionPool implements AsyncDisposable {
    * @throws {ClosedError} The pool is closing, or closed
    * @throws {TypeError | RangeError} The host or an option is not valid
    * @throws The signal's reason, untouched, when it aborts first
+   *
+   * @example
+   * ```ts
+   * import type { ConnectionPool } from "@hotconn/hotconn";
+   *
+   * async function ask(pool: ConnectionPool, question: Uint8Array): Promise<Uint8Array> {
+   *   const lease = await pool.acquire("echo.example:7007", { timeoutMs: 2_000 });
+   *   try {
+   *     const answer = await new Promise<Uint8Array>((resolve, reject) => {
+   *       lease.attach({
+   *         onData: (bytes) => resolve(bytes.slice()),
+   *         onDrain: () => {},
+   *         onClose: (error) => reject(error ?? new Error("The peer hung up")),
+   *       });
+   *       lease.write(question);
+   *     });
+   *     lease.release();
+   *     return answer;
+   *   } catch (error) {
+   *     lease.release({ error });
+   *     throw error;
+   *   }
+   * }
+   * ```
    */
   acquire(host: string, options?: AcquireOptions): Promise<Lease> {
     try {
