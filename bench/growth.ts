@@ -9,6 +9,7 @@ import { memoryDialer } from "../adapters/memory.ts";
 import { ManualClock } from "../src/core/clock.ts";
 import { staticResolver } from "../src/hosts/resolver.ts";
 import { ConnectionPool } from "../src/pool/pool.ts";
+import { median } from "./median.ts";
 
 const HOST = "example.test";
 
@@ -42,10 +43,6 @@ const SCENES: readonly Scene[] = [
 
 async function turns(): Promise<void> {
   for (let turn = 0; turn < 40; turn++) await null;
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[values.length >> 1] ?? 0;
 }
 
 async function show({ at, callers, dialMs, holdMs, name, steady, warm }: Scene): Promise<void> {

@@ -16,6 +16,7 @@ import { memoryDialer, memorySocket } from "../adapters/memory.ts";
 import { staticResolver } from "../src/hosts/resolver.ts";
 import { Connection } from "../src/map/connection.ts";
 import { ConnectionPool } from "../src/pool/pool.ts";
+import { median } from "./median.ts";
 
 const RESOURCES = 16;
 const ROUNDS = 7;
@@ -34,10 +35,6 @@ const CASES = [
 ];
 /** So many callers at the most for tarn: beyond it, a round takes minutes. */
 const MOST_FOR_TARN = 256;
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[values.length >> 1] ?? 0;
-}
 
 /** A pool with so many connections in its maps, up to sixteen of them to the host asked for. */
 async function hotconn(connections: number): Promise<ConnectionPool> {

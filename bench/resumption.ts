@@ -21,6 +21,7 @@ import { nodeDialer } from "../adapters/node.ts";
 import type { Dialer, DialTarget } from "../src/core/dialer.ts";
 import { staticResolver } from "../src/hosts/resolver.ts";
 import { createAuthority } from "../tests/support/pki.ts";
+import { median } from "./median.ts";
 
 const { values } = parseArgs({
   options: {
@@ -125,10 +126,6 @@ async function lose(resumes: boolean): Promise<Cost & { readonly resumed: number
   const resumed = await restart();
   await pool.close({ graceMs: 0 });
   return { ...cost, resumed };
-}
-
-function median(numbers: readonly number[]): number {
-  return [...numbers].sort((a, b) => a - b)[numbers.length >> 1]!;
 }
 
 console.log(`${os.cpus()[0]?.model.trim()}, Node ${process.version}, load ${os.loadavg()[0]}\n`);

@@ -18,6 +18,7 @@ import { parseArgs } from "node:util";
 import { createAuthority } from "../tests/support/pki.ts";
 import { startNginx } from "./http/nginx.ts";
 import { type BenchRuntime, findRuntime } from "./http/worker.ts";
+import { median } from "./median.ts";
 import type { Measured, Scene } from "./steady/main.ts";
 
 const { values } = parseArgs({
@@ -42,10 +43,6 @@ function measure(runtime: BenchRuntime, caFile: string, scene: Scene): Measured 
     env: { ...process.env, DENO_CERT: caFile, NODE_EXTRA_CA_CERTS: caFile, NO_COLOR: "1" },
   });
   return JSON.parse(output) as Measured;
-}
-
-function median(numbers: readonly number[]): number {
-  return [...numbers].sort((a, b) => a - b)[numbers.length >> 1] ?? NaN;
 }
 
 /** Tiny bodies from nginx: requests in the first second and in three, by client. */

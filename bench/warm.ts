@@ -15,6 +15,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { startNginx } from "./http/nginx.ts";
 import { type BenchRuntime, findRuntime } from "./http/worker.ts";
+import { median } from "./median.ts";
 import type { FirstAndSteady, WarmTimes } from "./warm/main.ts";
 
 const { values } = parseArgs({
@@ -76,10 +77,4 @@ function row(name: string, { first, steady }: FirstAndSteady): void {
 
 function column(ms: number): string {
   return ms.toFixed(3).padStart(8);
-}
-
-function median(times: readonly number[]): number {
-  const sorted = [...times].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }

@@ -5,6 +5,7 @@
  */
 
 import { createClient } from "redis";
+import { messageOf } from "../../src/core/check.ts";
 import { setDeadline, systemClock } from "../../src/core/clock.ts";
 import type {
   FleetStore,
@@ -71,7 +72,7 @@ export class RedisStore implements FleetStore {
       }
     }
     if (errors.length === 1) throw errors[0];
-    const messages = errors.map((error) => error instanceof Error ? error.message : String(error));
+    const messages = errors.map(messageOf);
     throw new AggregateError(errors, `None is the primary: ${messages.join("; ")}`);
   }
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { describe } from "../../src/core/check.ts";
+import { describe, messageOf } from "../../src/core/check.ts";
 import { setDeadline, systemClock, type Timer } from "../../src/core/clock.ts";
 import { ResolveError } from "../../src/core/errors.ts";
 import type { Resolution } from "../../src/hosts/resolver.ts";
@@ -87,8 +87,4 @@ export async function askFamilies(
   if (!isComplete()) return { addresses, ttlMs: 0, partial: true };
   const ttls = got.flatMap(({ ttlMs }) => ttlMs ?? []);
   return { addresses, ttlMs: ttls.length > 0 ? Math.min(...ttls) : undefined };
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -7,6 +7,7 @@
 import { decode, type DecodedPacket, encode, RECURSION_DESIRED } from "dns-packet";
 import type { Buffer } from "node:buffer";
 import { isIp } from "../../src/core/address.ts";
+import { messageOf } from "../../src/core/check.ts";
 import type { SrvRecord } from "../../src/hosts/resolver.ts";
 
 /** What each type of record that is asked for says. */
@@ -133,7 +134,7 @@ function readPacket(bytes: Buffer, name: string, type: string): DecodedPacket {
   try {
     packet = decode(bytes);
   } catch (error) {
-    const detail = error instanceof Error ? error.message : String(error);
+    const detail = messageOf(error);
     throw new Error(`the message is malformed: ${detail}`, { cause: error });
   }
   if (!packet.flag_qr) throw new Error("the message is malformed: no response");

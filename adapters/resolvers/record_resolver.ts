@@ -4,7 +4,7 @@
  * @module
  */
 
-import { describe } from "../../src/core/check.ts";
+import { describe, messageOf } from "../../src/core/check.ts";
 import { ResolveError } from "../../src/core/errors.ts";
 import type { Resolver } from "../../src/hosts/resolver.ts";
 import { askFamilies, BOTH_FAMILIES, checkFamilies, type Family } from "./address_families.ts";
@@ -58,7 +58,7 @@ export function recordResolver(
         return await ask(name, "SRV", signal);
       } catch (error) {
         signal.throwIfAborted();
-        const detail = error instanceof Error ? error.message : String(error);
+        const detail = messageOf(error);
         throw new ResolveError(name, `SRV: ${detail}`, { cause: error });
       }
     },

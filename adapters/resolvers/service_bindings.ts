@@ -5,6 +5,7 @@
  */
 
 import { isIp, parseAddress } from "../../src/core/address.ts";
+import { messageOf } from "../../src/core/check.ts";
 import { systemClock } from "../../src/core/clock.ts";
 import { ResolveError } from "../../src/core/errors.ts";
 import type { Resolution, ResolvedAddress } from "../../src/hosts/resolver.ts";
@@ -117,7 +118,7 @@ export async function resolveBindings(question: OriginQuestion): Promise<Resolut
     found = await followBindings(question, "SVCB", name);
   } catch (error) {
     signal.throwIfAborted();
-    const detail = error instanceof Error ? error.message : String(error);
+    const detail = messageOf(error);
     throw new ResolveError(name, `SVCB: ${detail}`, { cause: error });
   }
   if (found.addresses.length > 0) return found;

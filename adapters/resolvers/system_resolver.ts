@@ -5,6 +5,7 @@
  */
 
 import { lookup } from "node:dns/promises";
+import { messageOf } from "../../src/core/check.ts";
 import { ResolveError } from "../../src/core/errors.ts";
 import type { Resolver } from "../../src/hosts/resolver.ts";
 
@@ -36,7 +37,7 @@ export function systemResolver(): Resolver {
 
 /** Deno says only EPERM if a program lacks the permission. */
 function explain(error: unknown): string {
-  const detail = error instanceof Error ? error.message : String(error);
+  const detail = messageOf(error);
   const isForbidden = "Deno" in globalThis && (error as { code?: unknown }).code === "EPERM";
   return isForbidden ? `${detail}: it requires net access, run again with --allow-net` : detail;
 }

@@ -5,6 +5,7 @@
  */
 
 import os from "node:os";
+import { median } from "../median.ts";
 import { BODIES } from "./nginx.ts";
 import type { CaseResult } from "./table.ts";
 import type { Worker } from "./worker.ts";
@@ -84,10 +85,4 @@ export async function measureCase(
       }
     ),
   };
-}
-
-function median(numbers: readonly number[]): number {
-  const sorted = [...numbers].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }

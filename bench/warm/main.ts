@@ -10,6 +10,7 @@ import process from "node:process";
 import { createPool, type HttpPool, staticResolver } from "../../mod.ts";
 import type { BenchTarget, Client } from "../http/client.ts";
 import { CLIENTS } from "../http/clients.ts";
+import { median } from "../median.ts";
 
 /** The first request, and the median of those after it on the same connections. */
 export interface FirstAndSteady {
@@ -102,10 +103,6 @@ async function time(one: () => Promise<number>): Promise<FirstAndSteady> {
 
 async function getBusy(): Promise<void> {
   for (let i = 0; i < BUSY_REQUESTS; i++) await request(busy);
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[values.length >> 1] ?? 0;
 }
 
 const times = {

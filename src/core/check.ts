@@ -117,3 +117,8 @@ export function describe(value: unknown): string {
   if (value === null || value === undefined || typeof value === "number") return `${value}`;
   return Array.isArray(value) ? "an array" : typeof value;
 }
+
+/** Returns the message of something that was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

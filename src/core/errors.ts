@@ -5,7 +5,7 @@
  * @module
  */
 
-import { shorten } from "./check.ts";
+import { messageOf, shorten } from "./check.ts";
 
 /** How many addresses a message names. The error's fields have all of them. */
 const MAX_LISTED = 8;
@@ -272,11 +272,7 @@ export class HostUnavailableError extends HotconnError {
   /** Makes the error; the last failure is also its `cause`. */
   constructor(host: string, failures: readonly AddressFailure[]) {
     const last = failures.at(-1)?.error;
-    const causes = listed(
-      failures,
-      ({ error }) => error instanceof Error ? error.message : `${error}`,
-      "; ",
-    );
+    const causes = listed(failures, ({ error }) => messageOf(error), "; ");
     super(
       failures.length === 0
         ? `Host ${host} has no address to dial`

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { messageOf } from "../core/check.ts";
 import type { Clock, Timer } from "../core/clock.ts";
 import type { FleetEvent, FleetStats } from "./fleet.ts";
 import type { Moment, Permits } from "./permits.ts";
@@ -325,8 +326,4 @@ export class StoreLine {
       ...(state === "alone" && error !== undefined ? { error } : {}),
     });
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

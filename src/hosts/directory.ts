@@ -5,6 +5,7 @@
  */
 
 import { type Host, parseAddress } from "../core/address.ts";
+import { messageOf } from "../core/check.ts";
 import { type Clock, setDeadline } from "../core/clock.ts";
 import { DueWheel, Expiry } from "../core/due_wheel.ts";
 import { ResolveError } from "../core/errors.ts";
@@ -326,7 +327,7 @@ export class HostDirectory {
   #fail(entry: Entry, error: unknown): void {
     const { clock, onFailure } = this.#options;
     if (!this.#closed) onFailure?.(entry.host);
-    const detail = error instanceof Error ? error.message : String(error);
+    const detail = messageOf(error);
     entry.failure = error instanceof ResolveError
       ? error
       : new ResolveError(entry.host.name, detail, { cause: error });

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { base64 } from "../core/base64.ts";
+
 interface Digest {
   readonly algorithm: string;
   /** In base64, of either alphabet. */
@@ -25,7 +27,7 @@ export async function checkIntegrity(metadata: string, body: Uint8Array): Promis
   const algorithm = strongest[0]?.algorithm;
   if (algorithm === undefined) return;
   const digest = await crypto.subtle.digest(algorithm, body as Uint8Array<ArrayBuffer>);
-  const value = btoa(String.fromCharCode(...new Uint8Array(digest)));
+  const value = base64(new Uint8Array(digest));
   if (strongest.some((expected) => plain(expected.value) === plain(value))) return;
   throw new TypeError("The body is not what its integrity says");
 }

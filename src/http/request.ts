@@ -4,6 +4,7 @@
  * @module
  */
 
+import { basicAuthorization } from "../core/base64.ts";
 import { quote } from "../core/check.ts";
 import { BlobParts } from "./blob_parts.ts";
 import { checkTrailers, type HeaderField } from "./field_check.ts";
@@ -134,7 +135,6 @@ const MAX_TARGETS = 1_000;
 const MAX_TARGET_LENGTH = 512;
 
 const targets = new Map<string, Target>();
-const encoder = new TextEncoder();
 
 /**
  * Reads a URL.
@@ -280,14 +280,8 @@ function lengthAmong(headers: readonly HeaderField[]): number | null {
 
 function basicCredentials({ password, username }: URL): string {
   try {
-    return `Basic ${base64(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`)}`;
+    return basicAuthorization(decodeURIComponent(username), decodeURIComponent(password));
   } catch (error) {
     throw new TypeError("The URL's credentials are not UTF-8, percent-encoded", { cause: error });
   }
-}
-
-function base64(text: string): string {
-  let latin1 = "";
-  for (const byte of encoder.encode(text)) latin1 += String.fromCharCode(byte);
-  return btoa(latin1);
 }

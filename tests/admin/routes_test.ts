@@ -280,7 +280,7 @@ test("adminRouter() refuses pools that are none, names that fit no path, and unk
     adminRouter(pools as NamedPools, { insecure: true, ...options } as AdminOptions);
   assertThrows(make(null), TypeError, "pools must be a pool");
   assertThrows(make({}), TypeError, "a pool or more");
-  assertThrows(make({ a: {} }), TypeError, "The pool \"a\" must be one");
+  assertThrows(make({ a: {} }), TypeError, "pools[\"a\"] must be a pool");
   for (const name of ["", "a/b", "..", ".", "a b", "<script>", "é", "x".repeat(65)]) {
     assertThrows(make({ [name]: pool }), TypeError, "The pool's name");
   }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { base64 } from "../base64.ts";
 import { describe } from "../check.ts";
 import { DER, readAll } from "./der.ts";
 
@@ -54,10 +55,10 @@ function isBytes(value: unknown): value is Uint8Array {
 function readPem(text: string, where: string): readonly string[] {
   const known = readTexts.get(text);
   if (known !== undefined) return known;
-  const blocks = [...text.matchAll(BLOCK)].map(([, base64 = ""]) => {
+  const blocks = [...text.matchAll(BLOCK)].map(([, body = ""]) => {
     let bytes: Uint8Array;
     try {
-      bytes = decode(base64);
+      bytes = decode(body);
       if (readAll(bytes)[0]?.tag !== DER.sequence) throw new RangeError("no certificate");
     } catch (cause) {
       throw new TypeError(`${where} has a certificate that cannot be read`, { cause });
@@ -88,13 +89,11 @@ function readBytes(bytes: Uint8Array, where: string): readonly string[] {
   }
 }
 
-function decode(base64: string): Uint8Array {
-  return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+function decode(body: string): Uint8Array {
+  return Uint8Array.from(atob(body), (character) => character.charCodeAt(0));
 }
 
 function encode(bytes: Uint8Array): string {
-  let binary = "";
-  for (const byte of bytes) binary += String.fromCharCode(byte);
-  const lines = btoa(binary).replace(/.{1,64}/g, "$&\n");
+  const lines = base64(bytes).replace(/.{1,64}/g, "$&\n");
   return `-----BEGIN CERTIFICATE-----\n${lines}-----END CERTIFICATE-----\n`;
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { base64 } from "../../core/base64.ts";
 import type { HeaderField } from "../field_check.ts";
 import type { ResponseHeaders } from "../response_headers.ts";
 import { isAgreed, OFFER } from "./compression.ts";
@@ -71,8 +72,4 @@ export function readAgreement(headers: ResponseHeaders, handshake: Handshake): A
     return "it chooses a subprotocol that was not offered";
   }
   return { protocol: protocol ?? "", extensions: extensions ?? "" };
-}
-
-function base64(bytes: Uint8Array): string {
-  return btoa(String.fromCharCode(...bytes));
 }

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { messageOf } from "../../core/check.ts";
+
 /** A WebSocket has ended. */
 export interface WebSocketCloseEvent extends Event {
   /** The code that the server gave; 1005 where it gave none, 1006 where it said no good-bye. */
@@ -81,7 +83,7 @@ export function closeEvent(init: CloseInit): WebSocketCloseEvent {
 
 /** Makes the event `error`. */
 export function errorEvent(error: unknown): WebSocketErrorEvent {
-  const message = error instanceof Error ? error.message : `${error}`;
+  const message = messageOf(error);
   const init = { error, message };
   return ErrorEvent ? new ErrorEvent("error", init) : Object.assign(new Event("error"), init);
 }

@@ -5,6 +5,7 @@
  */
 
 import type { Host } from "../../core/address.ts";
+import { basicAuthorization } from "../../core/base64.ts";
 import { type Clock, setDeadline } from "../../core/clock.ts";
 import type { Dialer, DialTarget, TlsOptions, TlsSocket } from "../../core/dialer.ts";
 import {
@@ -44,7 +45,7 @@ export class Proxy {
     const { credentials, scheme } = options;
     this.tls = { alpn: ["http/1.1"], ...options.tls };
     this.authorization = credentials && scheme !== "socks5"
-      ? `Basic ${base64(`${credentials.username}:${credentials.password}`)}`
+      ? basicAuthorization(credentials.username, credentials.password)
       : undefined;
   }
 
@@ -401,10 +402,4 @@ async function whileWanted<T>(promise: Promise<T>, signal: AbortSignal): Promise
   } finally {
     signal.removeEventListener("abort", onAbort);
   }
-}
-
-function base64(text: string): string {
-  let latin1 = "";
-  for (const byte of new TextEncoder().encode(text)) latin1 += String.fromCharCode(byte);
-  return btoa(latin1);
 }

@@ -5,6 +5,7 @@
  */
 
 import type { Address } from "../../core/address.ts";
+import { messageOf } from "../../core/check.ts";
 import { type Clock, setDeadline } from "../../core/clock.ts";
 import { ClosedError } from "../../core/errors.ts";
 import type { Admission } from "../../hosts/admission.ts";
@@ -102,7 +103,7 @@ export class Probe {
       return this.#check === "connect" ? await this.#connect() : await this.#shakeHands();
     } catch (error) {
       if (error instanceof ClosedError) return undefined;
-      return { reason: error instanceof Error ? error.message : `${error}`, error };
+      return { reason: messageOf(error), error };
     } finally {
       timeout.cancel();
       this.#uncount();
