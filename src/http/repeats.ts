@@ -94,6 +94,7 @@ export class Repeats {
   readonly #host: RepeatHost;
   readonly #request: PreparedRequest;
   readonly #body: StreamedBody | undefined;
+  readonly #tellsFull: boolean;
   #freshFailures = 0;
   #hangUps = 0;
   #ends = 0;
@@ -103,11 +104,22 @@ export class Repeats {
   /** How long it is to wait before it is sent again, in milliseconds. */
   #pauseMs = 0;
 
-  /** Begins with a request that was not sent, and its body where that is read as it comes. */
-  constructor(host: RepeatHost, request: PreparedRequest, body: StreamedBody | undefined) {
+  /**
+   * Begins with a request that was not sent, and its body if that is read as it comes.
+   *
+   * @param tellsFull Whether a 503 may mean that the machine takes no more connections. To an upgrade
+   * it does not: connections that were upgraded long ago say nothing about that
+   */
+  constructor(
+    host: RepeatHost,
+    request: PreparedRequest,
+    body: StreamedBody | undefined,
+    tellsFull = true,
+  ) {
     this.#host = host;
     this.#request = request;
     this.#body = body;
+    this.#tellsFull = tellsFull;
   }
 
   /** Whether a server may have acted on it. */
@@ -197,7 +209,7 @@ export class Repeats {
     const { lease } = attempt;
     if (status === MISDIRECTED && this.#isMisdirected(attempt)) return true;
     if (status === TOO_EARLY && this.#isTooEarly(lease)) return true;
-    if (status === UNAVAILABLE) this.#host.noteBusy(lease);
+    if (status === UNAVAILABLE && this.#tellsFull) this.#host.noteBusy(lease);
     const mayTell = headers && (status === TOO_MANY_REQUESTS || status === UNAVAILABLE);
     const afterMs = mayTell ? readRetryAfter(headers, this.#host.now()) : undefined;
     if (afterMs !== undefined) {

@@ -6,13 +6,11 @@
 
 import { offAbort, onAbort } from "../core/abort.ts";
 import { setDeadline } from "../core/clock.ts";
-import type { Lease } from "../pool/lease/lease.ts";
 import { requestError } from "./attempt_end.ts";
-import type { Pauses } from "./pauses.ts";
-import { type RepeatHost, Repeats } from "./repeats.ts";
-import { type PreparedRequest, prepareRequest } from "./request.ts";
+import type { Dispatcher } from "./dispatcher.ts";
+import { Repeats } from "./repeats.ts";
+import { prepareRequest } from "./request.ts";
 import { withFields } from "./request_headers.ts";
-import type { RequestOptions } from "./request_options.ts";
 import type { PooledResponse } from "./response.ts";
 import {
   checkUpgrade,
@@ -28,24 +26,8 @@ const MAX_UPGRADES = 10;
 
 /** What upgrades take of the pool. */
 export interface UpgradesHost extends UpgradeHost {
-  /** What decides whether one is asked for once more. */
-  readonly rules: RepeatHost;
-  /** Who waits because they were told to. */
-  readonly pauses: Pauses;
-  /** An upgrade begins: it earns its share of a retry. */
-  begun(): void;
-  /** It is over, with an answer or without. */
-  ended(repeats: Repeats): void;
-  /** For how long all machines that a request may go to are to be left alone, in milliseconds. */
-  restMs(request: PreparedRequest): number;
-  /** Leases a connection for a request, to none of the machines that are left out. */
-  acquire(
-    request: PreparedRequest,
-    exclude: RequestOptions["exclude"],
-    signal: AbortSignal,
-  ): Promise<Lease>;
-  /** A connection has not answered: others that stood as long are in doubt. */
-  doubt(lease: Lease): void;
+  /** Finds their connections, and counts them. */
+  readonly dispatcher: Dispatcher;
 }
 
 /** Asks for upgrades, each of as many machines as it takes. */
@@ -63,7 +45,7 @@ export class Upgrades {
     options: UpgradeOptions,
     answerTimeoutMs: number = Infinity,
   ): Promise<Upgraded | PooledResponse> {
-    const { clock, rules } = this.#host;
+    const { clock, dispatcher } = this.#host;
     const { headers, protocol, signal, timeoutMs, ...choice } = checkUpgrade(options);
     const request = await prepareRequest(url, {
       ...choice,
@@ -71,7 +53,7 @@ export class Upgrades {
       idempotent: true,
       protocols: ["http/1.1"],
     });
-    const repeats = new Repeats(rules, request, undefined);
+    const repeats = new Repeats(dispatcher, request, undefined, false);
     const stop = new AbortController();
     const end = () => stop.abort(signal?.reason);
     signal?.throwIfAborted();
@@ -87,7 +69,7 @@ export class Upgrades {
       true,
     );
     const queuedAt = clock.now();
-    this.#host.begun();
+    dispatcher.earn();
     try {
       return await this.#ask({
         request,
@@ -101,7 +83,7 @@ export class Upgrades {
     } finally {
       late?.cancel();
       if (signal) offAbort(signal, end);
-      this.#host.ended(repeats);
+      dispatcher.noteTold(repeats);
     }
   }
 
@@ -109,15 +91,16 @@ export class Upgrades {
   async #ask(call: UpgradeCall): Promise<Upgraded | PooledResponse> {
     const { deadline, repeats, request, signal } = call;
     const { options } = request;
+    const { dispatcher } = this.#host;
     let failure: unknown;
     for (;;) {
-      const restMs = this.#host.restMs(request);
+      const restMs = dispatcher.restMs(request);
       if (restMs > 0 && repeats.mayWait(restMs, deadline)) {
         await this.#pause(repeats.takePause(), signal);
       }
       const { failover } = repeats;
       const exclude = failover ? failover.exclude(options.exclude) : options.exclude;
-      const lease = await this.#host.acquire(request, exclude, signal)
+      const lease = await dispatcher.acquire(request, exclude, signal)
         .catch((error: unknown) => {
           throw failover && !signal.aborted ? failure : error;
         });
@@ -134,7 +117,7 @@ export class Upgrades {
         const isOver = signal.aborted || isHeard || repeats.attempts >= MAX_UPGRADES;
         if (isOver || (!lease.reused && options.ip !== undefined)) throw error;
         failure = error;
-        if (attempt.late) this.#host.doubt(lease);
+        if (attempt.late) dispatcher.doubt(lease);
         if (!lease.reused) repeats.avoid(lease, error);
       }
       const pauseMs = repeats.takePause();
@@ -144,7 +127,7 @@ export class Upgrades {
 
   /** Waits, as it was told to. */
   #pause(forMs: number, signal: AbortSignal): Promise<void> {
-    const { pauses } = this.#host;
+    const { pauses } = this.#host.dispatcher;
     signal.throwIfAborted();
     return new Promise((resolve, reject) => {
       const onEnd = () => {
