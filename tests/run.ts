@@ -15,8 +15,9 @@ import { type Counts, type Failure, type TestRuntime, testRuntimes } from "./sup
 
 interface Outcome extends Counts {
   readonly runtime: string;
-  /** The tests that failed, as far as the runtime names them. */
+  /** The tests that failed, as far as the runtime names them, and the files in which they did. */
   readonly failures: readonly Failure[];
+  readonly failedFiles: readonly string[];
   /** The tests that failed in the whole suite, and passed when their file ran again by itself. */
   readonly flaky: readonly Failure[];
   /** What went wrong besides tests that failed. */
@@ -70,18 +71,20 @@ async function runAgain(
   files: readonly string[],
 ): Promise<Outcome> {
   const { runtime: runtimeName } = outcome;
-  const failed = new Set(outcome.failures.map(({ file }) => file));
+  const failed = new Set(outcome.failedFiles);
   const isNamed = outcome.trouble === undefined && outcome.failures.length === outcome.failed
     && [...failed].every((file) => files.includes(file));
   if (!isNamed || failed.size > filesRunAgain || files.length === 1) return outcome;
-  const flaky: Failure[] = [];
+  const failedAgain: Failure[] = [];
   for (const file of failed) {
     console.log(`\n== ${runtimeName}, ${file} by itself`);
     const { outcome: again } = await runFiles(runtimeName, runtime, [file], true);
-    if (again.failed === 0) {
-      flaky.push(...outcome.failures.filter((failure) => failure.file === file));
-    }
+    if (again.failures.length !== again.failed) return outcome;
+    failedAgain.push(...again.failures);
   }
+  const flaky = outcome.failures.filter(({ name }) =>
+    !failedAgain.some((failure) => failure.name === name)
+  );
   return {
     ...outcome,
     passed: outcome.passed + flaky.length,
@@ -106,6 +109,7 @@ async function runFiles(
     ...counts,
     runtime: runtimeName,
     failures: counts.failed > 0 ? runtime.failures(output) : [],
+    failedFiles: counts.failed > 0 ? runtime.failedFiles(output) : [],
     flaky: [],
   };
   const trouble = broken

@@ -22,11 +22,13 @@ function linkPanels(now) {
   }
 }
 
-/** Brings a panel into sight, if it is there. @param {string} panel */
+/** Brings a panel into sight; false where it is not there yet. @param {string} panel */
 function revealPanel(panel) {
   const title = document.getElementById(panel + TITLE_END);
-  if (!title || title.closest("[hidden]")) return;
+  if (!title) return true;
+  if (title.closest("[hidden]")) return false;
   title.scrollIntoView({ block: "start" });
   /** @type {HTMLElement | null} */ (title.querySelector(".here"))?.focus({ preventScroll: true });
+  return true;
 }
 `;

@@ -346,6 +346,7 @@ class Session {
       if (poolEnded.signal.aborted) return;
       this.fleet = fleet;
       drawFleet(fleet, this.canAct, (name, preset) => this.act(name, preset));
+      if (this.wantedPanel) this.paintSoon(true);
     } catch {
       // It is asked for again.
     } finally {
@@ -362,6 +363,7 @@ class Session {
       if (poolEnded.signal.aborted) return;
       drawOptions(told);
       show(panel, true);
+      if (this.wantedPanel) this.paintSoon(true);
     } catch {
       // They are read again when the pool is opened again.
     }
@@ -414,8 +416,7 @@ class Session {
     drawProxies(model);
     drawLimits(model);
     this.drawer.tick();
-    if (this.wantedPanel) revealPanel(this.wantedPanel);
-    this.wantedPanel = "";
+    if (this.wantedPanel && revealPanel(this.wantedPanel)) this.wantedPanel = "";
   }
 
   /** Has a screen reader say what is wrong now and was not before, or is well again. @param {{ key: string, words: string }} said */

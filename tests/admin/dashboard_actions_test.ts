@@ -206,6 +206,8 @@ testPool(
       resolver: staticResolver({ "a.test": addresses, "b.test": ["192.0.2.9"] }),
       maxRetries: 0,
       ejectAfterFailures: 1,
+      // However long the browser takes, what nobody uses is not forgotten meanwhile.
+      cleanupIntervalMs: 600_000,
     });
   },
   async ({ origin, page }, pool) => {

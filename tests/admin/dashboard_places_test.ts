@@ -92,7 +92,16 @@ testVisit(
     await page.keyboard.press("Enter");
     assertEquals(hashOf(page), "#/default?view=hosts&panel=options");
     await page.evaluate("scrollTo(0, 0)");
+    // What the panel shows may come long after the first figures.
+    let goOn = () => {};
+    const late = new Promise<void>((resolve) => goOn = resolve);
+    await page.route("**/options", async (route) => {
+      await late;
+      await route.continue();
+    });
     await page.reload();
+    await page.locator("#tiles .tile").first().waitFor();
+    goOn();
     await page.waitForFunction(() => {
       const at = document.getElementById("options-title")?.getBoundingClientRect();
       return at !== undefined && at.top > 0 && at.bottom < innerHeight && scrollY > 0;

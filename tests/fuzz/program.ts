@@ -22,7 +22,7 @@ interface RunOptions {
 
 async function run(target: FuzzTarget, { hangMs, seconds, seed }: RunOptions): Promise<boolean> {
   const { name } = target;
-  const file = path.join(tmpdir(), `hotconn-fuzz-${name}-${seed}.json`);
+  const file = path.join(tmpdir(), `hotconn-fuzz-${name}-${seed}-${process.pid}.json`);
   const again = `Again: npm run fuzz -- ${name} --input ${file}\n`
     + `The whole run: npm run fuzz -- ${name} --seed ${seed}`;
   console.log(`${name}: begins with seed ${seed}`);

@@ -25,8 +25,10 @@ export interface TestRuntime {
   arguments(files: readonly string[]): string[];
   /** Reads what it printed, without colours; undefined where it tells no result. */
   count(output: string): Counts | undefined;
-  /** The tests that failed, by what it printed. */
+  /** The tests that failed, by what it printed, each with the file that declares it. */
   failures(output: string): Failure[];
+  /** The files in which tests failed, by what it printed. */
+  failedFiles(output: string): string[];
 }
 
 /** A test that failed. */
@@ -66,6 +68,7 @@ export const testRuntimes: { readonly [name: string]: TestRuntime } = {
         /^running \d+ tests? from \.\/(\S+)$/,
         /^ *(\S.*) \.\.\. FAILED \((?!due to)/,
       ),
+    failedFiles: (output) => testRuntimes["deno"]!.failures(output).map(({ file }) => file),
   },
   bun: {
     program: "bun",
@@ -88,6 +91,7 @@ export const testRuntimes: { readonly [name: string]: TestRuntime } = {
         /^(\S+_test\.ts):$/,
         /^\(fail\) (.+?)(?: \[[\d.]+\w+\])?$/,
       ),
+    failedFiles: (output) => testRuntimes["bun"]!.failures(output).map(({ file }) => file),
   },
   node: {
     // This very program, so that whoever chooses a version of Node gets it.
@@ -96,6 +100,8 @@ export const testRuntimes: { readonly [name: string]: TestRuntime } = {
     arguments: (files) => [
       "--import",
       "tsx",
+      "--import",
+      "./tests/support/tell_failed_file.ts",
       "--test",
       `--test-concurrency=${NODE_FILES_AT_ONCE}`,
       // Of a whole file, on a machine that is several times slower, too.
@@ -115,14 +121,14 @@ export const testRuntimes: { readonly [name: string]: TestRuntime } = {
         skips: matches(output, /^﹣ (.+?) \([\d.]+ms\) # (.+)$/gm),
       };
     },
-    // They are told twice, the second time with the files that declare them: a contract's own file is
-    // none that can run by itself.
+    // They are told twice, the second time with the files that declare them.
     failures: (output) =>
       failuresUnder(
         output.slice(output.lastIndexOf("\n✖ failing tests:")),
         /^test at (\S+):\d+:\d+$/,
         /^✖ (.+?)(?: \([\d.]+ms\))?$/,
       ),
+    failedFiles: (output) => matches(output, /^failed in (\S+_test\.ts)$/gm),
   },
 };
 
