@@ -1,5 +1,9 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import test from "node:test";
+import { detectRuntime } from "../adapters/detect.ts";
 import { run } from "./support/programs.ts";
 
 const program = (file: string, ...words: readonly string[]) =>
@@ -16,4 +20,33 @@ test("the suite refuses a place that has no test, and one that is not there", as
   assertEquals([empty.code, empty.output], [1, "There is no test in tests/consumers\n"]);
   const missing = await program("run", "node", "tests/nowhere");
   assertEquals([missing.code, missing.output], [1, "There is no file or folder tests/nowhere\n"]);
+});
+
+const FLAKY = {
+  "package.json": JSON.stringify({ type: "module" }),
+  "declared.ts": `import { existsSync, writeFileSync } from "node:fs";
+import test from "node:test";
+const flag = new URL("flag", import.meta.url);
+export const declare = () => test("fails once", () => {
+  if (existsSync(flag)) return;
+  writeFileSync(flag, "");
+  throw new Error("the first time");
+});`,
+  "first_test.ts": "import { declare } from './declared.ts'; declare();",
+  "second_test.ts": "import test from 'node:test'; test('is well', () => {});",
+};
+
+test("a test that fails once is told as flaky, also where another file declares it", {
+  skip: detectRuntime() !== "node" && "The runner runs on Node, whoever looks on",
+}, async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), "hotconn-flaky-"));
+  try {
+    for (const [name, text] of Object.entries(FLAKY)) writeFileSync(path.join(folder, name), text);
+    const { code, output } = await program("run", "node", folder);
+    assertEquals(code, 0, output);
+    assertStringIncludes(output, "  flaky: fails once (");
+    assertStringIncludes(output, "2 passed, 0 failed, 0 skipped");
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });

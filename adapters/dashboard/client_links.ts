@@ -25,10 +25,9 @@ function linkPanels(now) {
 /** Brings a panel into sight; false where it is not there yet. @param {string} panel */
 function revealPanel(panel) {
   const title = document.getElementById(panel + TITLE_END);
-  if (!title) return true;
-  if (title.closest("[hidden]")) return false;
-  title.scrollIntoView({ block: "start" });
-  /** @type {HTMLElement | null} */ (title.querySelector(".here"))?.focus({ preventScroll: true });
+  if (title?.closest("[hidden]")) return false;
+  title?.scrollIntoView({ block: "start" });
+  /** @type {HTMLElement | null | undefined} */ (title?.querySelector(".here"))?.focus({ preventScroll: true });
   return true;
 }
 `;

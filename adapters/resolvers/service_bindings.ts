@@ -6,7 +6,7 @@
 
 import { isIp, parseAddress } from "../../src/core/address.ts";
 import { messageOf } from "../../src/core/check.ts";
-import { systemClock } from "../../src/core/clock.ts";
+import { setDeadline, systemClock } from "../../src/core/clock.ts";
 import { ResolveError } from "../../src/core/errors.ts";
 import type { Resolution, ResolvedAddress } from "../../src/hosts/resolver.ts";
 import { type Family, RESOLUTION_DELAY_MS } from "./address_families.ts";
@@ -213,7 +213,7 @@ function withPort(ip: string, port: number | undefined): string {
 }
 
 function delay(ms: number): Promise<undefined> {
-  return new Promise((resolve) => systemClock.setTimer(() => resolve(undefined), ms));
+  return new Promise((resolve) => setDeadline(systemClock, () => resolve(undefined), ms));
 }
 
 /**

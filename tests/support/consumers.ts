@@ -52,7 +52,7 @@ export function copyProject(name: string, folder: string): Project {
     async run(program, ...args) {
       const { broken, code, output, stdout } = await run(program, args, {
         folder,
-        timeoutMs: 60_000,
+        timeoutMs: 120_000,
       });
       assertEquals(code, 0, `${program} ${args.join(" ")}\n${output}${broken ?? ""}`);
       return stdout;
