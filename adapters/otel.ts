@@ -449,7 +449,7 @@ function contextHeaders(span: Span): readonly (readonly [string, string])[] {
   return Object.entries(carrier);
 }
 
-/** The span as W3C Trace Context has it; nothing where nobody keeps it. */
+/** The span as W3C Trace Context has it; nothing if nobody keeps it. */
 function traceHeaders(
   { spanId, traceFlags, traceId, traceState }: SpanContext,
 ): readonly (readonly [string, string])[] {

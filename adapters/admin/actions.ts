@@ -197,7 +197,7 @@ export const ACTIONS: readonly Action[] = [
   },
 ];
 
-/** What a promise gives; undefined where it takes too long, and goes on by itself. */
+/** What a promise gives; undefined if it takes too long, and goes on by itself. */
 async function settled<T>(promise: Promise<T>, clock: Clock): Promise<T | undefined> {
   let stop = () => {};
   const patience = new Promise<undefined>((resolve) => {

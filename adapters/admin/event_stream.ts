@@ -25,7 +25,7 @@ export interface EventStreamOptions {
   readonly clock: Clock;
   /** The types of events to send. */
   readonly types: ReadonlySet<string>;
-  /** The last event that the client has had; undefined where it wants none of the past. */
+  /** The last event that the client has had; undefined if it wants none of the past. */
   readonly after: number | undefined;
 }
 
@@ -152,7 +152,7 @@ class EventStream implements Follower {
     this.#wake?.();
   }
 
-  /** Forgets what waits, for one last word where there is one. */
+  /** Forgets what waits, for one last word if there is one. */
   #drop(last?: string): void {
     this.#kept = [];
     this.#pending = last === undefined ? [] : [last];

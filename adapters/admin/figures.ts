@@ -18,7 +18,7 @@ export interface MachineStats {
   /** The connections of all hosts. */
   readonly connections: number;
   readonly hosts: readonly ({ readonly host: string } & AddressStats)[];
-  /** What blocks it now; null where nothing does. */
+  /** What blocks it now; null if nothing does. */
   readonly block: Block | null;
 }
 

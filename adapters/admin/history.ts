@@ -59,9 +59,9 @@ export interface HistorySample {
   readonly hedges: number;
   /** The answers by class of status, such as `2xx`; classes without an answer are left out. */
   readonly statuses: { readonly [statusClass: string]: number };
-  /** What half of the requests did not exceed, in milliseconds; null where none ended. */
+  /** What half of the requests did not exceed, in milliseconds; null if none ended. */
   readonly p50Ms: number | null;
-  /** What 99 in 100 of them did not exceed, in milliseconds; null where none ended. */
+  /** What 99 in 100 of them did not exceed, in milliseconds; null if none ended. */
   readonly p99Ms: number | null;
   /**
    * The requests by how long they took, in milliseconds: no longer than this, and longer than the
@@ -250,7 +250,7 @@ export class History {
     }
   }
 
-  /** Begins to keep samples of a host, where there is room for them. */
+  /** Begins to keep samples of a host, if there is room for them. */
   #begin(host: string, figures: HostStats): boolean {
     if (this.#hosts.size >= MAX_SAMPLED_HOSTS) return false;
     const first = this.#ring.count;

@@ -13,7 +13,7 @@ import type { Recent } from "./recent.ts";
 
 /** What is wrong with a pool, and what its callers got recently: plain data. */
 export interface Outlook {
-  /** The severity of the worst problem; `fine` where there is none but what is for information. */
+  /** The severity of the worst problem; `fine` if there is none but what is for information. */
   readonly worst: "critical" | "warning" | "fine";
   /** All that may be wrong, the worst first. The findings of the diagnosis are among it. */
   readonly problems: readonly Problem[];

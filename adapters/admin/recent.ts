@@ -14,7 +14,7 @@ import type { HostStats, PoolStats } from "../../src/pool/watch/stats.ts";
 export interface Spread {
   /** How many there were. */
   readonly count: number;
-  /** What half of them did not exceed; null where there were none, as with the others. */
+  /** What half of them did not exceed; null if there were none, as with the others. */
   readonly p50: number | null;
   /** What nine tenths of them did not exceed. */
   readonly p90: number | null;

@@ -29,7 +29,7 @@ export class SampleRing {
     return Math.max(0, this.count - this.#rows);
   }
 
-  /** Adds a row, in place of the oldest one where there is no room. Numbers above 2^24 lose digits. */
+  /** Adds a row, in place of the oldest one if there is no room. Numbers above 2^24 lose digits. */
   add(row: readonly number[]): void {
     this.#values.set(row, (this.count++ % this.#rows) * this.#columns);
   }

@@ -24,7 +24,7 @@ export function handshakeFailure(error: NativeError | null): DialFailure {
   return error !== null && isTlsError(error) ? "handshake" : "certificate";
 }
 
-/** Says why an open socket ended; nothing where its end was orderly. */
+/** Says why an open socket ended; nothing if its end was orderly. */
 export function socketError(error: NativeError | undefined): SocketError | undefined {
   return error && new SocketError(socketFailure(systemFailure(error)), error.message, {
     cause: error,

@@ -93,7 +93,7 @@ export function describeSession(
   const version = socket.getTLSVersion();
   const cipher = socket.getCipher()?.name;
   return {
-    // False where nothing was agreed.
+    // False if nothing was agreed.
     alpn: typeof alpnProtocol === "string" ? once(alpnProtocol) : null,
     ...endsOf(socket),
     ...version !== null && version in versionNumbers && { version: once(version as TlsVersion) },

@@ -29,7 +29,7 @@ const BEHIND = new Uint8Array(1);
 /**
  * Decodes up to the end that the coded bytes themselves have. What follows there stays in the input.
  *
- * Engines do not tell of that end in the same way on every runtime, and some tell of none where it is
+ * Engines do not tell of that end in the same way on every runtime, and some tell of none if it is
  * missing. But all say how much they have used.
  *
  * @param untold Whether the engine goes on to the end of the input, complete or not
@@ -94,7 +94,7 @@ export async function* inflateBy(
   else if (whole.decoded.length > 0) yield whole.decoded;
 }
 
-/** Gives what a piece becomes, and how much of it that took; nothing where it does not end there. */
+/** Gives what a piece becomes, and how much of it that took; nothing if it does not end there. */
 function inflateAtOnce(
   atOnce: AtOnce,
   piece: Uint8Array,

@@ -39,7 +39,7 @@ export async function* gunzip(zlib: typeof Zlib, input: CodedInput): AsyncGenera
   }
 }
 
-/** Reads a member's head; false where there is none. */
+/** Reads a member's head; false if there is none. */
 async function readHead(input: CodedInput, isFirst: boolean): Promise<boolean> {
   const magic = await input.take(2);
   if (magic[0] !== 0x1f || magic[1] !== 0x8b) {

@@ -73,7 +73,7 @@ export class NodeSocket implements TlsSocket {
   readonly info: TlsInfo;
   covers?: (serverName: string) => boolean;
   readonly #socket: Socket;
-  // The socket that it goes over, where it has one: Node does not always see to its end.
+  // The socket that it goes over, if it has one: Node does not always see to its end.
   readonly #carrier: Socket | undefined;
   readonly #times: CloseTimes;
   // Called when the socket is done. A separate listener would cost each socket a longer list.

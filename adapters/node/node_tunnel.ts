@@ -25,7 +25,7 @@ export interface OpenTunnel {
  *
  * @param client Speaks TLS with the proxy itself, where that is to be
  * @throws {DialError} There is no connection to the proxy
- * @throws {ProxyError} It opens no way
+ * @throws {ProxyError} It opens no tunnel
  * @throws The signal's reason, when it aborts
  */
 export function openTunnel(

@@ -34,7 +34,7 @@ export function checkFamilies(families: readonly Family[]): readonly Family[] {
 
 /**
  * Asks for the addresses of each family at once, and gives them in the order of the families, with
- * the shortest of their times. Where one has come and another has not after 50 ms, it goes without,
+ * the shortest of their times. If one has come and another has not after 50 ms, it goes without,
  * and says that the answer is a part and holds for no time, so that it is soon asked for again. One
  * family that fails is passed over where another one has addresses.
  *

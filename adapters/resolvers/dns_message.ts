@@ -57,7 +57,7 @@ const TYPES = {
 /**
  * Writes a question.
  *
- * @param id 0 where the same question is always to look the same
+ * @param id 0 if the same question is always to look the same
  * @param overUdp Whether to say how large an answer may be
  */
 export function encodeQuestion(name: string, type: RecordType, id = 0, overUdp = false): Buffer {

@@ -13,7 +13,7 @@ import { resolveBindings, resolveOrigin } from "./service_bindings.ts";
 
 /** What is asked for. */
 export interface RecordOptions {
-  /** The families of addresses to ask for, both where they are left out. */
+  /** The families of addresses to ask for, both if they are left out. */
   readonly families?: readonly Family[] | undefined;
   /** @default {false} */
   readonly httpsRecords?: boolean | undefined;

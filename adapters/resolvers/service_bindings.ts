@@ -125,7 +125,7 @@ export async function resolveBindings(question: OriginQuestion): Promise<Resolut
   throw new ResolveError(name, "SVCB: none of its records leads to an address");
 }
 
-/** The addresses that records lead to; none where no record is of use. */
+/** The addresses that records lead to; none if no record is of use. */
 async function followBindings(
   question: OriginQuestion,
   type: "HTTPS" | "SVCB",

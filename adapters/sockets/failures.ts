@@ -26,7 +26,7 @@ const byCode: Readonly<Record<string, DialFailure>> = {
   EPROTO: "handshake",
 };
 
-/** What the code of an error says of a dial; undefined where it is none of the system's. */
+/** What the code of an error says of a dial; undefined if it is none of the system's. */
 export function failureOfCode(code: string | undefined): DialFailure | undefined {
   return byCode[code ?? ""];
 }

@@ -59,7 +59,7 @@ export function objectionToShown(
   }, serverName);
 }
 
-/** When the first certificate of a chain that was verified runs out; undefined where none says so. */
+/** When the first certificate of a chain that was verified runs out; undefined if none says so. */
 export function endOf({ chain }: ShownCertificates): number | undefined {
   const end = Math.min(...chain.map(({ raw }) => readCertificate(raw).endsAt));
   return Number.isFinite(end) ? end : undefined;

@@ -29,7 +29,7 @@ export interface VerifierRuntime {
 
 /** A server that has finished its handshake, as its socket shows it. */
 export interface ShownServer {
-  /** The fingerprint of its own certificate, SHA-256; undefined where the runtime gives none. */
+  /** The fingerprint of its own certificate, SHA-256; undefined if the runtime gives none. */
   readonly fingerprint256: string | undefined;
   /** Gives all that it has shown, its own first: asked only where that is new. */
   certificate(): ShownCertificate | null | undefined;

@@ -19,7 +19,7 @@ export interface Clock {
   now(): number;
   /**
    * The time on the wall, in milliseconds since 1970: it may be set, and it goes on while the
-   * machine sleeps. Held against `now()`, it tells a sleep.
+   * machine sleeps. Compared with `now()`, it shows that the machine slept.
    */
   wallNow(): number;
   /**
@@ -29,13 +29,13 @@ export interface Clock {
    */
   setTimer(callback: () => void, delayMs: number, holds?: boolean): Timer;
   /**
-   * Calls back when whatever has arrived on any socket by now was read. Where it is left out, there
+   * Calls back when whatever has arrived on any socket by now was read. If it is left out, there
    * is nothing to wait for.
    */
   afterReading?(callback: () => void): void;
   /**
    * Calls back when the runtime has passed on what it is just reading, which comes in several pieces
-   * on Node. Where it is left out, microtasks do.
+   * on Node. If it is left out, microtasks do.
    */
   atTurnEnd?(callback: () => void): void;
   /** A number from 0 to 1, 1 not included. */

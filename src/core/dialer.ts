@@ -71,24 +71,24 @@ export interface Tunnel {
   readonly ip: string;
   /** The TCP port. */
   readonly port: number;
-  /** How TLS is spoken with the proxy itself, where it is. */
+  /** How TLS is spoken with the proxy itself, if it is. */
   readonly tls?: { readonly serverName: string; readonly options: TlsOptions } | undefined;
-  /** Asks the proxy for the way. Nothing where bytes go to it as they are. */
+  /** Asks the proxy for the tunnel. Absent if bytes go to it as they are. */
   readonly negotiate?: (() => Negotiation) | undefined;
 }
 
 /** Which proxies a dialer can go through: those that are spoken to in plain, and over TLS. */
 export type TunnelKind = "plain" | "tls";
 
-/** How a proxy is asked to open a way: what is sent, and what comes. */
+/** How a proxy is asked to open a tunnel: what is sent, and what comes. */
 export interface Negotiation {
   /** What is sent first. */
   readonly opening: Uint8Array;
   /**
-   * Takes what has come. Gives `open` when the way is open; else what is to be sent next, which may
-   * be nothing.
+   * Takes what has arrived. Returns `open` when the tunnel is open; otherwise what to send next, if
+   * anything.
    *
-   * @throws {ProxyError} The proxy opens none
+   * @throws {ProxyError} The proxy refuses
    */
   receive(bytes: Uint8Array): "open" | Uint8Array | undefined;
 }

@@ -40,7 +40,7 @@ export class DueWheel<T> {
   #first: number;
   #size = 0;
   #timer: Timer | undefined;
-  /** When the timer fires; `Infinity` where there is none. */
+  /** When the timer fires; `Infinity` if there is none. */
   #timerAt = Infinity;
   #looking = false;
   #closed = false;
@@ -74,7 +74,7 @@ export class DueWheel<T> {
     if (dueAt < this.#timerAt || (this.#holds && !this.#timer)) this.#arm(dueAt);
   }
 
-  /** Takes something out; false where it is not in. */
+  /** Takes something out; false if it is not in. */
   remove(expiry: Expiry<T>): boolean {
     if (!expiry.list?.remove(expiry)) return false;
     // Most often somebody else comes at once: only where nobody does is the timer taken back.

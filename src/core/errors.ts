@@ -79,13 +79,13 @@ export class DialError extends HotconnError implements DialErrorFields {
 }
 
 /**
- * Why a proxy did not open a way. A closed set.
+ * Why a proxy did not open a tunnel. A closed set.
  *
  * - `unreachable`: there is no connection to the proxy, or its name has no address
  * - `tls`: TLS with the proxy itself failed
  * - `authentication`: it wants other credentials, or some
- * - `denied`: it does not let this through
- * - `target`: it says that it has no connection to the machine
+ * - `denied`: it does not allow this
+ * - `target`: it says that it cannot reach the machine
  * - `timeout`: it did not answer in time
  * - `closed`: it hung up
  * - `protocol`: what it sent makes no sense
@@ -108,13 +108,13 @@ export interface ProxyErrorFields {
   readonly host: string;
   /** The address that was to be reached; the proxy's own, if it resolves names. */
   readonly address: string;
-  /** Why there is no way. */
+  /** Why it failed. */
   readonly failure: ProxyFailure;
   /** The status of an HTTP proxy's answer, or the code of a SOCKS proxy's; null without one. */
   readonly status: number | null;
 }
 
-/** No proxy opened a way. That says nothing about the machine behind it. */
+/** No proxy opened a tunnel. That says nothing about the machine behind it. */
 export class ProxyError extends HotconnError implements ProxyErrorFields {
   /** The name of the class. */
   override readonly name = "ProxyError";
@@ -130,7 +130,7 @@ export class ProxyError extends HotconnError implements ProxyErrorFields {
   constructor(fields: ProxyErrorFields, detail: string, options?: ErrorOptions) {
     const { address, failure, host, proxy } = fields;
     const why = shorten(detail, 1_000);
-    super(`Proxy ${proxy} opened no way to ${host} at ${address} (${failure}): ${why}`, options);
+    super(`Proxy ${proxy} did not connect to ${host} at ${address} (${failure}): ${why}`, options);
     this.proxy = proxy;
     this.host = host;
     this.address = address;
@@ -254,7 +254,7 @@ export interface AddressFailure {
   readonly address: string;
   /** Its last failure. */
   readonly error: unknown;
-  /** When it will be tried again, in milliseconds since 1970; null where at any time. */
+  /** When it will be tried again, in milliseconds since 1970; null if at any time. */
   readonly retryAt: number | null;
 }
 

@@ -12,7 +12,7 @@ export interface HistogramSnapshot {
   readonly count: number;
   /** All of them together. */
   readonly sum: number;
-  /** Their mean; null where there are none, as with the others below. */
+  /** Their mean; null if there are none, as with the others below. */
   readonly mean: number | null;
   /** The shortest one. */
   readonly min: number | null;

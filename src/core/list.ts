@@ -64,7 +64,7 @@ export class LinkedList<T> {
     this.#size++;
   }
 
-  /** Takes a node out; false where it did not stand here. */
+  /** Takes a node out; false if it did not stand here. */
   remove(node: ListNode<T>): boolean {
     if (node.list !== this) return false;
     if (node.previous) node.previous.next = node.next;

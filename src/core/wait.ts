@@ -66,14 +66,14 @@ export class Wait<T> {
     return this.#settled;
   }
 
-  /** Ends the wait with a value; false where it had ended. */
+  /** Ends the wait with a value; false if it had ended. */
   resolve(value: T): boolean {
     if (!this.#end()) return false;
     this.#resolve(value);
     return true;
   }
 
-  /** Ends the wait with a reason; false where it had ended. */
+  /** Ends the wait with a reason; false if it had ended. */
   reject(reason: unknown): boolean {
     if (!this.#end()) return false;
     this.#reject(reason);

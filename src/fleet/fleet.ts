@@ -23,7 +23,7 @@ export interface FleetPermits {
   mayAdd(key: string, cap: number): boolean;
   /** Counts one more. */
   add(key: string, cap: number): void;
-  /** Counts one less, once its socket is closed: a moment from now where nobody can tell. */
+  /** Counts one less, once its socket is closed: a moment from now if nobody can tell. */
   leave(keys: readonly string[], closed: Promise<void> | undefined): void;
   /** Whether connections that are ending take up permits still. */
   isClearing(key: string): boolean;
@@ -110,7 +110,7 @@ export interface FleetSite {
   learned(): Iterable<Lesson>;
   /** The store answers again, or has stopped answering. */
   onLink(event: FleetEvent): void;
-  /** What was seen here of an address of a host; undefined where it is not known. */
+  /** What was seen here of an address of a host; undefined if it is not known. */
   experience(host: string, address: string): OwnExperience | undefined;
   /** The addresses that are known here. */
   known(): ReadonlySet<string>;
@@ -129,9 +129,9 @@ export interface Lesson {
   readonly host: string;
   /** The address, in canonical text. */
   readonly address: string;
-  /** For how long an unused connection is to be trusted, in milliseconds; 0 where it is not known. */
+  /** For how long an unused connection is to be trusted, in milliseconds; 0 if it is not known. */
   readonly idleMs: number;
-  /** How many requests a connection carries at a time: 1 over HTTP/1.1; 0 where it is not known. */
+  /** How many requests a connection carries at a time: 1 over HTTP/1.1; 0 if it is not known. */
   readonly streams: number;
 }
 

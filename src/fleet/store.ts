@@ -44,7 +44,7 @@ export interface PermitGrant {
   readonly key: string;
   /** How many connections it may have there. */
   readonly count: number;
-  /** How many are its due. Where that is more, others have to give some back first. */
+  /** How many are its due. If that is more, others have to give some back first. */
   readonly due: number;
 }
 

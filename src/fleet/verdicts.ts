@@ -22,7 +22,7 @@ export interface HeardVerdict {
 
 /** What one has seen of an address. */
 export interface OwnExperience {
-  /** When it last did well here, in the clock's milliseconds; 0 where it never did. */
+  /** When it last did well here, in the clock's milliseconds; 0 if it never did. */
   readonly wellAt: number;
   /** Whether it has failures here: then nobody need tell. */
   readonly failing: boolean;

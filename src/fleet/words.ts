@@ -48,7 +48,7 @@ export interface WeightWord {
   readonly ip: string;
   /** Null where it was taken off. */
   readonly weight: number | null;
-  /** As that of a block: 0 where it is set, and of its end until when that is told. */
+  /** As that of a block: 0 if it is set, and of its end until when that is told. */
   readonly until: number;
 }
 
@@ -128,7 +128,7 @@ export function write(word: Word): string {
   return JSON.stringify({ v: VERSION, ...told });
 }
 
-/** Reads what was written; undefined where it is nothing that this version writes. */
+/** Reads what was written; undefined if it is nothing that this version writes. */
 export function read(text: string): Word | undefined {
   if (text.length > 2_048) return undefined;
   try {

@@ -66,7 +66,7 @@ export class AccessList {
 
   /**
    * The rule that denies an IP address: `deny 10.0.0.0/8`, `denyPrivate (loopback)` or
-   * `not in allow`; undefined where it may be dialled.
+   * `not in allow`; undefined if it may be dialled.
    *
    * @param ip The IP address, without port or brackets
    * @throws {TypeError} It is not an IP address, and nothing can be said of it

@@ -44,7 +44,7 @@ export class Admission {
     this.#rules = new AccessList(rules);
   }
 
-  /** What keeps an address from being used: a rule or a block; undefined where nothing does. */
+  /** What keeps an address from being used: a rule or a block; undefined if nothing does. */
   deniedBy(address: Address): string | undefined {
     const denied = this.#ruleAgainst(address.ip);
     if (denied !== undefined) return denied;

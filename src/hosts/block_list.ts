@@ -81,7 +81,7 @@ export class BlockList {
    * Ends a block before its time. Blocks of an IP address and of its single ports are apart.
    *
    * @param ip What was given to {@linkcode block}, in any spelling
-   * @returns The block that has ended; undefined where there was none
+   * @returns The block that has ended; undefined if there was none
    * @throws {TypeError} It is not an IP address
    * @throws {RangeError} The port is out of its range
    */

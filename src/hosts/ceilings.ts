@@ -84,7 +84,7 @@ export class Ceilings {
     this.#events = events;
   }
 
-  /** How many connections an address was seen to take; null where nothing was. */
+  /** How many connections an address was seen to take; null if nothing was. */
   of(address: string): number | null {
     return this.#ceilings.get(address)?.connections ?? null;
   }

@@ -63,7 +63,7 @@ export interface HostDirectoryOptions {
 export interface HostInfo {
   /** Who told: the resolver's name, or `fixed`. */
   readonly source: string;
-  /** The addresses in canonical text; none where nobody has told any. */
+  /** The addresses in canonical text; none if nobody has told any. */
   readonly addresses: readonly string[];
   /** When the last good answer came; null without one. */
   readonly resolvedAt: number | null;
@@ -73,7 +73,7 @@ export interface HostInfo {
   readonly ttlMs: number | null;
   /** Whether it serves beyond that. */
   readonly stale: boolean;
-  /** Why the last query failed; null where it did not. */
+  /** Why the last query failed; null if it did not. */
   readonly error: string | null;
   /** What the last good answer held besides, which cannot be dialled: why not. Eight at the most. */
   readonly leftOut: readonly string[];
@@ -115,7 +115,7 @@ interface Entry {
  * looked up is asked for again in the background, a little before its answer runs out, until it is
  * forgotten. While the resolver fails it is asked again after one second, then two, up to thirty,
  * and the last good answer serves until it is `staleMs` old, and never less than its own time. A
- * failure where there is no answer is remembered for a second, and asked again when somebody asks.
+ * failure if there is no answer is remembered for a second, and asked again when somebody asks.
  * An answer of which no address can be reached may be doubted: then it is asked for ahead of time.
  *
  * No timer of it keeps a program alive.
@@ -202,7 +202,7 @@ export class HostDirectory {
     else this.#remove(entry);
   }
 
-  /** What is known of a host, for figures; undefined where it was never looked up. */
+  /** What is known of a host, for figures; undefined if it was never looked up. */
   info(host: Host): HostInfo | undefined {
     const { clock, fixed, resolver } = this.#options;
     const configured = fixed?.get(host.text);

@@ -57,7 +57,7 @@ class Candidate implements BalancerCandidate {
     this.#choice = choice;
   }
 
-  /** The endpoint of an answer; undefined where it is no candidate of this choice. */
+  /** The endpoint of an answer; undefined if it is no candidate of this choice. */
   static endpointOf(answer: unknown, choice: object): Endpoint | undefined {
     const isOne = typeof answer === "object" && answer !== null && #choice in answer;
     return isOne && answer.#choice === choice ? answer.#endpoint : undefined;

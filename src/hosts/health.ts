@@ -73,7 +73,7 @@ export class AddressHealth {
 
   /**
    * When a dial that nobody waits for may find out whether an endpoint is well, in the clock's
-   * milliseconds; `Infinity` where it is.
+   * milliseconds; `Infinity` if it is.
    */
   tryAt(endpoint: Endpoint): number {
     const record = this.#records.find(endpoint);
@@ -352,7 +352,7 @@ export class AddressHealth {
     this.#standings.forgive(record);
   }
 
-  /** How many connections an endpoint's machine was seen to take; null where it took all. */
+  /** How many connections an endpoint's machine was seen to take; null if it took all. */
   ceilingOf({ address: { text } }: Endpoint): number | null {
     return this.#ceilings.of(text);
   }

@@ -110,7 +110,7 @@ export class HealthRecords {
     return this.#records.get(endpoint);
   }
 
-  /** The record of an endpoint, which is made where there is none. */
+  /** The record of an endpoint, which is made if there is none. */
   of(endpoint: Endpoint): HealthRecord {
     let record = this.#records.get(endpoint);
     if (record) return record;

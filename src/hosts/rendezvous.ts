@@ -29,7 +29,7 @@ export function mixHashes(
   return scramble(((bits ^ (bits >>> 15)) + (keyLow ^ addressLow)) | 0);
 }
 
-/** How well an address of a weight does for a key: the highest is the first. 0 where it weighs 0. */
+/** How well an address of a weight does for a key: the highest is the first. 0 if it weighs 0. */
 export function keyScore(bits: number, weight: number): number {
   return weight === 0 ? 0 : -weight / Math.log(keyChance(bits));
 }

@@ -16,7 +16,7 @@ export interface ToldLater {
   /** Until when, by the machine, in milliseconds since 1970. No limit of the pool's is in it. */
   readonly until: number;
   /**
-   * Until when callers go elsewhere, in milliseconds since 1970; null where they do not: for its
+   * Until when callers go elsewhere, in milliseconds since 1970; null if they do not: for its
    * status, or because more than half of the host's machines say so.
    */
   readonly restsUntil: number | null;
@@ -51,7 +51,7 @@ interface Word {
   readonly status: number;
   readonly since: number;
   readonly until: number;
-  /** Until when it would have callers go elsewhere; 0 where its status does not count. */
+  /** Until when it would have callers go elsewhere; 0 if its status does not count. */
   readonly asksUntil: number;
 }
 
@@ -84,7 +84,7 @@ export class Rests {
    * longer.
    *
    * @param forMs For how long, by the machine, in milliseconds
-   * @param restMs For how long it is to be left alone at the most; 0 where it is not
+   * @param restMs For how long it is to be left alone at the most; 0 if it is not
    * @param others The same machine, as callers of its host know it who ask for other TLS parameters
    */
   note(
@@ -133,7 +133,7 @@ export class Rests {
 
   /**
    * Since when all machines of a host have said to come back later, and when the first of them may be
-   * asked again; undefined where one has not.
+   * asked again; undefined if one has not.
    */
   allTold(lane: { readonly endpoints: ReadonlyMap<string, Endpoint> }): AllTold | undefined {
     if (this.#words.size === 0) return undefined;
@@ -152,7 +152,7 @@ export class Rests {
   }
 
   /**
-   * When the first of some endpoints may be asked again, in the clock's milliseconds: 0 where one of
+   * When the first of some endpoints may be asked again, in the clock's milliseconds: 0 if one of
    * them has not asked to be left alone, or there is none.
    */
   until(endpoints: Iterable<Endpoint>): number {

@@ -45,7 +45,7 @@ export class StickyChooser {
 
   /**
    * The first endpoint for a key; with `accepts`, the first that it says yes to: the next one after
-   * those that have failed, say. Undefined where there is none.
+   * those that have failed, say. Undefined if there is none.
    *
    * @param accepts Says whether an address, in canonical text, will do
    */
@@ -65,7 +65,7 @@ export class StickyChooser {
     return this.#endpoints[index];
   }
 
-  /** Where all weigh the same, the bits alone give the order. */
+  /** If all weigh the same, the bits alone give the order. */
   #searchEqual(high: number, low: number, accepts?: (address: string) => boolean): number {
     const { length } = this.#endpoints;
     const highs = this.#highs;

@@ -39,7 +39,7 @@ export interface Verdict {
 export interface EndpointHealth {
   /** The last verdict, if any. */
   readonly verdict: Verdict | null;
-  /** When it was last checked, in milliseconds since 1970; null where it never was. */
+  /** When it was last checked, in milliseconds since 1970; null if it never was. */
   readonly lastCheckedAt: number | null;
   /** How often it failed, by what failed. */
   readonly failures: { readonly [Kind in FailureKind]?: number };

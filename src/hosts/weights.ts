@@ -22,7 +22,7 @@ export interface SetWeight {
 export interface WeightChange {
   /** What it is for: an IP address, or one port of it. */
   readonly ip: string;
-  /** The weight that is set from now on; null where it is taken off. */
+  /** The weight that is set from now on; null if it is taken off. */
   readonly weight: number | null;
 }
 
@@ -61,7 +61,7 @@ export class Weights {
     this.#events.onChange({ ip: key, weight });
   }
 
-  /** What is set for an address: for its port, else for its IP address; undefined where nothing is. */
+  /** What is set for an address: for its port, else for its IP address; undefined if nothing is. */
   of({ ip, text }: { readonly ip: string; readonly text: string }): number | undefined {
     if (this.#weights.size === 0) return undefined;
     return (this.#weights.get(withItsPort(text, ip)) ?? this.#weights.get(ip))?.weight;

@@ -44,7 +44,7 @@ export class BodyBuffer {
   /** Called when the rest will not come. It must not refer to the reader: see `body_stream.ts`. */
   onFailed: ((error: unknown) => void) | undefined;
   readonly #source: BodySource;
-  /** How long what is not read yet will be, in bytes; 0 where that is not known. */
+  /** How long what is not read yet will be, in bytes; 0 if that is not known. */
   #expectedBytes: number;
   #chunks: Uint8Array[] = [];
   /** The memory of the last part, where small ones were joined to it. */
@@ -134,7 +134,7 @@ export class BodyBuffer {
     });
   }
 
-  /** All that has not been read, if the end is there; undefined where it is not. */
+  /** All that has not been read, if the end is there; undefined if it is not. */
   takeAll(): Uint8Array | undefined {
     return this.#ended ? this.#join() : undefined;
   }

@@ -21,7 +21,7 @@ export function acceptEncoding(decoders: Decoders): string {
 }
 
 /**
- * What takes a body's codings off it, in this order; nothing where one of them cannot be decoded, so
+ * What takes a body's codings off it, in this order; nothing if one of them cannot be decoded, so
  * that the body must stay as it is.
  *
  * @throws {TypeError} There are too many

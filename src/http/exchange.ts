@@ -109,7 +109,7 @@ export class Exchange implements Racer, Timed, ResponseOrigin {
     return this.#over;
   }
 
-  /** The status of the answer; 0 where there was none. */
+  /** The status of the answer; 0 if there was none. */
   get status(): number {
     return this.#status;
   }
@@ -184,7 +184,7 @@ export class Exchange implements Racer, Timed, ResponseOrigin {
     this.#body?.letGo();
     this.#status = status;
     times.stopWaiting();
-    // Where all of the response is there, its end was noted a moment ago.
+    // If all of the response is there, its end was noted a moment ago.
     times.headAt = this.#over ? lease.connection.lastUsedAt : this.#host.now();
     if (!this.#over) {
       times.untouchedSince = times.headAt;
@@ -221,7 +221,7 @@ export class Exchange implements Racer, Timed, ResponseOrigin {
     attempt.buffer.end();
   }
 
-  /** Sends the request again where it may be, and ends it where not. */
+  /** Sends the request again if it may be, and ends it where not. */
   onFailure(attempt: Attempt, { error, reusable, unprocessed }: StreamFailure): void {
     const { lease, responding } = attempt;
     const silent = !responding;

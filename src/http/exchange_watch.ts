@@ -42,7 +42,7 @@ export class ExchangeTimes extends Expiry<Timed> {
   headAt = 0;
   /** Its deadline. */
   deadline: number = Infinity;
-  /** By when the first byte must have come; `Infinity` where no connection is in doubt. */
+  /** By when the first byte must have come; `Infinity` if no connection is in doubt. */
   firstByteBy: number = Infinity;
   /** When its machine has been silent for longer than is likely; `Infinity` if nobody waits. */
   overdueAt: number = Infinity;

@@ -12,7 +12,7 @@ import { bodyKind, type RequestBody } from "./payload.ts";
 export interface FetchRequest {
   readonly url: URL;
   readonly method: string;
-  /** Undefined where none were given. */
+  /** Undefined if none were given. */
   readonly headers: HeaderList | undefined;
   readonly body: RequestBody | null;
   /** Whether the body is that of a `Request`: a stream, whatever it was made of. */

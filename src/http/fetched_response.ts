@@ -122,7 +122,7 @@ export function cloneOf(
   return clone;
 }
 
-/** What a response is made of; undefined where `responseOf` has not made it. */
+/** What a response is made of; undefined if `responseOf` has not made it. */
 export function fetchedOf(response: object): Fetched | undefined {
   return FetchedResponse.fetchedOf(response);
 }

@@ -57,7 +57,7 @@ export class HttpPool extends ConnectionPool {
    *
    * @param options The options
    * @param respond What `fetch()` gives, where it need not be a response of the runtime's own
-   * @param decoders What `fetch()` can decode, and asks for: nothing where they are left out
+   * @param decoders What `fetch()` can decode, and asks for: nothing if they are left out
    * @param loadCompression Loads what compresses the messages of WebSockets that ask for it
    * @throws {TypeError | RangeError} An option is unknown, or not valid
    */

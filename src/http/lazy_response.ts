@@ -148,7 +148,7 @@ class LazyResponse {
 export const makeLazyResponse: ResponseMaker = (fetched) =>
   new LazyResponse(fetched) as unknown as Response;
 
-/** What a lazy response is made of; undefined where it is not one. */
+/** What a lazy response is made of; undefined if it is not one. */
 export function fetchedOfLazy(response: object): Fetched | undefined {
   return LazyResponse.fetchedOf(response);
 }

@@ -24,7 +24,7 @@ export interface ObservedRequest {
 export interface ObservedEnd {
   /** Whether it was answered to the last byte, failed, or was given up. */
   readonly outcome: RequestOutcome;
-  /** The status of the answer; 0 where there was none. */
+  /** The status of the answer; 0 if there was none. */
   readonly status: number;
   /** How often it was sent. */
   readonly attempts: number;

@@ -26,7 +26,7 @@ export type RequestBody =
 
 /** A body that is sent. */
 export interface Payload {
-  /** All of it; null where it comes as a stream, or there is none. */
+  /** All of it; null if it comes as a stream, or there is none. */
   readonly bytes: Uint8Array | null;
   /** The stream. */
   readonly stream: AsyncIterable<Uint8Array> | null;
@@ -58,7 +58,7 @@ const KINDS: ReadonlyMap<string, BodyKind> = new Map([
 ]);
 
 /**
- * Tells what sort of body something is; undefined where it is none.
+ * Tells what sort of body something is; undefined if it is none.
  *
  * @throws {TypeError} It says that it is a blob or a form, and is not: as text it would be nonsense
  */

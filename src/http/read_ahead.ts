@@ -38,7 +38,7 @@ export async function readAhead(
   }
 }
 
-/** What a promise gives within a few turns; undefined where it takes longer. */
+/** What a promise gives within a few turns; undefined if it takes longer. */
 async function soon<T>(promise: Promise<T>): Promise<T | undefined> {
   let isSettled = false;
   const settle = () => void (isSettled = true);

@@ -30,7 +30,7 @@ export const SECRET_HEADERS: readonly string[] = [
 ];
 
 /**
- * Where an answer from a URL leads; undefined where it is the last one. A fragment is kept where the
+ * Where an answer from a URL leads; undefined if it is the last one. A fragment is kept where the
  * new URL has none.
  *
  * @throws {TypeError} It leads to what cannot be followed, or must not be

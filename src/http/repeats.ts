@@ -29,7 +29,7 @@ export interface RepeatHost {
   random(): number;
   /** A connection's server does not answer for a host. */
   misdirected(connection: Connection, host: string): void;
-  /** Takes a retry out of the budget; false where there is none left. */
+  /** Takes a retry out of the budget; false if there is none left. */
   mayRetry(): boolean;
   /** Whether there is another machine to turn to, the ones to avoid left out. */
   mayTurnElsewhere(request: PreparedRequest, failover: Failover): boolean;

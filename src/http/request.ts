@@ -48,7 +48,7 @@ export class PreparedRequest {
   readonly bytes: Uint8Array | null;
   /** The body, where it comes as a stream. */
   readonly stream: AsyncIterable<Uint8Array> | null;
-  /** How long the stream is, in bytes, where that is known or the headers say so. */
+  /** How long the stream is, in bytes, if that is known or the headers say so. */
   readonly streamBytes: number | null;
   /** Whether the stream can be read as often as it is needed. */
   readonly repeats: boolean;

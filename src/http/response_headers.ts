@@ -36,7 +36,7 @@ export class ResponseHeaders implements Iterable<[name: string, value: string]> 
   }
 
   /**
-   * The value of a field, or null where there is none. Of several values it makes one, with commas
+   * The value of a field, or null if there is none. Of several values it makes one, with commas
    * between them (RFC 9110 section 5.3): `getAll()` is for `set-cookie`, which must not be joined.
    */
   get(name: string): string | null {

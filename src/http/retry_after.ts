@@ -41,7 +41,7 @@ const RFC_850_DATE = new RegExp(`^[A-Z][a-z]{5,8}, (\\d\\d)-${MONTH}-(\\d\\d) ${
 const ASCTIME_DATE = new RegExp(`^[A-Z][a-z]{2} ${MONTH} ([ \\d]\\d) ${TIME} (\\d{4})$`);
 
 /**
- * How long to stay away, in milliseconds, by the fields of a response; undefined where they do not
+ * How long to stay away, in milliseconds, by the fields of a response; undefined if they do not
  * say, or not so that it can be read. A date is held against the server's own, where it tells one:
  * its clock need not be right.
  *
@@ -59,7 +59,7 @@ export function readRetryAfter(headers: ResponseHeaders, now: number): number | 
   return Math.min(Math.max(0, date - from), MOST_SECONDS * 1_000);
 }
 
-/** Reads a date as HTTP writes it; undefined where it is none. */
+/** Reads a date as HTTP writes it; undefined if it is none. */
 function readDate(text: string, now: number): number | undefined {
   let match = IMF_DATE.exec(text);
   if (match) return timeOf(match[3], match[2], match[1], match.slice(4));

@@ -29,7 +29,7 @@ export class RetryBudget {
     if (this.#tokens < MOST) this.#tokens += this.#share;
   }
 
-  /** Takes a retry out; false where there is none left. */
+  /** Takes a retry out; false if there is none left. */
   spend(): boolean {
     if (this.#tokens < 1) return false;
     this.#tokens--;

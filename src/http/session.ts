@@ -51,7 +51,7 @@ export interface StreamFailure {
 
 /** One request on a connection, and the response to it. */
 export interface Stream {
-  /** Its number on the connection; null where the protocol has none. */
+  /** Its number on the connection; null if the protocol has none. */
   readonly id: number | null;
   /** How many streams the connection had when it began, itself included. */
   readonly streams: number;

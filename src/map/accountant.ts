@@ -52,7 +52,7 @@ export class Accountant {
   readonly #addresses = new Map<string, number>();
   readonly #ceilings = new Map<string, number>();
   #total = 0;
-  /** What the fleet permits, where there is one: it has the same limits, for all of its pools. */
+  /** What the fleet permits, if there is one: it has the same limits, for all of its pools. */
   #permits: FleetPermits | undefined;
 
   /** Makes an accountant that has counted nothing. */
@@ -189,7 +189,7 @@ export class Accountant {
   /**
    * Counts one less.
    *
-   * @param closed Resolves when its socket is closed, where that is known
+   * @param closed Resolves when its socket is closed, if that is known
    */
   remove(host: string, address: string, closed?: Promise<void>): void {
     decrement(this.#hosts, host);

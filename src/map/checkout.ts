@@ -45,7 +45,7 @@ export class Checkout {
 
   /**
    * Takes a ready connection of a lane out, from the endpoint that the lane chooses: the hottest one
-   * there. Undefined where none is ready.
+   * there. Undefined if none is ready.
    */
   takeFrom(lane: Lane, choice?: Choice): Connection | undefined {
     // Asked by each caller who has to wait: it reads no clock.
@@ -91,7 +91,7 @@ export class Checkout {
     }
   }
 
-  /** Takes a connection back from a lease; false where it is not kept. */
+  /** Takes a connection back from a lease; false if it is not kept. */
   give(connection: Connection, reuse = true): boolean {
     const isKept = this.takeBack(connection, reuse);
     if (isKept) this.putBack(connection);
@@ -120,7 +120,7 @@ export class Checkout {
   }
 
   /**
-   * Leases a connection in hand to the next caller at once; false where its endpoint is for nobody
+   * Leases a connection in hand to the next caller at once; false if its endpoint is for nobody
    * who has a choice, or others share it.
    */
   passOn(connection: Connection): boolean {

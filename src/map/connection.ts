@@ -65,7 +65,7 @@ export interface ConnectionStats {
   readonly createdAt: number;
   /** When a lease on it last began or ended. */
   readonly lastUsedAt: number;
-  /** When its manager last looked whether it is fit for a lease; null where it never did. */
+  /** When its manager last looked whether it is fit for a lease; null if it never did. */
   readonly lastCheckedAt: number | null;
   /** How many leases it has had. */
   readonly requestCount: number;
@@ -341,7 +341,7 @@ export class Connection implements SocketSink {
     return this.#rarities?.multiplexed ?? false;
   }
 
-  /** How many leases it can carry at once as it stands: none where it is in use for the last time. */
+  /** How many leases it can carry at once as it stands: none if it is in use for the last time. */
   get slots(): number {
     return this.#slots;
   }

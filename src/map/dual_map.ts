@@ -41,7 +41,7 @@ export class DualMap {
     return this.#entries.size;
   }
 
-  /** A connection's place; undefined where it is not held. */
+  /** A connection's place; undefined if it is not held. */
   entry(connection: Connection): Entry | undefined {
     const entry = this.#entries.get(connection.id);
     return entry?.connection === connection ? entry : undefined;
@@ -52,7 +52,7 @@ export class DualMap {
     for (const { connection } of this.#entries.values()) yield connection;
   }
 
-  /** The connection of a number; undefined where it is not held. */
+  /** The connection of a number; undefined if it is not held. */
   byId(id: number): Connection | undefined {
     return this.#entries.get(id)?.connection;
   }
@@ -81,7 +81,7 @@ export class DualMap {
     return found;
   }
 
-  /** A host's lane; undefined where it has no connection with that TLS profile, and none is kept. */
+  /** A host's lane; undefined if it has no connection with that TLS profile, and none is kept. */
   lane(host: string, tlsProfile: string): Lane | undefined {
     return this.#hosts.get(host)?.get(tlsProfile);
   }
@@ -133,7 +133,7 @@ export class DualMap {
     this.#place(connection, lanes.get(tlsProfile) ?? this.#makeLane(lanes, host, tlsProfile));
   }
 
-  /** Takes a connection out; what is left empty goes with it. False where it was not held. */
+  /** Takes a connection out; what is left empty goes with it. False if it was not held. */
   remove(connection: Connection): boolean {
     const entry = this.entry(connection);
     if (!entry) return false;

@@ -48,7 +48,7 @@ export interface EndpointOwner {
   readonly connectionCount: number;
   /** Whether it is kept although it has no connections. */
   readonly kept: boolean;
-  /** Whether its balancer is asked also where there is nothing to choose. */
+  /** Whether its balancer is asked also if there is nothing to choose. */
   readonly isAsked: boolean;
   /** Whether one more endpoint may be ejected. */
   readonly mayEject: boolean;
@@ -157,7 +157,7 @@ export class Endpoint implements ConnectionPlace {
   serverName: string | undefined = undefined;
   /** Whether its source says that it speaks HTTP/2, where it says what it speaks. */
   multiplexes: boolean | undefined = undefined;
-  /** When it last answered as it should, in the clock's milliseconds; 0 where it never did. */
+  /** When it last answered as it should, in the clock's milliseconds; 0 if it never did. */
   answeredAt = 0;
   /** When an answer last began that went on for a while, in the clock's milliseconds; 0: never. */
   heardAt = 0;
@@ -192,13 +192,13 @@ export class Endpoint implements ConnectionPlace {
   /** Bytes that came, and that were sent, ever: those inside of TLS. */
   bytesIn = 0;
   bytesOut = 0;
-  /** Answers by the first digit of their status; undefined where there was none yet. */
+  /** Answers by the first digit of their status; undefined if there was none yet. */
   statuses: number[] | undefined = undefined;
   /** How often it was ejected, ever. */
   ejections = 0;
   /**
    * When the first certificate runs out of the chain that was verified last, in milliseconds since
-   * 1970; undefined where the runtime does not tell.
+   * 1970; undefined if the runtime does not tell.
    */
   certificateEndsAt: number | undefined = undefined;
   /** The number, among its lane's choices, of the last one that fell on it. */
@@ -295,7 +295,7 @@ export class Endpoint implements ConnectionPlace {
     this.patienceMs = Math.max(PATIENCE.leastMs, PATIENCE.times * latencies.percentile(99)!);
   }
 
-  /** How long its server is expected to take, in milliseconds; 0 where nothing is known. */
+  /** How long its server is expected to take, in milliseconds; 0 if nothing is known. */
   latencyMs(now: number): number {
     return this.#latencyMs * decay(now - this.#latencyAt);
   }
@@ -329,7 +329,7 @@ export class Endpoint implements ConnectionPlace {
     return now < this.#heardUntil ? this.#heardIdleMs : Infinity;
   }
 
-  /** How long that is by what was seen here alone; 0 where nothing was. */
+  /** How long that is by what was seen here alone; 0 if nothing was. */
   ownIdleMs(now: number): number {
     return now < this.#learnedUntil ? this.#learnedIdleMs : 0;
   }
@@ -356,7 +356,7 @@ export class Endpoint implements ConnectionPlace {
   }
 }
 
-/** The endpoint that a connection belongs to; undefined where it never was in any maps. */
+/** The endpoint that a connection belongs to; undefined if it never was in any maps. */
 export function endpointOf({ endpoint }: Connection): Endpoint | undefined {
   return endpoint instanceof Endpoint ? endpoint : undefined;
 }

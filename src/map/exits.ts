@@ -96,7 +96,7 @@ export class Exits {
     return this.#drained.get(connection) ?? "drain";
   }
 
-  /** Takes a connection out of the maps, and then ends it; false where it was not in them. */
+  /** Takes a connection out of the maps, and then ends it; false if it was not in them. */
   remove(connection: Connection, reason: EvictReason): boolean {
     if (!this.#unmap(connection)) return false;
     connection.setOwner(undefined);

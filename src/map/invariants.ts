@@ -145,7 +145,7 @@ function checkLane(lane: Lane, entries: Maps["entries"]): void {
   }
   const strangers = [...lane.endpoints.values()].filter(({ standing }) => standing === "gone");
   insist(lane.strangerCount === strangers.length, () => `host ${host} miscounts its strangers`);
-  // Where all are good, or none, the lane has counted for itself.
+  // If all are good, or none, the lane has counted for itself.
   const counts = lane.good.size === 0 || lane.good.size === lane.endpoints.size;
   insist(
     !counts || lane.servingSlots === slotsOfLane,

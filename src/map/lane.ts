@@ -110,7 +110,7 @@ export class Lane implements EndpointOwner {
     return this.#slots - count;
   }
 
-  /** Whether a connection is open, in use or not, at a good address or where there is no such. */
+  /** Whether a connection is open, in use or not, at a good address or if there is no such. */
   get isServing(): boolean {
     if (this.connectionCount === 0) return false;
     for (const { connections, standing } of this.hasGood ? this.good : this.endpoints.values()) {
@@ -124,7 +124,7 @@ export class Lane implements EndpointOwner {
     this.#slots += slots;
   }
 
-  /** Whether its balancer is asked also where there is nothing to choose. */
+  /** Whether its balancer is asked also if there is nothing to choose. */
   get isAsked(): boolean {
     return this.good.isAsked === true;
   }
@@ -177,7 +177,7 @@ export class Lane implements EndpointOwner {
     return (this.good.size - 1) * 2 >= this.usedCount;
   }
 
-  /** The endpoint of an address, made where there is none. */
+  /** The endpoint of an address, made if there is none. */
   endpoint(address: Address | string): Endpoint {
     const text = typeof address === "string" ? address : address.text;
     let endpoint = this.endpoints.get(text);

@@ -159,9 +159,9 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
   }
 
   /**
-   * The best connection at an address: healthy and idle first. Undefined where there is none.
+   * The best connection at an address: healthy and idle first. Undefined if there is none.
    *
-   * @param ip An IP address, with its port where that is not 443
+   * @param ip An IP address, with its port unless that is 443
    */
   getConnection(ip: string): Connection | undefined {
     let best: Connection | undefined;
@@ -174,7 +174,7 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
   /**
    * Every connection at an address, in order of arrival.
    *
-   * @param ip An IP address, with its port where that is not 443
+   * @param ip An IP address, with its port unless that is 443
    */
   getConnections(ip: string): Connection[] {
     return [...this.#bucket(ip)];
@@ -219,7 +219,7 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
 
   /**
    * Takes a ready connection of a host out for a lease: the hottest one of a ready address, which
-   * is any with the same chance. Undefined where none is ready. What has outlived its time is
+   * is any with the same chance. Undefined if none is ready. What has outlived its time is
    * closed on the way.
    *
    * @param host The host in canonical text
@@ -248,7 +248,7 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
    * Takes a connection, or all at an address, out of both maps in one step, and then ends it: in
    * good order where it is idle, at once where it is in use. Repeating it is harmless.
    *
-   * @param ipOrConnection An IP address, with its port where that is not 443, or a connection
+   * @param ipOrConnection An IP address, with its port unless that is 443, or a connection
    * @returns How many there were
    */
   removeConnection(ipOrConnection: string | Connection, reason: EvictReason = "removed"): number {
@@ -305,7 +305,7 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
    * Closes idle connections that are older than a lifetime, less each one's own share of up to a
    * quarter, so that they do not all go at once. What is leased then ends with its lease.
    *
-   * @param maxLifetimeMs In milliseconds; the manager's own where it is left out
+   * @param maxLifetimeMs In milliseconds; the manager's own if it is left out
    * @returns How many it closed
    * @throws {TypeError | RangeError} The lifetime is not valid
    */

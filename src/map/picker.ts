@@ -16,7 +16,7 @@ export type Accepts = (endpoint: Endpoint) => boolean;
 export interface Picker {
   /** How many there are. */
   readonly size: number;
-  /** Whether it is asked also where there is nothing to choose, being a user's. */
+  /** Whether it is asked also if there is nothing to choose, being a user's. */
   readonly isAsked?: boolean;
   /** Takes one in that is not in it. */
   add(endpoint: Endpoint): void;
@@ -25,14 +25,14 @@ export interface Picker {
   /** Notes that the load of one that is in it has changed, or its last choice, or its weight. */
   update(endpoint: Endpoint): void;
   /**
-   * Chooses one; undefined where there is none.
+   * Chooses one; undefined if there is none.
    *
    * @param now The clock's time, in milliseconds
    * @param random Gives a number from 0 to 1, 1 not included
    */
   pick(now: number, random: () => number): Endpoint | undefined;
   /**
-   * Chooses one of those that are accepted. Where it is left out, `pick` is asked several times: for
+   * Chooses one of those that are accepted. If it is left out, `pick` is asked several times: for
    * those that would give the same one each time, it must not be.
    */
   pickAccepted?(

@@ -260,12 +260,12 @@ function writeDials(writer: MetricWriter): void {
 
 /** Nothing of pools that go over no proxy. */
 function writeProxies(writer: MetricWriter): void {
-  writer.counter("proxy_ways", "Ways that a proxy has opened.", ({ stats }, put) => {
+  writer.counter("proxy_ways", "Tunnels that a proxy has opened.", ({ stats }, put) => {
     for (const { opened, proxy } of stats.proxies) put({ proxy }, opened);
   });
   writer.counter(
     "proxy_failures",
-    "Times that a proxy did not open a connection.",
+    "Times that a proxy did not open a tunnel.",
     ({ stats }, put) => {
       for (const { failed, proxy } of stats.proxies) put({ proxy }, failed);
     },

@@ -17,7 +17,7 @@ export interface Family {
   /** Its name, without the suffix of its samples, and with its unit at the end. */
   readonly name: string;
   readonly type: "gauge" | "counter" | "histogram";
-  /** Its unit, where it has one. */
+  /** Its unit, if it has one. */
   readonly unit?: string;
   /** What it tells. */
   readonly help: string;

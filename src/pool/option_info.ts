@@ -12,7 +12,7 @@ import type { ResolvedPoolOptions } from "./options.ts";
 import type { CheckedProxies } from "./proxy/proxy_options.ts";
 import { kindOf } from "./watch/health_check.ts";
 
-/** The value of an option: plain data. Where there is no limit, or nothing was given, it is null. */
+/** The value of an option: plain data. If there is no limit, or nothing was given, it is null. */
 export type OptionValue =
   | null
   | boolean
@@ -56,7 +56,7 @@ export function optionInfos(
   );
 }
 
-/** A number, or null where there is no limit. */
+/** A number, or null if there is no limit. */
 export function finite(value: number): number | null {
   return value === Infinity ? null : value;
 }

@@ -36,7 +36,7 @@ export interface UpkeepParts {
 const TURN_MS = 5;
 
 /**
- * Looks after a pool each `cleanupIntervalMs`, until it is closed. Where there is much to do, others
+ * Looks after a pool each `cleanupIntervalMs`, until it is closed. If there is much to do, others
  * have their turns meanwhile.
  */
 export class Upkeep {

@@ -12,7 +12,7 @@ export interface Certificate {
   /** The name of who signed it, and its own, as they stand there. */
   readonly issuer: Uint8Array;
   readonly subject: Uint8Array;
-  /** When it runs out, in milliseconds since 1970; NaN where it does not say so as it should. */
+  /** When it runs out, in milliseconds since 1970; NaN if it does not say so as it should. */
   readonly endsAt: number;
   /** The public key with its algorithm: the SubjectPublicKeyInfo. */
   readonly publicKey: Uint8Array;

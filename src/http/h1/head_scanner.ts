@@ -76,7 +76,7 @@ export class HeadScanner {
   }
 
   /**
-   * Scans `chunk` from `start` on. Returns the position after the head, or -1 where the chunk ended
+   * Scans `chunk` from `start` on. Returns the position after the head, or -1 if the chunk ended
    * first: then the next one goes on there.
    *
    * @throws {HttpParseError} The head breaks a rule or a limit

@@ -27,7 +27,7 @@ export interface ResponseSink {
   onHead(status: number, statusText: string, headers: ResponseHeaders): void;
   /** Takes a part of the body, never empty. The bytes are the sink's only until it returns. */
   onBody(bytes: Uint8Array): void;
-  /** Takes the trailer section, where there is one that is not empty. */
+  /** Takes the trailer section, if there is one that is not empty. */
   onTrailers(trailers: ResponseHeaders): void;
 }
 

@@ -208,7 +208,7 @@ export class Http2Engine implements FrameSink {
     if (this.#streams.resets.expire(this.now)) this.#host.onCapacity();
   }
 
-  /** Takes what is to be written, parts of bodies among it; undefined where there is nothing. */
+  /** Takes what is to be written, parts of bodies among it; undefined if there is nothing. */
   take(): Uint8Array | undefined {
     if (!this.#hasFailed) {
       this.#outbox.pump();
@@ -234,7 +234,7 @@ export class Http2Engine implements FrameSink {
     }
   }
 
-  /** Ends it, and all streams. Where it knows why, it tells the peer by what `take()` gives. */
+  /** Ends it, and all streams. If it knows why, it tells the peer by what `take()` gives. */
   fail(error: unknown): void {
     if (this.#hasFailed) return;
     this.#hasFailed = true;

@@ -19,7 +19,7 @@ export class Budget {
     this.#perSecond = perSecond;
   }
 
-  /** Takes one out, at a time in milliseconds; false where there is none left. */
+  /** Takes one out, at a time in milliseconds; false if there is none left. */
   spend(now: number): boolean {
     this.#left = Math.min(this.#most, this.#left + (now - this.#at) / 1_000 * this.#perSecond);
     this.#at = now;

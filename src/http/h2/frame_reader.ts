@@ -77,7 +77,7 @@ export class FrameReader {
   #padLeft = 0;
   #dataId = 0;
   #dataEnds = false;
-  /** The block under way, of HEADERS or PUSH_PROMISE; -1 where there is none. */
+  /** The block under way, of HEADERS or PUSH_PROMISE; -1 if there is none. */
   #blockId = -1;
   #blockEnds = false;
   #block = NOTHING;

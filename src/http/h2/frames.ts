@@ -82,7 +82,7 @@ export class FrameWriter {
     this.#at = at;
   }
 
-  /** Takes what was written since the last time; undefined where nothing was. */
+  /** Takes what was written since the last time; undefined if nothing was. */
   take(): Uint8Array | undefined {
     if (this.#start === this.#at) return undefined;
     const taken = this.bytes.subarray(this.#start, this.#at);

@@ -19,7 +19,7 @@ export interface Http2Head {
   readonly headers: ResponseHeaders;
   /** What content-length says, or -1. */
   readonly contentLength: number;
-  /** Why it may not be used, where it may not. */
+  /** Why it may not be used, if it may not. */
   readonly error: Http2Error | undefined;
 }
 

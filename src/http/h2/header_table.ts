@@ -70,7 +70,7 @@ interface Sized {
   readonly size: number;
 }
 
-/** A dynamic table: the newest field stands first, and the oldest go where there is no room. */
+/** A dynamic table: the newest field stands first, and the oldest go if there is no room. */
 export class DynamicTable<F extends Sized> {
   /** How often it has changed: who remembers this knows whether indices still mean the same. */
   version = 0;

@@ -63,7 +63,7 @@ export class HpackEncoder {
   readonly #seen = new Set<string>();
   #added = 0;
   #maxBytes = DEFAULT_TABLE_BYTES;
-  /** The smallest size since the last block, where the size has changed; -1 where not. */
+  /** The smallest size since the last block, where the size has changed; -1 if not. */
   #smallest = -1;
 
   /** How often the dynamic table has changed: a block may be sent again as long as it has not. */

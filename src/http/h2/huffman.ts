@@ -88,7 +88,7 @@ export function huffmanDecode(
       rest = (rest << 8 | bytes[start++]!) & 0xf_ffff;
       bits += 8;
     }
-    // Where the end is near, ones stand for what is missing, as they pad the last byte.
+    // If the end is near, ones stand for what is missing, as they pad the last byte.
     const window = bits >= QUICK_BITS
       ? rest >>> (bits - QUICK_BITS)
       : rest << (QUICK_BITS - bits) | (1 << (QUICK_BITS - bits)) - 1;

@@ -61,7 +61,7 @@ export class Liveness {
     if (now - this.#receivedAt > SILENCES_MS[0]!) this.#receivedAt = now;
   }
 
-  /** Notes that SETTINGS were acknowledged; false where they had been. */
+  /** Notes that SETTINGS were acknowledged; false if they had been. */
   noteSettings(now: number): boolean {
     if (this.#isAcknowledged) return false;
     this.#isAcknowledged = true;
@@ -76,7 +76,7 @@ export class Liveness {
     return ++this.#asked;
   }
 
-  /** Notes the answer to a PING; false where it is none that is awaited. */
+  /** Notes the answer to a PING; false if it is none that is awaited. */
   answered(number: number, now: number): boolean {
     if (!this.isAsking || number !== this.#asked) return false;
     this.#measure(now - this.#askedAt);

@@ -194,7 +194,7 @@ export class Outbox {
     if (this.#queue.length > 0) this.#user.onOutput();
   }
 
-  /** Opens a stream's window; false where it is larger than a window may be. */
+  /** Opens a stream's window; false if it is larger than a window may be. */
   openWindowOf(stream: Http2Stream, increment: number): boolean {
     stream.sendWindow += increment;
     if (stream.sendWindow > MOST_WINDOW) return false;
@@ -277,7 +277,7 @@ export class Outbox {
     this.#user.onOutput();
   }
 
-  /** Takes what is to be written; undefined where there is nothing. */
+  /** Takes what is to be written; undefined if there is nothing. */
   take(): Uint8Array | undefined {
     this.#answers = 0;
     return this.#writer.take();

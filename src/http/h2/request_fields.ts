@@ -15,7 +15,7 @@ export interface Http2Request {
   /** The path and query. */
   readonly path: string;
   readonly headers: readonly HeaderField[];
-  /** How long the body is, in bytes, where that is to be said; null where not. */
+  /** How long the body is, in bytes, where that is to be said; null if not. */
   readonly contentLength: number | null;
   /** Names of fields that nobody on the way may keep, in lower case, besides those of secrets. */
   readonly sensitive?: readonly string[] | undefined;

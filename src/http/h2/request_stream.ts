@@ -28,7 +28,7 @@ export interface StreamSession {
   timed(): Http2Engine;
   /** A head came: it is to be passed on when the bytes that came with it are taken. */
   noteHead(stream: { passHead(): void }): void;
-  /** Calls back when the peer has shown that it is alive. Where it is not, streams are failed. */
+  /** Calls back when the peer has shown that it is alive. If it is not, streams are failed. */
   whenAlive(call: () => void, failed: (error: unknown) => void): void;
   /** Takes what was to be called back. */
   forget(call: () => void): void;
@@ -82,7 +82,7 @@ export class Http2RequestStream implements Stream, EngineUser {
     return this.#contentLength < 0 ? undefined : this.#contentLength;
   }
 
-  /** Sends the request, or first a PING, where it may be sent once and the peer may be gone. */
+  /** Sends the request, or first a PING, if it may be sent once and the peer may be gone. */
   send(request: PreparedRequest, body: BodyReader | undefined): void {
     const { connection } = this.#session;
     if (request.replayable || connection.idleBeforeMs < FRESH_ENOUGH_MS) {

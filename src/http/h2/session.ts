@@ -83,7 +83,7 @@ export class Http2Session implements Session, StreamSession, Resident, EngineHos
     this.#heads.push(stream);
   }
 
-  /** Calls back when the peer has shown that it is alive. Where it is not, streams are failed. */
+  /** Calls back when the peer has shown that it is alive. If it is not, streams are failed. */
   whenAlive(call: () => void, failed: (error: unknown) => void): void {
     this.#probing.set(call, failed);
     if (this.#probing.size > 1) return;

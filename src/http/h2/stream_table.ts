@@ -92,7 +92,7 @@ export class StreamTable {
   }
 
   /**
-   * The stream of a frame; undefined where the frame comes late.
+   * The stream of a frame; undefined if the frame comes late.
    *
    * @throws {Http2Error} No such frame may come on that stream
    */

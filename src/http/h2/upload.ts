@@ -10,7 +10,7 @@ import type { ReadTrailers } from "../request.ts";
 
 /** Takes parts of a body. */
 export interface UploadTarget {
-  /** Sends a part; true where it takes more at once. */
+  /** Sends a part; true if it takes more at once. */
   sendPart(bytes: Uint8Array): boolean;
   /** Sends the end, with trailers where there are any. */
   sendEnd(trailers: readonly HeaderField[]): void;

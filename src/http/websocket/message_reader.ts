@@ -77,7 +77,7 @@ export class MessageReader {
   #length = 0;
   /** How much of its payload is still to come; -1 while the head is. */
   #left = -1;
-  // The message under way: its opcode, 0 where there is none, and its size with the frame that is read.
+  // The message under way: its opcode, 0 if there is none, and its size with the frame that is read.
   #opcode = 0;
   #compressed = false;
   #fragments = 0;

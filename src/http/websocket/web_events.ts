@@ -1,5 +1,5 @@
 /**
- * The events of a WebSocket: the runtime's own classes, or ones like them where it has none.
+ * The events of a WebSocket: the runtime's own classes, or ones like them if it has none.
  *
  * @module
  */

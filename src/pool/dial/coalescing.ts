@@ -39,7 +39,7 @@ export class Coalescing {
   }
 
   /**
-   * Takes one out for a lease, for a queue that has none itself; nothing where there is none. The
+   * Takes one out for a lease, for a queue that has none itself; nothing if there is none. The
    * full ones know of the queue then: see `hopefulFor`.
    */
   take(queue: HostQueue): Loan | undefined {

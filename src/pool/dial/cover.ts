@@ -34,7 +34,7 @@ export class Cover {
     return this.#isEndless;
   }
 
-  /** Deals a waiter something that it would take; false where there is nothing left. */
+  /** Deals a waiter something that it would take; false if there is nothing left. */
   takes(waiter: Waiter): boolean {
     for (const [endpoint, slots] of this.#promised) {
       if (!waiter.hopesFor(endpoint)) continue;

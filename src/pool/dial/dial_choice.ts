@@ -37,7 +37,7 @@ const REST_MS = 250;
 
 /**
  * Chooses for a waiter: a good endpoint that it has not seen fail, by the host's balancer, of the
- * other IP version than the last one that failed it (RFC 8305 section 4). Where there is none, one
+ * other IP version than the last one that failed it (RFC 8305 section 4). If there is none, one
  * that failed recently; the one that is due, or due next. Such a one has one dial at a time,
  * whose end all callers share.
  */
@@ -148,7 +148,7 @@ function rotate<T>(items: readonly T[], random: () => number): readonly T[] {
 
 /**
  * The endpoint that lacks a connection most: one that has none, or fewer than its share while all of
- * them are in use; of several that which was chosen longest ago. Undefined where none lacks one.
+ * them are in use; of several that which was chosen longest ago. Undefined if none lacks one.
  *
  * @param hasRoom Whether the limits let an endpoint have one more connection
  */

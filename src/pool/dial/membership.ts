@@ -221,7 +221,7 @@ function isWell(queue: HostQueue, { text }: HostAddress): boolean {
   return endpoint.standing === "good" && !endpoint.isSlow;
 }
 
-/** What keeps an address of a host from being used; undefined where nothing does. */
+/** What keeps an address of a host from being used; undefined if nothing does. */
 export function denialOf(
   admission: Admission,
   { route }: HostQueue,

@@ -257,7 +257,7 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
     if (this.#isLate) this.#schedule();
   }
 
-  /** Dials for those in line where there is room now, the longest wait first. */
+  /** Dials for those in line if there is room now, the longest wait first. */
   #giveRoom(): void {
     const { dials } = this.#parts;
     const roomy = new Set(this.#roomy);
@@ -325,7 +325,7 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
     return full;
   }
 
-  /** Serves who waits over connections of other hosts, where that may be. */
+  /** Serves who waits over connections of other hosts, if that may be. */
   #borrow(queue: HostQueue): void {
     while (queue.waiters.takesAny) {
       const loan = this.#parts.coalescing.take(queue);

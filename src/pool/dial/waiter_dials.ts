@@ -62,7 +62,7 @@ export class WaiterDials {
     let wanted = queue.demand.wanted(lane.servingSlots, this.#clock.now());
     /** The last one for whom nothing could be dialled. */
     let idle: Waiter<HostQueue> | undefined;
-    /** False where no other caller can have anything dialled either. */
+    /** False if no other caller can have anything dialled either. */
     const serve = (waiter: Waiter<HostQueue>): boolean => {
       if (cover.takes(waiter)) return true;
       if (held && this.#dials.begun > begun) {
@@ -89,7 +89,7 @@ export class WaiterDials {
     return look;
   }
 
-  /** Begins a dial for a waiter, where one may help; false where there is no room for any. */
+  /** Begins a dial for a waiter, where one may help; false if there is no room for any. */
   #dialFor(
     queue: HostQueue,
     waiter: Waiter<HostQueue>,

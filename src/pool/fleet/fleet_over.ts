@@ -87,7 +87,7 @@ export function readFleetOptions(
 
 /**
  * A fleet that meets in a store. A pool knows it by its interface alone: so nothing of a fleet is
- * loaded where there is none.
+ * loaded if there is none.
  */
 export function fleetOver(store: FleetStore, options: Required<FleetOptions>): Fleet {
   return {

@@ -110,7 +110,7 @@ export class AddressFilter implements Choice {
     return [lane.endpoints.get(this.named) ?? lane.stranger(this.#pin)];
   }
 
-  /** Lets one more address do, where that was held back; false where there is none. */
+  /** Lets one more address do, where that was held back; false if there is none. */
   widen(): boolean {
     return false;
   }
@@ -171,7 +171,7 @@ class StickyFilter extends AddressFilter {
 }
 
 /**
- * Reads which of a host's addresses a caller will have; undefined where any will do.
+ * Reads which of a host's addresses a caller will have; undefined if any will do.
  *
  * @throws {TypeError | RangeError} It is not valid, or names the machine twice
  */

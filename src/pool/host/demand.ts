@@ -24,7 +24,7 @@ const LEAST_WINDOW_MS = 5;
  * time that each is there. With all connections busy, those who are waiting on average, over the
  * time that a dial takes, are the connections that are missing, however soon each of them is served.
  * A burst is over within that time and counts for little; a queue that never empties counts in full.
- * Where a connection carries many leases at once, so does a dial.
+ * If a connection carries many leases at once, so does a dial.
  */
 export class Demand {
   /** When a connection last came back from a lease, or the first waiter came after that. */

@@ -135,7 +135,7 @@ export class HostQueue {
     if (this.#dials?.size === 0) this.#dials = undefined;
   }
 
-  /** Dials an address of its host, over its proxies where it has any. */
+  /** Dials an address of its host, over its proxies if it has any. */
   dial(dialer: Dialer, target: DialTarget, signal: AbortSignal): Promise<TlsSocket> {
     return this.route?.dial(dialer, target, signal) ?? dialer.dial(target, signal);
   }
@@ -237,7 +237,7 @@ export class HostQueue {
 
   /**
    * How many callers a connection to an endpoint will serve at once: as many as the last one there,
-   * or elsewhere, and all of them where it may be many and nobody knows. So one dial tells. Where its
+   * or elsewhere, and all of them if it may be many and nobody knows. So one dial tells. Where its
    * source says that it does not speak HTTP/2, there is no doubt.
    */
   streamsOf({ multiplexes, streams }: Endpoint): number {
@@ -252,7 +252,7 @@ export class HostQueue {
     endpoint.streamsHeard = false;
   }
 
-  /** How many that is by what was seen at an endpoint here; 0 where nothing was, or it means nothing. */
+  /** How many that is by what was seen at an endpoint here; 0 if nothing was, or it means nothing. */
   ownStreams({ streams, streamsHeard }: Endpoint): number {
     return this.tls.isShared && !streamsHeard ? streams : 0;
   }

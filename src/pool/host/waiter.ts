@@ -57,7 +57,7 @@ export class Waiter<Queue = unknown> {
     return this.#rarities ??= new Rarities();
   }
 
-  /** Which addresses will do; all of them where there is none. */
+  /** Which addresses will do; all of them if there is none. */
   get filter(): AddressFilter | undefined {
     return this.#rarities?.filter;
   }
@@ -66,7 +66,7 @@ export class Waiter<Queue = unknown> {
     this.#rare.filter = filter;
   }
 
-  /** What it wants alike with others who wait; undefined where any address will do. */
+  /** What it wants alike with others who wait; undefined if any address will do. */
   get wish(): Wish | undefined {
     return this.#rarities?.wish;
   }

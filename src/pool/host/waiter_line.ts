@@ -73,7 +73,7 @@ export class WaiterLine<Queue> {
     return first;
   }
 
-  /** Takes one out, from any place; false where it does not stand here. */
+  /** Takes one out, from any place; false if it does not stand here. */
   remove(waiter: Waiter<Queue>): boolean {
     if (!this.has(waiter)) return false;
     this.#takeOut(waiter.place - this.#offset);

@@ -43,7 +43,7 @@ export class WarmUp {
     this.#wait = wait;
   }
 
-  /** Notes how many are open; false where that is as many as before. */
+  /** Notes how many are open; false if that is as many as before. */
   progress(done: number): boolean {
     const hasChanged = done !== this.#done;
     this.#done = done;

@@ -49,13 +49,13 @@ export class Lease implements Disposable {
   /** How long the server took to answer, in milliseconds. Unless you set it, the lease's length. */
   latencyMs: number | undefined = undefined;
   /**
-   * The status of the answer that came over it; 0 where there was none.
+   * The status of the answer that came over it; 0 if there was none.
    *
    * @internal
    */
   status = 0;
   /**
-   * What its end says of the machine: a failure, or `null`, nothing. Where nobody says, an error is
+   * What its end says of the machine: a failure, or `null`, nothing. If nobody says, an error is
    * a failure and anything else a success.
    *
    * @internal

@@ -95,7 +95,7 @@ export class LeaseDesk {
     return lease ? Promise.resolve(lease) : this.#wait(queue, filter, options);
   }
 
-  /** Gives a lease on what is ready; undefined where nothing is, or others have waited for it. */
+  /** Gives a lease on what is ready; undefined if nothing is, or others have waited for it. */
   tryAcquire(queue: HostQueue, filter: AddressFilter | undefined): Lease | undefined {
     for (;;) {
       const connection = this.#checkout.takeFrom(queue.lane, filter);
@@ -136,7 +136,7 @@ export class LeaseDesk {
     return promise;
   }
 
-  /** Takes a waiter out of its queue; false where it does not stand there any more. */
+  /** Takes a waiter out of its queue; false if it does not stand there any more. */
   #leave(waiter: Waiter<HostQueue>, now: number): boolean {
     const { expiry, queue } = waiter;
     if (!queue.leave(waiter, now)) return false;
@@ -209,7 +209,7 @@ export class LeaseDesk {
     return false;
   }
 
-  /** Serves a caller who waits; false where nothing is ready that would do. */
+  /** Serves a caller who waits; false if nothing is ready that would do. */
   #serveOne(queue: HostQueue, waiter: Waiter<HostQueue>, desperate: boolean): boolean {
     const { filter } = waiter;
     const choice = desperate

@@ -7,7 +7,7 @@
 import { shorten } from "../../core/check.ts";
 import { ProxyError, type ProxyErrorFields, type ProxyFailure } from "../../core/errors.ts";
 import type { Negotiation } from "../../core/tunnel.ts";
-import type { WayEnd } from "./ways.ts";
+import type { TunnelEnd } from "./tunnel_end.ts";
 
 /** How long a head may be, in bytes. */
 const MAX_HEAD_BYTES = 16_384;
@@ -21,7 +21,7 @@ const encoder = new TextEncoder();
  */
 export function httpConnect(
   about: Omit<ProxyErrorFields, "failure" | "status">,
-  end: WayEnd,
+  end: TunnelEnd,
   authorization: string | undefined,
 ): Negotiation {
   const authority = end.name.includes(":")

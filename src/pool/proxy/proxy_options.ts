@@ -9,7 +9,7 @@ import { checkNames, describe, quote } from "../../core/check.ts";
 import type { TlsOptions } from "../../core/dialer.ts";
 import { type IpRange, isInRange, readRange } from "../../hosts/ip_range.ts";
 import { checkTls } from "../host/tls_profiles.ts";
-import type { Credentials } from "./ways.ts";
+import type { Credentials } from "./tunnel_end.ts";
 
 /** A proxy, and how to use it. */
 export interface ProxyServer {
@@ -54,7 +54,7 @@ export interface CheckedProxy {
   readonly label: string;
   readonly scheme: "http" | "https" | "socks5";
   readonly host: Host;
-  /** Where names are resolved; undefined where nobody says. */
+  /** Where names are resolved; undefined if nobody says. */
   readonly resolve: "here" | "there" | undefined;
   readonly credentials: Credentials | undefined;
   readonly tls: TlsOptions;

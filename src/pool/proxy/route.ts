@@ -19,7 +19,7 @@ import type { HostAddress } from "../../hosts/host_address.ts";
 import { httpConnect } from "./http_connect.ts";
 import type { CheckedProxy } from "./proxy_options.ts";
 import { socks5 } from "./socks5.ts";
-import type { WayEnd } from "./ways.ts";
+import type { TunnelEnd } from "./tunnel_end.ts";
 
 /** A proxy of a pool's, and how it does. All routes over it share one. */
 export class Proxy {
@@ -54,7 +54,7 @@ export class Proxy {
     return new Relay(this.options.label, this.authorization);
   }
 
-  /** Notes that it has opened a way, or has answered at least. */
+  /** Notes that it has opened a tunnel, or has at least answered. */
   succeeded(): void {
     this.#failures = this.dueAt = 0;
     this.failure = undefined;
@@ -96,9 +96,9 @@ export interface RouteParts {
 
 /** How far a dial has come. */
 interface Stage {
-  /** Whether the proxy has been asked for the way, and may be waiting itself. */
+  /** Whether the proxy has been asked for the tunnel, and may be waiting itself. */
   asked: boolean;
-  /** Whether the way is open. */
+  /** Whether the tunnel is open. */
   open: boolean;
 }
 
@@ -111,7 +111,7 @@ export class Route {
    * chosen as these are.
    */
   readonly resolvesThere: boolean;
-  /** Whether a proxy is asked for each URL, and for no way. */
+  /** Whether a proxy is asked for each URL, and opens no tunnel. */
   readonly isAbsolute: boolean;
   readonly #host: Host;
   readonly #parts: RouteParts;
@@ -171,7 +171,7 @@ export class Route {
   /**
    * Dials a target over the first proxy that is well, and over the next one where it fails.
    *
-   * @throws {ProxyError} No proxy opened a way
+   * @throws {ProxyError} No proxy opened a tunnel
    * @throws {DialError} The way was open, and the target failed
    * @throws {TypeError} The target is none of the proxies, which choose the machine themselves
    * @throws {UnsupportedOptionError} The dialer cannot go through such a proxy
@@ -261,7 +261,7 @@ export class Route {
   async #attempt(
     proxy: Proxy,
     address: { readonly ip: string; readonly port: number },
-    end: WayEnd,
+    end: TunnelEnd,
     dialer: Dialer,
     target: DialTarget,
     signal: AbortSignal,
@@ -285,13 +285,15 @@ export class Route {
       const { reason } = signal;
       // The time of the whole dial is over, and the machine has not been reached yet.
       const isLate = isTimeout(reason) && !stage.open;
-      stop.abort(isLate ? late("it did not open a way in time") : reason);
+      stop.abort(isLate ? late("it did not open a tunnel in time") : reason);
     };
     signal.addEventListener("abort", onAbort, { once: true });
     if (signal.aborted) onAbort();
     const timer = forMs < Infinity
       ? setDeadline(this.#parts.clock, () => {
-        if (!stage.open) stop.abort(late(`it did not open a way within ${Math.round(forMs)} ms`));
+        if (!stage.open) {
+          stop.abort(late(`it did not open a tunnel within ${Math.round(forMs)} ms`));
+        }
       }, forMs)
       : undefined;
     try {
@@ -301,7 +303,7 @@ export class Route {
     } catch (error) {
       if (stage.open) proxy.counts.opened++;
       else if (!signal.aborted || isTimeout(signal.reason)) proxy.counts.failed++;
-      // Nothing but the way is dialled where the proxy is asked for URLs.
+      // If the proxy is asked for URLs, only the proxy itself is dialled.
       if (
         error instanceof DialError && saysOfProxy(error)
         && (error.phase === "tcp" || this.isAbsolute)
@@ -318,7 +320,7 @@ export class Route {
   #tunnel(
     proxy: Proxy,
     { ip, port }: { readonly ip: string; readonly port: number },
-    end: WayEnd,
+    end: TunnelEnd,
     target: DialTarget,
     stage: Stage,
   ): Tunnel {

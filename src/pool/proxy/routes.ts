@@ -20,9 +20,9 @@ export interface ProxyStats {
   readonly opened: number;
   /** How often a tunnel could not be opened, whatever the cause. */
   readonly failed: number;
-  /** Why it is avoided; null where it is not. */
+  /** Why it is avoided; null if it is not. */
   readonly failure: string | null;
-  /** When it is tried again, in milliseconds since 1970; null where it is not avoided. */
+  /** When it is tried again, in milliseconds since 1970; null if it is not avoided. */
   readonly retryAt: number | null;
 }
 
@@ -58,12 +58,12 @@ export class Routes {
     return [...all.values()];
   }
 
-  /** The way to a host; undefined where it is straight. */
+  /** The way to a host; undefined if it is straight. */
   to(host: Host, profile: TlsProfile): Route | undefined {
     const given = this.#proxiesFor(host, profile.isPlain === true);
     const [first] = given;
     if (!first) return undefined;
-    // Where the rules must hold, even such a proxy is asked for a way to an IP address.
+    // If the rules must hold, even such a proxy is asked for a tunnel to an IP address.
     const isAbsolute = profile === PLAIN && given.every(({ scheme }) => scheme !== "socks5")
       && (first.resolve === "there" || (first.resolve === undefined && !this.#restricted));
     const resolvesThere = isAbsolute || first.resolve === "there";

@@ -8,7 +8,7 @@
 import { readIp } from "../../core/address.ts";
 import { ProxyError, type ProxyErrorFields, type ProxyFailure } from "../../core/errors.ts";
 import type { Negotiation } from "../../core/tunnel.ts";
-import type { Credentials, WayEnd } from "./ways.ts";
+import type { Credentials, TunnelEnd } from "./tunnel_end.ts";
 
 /** What the codes of a reply mean (RFC 1928 section 6). */
 const REPLIES: { readonly [code: number]: readonly [ProxyFailure, string] } = {
@@ -31,7 +31,7 @@ const encoder = new TextEncoder();
 /** Begins to ask. */
 export function socks5(
   about: Omit<ProxyErrorFields, "failure" | "status">,
-  end: WayEnd,
+  end: TunnelEnd,
   credentials: Credentials | undefined,
 ): Negotiation {
   const methods = credentials ? [NO_AUTHENTICATION, PASSWORD] : [NO_AUTHENTICATION];
@@ -107,7 +107,7 @@ export function socks5(
   };
 }
 
-function addressOf({ name }: WayEnd): number[] {
+function addressOf({ name }: TunnelEnd): number[] {
   const ip = readIp(name);
   if (ip) return [ip.kind() === "ipv4" ? 1 : 4, ...ip.toByteArray()];
   const bytes = encoder.encode(name);

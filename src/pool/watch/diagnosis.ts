@@ -30,7 +30,7 @@ export interface DiagnosisParts {
   /** Held shared by each dial. */
   readonly gate: RwLock;
   readonly queues: Iterable<HostQueue>;
-  /** The pool's part in its fleet, where it has one. */
+  /** The pool's part in its fleet, if it has one. */
   readonly fleet: FleetMember | undefined;
   readonly figures: PoolFigures;
   readonly evidence: Evidence;

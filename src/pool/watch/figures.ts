@@ -12,7 +12,7 @@ import type { RequestOutcome } from "./request_counts.ts";
 
 /** How long things took, in milliseconds. */
 export interface PoolTimes {
-  /** How long callers waited for their leases; 0 where a connection was ready. */
+  /** How long callers waited for their leases; 0 if a connection was ready. */
   readonly queue: HistogramSnapshot;
   /** TCP handshakes. */
   readonly dial: HistogramSnapshot;
@@ -89,7 +89,7 @@ export class PoolFigures {
   }
 
   /**
-   * Notes a request that is over, and how long it took, in milliseconds; NaN where that does not
+   * Notes a request that is over, and how long it took, in milliseconds; NaN if that does not
    * count.
    */
   noteRequest(

@@ -17,7 +17,7 @@ export interface HttpCheck {
    * @default {"GET"}
    */
   readonly method?: "GET" | "HEAD";
-  /** The answers that are well; 200 to 399 where it is left out. */
+  /** The answers that are well; 200 to 399 if it is left out. */
   readonly statuses?: readonly number[];
 }
 
@@ -35,7 +35,7 @@ export type CheckKind = "connect" | "tls" | "http";
 
 /** The outcome of an HTTP check on one connection. */
 export interface CheckAnswer {
-  /** What went wrong; undefined where it did well. */
+  /** What went wrong; undefined if it did well. */
   readonly error: Error | undefined;
   /** What came, in words. */
   readonly reason: string;

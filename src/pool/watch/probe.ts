@@ -35,7 +35,7 @@ export interface ProbeParts {
 export interface ProbeTarget {
   readonly queue: HostQueue;
   readonly address: Address;
-  /** Where its connections may stay; undefined where it is blocked. */
+  /** Where its connections may stay; undefined if it is blocked. */
   readonly endpoint: Endpoint | undefined;
 }
 
@@ -87,7 +87,7 @@ export class Probe {
     this.#leftOver?.destroy();
   }
 
-  /** Makes the check. Gives what it found out, or nothing where it could not be made; never rejects. */
+  /** Makes the check. Gives what it found out, or nothing if it could not be made; never rejects. */
   async run(): Promise<ProbeResult | undefined> {
     const { testTimeoutMs } = this.#parts.options;
     const timeout = setDeadline(
@@ -158,7 +158,7 @@ export class Probe {
     return checkOver(connection, check, signal);
   }
 
-  /** Opens a connection that is in no maps; nothing where limits or rules forbid it. */
+  /** Opens a connection that is in no maps; nothing if limits or rules forbid it. */
   async #dial(kind: "connect" | "tls"): Promise<Connection | undefined> {
     const { admission, manager: { accountant }, options } = this.#parts;
     const { address, queue } = this;
@@ -198,7 +198,7 @@ export class Probe {
     return undefined;
   }
 
-  /** Leaves a connection to the maps; false where there is no place for it. */
+  /** Leaves a connection to the maps; false if there is no place for it. */
   #keep(connection: Connection): boolean {
     const { dials, manager, options } = this.#parts;
     const isWelcome = this.#endpoint?.member && this.#endpoint.lane.kept && !this.dropped

@@ -50,7 +50,7 @@ const HELD_INTERVALS = 1.5;
 
 /**
  * Checks every address of each host in use, time and again, and those whose block is to end when
- * they do well. It has one timer, and none where there is nothing to check.
+ * they do well. It has one timer, and none if there is nothing to check.
  *
  * A check takes no connection that a caller could want at once, and gives up its room for one.
  */

@@ -14,7 +14,7 @@ export interface RequestStats {
   readonly failures: number;
   /** Those that their callers aborted. */
   readonly cancelled: number;
-  /** Successes as a share of successes and failures, from 0 to 1; null where there are neither. */
+  /** Successes as a share of successes and failures, from 0 to 1; null if there are neither. */
   readonly successRate: number | null;
   /** How many times a request was sent again. */
   readonly retries: number;
@@ -54,7 +54,7 @@ export class RequestCounts {
   /** The answers by the first digit of their status. */
   readonly statuses: number[] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
-  /** Counts one that has ended, and how often it was sent; the status is 0 where there was no answer. */
+  /** Counts one that has ended, and how often it was sent; the status is 0 if there was no answer. */
   note(outcome: RequestOutcome, status: number, attempts: number): void {
     if (outcome === "successes") this.successes++;
     else if (outcome === "failures") this.failures++;

@@ -17,7 +17,7 @@ import type { PoolTimes } from "./figures.ts";
 import type { LatencyStats } from "./latency_counts.ts";
 import type { RequestStats } from "./request_counts.ts";
 
-/** How many there may be, as it holds now; null where there is no limit. */
+/** How many there may be, as it holds now; null if there is no limit. */
 export interface PoolLimits {
   /** Connections in all. */
   readonly maxConnections: number | null;
@@ -52,7 +52,7 @@ export interface AddressStats {
   /** Dials under way. */
   readonly dialing: number;
   /**
-   * How many connections its machine was seen to take, those to all hosts; null where none was turned
+   * How many connections its machine was seen to take, those to all hosts; null if none was turned
    * away.
    */
   readonly ceiling: number | null;
@@ -88,7 +88,7 @@ export interface AddressStats {
   readonly ejections: number;
   /**
    * When the first certificate of the chain runs out that it showed last and that was verified, in
-   * milliseconds since 1970; null where the dialer does not tell, as Deno's own.
+   * milliseconds since 1970; null if the dialer does not tell, as Deno's own.
    */
   readonly certificateEndsAt: number | null;
   /** How long it is expected to take to answer, in milliseconds; null if unknown. */
@@ -125,7 +125,7 @@ export interface HostStats {
   readonly leases: number;
   /** How many there may be at once, on its connections that accept new ones. */
   readonly capacity: number;
-  /** How many connections there may be; null where only the limits of the pool and of addresses hold. */
+  /** How many connections there may be; null if only the limits of the pool and of addresses hold. */
   readonly maxConnections: number | null;
   /** How many connections are to be kept open. */
   readonly warmTarget: number;
@@ -133,10 +133,10 @@ export interface HostStats {
   readonly panic: boolean;
   /**
    * Since when all of its machines have said to come back later, and when the first of them may be
-   * asked again; null where one has not.
+   * asked again; null if one has not.
    */
   readonly toldLater: AllTold | null;
-  /** Where its addresses come from, and for how long they hold; null where nobody has asked. */
+  /** Where its addresses come from, and for how long they hold; null if nobody has asked. */
   readonly resolution: HostInfo | null;
   /** How many times one of its addresses was ejected. */
   readonly ejections: number;

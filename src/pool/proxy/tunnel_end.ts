@@ -4,8 +4,8 @@
  * @module
  */
 
-/** Whither a proxy is to open a way. */
-export interface WayEnd {
+/** Where a tunnel leads. */
+export interface TunnelEnd {
   /** An IP address without brackets, or a host name. */
   readonly name: string;
   /** The TCP port. */
