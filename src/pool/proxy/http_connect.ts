@@ -1,5 +1,5 @@
 /**
- * Asks an HTTP proxy for a way: CONNECT (RFC 9110 section 9.3.6).
+ * Asks an HTTP proxy for a tunnel: CONNECT (RFC 9110 section 9.3.6).
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The way to a host over its proxies: which one is used, and what becomes of it.
+ * The route to a host over its proxies: which one is used, and what becomes of it.
  *
  * @module
  */
@@ -102,7 +102,7 @@ interface Stage {
   open: boolean;
 }
 
-/** The way to one host. */
+/** The route to one host. */
 export class Route {
   /** Its proxies, in the order in which they are used. */
   readonly proxies: readonly Proxy[];
@@ -119,7 +119,7 @@ export class Route {
   #addresses: readonly HostAddress[] = [];
   readonly #byAddress = new Map<string, Proxy>();
 
-  /** Makes the way to a host. */
+  /** Makes the route to a host. */
   constructor(
     host: Host,
     proxies: readonly Proxy[],
@@ -172,7 +172,7 @@ export class Route {
    * Dials a target over the first proxy that is well, and over the next one where it fails.
    *
    * @throws {ProxyError} No proxy opened a tunnel
-   * @throws {DialError} The way was open, and the target failed
+   * @throws {DialError} The tunnel was open, and the target failed
    * @throws {TypeError} The target is none of the proxies, which choose the machine themselves
    * @throws {UnsupportedOptionError} The dialer cannot go through such a proxy
    * @throws The signal's reason, when it aborts

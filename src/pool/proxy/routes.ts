@@ -1,5 +1,5 @@
 /**
- * Which way leads to which host: straight, or over proxies.
+ * Which route leads to which host: direct, or over proxies.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import { Proxy, Route } from "./route.ts";
 export interface ProxyStats {
   /** Its URL without its credentials. */
   readonly proxy: string;
-  /** How many ways it has opened. */
+  /** How many tunnels it has opened. */
   readonly opened: number;
   /** How often a tunnel could not be opened, whatever the cause. */
   readonly failed: number;
@@ -26,7 +26,7 @@ export interface ProxyStats {
   readonly retryAt: number | null;
 }
 
-/** The ways of a pool. */
+/** The routes of a pool. */
 export class Routes {
   readonly #options: ResolvedPoolOptions;
   readonly #directory: HostDirectory;
@@ -58,7 +58,7 @@ export class Routes {
     return [...all.values()];
   }
 
-  /** The way to a host; undefined if it is straight. */
+  /** The route to a host; undefined if it is direct. */
   to(host: Host, profile: TlsProfile): Route | undefined {
     const given = this.#proxiesFor(host, profile.isPlain === true);
     const [first] = given;

@@ -1,5 +1,5 @@
 /**
- * Asks a SOCKS proxy of version 5 for a way (RFC 1928), with a name and password where it wants them
+ * Asks a SOCKS proxy of version 5 for a connection (RFC 1928), with name and password if it wants them
  * (RFC 1929).
  *
  * @module
