@@ -39,7 +39,7 @@ export interface DialsParts {
   readonly prepare: (connection: Connection) => void;
 }
 
-/** What becomes of dials that others act on. */
+/** What others act on when a dial is slow, or over. */
 export interface DialEvents {
   /** Nobody should count on a queue's dial any more: it is slow, or unwanted. */
   onDoubt(queue: HostQueue): void;
@@ -49,7 +49,7 @@ export interface DialEvents {
   onFailure(dial: Dial, error: unknown): void;
   /** A dial or a check is over, well or not, and with it the room that it took. */
   onEnd(queue: HostQueue, address: Address): void;
-  /** So many had begun that others were to wait: they may begin now. */
+  /** Enough had begun for others to wait: these may begin now. */
   onPace(): void;
 }
 
@@ -146,7 +146,7 @@ export class Dials {
     const { host } = queue;
     const { manager, options, prepare, reporter } = this.#parts;
     manager.addConnection(connection, true);
-    // What somebody asked for alone speaks what he makes of it.
+    // A connection that was asked for alone speaks what its caller wants.
     if (queue.tls.isShared || connection.socket.info.alpn !== "h2") prepare(connection);
     const endpoint = endpointOf(connection);
     if (endpoint) {
@@ -161,7 +161,7 @@ export class Dials {
     reporter.opened(connection, resolved);
   }
 
-  /** Tells that a dial or a check is over, and with it the room that it took. */
+  /** Reports that a dial or a check is over, and with it the room that it took. */
   end(queue: HostQueue, address: Address): void {
     this.#events?.onEnd(queue, address);
   }
@@ -223,7 +223,7 @@ export class Dials {
       requireProtocol(queue, address, socket);
       const now = this.#clock.now();
       queue.demand.noteDial(now - dial.startedAt);
-      // Until there is an answer to go by, the way there tells how far away it is.
+      // Until there is an answer to go by, the TCP handshake says how far away it is.
       if (endpoint.picks === 0) endpoint.noteLatency(socket.info.tcpMs, now);
       health.reached(endpoint);
       const connection = new Connection({
@@ -282,12 +282,12 @@ export class Dials {
   }
 }
 
-/** Whether the options are at fault: nothing was dialled, and it tells nothing of the address. */
+/** Whether the options are at fault: nothing was dialled, which says nothing about the address. */
 export function blamesOptions(error: unknown): boolean {
   return error instanceof UnsupportedOptionError || error instanceof TypeError;
 }
 
-/** Refuses a socket over which the one protocol that is wanted was not agreed upon. */
+/** Refuses a socket if the one protocol that is wanted was not negotiated. */
 function requireProtocol({ host, tls }: HostQueue, address: Address, socket: TlsSocket): void {
   const { protocol } = tls;
   if (protocol === undefined || tls.isPlain || socket.info.alpn === protocol) return;

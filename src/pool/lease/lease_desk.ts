@@ -25,7 +25,7 @@ import { Lease } from "./lease.ts";
 export interface DeskEvents {
   /** A caller waits, for an address that passes the filter if there is one. */
   onWait(queue: HostQueue, filter: AddressFilter | undefined): void;
-  /** So many leases have begun that the host's addresses are to be looked at. */
+  /** Enough leases have begun for the host's addresses to be looked at. */
   onManyLeases(queue: HostQueue): void;
   /** A connection of a lease has ended right after its handshake, and that is its machine's fault. */
   onHangUp(queue: HostQueue, endpoint: Endpoint): void;
@@ -49,7 +49,7 @@ export class LeaseDesk {
   readonly #clock: Clock;
   /**
    * Queues, each by the deadline of its first caller who waits for `acquireTimeoutMs`: those who came
-   * later has longer, so that one place on the wheel does for all of them.
+   * later have longer, so that one place on the wheel does for all of them.
    */
   readonly #patience: DueWheel<HostQueue>;
   /** Callers who wait for another time. */
@@ -316,7 +316,7 @@ export class LeaseDesk {
       this.#health.turnedAway(endpoint);
     } else if (failure === null) {
       endpoint.lane.endTrial(endpoint);
-      // It took at least so long, whatever became of it.
+      // It took at least this long, whatever became of it.
       if (latencyMs !== undefined) endpoint.noteAnswer(latencyMs, connection.lastUsedAt);
     } else if (failure !== undefined || error !== undefined) {
       const { kind, error: cause } = failure ?? { kind: "lease", error };
