@@ -1,6 +1,6 @@
 /**
- * What follows from changes of connections, addresses and rules: events that the maps, the directory
- * and others send up, and whom they concern.
+ * What follows from changes of connections, addresses and rules: the events that the maps, the
+ * directory and others send up, and the parts that they concern.
  *
  * @module
  */
@@ -21,7 +21,7 @@ import type { HostQueues } from "./host/host_queues.ts";
 import type { Prober } from "./watch/prober.ts";
 import type { Reporter } from "./watch/reporter.ts";
 
-/** Whom changes concern. */
+/** The parts that changes concern. */
 export interface ChangesParts {
   readonly manager: ConnectionManager;
   readonly admission: Admission;
@@ -43,7 +43,7 @@ export class Changes {
     this.#parts = parts;
   }
 
-  /** Follows no change of addresses and rules any more. */
+  /** Stops following changes of addresses and rules. */
   close(): void {
     this.#closed = true;
   }
@@ -60,7 +60,7 @@ export class Changes {
     this.#parts.reporter.evicted(connection, reason, error);
     const queue = this.#parts.queues.find(host, connection.tlsProfile);
     const endpoint = endpointOf(connection);
-    // Of one that is leased its lease tells.
+    // For a leased one, the end of its lease does this.
     const endedAtOnce = connection.leases === 0 && connection.endedAtOnce(this.#parts.reporter.now);
     if (endpoint && endedAtOnce && this.#parts.health.hungUp(endpoint) === "failed" && queue) {
       this.#parts.scheduler.onHangUp(queue, endpoint);
@@ -89,14 +89,14 @@ export class Changes {
   }
 
   /**
-   * Looks at those who wait, for a machine is as good as others again; or no other one is better, and
+   * Serves callers again: a machine is as good as others once more; or no other one is better, and
    * what is ready there will do.
    */
   onStanding(endpoint: Endpoint): void {
     this.#wakeWaiting(endpoint.lane);
   }
 
-  /** Looks at those who wait, for a machine that was left alone may serve them. */
+  /** Serves callers again: a machine that was left alone may take them. */
   onRested(endpoint: Endpoint, everywhere: boolean): void {
     if (everywhere) this.#parts.reporter.onRested(endpoint);
     this.#wakeWaiting(endpoint.lane);
@@ -116,7 +116,7 @@ export class Changes {
     this.#parts.reporter.addressesChanged(host, change);
   }
 
-  /** Uses what may be used from now on, and nothing else. */
+  /** Applies the rules and blocks that hold from now on. */
   onAdmission(): void {
     if (this.#closed) return;
     this.#parts.scheduler.admissionChanged(this.#parts.queues);
@@ -129,7 +129,7 @@ export class Changes {
     }
   }
 
-  /** Has addresses bear as much as is set from now on; who waits may be served elsewhere. */
+  /** Applies a weight from now on; callers who wait may be served elsewhere. */
   onWeight(change: WeightChange): void {
     if (this.#closed) return;
     const { membership, queues, reporter, scheduler } = this.#parts;

@@ -73,7 +73,7 @@ export interface CheckedHostOptions {
   readonly balancer: Balancer | undefined;
   /** By IP address, and by canonical text. */
   readonly weights: ReadonlyMap<string, number>;
-  /** None is none: undefined are those of the pool. */
+  /** Null means none; undefined means those of the pool. */
   readonly proxies: CheckedProxies | undefined;
   readonly tls: TlsOptions | undefined;
   readonly protocols: Protocols | undefined;
@@ -94,7 +94,7 @@ const NAMES = [
 ];
 
 /**
- * Reads what is said of hosts, by the hosts' canonical text.
+ * Reads the options of hosts, by the hosts' canonical text.
  *
  * @throws {TypeError | RangeError} Names the host, the option, its value, and what would be valid
  */
@@ -156,7 +156,7 @@ function readHost(
   };
 }
 
-/** Reads something; what is wrong with it is said with the option's name before it. */
+/** Reads something, and puts the option's name before the message of an error. */
 function named<T>(name: string, read: () => T): T {
   try {
     return read();
@@ -231,7 +231,7 @@ function readWeights(
   return read;
 }
 
-/** How much an address is to bear beside the others, where the options say so. */
+/** The weight of an address, if the options set one. */
 export function weightOf(
   { weights }: CheckedHostOptions,
   { ip, text }: Address,

@@ -1,5 +1,5 @@
 /**
- * What can be told of a pool's options: by name, one by one, so that no secret is among them.
+ * What can be shown of a pool's options: listed one by one, so that no secret is among them.
  *
  * @module
  */
@@ -62,7 +62,7 @@ export function finite(value: number): number | null {
 }
 
 /**
- * What can be told of a pool's options.
+ * What can be shown of a pool's options.
  *
  * @param set The names of those that were set
  * @param limits The limits that hold now

@@ -370,7 +370,7 @@ export function resolvePoolOptions(options: HttpConnectionOptions): ResolvedPool
   if (typeof traceLeases !== "boolean") {
     throw new TypeError(`traceLeases must be true or false, got ${describe(traceLeases)}`);
   }
-  // Thrown here, before anything is begun.
+  // Thrown here, before anything has begun.
   new AccessList(access);
   const proxy = readProxies("proxy", options.proxy);
   const numbers = readNumbers(options);
@@ -411,9 +411,7 @@ export function resolvePoolOptions(options: HttpConnectionOptions): ResolvedPool
   };
 }
 
-/**
- * Refuses proxies that resolve names, where there are rules for addresses that nobody could hold.
- */
+/** Refuses proxies that resolve names if there are access rules, which could not be applied. */
 function requireRules(name: string, proxies: CheckedProxies | undefined, rules: AccessRules): void {
   const { http = [], https = [] } = proxies ?? {};
   if (!restricts(rules) || ![...http, ...https].some(({ resolve }) => resolve === "there")) return;

@@ -32,12 +32,12 @@ export interface UpkeepParts {
   readonly reporter: Reporter;
 }
 
-/** How long it works in one turn, in milliseconds: then others have theirs. */
+/** How long it works in one turn, in milliseconds, before others get theirs. */
 const TURN_MS = 5;
 
 /**
- * Looks after a pool each `cleanupIntervalMs`, until it is closed. If there is much to do, others
- * have their turns meanwhile.
+ * Cleans up a pool every `cleanupIntervalMs`, until it is closed. If there is much to do, it gives
+ * others their turns meanwhile.
  */
 export class Upkeep {
   readonly #parts: UpkeepParts;
@@ -61,7 +61,7 @@ export class Upkeep {
     return clock.setTimer(() => this.#goOn(this.#look()), cleanupIntervalMs);
   }
 
-  /** Takes a look up to where others are to have a turn, or to its end. */
+  /** Goes on with a look until others should have a turn, or it ends. */
   #goOn(look: Steps): void {
     if (this.#closed) return;
     const { clock } = this.#parts.options;

@@ -31,7 +31,7 @@ export class Coalescing {
   /** The queues that would use a connection, and found it full. */
   readonly #hopeful = new WeakMap<Connection, Set<HostQueue>>();
 
-  /** Finds any only where it is wanted. */
+  /** Finds some only if `coalesce` is set. */
   constructor(isWanted: boolean, manager: ConnectionManager, queues: HostQueues) {
     this.#isWanted = isWanted;
     this.#manager = manager;
@@ -44,7 +44,7 @@ export class Coalescing {
    */
   take(queue: HostQueue): Loan | undefined {
     const { lane, route, tls } = queue;
-    // Over a proxy an address says nothing of who is at its other end.
+    // Over a proxy, an address does not say who is at the other end.
     if (!this.#isWanted || !tls.isShared || tls.isPlain || route) return undefined;
     for (const { address, member } of lane.endpoints.values()) {
       if (!member) continue;
@@ -67,8 +67,8 @@ export class Coalescing {
   }
 
   /**
-   * Gives the queues with callers who wait for a place on a connection, now that there is one. Who
-   * finds none again is to come by `take()` again.
+   * Returns the queues with callers who wait for a place on a connection, now that there is one.
+   * Those who find none register again with `take()`.
    */
   hopefulFor(connection: Connection): readonly HostQueue[] {
     const hopeful = this.#isWanted ? this.#hopeful.get(connection) : undefined;

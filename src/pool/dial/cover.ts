@@ -1,5 +1,5 @@
 /**
- * Whom the dials on their way will serve.
+ * Which callers the dials under way will serve.
  *
  * @module
  */
@@ -11,11 +11,14 @@ import type { Waiter } from "../host/waiter.ts";
 /** Assigns what is already on its way to those who wait, who then need no dial for themselves. */
 export class Cover {
   readonly #queue: HostQueue;
-  /** How many callers what is to come, or to carry leases again, at an endpoint will serve. */
+  /**
+   * How many callers each endpoint will serve, by dials under way or connections that are full for
+   * now.
+   */
   readonly #promised = new Map<Endpoint, number>();
   #isEndless = false;
 
-  /** Looks at a queue's dials, and at the machines that let nobody in for now. */
+  /** Looks at a queue's dials, and at machines that accept no stream for now. */
   constructor(queue: HostQueue) {
     const { lane } = queue;
     this.#queue = queue;
@@ -23,7 +26,7 @@ export class Cover {
       this.#add(endpoint, queue.streamsOf(endpoint));
     }
     if (lane.servingSlots > 0) return;
-    // They promise to let somebody in again, where there is nowhere else to go.
+    // These are expected to accept streams again, if there is nowhere else to go.
     const shut = [...lane.good].filter(isShut);
     if (shut.length < lane.good.size) return;
     for (const endpoint of shut) this.#add(endpoint, Infinity);
@@ -34,11 +37,11 @@ export class Cover {
     return this.#isEndless;
   }
 
-  /** Deals a waiter something that it would take; false if there is nothing left. */
+  /** Assigns a waiter something that it would take; false if there is nothing left. */
   takes(waiter: Waiter): boolean {
     for (const [endpoint, slots] of this.#promised) {
       if (!waiter.hopesFor(endpoint)) continue;
-      // What is dealt out is not looked at again: there may be thousands of each.
+      // What is used up is not looked at again: there may be thousands of each.
       if (slots > 1) this.#promised.set(endpoint, slots - 1);
       else this.#promised.delete(endpoint);
       return true;

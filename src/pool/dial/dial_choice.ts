@@ -1,5 +1,5 @@
 /**
- * Decides where to dial: for a caller who waits, and ahead of any so that load can spread.
+ * Decides where to dial: for a caller who waits, or ahead of need so that load can spread.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { type Accepts, pickFrom } from "../../map/picker.ts";
 import type { HostQueue } from "../host/host_queue.ts";
 import type { Waiter } from "../host/waiter.ts";
 
-/** What becomes of a caller's wish to have something dialled. */
+/** What to do for a caller who needs a dial. */
 export type DialChoice =
   /** This one is to be dialled. */
   | { readonly dial: Endpoint }
@@ -30,8 +30,8 @@ export interface ChoiceScene {
 }
 
 /**
- * For how long a machine is left alone after a failed dial even by callers who have nothing else to
- * hope for, in milliseconds: so a host that is down is not stormed, however many callers come.
+ * How long a machine is left alone after a failed dial even by callers with no other hope, in
+ * milliseconds, so that many callers do not storm a host that is down.
  */
 const REST_MS = 250;
 
@@ -82,14 +82,14 @@ function chooseAmong(
 ): DialChoice {
   const { hasRoom, mayComeBack, now, random } = scene;
   const untried = candidates.filter((endpoint) => isUntried(waiter, endpoint));
-  // One that weighs nothing is as good as any where none is there that weighs something.
+  // One of weight 0 is as good as any if no other has a weight.
   const isAlone = !candidates.some(({ chosen }) => chosen);
   const fits: Accepts = (endpoint) => isGood(endpoint) || (isAlone && isStandby(endpoint));
   const good = rotate(untried.filter(fits), random);
   const dial = good.find(hasRoom);
   if (dial) return { dial };
   if (good.length > 0 && !queue.lane.panic) return { crowded: good };
-  // A second connection would be let lie where the first one is.
+  // A second connection there would go unused as the first one does.
   const others = untried
     .filter((endpoint) => !fits(endpoint) && endpoint.dialing === 0 && !endpoint.ready)
     .sort((a, b) => a.dueAt - b.dueAt);
@@ -97,7 +97,7 @@ function chooseAmong(
   const isDesperate = waiter.rounds === 0 && !mayComeBack;
   const dueAt = ({ dialFailedAt, dueAt, standing }: Endpoint) => {
     const restedAt = dialFailedAt + REST_MS;
-    // When one that is gone is due nobody notes: it has no other callers.
+    // Nobody notes when one that is gone is due: it has no other callers.
     if (standing === "gone") return restedAt;
     return isDesperate ? Math.min(dueAt, restedAt) : dueAt;
   };
@@ -117,19 +117,19 @@ function isMember({ member }: Endpoint): boolean {
   return member;
 }
 
-/** Who names an endpoint that is gone will have it, as long as it does well. */
+/** Callers who name an endpoint that is gone get it, as long as it works. */
 function isGood({ chosen, failing, standing }: Endpoint): boolean {
   return chosen || (standing === "gone" && !failing);
 }
 
-/** It weighs nothing, and has nothing else against it. */
+/** Whether its weight of 0 is all that speaks against it. */
 function isStandby({ resting, spare, standing }: Endpoint): boolean {
   return spare && standing === "good" && !resting;
 }
 
 /**
- * The IP version to try next: where dials have failed or hang, the other one than that of the last;
- * for a host without any connection, version 6.
+ * The IP version to try next: if dials have failed or hang, not that of the last one; for a host
+ * without any connection, version 6.
  */
 function preferredFamily({ dials, lane }: HostQueue, { failures }: Waiter): 4 | 6 | undefined {
   let last: string | undefined;

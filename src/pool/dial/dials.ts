@@ -1,5 +1,5 @@
 /**
- * Carries dials out: counts them, ends them in time, and takes what comes of them into the maps.
+ * Carries dials out: counts them, ends them in time, and adds their connections to the maps.
  *
  * @module
  */
@@ -43,7 +43,7 @@ export interface DialsParts {
 export interface DialEvents {
   /** Nobody should count on a queue's dial any more: it is slow, or unwanted. */
   onDoubt(queue: HostQueue): void;
-  /** A connection has come. */
+  /** A dial has become a connection. */
   onReady(queue: HostQueue): void;
   /** A dial has failed. */
   onFailure(dial: Dial, error: unknown): void;
@@ -55,7 +55,7 @@ export interface DialEvents {
 
 /** The dials on their way. What is dialled, and when, is the scheduler's to say. */
 export class Dials {
-  /** Each dial and check holds it shared: who has it alone knows that none is under way. */
+  /** Each dial and check holds it shared. Whoever holds it alone knows that none is under way. */
   readonly gate: RwLock;
   /** How many were begun. */
   begun = 0;
@@ -76,7 +76,7 @@ export class Dials {
     this.#pace = new Pace(this.#clock, () => this.#events?.onPace());
   }
 
-  /** Sets who acts on what becomes of dials. */
+  /** Sets the listener for what becomes of dials. */
   listen(events: DialEvents): void {
     this.#events = events;
   }
@@ -124,7 +124,7 @@ export class Dials {
     void this.#run(dial);
   }
 
-  /** Lets the connections of dials under way go as soon as they come. */
+  /** Has dials under way close their connections as soon as they are open. */
   disown(concerns: (dial: Dial) => boolean): void {
     for (const dial of this.#dials) {
       if (!concerns(dial)) continue;
@@ -133,7 +133,7 @@ export class Dials {
     }
   }
 
-  /** Stops those to what may not be used any more. */
+  /** Stops dials to addresses that may no longer be used. */
   stopDenied(): void {
     for (const { endpoint: { address }, queue, stop } of this.#dials) {
       const denied = this.#denial(queue, address);
@@ -155,7 +155,7 @@ export class Dials {
       endpoint.certificateEndsAt = connection.socket.info.certificateEndsAt
         ?? endpoint.certificateEndsAt;
     }
-    // An address of the host's that nobody has written down is a resolver's.
+    // A member that no option lists came from a resolver.
     const resolved = endpoint?.member === true && !host.isLiteral
       && !options.hosts.get(host.text)?.addresses;
     reporter.opened(connection, resolved);

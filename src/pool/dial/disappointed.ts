@@ -1,5 +1,5 @@
 /**
- * Those who wait and had hoped for a dial that failed: another round, or the end of their wait.
+ * Callers who counted on a dial that failed: another round for them, or the end of their wait.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import type { LeaseDesk } from "../lease/lease_desk.ts";
 import type { ResolvedPoolOptions } from "../options.ts";
 import type { Dials } from "./dials.ts";
 
-/** Tells those who wait how dials have failed, and refuses those who have nothing left to hope for. */
+/** Notes failed dials with the callers who wait, and refuses those who have no address left. */
 export class Disappointed {
   readonly #options: ResolvedPoolOptions;
   readonly #desk: LeaseDesk;
@@ -25,7 +25,7 @@ export class Disappointed {
     this.#dials = dials;
   }
 
-  /** Tells those who would have an endpoint how the dial of a number there has failed. */
+  /** Notes with the callers who would take an endpoint that a dial there has failed. */
   tell(queue: HostQueue, endpoint: Endpoint, error: unknown, number: number): void {
     const address = endpoint.address.text;
     for (const waiter of queue.waiters) {
@@ -41,7 +41,7 @@ export class Disappointed {
     const isFailed = ({ address }: Endpoint) => waiter.failures.has(address.text);
     if (!waiter.filter && waiter.failures.size < lane.memberCount) return;
     do if (!waiter.candidates(lane).every(isFailed)) return; while (queue.widen(waiter));
-    // What may come back is waited for, however many rounds fail.
+    // If a connection may come back, they wait for it, however many rounds fail.
     if (waiter.mayBeServed(lane) || waiter.rounds < this.#options.maxRetries) {
       waiter.beginRound(this.#dials.begun);
       return;

@@ -1,5 +1,5 @@
 /**
- * Lets go of a host, or of a machine.
+ * Drains a host or a machine.
  *
  * @module
  */

@@ -97,9 +97,9 @@ export class Membership {
   }
 
   /**
-   * Tells a queue which addresses its host has, as far as they are known, where they are others
-   * than before. What has gone ends: idle connections at once, those in use with their lease. Blocks
-   * that are over end first, for every host.
+   * Updates a queue's addresses to those that its host has, if these are known and have changed.
+   * Idle connections to those that are gone end at once, those in use with their lease. Blocks that
+   * are over end first, for every host.
    *
    * @returns Whether they are known, and the endpoints that have gone
    */
@@ -109,14 +109,14 @@ export class Membership {
     return { known: known !== undefined, gone: known ? this.#tell(queue, known) : [] };
   }
 
-  /** Takes back what a queue was told, the last good answer having grown too old. */
+  /** Removes a queue's addresses, because the last good answer has grown too old. */
   forgetAll(queue: HostQueue): readonly Endpoint[] {
     const gone = this.#tell(queue, []);
     queue.toldAddresses = undefined;
     return gone;
   }
 
-  /** Tells a queue the same once more, since other addresses may be used than before. */
+  /** Applies a queue's addresses again, because other ones may be used than before. */
   readmit(queue: HostQueue): readonly Endpoint[] {
     const known = queue.toldAddresses;
     if (!known) return [];
@@ -124,7 +124,7 @@ export class Membership {
     return this.#tell(queue, known);
   }
 
-  /** Weighs a queue's addresses once more, since other weights may be set than before. */
+  /** Applies the weights of a queue's addresses again, because they may have changed. */
   reweigh(queue: HostQueue): void {
     for (const address of queue.toldAddresses ?? []) {
       const endpoint = queue.lane.endpoints.get(address.text);
@@ -193,7 +193,7 @@ export class Membership {
     this.#events?.onEnter(queue, endpoint);
   }
 
-  /** How much an address is to bear: as somebody has set, by the options of its host, or by its source. */
+  /** The weight of an address: as set by hand, by the options of its host, or by its source. */
   #weightOf({ host }: HostQueue, address: HostAddress): number {
     const configured = this.#options.hosts.get(host.text);
     return this.#weights.of(address) ?? (configured && weightOf(configured, address))
@@ -208,13 +208,13 @@ export class Membership {
     }
     const target = { host: host.text, address: endpoint.address.text, tls: tls.options };
     const dialer = tls.isPlain ? this.#options.plainDialer : this.#options.dialer;
-    // A dialer that could not be loaded keeps nothing, and each dial says why.
+    // A dialer that could not be loaded has nothing to forget, and each dial says why.
     if (dialer && "then" in dialer) dialer.then((dialer) => dialer.forget?.(target), () => {});
     else dialer?.forget?.(target);
   }
 }
 
-/** Whether there is nothing against an address: those of its priority need no others to help. */
+/** Whether an address is good: then its priority needs no lower one to help. */
 function isWell(queue: HostQueue, { text }: HostAddress): boolean {
   const endpoint = queue.lane.endpoints.get(text);
   if (!endpoint || !endpoint.member) return true;
@@ -227,7 +227,7 @@ export function denialOf(
   { route }: HostQueue,
   address: Address,
 ): string | undefined {
-  // What the proxy makes of the name is not known: no rule can be held to it.
+  // It is unknown what the proxy resolves the name to, so no rule can apply.
   if (route?.resolvesThere && admission.isRestricted) return "its proxy resolves the name";
   return admission.deniedBy(address);
 }

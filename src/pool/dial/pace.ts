@@ -6,12 +6,12 @@
 
 import { type Clock, inNextTurn, type Timer } from "../../core/clock.ts";
 
-/** The work that may begin at once, in milliseconds. It may all fall due in one turn. */
+/** How much work may begin at once, in milliseconds. It may all have to be done in one turn. */
 const BURST_MS = 16;
 
 /**
- * What a dial is taken to cost in the program's own time, in milliseconds. Never less than `least`:
- * Deno does most of that work between turns, where nobody sees it.
+ * What a dial is assumed to cost of the program's own time, in milliseconds. Never less than
+ * `least`: Deno does most of that work between turns, where it cannot be measured.
  */
 const COST_MS = { first: 0.75, least: 0.3, most: 2 };
 
@@ -64,7 +64,7 @@ export class Pace {
     if (this.#clock.afterReading) this.#step(this.#turnAt ?? this.#clock.now());
   }
 
-  /** Calls nobody any more. */
+  /** Stops, and calls nobody any more. */
   close(): void {
     this.#wait?.cancel();
   }

@@ -1,5 +1,5 @@
 /**
- * When queues are to be looked at again although nothing happens to them.
+ * When to look at queues again although nothing happens to them.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 import type { Clock, Timer } from "../../core/clock.ts";
 import type { HostQueue } from "../host/host_queue.ts";
 
-/** One timer at the most for each queue, for the first of the times that it is wanted at. */
+/** At most one timer for each queue, for the earliest of its times. */
 export class Rechecks {
   readonly #clock: Clock;
   readonly #onTime: (queue: HostQueue) => void;
@@ -19,7 +19,7 @@ export class Rechecks {
     this.#onTime = onTime;
   }
 
-  /** Has a queue looked at by a time, in the clock's milliseconds. */
+  /** Looks at a queue again at a time, in the clock's milliseconds, or before. */
   at(queue: HostQueue, at: number): void {
     const earlier = this.#pending.get(queue);
     if (earlier && earlier.at <= at) return;

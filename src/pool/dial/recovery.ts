@@ -28,15 +28,15 @@ const LOOK_AGAIN_MS = 2_000;
 const UNUSED_MS = 1_000;
 
 /**
- * How long its dials may take, in milliseconds, or how many times as long as others took. Where a
- * machine was silent a new dial finds out sooner than one that waits on.
+ * How long its dials may take, in milliseconds, or how many times as long as others took. If a
+ * machine was silent, a new dial finds out sooner than one that waits on.
  */
 const TIMEOUT = { ms: 2_000, dials: 4 };
 
 /**
- * Dials the machines of hosts in use that failed: soon at first, then every two seconds or so. What
- * comes of it is a connection like any other, and the machine is back. It has one timer, and none
- * where nothing has failed.
+ * Dials the failed machines of hosts in use: soon at first, then every two seconds or so. If that
+ * succeeds, the connection is like any other, and the machine is back. It has one timer, and none
+ * if nothing has failed.
  */
 export class Recovery implements HealthListener {
   readonly #options: ResolvedPoolOptions;
@@ -69,7 +69,7 @@ export class Recovery implements HealthListener {
     health.listen(this);
   }
 
-  /** Sees to it that an endpoint is dialled in time. */
+  /** Schedules a dial of an endpoint. */
   onFailing(endpoint: Endpoint): void {
     this.#lookAt(this.#health.tryAt(endpoint));
   }
@@ -108,7 +108,7 @@ export class Recovery implements HealthListener {
       if (at <= now) due.push(endpoint);
       else next = Math.min(next, at);
     }
-    // Who has waited longest is first; what cannot be dialled now is looked at again.
+    // Those who waited longest are first; what cannot be dialled now is looked at again.
     due.sort((a, b) => this.#health.tryAt(a) - this.#health.tryAt(b));
     const index = underWay < AT_ONCE ? due.findIndex((endpoint) => this.#dial(endpoint, now)) : -1;
     this.#lacksRoom = index < 0 && due.length > 0;
@@ -117,7 +117,7 @@ export class Recovery implements HealthListener {
     this.#lookAt(next);
   }
 
-  /** Begins a dial where one may be begun; gives whether it has. */
+  /** Begins a dial if one may begin; returns whether it has. */
   #dial(endpoint: Endpoint, now: number): boolean {
     const { dialing, lane, member } = endpoint;
     const queue = this.#queues.find(lane.host, lane.tlsProfile);
@@ -132,7 +132,10 @@ export class Recovery implements HealthListener {
     return true;
   }
 
-  /** Whether there is room for one more connection; one of the host that nobody needs makes some. */
+  /**
+   * Whether there is room for one more connection; ends one of the host that nobody needs to make
+   * some.
+   */
   #hasRoom(queue: HostQueue, { address, lane }: Endpoint, now: number): boolean {
     const { accountant } = this.#manager;
     const scope = accountant.blockedBy(lane.host, address.text);

@@ -1,5 +1,6 @@
 /**
- * Room for connections where limits leave none: who stands in line for it, and how it is made.
+ * Room for connections when limits leave none: which queues stand in line for it, and how it is
+ * made.
  *
  * @module
  */
@@ -46,11 +47,10 @@ interface Head {
 const NOWHERE: ReadonlySet<string> = new Set();
 
 /**
- * Lines of queues, one at each thing that is full. When room comes there, the head is looked at, and
- * the next one only where the head has left: however many wait, room finds its taker at once. Who
- * has got something, even one of its own connections back, goes to the end.
- *
- * A host and an address with the same spelling share a line, which costs a needless look.
+ * Lines of queues, one for each thing that is full. When room comes there, the head is looked at,
+ * and the next one only if the head has left. So however many wait, room finds a taker at once. A
+ * queue that got something, even one of its own connections back, goes to the end. A host and an
+ * address with the same spelling share a line, which costs a needless look.
  */
 export class Starved {
   readonly #lines = new Map<string, Set<HostQueue>>();
@@ -62,7 +62,7 @@ export class Starved {
   }
 
   /**
-   * Has a queue stand at what is full, and nowhere else.
+   * Puts a queue in the lines for what is full, and takes it out of all others.
    *
    * @param served Whether it has got something meanwhile
    */
@@ -94,7 +94,10 @@ export class Starved {
     this.put(queue, NOWHERE);
   }
 
-  /** The head of some lines whose caller has waited longest; `besides` a queue, as if it were gone. */
+  /**
+   * Of the heads of some lines, the one whose caller has waited longest; `besides` a queue, as if
+   * it were gone.
+   */
   first(keys: Iterable<string>, besides?: HostQueue): Head | undefined {
     let first: Head | undefined;
     for (const key of keys) {
@@ -109,14 +112,14 @@ export class Starved {
       if (queue === besides) continue;
       const place = this.#places.get(queue)!;
       if (place.since === waitsSince(queue)) return queue;
-      // Its callers are others by now: it comes again, at the end.
+      // Its first caller is another one by now, so it goes to the end.
       this.put(queue, place.keys);
     }
     return undefined;
   }
 }
 
-/** Since when the first caller of a queue waits; without one it is not his turn before anybody's. */
+/** Since when the first caller of a queue waits; a queue without any comes last. */
 export function waitsSince({ waiters }: HostQueue): number {
   return Math.min(waiters.since, Number.MAX_VALUE);
 }
@@ -131,8 +134,8 @@ export function hasRoom(
 }
 
 /**
- * Ends idle connections that stand in the way of one to an endpoint, the coldest first. At the limit
- * of a host or an address only such as are of no use to the waiter.
+ * Ends idle connections to make room for one to an endpoint, the coldest first. At the limit of a
+ * host or an address, only those that are of no use to the waiter.
  *
  * @returns Whether there is room now
  */

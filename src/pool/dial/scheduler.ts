@@ -1,5 +1,5 @@
 /**
- * Decides what is dialled, and when: for those who wait, and for what is to be kept warm.
+ * Decides what to dial, and when: for callers who wait, and for hosts that are kept warm.
  *
  * @module
  */
@@ -41,7 +41,7 @@ export interface SchedulerParts {
   readonly reporter: Reporter;
 }
 
-/** What the scheduler finds that others act on. */
+/** What others act on. */
 export interface SchedulerEvents {
   /** A queue's callers find no room, and checks may have some. */
   onCrowded(queue: HostQueue): void;
@@ -50,18 +50,21 @@ export interface SchedulerEvents {
 /** The shortest and the longest pause before a queue is looked at again, in milliseconds. */
 const RECHECK_MS = { min: 5, max: 1_000 };
 
-/** After looks of so long in all, the next one waits a turn, in milliseconds: very many may be awake. */
+/**
+ * How long looks may take in all before the next one waits a turn, in milliseconds: very many
+ * queues may be awake.
+ */
 const TURN_MS = 10;
 
 /**
- * Dials on behalf of queues. A queue that something has happened to is woken, and looked at on the
+ * Dials on behalf of queues. When something happens to a queue, it is woken, and looked at on the
  * next microtask: never in the middle of a change, and once however much has happened.
  */
 export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
   readonly #parts: SchedulerParts;
   readonly #clock: Clock;
   readonly #awake = new Set<HostQueue>();
-  /** Queues that found no room. */
+  /** Queues that found no room, in lines. */
   readonly #starved = new Starved();
   /** Where room has come since they were looked at. */
   readonly #roomy = new Set<string>();
@@ -72,7 +75,7 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
   /** Those with a dial that was found slow in this turn. */
   readonly #doubting = new Set<HostQueue>();
   #scheduled = false;
-  /** For how long queues were looked at since a look last waited a turn. */
+  /** How long looks have taken since one last waited a turn. */
   #lookedMs = 0;
   #closed = false;
   #events: SchedulerEvents | undefined;
@@ -90,39 +93,41 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
     dials.listen(this);
   }
 
-  /** Sets who acts on what is found here. */
+  /** Sets the listener for what is found here. */
   listen(events: SchedulerEvents): void {
     this.#events = events;
   }
 
-  /** Has a queue looked at soon. */
+  /** Looks at a queue soon. */
   wake(queue: HostQueue): void {
     if (this.#closed || queue.forgotten) return;
     this.#awake.add(queue);
     this.#schedule();
   }
 
-  /** Has those looked at that found no room: a connection there has become idle, or has ended. */
+  /** Looks at queues that found no room: a connection has become idle there, or has ended. */
   roomCame(host: string, address: string): void {
     this.#offer(FULL.pool, host, address);
   }
 
-  /** Has those looked at that would go over a connection of another host, which was full. */
+  /** Looks at queues that would share a connection of another host, which was full. */
   placeCame(connection: Connection): void {
     for (const queue of this.#parts.coalescing.hopefulFor(connection)) this.wake(queue);
   }
 
-  /** Has those looked at that found a machine full: it takes more now, or is to be tried. */
+  /** Looks at queues that found a machine full: it takes more now, or may be tried. */
   onRoom(address: string): void {
     this.#offer(address);
   }
 
-  /** Looks at who waits; not where others stand in line already, who would have the same. */
+  /** Looks at a queue with a new caller, unless others of it stand in line for the same. */
   onWait(queue: HostQueue, filter: AddressFilter | undefined): void {
     if (filter || this.#starved.keysOf(queue).size === 0) this.wake(queue);
   }
 
-  /** Looks at who may have counted on the dial: once in a turn, in which many may be found slow. */
+  /**
+   * Looks at a queue that counted on a dial: once in a turn, since many may turn out slow together.
+   */
   onDoubt(queue: HostQueue): void {
     if (this.#doubting.size === 0) inNextTurn(this.#clock, () => this.#wakeDoubting());
     this.#doubting.add(queue);
@@ -133,28 +138,28 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
     this.#doubting.clear();
   }
 
-  /** Serves who waits. */
+  /** Serves those who wait. */
   onReady(queue: HostQueue): void {
     this.#parts.desk.serve(queue);
   }
 
-  /** Has those looked at that found no room: a dial or a check is over. */
+  /** Looks at queues that found no room: a dial or a check is over. */
   onEnd(queue: HostQueue, address: Address): void {
     this.wake(queue);
     const { text } = queue.host;
     this.#offer(FULL.dials, FULL.warming, FULL.pool, dialsTo(queue), text, address.text);
   }
 
-  /** Has those looked at whose dials were put off. */
+  /** Looks at queues whose dials were put off. */
   onPace(): void {
     this.#offer(FULL.dials, FULL.warming);
   }
 
   /**
-   * Sees to it that a connection of a host that is kept warm is replaced before its server ends it:
-   * what its server told may be new. And lets it go for those who wait for room at another machine,
-   * or on another host, where they came first and have fewer connections: a busy host would keep
-   * its own for ever.
+   * Plans to replace a connection of a warm host before its server ends it: the server may just
+   * have said how long it keeps it. And ends it for callers who wait for room at another machine,
+   * or on another host, if they came first and have fewer connections: a busy host would keep its
+   * own for ever.
    */
   onReturn(queue: HostQueue, connection: Connection): void {
     if (this.#closed) return;
@@ -163,7 +168,7 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
     if (queue.warm.connections > 0 && connection.serverIdleMs < Infinity) {
       this.#rechecks.at(queue, freshUntil(queue, connection, manager.checkout.endsAt(connection)));
     }
-    // Hardly ever is there any, but for itself.
+    // There is hardly ever another in line.
     const isStarved = this.#starved.keysOf(queue).size > 0;
     if (isStarved && isOverdue(queue, connection, manager)) {
       this.#letLeave(queue, connection);
@@ -185,15 +190,18 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
     this.#letLeave(queue, connection);
   }
 
-  /** Ends a connection to make room. Others may have leases on it: then with the last, and it alone. */
+  /**
+   * Ends a connection to make room. If others have leases on it, it ends with the last, and only
+   * one at a time does.
+   */
   #letLeave(queue: HostQueue, connection: Connection): void {
     if (connection.leases > 0 && isLeaving(queue)) return;
     this.#parts.manager.drain(connection, "room");
   }
 
   /**
-   * Dials a good address of a host in use that lacks a connection: load can only be spread over
-   * connections that there are. Called once in many leases, so that it costs little.
+   * Dials a good address that lacks a connection, of a host in use: load can only be spread over
+   * existing connections. Called once in many leases, so that it costs little.
    */
   onManyLeases(queue: HostQueue): void {
     const { lane } = queue;
@@ -215,7 +223,7 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
     this.#rechecks.forget(queue);
   }
 
-  /** Begins no further dial. */
+  /** Stops beginning dials. */
   close(): void {
     this.#closed = true;
     this.#rechecks.close();
@@ -273,12 +281,12 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
       const { begun } = dials;
       this.#awake.delete(queue);
       this.#look(queue, true);
-      // What is not enough for the head of a line is not enough for anybody behind it.
+      // If there is not enough for the head of a line, there is not enough for anybody behind it.
       if (dials.begun === begun && this.#starved.keysOf(queue).has(key)) roomy.delete(key);
     }
   }
 
-  /** @param inTurn Whether it stood in line: then it has one dial, and stands there again. */
+  /** @param inTurn Whether it stood in line: then it gets one dial, and stands there again. */
   #look(queue: HostQueue, inTurn = false): void {
     const from = this.#clock.now();
     this.#lookAt(queue, inTurn);
@@ -297,7 +305,7 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
       return;
     }
     if (!known) this.#lookUp(queue);
-    // Fewer than half are good, or serve at all, and those are as busy as can be: any will do.
+    // If fewer than half are good, or none serves, and those are as busy as can be, any will do.
     const { isServing, panic } = queue.lane;
     if ((panic || !isServing) && this.#isOverrun(queue)) desk.serve(queue, true);
     const { begun } = dials;
@@ -309,14 +317,14 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
     }
     this.#starved.put(queue, full, dials.begun > begun);
     if (queue.waiters.size === 0) return;
-    // Where connections do not come back, only time tells that more are needed.
+    // If connections do not come back, only time shows that more are needed.
     const pauseMs = queue.lane.connectionCount === 0
       ? RECHECK_MS.max
       : Math.max(RECHECK_MS.min, Math.min(queue.demand.dialMs, RECHECK_MS.max));
     this.#rechecks.at(queue, this.#clock.now() + pauseMs);
   }
 
-  /** Dials for those who wait. Returns what is full, where that keeps them from a dial. */
+  /** Dials for those who wait. Returns what is full and keeps them from a dial. */
   #dialForWaiters(queue: HostQueue, inTurn: boolean): Set<string> {
     const held = inTurn ? this.#starved.keysOf(queue) : undefined;
     const { full, isCrowded, lookAt } = this.#waiterDials.look(queue, held);
@@ -325,7 +333,7 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
     return full;
   }
 
-  /** Serves who waits over connections of other hosts, if that may be. */
+  /** Serves those who wait over connections of other hosts, if allowed. */
   #borrow(queue: HostQueue): void {
     while (queue.waiters.takesAny) {
       const loan = this.#parts.coalescing.take(queue);
@@ -335,8 +343,8 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
   }
 
   /**
-   * Has a queue use those of its host's addresses that are to be used now: where those of one
-   * priority fail, or are well again, these are others. Gives whether any are known.
+   * Updates which of its host's addresses a queue uses: if those of one priority fail, or work
+   * again, these are different ones. Returns whether any are known.
    */
   followAddresses(queue: HostQueue): boolean {
     // A lease of it may end long after.
@@ -346,7 +354,7 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
     return known;
   }
 
-  /** Follows what the resolver says of a queue's host now. */
+  /** Applies what the resolver now says about a queue's host. */
   addressesChanged(queue: HostQueue): void {
     const { membership } = this.#parts;
     const { gone, known } = membership.update(queue);
@@ -354,7 +362,7 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
     this.wake(queue);
   }
 
-  /** Follows what may be used from now on. */
+  /** Applies the rules and blocks that hold from now on. */
   admissionChanged(queues: Iterable<HostQueue>): void {
     for (const queue of queues) {
       this.#letGo(this.#parts.membership.readmit(queue));
@@ -363,7 +371,7 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
     this.#parts.dials.stopDenied();
   }
 
-  /** Lets the connections of dials to endpoints that have gone go as soon as they come. */
+  /** Has dials to endpoints that are gone close their connections as soon as they are open. */
   #letGo(gone: readonly Endpoint[]): void {
     if (gone.length > 0) this.#parts.dials.disown(({ endpoint }) => gone.includes(endpoint));
   }
@@ -386,8 +394,8 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
   }
 
   /**
-   * Whether a host's good machines neither serve those who wait soon, nor can be dialled. To wait
-   * for one of them for a moment costs less than to be failed by another one.
+   * Whether a host's good machines will not soon serve those who wait, and cannot be dialled.
+   * Waiting for one of them for a moment costs less than failing at another one.
    */
   #isOverrun(queue: HostQueue): boolean {
     const { lane } = queue;
@@ -400,7 +408,7 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
     return true;
   }
 
-  /** Tells those who wait how a dial that they may have hoped for has failed. */
+  /** Handles a failed dial that callers may have counted on. */
   onFailure({ endpoint, number, queue }: Dial, error: unknown): void {
     if (blamesOptions(error)) {
       // No other address would do better.
@@ -411,7 +419,7 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
     this.#tellFailure(queue, endpoint, error, number);
   }
 
-  /** Tells them that a connection has ended right after its handshake: that is no better. */
+  /** Handles a connection that ended right after its handshake, which is no better. */
   onHangUp(queue: HostQueue, endpoint: Endpoint): void {
     this.#tellFailure(queue, endpoint, endpoint.lastError, Infinity);
   }
@@ -430,7 +438,7 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
   }
 }
 
-/** Whether a connection of a queue's is to end with its last lease. */
+/** Whether a connection of the queue will end with its last lease. */
 function isLeaving({ lane }: HostQueue): boolean {
   for (const { draining } of lane.endpoints.values()) if (draining > 0) return true;
   return false;

@@ -72,19 +72,19 @@ export class WaiterDials {
       if (idle?.isLike(waiter)) return true;
       const before = this.#dials.begun;
       const goesOn = this.#dialFor(queue, waiter, look, cover);
-      // The next one like this would have the same, unless this one was refused.
+      // The next one like it would fare the same, unless this one was refused.
       if (this.#dials.begun > before) idle = undefined;
       else if (queue.waiters.has(waiter)) idle = waiter;
       return goesOn;
     };
     const seen = new Set<Waiter>();
     for (const waiter of queue.waiters) {
-      // All others rely on the same.
+      // All others can rely on the same connections.
       if (wanted-- <= 0 || cover.isEndless) break;
       if (waiter.filter) seen.add(waiter);
       if (!serve(waiter)) return look;
     }
-    // A caller who will not have every address cannot rely on what comes back for all.
+    // A caller who accepts only some addresses cannot rely on connections that come back for all.
     for (const waiter of queue.choosy) if (!seen.has(waiter) && !serve(waiter)) break;
     return look;
   }
@@ -143,12 +143,12 @@ export class WaiterDials {
       : [];
     for (const hindrance of hindrances) look.full.add(hindrance);
     look.isCrowded = true;
-    // Where single machines are full, others than those that it will have may not be.
+    // If single machines are full, those that other callers accept may not be.
     return waiter.filter !== undefined
       && !hindrances.some((key) => key === FULL.pool || key === queue.host.text);
   }
 
-  /** Which of the things that may be full hinders a dial. */
+  /** Which of the limits keeps an address from being dialled. */
   #fullFor({ host }: HostQueue, address: string): string {
     const scope = this.#manager.accountant.blockedBy(host.text, address);
     return scope === "ip" ? address : scope === "host" ? host.text : FULL.pool;

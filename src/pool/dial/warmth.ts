@@ -14,12 +14,12 @@ import type { Dials } from "./dials.ts";
 import type { Membership } from "./membership.ts";
 
 /**
- * A look counts all of a host's connections, whatever one has woken it for. So that this takes a small
- * share of the time, it is delayed after the last one by a millisecond for every few of them.
+ * A look counts all of a host's connections, whatever it was woken for. To take only a small share
+ * of the time, the next look is delayed by a millisecond for each hundred of them.
  */
 const COUNTED_A_MS = 100;
 
-/** What a look at a host that is kept warm has found. */
+/** What a look at a host that is kept warm found. */
 export interface WarmLook {
   /** When it is to be looked at again, in the clock's milliseconds; or `Infinity`. */
   readonly lookAt: number;
@@ -27,7 +27,7 @@ export interface WarmLook {
   readonly isCrowded: boolean;
 }
 
-/** Dials for hosts what is missing of their warm targets. */
+/** Dials what hosts lack of their warm targets. */
 export class Warmth {
   readonly #manager: ConnectionManager;
   readonly #dials: Dials;
@@ -47,7 +47,7 @@ export class Warmth {
     this.#reporter = reporter;
   }
 
-  /** Dials what is missing, and ends the waits for it that need not go on. */
+  /** Dials what is missing, and ends the waits for it that are over. */
   look(queue: HostQueue): WarmLook {
     const now = this.#reporter.now;
     const { lane, warm } = queue;
@@ -83,7 +83,7 @@ export class Warmth {
   }
 
   /**
-   * Tells those who wait how far it has come, and ends the waits that need not go on.
+   * Notes progress with those who wait, and ends the waits that are over.
    *
    * @returns When the first of them gives up to wait for the fleet; or `Infinity`
    */
@@ -183,19 +183,19 @@ function coldest(
 interface WarmCensus {
   /** Each endpoint with its connections that stay for a while, and promising dials. */
   readonly counts: Map<Endpoint, number>;
-  /** How many connections are open, those that will not stay among them. */
+  /** How many connections are open, including those that will not stay. */
   readonly open: number;
   /** When the first of them will not stay for a while any more, in the clock's milliseconds. */
   readonly freshUntil: number;
 }
 
 /**
- * How long ahead of its end a connection is replaced: several times what a dial takes, in
- * milliseconds at least, and at the most a share of its time, or of its server's patience.
+ * How long before its end a connection is replaced: several times what a dial takes, at least this
+ * many milliseconds, and at the most a share of its time, or of its server's patience.
  */
 const AHEAD = { dials: 3, ms: 1_000, share: 0.25 };
 
-/** Until when a connection stays that ends at a time: then it is to be replaced. */
+/** When a connection that ends at a time should be replaced. */
 export function freshUntil(
   queue: HostQueue,
   { createdAt, serverIdleMs }: Connection,
@@ -206,8 +206,8 @@ export function freshUntil(
 }
 
 /**
- * Counts what is warm. What is about to end, or takes nothing new, does not count any more, so that it is replaced while
- * it still serves.
+ * Counts what is warm. A connection that is about to end, or takes nothing new, does not count any
+ * more, so it is replaced while it still serves.
  */
 function countFresh(
   queue: HostQueue,
@@ -220,7 +220,7 @@ function countFresh(
   for (const endpoint of queue.lane.endpoints.values()) {
     if (!endpoint.member) continue;
     open += endpoint.connections.size;
-    // Callers are to go elsewhere, so others are kept warm in its place.
+    // Callers go elsewhere, so others are kept warm instead.
     if (endpoint.spare && queue.lane.hasGood) continue;
     let fresh = 0;
     for (const connection of endpoint.connections) {

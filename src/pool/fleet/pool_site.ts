@@ -23,7 +23,7 @@ import type { HostQueue } from "../host/host_queue.ts";
 import type { HostQueues } from "../host/host_queues.ts";
 import type { Reporter } from "../watch/reporter.ts";
 
-/** What of a pool its fleet has to do with. */
+/** The parts of a pool that its fleet acts on. */
 export interface PoolParts {
   readonly clock: Clock;
   readonly manager: ConnectionManager;
@@ -44,7 +44,7 @@ const TRIAL_MS = 1_000;
 /** How many lessons of others are kept for hosts that are not in use. */
 const MAX_LESSONS = 5_000;
 
-/** Has a member tell the others what the pool's own health finds. */
+/** Passes what the pool's own health finds on to the other members. */
 export function relay({ clock, health, queues, reporter }: PoolParts, member: FleetMember): void {
   const { events } = reporter;
   events.on(
@@ -78,7 +78,7 @@ export class PoolSite implements FleetSite {
     parts.membership.listen({ onEnter: (queue, endpoint) => this.#teach(queue, endpoint) });
   }
 
-  /** Has those dial who wait for room there, and what failed be tried that is due. */
+  /** Dials for callers who wait for room there, and tries failed addresses that are due. */
   onRoom(key: string): void {
     const { queues, recovery, scheduler } = this.#parts;
     const place = key.slice(2);
@@ -94,7 +94,7 @@ export class PoolSite implements FleetSite {
     this.#parts.manager.setLimits({});
   }
 
-  /** Holds an address for doubtful. */
+  /** Treats an address as doubtful. */
   onDoubt({ address, host, reason }: HeardVerdict): void {
     for (const { endpoint } of this.#places(host, address)) {
       this.#parts.health.doubt(endpoint, reason);
@@ -161,7 +161,7 @@ export class PoolSite implements FleetSite {
     }
   }
 
-  /** Tells who listens. */
+  /** Emits the event `fleet`. */
   onLink(event: FleetEvent): void {
     this.#parts.reporter.events.emit("fleet", event);
   }
@@ -192,7 +192,7 @@ export class PoolSite implements FleetSite {
     return known;
   }
 
-  /** How much the pool bears, and where. */
+  /** How many connections the pool has, and where. */
   load(): ReturnType<FleetSite["load"]> {
     const { manager, queues } = this.#parts;
     const connections = manager.getConnectionCount();

@@ -1,5 +1,5 @@
 /**
- * Which of a host's addresses a caller will have.
+ * Which of a host's addresses a caller accepts.
  *
  * @module
  */
@@ -33,11 +33,11 @@ export interface FilterScene {
 }
 
 /**
- * What callers who wait for a host want alike, each by its own filter: where nothing is there for one
- * of them, nothing is there for the others.
+ * What several callers who wait for a host want alike, each with its own filter: if nothing is
+ * there for one of them, nothing is there for the others.
  */
 export class Wish {
-  /** By which it is known. */
+  /** Its key. */
   readonly key: string;
   /** How many wait with it. */
   waiting = 0;
@@ -50,7 +50,7 @@ export class Wish {
 
 /** A parsed {@linkcode AddressChoice}. */
 export class AddressFilter implements Choice {
-  /** The one address that it will have, with its port, whatever else is known of the host. */
+  /** The one address that it accepts, with its port, whatever else is known of the host. */
   only: string | undefined;
   /** The machine that it names, with its port: it need not be among those of the host. */
   readonly named: string | undefined;
@@ -91,12 +91,12 @@ export class AddressFilter implements Choice {
     return this.#text;
   }
 
-  /** Whether it will have one machine only, which need not be known. */
+  /** Whether it accepts one machine only, which need not be known. */
   get pinned(): boolean {
     return this.#pin !== undefined;
   }
 
-  /** Whether an address is among those that it would have, now or later. */
+  /** Whether an address is among those that it accepts, now or later. */
   wants(address: string): boolean {
     return this.accepts(address);
   }
@@ -171,7 +171,7 @@ class StickyFilter extends AddressFilter {
 }
 
 /**
- * Reads which of a host's addresses a caller will have; undefined if any will do.
+ * Reads which of a host's addresses a caller accepts; undefined if any will do.
  *
  * @throws {TypeError | RangeError} It is not valid, or names the machine twice
  */

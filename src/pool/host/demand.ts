@@ -7,7 +7,7 @@
 /** How much each new figure weighs in a moving average. */
 const WEIGHT = 0.2;
 
-/** After how many times the usual hold without a release the pace is held to be broken. */
+/** After how many times the usual hold without a release the pace counts as broken. */
 const BROKEN_PACE = 3;
 
 /** How long a stall must last after it was first seen, in milliseconds. */
@@ -85,7 +85,7 @@ export class Demand {
     if (slots === 0 || this.#dialMs === undefined) return this.#waiting;
     const stalledMs = now - this.lastReturnAt;
     if (this.#holdMs === undefined) {
-      // Nobody has come back yet: one dial cannot be wrong, and after its time nothing is counted on.
+      // Nothing has come back yet: one dial cannot be wrong, and after its time nothing is counted on.
       return stalledMs < this.#dialMs ? 1 : this.#waiting;
     }
     if (this.#paceIsBroken(stalledMs, now)) return this.#waiting;

@@ -37,8 +37,8 @@ export function waitedTooLong(
 }
 
 /**
- * How each address that a waiter would have has failed, where each has, or has not answered for so
- * long that nobody should count on it.
+ * How each address that a waiter accepts has failed, if all have failed or have not answered for so
+ * long that nobody should count on them.
  */
 function allFailed(
   queue: HostQueue,

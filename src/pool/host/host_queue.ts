@@ -43,7 +43,7 @@ const SPREAD_LEASES = 10;
 
 const NONE: ReadonlySet<never> = new Set();
 
-/** What happens to a queue that others act on. */
+/** What others act on. */
 export interface QueueEvents {
   /** A lease on one of its connections has ended. */
   onRelease(queue: HostQueue, lease: Lease, reuse: boolean, error: unknown): void;
@@ -59,27 +59,27 @@ export class HostQueue {
   readonly tls: TlsProfile;
   /** Its endpoints. */
   readonly lane: Lane;
-  /** The way to it, where that is not straight. */
+  /** The route to it, if that goes over proxies. */
   readonly route: Route | undefined;
   /** Takes leases on its connections back. */
   readonly takeBack: TakeBack;
   /** Chooses among the good endpoints by keys. */
   readonly chooser: LaneChooser;
-  /** Who waits, first come first. */
+  /** Those who wait, in order of arrival. */
   readonly waiters: WaiterLine<HostQueue> = new WaiterLine<HostQueue>(this);
-  /** When the time of the first of those is over who wait for as long as most do. */
+  /** When the first of those gives up who wait for `acquireTimeoutMs`. */
   readonly expiry: Expiry<HostQueue> = new Expiry<HostQueue>(this);
   /** How many connections they need. */
   readonly demand: Demand = new Demand();
-  /** The addresses that its lane has been told, as they came. */
+  /** The addresses that its lane was given, as they came. */
   toldAddresses: readonly HostAddress[] | undefined = undefined;
-  /** Whether some of these are to be used only while others are not well. */
+  /** Whether some of these are only used while others fail. */
   hasPriorities = false;
   /** Whether the pool has forgotten it, because nobody used it for a long time. */
   forgotten = false;
   /** How many connections are to be kept open, and who waits for them. */
   readonly warm: WarmTarget;
-  /** How many leases more may begin before it is looked at whether all addresses have connections. */
+  /** How many more leases may begin before it checks whether all addresses have connections. */
   leasesUntilSpread: number = SPREAD_LEASES;
   /** Whether its leases remember where they were acquired. */
   traced: boolean;
@@ -109,7 +109,7 @@ export class HostQueue {
     this.traced = options.traceLeases;
   }
 
-  /** Those who wait, but will not have every address. */
+  /** Those who wait, but accept only some addresses. */
   get choosy(): ReadonlySet<Waiter<HostQueue>> {
     return this.#choosy ?? NONE;
   }
@@ -160,7 +160,7 @@ export class HostQueue {
     this.leasesUntilSpread = Math.max(SPREAD_LEASES, Math.ceil(memberCount / SPREAD_LEASES));
   }
 
-  /** Has its addresses looked at soon, for they have changed. */
+  /** Looks at its addresses soon, because they have changed. */
   hurrySpread(): void {
     this.leasesUntilSpread = Math.min(this.leasesUntilSpread, SPREAD_LEASES);
   }
@@ -179,13 +179,13 @@ export class HostQueue {
     return false;
   }
 
-  /** Takes a caller in who waits, and wants nothing in particular. */
+  /** Adds a caller who wants nothing in particular. */
   push(settle: Settle, since: number): void {
     this.waiters.push(settle, since);
     this.demand.noteWaiting(since, this.waiters.size);
   }
 
-  /** Takes a caller in who waits, and may have wishes. */
+  /** Adds a caller who may have wishes. */
   enter(waiter: Waiter<HostQueue>): void {
     this.waiters.enter(waiter);
     if (waiter.filter) {
@@ -195,7 +195,7 @@ export class HostQueue {
     this.demand.noteWaiting(waiter.since, this.waiters.size);
   }
 
-  /** Takes the first caller out, unless somebody has looked at it: see `WaiterLine.shift()`. */
+  /** Removes the first caller, unless somebody has looked at it: see `WaiterLine.shift()`. */
   shift(now: number): Settle | undefined {
     const settle = this.waiters.shift();
     if (settle) this.demand.noteWaiting(now, this.waiters.size);
@@ -214,7 +214,7 @@ export class HostQueue {
     return true;
   }
 
-  /** Lets one more address do for a caller who waits, where that was held back; false without any. */
+  /** Accepts one more address for a caller who waits, if one was held back; false if not. */
   widen(waiter: Waiter<HostQueue>): boolean {
     const { filter } = waiter;
     if (!filter?.widen()) return false;
@@ -237,8 +237,8 @@ export class HostQueue {
 
   /**
    * How many callers a connection to an endpoint will serve at once: as many as the last one there,
-   * or elsewhere, and all of them if it may be many and nobody knows. So one dial tells. Where its
-   * source says that it does not speak HTTP/2, there is no doubt.
+   * or elsewhere; all of them if unknown, so that one dial shows it. If its source says that it
+   * does not speak HTTP/2, there is no doubt.
    */
   streamsOf({ multiplexes, streams }: Endpoint): number {
     if (!this.tls.isShared) return 1;

@@ -15,7 +15,7 @@ import type { Routes } from "../proxy/routes.ts";
 import { HostQueue, type QueueEvents } from "./host_queue.ts";
 import { PLAIN, type Protocols, type TlsProfile, TlsProfiles } from "./tls_profiles.ts";
 
-/** With which parameters a host is asked. */
+/** The parameters that a host is asked with. */
 export interface HostTerms {
   readonly tls?: TlsOptions | undefined;
   readonly plain?: boolean | undefined;
@@ -63,12 +63,12 @@ export class HostQueues {
     this.#profiles = new TlsProfiles(options.tls);
   }
 
-  /** Whether callers find none any more. */
+  /** Whether it is closed, and callers find no queue. */
   get closed(): boolean {
     return this.#closed;
   }
 
-  /** Lets callers find none any more. */
+  /** Closes it: from then on callers find no queue. */
   close(): void {
     this.#closed = true;
   }
@@ -100,7 +100,7 @@ export class HostQueues {
     return this.get(host, protocols ? this.#profiles.forHttp(own, protocols) : own);
   }
 
-  /** The queue of a host and a TLS profile, its own where none is named. */
+  /** The queue of a host and a TLS profile, by default the host's own. */
   get(host: Host, profile: TlsProfile = this.#profileOf(host)): HostQueue {
     const key = `${host.text} ${profile.name}`;
     const known = this.#queues.get(key);
@@ -134,7 +134,7 @@ export class HostQueues {
     return queue;
   }
 
-  /** What HTTP is spoken over with a host, where nothing else is said; undefined without HTTP. */
+  /** The default protocols for HTTP with a host; undefined without HTTP. */
   #protocolsOf(host: Host): Protocols | undefined {
     return this.#options.hosts.get(host.text)?.protocols ?? this.#options.protocols;
   }
@@ -182,7 +182,7 @@ export class HostQueues {
     return queue;
   }
 
-  /** The TLS profile of a host where a caller asks for none. */
+  /** The default TLS profile of a host. */
   #profileOf(host: Host): TlsProfile {
     const tls = this.#options.hosts.get(host.text)?.tls;
     return tls ? this.#profiles.of(tls) : this.#profiles.default;

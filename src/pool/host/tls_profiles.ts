@@ -9,7 +9,7 @@ import { checkNames, describe, quote } from "../../core/check.ts";
 import { isProtocol, type TlsCapability, type TlsOptions } from "../../core/dialer.ts";
 import { readAuthorities } from "../../core/trust/authorities.ts";
 
-/** What stands for no TLS at all among the profiles. */
+/** The profile for no TLS at all. */
 export const PLAIN: TlsProfile = { name: "plain", options: {}, isPlain: true };
 
 /** The same, over which HTTP/2 is spoken without asking (RFC 9113 section 3.3). */
@@ -81,7 +81,7 @@ export const TLS_OPTIONS: readonly TlsCapability[] = [
 ] as TlsCapability[];
 
 /**
- * Checks protocols of HTTP, and gives them back.
+ * Checks protocols of HTTP, and returns them.
  *
  * @throws {TypeError} They are none: names the option
  */
@@ -97,7 +97,7 @@ export function checkProtocols(name: string, protocols: unknown): Protocols {
 
 /** Which TLS options a profile is remembered for. */
 interface Known {
-  /** The one that it was made of, if any: it is known as long. */
+  /** The one that it was made from, if any: it is remembered as long. */
   readonly base: TlsProfile | undefined;
   readonly drop: () => void;
   users: number;
@@ -128,7 +128,7 @@ export class TlsProfiles {
     return this.#known.size;
   }
 
-  /** Says that somebody uses a profile from now on. */
+  /** Notes that a profile has one more user. */
   use(profile: TlsProfile): void {
     const known = this.#known.get(profile);
     if (known) known.users++;
@@ -174,9 +174,9 @@ export class TlsProfiles {
   }
 
   /**
-   * The profile for HTTP over these protocols, whose connections may be shared: a caller who has one
-   * alone never gets such a one. If only HTTP/1.1 may be spoken, nothing need be negotiated,
-   * and any will do. Parameters that say what to agree upon stand.
+   * The profile for HTTP over these protocols, whose connections may be shared: a caller who wants
+   * one alone never gets such a connection. If only HTTP/1.1 may be spoken, nothing need be
+   * negotiated, and any will do. Parameters that set `alpn` stand.
    */
   forHttp(base: TlsProfile, protocols: Protocols): TlsProfile {
     if (base.isPlain) return protocols[0] === "h2" && protocols.length === 1 ? PLAIN_H2 : base;
@@ -193,7 +193,7 @@ export class TlsProfiles {
       this.#forHttp.set(name, profile);
       this.use(base);
       const drop = () => void this.#forHttp.delete(name);
-      // The pool's own are few, and what dialers keep by them is worth more than their room.
+      // The pool's own are few, and what dialers keep for them is worth more than the memory.
       this.#known.set(profile, { base, drop, users: base === this.default ? 1 : 0 });
     }
     return profile;

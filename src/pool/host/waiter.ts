@@ -14,7 +14,7 @@ import type { AddressFilter, Wish } from "./address_filter.ts";
 /** Settles the promise of a caller. */
 export type Settle = (lease: Lease | Promise<never>) => void;
 
-/** What only few who wait have. */
+/** What only few waiters have. */
 class Rarities<Queue> {
   filter: AddressFilter | undefined = undefined;
   wish: Wish | undefined = undefined;
@@ -29,8 +29,8 @@ class Rarities<Queue> {
 const NO_FAILURES: ReadonlyMap<string, unknown> = new Map();
 
 /**
- * A caller who waits, from when it enters its queue until it leaves it. It has what is rare only where
- * it needs it.
+ * A caller who waits, from when it enters its queue until it leaves it. Rare fields are made only
+ * when needed.
  */
 export class Waiter<Queue = unknown> {
   /** Its place in its line, which alone changes it. */
@@ -84,7 +84,7 @@ export class Waiter<Queue = unknown> {
     this.#rare.trace = trace;
   }
 
-  /** Its place among those whose time will be over, where that is not the same for all. */
+  /** Its place among the deadlines, if it has one of its own. */
   get expiry(): Expiry<Waiter<Queue>> | undefined {
     return this.#rarities?.expiry;
   }
@@ -94,23 +94,23 @@ export class Waiter<Queue = unknown> {
     return this.#rare.expiry ??= new Expiry<Waiter<Queue>>(this);
   }
 
-  /** Has `giveUp` called when a signal aborts, as long as it waits. */
+  /** Calls `giveUp` when a signal aborts, as long as it waits. */
   listen(signal: AbortSignal, giveUp: (waiter: Waiter<Queue>, reason: unknown) => void): void {
     const callback = () => giveUp(this, signal.reason);
     onAbort(signal, callback);
     this.#rare.stopListening = () => offAbort(signal, callback);
   }
 
-  /** Gives the caller, who has left the queue, a lease. */
+  /** Resolves with a lease, after it has left the queue. */
   resolve(lease: Lease): void {
     this.#rarities?.stopListening?.();
     this.#settle(lease);
   }
 
-  /** Tells the caller, who has left the queue, why there is none. */
+  /** Rejects with a reason, after it has left the queue. */
   reject(reason: unknown): void {
     this.#rarities?.stopListening?.();
-    // A function to reject with, kept for each who waits, would make all of them larger.
+    // Keeping a reject function too would make every waiter larger.
     this.#settle(Promise.reject(reason));
   }
 
@@ -119,12 +119,12 @@ export class Waiter<Queue = unknown> {
     return this.#rarities?.rounds ?? 0;
   }
 
-  /** The last dial that was begun before this round: what becomes of it tells nothing new. */
+  /** The last dial that began before this round: its outcome is nothing new. */
   get lastDialBefore(): number {
     return this.#rarities?.lastDialBefore ?? 0;
   }
 
-  /** What each address failed with since it waits, in this round. */
+  /** What each address failed with in this round. */
   get failures(): ReadonlyMap<string, unknown> {
     return this.#rarities?.failures ?? NO_FAILURES;
   }
@@ -142,7 +142,7 @@ export class Waiter<Queue = unknown> {
     rare.failures = undefined;
   }
 
-  /** Whether the same can be dialled for another one, because both would have any address. */
+  /** Whether another one can be served by the same dials, because both accept any address. */
   isLike(other: Waiter<Queue>): boolean {
     if (this.filter || other.filter || (this.rounds === 0) !== (other.rounds === 0)) return false;
     const { failures } = this;

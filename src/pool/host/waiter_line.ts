@@ -19,14 +19,14 @@ const LEAST_TO_TIDY = 1_024;
 export class WaiterLine<Queue> {
   readonly #queue: Queue;
   #items: (Settle | Waiter<Queue> | undefined)[] = [];
-  /** Since when each has waited, in the clock's milliseconds. */
+  /** Since when each waits, in the clock's milliseconds. */
   #since: number[] = [];
   /** Where the first one stands in the arrays. */
   #head = 0;
   /** The place of what stands at the beginning of the arrays. */
   #offset = 0;
   #size = 0;
-  /** How many go over it now. Meanwhile no gap is closed. */
+  /** How many loops go over it now. Meanwhile no gap is closed. */
   #looks = 0;
 
   /** Makes a line where nobody waits. */
@@ -39,7 +39,7 @@ export class WaiterLine<Queue> {
     return this.#size;
   }
 
-  /** Who came first. */
+  /** The first one. */
   get front(): Waiter<Queue> | undefined {
     return this.#lookAt(this.#head);
   }
@@ -85,7 +85,7 @@ export class WaiterLine<Queue> {
     return this.#items[waiter.place - this.#offset] === waiter;
   }
 
-  /** Goes from the front to the end as it is now. Anybody may come and leave on the way. */
+  /** Goes from the front to the present end. Callers may come and leave meanwhile. */
   *[Symbol.iterator](): Generator<Waiter<Queue>, void, undefined> {
     const end = this.#items.length;
     this.#looks++;
@@ -121,7 +121,7 @@ export class WaiterLine<Queue> {
     return this.#items[at] = waiter;
   }
 
-  /** Closes the gaps. If all of them are at the front, it touches nobody. */
+  /** Closes the gaps. If all of them are at the front, no entry moves. */
   #tidy(): void {
     const items = this.#items.slice(this.#head);
     const since = this.#since.slice(this.#head);

@@ -1,5 +1,5 @@
 /**
- * How warm a host is to be kept, by all who have a say in it.
+ * How many connections of a host are to be kept open, and the waits for them.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { type AddressFailure, ClosedError, HostUnavailableError } from "../../co
 import { Wait } from "../../core/wait.ts";
 import type { ResolvedPoolOptions } from "../options.ts";
 
-/** What became of a warm-up. */
+/** The outcome of a warm-up. */
 export interface WarmResult {
   /** The host, in canonical text. */
   readonly host: string;
@@ -55,22 +55,22 @@ export class WarmUp {
     this.#failures.set(failure.address, failure);
   }
 
-  /** Whether failed addresses are to be waited for once more, until the next one is due. */
+  /** Whether to wait once more for failed addresses, until the next one is due. */
   retry(dueAt: number): boolean {
-    // Looked at for whatever other reason meanwhile, it is the same wait still.
+    // Looks for other reasons in between do not end this wait.
     if (dueAt === this.#awaited) return true;
     this.#awaited = dueAt;
     return this.#retriesLeft-- > 0;
   }
 
-  /** Until when a fleet is waited for that has not permitted what is missing, from now on. */
+  /** Until when to wait for a fleet to permit what is missing, from now on. */
   permittedBy(now: number): number {
     return this.#permittedBy ??= now + PERMIT_MS;
   }
 
   /**
-   * Ends the wait with as many connections as there are; with none, it has failed, for the reason
-   * that is given where no address failed.
+   * Ends the wait with the connections that there are; without any it fails, with the given reason
+   * if no address failed.
    */
   settle(connections: number, whyNone: () => Error): void {
     const failures = [...this.#failures.values()];
@@ -87,8 +87,8 @@ export class WarmUp {
 }
 
 /**
- * How many connections of a host are to be kept open. The last word holds: that of a warm-up also
- * when it has ended, successful or not, unless it was given up.
+ * How many connections of a host are to be kept open. The last call wins, even after a warm-up has
+ * ended, successful or not, unless it was given up.
  */
 export class WarmTarget {
   /** When its connections were last counted, and all dialled that were missing. */
@@ -97,7 +97,7 @@ export class WarmTarget {
   readonly #options: ResolvedPoolOptions;
   readonly #onChange: () => void;
   #connections = 0;
-  /** How many there are to be whatever becomes of the warm-ups under way. */
+  /** How many there should be whatever becomes of the warm-ups under way. */
   #kept = 0;
   #warmUps: Set<WarmUp> | undefined;
 
@@ -108,7 +108,7 @@ export class WarmTarget {
     this.#onChange = onChange;
   }
 
-  /** Who waits for their connections to be open, first come first. */
+  /** Those who wait for their connections to be open, in order of arrival. */
   get warmUps(): ReadonlySet<WarmUp> {
     return this.#warmUps ?? NONE;
   }
@@ -141,7 +141,7 @@ export class WarmTarget {
       () => {
         isGivenUp = true;
         this.leave(warmUp);
-        // The last of the others that are under way is the word that holds, if there is one.
+        // The last of the other calls under way wins, if there is one.
         if (this.#connections === connections) {
           this.#aimAt([...this.warmUps].at(-1)?.target ?? this.#kept);
         }
@@ -153,12 +153,12 @@ export class WarmTarget {
     try {
       return await wait.promise;
     } finally {
-      // Where another one has overtaken it, that one's word holds.
+      // If a later call has replaced it, that one wins.
       if (this.#connections === connections && !isGivenUp) this.#kept = connections;
     }
   }
 
-  /** Tells those who wait of a failed dial. */
+  /** Notes a failed dial with those who wait. */
   failed(failure: AddressFailure): void {
     for (const warmUp of this.warmUps) warmUp.failed(failure);
   }

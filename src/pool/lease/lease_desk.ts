@@ -21,9 +21,9 @@ import type { ResolvedPoolOptions } from "../options.ts";
 import type { Reporter } from "../watch/reporter.ts";
 import { Lease } from "./lease.ts";
 
-/** What happens at the desk that others act on. */
+/** What others act on. */
 export interface DeskEvents {
-  /** A caller waits, for an address that passes the filter if there is one. */
+  /** A caller has begun to wait, for an address that passes the filter if there is one. */
   onWait(queue: HostQueue, filter: AddressFilter | undefined): void;
   /** Enough leases have begun for the host's addresses to be looked at. */
   onManyLeases(queue: HostQueue): void;
@@ -52,12 +52,12 @@ export class LeaseDesk {
    * later have longer, so that one place on the wheel does for all of them.
    */
   readonly #patience: DueWheel<HostQueue>;
-  /** Callers who wait for another time. */
+  /** Callers with another timeout. */
   readonly #deadlines: DueWheel<Waiter<HostQueue>>;
   readonly #giveUp = (waiter: Waiter<HostQueue>, reason: unknown) => this.refuse(waiter, reason);
   #events: DeskEvents | undefined;
 
-  /** Makes a desk where nobody waits. */
+  /** Makes a desk with nobody waiting. */
   constructor(
     options: ResolvedPoolOptions,
     manager: ConnectionManager,
@@ -75,7 +75,7 @@ export class LeaseDesk {
     this.#deadlines = new DueWheel(clock, (waiter, now) => this.#expire(waiter, now), true);
   }
 
-  /** Sets who acts on what happens here. */
+  /** Sets the listener for what happens here. */
   listen(events: DeskEvents): void {
     this.#events = events;
   }
@@ -99,7 +99,7 @@ export class LeaseDesk {
   tryAcquire(queue: HostQueue, filter: AddressFilter | undefined): Lease | undefined {
     for (;;) {
       const connection = this.#checkout.takeFrom(queue.lane, filter);
-      // A machine may be due for its trial by the clock alone.
+      // A machine may have become due for its trial just by the clock.
       const first = connection && !filter && firstFor(queue, connection);
       if (!first) return connection && this.lease(queue, connection);
       this.#tryDeliver(first, connection);
@@ -136,7 +136,7 @@ export class LeaseDesk {
     return promise;
   }
 
-  /** Takes a waiter out of its queue; false if it does not stand there any more. */
+  /** Removes a waiter from its queue; false if it has left already. */
   #leave(waiter: Waiter<HostQueue>, now: number): boolean {
     const { expiry, queue } = waiter;
     if (!queue.leave(waiter, now)) return false;
@@ -150,7 +150,7 @@ export class LeaseDesk {
     this.#reporter.figures.waiting--;
   }
 
-  /** Ends a caller's wait with a reason, if it waits still. */
+  /** Ends a caller's wait with a reason, if it still waits. */
   refuse(waiter: Waiter<HostQueue>, reason: unknown): void {
     if (this.#leave(waiter, this.#clock.now())) waiter.reject(reason);
   }
@@ -179,12 +179,13 @@ export class LeaseDesk {
     if (queue.waiters.size === 0) return;
     const unmet = new Set<Wish>();
     const goesOn = this.#serveAll(queue, queue.waiters, unmet, desperate);
-    // There is nothing for those who have no wish; but who names a machine may have that one.
+    // Nothing is ready for those without a wish, but a named machine may be.
     if (goesOn) this.#serveAll(queue, queue.choosy, unmet, desperate);
   }
 
   /**
-   * Serves those of a line, up to the first without a wish for whom nothing is ready: true then.
+   * Serves the callers of a line, up to the first without a wish for whom nothing is ready; then
+   * returns true.
    *
    * @param unmet The wishes for which nothing is ready. Of those with the same one, one is looked at
    */
@@ -197,7 +198,7 @@ export class LeaseDesk {
     for (const waiter of line) {
       const { wish } = waiter;
       if ((wish && unmet.has(wish)) || this.#serveOne(queue, waiter, desperate)) continue;
-      // However many wait still, nothing is there for any of them.
+      // However many still wait, nothing is ready for any of them.
       if (!queue.lane.readyForAny) return false;
       if (!wish) return true;
       unmet.add(wish);
@@ -209,7 +210,7 @@ export class LeaseDesk {
     return false;
   }
 
-  /** Serves a caller who waits; false if nothing is ready that would do. */
+  /** Serves one caller; false if nothing suitable is ready. */
   #serveOne(queue: HostQueue, waiter: Waiter<HostQueue>, desperate: boolean): boolean {
     const { filter } = waiter;
     const choice = desperate
@@ -245,7 +246,7 @@ export class LeaseDesk {
   ): void {
     // It has just been leased.
     const now = connection.lastUsedAt;
-    // A balancer of the user's may have ended the wait meanwhile.
+    // The user's balancer may have ended the wait meanwhile.
     if (!this.#leave(waiter, now)) this.#checkout.give(connection);
     else waiter.resolve(this.#lease(queue, connection, now - waiter.since, waiter.trace));
   }
@@ -284,7 +285,7 @@ export class LeaseDesk {
     const kept = this.#checkout.takeBack(connection, reuse);
     const heldMs = connection.lastUsedAt - startedAt;
     this.#reporter.released(connection, heldMs, kept);
-    // How long a caller stays with another protocol says nothing of when others come back.
+    // How long a caller uses another protocol does not show when other connections come back.
     if (connection.upgraded === null) queue.demand.noteReturn(connection.lastUsedAt, heldMs);
     else this.#reporter.figures.upgraded--;
     this.#judge(queue, lease, heldMs, error);

@@ -55,7 +55,7 @@ export function httpConnect(
         throw fail("protocol", "it sent more than its answer before anything was sent");
       }
       const said = shorten(line.slice(9).replace(/[^\x20-\x7e]/g, "?"), 200);
-      // Some say 401 where the credentials are wrong.
+      // Some answer 401 to wrong credentials.
       if (status !== 407 && status !== 401) {
         throw fail(status >= 500 ? "target" : "denied", `it answered ${said}`, status);
       }

@@ -60,7 +60,7 @@ export interface CheckedProxy {
   readonly tls: TlsOptions;
 }
 
-/** What is said of proxies, read. */
+/** The option `proxy`, read. */
 export interface CheckedProxies {
   readonly https: readonly CheckedProxy[];
   readonly http: readonly CheckedProxy[];

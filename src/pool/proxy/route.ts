@@ -21,15 +21,15 @@ import type { CheckedProxy } from "./proxy_options.ts";
 import { socks5 } from "./socks5.ts";
 import type { TunnelEnd } from "./tunnel_end.ts";
 
-/** A proxy of a pool's, and how it does. All routes over it share one. */
+/** A proxy of a pool, and whether it works. All routes over it share one. */
 export class Proxy {
-  /** What it was told. */
+  /** Its options. */
   readonly options: CheckedProxy;
   /** The value of Proxy-Authorization, where there are credentials. */
   readonly authorization: string | undefined;
-  /** How TLS is spoken with it: the same object each time, as dialers keep what comes of it. */
+  /** The TLS options for the proxy itself: always the same object, since dialers cache by it. */
   readonly tls: TlsOptions;
-  /** From when on it is to be tried again after failures, in the clock's milliseconds. */
+  /** When to try it again after failures, in the clock's milliseconds. */
   dueAt = 0;
   /** Its last failure, while it fails. */
   failure: ProxyError | undefined;
@@ -39,7 +39,7 @@ export class Proxy {
   readonly counts: { opened: number; failed: number } = { opened: 0, failed: 0 };
   #failures = 0;
 
-  /** Makes one that is taken to be well. */
+  /** Makes one that is assumed to work. */
   constructor(options: CheckedProxy) {
     this.options = options;
     const { credentials, scheme } = options;
@@ -64,7 +64,7 @@ export class Proxy {
   failed(error: ProxyError, now: number): void {
     this.failure = error;
     this.turns++;
-    // One that fails while it is left alone tells nothing new.
+    // A failure while it is left alone is nothing new.
     if (now < this.dueAt) return;
     this.dueAt = now + Math.min(FIRST_PAUSE_MS * 2 ** this.#failures++, MAX_PAUSE_MS);
   }
@@ -76,7 +76,7 @@ const FIRST_PAUSE_MS = 250;
 /** The longest pause, in milliseconds. */
 const MAX_PAUSE_MS = 30_000;
 
-/** What is the proxy's own fault: another one may do better. */
+/** Failures that are the proxy's own fault: another one may work. */
 const ITS_FAULT: ReadonlySet<ProxyFailure> = new Set<ProxyFailure>([
   "unreachable",
   "tls",
@@ -85,7 +85,7 @@ const ITS_FAULT: ReadonlySet<ProxyFailure> = new Set<ProxyFailure>([
   "protocol",
 ]);
 
-/** What a route takes of the pool. */
+/** What a route needs of the pool. */
 export interface RouteParts {
   readonly clock: Clock;
   /** How long a dial may take, in milliseconds. */
@@ -144,8 +144,8 @@ export class Route {
   }
 
   /**
-   * The proxies' own addresses, the first one's first, for a host whose name they resolve; undefined
-   * where none is known. The same list while nothing has changed.
+   * The proxies' own addresses, in order, for a host whose name they resolve; undefined if none is
+   * known. The same list while nothing has changed.
    */
   addresses(
     known: (host: Host) => readonly HostAddress[] | undefined,
@@ -191,7 +191,7 @@ export class Route {
       const forMs = (endsAt - clock.now()) / (candidates.length - index);
       try {
         const socket = await this.#dialOver(proxy, dialer, target, signal, forMs);
-        // It was not the machine that they waited for.
+        // They did not wait for the machine.
         failures.filter(isUnclear).forEach((error, at) => silent[at]?.failed(error, clock.now()));
         return socket;
       } catch (error) {
@@ -203,7 +203,7 @@ export class Route {
         break;
       }
     }
-    // All have failed just now: what they said then holds for a moment.
+    // All have just failed: their errors hold for a moment.
     const said = failures.length > 0
       ? failures
       : this.proxies.flatMap(({ failure }) => failure ? [failure] : []);
@@ -361,7 +361,7 @@ function isItsFault({ failure }: ProxyError): boolean {
   return ITS_FAULT.has(failure);
 }
 
-/** Whether nobody can tell whether the proxy or the machine has not answered. */
+/** Whether it is unclear which of the two has not answered, the proxy or the machine. */
 function isUnclear({ failure }: ProxyError): boolean {
   return failure === "timeout";
 }
@@ -371,7 +371,7 @@ function isTimeout(reason: unknown): boolean {
   return reason instanceof DialError && reason.failure === "timeout";
 }
 
-/** Whether a failure tells something of the proxy, and not of the program that dials. */
+/** Whether a failure is the proxy's, and not that of the program that dials. */
 function saysOfProxy({ failure }: DialError): boolean {
   return failure !== "resources" && failure !== "permission";
 }
@@ -393,7 +393,7 @@ function inAll(target: DialTarget, failures: readonly ProxyError[]): ProxyError 
   return new ProxyError({ proxy, host, address, failure, status }, detail, { cause: first });
 }
 
-/** Waits for something, and no longer than a signal lets. */
+/** Waits for a promise, until a signal aborts. */
 async function whileWanted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   let onAbort = () => {};
   const aborted = new Promise<never>((_, reject) => onAbort = () => reject(signal.reason));

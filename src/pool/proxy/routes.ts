@@ -34,14 +34,14 @@ export class Routes {
   readonly #proxies = new Map<CheckedProxy, Proxy>();
   readonly #restricted: boolean;
 
-  /** Makes them; nobody goes anywhere yet. */
+  /** Makes an empty set. */
   constructor(options: ResolvedPoolOptions, directory: HostDirectory) {
     this.#options = options;
     this.#directory = directory;
     this.#restricted = restricts(options.access);
   }
 
-  /** The figures of the proxies that somebody has gone over. */
+  /** The figures of the proxies that have been used. */
   stats(): ProxyStats[] {
     const all = new Map<string, ProxyStats>();
     for (const { counts, dueAt, failure, options: { label } } of this.#proxies.values()) {
@@ -87,7 +87,7 @@ export class Routes {
     let proxy = this.#proxies.get(options);
     if (!proxy) {
       this.#proxies.set(options, proxy = new Proxy(options));
-      // For as long as there is the pool: its addresses are kept fresh.
+      // For the pool's whole life: its addresses are kept fresh.
       this.#directory.use(options.host);
     }
     return proxy;

@@ -36,7 +36,7 @@ export interface DiagnosisParts {
   readonly evidence: Evidence;
 }
 
-/** How long a caller may wait before a limit is called what stands in the way, in milliseconds. */
+/** How long a caller must wait before a limit is blamed, in milliseconds. */
 const STARVING_MS = 1_000;
 
 /** How many ejections of an address within how many milliseconds are too many. */
@@ -46,7 +46,7 @@ const FLAPPING = { ejections: 3, withinMs: 600_000 };
 export class Diagnosis {
   readonly #parts: DiagnosisParts;
   #known: ReadonlySet<string> = new Set();
-  /** Those hosts with options that were ever asked for. */
+  /** Those of the hosts with options that were ever used. */
   readonly #asked = new Set<string>();
 
   /** Makes one that has found nothing yet. */
@@ -133,7 +133,7 @@ export class Diagnosis {
     }
   }
 
-  /** A host without a port means port 443, which one forgets where a URL names another. */
+  /** A host without a port means port 443, which is easily forgotten if a URL names another. */
   *#findOtherPorts(add: Add): Steps {
     const { options: { hosts }, queues } = this.#parts;
     if (hosts.size === 0) return;
@@ -218,7 +218,7 @@ export class Diagnosis {
 
   #findStarving(queue: HostQueue, bottlenecks: Bottlenecks, add: Add): void {
     const host = queue.host.text;
-    // Without anybody who waits, this is less than nothing.
+    // If nobody waits, this is negative.
     const waitedMs = this.#now - queue.waiters.since;
     const bottleneck = waitedMs >= STARVING_MS ? bottlenecks.of(queue) : undefined;
     if (!bottleneck) return;

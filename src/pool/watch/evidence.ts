@@ -1,5 +1,5 @@
 /**
- * What is remembered of a pool's work, so that a diagnosis can tell what is wrong with it.
+ * What is remembered of a pool's work, for a diagnosis to use.
  *
  * @module
  */
@@ -37,7 +37,7 @@ interface Second {
 /** Over what time dials are counted, in milliseconds. */
 const WINDOW_MS = 10_000;
 
-/** How many dials must have been for nothing, and how many of them for each lease. */
+/** How many dials must have been useless, and how many there must be for each lease. */
 const STORM = { dials: 20, perLease: 2 };
 
 /** The dials of the last ten seconds. */
@@ -56,8 +56,8 @@ export class DialWindow {
   }
 
   /**
-   * Whether dials were out of proportion: many more than leases, where they are not under way still
-   * and there are not as many connections more.
+   * Whether dials were out of proportion: many more than leases, most of them over, and not as many
+   * more connections.
    */
   storm(scene: DialScene, dialing: number): DialStorm | undefined {
     this.#forget(scene.now);
@@ -92,7 +92,7 @@ export interface Ejections {
   readonly times: number[];
 }
 
-/** What a diagnosis goes by, beside what can be seen at any time. */
+/** What a diagnosis uses, besides what can be seen at any time. */
 export class Evidence {
   /** The recent dials. */
   readonly dials: DialWindow = new DialWindow();
@@ -116,7 +116,7 @@ export class Evidence {
   /** The stack of where a connection's lease was acquired, where that is remembered. */
   stackOf(connection: Connection): string | undefined {
     const noted = this.#traces.get(connection);
-    // Another lease than the one that it has now.
+    // That was another lease.
     if (noted?.at !== connection.lastUsedAt) return undefined;
     return noted.trace.stack?.replace(/^Error: .*\n/, "");
   }

@@ -73,11 +73,11 @@ export class PoolFigures {
   readonly evicted: { [Reason in EvictReason]?: number } = {};
   readonly #hosts = new Map<string, HostFigures>();
   readonly #spellings = new Map<string, HostFigures>();
-  /** Of hosts that are forgotten, and of what was no host. */
+  /** The counts of forgotten hosts, and of what was no host. */
   readonly #past = new HostFigures();
-  /** Times that are not in the histograms yet, in pairs: a store is all that a request pays. */
+  /** Times that are not in the histograms yet, in pairs: a request only pays for storing them. */
   readonly #times = new Float64Array(2 * BATCH);
-  /** Whose times these are. */
+  /** The hosts that these times belong to. */
   readonly #timed: HostFigures[] = Array.from({ length: BATCH }, () => this.#past);
   #timeCount = 0;
   #lastHost = "";

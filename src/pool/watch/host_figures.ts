@@ -9,7 +9,7 @@ import { RequestCounts } from "./request_counts.ts";
 
 /** The counts of one host, or of several together. */
 export class HostFigures {
-  /** What became of its requests. */
+  /** How its requests ended. */
   readonly requests: RequestCounts = new RequestCounts();
   /** How long they took. */
   readonly latency: LatencyCounts = new LatencyCounts();

@@ -27,7 +27,7 @@ export interface ProbeParts {
   readonly admission: Admission;
   /** Takes a connection that a check has made into the maps. */
   readonly dials: Dials;
-  /** Makes HTTP checks, where the pool can. */
+  /** Makes HTTP checks, if the pool can. */
   readonly checkOver: CheckOver | undefined;
 }
 
@@ -39,7 +39,7 @@ export interface ProbeTarget {
   readonly endpoint: Endpoint | undefined;
 }
 
-/** What a check has found out; without an error, that all is well. */
+/** What a check found; without an error, all is well. */
 export interface ProbeResult {
   readonly reason: string;
   readonly error?: unknown;
@@ -125,14 +125,16 @@ export class Probe {
     return { reason: "handshake" };
   }
 
-  /** Asks over an idle connection that can be spared; else, or where that is dead, over its own. */
+  /**
+   * Asks over an idle connection that can be spared; without one, or if it is dead, over a new one.
+   */
   async #ask(check: HttpCheck): Promise<ProbeResult | undefined> {
     const answer = await this.#askOverSpare(check);
     if (answer && !answer.silent) return answer;
     const connection = await this.#dial("tls");
     if (!connection) return undefined;
     const own = await this.#askOver(connection, check, this.#stop.signal);
-    // It has served: what it may die of from now on is no fault of the request's.
+    // It has served, so if it ends from now on, the request is not to blame.
     connection.requestCount++;
     if (!own.reusable || !this.#keep(connection)) this.#letGo(connection);
     return own;
@@ -142,7 +144,7 @@ export class Probe {
     const { manager, options: { testTimeoutMs } } = this.#parts;
     const connection = this.#endpoint && manager.checkout.takeColdest(this.#endpoint, SPARE);
     if (!connection) return undefined;
-    // The way there may have forgotten it: there must be time left for another one.
+    // A NAT on the way may have forgotten it: leave time for another one.
     const half = new AbortController();
     const timer = setDeadline(this.#clock, () => half.abort(), testTimeoutMs / 2);
     const signal = AbortSignal.any([half.signal, this.#stop.signal]);

@@ -1,5 +1,5 @@
 /**
- * Looks after the addresses of hosts in use, so that a caller does not find out how they are.
+ * Checks the addresses of hosts in use, so that callers do not meet a sick one first.
  *
  * @module
  */
@@ -42,7 +42,7 @@ interface Job {
   readonly plan: Plan;
 }
 
-/** How much of an interval goes by at random less from one check to the next. */
+/** By which share of it an interval is shorter at random. */
 const JITTER = 0.25;
 
 /** How many intervals a caller's trial waits for the next check, which comes first. */
@@ -62,7 +62,7 @@ export class Prober implements SchedulerEvents {
   /** What is due and has not begun, the first one first. */
   readonly #due = new Set<Job>();
   readonly #probes = new Set<Probe>();
-  /** Those that have a verdict, and a socket that is not done. */
+  /** Checks with a verdict whose socket is not closed yet. */
   readonly #ending = new Set<Probe>();
   #timer: Timer | undefined;
   #closed = false;
@@ -74,7 +74,7 @@ export class Prober implements SchedulerEvents {
     this.#check = parts.options.healthCheck;
   }
 
-  /** Looks what is due, and sees to it that it looks again in time. */
+  /** Begins what is due, and sets the timer for the next. */
   look(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
@@ -91,7 +91,7 @@ export class Prober implements SchedulerEvents {
     return this.#testable().some((block) => this.#blockedBy(queue, block).length > 0);
   }
 
-  /** Drops the checks in whose place a caller could have a connection. */
+  /** Drops checks whose room a caller could use. */
   onCrowded(queue: HostQueue): void {
     const { accountant } = this.#parts.manager;
     for (const probe of this.#probes) {
@@ -110,7 +110,7 @@ export class Prober implements SchedulerEvents {
     for (const probe of [...this.#probes, ...this.#ending]) probe.drop();
   }
 
-  /** Has the endpoints checked that are due; gives when the next one is, or may have come. */
+  /** Begins checks of endpoints that are due; returns when to look again. */
   #lookAtHosts(now: number): number {
     if (this.#check === undefined) return Infinity;
     const { healthCheckIntervalMs: intervalMs } = this.#parts.options;
@@ -121,7 +121,7 @@ export class Prober implements SchedulerEvents {
         if (!endpoint.member) continue;
         let plan = this.#plans.get(endpoint);
         if (!plan) {
-          // Those that come together spread over what is left of an interval since they came.
+          // Endpoints that came together are spread over the rest of their first interval.
           const pauseMs = intervalMs * (1 - JITTER) * this.#clock.random();
           this.#plans.set(endpoint, plan = { from: now, pauseMs, open: 0 });
         }
@@ -134,7 +134,7 @@ export class Prober implements SchedulerEvents {
     return next;
   }
 
-  /** Traffic is the best check, but what came before a failure tells nothing. */
+  /** Traffic is the best check, but an answer from before a failure proves nothing. */
   #dueAt({ answeredAt, failing }: Endpoint, { from, pauseMs }: Plan): number {
     const { healthCheckIntervalMs } = this.#parts.options;
     const dueAt = from + pauseMs;
@@ -177,7 +177,9 @@ export class Prober implements SchedulerEvents {
     return toldAddresses.filter((address) => this.#parts.admission.mayTest(address, block));
   }
 
-  /** Whether somebody has used a host lately: what only checks use would be checked for ever. */
+  /**
+   * Whether callers have used a host recently: one that only checks use would be checked for ever.
+   */
   #isInUse(queue: HostQueue, now: number): boolean {
     const { healthCheckIntervalMs, idleTimeoutMs } = this.#parts.options;
     return queue.isInUse(now, Math.max(healthCheckIntervalMs, idleTimeoutMs));
@@ -214,7 +216,7 @@ export class Prober implements SchedulerEvents {
     if (!("lane" in subject)) {
       return this.#parts.admission.mayTest(address, subject) && this.#hasRoom(queue, address);
     }
-    // Callers who wait want the room, and find out themselves.
+    // Callers who wait need the room, and will find out themselves.
     if (!subject.member || !queue.lane.kept || queue.waiters.size > 0) return false;
     const canSpare = typeof this.#check === "object" && subject.idle.size >= SPARE;
     return canSpare || this.#hasRoom(queue, address);
@@ -244,7 +246,7 @@ export class Prober implements SchedulerEvents {
     plan.open--;
     this.#parts.dials.end(queue, address);
     this.#begin();
-    // The gate is held until its socket is done: who closes the pool waits for it.
+    // The gate is held until its socket is closed, which closing the pool waits for.
     this.#ending.add(probe);
     await probe.ended;
     this.#ending.delete(probe);
@@ -255,7 +257,7 @@ export class Prober implements SchedulerEvents {
     const check = this.#check ?? "tls";
     const ok = error === undefined;
     if ("lane" in subject) {
-      // It may have gone meanwhile, and what is known of it with it.
+      // It may be gone meanwhile, with all that was known of it.
       if (!subject.member || !queue.lane.kept) return;
       this.#note(subject, probe, check, error);
     }
@@ -265,7 +267,7 @@ export class Prober implements SchedulerEvents {
       events.emit("check", { host: queue.host.text, address: address.text, kind, ok, reason, ms });
     }
     if (!ok || "lane" in subject || !admission.mayTest(address, subject)) return;
-    // What it failed by before it was blocked is forgiven, as where it was not.
+    // Failures from before the block are forgiven, as they are without a block.
     const endpoint = queue.lane.endpoints.get(address.text);
     if (endpoint) this.#note(endpoint, probe, check, undefined);
     admission.unblock(subject.ip);

@@ -28,7 +28,7 @@ export class Reporter {
   readonly evidence: Evidence = new Evidence();
   readonly #clock: Clock;
 
-  /** Makes one that has nothing to tell yet. */
+  /** Makes one that has nothing to report yet. */
   constructor(clock: Clock) {
     this.#clock = clock;
     this.figures = new PoolFigures(clock.now());

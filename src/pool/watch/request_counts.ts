@@ -4,7 +4,7 @@
  * @module
  */
 
-/** What became of requests. In a pool that speaks no protocol, all of it stays 0. */
+/** How requests ended. In a pool that speaks no protocol, all of it stays 0. */
 export interface RequestStats {
   /** Requests that have ended. */
   readonly count: number;
@@ -33,7 +33,7 @@ export interface RequestStats {
 /** How a request ended. */
 export type RequestOutcome = "successes" | "failures" | "cancelled";
 
-/** Counts what becomes of requests. */
+/** Counts how requests end. */
 export class RequestCounts {
   /** How many were answered to the last byte. */
   successes = 0;

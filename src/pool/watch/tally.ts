@@ -125,7 +125,7 @@ export class Tally {
  * host once, and at no connection: these count themselves where they stand.
  */
 function endpointTotals(parts: TallyParts, now: number): EndpointTotals {
-  // Without a prototype: `constructor` and `__proto__` are names of hosts as good as others.
+  // Without a prototype: `constructor` and `__proto__` are possible names of hosts.
   const hosts: { [host: string]: Counts } = Object.create(null);
   for (const queue of parts.queues) {
     const { dials, host, lane, toldAddresses = [], waiters, warm } = queue;
@@ -136,7 +136,7 @@ function endpointTotals(parts: TallyParts, now: number): EndpointTotals {
     counts.panic ||= lane.panic;
     counts.toldLater ??= parts.rests.allTold(lane) ?? null;
     counts.resolution ??= parts.directory.info(host) ?? null;
-    // Those that are denied have no endpoint, and are shown all the same.
+    // Denied addresses have no endpoint, but are shown as well.
     for (const address of toldAddresses) {
       const rule = parts.admission.deniedBy(address);
       const stats = counts.addresses[address.text] ??= emptyAddress();
@@ -149,7 +149,7 @@ function endpointTotals(parts: TallyParts, now: number): EndpointTotals {
   }
   for (const [host, { ejections, latency, requests, resolveErrors }] of parts.figures.hosts) {
     const told = requests.stats();
-    // The name of a proxy is resolved too, and is no host that anybody asks for.
+    // The name of a proxy is resolved too, but is not a host that callers use.
     if (!hosts[host] && told.count === 0) continue;
     Object.assign(hosts[host] ??= emptyHost(), {
       requests: told,
