@@ -13,7 +13,7 @@ import { type Block, BlockList, type BlockOptions } from "./block_list.ts";
 export interface AdmissionEvents {
   /** Other addresses may be used than before. */
   onChange(): void;
-  /** A block has ended, by its time or by somebody's word. */
+  /** A block has ended, by its time or by a call. */
   onUnblock(ip: string): void;
 }
 
@@ -53,7 +53,7 @@ export class Admission {
     return block.reason === undefined ? "blocked" : `blocked: ${block.reason}`;
   }
 
-  /** Whether nothing but blocks that a test may end, among them this one, denies an address. */
+  /** Whether only blocks that a test may end, this one included, deny an address. */
   mayTest(address: Address, block: Block): boolean {
     if (this.#ruleAgainst(address.ip) !== undefined) return false;
     const blocks = this.#blocks.of(address);
@@ -71,7 +71,7 @@ export class Admission {
   }
 
   /**
-   * Puts other access rules in place of those that hold.
+   * Replaces the access rules.
    *
    * @throws {TypeError} A rule is not valid; the old ones hold
    */
@@ -86,7 +86,7 @@ export class Admission {
     return this.#blocks.list();
   }
 
-  /** Ends the blocks that are over. Their timer is late where the program was busy. */
+  /** Ends the blocks that are over. Their timer is late if the program was busy. */
   settle(): void {
     if (this.#closed || this.#clock.now() < this.#expiresAt) return;
     for (const { ip } of this.#blocks.expire()) this.#events.onUnblock(ip);
@@ -122,7 +122,7 @@ export class Admission {
     return true;
   }
 
-  /** Watches no block any more, nor any that is still to come. */
+  /** Stops watching blocks, later ones included. */
   close(): void {
     this.#closed = true;
     this.#expiry?.cancel();

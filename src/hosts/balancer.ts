@@ -1,5 +1,5 @@
 /**
- * Balancers: how one address is chosen where several will do.
+ * Balancers: how one address is chosen among several.
  *
  * @module
  */
@@ -50,7 +50,7 @@ const PICKERS: { readonly [Name in BalancerName]: MakePicker } = {
 export const BALANCER_NAMES: readonly BalancerName[] = Object.keys(PICKERS) as BalancerName[];
 
 /**
- * Gives a balancer back if it is one.
+ * Returns a balancer if it is one.
  *
  * @param name What the option is called
  * @throws {TypeError} It is not one; the message says what would be

@@ -1,5 +1,5 @@
 /**
- * Addresses that somebody has blocked for a while.
+ * Addresses that are blocked for a while.
  *
  * @module
  */
@@ -109,16 +109,14 @@ export class BlockList {
     return keys.map((key) => this.#blocks.get(key)).filter((block) => block !== undefined);
   }
 
-  /**
-   * When the next block ends, which has passed where `expire()` is due; Infinity where none does.
-   */
+  /** When the next block ends, which is past if `expire()` is due; Infinity if none does. */
   get nextExpiry(): number {
     let next = Infinity;
     for (const { until } of this.#blocks.values()) next = Math.min(next, until);
     return next;
   }
 
-  /** Takes out the blocks whose time is over, and gives them: each once, the oldest first. */
+  /** Removes the blocks whose time is over, and returns them: each once, the oldest first. */
   expire(): Block[] {
     const now = this.#clock.now();
     const over = [...this.#blocks.values()].filter(({ until }) => until <= now);

@@ -1,5 +1,5 @@
 /**
- * How many connections machines take: a server may hang up on, refuse, or turn away what is beyond.
+ * How many connections machines take: a server may hang up on, refuse, or turn away more.
  *
  * @module
  */
@@ -7,15 +7,15 @@
 import type { Clock, Timer } from "../core/clock.ts";
 import type { Accountant } from "../map/accountant.ts";
 
-/** What is learned of machines that others act on. */
+/** What others act on. */
 export interface CeilingEvents {
   /** An address may have more connections than a moment ago. */
   onRoom(address: string): void;
 }
 
-/** How many connections a machine takes, and when it is tried whether it takes more. */
+/** How many connections a machine takes, and when to try whether it takes more. */
 interface Ceiling {
-  /** So many it was seen to take. */
+  /** How many it was seen to take. */
   connections: number;
   /** How many more are tried at once. */
   step: number;
@@ -25,11 +25,11 @@ interface Ceiling {
   lacks: number;
   /** How many it had then. */
   had: number;
-  /** From when on more are tried, in the clock's milliseconds. */
+  /** When to try more, in the clock's milliseconds. */
   growAt: number;
-  /** Until when nothing is dialled, in the clock's milliseconds. */
+  /** When to dial again at all, in the clock's milliseconds. */
   holdUntil: number;
-  /** Whether somebody was told of it. */
+  /** Whether it was reported. */
   told: boolean;
   timer: Timer | undefined;
 }
@@ -38,23 +38,23 @@ interface Ceiling {
 const GROW_MS = { first: 1_000, max: 60_000 };
 
 /**
- * For how long a machine is left alone that refused although it has fewer than it took, in
- * milliseconds. It may not have seen the end of the last one yet.
+ * How long a machine is left alone that refused although it has fewer than it took before, in
+ * milliseconds. It may not have noticed the end of the last one yet.
  */
 const HOLD_MS = 50;
 
-/** So many such refusals in a row mean that it takes fewer than before. */
+/** How many such refusals in a row mean that it takes fewer than before. */
 const LACKS = 3;
 
 /** If this many tried at once are accepted, no ceiling is in sight any more. */
 const MAX_STEP = 32;
 
-/** So much of a pause comes on top at random, so that programs do not try together. */
+/** How much is added to a pause at random, so that programs do not try together. */
 const JITTER = 0.25;
 
 /**
- * Learns how many connections each address takes, and has the accountant hold it to that. Now and
- * then one more is tried; where that is taken, two more, then four.
+ * Learns how many connections each address takes, and limits it to that in the accountant. Now and
+ * then one more is tried; if that is accepted, two more, then four.
  */
 export class Ceilings {
   readonly #clock: Clock;
@@ -79,7 +79,7 @@ export class Ceilings {
     this.#onLearned = onLearned;
   }
 
-  /** Sets who acts on what is learned. */
+  /** Sets the listener for what is learned. */
   listen(events: CeilingEvents): void {
     this.#events = events;
   }
@@ -98,7 +98,7 @@ export class Ceilings {
       this.#ceilings.set(address, ceiling = newCeiling(open));
     } else if (open >= ceiling.connections) {
       ceiling.connections = open;
-      // Several that were tried together are one try.
+      // Several that were tried together count as one try.
       if (now < ceiling.growAt) return;
     } else {
       if (now < ceiling.holdUntil) return;
@@ -125,7 +125,7 @@ export class Ceilings {
     ceiling.lacks = ceiling.holdUntil = 0;
     if (open > ceiling.connections) {
       ceiling.connections = open;
-      // What was on its way when another one was refused is no try.
+      // One that was under way when another was refused is not a try.
       if (this.#clock.now() >= ceiling.growAt) {
         ceiling.refusals = 0;
         ceiling.step *= 2;
@@ -155,7 +155,7 @@ export class Ceilings {
     this.#ceilings.clear();
   }
 
-  /** Has the accountant hold what holds now, and sees to it that this changes in time. */
+  /** Passes the present limit on to the accountant, and plans the next change. */
   #apply(address: string, ceiling: Ceiling): void {
     const now = this.#clock.now();
     const { connections, growAt, had, holdUntil, lacks, step } = ceiling;
@@ -173,7 +173,7 @@ export class Ceilings {
   #wake(address: string): void {
     const ceiling = this.#ceilings.get(address);
     if (!ceiling) return;
-    // A machine that is going down is no full one: that shows within the first pause.
+    // A machine that is going down is not full, which shows within the first pause.
     if (!ceiling.told && this.#clock.now() >= ceiling.growAt) {
       ceiling.told = true;
       this.#onLearned(address, ceiling.connections);

@@ -1,5 +1,5 @@
 /**
- * The addresses of hosts as they are known now.
+ * What is known of the addresses of hosts.
  *
  * @module
  */
@@ -14,33 +14,35 @@ import type { Resolution, Resolver } from "./resolver.ts";
 import { resolveService, type Service } from "./service.ts";
 
 /**
- * How soon after a failure, or an answer of no use, the resolver is asked again, and how long that
- * grows, in milliseconds.
+ * How soon after a failure, or a useless answer, the resolver is asked again, and how long that may
+ * grow, in milliseconds.
  */
 const RETRY_MS = { first: 1_000, max: 30_000 };
 
-/** Up to which share of its time an answer is asked for ahead, so that hosts do not ask together. */
+/**
+ * By up to which share of its time an answer is asked for early, so that hosts do not ask together.
+ */
 const JITTER = 0.1;
 
-/** How the addresses of a host have changed: neither, where only what is said of them has. */
+/** How the addresses of a host have changed. Both are empty if only what is said about them has. */
 export interface AddressChange {
-  /** The addresses that are new: all of them, where none was known. */
+  /** The addresses that are new: all of them, if none was known. */
   readonly added: readonly HostAddress[];
-  /** The addresses that are gone: all of them, where the last good answer has grown too old. */
+  /** The addresses that are gone: all of them, if the last good answer has grown too old. */
   readonly removed: readonly HostAddress[];
 }
 
 /** Options of a {@linkcode HostDirectory}. */
 export interface HostDirectoryOptions {
-  /** Who is asked. */
+  /** The resolver to ask. */
   readonly resolver: Resolver;
-  /** Where time and chance come from. */
+  /** The source of time and chance. */
   readonly clock: Clock;
-  /** For how long an answer holds at the least, in milliseconds. */
+  /** The shortest time for which an answer holds, in milliseconds. */
   readonly minTtlMs: number;
-  /** For how long an answer holds at the most, in milliseconds. */
+  /** The longest time for which an answer holds, in milliseconds. */
   readonly maxTtlMs: number;
-  /** For how long an answer holds that does not tell, in milliseconds. */
+  /** How long an answer without a TTL holds, in milliseconds. */
   readonly defaultTtlMs: number;
   /** How long a last good answer serves while the resolver fails, in milliseconds. */
   readonly staleMs: number;
@@ -48,34 +50,34 @@ export interface HostDirectoryOptions {
   readonly timeoutMs: number;
   /** The hosts, by their text, whose addresses are configured: they are never asked for. */
   readonly fixed?: ReadonlyMap<string, readonly HostAddress[]> | undefined;
-  /** The hosts, by their text, whose machines records of another name tell. */
+  /** The hosts, by their text, whose machines are listed by records of another name. */
   readonly services?: ReadonlyMap<string, Service> | undefined;
   /**
-   * Called on a new microtask with each change of a host's addresses; the first answer is one
-   * where all are added. A host that is forgotten is no change. What it throws is passed over.
+   * Called on a new microtask with each change of a host's addresses. With the first answer all are
+   * added. A host that is forgotten is not a change. What it throws is ignored.
    */
   readonly onChange?: ((host: Host, change: AddressChange) => void) | undefined;
-  /** Told of each query that failed. */
+  /** Called after each query that failed. */
   readonly onFailure?: ((host: Host) => void) | undefined;
 }
 
 /** What is known of a host, and since when: plain data. Times are the clock's `now()`. */
 export interface HostInfo {
-  /** Who told: the resolver's name, or `fixed`. */
+  /** Their source: the resolver's name, or `fixed`. */
   readonly source: string;
-  /** The addresses in canonical text; none if nobody has told any. */
+  /** The addresses in canonical text; none if none are known. */
   readonly addresses: readonly string[];
   /** When the last good answer came; null without one. */
   readonly resolvedAt: number | null;
   /** Until when it holds; null without one. */
   readonly expiresAt: number | null;
-  /** For how long it was to hold, in milliseconds; null without one. */
+  /** How long it was to hold, in milliseconds; null without one. */
   readonly ttlMs: number | null;
   /** Whether it serves beyond that. */
   readonly stale: boolean;
   /** Why the last query failed; null if it did not. */
   readonly error: string | null;
-  /** What the last good answer held besides, which cannot be dialled: why not. Eight at the most. */
+  /** What else the last good answer had that cannot be dialled, and why not. Eight at the most. */
   readonly leftOut: readonly string[];
 }
 
@@ -88,11 +90,11 @@ interface Answer {
 
 interface Entry {
   readonly host: Host;
-  /** When it is looked at again. */
+  /** When to look at it again. */
   readonly expiry: Expiry<Host>;
   /** The last good answer, until it is dropped. */
   answer: Answer | undefined;
-  /** Until when each of its addresses, by its text, serves without being told again. */
+  /** Until when each of its addresses, by its text, serves without being named again. */
   readonly servesUntil: Map<string, number>;
   /** When it may be asked for again. */
   askAt: number;
@@ -100,25 +102,24 @@ interface Entry {
   /** Ends the query. */
   stop: ((reason: ResolveError) => void) | undefined;
   failure: ResolveError | undefined;
-  /** What the last good answer held that is of no use. */
+  /** What the last good answer had that is of no use. */
   leftOut: readonly string[];
   /** Failures in a row. */
   failures: number;
-  /** How often in a row it was asked ahead of time, and told the same addresses. */
+  /** How often in a row it was asked early, and returned the same addresses. */
   doubts: number;
-  /** Whether it goes when its query ends. */
+  /** Whether to forget it when its query ends. */
   forgotten: boolean;
 }
 
 /**
- * Asks the resolver, one query in flight a host, and remembers its answers. Every host that was
- * looked up is asked for again in the background, a little before its answer runs out, until it is
- * forgotten. While the resolver fails it is asked again after one second, then two, up to thirty,
- * and the last good answer serves until it is `staleMs` old, and never less than its own time. A
- * failure if there is no answer is remembered for a second, and asked again when somebody asks.
- * An answer of which no address can be reached may be doubted: then it is asked for ahead of time.
- *
- * No timer of it keeps a program alive.
+ * Asks the resolver, with one query in flight for a host, and remembers its answers. Every host
+ * that was looked up is asked for again in the background, a little before its answer expires,
+ * until it is forgotten. While the resolver fails, it is asked again after one second, then two, up
+ * to thirty. Meanwhile the last good answer serves until it is `staleMs` old, and never less than
+ * its own time. A failure without a good answer is remembered for a second, and asked for again
+ * when somebody asks. If no address of an answer can be reached, the answer may be doubted: then it
+ * is asked for early. None of its timers keeps a program alive.
  */
 export class HostDirectory {
   readonly #options: HostDirectoryOptions;
@@ -142,15 +143,15 @@ export class HostDirectory {
     const entry = this.#entries.get(host.text);
     if (!entry?.answer) return undefined;
     const now = this.#options.clock.now();
-    // Its timer may be late, where the program was busy.
+    // Its timer may be late if the program was busy.
     if (this.#isTooOld(entry, now)) this.#drop(entry);
     else if (now >= entry.askAt) this.#ask(entry).catch(() => {});
     return entry.answer?.addresses;
   }
 
   /**
-   * The addresses of a host: those that are known, or what the resolver says, which may be what a
-   * query that is under way brings.
+   * The addresses of a host: those that are known, or what the resolver says, which may be the
+   * result of a query already under way.
    *
    * @throws {ResolveError} No address could be found
    */
@@ -168,8 +169,8 @@ export class HostDirectory {
   }
 
   /**
-   * Notes that none of a host's addresses can be reached: it is asked for again although its answer
-   * holds still, a second after the answer came, then two, up to thirty, while it stays the same.
+   * Notes that none of a host's addresses can be reached. It is asked for again although its answer
+   * still holds: a second after the answer came, then two, up to thirty, while it stays the same.
    */
   doubt({ text }: Host): void {
     const entry = this.#entries.get(text);
@@ -180,7 +181,7 @@ export class HostDirectory {
     this.#ask(entry).catch(() => {});
   }
 
-  /** Notes that somebody uses a host, who will call `forget` once. */
+  /** Notes that a host has one more user, who will call `forget` once. */
   use({ text }: Host): void {
     this.#uses.set(text, (this.#uses.get(text) ?? 0) + 1);
     const entry = this.#entries.get(text);
@@ -244,7 +245,7 @@ export class HostDirectory {
     if (entry.query) return entry.query;
     if (this.#closed) return Promise.reject(closedError(entry.host));
     this.#due.remove(entry.expiry);
-    // The query is in place before the resolver is called, which may look the same host up here.
+    // The query is in place before the resolver is called, which may look up the same host here.
     let begin = (_: Promise<readonly HostAddress[]>) => {};
     entry.query = new Promise((resolve) => begin = resolve);
     begin(this.#query(entry));
@@ -268,7 +269,7 @@ export class HostDirectory {
     throw entry.failure;
   }
 
-  /** Asks the resolver, and waits no longer than may be, whatever it does. */
+  /** Asks the resolver, and waits no longer than the timeout, whatever it does. */
   async #resolve(entry: Entry): Promise<Resolution> {
     const { clock, resolver, services, timeoutMs } = this.#options;
     const { host } = entry;
@@ -306,13 +307,13 @@ export class HostDirectory {
     const { servesUntil } = entry;
     const resolvedAt = clock.now();
     const before = entry.answer?.addresses ?? [];
-    // What a part leaves out is not gone; but it serves no longer than if no answer had come.
+    // What a partial answer leaves out is not gone, but serves no longer than without an answer.
     const left = partial === true
       ? without(before, told).filter(({ text }) => resolvedAt < servesUntil.get(text)!)
       : [];
     const found = [...told, ...left];
     const change = { added: without(found, before), removed: without(before, found) };
-    // Servers turn the order of their answers round: that alone must move nobody.
+    // Servers rotate the order of their answers: that alone must move nobody.
     const addresses = sayTheSame(found, before) ? before : found;
     entry.answer = { addresses, resolvedAt, ttlMs };
     for (const { text } of told) servesUntil.set(text, this.#dropAt(entry.answer));
@@ -367,11 +368,11 @@ export class HostDirectory {
     const { onChange } = this.#options;
     if (!onChange) return;
     Promise.resolve().then(() => onChange(host, change)).catch(() => {
-      // It has nothing to say in how addresses are found.
+      // The listener has no say in how addresses are found.
     });
   }
 
-  /** Sees to it that a host is asked for again, or its answer dropped, in time. */
+  /** Sets the timer for asking for a host again, or dropping its answer. */
   #plan(entry: Entry): void {
     if (this.#closed || !entry.answer) return;
     const dropAt = entry.failure ? this.#dropAt(entry.answer) : Infinity;

@@ -1,5 +1,5 @@
 /**
- * Endpoints in an order: what the pickers that have one are made of.
+ * A heap of endpoints, for the pickers that have an order.
  *
  * @module
  */
@@ -29,7 +29,7 @@ export abstract class EndpointHeap implements Picker {
     return this.#endpoints.length;
   }
 
-  /** Takes one in. */
+  /** Adds one. */
   add(endpoint: Endpoint): void {
     const index = this.#endpoints.push(endpoint) - 1;
     this.#costs.push(0);
@@ -38,7 +38,7 @@ export abstract class EndpointHeap implements Picker {
     this.#settle(index, endpoint, this.cost(endpoint, turn), turn);
   }
 
-  /** Takes one out; the last one takes its place, and then its own. */
+  /** Removes one; the last one takes its place, and then moves to where it belongs. */
   remove(endpoint: Endpoint): void {
     const index = endpoint.places[this.#place];
     const last = this.#endpoints.pop()!;
@@ -48,7 +48,7 @@ export abstract class EndpointHeap implements Picker {
     endpoint.places[this.#place] = -1;
   }
 
-  /** Puts one where it belongs by now. */
+  /** Moves one to where it belongs now. */
   update(endpoint: Endpoint): void {
     const index = endpoint.places[this.#place];
     const turn = this.turn(endpoint, this.#turns[index]!);
@@ -70,10 +70,10 @@ export abstract class EndpointHeap implements Picker {
     return this.#endpoints.values();
   }
 
-  /** What one costs: the lowest is the first. */
+  /** The cost of one: the lowest comes first. */
   protected abstract cost(endpoint: Endpoint, turn: number): number;
 
-  /** Whose turn it is among those of the same cost: the lowest. At first, the earlier one is 0. */
+  /** The turn among those of the same cost: the lowest comes first. It starts at 0. */
   protected abstract turn(endpoint: Endpoint, earlier: number): number;
 
   /** The first one, or the first one that is accepted. */
@@ -81,7 +81,7 @@ export abstract class EndpointHeap implements Picker {
     return this.#endpoints[accepts ? this.#find(0, -1, accepts) : 0];
   }
 
-  /** Lets one cost more, and makes its turn a later one. */
+  /** Raises the cost of one, and makes its turn a later one. */
   protected putBack(endpoint: Endpoint, cost: number, turn: number): void {
     this.#settle(endpoint.places[this.#place], endpoint, cost, turn);
   }
@@ -89,7 +89,7 @@ export abstract class EndpointHeap implements Picker {
   /** The first that is accepted, or the one found before if that comes first. */
   #find(index: number, found: number, accepts: Accepts): number {
     if (index >= this.size) return found;
-    // Nor does any of those below it come first.
+    // None of those below it comes first either.
     if (found >= 0 && !this.#isBefore(this.#costs[index]!, this.#turns[index]!, found)) {
       return found;
     }
@@ -103,7 +103,7 @@ export abstract class EndpointHeap implements Picker {
     return cost < other || (cost === other && turn < this.#turns[index]!);
   }
 
-  /** Puts one into the gap at an index, or where the order wants it, up or down from there. */
+  /** Puts one into the gap at an index, or where it belongs, up or down from there. */
   #settle(index: number, endpoint: Endpoint, cost: number, turn: number): void {
     while (index > 0) {
       const parent = (index - 1) >> 1;

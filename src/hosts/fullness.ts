@@ -12,8 +12,9 @@ import type { HealthRecords } from "./health_record.ts";
 import type { Standings } from "./standing.ts";
 
 /**
- * For how long an answer, or a handshake, on another connection shows that a machine is well although
- * a dial failed so, in milliseconds: it takes no more connections. Silence says less than a refusal.
+ * How long an answer, or a handshake, on another connection shows that a machine works, and takes
+ * no more connections, when a dial failed in this way, in milliseconds. Silence says less than a
+ * refusal.
  */
 const FULL_MS: { readonly [Failure in DialFailure]?: number } = {
   refused: 10_000,
@@ -25,14 +26,14 @@ const FULL_MS: { readonly [Failure in DialFailure]?: number } = {
 /** How long an answer, or a lack of one, shows how busy a machine is, in milliseconds. */
 const BUSY_MS = 10_000;
 
-/** Tells a machine that is full from one that fails, and has what it takes remembered. */
+/** Tells a full machine from a failing one, and remembers how many connections it takes. */
 export class Fullness {
   readonly #clock: Clock;
   readonly #records: HealthRecords;
   readonly #standings: Standings;
   readonly #ceilings: Ceilings;
 
-  /** Judges by these records, and changes the standing of who failed for being full. */
+  /** Judges by these records, and restores the standing of machines that only seemed to fail. */
   constructor(clock: Clock, records: HealthRecords, standings: Standings, ceilings: Ceilings) {
     this.#clock = clock;
     this.#records = records;
@@ -41,8 +42,8 @@ export class Fullness {
   }
 
   /**
-   * Whether a machine answers on other connections, so that a dial that failed tells that it takes
-   * no more. What fails in TLS is held against the host's own connections alone.
+   * Whether a machine answers on other connections, so that a failed dial means that it takes no
+   * more. What fails in TLS is compared with the host's own connections only.
    *
    * @param byHandshake Whether a handshake will do for an answer
    */
@@ -60,8 +61,8 @@ export class Fullness {
   }
 
   /**
-   * Whether a connection whose server is too busy for it is one more than that takes: it never
-   * answered otherwise, and others do; or may, where none of them has had the time for it.
+   * Whether a connection whose server is too busy for it is one more than the server takes: this
+   * one was never answered otherwise, and others are; or may be, if none of them has had time.
    */
   isTooMuch(endpoint: Endpoint, answered: boolean): "yes" | "perhaps" | "no" {
     const record = this.#records.of(endpoint);
@@ -75,7 +76,7 @@ export class Fullness {
   }
 
   /**
-   * Notes that a machine has as many connections as it takes: that is no failure of its.
+   * Notes that a machine has as many connections as it takes, which is not a failure.
    *
    * @param afterwards Whether it tells so only when they are open: what has not served is in doubt
    */
@@ -84,7 +85,7 @@ export class Fullness {
     this.#ceilings.refused(text, this.#records.openAt(text, afterwards));
     if (!endpoint.failing) return;
     const record = this.#records.of(endpoint);
-    // What dials failed by before, while nobody knew that others are answered, was the same.
+    // Dials that failed before it was known that others are answered failed for the same reason.
     if (endpoint.dialFailedAt === 0) return;
     record.streak.clear();
     record.wantsAnswer = false;

@@ -1,5 +1,5 @@
 /**
- * A choice that the user makes.
+ * A picker that calls the user's own function.
  *
  * @module
  */
@@ -25,8 +25,8 @@ export interface BalancerCandidate {
 }
 
 /**
- * Chooses among candidates, of which there is at least one: gives back one of them. It is called
- * for every choice, must not wait, and must not change anything of the pool.
+ * Chooses among one or more candidates, and returns one of them. It is called for every choice,
+ * must not wait, and must not change anything in the pool.
  *
  * @param random Gives a number from 0 to 1, 1 not included
  */
@@ -64,7 +64,7 @@ class Candidate implements BalancerCandidate {
   }
 }
 
-/** The one that a function of the user's gives back. */
+/** The one that the user's function returns. */
 export class FunctionPicker extends EndpointList {
   /** It is called for every choice, even among one. */
   readonly isAsked = true;
@@ -98,7 +98,7 @@ export class FunctionPicker extends EndpointList {
     if (among.length === 0) return undefined;
     const choice = {};
     const candidates = among.map((endpoint) => new Candidate(endpoint, now, choice));
-    // Called as a plain function: what holds it is no business of the user's.
+    // Called as a plain function, without a `this`.
     const choose = this.#choose;
     const answer: unknown = choose(candidates, random);
     const endpoint = Candidate.endpointOf(answer, choice);

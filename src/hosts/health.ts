@@ -21,16 +21,23 @@ import {
 import { MAX_PAUSE_MS } from "./streak.ts";
 import { type EndpointHealth, type FailureKind, NO_HEALTH, reasonOf } from "./verdict.ts";
 
-/** So many fresh connections that end at once, and none that serves between, mean something. */
+/**
+ * How many fresh connections must end at once, with none that serves in between, to mean something.
+ */
 const HANG_UPS = 3;
 
 /** The shortest pause after that, in milliseconds. */
 const SILENT_PAUSE_MS = 1_000;
 
-/** For how long an answer shows that a machine is well although it failed another request, in milliseconds. */
+/**
+ * How long an answer shows that a machine works although it failed another request, in
+ * milliseconds.
+ */
 const ANSWERS_MS = 1_000;
 
-/** Requests that find a machine silent so soon one after another tell of the same, in milliseconds. */
+/**
+ * How soon after one another requests find a machine silent for the same reason, in milliseconds.
+ */
 const SAME_SILENCE_MS = 1_000;
 
 /**
@@ -61,7 +68,7 @@ export class AddressHealth {
     this.#fullness = new Fullness(clock, this.#records, this.#standings, ceilings);
   }
 
-  /** Sets who acts on failures. */
+  /** Sets the listener for failures. */
   listen(listener: HealthListener): void {
     this.#standings.listen(listener);
   }
@@ -72,8 +79,8 @@ export class AddressHealth {
   }
 
   /**
-   * When a dial that nobody waits for may find out whether an endpoint is well, in the clock's
-   * milliseconds; `Infinity` if it is.
+   * When a background dial may find out whether an endpoint works, in the clock's milliseconds;
+   * `Infinity` if it does.
    */
   tryAt(endpoint: Endpoint): number {
     const record = this.#records.find(endpoint);
@@ -81,20 +88,20 @@ export class AddressHealth {
     return Math.max(record.streak.tryAt, record.machine.streak.tryAt);
   }
 
-  /** Whether a dial tells anything: whether connections answer that are open is for callers to see. */
+  /** Whether a dial would show anything: callers see whether open connections answer. */
   isToBeTried(endpoint: Endpoint): boolean {
     const { machine, wantsAnswer } = this.#records.of(endpoint);
     return endpoint.connections.size === 0 || !(wantsAnswer || machine.silent);
   }
 
-  /** Notes that a dial which nobody waits for is under way. */
+  /** Notes that a background dial is under way. */
   tries(endpoint: Endpoint): void {
     const { machine, streak } = this.#records.of(endpoint);
     const now = this.#clock.now();
     (machine.streak.failures > 0 ? machine.streak : streak).noteTry(now, this.#clock.random());
   }
 
-  /** Begins to keep an endpoint's record. It stands as its address does. */
+  /** Begins to keep an endpoint's record. Its standing is that of its address. */
   enter(endpoint: Endpoint): void {
     this.#records.of(endpoint);
     this.#standings.settle(endpoint);
@@ -107,8 +114,8 @@ export class AddressHealth {
   }
 
   /**
-   * Notes a failure. A dial that fails at a machine which answers on other connections is none: it
-   * takes no more of them.
+   * Notes a failure. A failed dial to a machine that answers on other connections is not one: the
+   * machine takes no more of them.
    *
    * @param heldMs For how long no caller's lease may be the trial: where checks see to it
    */
@@ -127,7 +134,7 @@ export class AddressHealth {
     if (error instanceof DialError && error.phase === "tcp") {
       machine.streak.note(now, most);
       machine.streak.noteTry(now, this.#clock.random());
-      // What broke before, or was silent, was so because nobody was there.
+      // Earlier breaks and silences came from the machine being away.
       machine.silences = 0;
       for (const endpoint of machine.endpoints) {
         if (heldMs > 0) endpoint.lane.hold(endpoint, now + heldMs);
@@ -160,7 +167,7 @@ export class AddressHealth {
 
   /**
    * Notes that a connection ended right after its handshake, before it ever served. It counts as a
-   * failed dial; but it takes an answer to show that the next one is better.
+   * failed dial, but only an answer shows that the next one is better.
    *
    * @param cause What the caller saw that it was for, if there was one
    * @returns What that says about the machine
@@ -174,7 +181,7 @@ export class AddressHealth {
       { cause },
     );
     const record = this.#note(endpoint, "closed");
-    // One alone may be about what was asked.
+    // A single one may be due to the request.
     if (++endpoint.hangUps >= HANG_UPS && this.#fullness.isFull(endpoint, error, false)) {
       this.#fullness.takesNoMore(endpoint, true);
       return "full";
@@ -216,7 +223,7 @@ export class AddressHealth {
     const now = this.#clock.now();
     const forgives = !record.wantsAnswer && !silent
       && (reason === "handshake" || record.streak.failures === 0);
-    // What still counts against it is the verdict until something forgives it.
+    // A failure remains the verdict until something forgives it.
     if (forgives) record.verdict = { ok: true, reason, at: now };
     endpoint.dialFailedAt = 0;
     if (reason === "handshake") {
@@ -264,7 +271,7 @@ export class AddressHealth {
     machine.silentAt = now;
     if (!machine.silent) return false;
     const { verdict } = record;
-    // Thousands may wait for it: to make an error for each would take longer than all the rest.
+    // Thousands may wait for it: making an error for each would take longer than all the rest.
     const isSame = verdict?.reason.startsWith("silence") && now - verdict.at < SAME_SILENCE_MS;
     const error = isSame ? endpoint.lastError : describe();
     const reason = reasonOf("silence", error);
@@ -282,7 +289,7 @@ export class AddressHealth {
   }
 
   /**
-   * Holds a good endpoint for doubtful on somebody else's word, as after one failure: callers go
+   * Treats a good endpoint as doubtful on another pool's word, as after one failure: callers go
    * elsewhere, and soon one trial goes there. Never more than half of a host's.
    */
   doubt(endpoint: Endpoint, reason: string): void {
@@ -298,8 +305,8 @@ export class AddressHealth {
   }
 
   /**
-   * Leaves it to somebody else for a while to try an endpoint that has failed, as long as callers
-   * have a good one to go to.
+   * Leaves it to another pool for a while to try a failed endpoint, as long as callers have a good
+   * one to go to.
    *
    * @param until In the clock's milliseconds
    */
@@ -311,7 +318,7 @@ export class AddressHealth {
     if (dueAt < until) lane.setStanding(endpoint, standing, until);
   }
 
-  /** Lets an endpoint be tried at once: it did well for somebody else. What was hearsay is forgiven. */
+  /** Lets an endpoint be tried at once: it worked for another pool. Hearsay is forgiven. */
   retry(endpoint: Endpoint): void {
     const record = this.#records.of(endpoint);
     const { lane, standing } = endpoint;
@@ -334,8 +341,8 @@ export class AddressHealth {
   }
 
   /**
-   * Notes that an exchange went well. One that began before the last failure tells nothing of what
-   * is now, and one on a connection that was made before the last failed dial nothing of dials.
+   * Notes that an exchange succeeded. One that began before the last failure says nothing about the
+   * present, and one on a connection from before the last failed dial says nothing about dials.
    *
    * @param madeAt When its connection was made, in the clock's milliseconds
    */
@@ -364,7 +371,7 @@ export class AddressHealth {
     const { ejectedFor, ejections, failures, verdict } = record;
     const { answeredAt } = endpoint;
     return {
-      // Most answers are noted by their time alone.
+      // Most answers only leave their time.
       verdict: answeredAt > (verdict?.at ?? 0)
         ? { ok: true, reason: "answer", at: answeredAt }
         : verdict,
@@ -376,7 +383,7 @@ export class AddressHealth {
     };
   }
 
-  /** Forgets addresses that nobody has had for long, so that they do not heap up. */
+  /** Forgets addresses that nobody has used for long, so that they do not pile up. */
   forgetOld(): Steps {
     return this.#records.forgetOld();
   }
@@ -399,7 +406,7 @@ export class AddressHealth {
     return record;
   }
 
-  /** Holds a failure against an endpoint. Gives the time. */
+  /** Counts a failure against an endpoint. Returns the time. */
   #blame(endpoint: Endpoint, record: HealthRecord, kind: FailureKind, error: unknown): number {
     const now = this.#clock.now();
     record.verdict = { ok: false, reason: reasonOf(kind, error), at: now };
@@ -411,7 +418,7 @@ export class AddressHealth {
     return now;
   }
 
-  /** How many failures in a row are noted: for what the program lacks no machine is ejected. */
+  /** How many failures in a row are noted: no machine is ejected for what the program lacks. */
   #mostFailures(kind: FailureKind): number {
     return kind === "resources" || kind === "proxy"
       ? this.#options.ejectAfterFailures - 1

@@ -1,5 +1,5 @@
 /**
- * What is remembered of endpoints' failures, and of those of their machines.
+ * What is remembered about failures of endpoints and of their machines.
  *
  * @module
  */
@@ -21,7 +21,7 @@ export class Machine {
   silences = 0;
   silentAt = 0;
 
-  /** Whether it is in doubt for its silence, which a handshake does not end. */
+  /** Whether it is in doubt because of its silence, which a handshake does not end. */
   get silent(): boolean {
     return this.silences >= SILENT_TO;
   }
@@ -49,19 +49,19 @@ export class HealthRecord {
   verdict: Verdict | null = null;
   lastCheckedAt: number | null = null;
   lastFailedAt = 0;
-  /** When it last failed otherwise than by a dial. */
+  /** When it last failed in another way than by a dial. */
   lastBrokenAt = 0;
-  /** When a dial last failed, however its connection would have done. */
+  /** When a dial last failed. */
   dialFailedAt = 0;
-  /** When it was last too busy for a connection that it had answered on. */
+  /** When it last said that it is too busy on a connection that it had answered on. */
   busyAt = 0;
   /** When a handshake was last made. */
   reachedAt = 0;
-  /** Whether it takes an answer to show that it is well: a handshake is not enough. */
+  /** Whether only an answer shows that it works: a handshake is not enough. */
   wantsAnswer = false;
-  /** Whether its one failure is somebody else's word. */
+  /** Whether its one failure is hearsay from another pool. */
   hearsay = false;
-  /** Whether one caller may find out as soon as a handshake goes well: its connections broke. */
+  /** Whether one caller may try it as soon as a handshake succeeds: its connections broke. */
   mayAsk = false;
   ejections = 0;
   ejectedUntil = 0;
@@ -81,12 +81,12 @@ export class HealthRecord {
     return this.#asks ??= new Streak();
   }
 
-  /** How many failures there were in a row, the address's own among them. */
+  /** How many failures there were in a row, including the address's own. */
   get consecutiveFailures(): number {
     return Math.max(this.streak.failures, this.machine.streak.failures);
   }
 
-  /** From when on a caller may find out more, in the clock's milliseconds. */
+  /** When a caller may try it, in the clock's milliseconds. */
   get dueAt(): number {
     return Math.max(this.streak.dueAt, this.machine.streak.dueAt);
   }
@@ -97,7 +97,7 @@ export class HealthRecords {
   readonly #clock: Clock;
   readonly #records = new Map<Endpoint, HealthRecord>();
   readonly #machines = new Map<string, Machine>();
-  /** The addresses of machines that nobody has, but whose failures are remembered. */
+  /** The addresses of machines that nobody uses, but whose failures are remembered. */
   readonly #left = new Set<string>();
 
   /** Begins without any. */
@@ -141,7 +141,7 @@ export class HealthRecords {
     return true;
   }
 
-  /** Forgets machines that nobody has had for long, so that they do not heap up; one in a step. */
+  /** Forgets machines that nobody has used for long, so that they do not pile up; one in a step. */
   *forgetOld(): Steps {
     const now = this.#clock.now();
     for (const address of this.#left) {
@@ -150,7 +150,7 @@ export class HealthRecords {
         this.#left.delete(address);
         this.#machines.delete(address);
       }
-      // Last in a step: before the next one somebody may have the machine again.
+      // Last in a step: before the next one somebody may use the machine again.
       yield;
     }
   }

@@ -1,6 +1,5 @@
 /**
- * Pickers that have an order: the one chosen longest ago, the one that bears least, the first one
- * for a key.
+ * Pickers with an order: by the longest time since a choice, the least load, or the order of a key.
  *
  * @module
  */
@@ -10,14 +9,14 @@ import { type Accepts, MAX_PASSES } from "../map/picker.ts";
 import { EndpointHeap } from "./endpoint_heap.ts";
 import { highHash, keyScore, lowHash, mixHashes } from "./rendezvous.ts";
 
-/** A heap in which one that starts slowly is passed over when it is first, and its turn is over. */
+/** A heap in which one that starts slowly is skipped when it comes first, and loses its turn. */
 abstract class TurnHeap extends EndpointHeap {
   /** The time of the last choice. */
   #now = -Infinity;
   /** Those that started slowly when last looked at: what they cost changes with time alone. */
   readonly #slow = new Set<Endpoint>();
 
-  /** Takes one out. */
+  /** Removes one. */
   override remove(endpoint: Endpoint): void {
     super.remove(endpoint);
     if (this.#slow.size > 0) this.#slow.delete(endpoint);
@@ -47,7 +46,7 @@ abstract class TurnHeap extends EndpointHeap {
     return Math.max(lastChoice, earlier);
   }
 
-  /** What one costs that has a load and a share of all. */
+  /** The cost of one with a load and a share of all. */
   protected abstract costOf(endpoint: Endpoint, load: number, share: number): number;
 
   #choose(
@@ -62,14 +61,17 @@ abstract class TurnHeap extends EndpointHeap {
       if (!endpoint || this.size === 1) return endpoint;
       const share = endpoint.share(now);
       if (share === 1 || passes === MAX_PASSES || random() < share) return endpoint;
-      // As if it were chosen, until it is looked at again: else it would be first the next time.
+      // As if it were chosen, until it is looked at again: otherwise it would be first again.
       this.#slow.add(endpoint);
       const cost = this.costOf(endpoint, endpoint.load + 1, share);
       this.putBack(endpoint, cost, endpoint.lane.choices);
     }
   }
 
-  /** Puts one of those that start slowly where it belongs by now; the next choice, the next one. */
+  /**
+   * Moves one of those that start slowly to where it belongs now; with the next choice, the next
+   * one.
+   */
   #lookAgain(): void {
     for (const endpoint of this.#slow) {
       this.#slow.delete(endpoint);
@@ -79,7 +81,7 @@ abstract class TurnHeap extends EndpointHeap {
   }
 }
 
-/** The one that was chosen longest ago, whatever it weighs and bears. */
+/** The one that was chosen longest ago, whatever its weight and load. */
 export class RoundRobinPicker extends TurnHeap {
   protected override costOf(): number {
     return 0;
@@ -87,9 +89,9 @@ export class RoundRobinPicker extends TurnHeap {
 }
 
 /**
- * The one that bears least for its weight, (load + 1) / weight; among equals, the one chosen
+ * The one with the least load for its weight, (load + 1) / weight; among equals, the one chosen
  * longest ago. One that starts slowly counts each lease several times, as its share is smaller.
- * What weighs 0 comes last.
+ * Weight 0 comes last.
  */
 export class LeastLeasedPicker extends TurnHeap {
   protected override costOf({ weight }: Endpoint, load: number, share: number): number {

@@ -11,23 +11,23 @@ import type { Resolution, ResolvedAddress } from "./resolver.ts";
 
 /** An address of a host. What its source does not say is left out. */
 export interface HostAddress extends Address {
-  /** How much it is to bear beside the others of its priority. */
+  /** Its weight beside the others of its priority. */
   readonly weight?: number;
-  /** Addresses of a higher number are for when none of a lower one is well. */
+  /** Addresses with a higher number are used when none with a lower one works. */
   readonly priority?: number;
-  /** Who the certificate must be for, where that is not the host. */
+  /** The name that the certificate must be for, if not the host. */
   readonly serverName?: string;
-  /** What the machine is known to speak, by the names of ALPN. */
+  /** The protocols that the machine is known to speak, by their ALPN names. */
   readonly protocols?: readonly string[];
 }
 
 /** The highest number of a priority: SRV records end at 65535, and something may come after them. */
 const MAX_PRIORITY = 1_000_000;
 
-/** What of a resolver's answer is of use. */
+/** The useful part of a resolver's answer. */
 export interface ReadAddresses {
   readonly addresses: readonly HostAddress[];
-  /** What is no address that can be dialled, each with the reason. */
+  /** What cannot be dialled, each with the reason. */
   readonly leftOut: readonly string[];
 }
 
@@ -35,8 +35,8 @@ export interface ReadAddresses {
 const MAX_LEFT_OUT = 8;
 
 /**
- * Reads what a resolver gave, which may be anything; each address once, with its lowest priority.
- * Those that are of no use are left out: the others can serve all the same.
+ * Reads what a resolver returned, which may be anything. Each address is listed once, with its
+ * lowest priority. Useless ones are left out, since the others can still serve.
  *
  * @param port The port of addresses that have none
  * @throws {ResolveError} There is none of use
@@ -104,7 +104,7 @@ export function priorityOf({ priority }: HostAddress): number {
   return priority ?? 0;
 }
 
-/** Whether the same is said of the same addresses, in whatever order. */
+/** Whether two lists say the same about the same addresses, in whatever order. */
 export function sayTheSame(some: readonly HostAddress[], others: readonly HostAddress[]): boolean {
   if (some.length !== others.length) return false;
   const known = new Map(others.map((address) => [address.text, address]));
@@ -117,8 +117,8 @@ export function sayTheSame(some: readonly HostAddress[], others: readonly HostAd
 }
 
 /**
- * The addresses to use now: those of the lowest priority; where none of these is well, those of the
- * next one besides, and so on (RFC 2782: a client must try the lowest that it can reach).
+ * The addresses to use now: those of the lowest priority; if none of these works, those of the next
+ * one too, and so on (RFC 2782: a client must try the lowest that it can reach).
  */
 export function inUse(
   addresses: readonly HostAddress[],

@@ -1,5 +1,5 @@
 /**
- * The better one of two.
+ * A picker that takes the better one of two.
  *
  * @module
  */
@@ -8,13 +8,12 @@ import type { Endpoint } from "../map/endpoint.ts";
 import { type Accepts, EndpointList, MAX_PASSES, tryPick } from "../map/picker.ts";
 
 /**
- * Draws two and takes the one that costs less, by the latency that is expected of it, its load and
- * its weight: O(1). Two draws already keep the largest load near the mean one, and what is slow, or
- * stuck, gets little (Mitzenmacher, "The power of two choices in randomized load balancing", 2001).
- *
- * Of one whose latency nobody knows yet the other one's is expected: its load decides, so that it is
- * neither left out nor flooded. One that starts slowly is drawn as seldom as its share is small, and
- * one that weighs 0 only where hardly anything else is drawn.
+ * Draws two and takes the one that costs less, by its expected latency, its load and its weight:
+ * O(1). Two draws already keep the largest load near the mean one, and what is slow, or stuck, gets
+ * little (Mitzenmacher, "The power of two choices in randomized load balancing", 2001). One of
+ * unknown latency is assumed to be as fast as the other: its load decides, so that it is neither
+ * left out nor flooded. One that starts slowly is drawn as seldom as its share is small, and one of
+ * weight 0 only if hardly anything else is drawn.
  */
 export class P2cEwmaPicker extends EndpointList {
   /** Chooses one: O(1). */
@@ -31,7 +30,7 @@ export class P2cEwmaPicker extends EndpointList {
     return better(list[index]!, list[other < index ? other : other + 1]!, now, random);
   }
 
-  /** Chooses one of those that are accepted: O(n) where they are few. */
+  /** Chooses one of those that are accepted: O(n) if they are few. */
   pickAccepted(
     now: number,
     random: () => number,
@@ -42,7 +41,7 @@ export class P2cEwmaPicker extends EndpointList {
     let first: Endpoint | undefined;
     let second: Endpoint | undefined;
     let seen = 0;
-    // At each step, any two of those seen so far with the same chance.
+    // At each step, any two of those seen so far have the same chance.
     for (const endpoint of this.list) {
       if (!accepts(endpoint)) continue;
       const place = seen < 2 ? seen : Math.floor(random() * (seen + 1));
@@ -51,13 +50,13 @@ export class P2cEwmaPicker extends EndpointList {
       seen++;
     }
     if (!first || !second) return first;
-    // Which of the two stands first is up to the order in the list, and it would get every draw.
+    // Which of the two comes first depends on the order in the list, and it would win every tie.
     if (random() < 0.5) [first, second] = [second, first];
     return passes(first, now, random) ? better(first, second, now, random) : second;
   }
 }
 
-/** Whether chance lets one have its turn, which starts slowly or weighs nothing. */
+/** Whether chance gives one its turn that starts slowly or has weight 0. */
 function passes(endpoint: Endpoint, now: number, random: () => number): boolean {
   const share = endpoint.weight === 0 ? 0 : endpoint.share(now);
   return share === 1 || random() < share;
@@ -73,7 +72,7 @@ function better(first: Endpoint, second: Endpoint, now: number, random: () => nu
   return secondCost < firstCost ? second : first;
 }
 
-/** What one bears for its weight: while it starts slowly, each lease counts several times. */
+/** Its load for its weight: while it starts slowly, each lease counts several times. */
 function burden(endpoint: Endpoint, now: number): number {
   return (endpoint.load / endpoint.share(now) + 1) / endpoint.weight;
 }

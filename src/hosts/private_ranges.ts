@@ -52,8 +52,8 @@ const ranges: readonly (IpRange & { readonly kind: string })[] = KINDS.flatMap(
 );
 
 /**
- * What kind of address it is where it is not public: `loopback`, `NAT64 of loopback`. Of the forms
- * that lead to an IPv4 address, NAT64 and 6to4 are as public as that address, the others never are.
+ * The kind of an address that is not public: `loopback`, `NAT64 of loopback`. Of the forms that
+ * lead to an IPv4 address, NAT64 and 6to4 are as public as that address, the others never are.
  */
 export function kindOfPrivate(ip: Ip): string | undefined {
   const inner = embeddedIpv4(ip);

@@ -18,7 +18,7 @@ export function lowHash(text: string): number {
   return scramble(hash(text, 0x3c6ef372, 0x2c1b3c6d));
 }
 
-/** What a key's and an address's hashes come to together: 32 bits, as chance would have them. */
+/** Mixes a key's and an address's hashes into 32 evenly spread bits. */
 export function mixHashes(
   keyHigh: number,
   keyLow: number,
@@ -29,7 +29,7 @@ export function mixHashes(
   return scramble(((bits ^ (bits >>> 15)) + (keyLow ^ addressLow)) | 0);
 }
 
-/** How well an address of a weight does for a key: the highest is the first. 0 if it weighs 0. */
+/** The score of an address of a weight for a key: the highest comes first. 0 for weight 0. */
 export function keyScore(bits: number, weight: number): number {
   return weight === 0 ? 0 : -weight / Math.log(keyChance(bits));
 }
@@ -45,7 +45,7 @@ function hash(text: string, state: number, prime: number): number {
   return state;
 }
 
-/** Spreads what differs in the last characters alone over all bits. */
+/** Spreads differences in the last characters over all bits. */
 function scramble(bits: number): number {
   bits = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b);
   bits = Math.imul(bits ^ (bits >>> 13), 0xc2b2ae35);

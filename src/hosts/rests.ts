@@ -7,17 +7,17 @@
 import type { Clock, Timer } from "../core/clock.ts";
 import type { Endpoint, EndpointOwner } from "../map/endpoint.ts";
 
-/** What a machine has said last of when to come back: plain data. */
+/** What a machine last said about when to come back: plain data. */
 export interface ToldLater {
   /** The status that it answered. */
   readonly status: number;
   /** When it said so, in milliseconds since 1970. */
   readonly since: number;
-  /** Until when, by the machine, in milliseconds since 1970. No limit of the pool's is in it. */
+  /** Until when, by the machine, in milliseconds since 1970. The pool's limits are not applied. */
   readonly until: number;
   /**
-   * Until when callers go elsewhere, in milliseconds since 1970; null if they do not: for its
-   * status, or because more than half of the host's machines say so.
+   * Until when callers go elsewhere, in milliseconds since 1970; null if they do not, because of
+   * its status, or because more than half of the host's machines say so.
    */
   readonly restsUntil: number | null;
 }
@@ -44,7 +44,7 @@ export interface RestEvents {
   onRested(endpoint: Endpoint, everywhere: boolean): void;
 }
 
-/** A word that is later than the last by less is no news, in milliseconds. */
+/** By how much a time must be later than the last one to be news, in milliseconds. */
 const NEWS_MS = 1_000;
 
 interface Word {
@@ -56,20 +56,20 @@ interface Word {
 }
 
 /**
- * Keeps what machines have said of when to come back, and has the lanes leave alone those that
- * asked for it. Where more than half of a host's machines ask, none is left alone: it is the host
- * that has too much to do, and the others would have all of it.
+ * Keeps what machines have said about when to come back, and has their lanes leave them alone. If
+ * more than half of a host's machines ask, none is left alone: then the host itself is overloaded,
+ * and the others would get all of it.
  */
 export class Rests {
   readonly #clock: Clock;
   readonly #slowStartMs: number;
   readonly #events: RestEvents;
   readonly #words = new Map<Endpoint, Word>();
-  /** What ends the rest of each that is left alone. */
+  /** The timers that end the rests. */
   readonly #timers = new Map<Endpoint, Timer>();
 
   /**
-   * Makes one that nobody has told anything.
+   * Makes an empty one.
    *
    * @param slowStartMs Over what time the load of one that is back grows, in milliseconds
    */
@@ -80,7 +80,7 @@ export class Rests {
   }
 
   /**
-   * Notes that a machine has said to come back later. What it said before holds, where that is for
+   * Notes that a machine has said to come back later. What it said before holds if it is for
    * longer.
    *
    * @param forMs For how long, by the machine, in milliseconds
@@ -102,7 +102,7 @@ export class Rests {
     if (isNews) this.#events.onToldLater(endpoint, this.of(endpoint)!);
   }
 
-  /** Gives whether it is news. */
+  /** Returns whether it is news. */
   #keep(endpoint: Endpoint, status: number, forMs: number, restMs: number): boolean {
     const now = this.#clock.now();
     const until = now + forMs;
@@ -123,7 +123,7 @@ export class Rests {
     return this.#words.size > 0;
   }
 
-  /** What a machine has said, where that holds still. */
+  /** What a machine has said, if that still holds. */
   of(endpoint: Endpoint): ToldLater | undefined {
     const word = this.#words.get(endpoint);
     if (!word || word.until <= this.#clock.now()) return undefined;
@@ -185,7 +185,7 @@ export class Rests {
     this.#words.clear();
   }
 
-  /** Leaves alone who asks for it, or nobody where too many do. */
+  /** Leaves alone the machines that ask for it, or none if too many do. */
   #settle(lane: EndpointOwner, now: number): void {
     const asking = [...lane.endpoints.values()].filter((endpoint) =>
       endpoint.member && (this.#words.get(endpoint)?.asksUntil ?? 0) > now
@@ -202,7 +202,7 @@ export class Rests {
     this.#look(endpoint);
   }
 
-  /** Ends a rest that is over; one that is longer by now goes on. */
+  /** Ends a rest that is over; one that has been extended goes on. */
   #look(endpoint: Endpoint): void {
     const now = this.#clock.now();
     const asksUntil = this.#words.get(endpoint)?.asksUntil ?? 0;
@@ -222,7 +222,7 @@ export class Rests {
     this.#events.onRested(endpoint, !this.#restsElsewhere(endpoint));
   }
 
-  /** Whether callers of its host who ask for other TLS parameters leave it alone still. */
+  /** Whether callers with other TLS parameters still leave it alone. */
   #restsElsewhere({ address, lane }: Endpoint): boolean {
     for (const other of this.#timers.keys()) {
       if (other.lane.host === lane.host && other.address.text === address.text) return true;

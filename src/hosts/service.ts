@@ -1,5 +1,5 @@
 /**
- * A host's machines as SRV records tell them (RFC 2782), or SVCB records (RFC 9460).
+ * A host's machines as listed by SRV records (RFC 2782) or SVCB records (RFC 9460).
  *
  * @module
  */
@@ -15,7 +15,7 @@ export interface Service {
   readonly type?: "SRV" | "SVCB";
   /** The name of the records, such as `_api._tcp.example`. */
   readonly name: string;
-  /** Whether the certificate must be for the target, and not for the host. */
+  /** Whether the certificate must be for the target instead of the host. */
   readonly verifyTarget: boolean;
 }
 
@@ -102,7 +102,7 @@ async function resolveTargets(
   };
 }
 
-/** Says that a resolver can look up no records of a type. */
+/** Makes the error for a resolver that cannot look up records of a type. */
 export function lacks({ name }: Resolver, type: "SRV" | "SVCB"): string {
   const method = type === "SRV" ? "resolveSrv" : "resolveSvcb";
   return `the resolver "${name}" can look up no ${type} records: it has no ${method}()`;

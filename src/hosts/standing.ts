@@ -1,5 +1,5 @@
 /**
- * How endpoints stand by what is remembered of them: good, doubtful, or ejected for a while.
+ * The standing of endpoints, by what is remembered of them: good, doubtful, or ejected for a while.
  *
  * @module
  */
@@ -18,13 +18,13 @@ export interface HealthOptions {
   readonly ejectionMs: number;
   /** For how long at the most, in milliseconds. */
   readonly maxEjectionMs: number;
-  /** Over what time the load of one that is new, or back, grows to its share, in milliseconds. */
+  /** How long the load of a new or returning one takes to grow to its share, in milliseconds. */
   readonly slowStartMs: number;
 }
 
 /** What is notified of how endpoints stand. */
 export interface HealthEvents {
-  /** An endpoint stands otherwise than before: another one may be to be used. */
+  /** An endpoint's standing has changed: another one may have to be used. */
   onStanding(endpoint: Endpoint): void;
   /** An endpoint was ejected. */
   onEject(endpoint: Endpoint, reason: string, forMs: number): void;
@@ -32,16 +32,16 @@ export interface HealthEvents {
   onReadmit(endpoint: Endpoint): void;
 }
 
-/** What is known of failures that others act on. */
+/** What others act on. */
 export interface HealthListener {
-  /** An endpoint has failed: a dial that nobody waits for may find out when it is well. */
+  /** An endpoint has failed: a background dial may find out when it works again. */
   onFailing(endpoint: Endpoint): void;
 }
 
-/** The time over which a rate of failures is taken, in milliseconds, and how many leases it needs. */
+/** The time over which the failure rate is taken, in milliseconds, and how many leases it needs. */
 export const WINDOW = { ms: 10_000, leases: 10 };
 
-/** Says how endpoints stand, whenever something becomes known of them. */
+/** Decides the standing of endpoints whenever something becomes known of them. */
 export class Standings {
   readonly #clock: Clock;
   readonly #options: HealthOptions;
@@ -58,7 +58,7 @@ export class Standings {
     this.#records = records;
   }
 
-  /** Sets who acts on failures. */
+  /** Sets the listener for failures. */
   listen(listener: HealthListener): void {
     this.#listener = listener;
   }
@@ -73,14 +73,14 @@ export class Standings {
     this.#failing.delete(endpoint);
   }
 
-  /** Says how an endpoint stands after something has gone well, or was forgiven. */
+  /** Updates an endpoint's standing after a success, or after something was forgiven. */
   settle(endpoint: Endpoint): void {
     const { lane } = endpoint;
     const record = this.#records.of(endpoint);
     this.#setFailing(endpoint, record.consecutiveFailures > 0);
     if (endpoint.standing === "gone") return;
     if (endpoint.failing) {
-      // One that was gone for a while comes back as it left.
+      // One that was gone for a while comes back with the standing that it had.
       const isBack = record.ejectedFor !== null && endpoint.standing !== "ejected";
       if (isBack && lane.mayEject) this.#stand(endpoint, "ejected", record.ejectedUntil);
       else if (isBack || record.ejectedFor === null) {
@@ -98,7 +98,7 @@ export class Standings {
     if (wasEjected) this.#events.onReadmit(endpoint);
   }
 
-  /** Says how an endpoint stands after a failure, its own or that of another host there. */
+  /** Updates an endpoint's standing after a failure, its own or that of another host there. */
   judge(endpoint: Endpoint, reason: string, failsTooOften = false): void {
     const { lane } = endpoint;
     const record = this.#records.of(endpoint);
@@ -132,19 +132,19 @@ export class Standings {
     this.#events.onEject(endpoint, record.ejectedFor, forMs);
   }
 
-  /** Forgives an endpoint, and others at its address, what failed below TLS. */
+  /** Forgives failures below TLS, for an endpoint and for others at its address. */
   forgive({ machine }: HealthRecord): void {
     machine.streak.clear();
     for (const endpoint of machine.endpoints) this.settle(endpoint);
   }
 
-  /** Has callers go elsewhere than to an endpoint that has failed, until it is due. */
+  /** Sends callers elsewhere than to a failed endpoint, until it is due. */
   doubt(endpoint: Endpoint): void {
     this.#setFailing(endpoint, true);
     this.#stand(endpoint, "doubtful", this.#records.of(endpoint).dueAt);
   }
 
-  /** Has those who act on failures look at an endpoint again. */
+  /** Notifies the listener about an endpoint again. */
   recall(endpoint: Endpoint): void {
     this.#listener?.onFailing(endpoint);
   }

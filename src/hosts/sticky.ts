@@ -11,15 +11,14 @@ import { highHash, keyChance, keyScore, lowHash, mixHashes } from "./rendezvous.
 /** How many keys each of the two generations that are remembered has. */
 const GENERATION_KEYS = 4_096;
 
-/** A longer key is not remembered: what a key costs in memory has a bound too. */
+/** Longer keys are not remembered, to limit the memory of a key. */
 const MAX_KEY_LENGTH = 256;
 
 /**
- * Chooses among endpoints by keys: the same one for the same key. It is made again when one of them
- * comes or goes, or weighs something else from then on; only its own keys move.
- *
- * A recently seen key costs O(1), any other a pass over all endpoints. Load and slow
- * start count for nothing: they would move keys.
+ * Chooses among endpoints by keys: the same one for the same key. A new one is made when an
+ * endpoint comes or goes, or changes its weight; only its own keys move. A recently seen key costs
+ * O(1), any other a pass over all endpoints. Load and slow start do not matter: they would move
+ * keys.
  */
 export class StickyChooser {
   readonly #endpoints: readonly Endpoint[];
@@ -65,7 +64,7 @@ export class StickyChooser {
     return this.#endpoints[index];
   }
 
-  /** If all weigh the same, the bits alone give the order. */
+  /** If all weights are equal, the bits alone give the order. */
   #searchEqual(high: number, low: number, accepts?: (address: string) => boolean): number {
     const { length } = this.#endpoints;
     const highs = this.#highs;
@@ -88,7 +87,7 @@ export class StickyChooser {
     let best = -1;
     let bestBits = -1;
     let bestScore = -1;
-    // What stays below cannot win, were it the heaviest: it needs no logarithm.
+    // What stays below could not win even with the greatest weight, so it needs no logarithm.
     let atLeast = 0;
     for (let index = 0; index < length; index++) {
       const bits = mixHashes(high, low, this.#highs[index]!, this.#lows[index]!);
@@ -100,13 +99,13 @@ export class StickyChooser {
       best = index;
       bestBits = bits;
       bestScore = score;
-      // A little less, for what the rounding takes.
+      // A little less, to allow for rounding.
       atLeast = score > 0 ? Math.exp(-maxWeight / score) * (1 - 1e-12) : 0;
     }
     return best;
   }
 
-  /** Which of two that score the same comes first: the order they came in never counts. */
+  /** Which of two equal scores comes first, whatever the order in which they came. */
   #isBefore(index: number, other: number): boolean {
     const { text } = this.#endpoints[index]!.address;
     return other < 0 || text < this.#endpoints[other]!.address.text;
@@ -121,7 +120,7 @@ export class StickyChooser {
   }
 }
 
-/** Chooses by keys among the endpoints of a lane that are good by now. */
+/** Chooses by keys among the endpoints of a lane that are good now. */
 export class LaneChooser {
   readonly #lane: Lane;
   #chooser: StickyChooser | undefined;

@@ -1,5 +1,5 @@
 /**
- * Failures in a row, and the pauses that they make.
+ * Failures in a row, and the pauses after them.
  *
  * @module
  */
@@ -11,25 +11,25 @@ const FIRST_PAUSE_MS = 250;
 export const MAX_PAUSE_MS = 30_000;
 
 /**
- * The longest pause of dials that nobody waits for, in milliseconds, how much of it comes on top at
- * random, and the least time after another dial, in milliseconds: callers with no other hope dial as
- * well. A machine that is well is to be found at once; one that stays dead costs little.
+ * The longest pause of background dials, in milliseconds, how much of it is added at random, and
+ * the least time after another dial, in milliseconds, since callers with no other hope dial as
+ * well. A machine that works again should be found at once; one that stays dead should cost little.
  */
 const TRY = { maxMs: 2_000, jitter: 0.25, leastMs: 300 };
 
-/** Failures in a row, when a caller may find out more, and when a dial that nobody waits for may. */
+/** Failures in a row, when a caller may try again, and when a background dial may. */
 export class Streak {
   /** How many there were. */
   failures = 0;
-  /** From when on a caller may find out more, in the clock's milliseconds. */
+  /** When a caller may try again, in the clock's milliseconds. */
   dueAt = 0;
-  /** From when on a dial may, in the clock's milliseconds. */
+  /** When a background dial may, in the clock's milliseconds. */
   tryAt = 0;
   #tries = 0;
 
   /**
-   * Notes a failure. One that comes while the pause after another goes on tells nothing new: ten
-   * dials begun together and refused together are one failure.
+   * Notes a failure. One during the pause after another is nothing new: ten dials begun together
+   * and refused together are one failure.
    *
    * @param most How many are noted at the most
    * @param leastMs The shortest pause
@@ -41,7 +41,7 @@ export class Streak {
     this.dueAt = now + Math.max(pauseMs, leastMs);
   }
 
-  /** Notes that a dial has found out, or is finding out, how it is: the next one may wait. */
+  /** Notes that a background dial has tried it, or is trying: the next one may wait. */
   noteTry(now: number, random: number): void {
     if (now < this.tryAt) {
       this.tryAt = Math.max(this.tryAt, now + TRY.leastMs);
@@ -51,12 +51,12 @@ export class Streak {
     this.tryAt = now + pauseMs * (1 + TRY.jitter * random);
   }
 
-  /** Leaves it to somebody else to find out more for a while. */
+  /** Leaves trying to somebody else for a while. */
   postpone(until: number): void {
     this.tryAt = Math.max(this.tryAt, until);
   }
 
-  /** Lets a dial find out more at once. */
+  /** Lets a background dial try at once. */
   hurry(now: number): void {
     this.tryAt = Math.min(this.tryAt, now);
   }

@@ -25,9 +25,9 @@ export type FailureKind =
   | "proxy"
   | "probe";
 
-/** The last look at an endpoint. */
+/** The last outcome at an endpoint. */
 export interface Verdict {
-  /** Whether it did well. */
+  /** Whether it was good. */
   readonly ok: boolean;
   /** What it did. */
   readonly reason: string;
@@ -43,15 +43,15 @@ export interface EndpointHealth {
   readonly lastCheckedAt: number | null;
   /** How often it failed, by what failed. */
   readonly failures: { readonly [Kind in FailureKind]?: number };
-  /** How many failures there were in a row, the address's own among them. */
+  /** How many failures there were in a row, including the address's own. */
   readonly consecutiveFailures: number;
-  /** How often it was ejected lately. */
+  /** How often it was ejected recently. */
   readonly ejections: number;
   /** Why it is ejected, if it is. */
   readonly ejectedFor: string | null;
 }
 
-/** The health of an endpoint of which nothing is known. */
+/** The health of an endpoint that nothing is known about. */
 export const NO_HEALTH: EndpointHealth = {
   verdict: null,
   lastCheckedAt: null,

@@ -1,5 +1,5 @@
 /**
- * Chance in proportion to weight.
+ * A picker by chance in proportion to weight.
  *
  * @module
  */
@@ -8,25 +8,24 @@ import type { Endpoint } from "../map/endpoint.ts";
 import { type Accepts, EndpointList, MAX_PASSES, tryPick } from "../map/picker.ts";
 
 /**
- * Any of them with a chance in proportion to its weight; one that starts slowly with less. What
- * weighs 0 is chosen where nothing else is there.
- *
- * A tree of sums makes it O(log n) whatever the weights are, where drawing until chance agrees would
- * take long with one heavy address among many light ones. Each sum is recomputed from the two
- * below it, so that no error of rounding is carried along as weights come and go.
+ * Each with a chance in proportion to its weight; one that starts slowly with less. One of weight 0
+ * is chosen only if nothing else is there. A tree of sums makes it O(log n) whatever the weights
+ * are, where drawing until chance agrees would take long with one heavy address among many light
+ * ones. Each sum is recomputed from the two below it, so that no rounding error builds up as
+ * weights come and go.
  */
 export class WeightedPicker extends EndpointList {
-  /** The weights at the places from the half on; at every place before, the sum of its two. */
+  /** The second half has the weights; every place before has the sum of its two children. */
   #sums = new Float64Array(16);
 
-  /** Takes one in: O(log n), the growth of the tree shared out. */
+  /** Adds one: O(log n), amortised over the growth of the tree. */
   override add(endpoint: Endpoint): void {
     super.add(endpoint);
     if (this.list.length > this.#leaves) this.#grow();
     else this.#set(this.list.length - 1, endpoint.weight);
   }
 
-  /** Takes one out; the last one takes its place. */
+  /** Removes one; the last one takes its place. */
   override remove(endpoint: Endpoint): void {
     const index = endpoint.places[this.place];
     super.remove(endpoint);
@@ -53,7 +52,7 @@ export class WeightedPicker extends EndpointList {
     }
   }
 
-  /** Chooses one of those that are accepted: O(n) where they are few. */
+  /** Chooses one of those that are accepted: O(n) if they are few. */
   pickAccepted(
     now: number,
     random: () => number,
@@ -77,14 +76,14 @@ export class WeightedPicker extends EndpointList {
     return this.#sums.length >> 1;
   }
 
-  /** Finds the place where the weights before it, added up, are this share of all. */
+  /** Finds the place where the sum of the weights before it is this share of all. */
   #draw(share: number): number {
     const sums = this.#sums;
     let rest = share * sums[1]!;
     let at = 1;
     while (at < this.#leaves) {
       const left = sums[at *= 2]!;
-      // What the rounding leaves over must not end at a place that weighs nothing.
+      // Rounding must not lead to a place of weight 0.
       if (rest < left || sums[at + 1] === 0) continue;
       rest -= left;
       at++;

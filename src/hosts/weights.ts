@@ -1,5 +1,5 @@
 /**
- * Weights of addresses that somebody has set while the pool runs.
+ * Weights of addresses that are set while the pool runs.
  *
  * @module
  */
@@ -22,7 +22,7 @@ export interface SetWeight {
 export interface WeightChange {
   /** What it is for: an IP address, or one port of it. */
   readonly ip: string;
-  /** The weight that is set from now on; null if it is taken off. */
+  /** The weight from now on; null if it was taken off. */
   readonly weight: number | null;
 }
 
@@ -32,7 +32,7 @@ export interface WeightEvents {
   onChange(change: WeightChange): void;
 }
 
-/** Holds them, whatever options and resolvers say meanwhile, until they are taken off. */
+/** Keeps weights that override options and resolvers until they are taken off. */
 export class Weights {
   /** By IP address, or by address with its port, 443 included: oldest first. */
   readonly #weights = new Map<string, SetWeight>();

@@ -19,7 +19,7 @@ export interface ConnectionLimits {
   readonly maxConnectionsPerIp: number;
 }
 
-/** The limits that hold where no option says otherwise. */
+/** The default limits. */
 export const DEFAULT_LIMITS: ConnectionLimits = {
   maxConnections: 256,
   maxConnectionsPerHost: 64,
@@ -27,7 +27,7 @@ export const DEFAULT_LIMITS: ConnectionLimits = {
 };
 
 /**
- * Checks limits; those that are left out are the others'.
+ * Checks limits, and fills in those that are left out.
  *
  * @throws {TypeError | RangeError} A limit is not valid
  */

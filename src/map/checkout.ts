@@ -13,7 +13,7 @@ import type { EvictReason, Exits } from "./exits.ts";
 import type { Fitness } from "./fitness.ts";
 import type { Choice, Lane } from "./lane.ts";
 
-/** Begins and ends leases on connections. Those that are not fit for one are ended on the way. */
+/** Begins and ends leases on connections. Connections that are not fit for one are closed. */
 export class Checkout {
   readonly #maps: DualMap;
   readonly #accountant: Accountant;
@@ -48,7 +48,7 @@ export class Checkout {
    * there. Undefined if none is ready.
    */
   takeFrom(lane: Lane, choice?: Choice): Connection | undefined {
-    // Asked by each caller who has to wait: it reads no clock.
+    // Called by each caller who has to wait, so it does not read the clock.
     if (this.#closed) return undefined;
     const only = choice?.only ?? (lane.ready ? undefined : choice?.named);
     if (only === undefined ? !lane.ready : !lane.readyAt(only)) return undefined;
@@ -99,8 +99,8 @@ export class Checkout {
   }
 
   /**
-   * The first half of `give`: the lease has ended, and what is kept of it is in the caller's hand,
-   * for `putBack` or `passOn`.
+   * The first half of `give`: the lease has ended. If the connection is kept, the caller passes it
+   * to `putBack` or `passOn`.
    */
   takeBack(connection: Connection, reuse: boolean): boolean {
     const now = this.#clock.now();
@@ -113,15 +113,15 @@ export class Checkout {
     return reason === undefined;
   }
 
-  /** Lets a connection in hand be leased by anybody, unless it has left the maps. */
+  /** Lets anybody lease a connection that was taken back, unless it has left the maps. */
   putBack(connection: Connection): void {
     const entry = this.#maps.entry(connection);
     if (entry) this.#maps.restack(entry);
   }
 
   /**
-   * Leases a connection in hand to the next caller at once; false if its endpoint is for nobody
-   * who has a choice, or others share it.
+   * Leases a connection that was taken back to the next caller at once; false if its endpoint only
+   * serves callers who name it, or others share it.
    */
   passOn(connection: Connection): boolean {
     const endpoint = endpointOf(connection);
@@ -135,14 +135,14 @@ export class Checkout {
   }
 
   /**
-   * When a connection that stands idle from now on may not be leased any more, in the clock's
-   * milliseconds: the end of its lifetime, or of its server's patience.
+   * When a connection that is idle from now on may no longer be leased, in the clock's
+   * milliseconds: the end of its lifetime, or of its server's idle time.
    */
   endsAt(connection: Connection, now: number = this.#clock.now()): number {
     return this.#fitness.endsAt(connection, now);
   }
 
-  /** Begins a lease on a connection, if it is fit; what is not is ended, with its last lease. */
+  /** Begins a lease on a connection if it is fit; otherwise ends it, with its last lease. */
   #begin(entry: Entry, now: number, wallNow: number): boolean {
     const { connection } = entry;
     const reason = this.#fitness.unfit(connection, now, wallNow);

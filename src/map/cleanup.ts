@@ -1,5 +1,5 @@
 /**
- * Ends connections that nobody uses and that are too old, unused for too long, or too many.
+ * Ends idle connections that are too old, unused for too long, or too many.
  *
  * @module
  */
@@ -13,8 +13,8 @@ import type { Exits } from "./exits.ts";
 import type { Fitness } from "./fitness.ts";
 
 /**
- * Cleans up in the maps, where there may be very many: in steps of one connection each. Each way
- * gives how many it closed.
+ * Cleans up in the maps, in steps of one connection each, since there may be very many. Each method
+ * returns how many it closed.
  */
 export class Cleanup {
   readonly #maps: DualMap;
@@ -43,7 +43,7 @@ export class Cleanup {
     const now = this.#clock.now();
     const wallNow = this.#clock.wallNow();
     let closed = this.#accountant.mayExceed ? yield* this.surplus() : 0;
-    // All of them: one that was made long before it was added stands nearer the front than its use.
+    // Looks at all of them: one that was made long before it was added is nearer the front than its age.
     for (const connection of this.#coldestFirst()) {
       const reason = connection.leases > 0
         ? undefined
@@ -68,7 +68,7 @@ export class Cleanup {
     return closed;
   }
 
-  /** Closes what is idle and too many by the limits that hold by now, the coldest first. */
+  /** Closes idle connections beyond the present limits, the coldest first. */
   *surplus(): Steps<number> {
     let closed = 0;
     for (const connection of this.#coldestFirst()) {

@@ -10,12 +10,15 @@ import type { SocketSink, TlsInfo, TlsSocket } from "../core/dialer.ts";
 import type { Relay } from "../core/tunnel.ts";
 
 /**
- * Where a connection stands: ready, in use, in use for the last time, or done.
- * From `idle` to `leased` and back; from both to `draining`; from all to `closed`.
+ * The state of a connection: ready, in use, in use for the last time, or done. From `idle` to
+ * `leased` and back; from both to `draining`; from all to `closed`.
  */
 export type ConnectionState = "idle" | "leased" | "draining" | "closed";
 
-/** How soon after its handshake a connection ends that was never to serve, in milliseconds. */
+/**
+ * How soon after its handshake a connection must end to count as never meant to serve, in
+ * milliseconds.
+ */
 const AT_ONCE_MS = 1_000;
 
 /** What a connection is made of. */
@@ -83,20 +86,20 @@ export interface ConnectionStats {
   readonly tls: TlsInfo;
 }
 
-/** Where a connection stands in the maps, as far as it counts itself there: an endpoint. */
+/** Where a connection counts itself in the maps: its endpoint. */
 export interface ConnectionPlace {
   /** Leases under way. */
   leased: number;
   /** Leases that began, ever. */
   picks: number;
-  /** Bytes that came, and that were sent, ever: those inside of TLS. */
+  /** Bytes received and sent, ever, inside TLS. */
   bytesIn: number;
   bytesOut: number;
   /** Connections in use. */
   busy: number;
   /** Connections in use for the last time. */
   draining: number;
-  /** Connections that are marked unhealthy, and held still. */
+  /** Connections that are marked unhealthy, and still held. */
   unhealthy: number;
   /** Connections whose leases are streams. */
   multiplexed: number;
@@ -106,34 +109,36 @@ export interface ConnectionPlace {
   readonly patienceMs: number;
   /** Whether its server was seen to keep a connection after its first answer. */
   readonly keepsOpen: boolean;
-  /** When an answer last began that went on for a while, in the clock's milliseconds; 0: never. */
+  /**
+   * When an answer last began that was not complete at once, in the clock's milliseconds; 0: never.
+   */
   heardAt: number;
-  /** Counts leases that its connections can carry at once, besides those counted already. */
+  /** Adds to the leases that its connections can carry at once. */
   addSlots(slots: number): void;
 }
 
 /** What is notified of events on a connection's socket outside any lease: its manager. */
 export interface ConnectionOwner {
-  /** The peer spoke while nobody had asked it. */
+  /** The peer sent bytes although nothing was asked. */
   onUnsolicited(connection: Connection): void;
   /** Called once, when it has ended. `here` says whether it was ended on this side. */
   onClosed(connection: Connection, error: Error | undefined, here: boolean): void;
-  /** It carries more or fewer leases at once than before. */
+  /** Its capacity has changed. */
   onCapacity(connection: Connection): void;
   /** It can carry fewer leases than before: it is unhealthy, drained, or its protocol says so. */
   onLoss(connection: Connection): void;
 }
 
-/** A protocol that stays on a connection, be there a lease or not. */
+/** A protocol that stays on a connection, with or without a lease. */
 export interface Resident extends SocketSink {
-  /** The connection is about to be closed in good order: the last time to write. */
+  /** The connection is about to be closed in good order: the last chance to write. */
   onClosing(): void;
 }
 
-/** How many different numbers spread lifetimes. */
+/** How many different jitters there are. */
 const JITTERS = 65_536;
 
-/** What few connections have that are in use. There may be very many, so it is made when needed. */
+/** Rare fields of a connection, made when needed, because there may be very many connections. */
 class Rarities {
   relay: Relay | undefined = undefined;
   upgraded: string | null = null;
@@ -176,7 +181,7 @@ export class Connection implements SocketSink {
    * @internal
    */
   endpoint: ConnectionPlace | undefined = undefined;
-  /** What the protocol that is spoken on it keeps with it. */
+  /** State of the protocol that is spoken on it. */
   session: unknown = undefined;
   /**
    * Whether its peer has answered on it, and not that it is too busy.
@@ -193,7 +198,7 @@ export class Connection implements SocketSink {
   #capacity: number;
   #slots: number;
   #leases = 0;
-  /** How many of the leases let the program end. */
+  /** How many of the leases do not keep the program alive. */
   #quiet = 0;
   // These are small whole numbers, which take no extra memory.
   #idleBeforeMs = 0;
@@ -326,7 +331,7 @@ export class Connection implements SocketSink {
   }
 
   /**
-   * Says how many leases it carries at once, as its protocol tells: fewer than there are end none,
+   * Sets how many leases it carries at once, as its protocol says. A lower number ends no lease,
    * and with 0 none begins for now.
    */
   set capacity(capacity: number) {
@@ -352,8 +357,8 @@ export class Connection implements SocketSink {
   }
 
   /**
-   * Whether its peer ended it, a moment ago and right after its handshake, before it ever served; or
-   * made it end, by speaking out of turn.
+   * Whether its peer ended it right after its handshake and a moment ago, before it ever served, or
+   * made us end it by speaking out of turn.
    */
   endedAtOnce(now: number): boolean {
     return this.#rarities?.unserved === true && now - this.createdAt < AT_ONCE_MS;
@@ -372,7 +377,7 @@ export class Connection implements SocketSink {
 
   /**
    * How long it has been unused, in milliseconds: by the clock that only moves forward, or by the
-   * wall if that says longer, as after a sleep of the machine.
+   * wall clock if that says longer, as after the machine slept.
    */
   unusedMs(now: number, wallNow: number): number {
     return Math.max(now - this.lastUsedAt, wallNow - this.#wallAheadMs - this.lastUsedAt);
@@ -422,8 +427,8 @@ export class Connection implements SocketSink {
   }
 
   /**
-   * Sets who takes what the peer sends for good, be there a lease or not. For the session of a
-   * protocol that carries many streams, and speaks while there is none.
+   * Sets who takes what the peer sends from now on, with or without a lease: the session of a
+   * protocol that carries many streams, and speaks between them.
    */
   keepSink(sink: SocketSink): void {
     this.#sink = sink;
@@ -431,8 +436,8 @@ export class Connection implements SocketSink {
   }
 
   /**
-   * Sets who takes what the peer sends while no lease's sink does: a protocol that has something to
-   * say unasked. Without one, such a peer ends the connection.
+   * Sets who takes what the peer sends while no lease does: a protocol that sends unasked. Without
+   * one, a peer that does so ends the connection.
    */
   setResident(sink: Resident): void {
     const rare = this.#rare;
@@ -458,14 +463,14 @@ export class Connection implements SocketSink {
     }
   }
 
-  /** Lets the program end in spite of one of its leases. For the lease to call. */
+  /** Lets the program end although one of its leases is under way. For the lease to call. */
   letGo(): void {
     this.#quiet++;
     this.#unrefIfQuiet();
   }
 
   /**
-   * Takes that back. For the lease to call.
+   * Reverts `letGo`. For the lease to call.
    *
    * @param ends Whether the lease ends this moment, and need not keep the program alive
    */
@@ -500,7 +505,7 @@ export class Connection implements SocketSink {
     if (this.#state !== "closed") this.#move("draining");
   }
 
-  /** Ends it with FIN, after what is written and a good-bye. Harmless to repeat. */
+  /** Ends it with FIN, after what is written and the protocol's last words. Harmless to repeat. */
   close(): void {
     if (this.#state !== "closed") this.#rarities?.resident?.onClosing();
     this.#end(undefined, true);
@@ -537,7 +542,7 @@ export class Connection implements SocketSink {
     const isOpen = this.#healthy && (this.#state === "idle" || this.#state === "leased");
     const slots = isOpen ? this.#capacity : 0;
     if (slots === this.#slots) return;
-    // The maps count it as it comes and as it goes.
+    // The maps count it when it is added and when it leaves.
     if (this.#owner) this.endpoint?.addSlots(slots - this.#slots);
     const isLoss = slots < this.#slots;
     this.#slots = slots;
@@ -583,7 +588,7 @@ export class Connection implements SocketSink {
     const sink = this.#sink ?? this.#rarities?.resident;
     const rare = this.#rare;
     this.#sink = rare.resident = undefined;
-    // A first lease that goes on has not gone well.
+    // A first lease that is still under way has not served.
     const isFresh = this.requestCount === this.#leases && !this.#isHeard;
     rare.unserved = this.#state !== "closed" && isFresh;
     this.#end(error, false);
@@ -594,6 +599,6 @@ export class Connection implements SocketSink {
 }
 
 function wholeMs(ms: number): number {
-  // Minus zero is no small whole number.
+  // Minus zero is not a small integer.
   return Math.floor(ms) || 0;
 }

@@ -1,5 +1,5 @@
 /**
- * The two maps and the stacks of what is ready: structure alone, no policy and no I/O.
+ * The two maps and the stacks of what is ready: structure only, no policy and no I/O.
  *
  * @module
  */
@@ -23,7 +23,7 @@ export type LaneMap = Pick<DualMap, "closeLane" | "lanes" | "lanesOf" | "openLan
 export class DualMap {
   /** Every idle connection, the one used last at the front. */
   readonly idle: LinkedList<Entry> = new LinkedList();
-  /** What came and was sent where nobody is any more. */
+  /** The bytes of endpoints that are gone. */
   readonly past: Traffic = { bytesIn: 0, bytesOut: 0 };
   /** By the connections' numbers, in order of arrival. */
   readonly #entries = new Map<number, Entry>();
@@ -102,7 +102,7 @@ export class DualMap {
     return lane;
   }
 
-  /** Lets a lane go as soon as it has no connections. */
+  /** Lets a lane be forgotten as soon as it has no connections. */
   closeLane(lane: Lane): void {
     lane.kept = false;
     this.#tidy(lane, lane.endpoints.values());
@@ -123,7 +123,7 @@ export class DualMap {
     return mapping;
   }
 
-  /** Takes a connection in, idle. */
+  /** Adds a connection, idle. */
   add(connection: Connection): void {
     const { address, host, tlsProfile } = connection;
     let bucket = this.#addresses.get(address);
@@ -133,7 +133,7 @@ export class DualMap {
     this.#place(connection, lanes.get(tlsProfile) ?? this.#makeLane(lanes, host, tlsProfile));
   }
 
-  /** Takes a connection out; what is left empty goes with it. False if it was not held. */
+  /** Removes a connection, and what it leaves empty. False if it was not held. */
   remove(connection: Connection): boolean {
     const entry = this.entry(connection);
     if (!entry) return false;
@@ -171,7 +171,7 @@ export class DualMap {
     return lanes;
   }
 
-  /** Forgets endpoints of a lane, the lane and its host, where nothing is left of them. */
+  /** Forgets endpoints of a lane, the lane and its host, if nothing is left of them. */
   #tidy(lane: Lane, endpoints: Iterable<Endpoint>): void {
     if (lane.kept) return;
     for (const endpoint of endpoints) if (endpoint.connections.size === 0) lane.forget(endpoint);
@@ -199,20 +199,20 @@ export class DualMap {
     this.restack(entry);
   }
 
-  /** Takes a connection off every stack: none may lease it. */
+  /** Takes a connection off every stack, so that nobody can lease it. */
   unstack(entry: Entry): void {
     entry.stackNode.list?.remove(entry.stackNode);
     this.idle.remove(entry.idleNode);
     entry.endpoint.lane.noteReady(entry.endpoint);
   }
 
-  /** Puts a connection on top of the stack where it belongs by now, or on none. */
+  /** Puts a connection on top of the stack where it now belongs, or on none. */
   restack(entry: Entry): void {
     const { connection, endpoint, idleNode, stackNode } = entry;
     stackNode.list?.remove(stackNode);
     this.idle.remove(idleNode);
     const { capacity, leases, state } = connection;
-    // Idle is what nobody uses, also where it carries nothing for now: it may make room, and age.
+    // What nobody uses is idle, even if it accepts no stream for now: it may make room, and age.
     if (state === "idle") this.idle.pushFront(idleNode);
     if (leases < capacity && (state === "idle" || state === "leased")) {
       (leases === 0 ? endpoint.idle : endpoint.partial).pushFront(stackNode);
@@ -221,7 +221,7 @@ export class DualMap {
   }
 
   /**
-   * Holds the maps against each other and against the counts.
+   * Compares the maps with each other and with the counts.
    *
    * @throws {Error} Something does not add up; the message says what
    */

@@ -48,11 +48,11 @@ export interface EndpointOwner {
   readonly connectionCount: number;
   /** Whether it is kept although it has no connections. */
   readonly kept: boolean;
-  /** Whether its balancer is asked also if there is nothing to choose. */
+  /** Whether its balancer is called even if there is nothing to choose. */
   readonly isAsked: boolean;
   /** Whether one more endpoint may be ejected. */
   readonly mayEject: boolean;
-  /** Whether one more good endpoint may be doubted on somebody else's word, or left alone. */
+  /** Whether one more good endpoint may be doubted on hearsay, or left alone. */
   readonly mayDoubt: boolean;
   /** Its endpoints, by their addresses. */
   readonly endpoints: ReadonlyMap<string, Endpoint>;
@@ -62,7 +62,7 @@ export interface EndpointOwner {
   readonly hasGood: boolean;
   /** How often an endpoint was chosen. */
   readonly choices: number;
-  /** Counts leases that its connections can carry at once, besides those counted already. */
+  /** Adds to the leases that its connections can carry at once. */
   addSlots(slots: number): void;
   /** Notes that an endpoint was chosen, for a lease or a dial. */
   noteChoice(endpoint: Endpoint): void;
@@ -72,7 +72,7 @@ export interface EndpointOwner {
   noteReady(endpoint: Endpoint): void;
   /** Notes how an endpoint stands from now on, and when it is due for a trial. */
   setStanding(endpoint: Endpoint, standing: Standing, dueAt?: number): void;
-  /** Notes whether an endpoint is left alone because it asks for it, however it stands. */
+  /** Notes whether an endpoint is left alone because it asked for that, whatever its standing. */
   setResting(endpoint: Endpoint, resting: boolean): void;
   /** Notes that an endpoint's trial is over, whatever its outcome. */
   endTrial(endpoint: Endpoint): void;
@@ -80,13 +80,13 @@ export interface EndpointOwner {
   hold(endpoint: Endpoint, until: number): void;
 }
 
-/** How fast a latency that was seen is forgotten, in milliseconds: by two thirds in this time. */
+/** How fast an observed latency is forgotten, in milliseconds: by two thirds in this time. */
 const LATENCY_DECAY_MS = 10_000;
 
 /** Two bytes for each of 120 buckets: there may be many endpoints. */
 const LATENCIES = { relativeError: 0.125, remember: 1_024 };
 
-/** The first answers are all of interest; of the others so few tell as much, and cost nothing. */
+/** The first answers are all recorded; of the others a few are enough, and cost nothing. */
 const SAMPLE = { all: 512, oneIn: 17 };
 
 /**
@@ -96,25 +96,27 @@ const SAMPLE = { all: 512, oneIn: 17 };
  */
 const PATIENCE = { times: 1.25, every: 16, leastMs: 20, firstMs: 1_000, samples: 32 };
 
-/** With what share of its load an address starts that is new, or back. */
+/** The share of its load that a new or returning address starts with. */
 const FIRST_SHARE = 0.1;
 
-/** Who hangs up after less than this, in milliseconds, does so because it has answered. */
+/** A server that hangs up within this time, in milliseconds, does so because it has answered. */
 const AT_ONCE_MS = 50;
 
-/** The shortest idle time at whose end a hang-up tells something of the server, in milliseconds. */
+/**
+ * The shortest idle time after which a hang-up says something about the server, in milliseconds.
+ */
 const LEAST_IDLE_MS = 1_000;
 
-/** How far apart two idle times are that still agree: a share of the longer, or milliseconds. */
+/** How far apart two idle times may be to agree: a share of the longer, or milliseconds. */
 const AGREEMENT = { share: 0.1, ms: 250 };
 
 /** How far apart two hang-ups must be to be two: a share of the idle time, and milliseconds. */
 const APART = { share: 0.25, ms: 250 };
 
-/** A connection is trusted for less than its server keeps it by this, in milliseconds. */
+/** How much less than its server keeps it a connection is trusted, in milliseconds. */
 const IDLE_MARGIN_MS = 2_000;
 
-/** For how long it holds what was learned of a server, in milliseconds. */
+/** How long what was learned of a server holds, in milliseconds. */
 const LEARNED_FOR_MS = 600_000;
 
 /** The connections of one host with one TLS profile at one address, and the figures of these. */
@@ -127,19 +129,21 @@ export class Endpoint implements ConnectionPlace {
   readonly connections: Set<Connection> = new Set();
   /** The idle ones: the one used last at the front. */
   readonly idle: LinkedList<Entry> = new LinkedList();
-  /** Those in use that carry more leases at once (none of capacity 1 ever stands here). */
+  /** Those in use that can carry more leases (never one of capacity 1). */
   readonly partial: LinkedList<Entry> = new LinkedList();
   /** Whether the host is known to have the address now. */
   member = false;
-  /** Whether its lane has forgotten it: then only a lease that has not ended knows it still. */
+  /** Whether its lane has forgotten it: then only leases that have not ended still know it. */
   forgotten = false;
   /** How it stands. Changed by its lane. */
   standing: Standing = "good";
-  /** Since when it stands so, in the clock's milliseconds. Changed by its lane. */
+  /** Since when it has this standing, in the clock's milliseconds. Changed by its lane. */
   standingSince = 0;
-  /** Whether callers go elsewhere, for it said to come back later. Changed by its lane. */
+  /** Whether callers go elsewhere, because it said to come back later. Changed by its lane. */
   resting = false;
-  /** Whether callers go elsewhere, for it weighs nothing and others do. Changed by its lane. */
+  /**
+   * Whether callers go elsewhere, because its weight is 0 and others have one. Changed by its lane.
+   */
   spare = false;
   /** Whether it has failures that its next success forgives. */
   failing = false;
@@ -147,25 +151,27 @@ export class Endpoint implements ConnectionPlace {
   lastError: unknown = undefined;
   /** When a dial there last failed, for whichever host, in the clock's milliseconds; 0: never. */
   dialFailedAt = 0;
-  /** From when on it may be tried again after failures, in the clock's milliseconds. */
+  /** When it may be tried again after failures, in the clock's milliseconds. */
   dueAt = 0;
   /** Whether a lease is under way that decides whether it is back. Changed by its lane. */
   onTrial = false;
-  /** How much it is to bear, beside the others of its host. Changed by its lane. */
+  /** Its weight, beside the others of its host. Changed by its lane. */
   weight = 1;
-  /** Who its certificate must be for, where that is not the host. */
+  /** The name that its certificate must be for, if not the host. */
   serverName: string | undefined = undefined;
-  /** Whether its source says that it speaks HTTP/2, where it says what it speaks. */
+  /** Whether its source says that it speaks HTTP/2; undefined if it does not say. */
   multiplexes: boolean | undefined = undefined;
   /** When it last answered as it should, in the clock's milliseconds; 0 if it never did. */
   answeredAt = 0;
-  /** When an answer last began that went on for a while, in the clock's milliseconds; 0: never. */
+  /**
+   * When an answer last began that was not complete at once, in the clock's milliseconds; 0: never.
+   */
   heardAt = 0;
   /** Whether its server was seen to keep a connection after its first answer. */
   keepsOpen = false;
   /** After how long without a byte of an answer its silence is out of the ordinary. */
   patienceMs: number = PATIENCE.firstMs;
-  /** How many fresh connections ended at once in a row, and none served between. */
+  /** How many fresh connections in a row ended at once, with none that served in between. */
   hangUps = 0;
   /** Leases under way. */
   leased = 0;
@@ -173,7 +179,7 @@ export class Endpoint implements ConnectionPlace {
   busy = 0;
   /** Connections in use for the last time. */
   draining = 0;
-  /** Connections that are marked unhealthy, and held still. */
+  /** Connections that are marked unhealthy, and still held. */
   unhealthy = 0;
   /** Connections whose leases are streams. */
   multiplexed = 0;
@@ -181,7 +187,7 @@ export class Endpoint implements ConnectionPlace {
   slots = 0;
   /** How many a connection there carried at once recently; 0 if unknown. */
   streams = 0;
-  /** Whether that is somebody else's word. */
+  /** Whether another pool has said so. */
   streamsHeard = false;
   /** Dials under way. */
   dialing = 0;
@@ -189,7 +195,7 @@ export class Endpoint implements ConnectionPlace {
   slowDials = 0;
   /** Leases that began, ever. */
   picks = 0;
-  /** Bytes that came, and that were sent, ever: those inside of TLS. */
+  /** Bytes received and sent, ever, inside TLS. */
   bytesIn = 0;
   bytesOut = 0;
   /** Answers by the first digit of their status; undefined if there was none yet. */
@@ -197,13 +203,16 @@ export class Endpoint implements ConnectionPlace {
   /** How often it was ejected, ever. */
   ejections = 0;
   /**
-   * When the first certificate runs out of the chain that was verified last, in milliseconds since
-   * 1970; undefined if the runtime does not tell.
+   * When the first certificate of the chain that was verified last expires, in milliseconds since
+   * 1970; undefined if the runtime does not say.
    */
   certificateEndsAt: number | undefined = undefined;
-  /** The number, among its lane's choices, of the last one that fell on it. */
+  /** The number, among its lane's choices, of the last time it was chosen. */
   lastChoice = 0;
-  /** From when on a caller's lease may be its trial, whenever it is due; checks see to it before. */
+  /**
+   * When a caller's lease may first be its trial, even if it is due before; until then checks try
+   * it.
+   */
   heldUntil = 0;
   /** Its places in the pickers: among the ready ones, and among the good ones; or -1. */
   readonly places: [ready: number, good: number] = [-1, -1];
@@ -243,7 +252,7 @@ export class Endpoint implements ConnectionPlace {
     return this.standing === "good" && !this.resting && !this.spare;
   }
 
-  /** From when on a lease may be its trial, in the clock's milliseconds. */
+  /** When a lease may be its trial, in the clock's milliseconds. */
   get trialAt(): number {
     return Math.max(this.dueAt, this.heldUntil);
   }
@@ -258,7 +267,7 @@ export class Endpoint implements ConnectionPlace {
     return this.slowDials > 0;
   }
 
-  /** How much it bears now: leases, and dials that are to become some. */
+  /** Its load now: leases, and dials that will become some. */
   get load(): number {
     return this.leased + this.dialing;
   }
@@ -311,7 +320,7 @@ export class Endpoint implements ConnectionPlace {
     const last = this.#hangUp;
     const agrees = last !== undefined && Math.abs(idleMs - last.idleMs)
         <= Math.max(AGREEMENT.share * Math.max(idleMs, last.idleMs), AGREEMENT.ms);
-    // One of the same moment is no second one, and what comes after both is held against the first.
+    // One at the same moment does not count as a second, and what comes after both is compared with the first.
     if (agrees && now - last.at < Math.max(APART.share * idleMs, APART.ms)) return;
     this.#hangUp = { idleMs, at: now };
     if (!agrees) return;
@@ -321,20 +330,20 @@ export class Endpoint implements ConnectionPlace {
   }
 
   /**
-   * How long an unused connection is to be trusted, in milliseconds: by what its server was seen to
-   * do, or else by what others have seen.
+   * How long an unused connection can be trusted, in milliseconds: by what its server was seen to
+   * do, or else by what other pools have seen.
    */
   trustedIdleMs(now: number): number {
     if (now < this.#learnedUntil) return this.#learnedIdleMs;
     return now < this.#heardUntil ? this.#heardIdleMs : Infinity;
   }
 
-  /** How long that is by what was seen here alone; 0 if nothing was. */
+  /** The same, by what was seen here only; 0 if nothing was. */
   ownIdleMs(now: number): number {
     return now < this.#learnedUntil ? this.#learnedIdleMs : 0;
   }
 
-  /** Notes how long it is by what others have seen, which holds until a time. */
+  /** Notes the same by what other pools have seen, which holds until a time. */
   hearIdle(ms: number, until: number): void {
     this.#heardIdleMs = ms;
     this.#heardUntil = until;
@@ -346,7 +355,7 @@ export class Endpoint implements ConnectionPlace {
     this.#slowStartMs = ms;
   }
 
-  /** How much of its share it is to bear now, from a tenth to 1. */
+  /** How much of its share of the load it gets now, from a tenth to 1. */
   share(now: number): number {
     if (this.#slowStartMs === 0) return 1;
     const passed = (now - this.#slowStartAt) / this.#slowStartMs;
@@ -364,7 +373,7 @@ export function endpointOf({ endpoint }: Connection): Endpoint | undefined {
 /** How much something still counts that was seen `elapsedMs` milliseconds ago. */
 function decay(elapsedMs: number): number {
   if (elapsedMs <= 0) return 1;
-  // For so short a time a straight line does, and costs less.
+  // For so short a time a straight line is good enough, and costs less.
   return elapsedMs < LATENCY_DECAY_MS / 100
     ? 1 - elapsedMs / LATENCY_DECAY_MS
     : Math.exp(-elapsedMs / LATENCY_DECAY_MS);

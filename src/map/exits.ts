@@ -49,7 +49,7 @@ export type OnEvict = (connection: Connection, reason: EvictReason, error?: Erro
 /** How long a socket may take to end in good order, in milliseconds, before it is destroyed. */
 export const CLOSE_TIMEOUT_MS = 1_000;
 
-/** So many connections end in one turn. */
+/** How many connections end in one turn. */
 const MOST_A_TURN = 500;
 
 /** Takes connections out of the maps, and ends them. */
@@ -58,7 +58,7 @@ export class Exits {
   readonly #accountant: Accountant;
   readonly #clock: Clock;
   readonly #onEvict: OnEvict | undefined;
-  /** Why connections that are in use for the last time are to end. */
+  /** Why connections in use for the last time will end. */
   readonly #drained = new WeakMap<Connection, EvictReason>();
   /** Those that have left the maps and whose sockets are not done yet. */
   readonly #ending = new Set<Connection>();
@@ -91,7 +91,7 @@ export class Exits {
     if (!this.#drained.has(connection)) this.#drained.set(connection, reason);
   }
 
-  /** Why a connection in use for the last time is to end. */
+  /** Why a connection in use for the last time will end. */
   reasonOf(connection: Connection): EvictReason {
     return this.#drained.get(connection) ?? "drain";
   }
@@ -105,7 +105,7 @@ export class Exits {
     return true;
   }
 
-  /** Takes out a connection that has ended by itself, or that its holder has ended. */
+  /** Removes a connection that has ended by itself, or that its holder has ended. */
   ended(connection: Connection, error: Error | undefined, here: boolean): void {
     if (!this.#unmap(connection)) return;
     if (!here && !error && connection.leases === 0) {
@@ -116,7 +116,7 @@ export class Exits {
     this.#onEvict?.(connection, here ? "removed" : error ? "error" : "peer", error);
   }
 
-  /** Ends a connection: in good order where it is idle and healthy, at once where not. */
+  /** Ends a connection: in good order if it is idle and healthy, otherwise at once. */
   end(connection: Connection): void {
     this.#follow(connection);
     if (connection.leases > 0) {
@@ -125,7 +125,7 @@ export class Exits {
     else connection.destroy();
   }
 
-  /** Ends all connections: what is leased when its lease ends, or when the grace is over. */
+  /** Ends all connections: leased ones when their lease ends, or when the grace period is over. */
   async endAll(graceMs: number): Promise<void> {
     await this.#inSlices((connection) => this.drain(connection, "close"));
     if (this.#maps.size > 0 && graceMs > 0) {
@@ -143,7 +143,7 @@ export class Exits {
       CLOSE_TIMEOUT_MS,
       true,
     );
-    // What is refused meanwhile ends here too.
+    // Connections that are refused meanwhile end here too.
     while (this.#ending.size > 0) {
       await Promise.all(Array.from(this.#ending, ({ closed }) => closed));
     }

@@ -14,7 +14,9 @@ export interface FitnessLimits {
   readonly maxLifetimeMs: number;
 }
 
-/** Says why connections may not be leased any more: by their health, their age, and their rest. */
+/**
+ * Says why connections may no longer be leased: by their health, their age, and their idle time.
+ */
 export class Fitness {
   /** How old a connection may grow, in milliseconds, less up to a quarter at random. */
   readonly maxLifetimeMs: number;
@@ -52,7 +54,7 @@ export class Fitness {
     const unusedMs = connection.unusedMs(now, wallNow);
     if (unusedMs >= patienceMs(connection, now)) return "idle";
     if (unusedMs < this.#idleTimeoutMs) return undefined;
-    // The machine slept: what the minimum would keep may be dead on the way, with nobody to say so.
+    // The machine slept: connections kept for the minimum may have died on the way unnoticed.
     const slept = unusedMs - (now - connection.lastUsedAt) >= this.#idleTimeoutMs;
     const { host, tlsProfile } = connection;
     const minimum = this.#minimums.get(`${host} ${tlsProfile}`) ?? 0;
@@ -70,8 +72,8 @@ export class Fitness {
   }
 
   /**
-   * When a connection that stands idle from now on may not be leased any more, in the clock's
-   * milliseconds: the end of its lifetime, or of its server's patience.
+   * When a connection that is idle from now on may no longer be leased, in the clock's
+   * milliseconds: the end of its lifetime, or of its server's idle time.
    */
   endsAt(connection: Connection, now: number): number {
     return Math.min(
@@ -86,7 +88,7 @@ function expiresAt({ createdAt, jitter }: Connection, maxLifetimeMs: number): nu
   return createdAt + maxLifetimeMs * (1 - jitter / 4);
 }
 
-/** How long its server keeps a connection unused, by what it told and was seen to do. */
+/** How long its server keeps an unused connection, by what it said and was seen to do. */
 function patienceMs(connection: Connection, now: number): number {
   return Math.min(
     connection.serverIdleMs,

@@ -25,7 +25,7 @@ export interface Maps {
 }
 
 /**
- * Holds the maps against each other.
+ * Compares the maps with each other.
  *
  * @throws {Error} Something does not add up; the message says what
  */
@@ -38,7 +38,7 @@ export function assertInvariants(maps: Maps): void {
     insist(connection.held, () => `${name(connection)} is held, but would tell nobody its end`);
     const isIdle = state === "idle";
     insist(isIdle === (leases === 0), () => `${name(connection)} has wrong leases`);
-    // One that was marked unhealthy stands where it stood until somebody looks.
+    // One that was marked unhealthy stays where it was until somebody looks.
     insist(isIdle === (idleNode.list === maps.idle), () => `${name(connection)} is wrongly idle`);
     const hasRoom = (isIdle || state === "leased") && leases < capacity;
     const stack = !hasRoom ? undefined : isIdle ? endpoint.idle : endpoint.partial;
@@ -126,7 +126,7 @@ function checkLane(lane: Lane, entries: Maps["entries"]): void {
     insist(places[0] >= 0 === isReady, () => `${where()} is not rightly ready`);
     const isGood = member && endpoint.chosen;
     insist(places[1] >= 0 === isGood, () => `${where()} is not rightly good`);
-    // What has left the maps may be leased still.
+    // A connection that has left the maps may still be leased.
     insist(endpoint.leased >= leased, () => `${where()} has wrong leases`);
     insist(endpoint.slots === slots, () => `${where()} miscounts what it can carry`);
     if (standing !== "gone") slotsOfLane += slots;
@@ -145,7 +145,7 @@ function checkLane(lane: Lane, entries: Maps["entries"]): void {
   }
   const strangers = [...lane.endpoints.values()].filter(({ standing }) => standing === "gone");
   insist(lane.strangerCount === strangers.length, () => `host ${host} miscounts its strangers`);
-  // If all are good, or none, the lane has counted for itself.
+  // If all are good, or none is, the lane has counted right by itself.
   const counts = lane.good.size === 0 || lane.good.size === lane.endpoints.size;
   insist(
     !counts || lane.servingSlots === slotsOfLane,

@@ -1,6 +1,6 @@
 /**
- * Where a host's connections stand ready: a lane for each host and TLS profile, in it an endpoint
- * for each address, in the endpoint the idle stack.
+ * A host's ready connections: a lane for each host and TLS profile, in it an endpoint for each
+ * address, and in the endpoint the idle stack.
  *
  * @module
  */
@@ -16,7 +16,7 @@ export interface Choice {
   readonly only?: string | undefined;
   /** Says whether an address, in canonical text, will do. */
   readonly accepts?: ((address: string) => boolean) | undefined;
-  /** The address that a caller names, which will do although the host does not have it. */
+  /** The address that a caller names, which will do even if the host does not have it. */
   readonly named?: string | undefined;
   /** Whether those that failed recently are used too, although there are good ones. */
   readonly desperate?: boolean | undefined;
@@ -66,14 +66,14 @@ export class Lane implements EndpointOwner {
   /** When the next endpoint is due for a trial; never before. */
   #trialAt = Infinity;
   #members = 0;
-  /** How many of these weigh anything. */
+  /** How many of these have a weight above 0. */
   #weighing = 0;
   #slots = 0;
   #ejections = 0;
   readonly #past: Traffic;
   readonly #clock: Clock;
 
-  /** Makes a lane without endpoints; what those had that it forgets is added to `past`. */
+  /** Makes a lane without endpoints. The bytes of those that it forgets are added to `past`. */
   constructor(
     host: string,
     tlsProfile: string,
@@ -94,7 +94,7 @@ export class Lane implements EndpointOwner {
     return this.#members;
   }
 
-  /** How many leases may be under way at once: where any address is good, with good ones. */
+  /** How many leases may be under way at once: with good addresses, if there are any. */
   get servingSlots(): number {
     const { size } = this.good;
     if (size === this.endpoints.size) return this.#slots;
@@ -103,14 +103,14 @@ export class Lane implements EndpointOwner {
       for (const { slots } of this.good) count += slots;
       return count;
     }
-    // What the host does not have serves only who names it.
+    // Addresses that the host does not have only serve callers who name them.
     for (const { slots, standing } of this.endpoints.values()) {
       if (standing === "gone") count += slots;
     }
     return this.#slots - count;
   }
 
-  /** Whether a connection is open, in use or not, at a good address or if there is no such. */
+  /** Whether a connection is open, in use or not, at a good address, or at any if none is good. */
   get isServing(): boolean {
     if (this.connectionCount === 0) return false;
     for (const { connections, standing } of this.hasGood ? this.good : this.endpoints.values()) {
@@ -124,7 +124,7 @@ export class Lane implements EndpointOwner {
     this.#slots += slots;
   }
 
-  /** Whether its balancer is asked also if there is nothing to choose. */
+  /** Whether its balancer is called even if there is nothing to choose. */
   get isAsked(): boolean {
     return this.good.isAsked === true;
   }
@@ -137,7 +137,9 @@ export class Lane implements EndpointOwner {
         || others.ejected.size > 0));
   }
 
-  /** The same, with those that the host does not have, which serve only who names them. */
+  /**
+   * The same, including those that the host does not have, which only serve callers who name them.
+   */
   get readyForAny(): boolean {
     if (this.ready || this.strangerCount === 0) return this.ready;
     for (const { ready, standing } of this.endpoints.values()) {
@@ -147,14 +149,17 @@ export class Lane implements EndpointOwner {
   }
 
   /**
-   * Whether fewer than half of the host's addresses are good: then none is left alone. Those that
-   * weigh nothing count only where all do.
+   * Whether fewer than half of the host's addresses are good: then none is left alone. Those of
+   * weight 0 count only if all are.
    */
   get panic(): boolean {
     return this.good.size * 2 < this.usedCount;
   }
 
-  /** How many of the host's addresses are to be used: those that weigh anything, or where none does all. */
+  /**
+   * How many of the host's addresses are in use: those with a weight above 0, or all if none has
+   * one.
+   */
   get usedCount(): number {
     return this.#weighing || this.#members;
   }
@@ -170,8 +175,8 @@ export class Lane implements EndpointOwner {
   }
 
   /**
-   * Whether one more good endpoint may be doubted on somebody else's word, or left alone because it
-   * asks for it: never more than half.
+   * Whether one more good endpoint may be doubted on hearsay, or left alone because it asked for
+   * that: never more than half.
    */
   get mayDoubt(): boolean {
     return (this.good.size - 1) * 2 >= this.usedCount;
@@ -188,7 +193,9 @@ export class Lane implements EndpointOwner {
     return endpoint;
   }
 
-  /** Makes the endpoint of an address that the host is not known to have: for who names it alone. */
+  /**
+   * Makes the endpoint of an address that the host is not known to have, for callers who name it.
+   */
   stranger(address: Address): Endpoint {
     const endpoint = this.endpoint(address);
     this.setStanding(endpoint, "gone");
@@ -219,8 +226,8 @@ export class Lane implements EndpointOwner {
   }
 
   /**
-   * Notes how much an endpoint is to bear from now on. One that weighs nothing is left alone, unless
-   * all of the host's do, or no other is good.
+   * Sets an endpoint's weight. One of weight 0 is left alone, unless all of the host's are 0, or no
+   * other is good.
    */
   setWeight(endpoint: Endpoint, weight: number): void {
     const { member, weight: was } = endpoint;
@@ -230,7 +237,7 @@ export class Lane implements EndpointOwner {
     this.#setSpare(endpoint);
   }
 
-  /** Notes that one more of the host's endpoints weighs anything, or one less. */
+  /** Counts one more of the host's endpoints with a weight above 0, or one less. */
   #noteWeighing(one: boolean): void {
     const all = this.#weighing === 0;
     this.#weighing += one ? 1 : -1;
@@ -263,12 +270,12 @@ export class Lane implements EndpointOwner {
     this.#findTrial();
   }
 
-  /** Notes whether an endpoint is left alone because it asks for it, however it stands. */
+  /** Notes whether an endpoint is left alone because it asked for that, whatever its standing. */
   setResting(endpoint: Endpoint, resting: boolean): void {
     if (endpoint.resting !== resting) this.#move(endpoint, () => endpoint.resting = resting);
   }
 
-  /** Moves an endpoint from the pickers that it is in to those that it is to be in. */
+  /** Moves an endpoint from the pickers that it is in to those that it should be in. */
   #move(endpoint: Endpoint, change: () => void): void {
     this.version++;
     const { member, ready } = endpoint;
@@ -317,14 +324,14 @@ export class Lane implements EndpointOwner {
   }
 
   /**
-   * Chooses an endpoint with a connection to lease: what is due for a trial, else a good one; where
-   * the host has no good one, one that weighs nothing, asks to be left alone, or failed recently.
+   * Chooses an endpoint with a connection to lease: one that is due for a trial, else a good one;
+   * if the host has no good one, one that has weight 0, asked to be left alone, or failed recently.
    */
   pick(now: number, random: () => number, choice: Choice = ANY): Endpoint | undefined {
     const { accepts, desperate, named, only } = choice;
     if (only !== undefined) {
       const endpoint = this.readyAt(only);
-      // A key may have led there before the host lost it: it is for who names it alone.
+      // A key may have led there before the host lost it: now it only serves callers who name it.
       return endpoint?.standing === "gone" && named === undefined ? undefined : endpoint;
     }
     if (accepts) {
@@ -350,7 +357,7 @@ export class Lane implements EndpointOwner {
     return endpoint?.ready ? endpoint : undefined;
   }
 
-  /** The same among those that are accepted: O(endpoints) where few are. */
+  /** The same among those that are accepted: O(endpoints) if few are. */
   #pickAccepted(
     now: number,
     random: () => number,

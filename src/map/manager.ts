@@ -129,8 +129,8 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
   }
 
   /**
-   * Takes a connection into both maps. What it refuses it closes, so nothing leaks; but not what
-   * is held already, by this manager or another one.
+   * Adds a connection to both maps. It closes one that it refuses, so nothing leaks, except one
+   * that is held already, by this manager or another.
    *
    * @param counted Whether the accountant has counted it already, as a dial
    * @throws {LimitError} It would break a limit
@@ -218,9 +218,9 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
   }
 
   /**
-   * Takes a ready connection of a host out for a lease: the hottest one of a ready address, which
-   * is any with the same chance. Undefined if none is ready. What has outlived its time is
-   * closed on the way.
+   * Takes out a ready connection of a host for a lease: the hottest one of a ready address, each
+   * with the same chance. Undefined if none is ready. Connections that have outlived their time are
+   * closed.
    *
    * @param host The host in canonical text
    */
@@ -230,8 +230,8 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
   }
 
   /**
-   * Takes a connection back from a lease. It is kept where it is fit for another one; otherwise it
-   * is closed. One that has left the maps meanwhile is let go.
+   * Takes a connection back from a lease. It is kept if it is fit for another one, and closed
+   * otherwise. One that has left the maps meanwhile is ignored.
    *
    * @returns Whether it may be leased again
    */
@@ -246,7 +246,7 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
 
   /**
    * Takes a connection, or all at an address, out of both maps in one step, and then ends it: in
-   * good order where it is idle, at once where it is in use. Repeating it is harmless.
+   * good order if it is idle, at once if it is in use. Harmless to repeat.
    *
    * @param ipOrConnection An IP address, with its port unless that is 443, or a connection
    * @returns How many there were
@@ -261,8 +261,8 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
   }
 
   /**
-   * Holds other limits from now on, and ends idle connections that are too many by them, the coldest
-   * first. Those in use end when they come back, as long as they are too many.
+   * Applies other limits from now on, and ends idle connections beyond them, the coldest first.
+   * Those in use end when they come back, as long as there are too many.
    *
    * @returns How many it closed
    * @throws {TypeError | RangeError} A limit is not valid; the old ones hold
@@ -279,8 +279,8 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
   }
 
   /**
-   * Sets how many of a host's connections with a TLS profile `cleanupIdleConnections` leaves,
-   * however old their use.
+   * Sets how many of a host's connections with a TLS profile `cleanupIdleConnections` keeps,
+   * however long unused.
    *
    * @throws {TypeError | RangeError} The host or the number is not valid
    */
@@ -291,9 +291,9 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
   }
 
   /**
-   * Closes what is idle and may not be leased any more, the coldest first: what is unhealthy, too
-   * old, or has been unused for `idleTimeoutMs`, where its host has more than its minimum with that
-   * TLS profile. Never what is leased.
+   * Closes idle connections that may no longer be leased, the coldest first: unhealthy ones, those
+   * too old, and those unused for `idleTimeoutMs`, if their host has more than its minimum with
+   * that TLS profile. Never closes leased ones.
    *
    * @returns How many it closed
    */
@@ -302,8 +302,8 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
   }
 
   /**
-   * Closes idle connections that are older than a lifetime, less each one's own share of up to a
-   * quarter, so that they do not all go at once. What is leased then ends with its lease.
+   * Closes idle connections that are older than a lifetime, less up to a quarter at random, so that
+   * they do not all end at once. Leased ones then end with their lease.
    *
    * @param maxLifetimeMs In milliseconds; the manager's own if it is left out
    * @returns How many it closed
@@ -325,8 +325,9 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
   }
 
   /**
-   * Closes everything: what is idle at once, what is leased when its lease ends, or when the grace
-   * is over. Resolves when every socket is done. A second call gets the same promise.
+   * Closes everything: idle connections at once, leased ones when their lease ends, or when the
+   * grace period is over. Resolves when every socket is closed. A second call returns the same
+   * promise.
    *
    * @param options.graceMs How long leases may go on, in milliseconds
    * @throws {TypeError | RangeError} The grace is not valid: the manager stays open
@@ -364,17 +365,12 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
     this.#maps.checkInvariants(this.accountant);
   }
 
-  /**
-   * The peer spoke while nobody had asked it: whatever it said would be read as the next answer.
-   */
+  /** The peer sent bytes although nothing was asked: they would be read as the next answer. */
   onUnsolicited(connection: Connection): void {
     this.removeConnection(connection, "unsolicited");
   }
 
-  /**
-   * A connection carries more or fewer leases at once: it has a place among the ready ones, or
-   * none.
-   */
+  /** A connection's capacity has changed: it may have a place among the ready ones now, or none. */
   onCapacity(connection: Connection): void {
     const entry = this.#maps.entry(connection);
     if (!entry || connection.state === "draining") return;
@@ -382,12 +378,14 @@ export class ConnectionManager implements ConnectionOwner, AsyncDisposable {
     if (connection.available) this.#onRoom?.(connection);
   }
 
-  /** A connection can carry fewer leases than before: who counted on it is to look elsewhere. */
+  /**
+   * A connection can carry fewer leases than before: those who counted on it must look elsewhere.
+   */
   onLoss(connection: Connection): void {
     this.#onLoss?.(connection);
   }
 
-  /** A connection ended of itself, or was ended by who has it. */
+  /** A connection ended by itself, or its holder ended it. */
   onClosed(connection: Connection, error: Error | undefined, here: boolean): void {
     this.#exits.ended(connection, error, here);
   }

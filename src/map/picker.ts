@@ -1,12 +1,14 @@
 /**
- * What chooses one endpoint among several: the structure that a balancer is made of.
+ * Pickers, which choose one endpoint among several: what a balancer is made of.
  *
  * @module
  */
 
 import type { Endpoint } from "./endpoint.ts";
 
-/** Which of its two places of an endpoint a picker keeps: that among the ready, or the good. */
+/**
+ * Which of an endpoint's two places a picker keeps: that among the ready ones, or the good ones.
+ */
 export type Place = 0 | 1;
 
 /** Says whether an endpoint will do. */
@@ -16,11 +18,11 @@ export type Accepts = (endpoint: Endpoint) => boolean;
 export interface Picker {
   /** How many there are. */
   readonly size: number;
-  /** Whether it is asked also if there is nothing to choose, being a user's. */
+  /** Whether it is called even if there is nothing to choose, because it is the user's. */
   readonly isAsked?: boolean;
-  /** Takes one in that is not in it. */
+  /** Adds one that is not in it. */
   add(endpoint: Endpoint): void;
-  /** Takes one out that is in it. */
+  /** Removes one that is in it. */
   remove(endpoint: Endpoint): void;
   /** Notes that the load of one that is in it has changed, or its last choice, or its weight. */
   update(endpoint: Endpoint): void;
@@ -32,8 +34,8 @@ export interface Picker {
    */
   pick(now: number, random: () => number): Endpoint | undefined;
   /**
-   * Chooses one of those that are accepted. If it is left out, `pick` is asked several times: for
-   * those that would give the same one each time, it must not be.
+   * Chooses one of those that are accepted. Without it, `pick` is called several times. So a picker
+   * whose `pick` keeps giving the same one needs it.
    */
   pickAccepted?(
     now: number,
@@ -112,7 +114,7 @@ export abstract class EndpointList implements Picker {
 /** How often one that has just come, or come back, may be passed over in a choice. */
 export const MAX_PASSES = 8;
 
-/** Any of them with the same chance; one that starts slowly with less. */
+/** Each with the same chance; one that starts slowly with less. */
 export class RandomPicker extends EndpointList {
   /** Chooses one: O(1). */
   override pick(now: number, random: () => number): Endpoint | undefined {
