@@ -13,17 +13,17 @@ import type { Protocol, Session, Stream, StreamFailure, StreamUser } from "./ses
 
 /** What makes attempts, and is called with the outcome of each. */
 export interface AttemptUser {
-  /** The head is there. Told after the end where both came at once. */
+  /** The head has arrived. Called after the end if both came at once. */
   onHead(attempt: Attempt, status: number, statusText: string, headers: ResponseHeaders): void;
-  /** All is there: the attempt is to be released. */
+  /** The response is complete: release the attempt. */
   onComplete(attempt: Attempt, reusable: boolean): void;
-  /** It has failed: it is to be released. */
+  /** It has failed: release it. */
   onFailure(attempt: Attempt, failure: StreamFailure): void;
-  /** The request's own body has failed: the attempt is to be dropped. */
+  /** The request's own body has failed: drop the attempt. */
   onUploadFailure(attempt: Attempt, error: unknown): void;
   /** Nobody will read the body. */
   cancel(reason: unknown): void;
-  /** What has arrived of the body begins to wait for somebody who reads it. */
+  /** The part of the body that has arrived begins to wait for a reader. */
   onWaiting(): void;
 }
 
@@ -105,7 +105,7 @@ export class Attempt implements StreamUser, BodySource {
     this.#over = true;
     const { lease } = this;
     lease.status = this.#stream.status;
-    // Nobody has said that the machine is at fault.
+    // The machine is not to blame.
     if (lease.failure === undefined) lease.failure = null;
     lease.release(reusable ? undefined : { error: reason ?? true });
   }
@@ -150,12 +150,12 @@ export class Attempt implements StreamUser, BodySource {
     if (!this.#over) this.#stream.resume();
   }
 
-  /** Passes on that nobody takes what has arrived. */
+  /** Passes on that nobody reads what has arrived. */
   waiting(): void {
     this.#user.onWaiting();
   }
 
-  /** Lets the rest of the body go. */
+  /** Gives up the rest of the body. */
   cancel(reason: unknown): void {
     this.#user.cancel(reason);
   }

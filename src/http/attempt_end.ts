@@ -1,5 +1,5 @@
 /**
- * What the end of an attempt tells: of the connection, of the machine, and to the caller.
+ * What the end of an attempt says about the connection and the machine, and what the caller gets.
  *
  * @module
  */
@@ -11,10 +11,10 @@ import { Http2Error } from "./h2/error_codes.ts";
 import { HttpParseError } from "./parse_error.ts";
 import type { PreparedRequest } from "./request.ts";
 
-/** A connection that stood idle for less is taken to be alive, in milliseconds. */
+/** A connection that was idle for less is assumed to be alive, in milliseconds. */
 const FRESH_ENOUGH_MS = 5_000;
 
-/** What was dialled for a request, and handed to it, stood idle for less, in milliseconds. */
+/** One that was dialled for a request, and handed to it, was idle for less, in milliseconds. */
 const STOOD_MS = 1;
 
 /** Whether a connection had been idle for so long that it may be dead without our knowing. */
@@ -23,29 +23,29 @@ export function isInDoubt({ idleBeforeMs }: Connection): boolean {
 }
 
 /**
- * Whether a connection may have been closed before the request came there, so that its end tells
- * nothing of the machine. One that never served and has hardly stood was alive; and a machine that
- * fails is not to be excused by connections that were dialled to try it.
+ * Whether a connection may have been closed before the request got there, so that its end says
+ * nothing about the machine. One that never served and is young was alive; and a failing machine is
+ * not excused by connections that were dialled to try it.
  */
 export function isStale({ connection, reused }: Lease): boolean {
   return reused || (isInDoubt(connection) && !connection.endpoint?.failing);
 }
 
-/** Whether a connection stood ready for a while before a lease that is its first. */
+/** Whether a connection was ready for a while before its first lease, which this is. */
 export function hasStood({ connection, waitedMs }: Lease): boolean {
   // A caller who waited had it from its dial on, however long a busy program took to hand it over.
   return waitedMs === 0 && connection.idleBeforeMs >= STOOD_MS;
 }
 
-/** Ends a lease over which nothing was sent: it tells nothing of its machine. */
+/** Ends a lease that nothing was sent over, which says nothing about its machine. */
 export function giveBack(lease: Lease): void {
   lease.failure = null;
   lease.release();
 }
 
 /**
- * What to tell a caller of an attempt that failed; `silent` where no byte of an answer came, `isGone`
- * where it could be sent again but for its body.
+ * The error for a caller of a failed attempt; `silent` if no byte of an answer came, `isGone` if
+ * only its body keeps it from being sent again.
  */
 export function explainEnd(
   cause: unknown,

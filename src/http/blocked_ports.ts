@@ -1,6 +1,6 @@
 /**
- * Ports that `fetch` goes to on no account (Fetch standard, section 2.9): what listens there speaks
- * another protocol, and might take a request for its own.
+ * Ports that `fetch` must not use (Fetch standard, section 2.9): what listens there speaks another
+ * protocol, and might take a request for its own.
  *
  * @module
  */

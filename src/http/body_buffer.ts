@@ -4,31 +4,31 @@
  * @module
  */
 
-/** Receives what the buffer wants of the connection. */
+/** What the buffer calls to control the connection. */
 export interface BodySource {
-  /** Nobody keeps up: stop reading. */
+  /** The reader is too slow: stop reading. */
   pause(): void;
   /** There is room again: read on. */
   resume(): void;
   /** Nobody will read the rest. */
   cancel(reason: unknown): void;
-  /** What has arrived begins to wait for somebody who reads it. */
+  /** What has arrived begins to wait for a reader. */
   waiting?(): void;
 }
 
-/** More than this is not held for a reader who does not read, in bytes. */
+/** How much is held for a reader who does not read, in bytes. */
 const HIGH_WATER_BYTES = 262_144;
 
 /** Below this the connection is read again, in bytes. */
 const LOW_WATER_BYTES = 65_536;
 
-/** Memory for no longer a body is made before it is there, in bytes: its length is only a promise. */
+/** The longest body for which memory is made in advance, in bytes: its length is only a promise. */
 const MOST_AHEAD_BYTES = 8_388_608;
 
-/** Of a body that begins with so large a share of its length, the rest is awaited in one piece. */
+/** If a body begins with this share of its length, the rest is awaited in one piece. */
 const LARGE_SHARE = 0.25;
 
-/** Parts are joined up to this, in bytes: each one that is kept alone costs some 200 besides. */
+/** Parts are joined up to this size, in bytes: each separate one costs some 200 more. */
 const JOIN_BYTES = 4_096;
 
 interface Reader {
@@ -47,7 +47,7 @@ export class BodyBuffer {
   /** How long what is not read yet will be, in bytes; 0 if that is not known. */
   #expectedBytes: number;
   #chunks: Uint8Array[] = [];
-  /** The memory of the last part, where small ones were joined to it. */
+  /** The memory of the last part, if small ones were joined to it. */
   #room: Uint8Array | undefined;
   #bytes = 0;
   #ended = false;
@@ -55,7 +55,7 @@ export class BodyBuffer {
   #failed = false;
   #paused = false;
   #whole = false;
-  /** Memory for all of the body, where it is wanted whole: parts are copied once, to their place. */
+  /** Memory for all of the body, if it is wanted whole: parts are copied once, to their place. */
   #gathered: Uint8Array | undefined;
   #reader: Reader | undefined;
 
@@ -96,7 +96,7 @@ export class BodyBuffer {
     this.#serve();
   }
 
-  /** Notes that the rest will not come. What has arrived is let go. */
+  /** Notes that the rest will not come. What has arrived is dropped. */
   fail(error: unknown): void {
     if (this.settled) return;
     this.#failed = true;
@@ -139,7 +139,7 @@ export class BodyBuffer {
     return this.#ended ? this.#join() : undefined;
   }
 
-  /** Lets the rest go. */
+  /** Gives up the rest. */
   cancel(reason: unknown): void {
     if (this.settled) this.#clear();
     else this.#source.cancel(reason);
@@ -167,7 +167,9 @@ export class BodyBuffer {
     return length < expected && length >= expected * LARGE_SHARE;
   }
 
-  /** Copies a part, behind the last one where both are small: a server chooses how small they are. */
+  /**
+   * Copies a part, behind the last one if both are small, since servers decide how small they are.
+   */
   #keep(bytes: Uint8Array): void {
     const at = this.#chunks.length - 1;
     const last = this.#chunks[at];

@@ -6,7 +6,7 @@
 
 import { describe } from "../core/check.ts";
 
-/** A body that is read part by part, and stopped where the rest is not wanted. */
+/** A body that is read part by part, and stopped if the rest is not wanted. */
 export interface BodyReader {
   /**
    * Gives the next part; null after the last one.
@@ -15,13 +15,13 @@ export interface BodyReader {
    * @throws The reason, if the body has failed
    */
   read(): Promise<Uint8Array | null>;
-  /** Lets the rest go, at once where a part is awaited. Harmless to repeat, and after the end. */
+  /** Gives up the rest, at once if a part is awaited. Harmless to repeat, and after the end. */
   cancel(reason: unknown): void;
 }
 
-/** A stream of Node's. */
+/** A Node stream. */
 interface NodeStream extends AsyncIterable<Uint8Array> {
-  /** A request that a server got has one. */
+  /** Set on a request that a server received. */
   readonly method?: unknown;
   on(event: "error", listener: () => void): unknown;
   resume(): unknown;
@@ -31,7 +31,7 @@ interface NodeStream extends AsyncIterable<Uint8Array> {
 
 const nobody = () => {};
 
-/** Takes a body over. */
+/** Takes over a body. */
 export function openBody(body: AsyncIterable<Uint8Array>): BodyReader {
   // A stream's iterator would wait for the part under way before it stops.
   if ("getReader" in body) return ofStream(body as ReadableStream<Uint8Array>);
@@ -58,7 +58,7 @@ function ofStream(stream: ReadableStream<Uint8Array>): BodyReader {
 function ofNodeStream(stream: NodeStream): BodyReader {
   // Its iterator listens from the first read on; an unhandled error ends the program.
   stream.on("error", nobody);
-  // A server answers over the socket that its request came by, which would be destroyed with it.
+  // A server answers over the socket of its request, which would be destroyed with it.
   if (typeof stream.method === "string") {
     return ofIterator(stream.iterator({ destroyOnReturn: false }), () => stream.resume());
   }
@@ -93,7 +93,7 @@ function ofIterator(
 }
 
 /**
- * Takes a part of a body, which may be of another realm.
+ * Checks a part of a body, which may be from another realm.
  *
  * @throws {TypeError} It is no bytes
  */

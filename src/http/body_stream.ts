@@ -14,7 +14,7 @@ export interface BodyOrigin {
   readonly buffer: BodyBuffer;
   /** Called when the body is touched. */
   touch(): void;
-  /** Called when the body was begun to be read, and nobody can read on. */
+  /** Called when reading has begun, and nobody can go on. */
   drop(): void;
 }
 
@@ -22,21 +22,21 @@ export interface BodyOrigin {
 export interface BodyReading {
   /** What takes its codings off, in this order. */
   readonly decoders?: readonly Decoder[];
-  /** Ends it, though all has arrived. */
+  /** Ends it, even if all has arrived. */
   readonly signal?: AbortSignal | undefined;
   /** The error that readers get. */
   readonly explain?: (error: unknown) => unknown;
 }
 
 /**
- * Streams that somebody may have dropped in the middle of a body, which holds its connection. An
- * origin must not lead to its stream: neither would ever be collected.
+ * Streams that may have been dropped in the middle of a body, which holds its connection. An origin
+ * must not refer to its stream: neither would ever be collected.
  */
 const streams = new FinalizationRegistry<BodyOrigin>((origin) => origin.drop());
 
 /**
- * Makes the one stream of a body. It is opened by the first read, so that a body that nobody reads is
- * known as such; but it fails with the body, whether somebody reads or not.
+ * Makes the one stream of a body. The first read opens it, so that a body that nobody reads is
+ * known as such; but it fails with the body, read or not.
  */
 export function streamBody(origin: BodyOrigin, reading: BodyReading): ReadableStream<Uint8Array> {
   const { decoders = [], explain = same, signal } = reading;
@@ -53,7 +53,7 @@ export function streamBody(origin: BodyOrigin, reading: BodyReading): ReadableSt
       try {
         if (signal?.aborted) throw signal.reason;
         const part = await open().read();
-        // The stream takes the memory over, which an engine goes on to use.
+        // The stream takes over the memory, which an engine goes on using.
         if (part) {
           return controller.enqueue(decoders.length > 0 ? new Uint8Array(part) : owned(part));
         }
@@ -63,7 +63,7 @@ export function streamBody(origin: BodyOrigin, reading: BodyReading): ReadableSt
       }
       isOver();
       controller.close();
-      // Somebody may have brought memory of his own, and waits for it.
+      // A reader may have brought its own memory, and wait for it.
       controller.byobRequest?.respond(0);
     },
     cancel(reason) {

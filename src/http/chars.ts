@@ -51,7 +51,7 @@ export class Word {
     for (let i = 0; i < last; i++) {
       if ((view.getInt32(start + 4 * i, true) | 0x2020_2020) !== fours[i]) return false;
     }
-    // The last four bytes, some of them for the second time where the length is no multiple.
+    // The last four bytes, some of them again if the length is not a multiple of four.
     return (view.getInt32(start + this.#last, true) | 0x2020_2020) === fours[last];
   }
 }
@@ -68,7 +68,7 @@ export function trimSpace(bytes: Uint8Array, start: number, end: number): number
   return end;
 }
 
-/** Makes a text of bytes, each its own character (ISO 8859-1), as fields may hold any of them. */
+/** Makes a text of bytes, one character each (ISO 8859-1), since fields may hold any byte. */
 export function latin1(bytes: Uint8Array, start: number, end: number): string {
   let text = "";
   for (let i = start; i < end; i++) text += String.fromCharCode(bytes[i]!);

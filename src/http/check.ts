@@ -1,5 +1,5 @@
 /**
- * One request that asks a server how it is, over a connection that is held for it.
+ * A health check by one request, over a connection that is held for it.
  *
  * @module
  */
@@ -64,7 +64,7 @@ class Check implements StreamUser {
 
   onBody(bytes: Uint8Array): void {
     this.#bodyBytes += bytes.length;
-    // The head has told what there is to know: the rest is not worth its bytes.
+    // The head has said all that matters: the rest is not worth its bytes.
     if (this.#bodyBytes > MAX_BODY_BYTES) this.#answered(false);
   }
 
@@ -122,7 +122,7 @@ function isPlainProfile(name: string): boolean {
   return name === PLAIN.name || name === PLAIN_H2.name;
 }
 
-/** What requests for a path on a connection are for. */
+/** The target of a request for a path on a connection. */
 function targetOf(connection: Connection, path: string): Target {
   const { host, tlsProfile } = connection;
   const isPlain = isPlainProfile(tlsProfile);
@@ -132,7 +132,7 @@ function targetOf(connection: Connection, path: string): Target {
   return { url, host, hostHeader, isPlain, path, authorization: undefined, prepared };
 }
 
-/** What requests for a host say in their Host field: the scheme's own port is left out. */
+/** The value of Host for a host: the scheme's own port is left out. */
 function hostHeaderOf({ host, tlsProfile }: Connection): string {
   const { name, port, srv } = parseHost(host);
   if (srv !== undefined) return name;

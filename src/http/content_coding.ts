@@ -1,12 +1,12 @@
 /**
- * Content codings: which a body has, and which can be taken off it (RFC 9110 section 8.4.1).
+ * Content codings: which a body has, and which can be decoded (RFC 9110 section 8.4.1).
  *
  * @module
  */
 
 import type { BodyReader } from "./body_reader.ts";
 
-/** Takes one coding off a body. An empty body has none, whatever its head says. */
+/** Decodes one coding of a body. An empty body has none, whatever its head says. */
 export type Decoder = (coded: BodyReader) => BodyReader;
 
 /** What can be decoded, by the name in HTTP. */
@@ -21,8 +21,8 @@ export function acceptEncoding(decoders: Decoders): string {
 }
 
 /**
- * What takes a body's codings off it, in this order; nothing if one of them cannot be decoded, so
- * that the body must stay as it is.
+ * The decoders for a body, in order; none if one of its codings cannot be decoded, so that the body
+ * must stay as it is.
  *
  * @throws {TypeError} There are too many
  */

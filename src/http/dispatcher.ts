@@ -33,7 +33,7 @@ import { RetryBudget } from "./retry_budget.ts";
 import type { Session } from "./session.ts";
 import { sessionOf } from "./sessions.ts";
 
-/** What requests are carried out with, all of it the pool's. */
+/** The parts of the pool that requests are carried out with. */
 export interface DispatcherParts {
   readonly clock: Clock;
   readonly rules: HttpRules;
@@ -46,10 +46,12 @@ export interface DispatcherParts {
 
 const FOR_HTTP = { http: true } as const;
 
-/** How many requests may be sent to a second machine besides, for each that is made. */
+/** How many requests may also be sent to a second machine, for each that is made. */
 const HEDGE_SHARE = 0.005;
 
-/** How long a server gets to hang up that was not seen to keep a connection, in milliseconds. */
+/**
+ * How long to wait for a hang-up if a server was never seen to keep a connection, in milliseconds.
+ */
 const MOMENT_MS = 25;
 
 /** Finds connections for requests, watches their times, and counts how they ended. */
@@ -59,7 +61,7 @@ export class Dispatcher implements ExchangeHost {
   readonly hedging: boolean;
   readonly maxRetryAfterMs: number;
   readonly retryAfter: RetryAfterMode;
-  /** Who waits because they were told to. */
+  /** The requests that wait because they were told to. */
   readonly pauses: Pauses;
   readonly #clock: Clock;
   readonly #figures: PoolFigures;
@@ -115,7 +117,7 @@ export class Dispatcher implements ExchangeHost {
     this.#budget.earn();
   }
 
-  /** Has all that waits go on, and watches the requests under way until the pool is closed. */
+  /** Has all waiting requests go on, and watches those under way until the pool is closed. */
   close(closed: Promise<void>): void {
     closed.then(() => this.#watch.close());
     this.pauses.endAll();
@@ -240,7 +242,9 @@ export class Dispatcher implements ExchangeHost {
     return restMs > 0 && exchange.waitFor(restMs);
   }
 
-  /** For how long every machine that a request may go to is to be left alone, where it cares. */
+  /**
+   * How long every machine that a request may go to is to be left alone, if the request would wait.
+   */
   restMs(request: PreparedRequest): number {
     const { exclude, retryAfter = this.retryAfter } = request.options;
     if (retryAfter !== "wait") return 0;
@@ -249,10 +253,10 @@ export class Dispatcher implements ExchangeHost {
   }
 
   /**
-   * Sends a request over a connection. The end of that may stand right behind the answer that set it
-   * free: what may not be repeated waits until all that has arrived was read, and for a moment
-   * longer where its server was not seen to keep a connection. What has met such an end waits too:
-   * all of its server's connections may have ended at once.
+   * Sends a request over a connection. The end of the connection may follow right behind the answer
+   * that set it free. So a request that may not be repeated waits until all that has arrived was
+   * read, and a moment longer if its server was not seen to keep a connection. One that has met
+   * such an end waits too: all connections to its server may have ended at once.
    */
   #start(exchange: Exchange, lease: Lease): void {
     const { connection, reused } = lease;
@@ -271,7 +275,7 @@ export class Dispatcher implements ExchangeHost {
         exchange.start(lease);
       };
       const { afterReading } = this.#clock;
-      // A caller waits for it, and maybe nothing else holds the program.
+      // A caller waits for it, and maybe nothing else keeps the program alive.
       const timer = this.#clock.setTimer(() => afterReading?.(start), MOMENT_MS, true);
       connection.closed.then(start);
     }
@@ -317,7 +321,7 @@ export class Dispatcher implements ExchangeHost {
     exchange.reclaim();
   }
 
-  /** Ends what stood idle to a machine as long as a connection that has not answered. */
+  /** Ends connections to a machine that have been idle as long as one that has not answered. */
   doubt({ connection }: Lease): void {
     const { address, host, idleBeforeMs, tlsProfile } = connection;
     const now = this.#clock.now();
@@ -346,7 +350,7 @@ export function throwIfAborted({ options: { signal }, stream }: PreparedRequest)
   signal?.throwIfAborted();
 }
 
-/** What a proxy says that wants credentials, and is asked for URLs. */
+/** The error for a proxy that is asked for URLs, and wants credentials. */
 function refusalOf(
   { address, host, relay }: Connection,
   { status }: PooledResponse,

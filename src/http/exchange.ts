@@ -24,23 +24,23 @@ import { StreamedBody } from "./streamed_body.ts";
 
 /** What an exchange needs of the pool that it runs in. */
 export interface ExchangeHost extends RepeatHost, RaceHost {
-  /** How long a body may stand that was begun to be read, in milliseconds. */
+  /** How long a half-read body may stand, in milliseconds. */
   readonly bodyIdleTimeoutMs: number;
   /** The time on the wall, in milliseconds: it goes on while the machine sleeps. */
   wallNow(): number;
   /** Gives the exchange a connection, by `start`, or its failure. */
   dispatch(exchange: Exchange): void;
-  /** The exchange is over: it needs no looking after, and counts. */
+  /** The exchange is over: stop watching it, and count it. */
   over(exchange: Exchange, outcome: RequestOutcome, endedAt: number): void;
-  /** The connection of an exchange has not answered: others that stood as long are in doubt. */
+  /** The connection of an exchange has not answered: others that were idle as long are in doubt. */
   doubt(lease: Lease): void;
   /** Dispatches the exchange after `forMs` milliseconds, unless it is over by then. */
   pause(exchange: Exchange, forMs: number): void;
-  /** Nobody will read the body of an exchange any more: tells so, and ends it. */
+  /** Nobody will read the body of an exchange any more: report and end it. */
   reclaim(exchange: Exchange): void;
 }
 
-/** After how many attempts other connections that stood as long are given up unseen. */
+/** After how many attempts other connections that were idle as long are given up untried. */
 const DOUBT_AFTER = 3;
 
 const FIRST_BYTE_TIMEOUT_MS = 10_000;
@@ -53,7 +53,7 @@ const nobody = () => {};
  * happens at its deadlines, and what the response asks of it.
  */
 export class Exchange implements Racer, Timed, ResponseOrigin {
-  /** What is asked. */
+  /** The request. */
   readonly request: PreparedRequest;
   /** When it was sent and answered, and its deadlines. */
   readonly times: ExchangeTimes = new ExchangeTimes(this);
@@ -66,7 +66,7 @@ export class Exchange implements Racer, Timed, ResponseOrigin {
   readonly #host: ExchangeHost;
   #resolve: (response: PooledResponse) => void;
   #reject: (reason: unknown) => void;
-  /** The request's body, where it is read as it comes. */
+  /** The request's body, if it is read as it comes. */
   readonly #body: StreamedBody | undefined;
   #answered = false;
   /** Whether its caller has given it up. */
@@ -164,7 +164,7 @@ export class Exchange implements Racer, Timed, ResponseOrigin {
       const { firstByteTimeoutMs = FIRST_BYTE_TIMEOUT_MS } = this.request.options;
       times.firstByteBy = times.sentAt + firstByteTimeoutMs;
     }
-    // Who knows how long a long body takes to arrive, and to be taken in.
+    // Nobody knows how long a long body takes to arrive and be processed.
     if (!this.request.rest && !this.#body) this.race.awaitByte(attempt, times.sentAt);
     this.#host.watch(times);
   }
@@ -188,7 +188,7 @@ export class Exchange implements Racer, Timed, ResponseOrigin {
     times.headAt = this.#over ? lease.connection.lastUsedAt : this.#host.now();
     if (!this.#over) {
       times.untouchedSince = times.headAt;
-      // Until somebody reads the body nobody waits for it; but the request is to be sent.
+      // Until somebody reads the body, nobody waits for it; but the request must still be sent.
       if (!this.request.rest && !this.#body) lease.holds = false;
       lease.latencyMs = times.firstByteMs;
       const { endpoint } = lease.connection;
@@ -196,7 +196,7 @@ export class Exchange implements Racer, Timed, ResponseOrigin {
       this.#host.watch(times);
     }
     this.#resolve(new PooledResponse(status, statusText, headers, this));
-    // They hold the response that they resolved to, and nobody would know that it is dropped.
+    // They hold the response that they resolved with, and a dropped one would not be noticed.
     this.#resolve = this.#reject = nobody;
   }
 
@@ -207,7 +207,7 @@ export class Exchange implements Racer, Timed, ResponseOrigin {
       return;
     }
     const { lease, status } = attempt;
-    // What came in one piece is judged here, before its head is handed on.
+    // What came in one piece is judged here, before its head is passed on.
     if (!this.#answered) this.#turnedAway = this.#turnsAway(status, attempt.headers, attempt);
     const isTooMuch = lease.tooMuch === "yes" || (lease.tooMuch === "perhaps" && this.#turnedAway);
     attempt.release(reusable && !isTooMuch);
@@ -221,7 +221,7 @@ export class Exchange implements Racer, Timed, ResponseOrigin {
     attempt.buffer.end();
   }
 
-  /** Sends the request again if it may be, and ends it where not. */
+  /** Sends the request again if allowed, and otherwise ends it. */
   onFailure(attempt: Attempt, { error, reusable, unprocessed }: StreamFailure): void {
     const { lease, responding } = attempt;
     const silent = !responding;
@@ -232,7 +232,7 @@ export class Exchange implements Racer, Timed, ResponseOrigin {
     attempt.fail(error, reusable);
     if (!this.#answered && this.race.goesOn(attempt, error)) return;
     if (silent && !this.#answered && this.repeats.mayRepeat(lease, error, unprocessed)) {
-      // So many dead that never served would use up the budget: their like are let go unseen.
+      // This many dead ones would use up the budget: similar ones are dropped untried.
       if (!lease.reused && this.repeats.attempts >= DOUBT_AFTER) this.#host.doubt(lease);
       this.#again(error);
       return;
@@ -256,7 +256,7 @@ export class Exchange implements Racer, Timed, ResponseOrigin {
     return this.repeats.turnsAway(status, headers, attempt, hasOther, this.times.deadline);
   }
 
-  /** Sends the request to another machine, or later; what is left of the answer is let go. */
+  /** Sends the request to another machine, or later, and drops the rest of the answer. */
   #turnElsewhere(attempt: Attempt, status: number): void {
     this.#turnedAway = false;
     const error = attempt.lease.failure?.error
@@ -265,7 +265,7 @@ export class Exchange implements Racer, Timed, ResponseOrigin {
     if (!this.race.goesOn(attempt, error)) this.#again(error);
   }
 
-  /** Sends the request once more, when it has waited for as long as it is to. */
+  /** Sends the request once more, after the wait that it was told. */
   #again(error: unknown): void {
     this.race.endHedge(error);
     this.watch?.retried?.(error);
@@ -304,7 +304,7 @@ export class Exchange implements Racer, Timed, ResponseOrigin {
   #finish(reason?: unknown, outcome: RequestOutcome = "successes"): void {
     if (this.#over) return;
     this.#over = true;
-    // What has been answered gave its connection back this moment.
+    // An answered one has just given its connection back.
     const endedAt = outcome === "successes" ? this.connection.lastUsedAt : this.#host.now();
     this.times.end();
     this.race.endHedge(reason);
@@ -326,10 +326,10 @@ export class Exchange implements Racer, Timed, ResponseOrigin {
   /** Ends it because its time is over. */
   timeOut(): void {
     const { first, second } = this.race;
-    // While it waits for a connection the pool says why there is none, at the same time.
+    // While it waits for a connection, the pool rejects at the same time, and says why.
     if (!first || first.over) return;
     const reason = this.#tooLong();
-    // A machine answers for what did not come from it.
+    // The machine is responsible for what did not come from it.
     for (const late of [first, second]) {
       if (this.#answered || !late || late.responding) continue;
       const error = late === first ? reason : this.#tooLong(late);
@@ -344,8 +344,8 @@ export class Exchange implements Racer, Timed, ResponseOrigin {
   }
 
   /**
-   * Gives up a connection that has not answered in time, for another one. Where the request may
-   * not be sent again it waits on: the server may only be slow.
+   * Gives up a connection that has not answered in time, for another one. If the request may not be
+   * sent again, it goes on waiting: the server may only be slow.
    */
   doubt(): void {
     this.times.firstByteBy = Infinity;
@@ -382,7 +382,7 @@ export class Exchange implements Racer, Timed, ResponseOrigin {
     this.race.overdue();
   }
 
-  // What the response and its body ask.
+  // What the response and its body call.
 
   /** Notes that somebody reads the body. */
   touch(): void {
@@ -394,23 +394,23 @@ export class Exchange implements Racer, Timed, ResponseOrigin {
   /** Notes that what has arrived waits for somebody who has begun to read. */
   onWaiting(): void {
     if (this.#host.bodyIdleTimeoutMs === Infinity || !this.#answered || this.#over) return;
-    // Until it is touched, it is looked after as a body that nobody reads.
+    // Until it is touched, it counts as a body that nobody reads.
     if (this.times.untouchedSince < Infinity) return;
     this.times.unreadSince = this.#host.now();
     this.#host.watch(this.times);
   }
 
-  /** Notes that nobody has a hold of the body any more. */
+  /** Notes that nobody holds the body any more. */
   drop(): void {
     if (!this.#over) this.#host.reclaim(this);
   }
 
-  /** Lets the rest of the body go, and the connection with it. */
+  /** Gives up the rest of the body, and the connection with it. */
   cancel(reason: unknown): void {
     this.#giveUp(reason ?? this.race.error("cancelled", "its body was cancelled"));
   }
 
-  /** The URL that is asked. */
+  /** The URL of the request. */
   get url(): string {
     return this.request.target.url;
   }
@@ -430,7 +430,7 @@ export class Exchange implements Racer, Timed, ResponseOrigin {
     return this.answering.lease.connection;
   }
 
-  /** Whether it was sent to another machine besides. */
+  /** Whether it was also sent to another machine. */
   get hedged(): boolean {
     return this.race.hedges > 0;
   }

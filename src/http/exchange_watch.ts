@@ -8,7 +8,7 @@ import type { Clock } from "../core/clock.ts";
 import { DueWheel, Expiry } from "../core/due_wheel.ts";
 import type { HttpRules } from "./http_options.ts";
 
-/** When to look again for a request whose time is over, and which is not, in milliseconds. */
+/** When to look again at a request past its deadline that has not ended, in milliseconds. */
 const LOOK_AGAIN_MS = 50;
 
 /**
@@ -17,7 +17,7 @@ const LOOK_AGAIN_MS = 50;
  */
 const LATE_MS = 1_000;
 
-/** What has the times. Each method is called when one of them has come. */
+/** The owner of the times. Each method is called when one of them has come. */
 export interface Timed {
   readonly times: ExchangeTimes;
   /** Whether it has come to its end. */
@@ -65,12 +65,12 @@ export class ExchangeTimes extends Expiry<Timed> {
     if (Number.isNaN(this.startedAt)) this.startedAt = now;
   }
 
-  /** Waits for no byte any more. */
+  /** Stops waiting for a byte. */
   stopWaiting(): void {
     this.firstByteBy = this.overdueAt = Infinity;
   }
 
-  /** Waits for nothing any more. */
+  /** Stops waiting for anything. */
   end(): void {
     this.stopWaiting();
     this.untouchedSince = this.unreadSince = Infinity;

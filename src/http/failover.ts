@@ -16,9 +16,9 @@ export class Failover {
     this.#failures.set(address, { address, error, retryAt: null });
   }
 
-  /** The addresses that it is not to go to: those that it was not to have, and those that failed. */
+  /** The addresses that it must not go to: those that it excludes, and those that failed. */
   exclude(given: Iterable<string> = []): string[] {
-    // Left out, port 443 would stand for every port of the IP address.
+    // Without its port, an address would stand for every port of the IP address.
     const failed = Array.from(
       this.#failures.keys(),
       (address) => withItsPort(address, ipOf(address)),
@@ -26,7 +26,7 @@ export class Failover {
     return [...given, ...failed];
   }
 
-  /** What to say where no other machine was to be had: the failures of all of them. */
+  /** The error if there was no other machine: the failures of all of them. */
   explain(reason: unknown): unknown {
     if (!(reason instanceof HostUnavailableError)) return reason;
     return new HostUnavailableError(reason.host, [...this.#failures.values(), ...reason.failures]);

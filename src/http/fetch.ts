@@ -31,10 +31,10 @@ export type Requester = (url: string, options: RequestOptions) => Promise<Pooled
 
 const NO_BODY: ReadonlySet<number> = new Set([101, 103, 204, 205, 304]);
 
-/** What is in the program already: the runtime's own `fetch` finds it. */
+/** What needs no connection: the runtime's own `fetch` reads it. */
 const NEEDS_NO_CONNECTION: ReadonlySet<string> = new Set(["data:", "blob:"]);
 
-/** Taken at once: a program may put the pool's in its place. */
+/** Taken at once: a program may replace it with the pool's. */
 const ownFetch = globalThis.fetch;
 
 /** How long the rest of a body that nobody wants may take, so that its connection can be kept. */
@@ -51,16 +51,16 @@ export interface FetchHost {
   readonly clock: Clock;
 }
 
-/** What is said where the caller says nothing else. */
+/** The default header fields. */
 interface Defaults {
   readonly fields: readonly HeaderField[];
-  /** A GET that says nothing else: most are like it, and it is prepared once for each URL. */
+  /** A GET with nothing but defaults: most are like it, and it is prepared once for each URL. */
   readonly plainGet: RequestOptions;
 }
 
 const knownDefaults = new WeakMap<Decoders, Defaults>();
 
-/** Made once: what is prepared of a constant is kept. */
+/** Made once: requests prepared from a constant are cached. */
 function defaultsFor(decoders: Decoders): Defaults {
   const known = knownDefaults.get(decoders);
   if (known) return known;
@@ -160,7 +160,7 @@ async function follow(
   }
 }
 
-/** Takes an answer for the last one. */
+/** Makes the result from the last answer. */
 function fetchedFrom(
   answer: PooledResponse,
   method: string,
@@ -177,7 +177,7 @@ function fetchedFrom(
   return { answer, url: withoutFragment(url), redirected, hasBody, decoders: found, signal };
 }
 
-/** Reads a body ahead, to know that it is what its caller expects. */
+/** Reads a body in advance, to verify it. */
 async function verify(fetched: Fetched, integrity: string): Promise<Fetched> {
   if (!fetched.hasBody) throw new TypeError("There is no body whose integrity could be verified");
   const verified = new Uint8Array(await new Response(openBody(fetched)).arrayBuffer());
@@ -185,7 +185,7 @@ async function verify(fetched: Fetched, integrity: string): Promise<Fetched> {
   return { ...fetched, verified };
 }
 
-/** Lets a body go that nobody wants. It may never end: the connection is kept where it soon does. */
+/** Drops a body that nobody wants. It may never end: the connection is kept if it soon does. */
 async function letGo(answer: PooledResponse, clock: Clock): Promise<void> {
   if (answer.bodyUsed || answer.takeBytes()) return;
   const reader = answer.body.getReader();
@@ -198,7 +198,7 @@ async function letGo(answer: PooledResponse, clock: Clock): Promise<void> {
       if (bytes > UNWANTED_BODY_BYTES) return leave();
     }
   } catch {
-    // The body has failed: there is nothing left to let go.
+    // The body has failed: there is nothing left to drop.
   } finally {
     timer.cancel();
   }

@@ -45,7 +45,7 @@ interface ForeignInit {
   readonly unix?: unknown;
 }
 
-/** Options of the standard's that change nothing here. */
+/** Standard options that change nothing here. */
 interface UnusedInit {
   readonly duplex?: unknown;
   readonly priority?: unknown;
@@ -133,14 +133,14 @@ function over(request: Request, init: RequestInit): Given {
   };
 }
 
-/** Host follows from the URL, as for the web's own. */
+/** Host follows from the URL, as in the web's own `fetch`. */
 function readHeaders(given: NonNullable<Given["headers"]>): HeaderList {
   const headers = new HeaderList(given as ConstructorParameters<typeof HeaderList>[0]);
   headers.remove("host");
   return headers;
 }
 
-/** What `fetch` does not know it ignores; but ignored, these would lead elsewhere than was asked. */
+/** `fetch` ignores unknown options; but ignoring these would send the request elsewhere. */
 function refuseForeign(init: ForeignInit): void {
   const { client, dispatcher, proxy, tls, unix } = init;
   if ((client ?? dispatcher ?? proxy ?? tls ?? unix ?? null) === null) return;
@@ -150,7 +150,7 @@ function refuseForeign(init: ForeignInit): void {
   }
 }
 
-/** Their values must be good ones all the same. */
+/** Their values must still be valid. */
 function checkUnused({ duplex, priority, window }: UnusedInit): void {
   if (duplex !== undefined && duplex !== "half") {
     throw new TypeError(`duplex must be "half", got ${describe(duplex)}`);
@@ -178,7 +178,7 @@ function isSignal(signal: AbortSignal): boolean {
     && typeof signal.addEventListener === "function";
 }
 
-/** The body of a request, which then is used. Not every runtime says so by itself. */
+/** The body of a request, which is used from then on. Not every runtime checks that by itself. */
 function bodyOf({ body, bodyUsed }: Request): ReadableStream<Uint8Array> | null {
   if (!body) return null;
   if (bodyUsed || body.locked) throw new TypeError("The request's body has already been read");
@@ -210,7 +210,7 @@ export function isStream(body: unknown): boolean {
   return bodyKind(body) === "stream";
 }
 
-/** What is no body becomes a text, as the standard says. */
+/** Anything that is not a body becomes text, as the standard says. */
 function readBody(body: unknown): RequestBody | null {
   if (body === null) return null;
   return bodyKind(body) ? body as RequestBody : `${body}`;

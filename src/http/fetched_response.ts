@@ -1,5 +1,5 @@
 /**
- * What `fetch` over a pool gives: a web `Response` that knows where it is from.
+ * The result of `fetch` over a pool: a web `Response` that knows where it is from.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 import type { Decoder } from "./content_coding.ts";
 import { openStream, type PooledResponse } from "./response.ts";
 
-/** What a fetch came to. */
+/** The result of a fetch. */
 export interface Fetched {
   readonly answer: PooledResponse;
   /** The URL that answered, after redirects. */
@@ -15,14 +15,14 @@ export interface Fetched {
   readonly redirected: boolean;
   /** Whether there is a body, if only an empty one: neither method nor status rules it out. */
   readonly hasBody: boolean;
-  /** What takes the codings off the body, in this order. */
+  /** The decoders for the body, in order. */
   readonly decoders: readonly Decoder[];
   readonly signal: AbortSignal | undefined;
   /** The body, where it was read ahead to be verified. */
   readonly verified?: Uint8Array;
 }
 
-/** Makes a response of what a fetch came to. */
+/** Makes a response from the result of a fetch. */
 export type ResponseMaker = (fetched: Fetched) => Response;
 
 /** What a response can be made of: the runtimes' types agree on no name for it. */
@@ -62,7 +62,7 @@ class FetchedResponse extends Response {
   }
 
   override get status(): number {
-    // Node's own constructor asks for it, before there is anything to tell.
+    // Node's own constructor reads it before there is a value.
     return #fetched in this ? this.#fetched.answer.status : super.status;
   }
 
@@ -77,7 +77,7 @@ class FetchedResponse extends Response {
   override async blob(): Promise<Blob> {
     const blob = await super.blob();
     const type = this.headers.get("content-type");
-    // Bun forgets it where the body is a stream.
+    // Bun loses it if the body is a stream.
     const isForgotten = blob.type === "" && type !== null && MEDIA_TYPE.test(type);
     return isForgotten ? new Blob([blob], { type }) : blob;
   }
@@ -87,7 +87,7 @@ class FetchedResponse extends Response {
   }
 }
 
-/** Has a class look as the runtime's own does to those who copy a response, or make another one. */
+/** Makes a class look like the runtime's own to those who copy a response, or make another one. */
 export function showAsOwn(prototype: object): void {
   for (const name of Object.getOwnPropertyNames(prototype)) {
     const own = Object.getOwnPropertyDescriptor(Response.prototype, name);
@@ -96,7 +96,7 @@ export function showAsOwn(prototype: object): void {
   }
 }
 
-/** What clones have their bodies of: Node cancels the body of a copy that it collects. */
+/** Where clones get their bodies from: Node cancels the body of a copy that it collects. */
 const copies = new WeakMap<Response, Response>();
 
 /** Makes a response of the runtime's own that says where it is from, as its clones do. */
@@ -110,7 +110,7 @@ export function responseOf(
   return response;
 }
 
-/** Makes a clone of a copy that the runtime has made, with what `init` tells. */
+/** Makes a clone from a copy that the runtime has made, with the values of `init`. */
 export function cloneOf(
   fetched: Fetched,
   copy: Response,
@@ -127,7 +127,7 @@ export function fetchedOf(response: object): Fetched | undefined {
   return FetchedResponse.fetchedOf(response);
 }
 
-/** Makes a response at once, whole: servers of some runtimes look inside it. */
+/** Makes a whole response at once: the servers of some runtimes look inside it. */
 export function makeResponse(fetched: Fetched): Response {
   return madeOf(fetched, openBody(fetched));
 }
@@ -151,7 +151,7 @@ export function openBody(
 ): Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | null {
   if (!hasBody) return null;
   if (verified) return verified as Uint8Array<ArrayBuffer>;
-  // From a body that is there nobody takes anything back when the signal aborts.
+  // A body that has arrived stays, even when the signal aborts.
   const whole = decoders.length === 0 && !signal ? answer.takeBytes() : undefined;
   if (whole) return whole as Uint8Array<ArrayBuffer>;
   const explain = (error: unknown) => bodyError(error, signal);
@@ -169,7 +169,7 @@ function streamOf(bytes: Uint8Array): ReadableStream<Uint8Array> {
   return new ReadableStream(source);
 }
 
-/** Nobody changes the header fields of a response that came from somewhere. */
+/** The header fields of a fetched response cannot be changed. */
 export function immutable(headers: Headers): Headers {
   return Object.setPrototypeOf(headers, IMMUTABLE) as Headers;
 }
@@ -188,7 +188,7 @@ const IMMUTABLE: Headers = Object.create(Headers.prototype, {
   set: refuse,
 });
 
-/** What readers of a body expect where it fails: the signal's reason, or a `TypeError`. */
+/** The error for readers of a failed body: the signal's reason, or a `TypeError`. */
 export function bodyError(error: unknown, signal: AbortSignal | undefined): unknown {
   return signal?.aborted ? signal.reason : new TypeError("terminated", { cause: error });
 }

@@ -13,14 +13,14 @@ export type HeaderField = readonly [name: string, value: string];
 const NOT_TOKEN = /[^!#$%&'*+\-.^_`|~0-9A-Za-z]/;
 /** Characters up to 0xff are sent as one byte; beyond there is nothing to send them as. */
 const NOT_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
-/** Visible ASCII, but for what begins a fragment, which is never sent (RFC 9110 section 7.1). */
+/** Visible ASCII, except for what begins a fragment, which is never sent (RFC 9110 section 7.1). */
 const NOT_TARGET = /[^\x21\x22\x24-\x7e]/;
 /** A registered name or IPv4 address, or an IP literal, and maybe a port. */
 const HOST = /^(?:[A-Za-z0-9._~%-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?$/;
 
 /**
- * Fields that must not come after the body (RFC 9110 section 6.5.1): framing,
- * routing, conditions, credentials, and what the body is (RFC 9110 section 6.5.1).
+ * Fields that must not come after the body (RFC 9110 section 6.5.1): framing, routing, conditions,
+ * credentials, and what the body is.
  */
 const NOT_IN_TRAILERS: ReadonlySet<string> = new Set([
   "authorization",

@@ -8,10 +8,10 @@ import type { HeaderField } from "./field_check.ts";
 
 type Given = ConstructorParameters<typeof Headers>[0];
 
-/** A cookie and the next one, where they were joined as other fields are. */
+/** A cookie and the next one, if they were joined as other fields are. */
 const COOKIE_JOINT = /, (?=[!#$%&'*+\-.^_`|~\w]+=)/g;
 
-/** Deno joins cookies with a comma, which is no way to separate them (RFC 9113 section 8.2.3). */
+/** Deno joins cookies with a comma, which is wrong for cookies (RFC 9113 section 8.2.3). */
 const joinsCookies = new Headers([["cookie", "a"], ["cookie", "b"]]).get("cookie") === "a, b";
 
 /** Header fields, checked. A name keeps the spelling that it was given in first. */
@@ -19,12 +19,12 @@ export class HeaderList implements Iterable<HeaderField> {
   #fields: HeaderField[] = [];
 
   /**
-   * Takes what `Headers` takes. Those that are a `Headers` already have lost their spelling.
+   * Takes what `Headers` takes. A given `Headers` has already lost its spelling.
    *
    * @throws {TypeError} A name or value cannot be sent
    */
   constructor(given: Given) {
-    // Some can be gone over only once.
+    // Some can be iterated only once.
     const pairs = given !== undefined && Symbol.iterator in given ? [...given] : undefined;
     const headers = new Headers((pairs ?? given) as Given);
     const names = pairs ? pairs.map(([name]) => `${name}`) : Object.keys(given ?? {});
@@ -49,7 +49,7 @@ export class HeaderList implements Iterable<HeaderField> {
     this.#fields.push(field);
   }
 
-  /** Leaves fields out, by their names in lower case. */
+  /** Removes fields, by their names in lower case. */
   remove(...names: readonly string[]): void {
     this.#fields = this.#fields.filter(([given]) => !names.includes(given.toLowerCase()));
   }

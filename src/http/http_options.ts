@@ -122,7 +122,7 @@ export interface HttpRules {
 }
 
 /**
- * Checks the options of a pool, and gives what is HTTP's of them apart from what is every pool's.
+ * Checks the options of a pool, and separates those for HTTP from those of every pool.
  *
  * @throws {TypeError | RangeError} An option is unknown, or not valid
  */
@@ -172,7 +172,7 @@ export function checkHttpOptions(
   };
 }
 
-/** What can be told of these options, by name. */
+/** What can be shown of these options, by name. */
 export function httpValues(rules: HttpRules): { readonly [name: string]: OptionValue } {
   const { failoverStatuses, hedging, limits, restStatuses, retryAfter, retryShare } = rules;
   return {
@@ -189,7 +189,7 @@ export function httpValues(rules: HttpRules): { readonly [name: string]: OptionV
 }
 
 /**
- * Checks which answers have their machine left alone.
+ * Checks which answers let their machine rest.
  *
  * @throws {TypeError | RangeError} It is no list of 429 and 503
  */
@@ -202,7 +202,7 @@ function checkRestStatuses(statuses: unknown): void {
 }
 
 /**
- * Refuses `coalesce` where it could do nothing.
+ * Refuses `coalesce` if it could do nothing.
  *
  * @throws {UnsupportedOptionError} The dialer does not show the names in a certificate
  */
@@ -211,7 +211,7 @@ function checkCoalesce(coalesce: unknown, given: HttpPoolOptions["dialer"]): voi
   if (typeof coalesce !== "boolean") {
     throw new TypeError(`coalesce must be true or false, got ${describe(coalesce)}`);
   }
-  // What is no dialer at all is refused with the pool's other options.
+  // Something that is not a dialer is refused with the pool's other options.
   if (!coalesce || typeof dialer?.dial !== "function" || dialer.tellsCertificate) return;
   const why = "it does not show the names in a certificate";
   throw new UnsupportedOptionError("coalesce", dialer.name ?? "dialer", why);

@@ -1,5 +1,5 @@
 /**
- * Whether a body is what its caller expects: subresource integrity.
+ * Subresource integrity: whether a body is what its caller expects.
  *
  * @module
  */

@@ -18,11 +18,10 @@ import {
 const decoder = new TextDecoder();
 
 /**
- * Stands for a `Response` of the runtime's own, and makes it where it is needed. Most callers read
- * the status, some fields and the whole body: for them there is no stream, and no `Headers` either.
- *
- * It is for runtimes that know a response by its properties alone. A server that looks inside, past
- * them, finds nothing there.
+ * Stands for one of the runtime's own `Response`s, and makes that only when needed. Most callers
+ * read the status, some fields and the whole body: for them there is no stream, and no `Headers`
+ * either. It is for runtimes that know a response by its properties alone. A server that looks
+ * inside, past them, finds nothing there.
  */
 class LazyResponse {
   readonly #fetched: Fetched;
@@ -35,7 +34,7 @@ class LazyResponse {
   }
 
   static {
-    // Whatever else the runtime's class has is asked of a response of the runtime's own.
+    // Everything else that the runtime's class has comes from one of its own responses.
     const native = Object.getOwnPropertyDescriptors(Response.prototype);
     for (const [name, { enumerable }] of Object.entries(native)) {
       if (Object.hasOwn(this.prototype, name)) continue;
@@ -138,13 +137,13 @@ class LazyResponse {
     if (this.#made) return this.#made;
     const body = this.#used ? "" : openBody(this.#fetched);
     this.#made = responseOf(this.#fetched, body, this);
-    // Another reader has the body: the runtime says then what it says of a body that is used.
+    // Another reader has the body: the runtime's own response then throws its usual error.
     if (this.#used) void this.#made.text();
     return this.#made;
   }
 }
 
-/** Makes a response that is made whole only where that is needed. */
+/** Makes a response that is made whole only when needed. */
 export const makeLazyResponse: ResponseMaker = (fetched) =>
   new LazyResponse(fetched) as unknown as Response;
 

@@ -1,5 +1,5 @@
 /**
- * How much a peer may make the parser hold or look at.
+ * How much a peer may make the parser hold or examine.
  *
  * @module
  */
@@ -44,7 +44,7 @@ export interface ResponseLimits {
 /** Limits that were checked, and can be shared by any number of parsers. */
 export type CheckedLimits = Readonly<Required<ResponseLimits>>;
 
-/** The limits where none are named. */
+/** The default limits. */
 export const DEFAULT_LIMITS: CheckedLimits = Object.freeze({
   maxLineBytes: 16_384,
   maxHeadBytes: 65_536,

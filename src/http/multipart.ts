@@ -46,7 +46,7 @@ function lines(text: string): string {
   return text.replace(/\r\n|\r|\n/g, "\r\n");
 }
 
-/** What would end the text that it stands in. */
+/** Characters that would end the quoted text. */
 function escape(text: string): string {
   return text.replaceAll("\r", "%0D").replaceAll("\n", "%0A").replaceAll("\"", "%22");
 }

@@ -22,15 +22,15 @@ export interface ObservedRequest {
 
 /** How a request ended. */
 export interface ObservedEnd {
-  /** Whether it was answered to the last byte, failed, or was given up. */
+  /** Whether it was answered to the last byte, failed, or was cancelled. */
   readonly outcome: RequestOutcome;
   /** The status of the answer; 0 if there was none. */
   readonly status: number;
   /** How often it was sent. */
   readonly attempts: number;
-  /** How often of these to another machine besides, because the first was silent. */
+  /** How often of these to a second machine, because the first was silent. */
   readonly hedges: number;
-  /** Why it failed, or was given up. */
+  /** Why it failed, or was cancelled. */
   readonly error: unknown;
 }
 

@@ -1,18 +1,18 @@
 /**
- * Waits because of what a server said.
+ * Waits that a server has asked for.
  *
  * @module
  */
 
 import type { Clock, Timer } from "../core/clock.ts";
 
-/** One wait: its timer, and what comes after it. */
+/** One wait: its timer, and what to do after it. */
 interface Pause {
   readonly timer: Timer;
   readonly goOn: () => void;
 }
 
-/** Who waits before they ask again, each of them once. */
+/** The requests that wait before they ask again, each listed once. */
 export class Pauses {
   readonly #clock: Clock;
   readonly #pauses = new Map<unknown, Pause>();
@@ -38,7 +38,7 @@ export class Pauses {
     this.#pauses.delete(who);
   }
 
-  /** Has everybody go on at once. */
+  /** Ends all waits, and goes on at once. */
   endAll(): void {
     for (const [who, { goOn }] of [...this.#pauses]) {
       this.end(who);

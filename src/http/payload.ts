@@ -1,6 +1,6 @@
 /**
- * What of a request's body is sent. Bodies may be of another realm or library: what they are is
- * asked of them, and not which class made them.
+ * The bytes of a request's body. Bodies may come from another realm or library, so they are
+ * recognised by what they can do, not by their class.
  *
  * @module
  */
@@ -10,8 +10,8 @@ import { type BlobLike, BlobParts } from "./blob_parts.ts";
 import { encodeForm, type FormLike } from "./multipart.ts";
 
 /**
- * A request's body. A stream, or anything to iterate over, is sent as it comes, and only once; where
- * the request ends first, it is cancelled, stopped or, as a stream of Node's, destroyed.
+ * A request's body. A stream, or anything iterable, is sent as it comes, and only once; if the
+ * request ends first, it is cancelled, stopped or, as a Node stream, destroyed.
  */
 export type RequestBody =
   | string
@@ -30,14 +30,14 @@ export interface Payload {
   readonly bytes: Uint8Array | null;
   /** The stream. */
   readonly stream: AsyncIterable<Uint8Array> | null;
-  /** What the body says it is, where the headers do not. */
+  /** The body's own content type, if the headers do not set one. */
   readonly contentType: string | null;
 }
 
 /** What sort of body something is. */
 export type BodyKind = "text" | "bytes" | "parameters" | "blob" | "form" | "stream";
 
-/** What is sent of no body. */
+/** What is sent without a body. */
 export const NO_PAYLOAD: Payload = { bytes: null, stream: null, contentType: null };
 
 const encoder = new TextEncoder();
@@ -123,7 +123,7 @@ function ofParts(parts: BlobParts, contentType: string | null): Payload | Promis
   return parts.whole().then((bytes) => whole(bytes, contentType));
 }
 
-/** Refuses a stream that would go out as an empty body, such as one that is sent a second time. */
+/** Refuses a stream that would be sent as an empty body, such as one that was sent before. */
 function checkUnread(
   stream: AsyncIterable<Uint8Array> & {
     readonly locked?: boolean;

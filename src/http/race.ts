@@ -104,7 +104,7 @@ export class Race {
         lease,
         () => this.error("timeout", "no byte came for longer than is likely"),
       );
-      // Others would wait on such a connection as well.
+      // Others would have to wait on such a connection too.
       this.#host.sessionOf(lease.connection).suspect?.(lease.startedAt);
     }
     const { replayable, options: { hedge = this.#host.hedging } } = request;
@@ -133,7 +133,7 @@ export class Race {
     }
   }
 
-  /** Notes that there is no second machine now. It is looked for again later. */
+  /** Notes that there is no second machine now. The next look is later. */
   miss(): void {
     if (!this.#wait) return;
     this.#wait = undefined;
@@ -194,7 +194,7 @@ export class Race {
     return new Attempt(this.racer, lease, this.#host.sessionOf(lease.connection));
   }
 
-  /** Takes the second attempt out, and stops waiting for one. */
+  /** Removes the second attempt, and stops waiting for one. */
   #takeSecond(): Attempt | undefined {
     this.#wait?.abort();
     this.#wait = undefined;

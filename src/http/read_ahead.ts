@@ -1,12 +1,12 @@
 /**
- * What the body of a `Request` was made of, as far as that can be found out.
+ * Reads the body of a `Request` in advance, if it is already there.
  *
  * @module
  */
 
 import { asPart } from "./body_reader.ts";
 
-/** A body that goes on for longer is a stream, in bytes. */
+/** A longer body counts as a stream, in bytes. */
 const MOST_AHEAD_BYTES = 134_217_728;
 
 /** How many microtasks a part may take. The runtimes take some 50 for what is there already. */
@@ -44,14 +44,14 @@ async function soon<T>(promise: Promise<T>): Promise<T | undefined> {
   const settle = () => void (isSettled = true);
   promise.then(settle, settle);
   for (let tasks = 0; !isSettled && tasks < PATIENCE; tasks++) await undefined;
-  // Of no clock: it holds the program, and passes whatever a clock says.
+  // Without a clock: it keeps the program alive, and passes whatever a clock says.
   for (let turns = 0; !isSettled && turns < TURNS; turns++) {
     await new Promise((resolve) => setTimeout(resolve, 0));
   }
   return isSettled ? await promise : undefined;
 }
 
-/** One part is what the caller has, and not copied. */
+/** A single part is the caller's own memory, and not copied. */
 function joined(parts: readonly Uint8Array[], bytes: number): Uint8Array {
   if (parts.length === 1) return parts[0]!;
   const whole = new Uint8Array(bytes);

@@ -7,13 +7,13 @@
 import { checkPort } from "./blocked_ports.ts";
 import type { PooledResponse } from "./response.ts";
 
-/** How often one fetch is led on. */
+/** How many redirects one fetch follows. */
 export const MAX_REDIRECTS = 20;
 
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 const NOT_ASCII = /[\x80-\xff]/g;
 
-/** What describes a body, and goes with it. */
+/** Fields that describe the body, and are dropped with it. */
 export const BODY_HEADERS: readonly string[] = [
   "content-encoding",
   "content-language",
@@ -22,7 +22,7 @@ export const BODY_HEADERS: readonly string[] = [
   "content-type",
 ];
 
-/** What is for one origin's eyes only. */
+/** Fields that must not go to another origin. */
 export const SECRET_HEADERS: readonly string[] = [
   "authorization",
   "cookie",
@@ -59,7 +59,7 @@ export function becomesGet(status: number, method: string): boolean {
 function locate(location: string, from: URL): URL {
   let url: URL;
   try {
-    // Its characters are bytes. Escaped they stay what they are, be they UTF-8 or not.
+    // Its characters are bytes. Escaped, they stay the same, whether UTF-8 or not.
     url = new URL(location.replace(NOT_ASCII, escapeByte), from);
   } catch (error) {
     throw new TypeError("Redirected to an invalid URL", { cause: error });

@@ -39,7 +39,7 @@ export interface RepeatHost {
   noteRetryAfter(lease: Lease, status: number, afterMs: number): void;
 }
 
-/** What an answer came over. */
+/** The lease and protocol of an answer. */
 export interface Answering {
   readonly lease: Lease;
   readonly protocol: Protocol;
@@ -48,35 +48,38 @@ export interface Answering {
 /** How often a request is sent at the most: far more often than connections die in a row. */
 const MAX_ATTEMPTS = 100;
 
-/** How often a request that nobody has looked at is sent again for nothing. */
+/** How often a request that nobody has looked at is sent again for free. */
 const FREE_REFUSALS = 3;
 
 /**
- * How often a request whose connection was hung up on at once is sent again for nothing, while others
- * are open to the same machine. What comes meanwhile are dials that were on their way already.
+ * How often a request is sent again for free if its connection ends at once, while others are open
+ * to the same machine. The connections that come meanwhile were dialled before.
  */
 const FREE_HANG_UPS = 3;
 
 /**
- * How many connections that had just served may end in good order under one request, and cost it
- * nothing. One does so as its server goes away. Several tell of what is asked: the others are spared.
+ * How many connections that had just served may end in good order under one request for free. One
+ * ends when its server goes away. If several do, the request may be the cause, and the others are
+ * spared.
  */
 const FREE_ENDS = 3;
 
-/** The status of an answer by who is not the one to give it. */
+/** The status of an answer from a server that is not responsible for the host. */
 const MISDIRECTED = 421;
 
 /** The statuses of answers that may say when to come back (RFC 6585 section 4, RFC 9110 15.6.4). */
 const TOO_MANY_REQUESTS = 429;
 const UNAVAILABLE = 503;
 
-/** The status of an answer by who takes a request for one that was sent before the handshake's end. */
+/**
+ * The status of an answer to a request that was apparently sent before the end of the handshake.
+ */
 const TOO_EARLY = 425;
 
 /** How often a request waits at the most. */
 const MAX_WAITS = 10;
 
-/** Those who were told the same come back one after the other: up to so much later. */
+/** By how much waits are spread at random, so that not all come back together. */
 const SPREAD = { share: 0.1, mostMs: 1_000 };
 
 /** How often one request was sent, where it failed, and whether it may be sent again. */
@@ -101,7 +104,7 @@ export class Repeats {
   #misdirected = false;
   #early = false;
   #waitedMs = 0;
-  /** How long it is to wait before it is sent again, in milliseconds. */
+  /** How long to wait before it is sent again, in milliseconds. */
   #pauseMs = 0;
 
   /**
@@ -133,32 +136,32 @@ export class Repeats {
   }
 
   /**
-   * Whether a connection that had just served was ended when it was asked this. What ends under it
-   * next tells nothing of its machine.
+   * Whether a connection that had just served ended under this request. What ends under it next
+   * says nothing about its machine.
    */
   get isSuspect(): boolean {
     return this.#ends > 0;
   }
 
-  /** Has the request turn to other machines than one that has failed it. */
+  /** Sends the request to other machines than the one that has failed it. */
   avoid({ connection }: Lease, error: unknown): void {
     (this.failover ??= new Failover()).avoid(connection.address, error);
   }
 
   /**
    * Whether the request may be sent once more after an attempt without an answer. A connection that
-   * had served dies only once, and a few such cost nothing. Where another one dies the server may be
-   * dying: the budget says whether to try again, and a fresh one dies only once.
+   * had served dies only once, and a few such are free. If another one dies, the server may be
+   * dying: the budget decides whether to try again, and a fresh one may die only once.
    *
    * @param error Why there was no answer
    * @param unprocessed Whether the server surely has not acted on it
    */
   mayRepeat(lease: Lease, error: unknown, unprocessed = false): boolean {
-    // What was read of it is gone.
+    // The part that was read is gone.
     if (this.#body?.canRepeat === false) return false;
     if (!this.#request.replayable && !unprocessed) return false;
     if (unprocessed) return this.#mayGoOn(lease);
-    // It was the stream that ended, on a connection that lives on: to ask there again helps nobody.
+    // Only the stream ended, on a connection that lives on: asking there again would not help.
     const { healthy, multiplexed, state } = lease.connection;
     if (multiplexed && healthy && state !== "closed") {
       return this.#turnElsewhere(lease, error)
@@ -166,7 +169,7 @@ export class Repeats {
     }
     if (lease.tooMuch === "yes") return !this.exhausted;
     if (lease.reused) {
-      // Any number may be dead unknown; and of one that others share, they may have caused the end.
+      // Any number may be dead unnoticed; and if others share one, they may have caused its end.
       const isEnd = error instanceof HttpParseError && !multiplexed && !isInDoubt(lease.connection);
       if (!isEnd) return !this.exhausted;
       if (++this.#ends <= FREE_ENDS) return true;
@@ -179,8 +182,9 @@ export class Repeats {
   }
 
   /**
-   * Whether a request that nobody has looked at is sent again. To refuse one is no fault: the next
-   * stream or connection may do. A machine that refuses it once more is left for another one.
+   * Whether a request that nobody has looked at is sent again. Refusing one is not a fault: the
+   * next stream or connection may accept it. If a machine refuses it once more, another machine is
+   * asked.
    */
   #mayGoOn(lease: Lease): boolean {
     if (this.refusals > 1) {
@@ -214,7 +218,7 @@ export class Repeats {
     const afterMs = mayTell ? readRetryAfter(headers, this.#host.now()) : undefined;
     if (afterMs !== undefined) {
       this.toldLater++;
-      // Of a machine that serves others it tells nothing.
+      // If the machine serves others, this says nothing about it.
       if (lease.tooMuch === "no") this.#host.noteRetryAfter(lease, status, afterMs);
     }
     if (this.#failsOver(status, attempt, hasOther)) return true;
@@ -241,7 +245,7 @@ export class Repeats {
     return true;
   }
 
-  /** How long to wait before the request is sent again, in milliseconds: told once. */
+  /** How long to wait before the request is sent again, in milliseconds. Resets it to 0. */
   takePause(): number {
     const pauseMs = this.#pauseMs;
     this.#pauseMs = 0;
@@ -269,7 +273,7 @@ export class Repeats {
     return lease.tooMuch === "perhaps" && this.#freshFailures++ === 0 && this.#host.mayRetry();
   }
 
-  /** Notes that a machine has failed, and says whether there is another one to turn to. */
+  /** Notes that a machine has failed, and returns whether there is another one. */
   #turnElsewhere(lease: Lease, error: unknown): boolean {
     if (this.exhausted) return false;
     this.avoid(lease, error);
@@ -281,8 +285,9 @@ export class Repeats {
 
   /**
    * Whether the answer says that the request came too early, and may come again (RFC 8470 section
-   * 5.2). Nothing is ever sent before the handshake's end, so that once more is enough. Who says that
-   * a request of somebody else's may have come so (`Early-Data`) has to tell that one.
+   * 5.2). Nothing is ever sent before the end of the handshake, so once more is enough. A program
+   * that marks a request as possibly early for somebody else (`Early-Data`) must get the answer
+   * itself.
    */
   #isTooEarly(lease: Lease): boolean {
     const { fields } = this.#request;
@@ -294,8 +299,9 @@ export class Repeats {
   }
 
   /**
-   * Whether the answer says that the request should have come by another connection, and may: that
-   * is no answer to the request, which nobody has looked at (RFC 9110 section 15.5.20).
+   * Whether the answer says that the request should have come over another connection, and may be
+   * sent there. That is not an answer to the request, which nobody has looked at (RFC 9110 section
+   * 15.5.20).
    */
   #isMisdirected({ lease, protocol }: Answering): boolean {
     if (protocol !== "h2" || this.#misdirected || this.#body?.canRepeat === false) return false;

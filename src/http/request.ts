@@ -17,7 +17,7 @@ import {
   type RequestTrailers,
 } from "./request_options.ts";
 
-/** Gives the trailers of a body that has ended, checked. */
+/** Returns the checked trailers of a body that has ended. */
 export type ReadTrailers = () => readonly HeaderField[] | Promise<readonly HeaderField[]>;
 
 /** Where a URL leads. */
@@ -32,9 +32,9 @@ export interface Target {
   readonly isPlain: boolean;
   /** The path and query, as they are sent. */
   readonly path: string;
-  /** The credentials as a header field, where the URL has them. */
+  /** The credentials as a header field, if the URL has any. */
   readonly authorization: string | undefined;
-  /** Requests of it by options that never change, once there was one: they are all the same. */
+  /** Requests that were prepared from constant options, which can be used again. */
   readonly prepared: Map<RequestOptions, PreparedRequest>;
 }
 
@@ -42,11 +42,11 @@ export interface Target {
 export class PreparedRequest {
   readonly target: Target;
   readonly method: string;
-  /** The fields, but for those that follow from target and body; names in any case. */
+  /** The fields, without those that follow from target and body; names in any case. */
   readonly fields: readonly HeaderField[];
-  /** The body, where it is there. */
+  /** The body, if it is complete. */
   readonly bytes: Uint8Array | null;
-  /** The body, where it comes as a stream. */
+  /** The body, if it comes as a stream. */
   readonly stream: AsyncIterable<Uint8Array> | null;
   /** How long the stream is, in bytes, if that is known or the headers say so. */
   readonly streamBytes: number | null;
@@ -55,17 +55,17 @@ export class PreparedRequest {
   /** Whether it may be sent more than once. */
   readonly replayable: boolean;
   readonly options: RequestOptions;
-  /** Gives what follows the body, where something may. */
+  /** Returns the trailers, if there may be any. */
   readonly trailers: ReadTrailers | undefined;
   /** Names of fields that are secret, in lower case. */
   readonly sensitive: readonly string[] | undefined;
   /** Whether it asks that its connection be closed after it (RFC 9112 section 9.6). */
   readonly closes: boolean;
-  /** The head as HTTP/1.1 sends it, and the body with it where that is small. */
+  /** The head as HTTP/1.1 sends it, and the body with it if that is small. */
   readonly head: Uint8Array;
 
   /**
-   * Checks what goes into the head, by writing it: that is the fastest check there is.
+   * Checks what goes into the head by writing it, which is the fastest check.
    *
    * @throws {TypeError} Something cannot be sent: says what, and repeats no value
    */
@@ -108,7 +108,7 @@ export class PreparedRequest {
     });
   }
 
-  /** What of the body does not go out in one piece with the head. */
+  /** The body, if it does not go out in one piece with the head. */
   get rest(): Uint8Array | null {
     return this.bytes !== null && this.bytes.length > ONE_PIECE_BYTES ? this.bytes : null;
   }
@@ -179,7 +179,7 @@ export function readTarget(text: string | URL): Target {
   return target;
 }
 
-/** Says that options never change, so that what is made of them may be kept. */
+/** Marks options as constant, so that requests made from them may be cached. */
 export function asConstant(options: RequestOptions): RequestOptions {
   constants.add(options);
   return options;
@@ -247,7 +247,7 @@ function prepared(
   return new PreparedRequest(target, method, fields, sent, idempotent, options);
 }
 
-/** The same body as a stream: only what is sent in chunks can have trailers. */
+/** The same body as a stream: only a body in chunks can have trailers. */
 function asStream({ bytes, contentType, stream }: Payload): Payload {
   return { bytes: null, stream: stream ?? new BlobParts(bytes ? [bytes] : []), contentType };
 }
@@ -272,7 +272,7 @@ function asksToClose([name, value]: HeaderField): boolean {
     && value.toLowerCase().split(",").some((option) => option.trim() === "close");
 }
 
-/** The length that fields announce, where they announce one. */
+/** The length that fields announce, if they do. */
 function lengthAmong(headers: readonly HeaderField[]): number | null {
   const length = headers.find(([name]) => name.toLowerCase() === "content-length")?.[1];
   return length !== undefined && /^\d{1,15}$/.test(length) ? Number(length) : null;

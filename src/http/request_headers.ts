@@ -15,12 +15,12 @@ export type RequestHeaders =
 
 const NO_FIELDS: readonly HeaderField[] = [];
 
-/** Whether a field of a name, in lower case, is among some. */
+/** Whether fields include one of a name, in lower case. */
 export function hasField(headers: readonly HeaderField[], name: string): boolean {
   return headers.some(([given]) => given.length === name.length && given.toLowerCase() === name);
 }
 
-/** Header fields, and some that are put in place of their namesakes or beside them. */
+/** Header fields, with some of them replaced or added. */
 export function withFields(
   headers: RequestHeaders | undefined,
   more: readonly HeaderField[],

@@ -143,6 +143,6 @@ export function checkRequestOptions(options: RequestOptions): RequestOptions {
   if (typeof exclude !== "object" || exclude === null || !(Symbol.iterator in exclude)) {
     throw new TypeError(`exclude must be a list of addresses, got ${describe(exclude)}`);
   }
-  // It is gone over for each attempt, and some can be gone over only once.
+  // It is read for each attempt, and some iterables can be read only once.
   return { ...options, exclude: [...exclude] };
 }

@@ -49,11 +49,11 @@ export interface ResponseConnection {
   readonly timings: RequestTimings;
 }
 
-/** Where a response comes from: what it tells when it is asked. */
+/** The source of a response: what it provides on demand. */
 export interface ResponseOrigin extends BodyOrigin {
   /** The URL that was asked. */
   readonly url: string;
-  /** What brought it. */
+  /** The connection that brought it. */
   readonly answering: {
     readonly lease: Pick<Lease, "connection" | "reused">;
     readonly protocol: Protocol;
@@ -65,12 +65,12 @@ export interface ResponseOrigin extends BodyOrigin {
   readonly times: Pick<RequestTimings, "firstByteMs" | "queueMs"> & { readonly headAt: number };
 }
 
-/** How much of a body `dump` reads, where it is not told, in bytes. */
+/** How much of a body `dump` reads by default, in bytes. */
 const DUMP_BYTES = 131_072;
 
 const decoder = new TextDecoder();
 
-/** Takes a body over as a stream that is read in some way. For `fetch`: nobody else knows of it. */
+/** Takes over a body as a stream that is read in a given way. Only for `fetch`. */
 export let openStream: (
   response: PooledResponse,
   reading: BodyReading,
@@ -205,8 +205,8 @@ export class PooledResponse {
   }
 
   /**
-   * Reads what is left of the body and lets it go, so that the connection can be used again; past
-   * a limit, ends the connection instead. A body that failed is no error here.
+   * Reads and discards what is left of the body, so that the connection can be used again; past a
+   * limit, ends the connection instead. A body that failed is no error here.
    *
    * @param options.maxBytes The limit
    */
@@ -222,7 +222,7 @@ export class PooledResponse {
         if (left < 0) return buffer.cancel(new Error(`More than ${maxBytes} bytes to dump`));
       }
     } catch {
-      // The body has failed: there is nothing left to let go.
+      // The body has failed: there is nothing left to discard.
     }
   }
 

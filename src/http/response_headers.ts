@@ -25,8 +25,8 @@ export class ResponseHeaders implements Iterable<[name: string, value: string]> 
   #text = "";
 
   /**
-   * Takes lines that the parser has checked, and that nobody changes any more: a line feed at
-   * `start`, and then each field line up to its CR LF, the name in lower case, up to `end`.
+   * Takes lines that the parser has checked, and that never change: a line feed at `start`, and
+   * then each field line up to its CR LF, the name in lower case, up to `end`.
    */
   constructor(bytes: Uint8Array, start: number, end: number, ascii: boolean) {
     this.#bytes = bytes;
@@ -67,7 +67,7 @@ export class ResponseHeaders implements Iterable<[name: string, value: string]> 
     return find(this.#decode(), keyOf(name)) >= 0;
   }
 
-  /** Gives each field line's name and value. A name that arrived twice is given twice. */
+  /** Yields each field line's name and value. A name that arrived twice is yielded twice. */
   [Symbol.iterator](): IterableIterator<[name: string, value: string]> {
     const entries: [name: string, value: string][] = [];
     this.#each((name, value) => entries.push([name, value]));
@@ -79,7 +79,7 @@ export class ResponseHeaders implements Iterable<[name: string, value: string]> 
     return this.appendTo(new Headers());
   }
 
-  /** Adds the fields to others, and gives these back. To make them of a list takes far longer. */
+  /** Adds the fields to others, and returns these. Making them from a list takes far longer. */
   appendTo(headers: Headers): Headers {
     this.#each((name, value) => headers.append(name, value));
     return headers;
@@ -113,14 +113,14 @@ function keyOf(name: string): string {
 /** Finds the first line with a key, or returns -1. */
 function find(text: string, key: string): number {
   const at = text.indexOf(key);
-  // No name has a line feed or a colon: a key with another one has matched more than a name.
+  // No name has a line feed or a colon: a key that has one has matched more than a name.
   return at >= 0 && (key.lastIndexOf("\n") > 0 || key.indexOf(":") < key.length - 1) ? -1 : at;
 }
 
 /** A part of a text keeps all of it in memory: it must not where that is so long, in characters. */
 const LONG_TEXT = 1_024;
 
-/** What is longer is worth what it keeps, in characters. */
+/** A longer part may keep the whole text, in characters. */
 const SHORT_PART = 4_096;
 
 /** A part of a text, copied if the rest is far longer. */
@@ -129,7 +129,7 @@ function ownPart(text: string, at: number, end: number): string {
   if (text.length < LONG_TEXT || length > SHORT_PART || length * 8 > text.length) {
     return text.slice(at, end);
   }
-  // Engines see through all that joins and cuts texts.
+  // Engines optimise away everything else that joins and cuts texts.
   const codes: number[] = [];
   for (let i = at; i < end; i++) codes.push(text.charCodeAt(i));
   return String.fromCharCode(...codes);

@@ -11,7 +11,7 @@ import type { ResponseHeaders } from "./response_headers.ts";
 export interface RetryAfter {
   /** When the response came. */
   readonly since: number;
-  /** When to come back, by the server. No limit of the pool's is in it. */
+  /** When to come back, by the server. The pool's limits are not applied. */
   readonly until: number;
 }
 
@@ -28,7 +28,9 @@ export function checkRetryAfter(value: unknown): RetryAfterMode {
   throw new TypeError(`retryAfter must be "tell" or "wait", got ${quote(value)}`);
 }
 
-/** What is longer is as good as never, and still a time: more than thirty years, in seconds. */
+/**
+ * Anything longer counts as this, which is as good as never: more than thirty years, in seconds.
+ */
 const MOST_SECONDS = 1_000_000_000;
 
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
@@ -42,15 +44,15 @@ const ASCTIME_DATE = new RegExp(`^[A-Z][a-z]{2} ${MONTH} ([ \\d]\\d) ${TIME} (\\
 
 /**
  * How long to stay away, in milliseconds, by the fields of a response; undefined if they do not
- * say, or not so that it can be read. A date is held against the server's own, where it tells one:
- * its clock need not be right.
+ * say, or cannot be read. A date is compared with the server's own, if it sends one: its clock may
+ * be wrong.
  *
  * @param now The time, in milliseconds since 1970
  */
 export function readRetryAfter(headers: ResponseHeaders, now: number): number | undefined {
   const values = headers.getAll("retry-after");
   const [value] = values;
-  // Of two nobody knows which holds.
+  // Of two, it is unknown which one holds.
   if (value === undefined || values.length > 1) return undefined;
   if (/^\d+$/.test(value)) return Math.min(Number(value), MOST_SECONDS) * 1_000;
   const date = readDate(value, now);
@@ -69,7 +71,7 @@ function readDate(text: string, now: number): number | undefined {
   return match ? timeOf(match[6], match[1], match[2], match.slice(3, 6)) : undefined;
 }
 
-/** A year of two digits is none that is more than fifty years ahead. */
+/** A year of two digits is never more than fifty years ahead. */
 function fullYear(digits: string | undefined, now: number): number {
   const thisYear = new Date(now).getUTCFullYear();
   const year = thisYear - thisYear % 100 + Number(digits);
@@ -85,7 +87,7 @@ function timeOf(
   const [hours, minutes, seconds] = time.map(Number) as [number, number, number];
   const monthIndex = MONTHS.indexOf(month ?? "");
   const date = Number(day);
-  // A leap second is one, and nothing else that no clock shows.
+  // A leap second is valid, but no other time that no clock shows.
   if (hours > 23 || minutes > 59 || seconds > 60) return undefined;
   const at = Date.UTC(Number(year), monthIndex, date, hours, minutes, seconds);
   return new Date(Date.UTC(Number(year), monthIndex, date)).getUTCDate() === date ? at : undefined;

@@ -18,8 +18,8 @@ export type { Protocol };
 /** What a stream calls on the one who opened it, in order. Nothing is called after its end. */
 export interface StreamUser {
   /**
-   * The head has arrived. It may be told after the parts of the body that came in the same read,
-   * and after the end where all of the response did, but always in the same turn.
+   * The head has arrived. It may come after the parts of the body that were in the same read, and
+   * after the end if all of the response was, but always in the same turn.
    */
   onHead(status: number, statusText: string, headers: ResponseHeaders): void;
   /** A part of the body. The bytes are the receiver's only until it returns. */
@@ -35,11 +35,11 @@ export interface StreamUser {
   onComplete(reusable: boolean): void;
   /** The end: the response will not come, or not to its end. */
   onFailure(failure: StreamFailure): void;
-  /** The request's own body failed, or is not what the head says. The stream is to be cancelled. */
+  /** The request's own body failed, or is not what the head says. Cancel the stream. */
   onUploadFailure(error: unknown): void;
 }
 
-/** Why a stream failed, and what that says of the connection. */
+/** Why a stream failed, and what that means for the connection. */
 export interface StreamFailure {
   /** What happened. */
   readonly error: unknown;
@@ -61,16 +61,16 @@ export interface Stream {
   readonly status: number;
   /** The fields of the head, from its arrival until `onHead`. */
   readonly headers: ResponseHeaders | undefined;
-  /** How long the response's body will be, in bytes, where its head says so. */
+  /** How long the response's body will be, in bytes, if its head says so. */
   readonly contentLength: number | undefined;
   /**
-   * Writes the request: called once. A body that comes as a stream is read as fast as the
-   * connection takes it; who gave it cancels it where the stream ends early.
+   * Writes the request; called once. A body that comes as a stream is read as fast as the
+   * connection takes it. Its owner cancels it if the stream ends early.
    */
   send(request: PreparedRequest, body: BodyReader | undefined): void;
   /** Stops reading the response, so that the server has to slow down. */
   pause(): void;
-  /** Takes more of it again. */
+  /** Reads on. */
   resume(): void;
   /**
    * Ends the stream; nothing is called afterwards. Harmless after its end.
@@ -85,13 +85,14 @@ export interface Session {
   /** Which protocol it is. */
   readonly protocol: Protocol;
   /**
-   * Called when a stream has been silent since a time, in the clock's milliseconds. Where the whole
-   * connection was, others get no stream on it until something comes. Only where there may be others.
+   * Called when a stream has been silent since a time, in the clock's milliseconds. If the whole
+   * connection has been, others get no stream on it until something comes. Only for protocols with
+   * several streams.
    */
   suspect?(since: number): void;
   /**
-   * Opens a stream for one who holds a lease on the connection. Nothing is written, and nothing
-   * told, before `send()`.
+   * Opens a stream for the holder of a lease on the connection. Nothing is written, and nothing is
+   * called, before `send()`.
    */
   open(user: StreamUser): Stream;
 }

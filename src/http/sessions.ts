@@ -22,7 +22,7 @@ export function protocolOf({ socket, tlsProfile }: Connection): Protocol {
   return socket.info.alpn === "h2" || tlsProfile === PLAIN_H2.name ? "h2" : "http/1.1";
 }
 
-/** Speaks what was agreed upon in the handshake, or is known without one. */
+/** Uses what was negotiated in the handshake, or is known without one. */
 function begin(connection: Connection, parsers: Parsers, clock: Clock): Session {
   return protocolOf(connection) === "h2"
     ? new Http2Session(connection, parsers.limits, clock)

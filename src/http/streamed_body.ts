@@ -1,5 +1,5 @@
 /**
- * A request's body that is read as it comes, for as many attempts as it can be given to.
+ * A request's body that is read as it comes, for as many attempts as possible.
  *
  * @module
  */
@@ -7,26 +7,26 @@
 import { type BodyReader, openBody } from "./body_reader.ts";
 
 /**
- * So much of a body is kept for another attempt, in bytes: what a server's first window lets through
- * before it can have said anything, and the part behind it.
+ * How much of a body is kept for another attempt, in bytes: what a server's first window lets
+ * through before it can have said anything, and the part behind it.
  */
 const HELD_BYTES = 131_072;
-/** What a part counts for besides, in bytes: many small ones take more than they hold. */
+/** What each part counts in addition, in bytes: many small ones take more memory than they hold. */
 const PART_BYTES = 64;
 
-/** Reads a body once, and gives what it has read again as long as all of that is in hand. */
+/** Reads a body once, and repeats what it has read as long as it still has all of it. */
 export class StreamedBody {
   readonly #body: AsyncIterable<Uint8Array>;
   readonly #repeats: boolean;
   #reader: BodyReader;
-  /** What was read, from the beginning; undefined once some of it was let go. */
+  /** What was read, from the beginning; undefined once some of it was dropped. */
   #held: Uint8Array[] | undefined = [];
   #heldBytes = 0;
-  /** The part on its way, which an attempt that has ended leaves to the next one; or the end. */
+  /** The part being read, which an ended attempt leaves to the next one; or the end. */
   #coming: Promise<Uint8Array | null> | undefined;
   #wasOpened = false;
 
-  /** Takes a body over. `repeats` says that it can be read as often as is wanted. */
+  /** Takes over a body. `repeats` says that it can be read any number of times. */
   constructor(body: AsyncIterable<Uint8Array>, repeats: boolean) {
     this.#body = body;
     this.#repeats = repeats;
@@ -70,20 +70,20 @@ export class StreamedBody {
     this.#held = undefined;
   }
 
-  /** Lets the rest go. */
+  /** Gives up the rest. */
   cancel(reason: unknown): void {
     this.letGo();
     this.#reader.cancel(reason);
   }
 
   async #read(): Promise<Uint8Array | null> {
-    // Not when a part comes: there may be nobody just then whose attempt it could be lost for.
+    // Not when a part comes: there may be no attempt just then that could lose it.
     if (this.#heldBytes >= HELD_BYTES) this.letGo();
     const given = await this.#reader.read();
     if (given === null) return null;
     this.#coming = undefined;
     if (this.#held) {
-      // Who gave it may use its memory for the next one. (`slice()` of a Buffer copies nothing.)
+      // Its owner may use the memory again for the next one. (`slice()` of a Buffer copies nothing.)
       const part = new Uint8Array(given);
       this.#held.push(part);
       this.#heldBytes += part.length + PART_BYTES;

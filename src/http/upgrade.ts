@@ -30,7 +30,7 @@ export interface UpgradeOptions extends
 {
   /** The protocol to go on with, as the field Upgrade names it: such as `websocket`. */
   readonly protocol: string;
-  /** How long it may take until the answer's head is there, in milliseconds. */
+  /** How long the head of the answer may take to arrive, in milliseconds. */
   readonly timeoutMs?: number | undefined;
 }
 
@@ -46,21 +46,21 @@ export interface Upgraded {
    */
   readonly lease: Lease;
   /**
-   * Sets who takes what the peer sends, from the bytes on that came with the answer. Until then the
-   * peer is held back.
+   * Sets who takes what the peer sends, beginning with the bytes that came with the answer. Until
+   * then the peer is held back.
    *
    * @throws {LeaseReleasedError} The lease has ended
    */
   attach(sink: SocketSink): void;
 }
 
-/** What an upgrade takes of the pool. */
+/** What an upgrade needs of the pool. */
 export interface UpgradeHost {
   readonly clock: Clock;
   readonly limits: CheckedLimits;
-  /** How long nobody may touch a body, in milliseconds. */
+  /** How long a body may be left untouched, in milliseconds. */
   readonly leakTimeoutMs: number;
-  /** Takes a connection out of what others may have: it ends with its lease. */
+  /** Takes a connection out of use for others: it ends with its lease. */
   readonly keep: (lease: Lease, protocol: string) => void;
 }
 
@@ -262,7 +262,7 @@ export class UpgradeAttempt implements SocketSink, ResponseSink, ResponseOrigin,
     this.#fail(reason ?? this.#error("cancelled", "its body was cancelled"), false);
   }
 
-  /** The connection ends with the response, whose like nobody asks of it again. */
+  /** The connection ends with the response. */
   #respond({ headers, status, text }: Head): void {
     if (!this.#answered) {
       const { deadline, repeats } = this.#call;
@@ -305,7 +305,7 @@ export class UpgradeAttempt implements SocketSink, ResponseSink, ResponseOrigin,
     });
   }
 
-  /** Ends it: for what the program did, or what the machine has, if it is to be held to that. */
+  /** Ends it, because of the program, or of the machine if that is to blame. */
   #fail(reason: unknown, isMachines = true): void {
     if (this.#over) return;
     this.#settle();

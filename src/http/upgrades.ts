@@ -21,10 +21,10 @@ import {
   type UpgradeOptions,
 } from "./upgrade.ts";
 
-/** How often an upgrade is asked for, where connections end before they answer. */
+/** How often to ask for an upgrade if connections end before they answer. */
 const MAX_UPGRADES = 10;
 
-/** What upgrades take of the pool. */
+/** What upgrades need of the pool. */
 export interface UpgradesHost extends UpgradeHost {
   /** Finds their connections, and counts them. */
   readonly dispatcher: Dispatcher;
@@ -34,12 +34,12 @@ export interface UpgradesHost extends UpgradeHost {
 export class Upgrades {
   readonly #host: UpgradesHost;
 
-  /** Asks with what the pool gives. */
+  /** Makes it. */
   constructor(host: UpgradesHost) {
     this.#host = host;
   }
 
-  /** Asks for one: see `HttpPool.upgrade()`. One machine may take so long to answer. */
+  /** Asks for one: see `HttpPool.upgrade()`. One machine may take `answerTimeoutMs` to answer. */
   async ask(
     url: string | URL,
     options: UpgradeOptions,

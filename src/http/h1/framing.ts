@@ -16,12 +16,12 @@ const CLOSE = new Word("close");
 const MAX = new Word("max=");
 const TIMEOUT = new Word("timeout=");
 
-/** Says whether a name, from `line` to `colon`, is that of a field that a body's end depends on. */
+/** Whether a name, from `line` to `colon`, is that of a field that the end of a body depends on. */
 export function delimitsBody(view: DataView, line: number, colon: number): boolean {
   return CONTENT_LENGTH.equals(view, line, colon) || TRANSFER_ENCODING.equals(view, line, colon);
 }
 
-/** What a head says of its framing and of its connection. */
+/** What a head says about its framing and its connection. */
 export class Framing {
   /** Content-Length, or -1. */
   contentLength = -1;
@@ -79,8 +79,8 @@ export class Framing {
   }
 
   /**
-   * Takes a length, or the same one over and over, in a list or in several fields, which RFC 9110
-   * section 8.6 lets a recipient take for one.
+   * Reads a length, which may be repeated in a list or in several fields: RFC 9110 section 8.6
+   * allows a recipient to accept that.
    */
   #noteLength(bytes: Uint8Array, start: number, end: number): HttpParseReason | null {
     if (this.chunked) return "length-and-encoding";
@@ -108,7 +108,7 @@ export class Framing {
     }
   }
 
-  /** Takes hints such as `timeout=5, max=100`. One that makes no sense is as good as absent. */
+  /** Reads hints such as `timeout=5, max=100`. One that makes no sense is ignored. */
   #noteKeepAlive(bytes: Uint8Array, view: DataView, start: number, end: number): void {
     for (let at = start;; at++) {
       const comma = elementEnd(bytes, at, end);

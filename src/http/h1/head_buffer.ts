@@ -12,7 +12,7 @@ import { LF } from "../chars.ts";
 // one that is not complete when its chunk ends moves to its own memory. The part of a slab that
 // a complete head took is not written again, and the slab lives as long as somebody needs a part.
 const SLAB_BYTES = 16_384;
-/** How much is copied at a time: nearly every head in one go, and little of a body for nothing. */
+/** How much is copied at a time: nearly every head in one go, and little of a body needlessly. */
 const FILL_BYTES = 2_048;
 /** There is a zero after the last byte, and four bytes may be read at a time. */
 const SLACK_BYTES = 4;
@@ -32,7 +32,7 @@ export class HeadBuffer {
   view: DataView = NO_VIEW;
   /** Where the head begins. Before it stands a line feed, as if a line had ended there. */
   base = 0;
-  /** Where it ends as yet. */
+  /** Where it ends so far. */
   length = 0;
   #shared = false;
   readonly #maxBytes: number;
@@ -80,7 +80,7 @@ export class HeadBuffer {
     this.release();
   }
 
-  /** Lets go of the memory. */
+  /** Drops the memory. */
   release(): void {
     this.bytes = NO_BYTES;
     this.view = NO_VIEW;

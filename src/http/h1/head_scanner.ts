@@ -19,7 +19,7 @@ const SLASH_ONE_DOT = 0x002e_312f;
 /** The length of `HTTP/1.1 200`. */
 const CODE_END = 12;
 
-/** What the scanner is within. */
+/** Where the scanner is. */
 const STATUS = 0;
 const PHRASE = 1;
 const NAME = 2;
@@ -103,7 +103,7 @@ export class HeadScanner {
     return headers;
   }
 
-  /** Lets go of the bytes. */
+  /** Drops the bytes. */
   release(): void {
     this.#buffer.release();
   }

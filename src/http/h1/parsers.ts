@@ -7,10 +7,10 @@
 import type { CheckedLimits } from "../limits.ts";
 import { ResponseParser, type ResponseSink } from "./response_parser.ts";
 
-/** So many that nobody needs are kept for the next responses. */
+/** How many unused ones are kept for the next responses. */
 const MOST_KEPT = 256;
 
-/** Lends a parser for each response that is awaited, so that an idle connection holds none. */
+/** Lends a parser for each awaited response, so that an idle connection holds none. */
 export class Parsers {
   /** The limits that they hold. */
   readonly limits: CheckedLimits;
@@ -21,7 +21,7 @@ export class Parsers {
     this.limits = limits;
   }
 
-  /** Gives one that reports to a sink. It is the taker's until it is given back, or dropped. */
+  /** Returns one that reports to a sink. It is the caller's until it is given back, or dropped. */
   take(sink: ResponseSink): ResponseParser {
     const parser = this.#free.pop();
     if (!parser) return new ResponseParser(sink, this.limits);

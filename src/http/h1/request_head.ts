@@ -20,7 +20,7 @@ export interface RequestHead {
   readonly method: string;
   /** The path and query as they are sent, or `*` for OPTIONS. */
   readonly target: string;
-  /** The value of Host: the host, and its port where it is not 443. A field of that name wins. */
+  /** The value of Host: the host, with its port unless that is 443. A field of that name wins. */
   readonly host: string;
   /**
    * The other fields, in the order that they are sent in. Characters up to U+00FF are sent as one
@@ -54,10 +54,9 @@ const encoder = new TextEncoder();
 const NO_FIELDS: readonly HeaderField[] = [];
 
 /**
- * Serialises a request's head, and its body where that is given as bytes, in one piece. Nobody will
- * change the bytes; the memory around them belongs to other requests, so go by their offset.
- *
- * Host comes first (RFC 9110 section 7.2). A method that usually has a body, and none here, says
+ * Serialises a request's head, and its body if that is given as bytes, in one piece. The bytes
+ * never change; the memory around them belongs to other requests, so go by their offset. Host comes
+ * first (RFC 9110 section 7.2). If a method usually has a body, and there is none, it says
  * `content-length: 0` (section 8.6).
  *
  * @throws {TypeError} Something cannot be sent, or contradicts the framing: says what, and where,
@@ -76,7 +75,7 @@ export function encodeRequest(request: RequestHead): Uint8Array {
     const header = headers[i]!;
     const name = header[0];
     const value = header[1];
-    // The fields that are ours have names this long.
+    // The fields that we set have names this long.
     const nameLength = name.length;
     if (nameLength === 4 || nameLength === 14 || nameLength === 17) {
       const lower = name.toLowerCase();
@@ -153,9 +152,9 @@ function reserve(length: number): number {
 }
 
 /**
- * Says whether the field lines in the slab from `i` to `end` are beyond doubt: each name with the
- * length that its name should have, of token characters, and its value without controls. Much
- * faster than `checkFields()`, which decides where there is a doubt.
+ * Whether the field lines in the slab from `i` to `end` are surely valid: each name with the length
+ * that it should have, of token characters, and its value without controls. Much faster than
+ * `checkFields()`, which decides if this does not.
  */
 function isPlain(headers: readonly HeaderField[], i: number, end: number): boolean {
   const bytes = slab;

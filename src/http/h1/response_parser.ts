@@ -18,7 +18,7 @@ import { HeadScanner } from "./head_scanner.ts";
 
 /**
  * Receives the parts of a response, in order, while `push()` runs. Its methods must not throw, and
- * must not call the parser: a sink that has heard enough notes it, and ignores the rest.
+ * must not call the parser: a sink that has had enough notes it, and ignores the rest.
  */
 export interface ResponseSink {
   /** Takes an interim response: 100, 103, and whatever else is 1xx, but not 101. */
@@ -27,7 +27,7 @@ export interface ResponseSink {
   onHead(status: number, statusText: string, headers: ResponseHeaders): void;
   /** Takes a part of the body, never empty. The bytes are the sink's only until it returns. */
   onBody(bytes: Uint8Array): void;
-  /** Takes the trailer section, if there is one that is not empty. */
+  /** Takes the trailer section, unless there is none or it is empty. */
   onTrailers(trailers: ResponseHeaders): void;
 }
 
@@ -137,7 +137,7 @@ export class ResponseParser {
     return max < 0 ? undefined : max;
   }
 
-  /** The length that the head tells, or undefined. HEAD and 304 have one, and no body. */
+  /** The length that the head gives, or undefined. HEAD and 304 have one, and no body. */
   get contentLength(): number | undefined {
     const length = this.#scanner.framing.contentLength;
     return length < 0 ? undefined : length;
@@ -251,7 +251,7 @@ export class ResponseParser {
     const headers = scanner.takeHeaders();
     const status = scanner.status;
     if (status < 200) {
-      // Nobody asks for an upgrade here, so nobody could speak the other protocol.
+      // Nobody asked for an upgrade, so nobody could speak the other protocol.
       if (status === 101) {
         if (!this.#mayUpgrade) this.#fail("upgrade-not-asked", i);
         this.#state = COMPLETE;
@@ -269,7 +269,7 @@ export class ResponseParser {
     let state = LENGTH;
     if (this.#isHead || status === 204 || status === 304) {
       state = COMPLETE;
-      // A 204 that announces a body may bring it all the same: as the next response.
+      // A 204 that announces a body may still send it: it would be read as the next response.
       if (status === 204 && (length > 0 || scanner.framing.chunked)) this.#closes = true;
     } else if (scanner.framing.chunked) {
       this.#beginChunk();
@@ -302,7 +302,7 @@ export class ResponseParser {
     return end;
   }
 
-  /** Takes what stands around the chunks' data. */
+  /** Reads what surrounds the chunks' data. */
   #takeFraming(bytes: Uint8Array, from: number): number {
     for (let i = from; i < bytes.length; i++) {
       const byte = bytes[i]!;

@@ -29,10 +29,10 @@ export class Http1Session implements Session, Stream, SocketSink, ResponseSink {
   /** The connection. */
   readonly connection: Connection;
   readonly #parsers: Parsers;
-  /** There from the request until the response has ended. */
+  /** Set from the request until the response has ended. */
   #parser: ResponseParser | undefined;
   #user: StreamUser | undefined;
-  /** The request's body on its way, where it is not sent with the head. */
+  /** The request's body under way, if it is not sent with the head. */
   #upload: Upload | undefined;
   /** Whether a byte of the last response has arrived. */
   #responded = false;
@@ -75,12 +75,12 @@ export class Http1Session implements Session, Stream, SocketSink, ResponseSink {
     return this.#status;
   }
 
-  /** The fields of a head that is not passed on yet. */
+  /** The fields of a head that has not been passed on yet. */
   get headers(): ResponseHeaders | undefined {
     return this.#headers;
   }
 
-  /** How long the body of the response will be, in bytes, where its head says so. */
+  /** How long the body of the response will be, in bytes, if its head says so. */
   get contentLength(): number | undefined {
     return this.#contentLength;
   }
@@ -90,7 +90,7 @@ export class Http1Session implements Session, Stream, SocketSink, ResponseSink {
     this.#user = user;
     this.#responded = false;
     this.#status = 0;
-    // The last one's may not be told yet.
+    // The last one's head may not have been passed on yet.
     this.#headers = undefined;
     this.connection.setSink(this);
     return this;
@@ -127,7 +127,7 @@ export class Http1Session implements Session, Stream, SocketSink, ResponseSink {
     this.connection.socket.resume();
   }
 
-  /** Passes nothing on any more. The rest of the response is in the way of whatever would follow. */
+  /** Stops passing anything on. The rest of the response is in the way of whatever would follow. */
   cancel(): boolean {
     this.#end();
     return false;
@@ -137,7 +137,7 @@ export class Http1Session implements Session, Stream, SocketSink, ResponseSink {
   onData(bytes: Uint8Array): void {
     const parser = this.#parser;
     if (!parser) {
-      // Nobody has asked for it: it would be read as the next response.
+      // It was not asked for, and would be read as the next response.
       this.connection.healthy = false;
       return;
     }
@@ -155,7 +155,7 @@ export class Http1Session implements Session, Stream, SocketSink, ResponseSink {
     const status = this.#status;
     const statusText = this.#statusText;
     if (complete) {
-      // What follows a response that nobody else asked for would be read as the next one.
+      // Bytes behind the response would be read as the next one.
       if (consumed < bytes.length) this.connection.healthy = false;
       // A response that came before the request was out leaves the rest of it in the way.
       if (this.#upload?.done === false) this.connection.healthy = false;
@@ -165,7 +165,7 @@ export class Http1Session implements Session, Stream, SocketSink, ResponseSink {
       if (this.#paused) this.resume();
       user.onComplete(isReusable);
     }
-    // By now another request may have the connection.
+    // Another request may have the connection by now.
     if (headers) this.#passHead(user, status, statusText, headers);
   }
 
@@ -174,7 +174,7 @@ export class Http1Session implements Session, Stream, SocketSink, ResponseSink {
     this.#upload?.onDrain();
   }
 
-  /** Ends the response with the stream, where that is its end. */
+  /** Ends the response with the stream, if that is its end. */
   onClose(error?: Error): void {
     const user = this.#user;
     if (!user) return;
@@ -220,7 +220,7 @@ export class Http1Session implements Session, Stream, SocketSink, ResponseSink {
     user.onHead(status, statusText, headers);
   }
 
-  /** Whether the connection may carry another exchange; and for how long it may wait for it. */
+  /** Whether the connection may carry another exchange, and how long it may wait for it. */
   #settle({ keepAlive, keepAliveMax, keepAliveTimeoutMs }: ResponseParser): boolean {
     if (keepAliveTimeoutMs !== undefined) {
       this.connection.serverIdleMs = Math.max(
@@ -228,7 +228,7 @@ export class Http1Session implements Session, Stream, SocketSink, ResponseSink {
         keepAliveTimeoutMs / 2,
       );
     }
-    // A server that told once counts on, whether it tells again or not.
+    // A server that sent a number once keeps counting, whether it sends one again or not.
     const usesLeft = keepAliveMax ?? (this.#usesLeft === undefined ? Infinity : this.#usesLeft - 1);
     if (usesLeft !== Infinity) this.#usesLeft = usesLeft;
     return keepAlive && usesLeft > 0;

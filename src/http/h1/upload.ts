@@ -21,7 +21,7 @@ export class Upload {
     this.#connection = connection;
   }
 
-  /** Whether the connection has taken all of it, as long as it is not stopped. */
+  /** Whether the connection has taken all of it, unless it was stopped. */
   get done(): boolean {
     return this.#done;
   }
@@ -59,7 +59,7 @@ export class Upload {
       left -= part.length;
       let bytes = length === null ? encodeChunk(part) : new Uint8Array(part);
       if (left === 0) {
-        // With its last byte the request would be answered, although more of the body might come.
+        // The last byte would get the request answered, although more of the body might come.
         last = bytes.subarray(-1);
         bytes = bytes.subarray(0, -1);
       }
@@ -76,7 +76,7 @@ export class Upload {
     drained?.();
   }
 
-  /** Writes nothing more. */
+  /** Stops writing. */
   stop(): void {
     this.#stopped = true;
     this.onDrain();

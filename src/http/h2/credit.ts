@@ -20,12 +20,12 @@ const GROWS_AFTER = 2 * STREAM_WINDOW;
  * reader's body back is the stream's window: it starves no other stream.
  */
 const CONNECTION_WINDOW = 16_777_216;
-/** What the peer is given at the beginning, besides what it has without being told. */
+/** How much window the peer is given first, beyond the default. */
 export const CONNECTION_CREDIT: number = CONNECTION_WINDOW - DEFAULT_WINDOW;
 
 /** A stream's window is given back along with other output once so much of it was used. */
 const DUE_SHARE = 0.5;
-/** Once so much was used it is given back at once: each write has its price. */
+/** Once this much was used it is given back at once: each write has its price. */
 const URGENT_SHARE = 0.75;
 
 /** Counts what comes against windows, and gives it back. */
@@ -36,7 +36,7 @@ export class Credit {
   #window = CONNECTION_WINDOW;
   #uncredited = 0;
 
-  /** Gives back by an outbox. */
+  /** Gives back through an outbox. */
   constructor(outbox: Outbox) {
     this.#outbox = outbox;
   }
@@ -67,7 +67,7 @@ export class Credit {
       : undefined;
   }
 
-  /** Gives a stream's window back where enough of it was used, at once or with other output. */
+  /** Gives a stream's window back if enough of it was used, at once or with other output. */
   give(stream: Http2Stream, now: number, roundTripMs: number): void {
     const { uncredited, windowSize } = stream;
     if (stream.isPaused || uncredited < windowSize * DUE_SHARE || stream.needsNoCredit) return;
@@ -75,7 +75,7 @@ export class Credit {
     else this.#write(stream, now, roundTripMs);
   }
 
-  /** Gives back what is due, where there is other output. */
+  /** Gives back what is due, if there is other output. */
   giveDue(now: number, roundTripMs: number): void {
     if (this.#due.size === 0 || this.#outbox.length === 0) return;
     for (const stream of this.#due) {
@@ -84,12 +84,12 @@ export class Credit {
     }
   }
 
-  /** Gives a stream nothing more: it has ended. */
+  /** Stops giving a stream window: it has ended. */
   forget(stream: Http2Stream): void {
     if (this.#due.size > 0) this.#due.delete(stream);
   }
 
-  /** Gives a stream's window back. It grows where it is used up within two round trips. */
+  /** Gives a stream's window back. It grows if it is used up within two round trips. */
   #write(stream: Http2Stream, now: number, roundTripMs: number): void {
     const { uncredited, windowSize } = stream;
     this.#due.delete(stream);

@@ -59,7 +59,7 @@ export class Http2Engine implements FrameSink {
   readonly #credit: Credit;
   readonly #streams: StreamTable;
   #goaway: Http2Error | undefined;
-  /** Whether the peer may keep much of the connection's window for bodies that it did not take. */
+  /** Whether the peer may hold on to much of the connection's window for bodies that it refused. */
   #isSpent = false;
   #failure: unknown;
   #hasFailed = false;
@@ -92,7 +92,10 @@ export class Http2Engine implements FrameSink {
     return this.#streams.active;
   }
 
-  /** Whether no stream may begin any more: the peer goes away, numbers have run out, or it failed. */
+  /**
+   * Whether no stream may begin any more: the peer is going away, numbers have run out, or it
+   * failed.
+   */
   get isLeaving(): boolean {
     return this.#hasFailed || this.#goaway !== undefined || this.#streams.isUsedUp || this.#isSpent;
   }
@@ -102,7 +105,7 @@ export class Http2Engine implements FrameSink {
     return this.#goaway;
   }
 
-  /** What ended it, where something has. */
+  /** What ended it, if something has. */
   get failure(): unknown {
     return this.#failure;
   }
@@ -113,7 +116,7 @@ export class Http2Engine implements FrameSink {
       || this.#liveness.isWaiting);
   }
 
-  /** How much is there to be taken, in bytes; bodies that wait are not counted. */
+  /** How many bytes are ready to be taken, without bodies that wait. */
   get outputLength(): number {
     return this.#outbox.length;
   }
@@ -166,7 +169,7 @@ export class Http2Engine implements FrameSink {
     if (this.#hasFailed || !this.#streams.has(stream)) return;
     stream.pending = undefined;
     stream.isPaused = true;
-    // So as not to look like an attack, some streams run to their ends unheard.
+    // Some streams run to their end ignored, so that many resets do not look like an attack.
     if (this.#streams.resets.mayReset(this.now)) this.#reset(stream, code);
     else this.#streams.mute(stream);
     this.#host.onCapacity();
@@ -183,14 +186,14 @@ export class Http2Engine implements FrameSink {
     if (this.#streams.has(stream)) this.#giveCredit(stream);
   }
 
-  /** Asks whether the peer is there: `onPong` is called when it answers. */
+  /** Asks whether the peer is alive: `onPong` is called when it answers. */
   ping(): void {
     if (!this.#liveness.isAsking && !this.#hasFailed) {
       this.#outbox.ping(this.#liveness.ask(this.now));
     }
   }
 
-  /** Looks at what has to do with time. To be called now and then while there are streams or PINGs. */
+  /** Checks timeouts. Call it now and then while there are streams or PINGs. */
   tick(): void {
     if (this.#hasFailed) return;
     const verdict = this.#liveness.look(this.now, this.#streams.size > 0);
@@ -222,7 +225,7 @@ export class Http2Engine implements FrameSink {
     return this.#outbox.take();
   }
 
-  /** Takes bytes that have come. What is wrong with them ends it: see `failure`. */
+  /** Takes bytes that have arrived. If they are wrong, it ends: see `failure`. */
   push(bytes: Uint8Array): void {
     if (this.#hasFailed) return;
     this.#liveness.noteReceived(this.now);
@@ -234,7 +237,7 @@ export class Http2Engine implements FrameSink {
     }
   }
 
-  /** Ends it, and all streams. If it knows why, it tells the peer by what `take()` gives. */
+  /** Ends it, and all streams. If it knows why, `take()` returns what tells the peer. */
   fail(error: unknown): void {
     if (this.#hasFailed) return;
     this.#hasFailed = true;
@@ -245,7 +248,7 @@ export class Http2Engine implements FrameSink {
     this.#host.onCapacity();
   }
 
-  /** Says good-bye: no stream is there any more. */
+  /** Sends GOAWAY: there are no streams any more. */
   leave(): void {
     if (this.#hasFailed) return;
     this.#hasFailed = true;
@@ -259,7 +262,7 @@ export class Http2Engine implements FrameSink {
     if (length > 0) this.#guard.noteData();
     this.#credit.take(credit);
     const stream = this.#streams.find(streamId, "DATA");
-    // What comes late is counted by its window.
+    // Late frames still count against the window.
     if (!stream) return;
     this.#streams.resets.noteResponse();
     const error = this.#credit.takeOf(stream, credit) ?? stream.takeData(length);
@@ -410,7 +413,7 @@ export class Http2Engine implements FrameSink {
       this.#end(stream, error);
       return;
     }
-    // A response that is there before the request is out: the rest of it is not wanted.
+    // The response is complete before the request is out: the rest of the request is not wanted.
     if (!stream.isLocalEnd) this.#reset(stream, "CANCEL");
     else this.#forget(stream);
     const { user } = stream;
@@ -427,7 +430,7 @@ export class Http2Engine implements FrameSink {
 
   #reset(stream: Http2Stream, code: Http2ErrorName): void {
     this.#outbox.reset(stream.id, code);
-    // HAProxy never gives back what was sent of a body that it did not want.
+    // HAProxy never gives back window for a body that it did not want.
     if (!stream.isLocalEnd && !this.#isSpent && this.#outbox.window < DEFAULT_WINDOW / 2) {
       this.#isSpent = true;
       this.#host.onCapacity();

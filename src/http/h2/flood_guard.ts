@@ -1,12 +1,12 @@
 /**
- * Tells a busy peer from one that means to keep this side busy.
+ * Tells a busy peer from one that tries to keep this side busy.
  *
  * @module
  */
 
 import { connectionError } from "./error_codes.ts";
 
-/** So much of something at once, and so much a second in the long run. */
+/** A token bucket: this many at once, and this many a second in the long run. */
 export class Budget {
   readonly #most: number;
   readonly #perSecond: number;
@@ -19,7 +19,7 @@ export class Budget {
     this.#perSecond = perSecond;
   }
 
-  /** Takes one out, at a time in milliseconds; false if there is none left. */
+  /** Takes one, at a time in milliseconds; false if there is none left. */
   spend(now: number): boolean {
     this.#left = Math.min(this.#most, this.#left + (now - this.#at) / 1_000 * this.#perSecond);
     this.#at = now;
@@ -34,7 +34,9 @@ export class Budget {
   }
 }
 
-/** What a peer may send that carries nothing. Each takes work, and some an answer. */
+/**
+ * How much a peer may send that carries nothing. Each such frame takes work, and some an answer.
+ */
 export type IdleFrame = "settings" | "ping" | "window" | "reset" | "other";
 
 const NAMES: Readonly<Record<IdleFrame, string>> = {
@@ -45,10 +47,10 @@ const NAMES: Readonly<Record<IdleFrame, string>> = {
   other: "PRIORITY, unknown or late",
 };
 
-/** DATA without bytes that may come in a row. */
+/** How many empty DATA frames may come in a row. */
 const MOST_EMPTY_DATA = 100;
 
-/** WINDOW_UPDATEs that may come for each DATA sent. */
+/** How many WINDOW_UPDATEs may come for each DATA sent. */
 const WINDOWS_FOR_DATA = 10;
 
 /** Frames of each kind that may come for each request: some servers send one with every answer. */
@@ -103,7 +105,7 @@ export class FloodGuard {
   /** Notes that DATA was sent, which the peer may answer. */
   noteSent(): void {
     this.#budgets.window.earn(WINDOWS_FOR_DATA);
-    // gRPC servers measure a line by a PING whenever data comes.
+    // gRPC servers measure a connection with a PING whenever data arrives.
     this.#budgets.ping.earn(1);
     // Servers in Go answer each part of a body that they do not want with a reset.
     this.#budgets.reset.earn(1);

@@ -33,7 +33,7 @@ export interface FrameSink {
    * that it is the last one of its stream.
    */
   onData(streamId: number, bytes: Uint8Array, credit: number, isEnd: boolean): void;
-  /** DATA begins that has no bytes but padding, and does not end its stream. */
+  /** DATA begins with nothing but padding, and does not end its stream. */
   onEmptyData(): void;
   /** A whole header block, of HEADERS and its CONTINUATIONs. */
   onHeaders(streamId: number, bytes: Uint8Array, start: number, end: number, isEnd: boolean): void;
@@ -41,17 +41,17 @@ export interface FrameSink {
   onReset(streamId: number, code: number): void;
   /** One setting. */
   onSetting(id: number, value: number): void;
-  /** All settings of a frame were told. */
+  /** All settings of a frame were passed on. */
   onSettingsEnd(): void;
-  /** The peer has taken this side's settings. */
+  /** The peer has acknowledged our settings. */
   onSettingsAck(): void;
   /** A block that begins a stream of the peer's, which promises it. */
   onPromise(streamId: number, promisedId: number, block: Uint8Array): void;
   /** A PING, or the answer to one. */
   onPing(payload: Uint8Array, isAnswer: boolean): void;
-  /** The peer goes away, after a stream; with what it says besides. */
+  /** The peer goes away after a stream, with its code and text. */
   onGoaway(lastId: number, code: number, debug: Uint8Array): void;
-  /** A window has grown: the connection's where the stream is 0. */
+  /** A window has grown: the connection's if the stream is 0. */
   onWindow(streamId: number, increment: number): void;
   /** A frame that is passed over: PRIORITY, or of a type that nobody knows. */
   onIgnored(): void;
@@ -69,7 +69,7 @@ export class FrameReader {
   readonly #sink: FrameSink;
   /** How many CONTINUATIONs a block may have: a fourth more than a block within its limit needs. */
   readonly #mostContinuations: number;
-  /** What of a frame other than DATA has come, until it is whole. */
+  /** The bytes of a frame other than DATA, until it is whole. */
   #kept = NOTHING;
   #keptLength = 0;
   /** The DATA under way: how much of it is to come, besides its padding. */
@@ -95,7 +95,7 @@ export class FrameReader {
     );
   }
 
-  /** Whether a frame, or a header block, is not there to its end. */
+  /** Whether a frame, or a header block, is incomplete. */
   get isWithin(): boolean {
     return this.#keptLength > 0 || this.#dataLeft + this.#padLeft > 0 || this.#blockId >= 0;
   }

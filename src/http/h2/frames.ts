@@ -33,11 +33,11 @@ export const MAX_HEADER_LIST_SIZE = 6;
 
 /** How long a frame's header is, in bytes. */
 export const FRAME_HEADER_BYTES = 9;
-/** The longest payload of a frame where nobody says otherwise, in bytes. */
+/** The default for the longest payload of a frame, in bytes. */
 export const DEFAULT_FRAME_BYTES = 16_384;
 /** The longest payload that anybody may allow, in bytes. */
 export const MOST_FRAME_BYTES = 0xff_ffff;
-/** How large a window is where nobody says otherwise, in bytes. */
+/** The default size of a window, in bytes. */
 export const DEFAULT_WINDOW = 65_535;
 /** How large a window may be, in bytes. */
 export const MOST_WINDOW = 0x7fff_ffff;
@@ -59,7 +59,7 @@ export class FrameWriter {
   #start = 0;
   #at = 0;
 
-  /** How many bytes were not taken yet. */
+  /** How many bytes have not been taken yet. */
   get length(): number {
     return this.#at - this.#start;
   }

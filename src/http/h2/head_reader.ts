@@ -25,9 +25,9 @@ export interface Http2Head {
 
 /** What a head may have. */
 export interface HeadLimits {
-  /** How many bytes, 32 for each field besides its text. */
+  /** How many bytes, with 32 for each field added to its text. */
   readonly maxHeadBytes: number;
-  /** How many fields, crumbs of cookies counted each. */
+  /** How many fields, counting each crumb of a cookie. */
   readonly maxFields: number;
 }
 
@@ -61,11 +61,11 @@ IS_TEXT[0x7f] = 0;
 /** Blocks up to this size are remembered, in bytes. */
 const MOST_REMEMBERED_BYTES = 1_024;
 
-/** So many blocks are remembered, by their lengths: the same head often comes again. */
+/** How many blocks are remembered, by their lengths: the same head often comes again. */
 const REMEMBERED = 16;
 
 interface Remembered {
-  /** The dynamic table's version that it is good for; -1 for any. */
+  /** The version of the dynamic table that it is valid for; -1 for any. */
   readonly version: number;
   /** What it adds to the dynamic table. */
   readonly added: readonly TableField[];
@@ -98,7 +98,7 @@ export class HeadReader implements FieldSink {
   }
 
   /**
-   * Reads a block. What is malformed tells so by its `error`.
+   * Reads a block. A malformed one has an `error`.
    *
    * @throws {Http2Error} The connection must end
    */
@@ -253,7 +253,7 @@ export class HeadReader implements FieldSink {
     const detail = this.#size > maxHeadBytes
       ? `a head is longer than ${maxHeadBytes} bytes (maxHeadBytes)`
       : `a head has more than ${maxFields} fields (maxFields)`;
-    // What goes on and on is not read to its end.
+    // A block without end is not read to its end.
     if (this.#size > maxHeadBytes * MOST_OVER || this.#fields > maxFields * MOST_OVER) {
       throw connectionError("ENHANCE_YOUR_CALM", `${detail}, by far`);
     }

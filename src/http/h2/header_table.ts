@@ -14,7 +14,7 @@ export interface FieldBytes {
   middle: number;
   /** Where its value ends. */
   end: number;
-  /** What a reader has found of it; 0 until it has looked. */
+  /** A reader's verdict on it; 0 until it has looked. */
   verdict: number;
 }
 
@@ -54,7 +54,7 @@ export const STATIC_FIELDS: readonly FieldBytes[] = [["", ""] as const, ...STATI
 
 /** The static table's indices, by name, and by name and value with a line feed between them. */
 export const STATIC_INDICES: ReadonlyMap<string, number> = new Map(
-  // The first of a name's indices stands for it: what comes later is set first.
+  // The first index of a name counts, so later ones are set first.
   STATIC.flatMap(([name, value], i) => [[name, i + 1], [`${name}\n${value}`, i + 1]] as const)
     .reverse(),
 );
@@ -62,7 +62,7 @@ export const STATIC_INDICES: ReadonlyMap<string, number> = new Map(
 /** What a field takes of a table besides its text, in bytes (section 4.1). */
 export const FIELD_OVERHEAD = 32;
 
-/** The table's size where nobody says otherwise, in bytes. */
+/** The default size of the table, in bytes. */
 export const DEFAULT_TABLE_BYTES = 4_096;
 
 interface Sized {
@@ -72,7 +72,7 @@ interface Sized {
 
 /** A dynamic table: the newest field stands first, and the oldest go if there is no room. */
 export class DynamicTable<F extends Sized> {
-  /** How often it has changed: who remembers this knows whether indices still mean the same. */
+  /** How often it has changed: as long as this stays the same, so do the indices. */
   version = 0;
   #fields: (F | undefined)[] = new Array<undefined>(16);
   /** Where the newest one stands, in a ring. */

@@ -32,7 +32,7 @@ export interface TableField extends FieldBytes {
 
 const NO_FIELDS: readonly TableField[] = [];
 
-/** No number of a block that means anything is larger. */
+/** No meaningful number in a block is larger. */
 const MOST = 0x1000_0000;
 
 /** Reads the header blocks of one connection, one after the other. */
@@ -74,7 +74,7 @@ export class HpackDecoder {
   }
 
   /**
-   * Reads a block, which stands from `start` to `end`.
+   * Reads a block, from `start` to `end`.
    *
    * @throws {Http2Error} It is not valid: nothing of the connection can be read any more
    */

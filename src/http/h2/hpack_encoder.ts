@@ -40,7 +40,7 @@ interface TableField {
   readonly order: number;
 }
 
-/** So many fields are remembered, to be kept by the peer when they come again. */
+/** How many fields are remembered, for the peer to keep when they come again. */
 const MOST_SEEN = 64;
 
 /** The most that is written besides the text of a field, and before the first one, in bytes. */
@@ -59,11 +59,11 @@ export class HpackEncoder {
   readonly #table: DynamicTable<TableField> = new DynamicTable((field) => {
     if (this.#indices.get(field.key) === field.order) this.#indices.delete(field.key);
   });
-  /** Fields that came once: what comes only once is not worth its place in the table. */
+  /** Fields that came once: one that never comes again is not worth its place in the table. */
   readonly #seen = new Set<string>();
   #added = 0;
   #maxBytes = DEFAULT_TABLE_BYTES;
-  /** The smallest size since the last block, where the size has changed; -1 if not. */
+  /** The smallest size since the last block, if the size has changed; -1 if not. */
   #smallest = -1;
 
   /** How often the dynamic table has changed: a block may be sent again as long as it has not. */
@@ -125,7 +125,7 @@ export class HpackEncoder {
     return writeString(value, into, at);
   }
 
-  /** Whether a field comes again, and leaves room for others. */
+  /** Whether a field has come before, and leaves room for others. */
   #isWorthKeeping(key: string): boolean {
     if (key.length + FIELD_OVERHEAD > this.#maxBytes >> 1) return false;
     if (this.#seen.delete(key)) return true;
@@ -155,7 +155,7 @@ function writeNumber(
   return at;
 }
 
-/** Writes a string, in the Huffman code where that is shorter (section 5.2). */
+/** Writes a string, in the Huffman code if that is shorter (section 5.2). */
 function writeString(text: string, into: Uint8Array, at: number): number {
   const coded = huffmanLength(text);
   if (coded < text.length) {

@@ -1,5 +1,5 @@
 /**
- * Whether a peer is there: its answers to SETTINGS and PING, and its silence.
+ * Whether a peer is alive: its answers to SETTINGS and PING, and its silence.
  *
  * @module
  */
@@ -9,14 +9,15 @@ const SETTINGS_MS = 10_000;
 /** How long a peer may take to answer a PING, in milliseconds. */
 const ANSWER_MS = 10_000;
 /**
- * Where streams are open, a PING is sent after so much silence, in milliseconds: one, a second, and
- * all others. Servers of gRPC end a connection after a few in less than five minutes.
+ * While streams are open, how long a silence lasts before a PING is sent, in milliseconds: the
+ * first one, the second, and all others. gRPC servers end a connection after a few in less than
+ * five minutes.
  */
 const SILENCES_MS: readonly number[] = [15_000, 60_000, 310_000];
-/** How long a round trip is taken to be where none was measured, in milliseconds. */
+/** How long a round trip is assumed to take before one was measured, in milliseconds. */
 const ROUND_TRIP_MS = 100;
 
-/** What is to be done. */
+/** What to do. */
 export type LivenessVerdict = "well" | "ask" | "no-settings" | "no-answer";
 
 /** Keeps the times of one connection, in milliseconds. */
@@ -69,14 +70,14 @@ export class Liveness {
     return true;
   }
 
-  /** Begins a PING, and gives the number to send in it. */
+  /** Begins a PING, and returns the number to send in it. */
   ask(now: number): number {
     this.#askedAt = now;
     this.#inVain++;
     return ++this.#asked;
   }
 
-  /** Notes the answer to a PING; false if it is none that is awaited. */
+  /** Notes the answer to a PING; false if none was awaited. */
   answered(number: number, now: number): boolean {
     if (!this.isAsking || number !== this.#asked) return false;
     this.#measure(now - this.#askedAt);
@@ -84,7 +85,7 @@ export class Liveness {
     return true;
   }
 
-  /** Says what is to be done. */
+  /** Returns what to do. */
   look(now: number, hasStreams: boolean): LivenessVerdict {
     if (!this.#isAcknowledged && now - this.#settingsAt >= SETTINGS_MS) return "no-settings";
     if (this.isAsking) return now - this.#askedAt >= ANSWER_MS ? "no-answer" : "well";

@@ -30,14 +30,14 @@ import {
 import { type BlockField, HpackEncoder, mostBlockBytes } from "./hpack_encoder.ts";
 import type { Http2Stream } from "./stream.ts";
 
-/** So much is written ahead of the socket, in bytes, before bodies wait. */
+/** How much is written ahead of the socket, in bytes, before bodies wait. */
 const AHEAD_BYTES = 65_536;
-/** So many answers may wait for a peer that does not read. */
+/** How many answers may wait for a peer that does not read. */
 const MOST_ANSWERS = 1_000;
 
 /** What an outbox notifies. */
 export interface OutboxUser {
-  /** There is something to write: `take()` gives it. */
+  /** There is something to write: `take()` returns it. */
   onOutput(): void;
 }
 
@@ -77,7 +77,7 @@ export class Outbox {
     this.#guard = guard;
   }
 
-  /** How much is there to be taken, in bytes; bodies that wait are not counted. */
+  /** How many bytes are ready to be taken, without bodies that wait. */
   get length(): number {
     return this.#writer.length;
   }
@@ -265,13 +265,13 @@ export class Outbox {
     this.#user.onOutput();
   }
 
-  /** Opens a window of the peer's: the connection's where the stream is 0. */
+  /** Opens a window of the peer's: the connection's if the stream is 0. */
   credit(id: number, increment: number): void {
     this.#writer.word(WINDOW_UPDATE, id, increment);
     this.#user.onOutput();
   }
 
-  /** Says that this side goes away. */
+  /** Writes GOAWAY. */
   goaway(code: Http2ErrorName): void {
     this.#writer.goaway(errorNumber(code));
     this.#user.onOutput();
@@ -310,7 +310,7 @@ export class Outbox {
     this.#user.onOutput();
   }
 
-  /** Writes so much of what a stream has to send. */
+  /** Writes this much of what a stream has to send. */
   #data(stream: Http2Stream, length: number): void {
     const { pending, pendingAt, trailers } = stream;
     if (!pending) return;

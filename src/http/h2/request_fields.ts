@@ -15,7 +15,7 @@ export interface Http2Request {
   /** The path and query. */
   readonly path: string;
   readonly headers: readonly HeaderField[];
-  /** How long the body is, in bytes, where that is to be said; null if not. */
+  /** How long the body is, in bytes, if that should be sent; null if not. */
   readonly contentLength: number | null;
   /** Names of fields that nobody on the way may keep, in lower case, besides those of secrets. */
   readonly sensitive?: readonly string[] | undefined;
@@ -33,10 +33,13 @@ const CONNECTION_FIELDS: ReadonlySet<string> = new Set([
 /** Values of Connection that only say whether to keep it, which means nothing for a stream. */
 const KEEP_OR_CLOSE = /^(?:close|keep-alive)(?:[ \t]*,[ \t]*(?:close|keep-alive))*$/i;
 
-/** Secrets, which nobody on the way may keep in a table, to be guessed at (RFC 7541 section 7.1). */
+/**
+ * Secrets, which nobody on the way may keep in a table, where they could be guessed (RFC 7541
+ * section 7.1).
+ */
 const SECRETS: ReadonlySet<string> = new Set(["authorization", "cookie", "proxy-authorization"]);
 
-/** What is another one each time, and not worth its place in a table. */
+/** Fields that change each time, and are not worth a place in a table. */
 const PASSING: ReadonlySet<string> = new Set([
   "content-length",
   "date",

@@ -26,17 +26,20 @@ export interface StreamSession {
   readonly engine: Http2Engine;
   /** The engine, with the time set. */
   timed(): Http2Engine;
-  /** A head came: it is to be passed on when the bytes that came with it are taken. */
+  /** A head came: pass it on when the bytes that came with it are processed. */
   noteHead(stream: { passHead(): void }): void;
-  /** Calls back when the peer has shown that it is alive. If it is not, streams are failed. */
+  /** Calls back when the peer has shown that it is alive. If it is dead, its streams fail. */
   whenAlive(call: () => void, failed: (error: unknown) => void): void;
-  /** Takes what was to be called back. */
+  /** Removes a callback. */
   forget(call: () => void): void;
-  /** Sees to it that the engine looks at the time. */
+  /** Starts the timer that has the engine check timeouts. */
   lookLater(): void;
 }
 
-/** A connection that stood idle for longer is asked first, where a request may not be repeated. */
+/**
+ * How long a connection may be idle before a request that may not be repeated asks with a PING
+ * first.
+ */
 const FRESH_ENOUGH_MS = 5_000;
 
 const NOTHING = new Uint8Array(0);
@@ -72,12 +75,12 @@ export class Http2RequestStream implements Stream, EngineUser {
     return this.#stream?.id ?? null;
   }
 
-  /** The fields of a head that is not passed on yet. */
+  /** The fields of a head that has not been passed on yet. */
   get headers(): ResponseHeaders | undefined {
     return this.#headers;
   }
 
-  /** How long the body of the response will be, in bytes, where its head says so. */
+  /** How long the body of the response will be, in bytes, if its head says so. */
   get contentLength(): number | undefined {
     return this.#contentLength < 0 ? undefined : this.#contentLength;
   }
@@ -172,7 +175,7 @@ export class Http2RequestStream implements Stream, EngineUser {
     user?.onFailure({ error, unprocessed: !maybeActedOn, reusable });
   }
 
-  /** Passes the head on, if it is to be passed on still. */
+  /** Passes the head on, if that has not been done. */
   passHead(): void {
     const headers = this.#headers;
     this.#headers = undefined;

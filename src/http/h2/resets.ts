@@ -10,26 +10,29 @@ import { Budget } from "./flood_guard.ts";
 const BURST = 500;
 const PER_SECOND = 30;
 
-/** A slot is taken for free after so long, in milliseconds, where no PING may be sent. */
+/** After how long a slot counts as free if no PING may be sent, in milliseconds. */
 const LINGER_MS = 1_000;
 
-/** So many numbers of streams that were reset are remembered. */
+/** How many numbers of reset streams are remembered. */
 const MOST_KNOWN = 1_000;
 
 /**
- * Keeps the slots of streams that were reset until the peer has surely seen it: it answers a PING
- * that was sent behind the reset. Before, a new stream might be one too many for it.
+ * Keeps the slots of reset streams until the peer has surely seen the reset: until it answers a
+ * PING that was sent behind it. Before that, a new stream might be one too many for it.
  */
 export class Resets {
   readonly #budget = new Budget(BURST, PER_SECOND);
   /** Those that frames may still come for. */
   readonly #known = new Set<number>();
-  /** Slots whose PING is on its way, and those that wait for one. */
+  /** Slots whose PING is under way, and those that wait for one. */
   #asked = 0;
   #waiting = 0;
   #waitingSince = 0;
   #isAsking = false;
-  /** Whether the peer has sent anything of a response since the last PING: some punish more. */
+  /**
+   * Whether the peer has sent anything of a response since the last PING: some peers punish PINGs
+   * without that.
+   */
   #mayAsk = true;
 
   /** How many slots are not known to be free. */
@@ -37,7 +40,7 @@ export class Resets {
     return this.#asked + this.#waiting;
   }
 
-  /** Whether a PING is to be sent now, behind the resets. */
+  /** Whether to send a PING now, behind the resets. */
   get wantsPing(): boolean {
     return this.#waiting > 0 && !this.#isAsking && this.#mayAsk;
   }
@@ -72,7 +75,7 @@ export class Resets {
     this.#mayAsk = false;
   }
 
-  /** Notes that the PING was answered: the slots of before are free. */
+  /** Notes that the PING was answered: the slots from before it are free. */
   answered(): void {
     this.#asked = 0;
     this.#isAsking = false;
@@ -83,7 +86,7 @@ export class Resets {
     this.#mayAsk = true;
   }
 
-  /** Takes slots for free that have waited long for a PING. Says whether there were any. */
+  /** Frees slots that have waited long for a PING. Returns whether there were any. */
   expire(now: number): boolean {
     if (this.#waiting === 0 || this.#isAsking || now - this.#waitingSince < LINGER_MS) return false;
     this.#waiting = 0;

@@ -12,14 +12,14 @@ import { type EngineHost, Http2Engine } from "./engine.ts";
 import { connectionError } from "./error_codes.ts";
 import { Http2RequestStream, type StreamSession } from "./request_stream.ts";
 
-/** How often the engine looks at what has to do with time, in milliseconds. */
+/** How often the engine checks timeouts, in milliseconds. */
 const TICK_MS = 500;
 
-/** How long a connection that stood idle may take to show that it is alive, in milliseconds. */
+/** How long a connection that was idle may take to show that it is alive, in milliseconds. */
 const PROBE_MS = 2_000;
 
 /**
- * So many microtasks may pass while requests are still being made, before what there is is written:
+ * How many microtasks may pass while requests are still being made, before output is written:
  * callers who were answered at the same time ask again at about the same time.
  */
 const MOST_HOPS = 12;
@@ -36,7 +36,7 @@ export class Http2Session implements Session, StreamSession, Resident, EngineHos
   readonly protocol = "h2";
   /** The connection. */
   readonly connection: Connection;
-  /** What there is to know of the protocol. */
+  /** The state of the protocol. */
   readonly engine: Http2Engine;
   readonly #clock: Clock;
   /** When anything last came, in the clock's milliseconds. */
@@ -83,7 +83,7 @@ export class Http2Session implements Session, StreamSession, Resident, EngineHos
     this.#heads.push(stream);
   }
 
-  /** Calls back when the peer has shown that it is alive. If it is not, streams are failed. */
+  /** Calls back when the peer has shown that it is alive. If it is dead, its streams fail. */
   whenAlive(call: () => void, failed: (error: unknown) => void): void {
     this.#probing.set(call, failed);
     if (this.#probing.size > 1) return;
@@ -94,19 +94,19 @@ export class Http2Session implements Session, StreamSession, Resident, EngineHos
     }, PROBE_MS);
   }
 
-  /** Takes the connection out of use for others until something comes, where nothing has. */
+  /** Takes the connection out of use for others until something comes, if nothing has. */
   suspect(since: number): void {
     if (this.#heardAt >= since || !this.connection.healthy) return;
     this.#isSilent = true;
     this.connection.healthy = false;
   }
 
-  /** Says which of the waiting ones does not wait any more. */
+  /** Removes one of those that wait. */
   forget(call: () => void): void {
     this.#probing.delete(call);
   }
 
-  /** Sees to it that the engine looks at the time, as long as it has something to look at. */
+  /** Keeps a timer for the engine's timeouts, as long as it has any. */
   lookLater(): void {
     if (!this.#tick) this.#lookLater();
   }
@@ -141,7 +141,7 @@ export class Http2Session implements Session, StreamSession, Resident, EngineHos
     this.#passHeads();
   }
 
-  /** Says good-bye (RFC 9113 section 6.8). */
+  /** Sends GOAWAY (RFC 9113 section 6.8). */
   onClosing(): void {
     if (this.engine.active > 0) return;
     this.engine.leave();
@@ -154,7 +154,7 @@ export class Http2Session implements Session, StreamSession, Resident, EngineHos
     this.#schedule();
   }
 
-  /** Follows how many streams there may be. */
+  /** Updates the connection's capacity. */
   onCapacity(): void {
     const { connection, engine } = this;
     if (engine.isLeaving) connection.healthy = false;
@@ -246,7 +246,7 @@ export class Http2Session implements Session, StreamSession, Resident, EngineHos
     for (const fail of failed) fail(error);
   }
 
-  /** Ends the connection, with what there is to tell the peer. */
+  /** Ends the connection, after what is still to be sent. */
   #end(): void {
     if (this.#isClosed) return;
     const { failure } = this.engine;

@@ -1,5 +1,5 @@
 /**
- * One stream of a connection: what is known of it, who uses it, and what its response must hold to.
+ * One stream of a connection: its state, its user, and the rules for its response.
  *
  * @module
  */
@@ -19,7 +19,7 @@ export interface StreamUser {
   onTrailers(trailers: ResponseHeaders): void;
   /** The response is there to its last byte. */
   onEnd(): void;
-  /** All that was given to be sent is among what the connection writes next. */
+  /** All that was given to `send()` is in the connection's next output. */
   onSent(): void;
   /** It has failed. If the peer has surely not acted on it, it may be sent again. */
   onFailure(error: unknown, maybeActedOn: boolean): void;
@@ -41,7 +41,7 @@ export class Http2Stream {
   pendingEnds = false;
   /** What follows it then. */
   trailers: readonly BlockField[] | undefined = undefined;
-  /** Whether it stands among those that have something to send, and may. */
+  /** Whether it is among those that have something to send, and may. */
   isQueued = false;
   /** Whether its end was sent. */
   isLocalEnd = false;
@@ -83,7 +83,7 @@ export class Http2Stream {
     return this.#hasHead;
   }
 
-  /** How much of the body has come, in bytes. */
+  /** How much of the body has arrived, in bytes. */
   get received(): number {
     return this.#received;
   }
@@ -97,7 +97,7 @@ export class Http2Stream {
     return length >= 0 && length - this.#received < this.receiveWindow;
   }
 
-  /** Takes a head, interim or not, or the trailers; gives what is wrong with it. */
+  /** Takes a head, interim or not, or the trailers; returns what is wrong with it. */
   takeHead(
     { contentLength, status }: Http2Head,
     isEnd: boolean,
@@ -128,7 +128,7 @@ export class Http2Stream {
       : undefined;
   }
 
-  /** Takes the end of the response; gives what is wrong with it. */
+  /** Takes the end of the response; returns what is wrong with it. */
   takeEnd(): Http2Error | undefined {
     return this.#contentLength >= 0 && this.#received !== this.#contentLength
       ? protocolError("the body is shorter than its content-length")

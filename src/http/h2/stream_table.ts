@@ -10,9 +10,9 @@ import { MOST_STREAM_ID } from "./frames.ts";
 import { Resets } from "./resets.ts";
 import type { Http2Stream } from "./stream.ts";
 
-/** So many streams are opened before the peer has said how many there may be. */
+/** How many streams are opened before the peer has sent its limit. */
 const STREAMS_AT_FIRST = 100;
-/** More are never opened at once. */
+/** The most that are ever opened at once. */
 const MOST_STREAMS = 1_024;
 
 /** Keeps the streams of one connection. */
@@ -20,12 +20,12 @@ export class StreamTable {
   /** Those that this side has reset. */
   readonly resets: Resets = new Resets();
   readonly #streams = new Map<number, Http2Stream>();
-  /** Streams that were given up, and may not be reset yet. */
+  /** Streams that were given up, and must not be reset yet. */
   readonly #muted = new Set<Http2Stream>();
   #nextId: number;
   #peerMost = STREAMS_AT_FIRST;
   #isLimited = false;
-  /** The last stream that the peer looks at, where it goes away. */
+  /** The last stream that the peer looks at, if it is going away. */
   #lastTaken = MOST_STREAM_ID;
 
   /** Numbers begin at `firstId`. */
@@ -33,7 +33,7 @@ export class StreamTable {
     this.#nextId = firstId;
   }
 
-  /** How many there are, those that were given up and not reset yet among them. */
+  /** How many there are, including those that were given up and not reset yet. */
   get size(): number {
     return this.#streams.size;
   }
@@ -54,13 +54,13 @@ export class StreamTable {
     return this.#nextId > MOST_STREAM_ID;
   }
 
-  /** Takes how many the peer allows. */
+  /** Sets how many the peer allows. */
   allow(most: number): void {
     this.#peerMost = most;
     this.#isLimited = true;
   }
 
-  /** Notes that settings of the peer's are there: one that never named a limit has none. */
+  /** Notes that the peer's settings have arrived: without a limit in them, there is none. */
   noteSettings(): void {
     if (!this.#isLimited) this.allow(MOST_STREAMS);
   }
@@ -102,18 +102,18 @@ export class StreamTable {
     if (id % 2 === 0) throw protocolError(`${frame} is on a stream of the peer's own`);
     if (id >= this.#nextId) throw protocolError(`${frame} is on a stream that nobody has opened`);
     if (frame !== "HEADERS" && frame !== "DATA") return undefined;
-    // What this side has reset, or was refused, the peer may have answered before it knew.
+    // The peer may have answered a stream before it saw our reset.
     if (this.resets.has(id) || id > this.#lastTaken) return undefined;
     throw connectionError("STREAM_CLOSED", `${frame} is on a stream that has ended`);
   }
 
-  /** Takes a stream out. Says whether there may be more of them for it than before. */
+  /** Removes a stream. Returns whether there may be more now than before. */
   remove(stream: Http2Stream): boolean {
     this.#streams.delete(stream.id);
     return this.#muted.delete(stream);
   }
 
-  /** Takes all of them out. */
+  /** Removes all of them. */
   clear(): Http2Stream[] {
     const streams = [...this.#streams.values()];
     this.#streams.clear();
@@ -121,18 +121,18 @@ export class StreamTable {
     return streams;
   }
 
-  /** Lets a stream that was given up stand until it may be reset. */
+  /** Keeps a stream that was given up until it may be reset. */
   mute(stream: Http2Stream): void {
     this.#muted.add(stream);
   }
 
-  /** One of those, where one may be reset now. */
+  /** One of those, if it may be reset now. */
   nextToReset(now: number): Http2Stream | undefined {
     for (const stream of this.#muted) return this.resets.mayReset(now) ? stream : undefined;
     return undefined;
   }
 
-  /** Takes the last stream that the peer looks at. Gives those that it does not. */
+  /** Sets the last stream that the peer looks at. Returns those that it does not look at. */
   takeOnlyUpTo(lastId: number): Http2Stream[] {
     this.#lastTaken = Math.min(this.#lastTaken, lastId);
     return [...this.#streams.values()].filter(({ id }) => id > this.#lastTaken);

@@ -12,7 +12,7 @@ import type { ReadTrailers } from "../request.ts";
 export interface UploadTarget {
   /** Sends a part; true if it takes more at once. */
   sendPart(bytes: Uint8Array): boolean;
-  /** Sends the end, with trailers where there are any. */
+  /** Sends the end, with trailers if there are any. */
   sendEnd(trailers: readonly HeaderField[]): void;
 }
 
@@ -55,14 +55,14 @@ export class Http2Upload {
     }
   }
 
-  /** Goes on: the part is out. */
+  /** Goes on with the next part. */
   onSent(): void {
     const sent = this.#sent;
     this.#sent = undefined;
     sent?.();
   }
 
-  /** Sends nothing more. */
+  /** Stops sending. */
   stop(): void {
     this.#stopped = true;
     this.onSent();

@@ -12,7 +12,7 @@ export interface MessageCompression {
   /** A message as it is sent: raw DEFLATE, without the empty block at its end. */
   deflate(message: Uint8Array): Uint8Array;
   /**
-   * What such a message was.
+   * Decompresses such a message.
    *
    * @throws {RangeError} It is longer than `maxBytes`
    * @throws It is no such message
@@ -23,7 +23,7 @@ export interface MessageCompression {
 /** What is offered. */
 export const OFFER = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
 
-/** What a server may choose besides: it is free to look back less far than it could. */
+/** What a server may add: it may use a smaller window. */
 const WINDOW = /^server_max_window_bits=(?:"(?:8|9|1[0-5])"|8|9|1[0-5])$/;
 
 /** Whether what a server has chosen is what was offered (RFC 7692 section 7.1). */

@@ -27,9 +27,9 @@ export const MAX_CONTROL_BYTES = 125;
 /** Why a connection ends (RFC 6455 section 7.4.1). */
 export const GOING_AWAY = 1001;
 export const PROTOCOL_ERROR = 1002;
-/** Said by nobody: a close frame without a code. */
+/** Never sent: there was a close frame without a code. */
 export const NO_CODE = 1005;
-/** Said by nobody: there was no close frame. */
+/** Never sent: there was no close frame. */
 export const ABNORMAL = 1006;
 export const NOT_UTF8 = 1007;
 export const TOO_BIG = 1009;

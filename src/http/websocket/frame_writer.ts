@@ -61,7 +61,7 @@ export function payloadBytes(frame: Uint8Array): number {
   return frame.length - (length === 126 ? 8 : 14);
 }
 
-/** Finds room for a payload in the slab: gives where it begins. */
+/** Finds room for a payload in the slab, and returns where it begins. */
 function reserve(length: number): number {
   if (slabAt + HEAD_BYTES + length + 3 > slab.length) {
     slab = new Uint8Array(SLAB_BYTES);
@@ -84,7 +84,7 @@ function finish(
   const mask = nextMask();
   const word = at >> 2;
   words[word - 1] = mask;
-  // Up to three bytes behind its end change too: they are nobody's.
+  // Up to three bytes behind its end change too: they are unused.
   for (let i = word, last = (end + 3) >> 2; i < last; i++) words[i]! ^= mask;
   let head = at - 6;
   if (length < 126) bytes[head + 1] = MASKED | length;

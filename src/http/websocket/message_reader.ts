@@ -24,7 +24,7 @@ import {
   TOO_BIG,
 } from "./frame.ts";
 
-/** Bytes that are the taker's to keep. */
+/** Bytes that the receiver may keep. */
 export type OwnBytes = Uint8Array<ArrayBuffer>;
 
 /** What a reader finds, in order. */
@@ -37,11 +37,11 @@ export interface MessageSink {
   onPing(payload: OwnBytes): void;
   /** A pong. */
   onPong(): void;
-  /** The good-bye: nothing follows. The code is 1005 where none was given. */
+  /** A close frame: nothing follows. The code is 1005 if none was given. */
   onCloseFrame(code: number, reason: string): void;
 }
 
-/** How much of a message is taken. */
+/** How large a message may be. */
 export interface MessageLimits {
   /** The longest message, in bytes. */
   readonly maxMessageBytes: number;
@@ -50,7 +50,7 @@ export interface MessageLimits {
 }
 
 /**
- * Makes of a compressed message what it was.
+ * Decompresses a message.
  *
  * @throws {FrameError} It is not what was agreed upon, or too long
  */
@@ -240,7 +240,7 @@ export class MessageReader {
       return;
     }
     const gathered = this.#gathered;
-    // One that is empty is the taker's own, too.
+    // An empty one is the receiver's own, too.
     const bytes = this.#gatheredBytes === gathered.length && gathered !== NOTHING
       ? gathered
       : gathered.slice(0, this.#gatheredBytes);
@@ -270,7 +270,7 @@ export class MessageReader {
     }
   }
 
-  /** Reads text as it comes, so that what is none is found at once. */
+  /** Reads text as it comes, so that invalid text is found at once. */
   #decode(bytes: Uint8Array, stream: boolean): void {
     this.#decoder ??= new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
     try {
@@ -280,7 +280,7 @@ export class MessageReader {
     }
   }
 
-  /** Keeps bytes, in room that grows with what has come and not with what was announced. */
+  /** Keeps bytes, in memory that grows with what has arrived, not with what was announced. */
   #gather(bytes: Uint8Array): void {
     const needed = this.#gatheredBytes + bytes.length;
     if (needed > this.#gathered.length) {
@@ -293,7 +293,7 @@ export class MessageReader {
   }
 }
 
-/** What a message is that is longer than one may be. */
+/** The error for a message that is too long. */
 export function tooBig(maxMessageBytes: number): FrameError {
   const detail = `a message has more than ${maxMessageBytes} bytes (maxMessageBytes)`;
   return new FrameError(TOO_BIG, detail);

@@ -16,10 +16,10 @@ import { type Handshake, makeHandshake, readAgreement } from "./handshake.ts";
 import type { WebSocketOptions, WebSocketTerms } from "./web_socket_options.ts";
 import { type SessionUser, WebSocketSession } from "./web_socket_session.ts";
 
-/** What opening takes of a pool. */
+/** What opening needs of a pool. */
 export interface WebSocketHost {
   readonly clock: Clock;
-  /** Loads what compresses messages, where anything can. */
+  /** Loads what compresses messages, if there is anything. */
   readonly loadCompression: (() => Promise<MessageCompression>) | undefined;
   /**
    * Asks a machine to go on with another protocol, as `HttpPool.upgrade` does, and another machine

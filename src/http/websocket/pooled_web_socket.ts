@@ -30,7 +30,7 @@ import type { SocketEnd, WebSocketSession } from "./web_socket_session.ts";
 
 /** What a WebSocket needs of its pool. */
 export interface SocketHost extends WebSocketHost {
-  /** One is there, and is to be ended with the pool. */
+  /** One was made, and must end with the pool. */
   opens(socket: PooledWebSocket): void;
   /** It has ended. */
   ended(socket: PooledWebSocket): void;
@@ -40,7 +40,7 @@ export interface SocketHost extends WebSocketHost {
 export interface WebSocketConnection {
   /** The machine's IP address. */
   readonly ip: string;
-  /** Its address as it stands in the maps. */
+  /** Its address, as in the maps. */
   readonly address: string;
   /** The host that it was verified for. */
   readonly host: string;
@@ -116,9 +116,9 @@ export class PooledWebSocket extends EventTarget {
   #extensions = "";
   #connection: WebSocketConnection | null = null;
   #session: WebSocketSession | undefined;
-  /** What was given to be sent and will never be, or is a Blob that is not read yet, in bytes. */
+  /** Bytes that will never be sent, or are in Blobs that are not read yet. */
   #unsentBytes = 0;
-  /** The last of the Blobs that are read, in whose order everything goes. */
+  /** The last Blob being read: everything is sent in order behind it. */
   #reading: Promise<void> | undefined;
 
   /**
@@ -311,7 +311,7 @@ export class PooledWebSocket extends EventTarget {
     if (bytes > MAX_REASON_BYTES) {
       throw syntaxError(`reason must have at most ${MAX_REASON_BYTES} bytes, got ${bytes}`);
     }
-    // A reason alone has nothing to stand behind.
+    // A reason needs a code.
     this.#close(given ?? (text === "" ? undefined : 1000), text);
   }
 
@@ -377,7 +377,7 @@ export class PooledWebSocket extends EventTarget {
     this.dispatchEvent(new MessageEvent("message", { data, origin: this.#origin }));
   }
 
-  /** Sends behind what is read first. */
+  /** Sends behind Blobs that are read first. */
   #sendBehind(message: string | Uint8Array | BlobLike): void {
     const size = sizeOf(message);
     this.#unsentBytes += size;

@@ -8,11 +8,11 @@ import { messageOf } from "../../core/check.ts";
 
 /** A WebSocket has ended. */
 export interface WebSocketCloseEvent extends Event {
-  /** The code that the server gave; 1005 where it gave none, 1006 where it said no good-bye. */
+  /** The code that the server sent; 1005 if it sent none, 1006 if there was no close frame. */
   readonly code: number;
   /** The reason that the server gave, which may be empty. */
   readonly reason: string;
-  /** Whether both sides have said good-bye. */
+  /** Whether both sides have sent a close frame. */
   readonly wasClean: boolean;
 }
 
@@ -32,7 +32,7 @@ export interface WebSocketEvents {
   readonly message: MessageEvent;
   /** It has failed; `close` follows. */
   readonly error: WebSocketErrorEvent;
-  /** It has ended. Told once, and last. */
+  /** It has ended. The last event, once. */
   readonly close: WebSocketCloseEvent;
 }
 
@@ -41,20 +41,20 @@ export type WebSocketHandler<Name extends keyof WebSocketEvents> =
   | ((event: WebSocketEvents[Name]) => unknown)
   | null;
 
-/** Who listens to an event: a function, or an object with one. */
+/** A listener for an event: a function, or an object with one. */
 export type WebSocketListener<E extends Event> =
   | ((event: E) => unknown)
   | { handleEvent(event: E): unknown };
 
-/** How somebody listens. */
+/** Options of a listener. */
 export interface WebSocketListenOptions {
-  /** The web's own: of no effect here, where nothing is above. */
+  /** As on the web, but without effect here: there is nothing to capture from. */
   readonly capture?: boolean;
   /** Whether to listen once only. */
   readonly once?: boolean;
-  /** The web's own: of no effect here, where nothing can be prevented. */
+  /** As on the web, but without effect here: nothing can be prevented. */
   readonly passive?: boolean;
-  /** Ends the listening when it aborts. */
+  /** Removes the listener when it aborts. */
   readonly signal?: AbortSignal;
 }
 

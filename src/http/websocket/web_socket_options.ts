@@ -205,7 +205,7 @@ export function readSubprotocols(
   return protocols;
 }
 
-/** The web's error for what cannot be read. */
+/** The web's error for a text that cannot be read. */
 export function syntaxError(message: string): DOMException {
   return new DOMException(message, "SyntaxError");
 }

@@ -1,5 +1,5 @@
 /**
- * The protocol on one connection, from the handshake on: what is said, when, and how it ends.
+ * The protocol on one connection, from the handshake on: what is sent, when, and how it ends.
  *
  * @module
  */
@@ -34,12 +34,12 @@ import type { WebSocketTerms } from "./web_socket_options.ts";
 
 /** How a WebSocket has ended. */
 export interface SocketEnd {
-  /** The code that the peer gave; 1006 where it said no good-bye. */
+  /** The code that the peer sent; 1006 if there was no close frame. */
   readonly code: number;
   readonly reason: string;
-  /** Whether both sides have said good-bye. */
+  /** Whether both sides have sent a close frame. */
   readonly wasClean: boolean;
-  /** Why it failed, where it did. */
+  /** Why it failed, if it did. */
   readonly failure?: { readonly error: unknown } | undefined;
 }
 
@@ -47,7 +47,7 @@ export interface SocketEnd {
 export interface SessionUser {
   onText(text: string): void;
   onBinary(bytes: OwnBytes): void;
-  /** The peer says good-bye. */
+  /** The peer has sent a close frame. */
   onClosing(): void;
   onEnd(end: SocketEnd): void;
 }
@@ -58,13 +58,13 @@ const NOTHING = new Uint8Array(0);
 /** Below this a message is not worth compressing, in bytes or characters. */
 const COMPRESSED_FROM = 1_024;
 
-/** Whether a machine is held to have failed with its connection, and whether there is still a good-bye. */
+/** Whether the machine is to blame for the end, and whether a close frame can still be sent. */
 interface Blame {
   readonly machine: boolean;
   readonly atOnce: boolean;
 }
 
-/** Speaks over a lease, which is its own, and ends with it. */
+/** Speaks over a lease, which belongs to it and ends with it. */
 export class WebSocketSession implements SocketSink, MessageSink {
   readonly #clock: Clock;
   readonly #lease: Lease;
@@ -77,7 +77,7 @@ export class WebSocketSession implements SocketSink, MessageSink {
   #receivedAt: number;
   #isAsking = false;
   #closeSent = false;
-  /** The peer's good-bye. */
+  /** The peer's close frame. */
   #goodbye: { readonly code: number; readonly reason: string } | undefined;
   /** Whether the socket is full for now. */
   #blocked = false;
@@ -110,13 +110,13 @@ export class WebSocketSession implements SocketSink, MessageSink {
     return this.#bufferedBytes;
   }
 
-  /** Calls back when nothing waits to be sent, or ever will be. */
+  /** Calls back when nothing waits to be sent any more, or never will be. */
   onDrained(callback: () => void): void {
     if (this.#over || this.#bufferedBytes === 0) callback();
     else this.#onDrained.push(callback);
   }
 
-  /** Sends a message. Gives whether it may still go out. */
+  /** Sends a message. Returns whether it may still go out. */
   send(message: string | Uint8Array): boolean {
     if (this.#over || this.#closeSent) return false;
     const { maxBufferedBytes } = this.#terms;
@@ -142,7 +142,7 @@ export class WebSocketSession implements SocketSink, MessageSink {
     return true;
   }
 
-  /** Says good-bye, and ends when the peer has, too. */
+  /** Sends a close frame, and ends when the peer has, too. */
   close(code: number | undefined, reason: string): void {
     if (this.#over || this.#closeSent) return;
     this.#sayGoodbye(code, reason);
@@ -183,7 +183,7 @@ export class WebSocketSession implements SocketSink, MessageSink {
     } else {
       const detail = "the connection ended without a good-bye";
       const failure = this.#error("connection", detail, null, error);
-      // An end in good order may be that of a proxy whose time was up.
+      // An end in good order may come from a proxy with a time limit.
       const isMachines = error !== undefined && !this.#lease.connection.endedHere;
       this.#fail(failure, { machine: isMachines, atOnce: true });
     }
@@ -199,7 +199,7 @@ export class WebSocketSession implements SocketSink, MessageSink {
 
   onPing(payload: Uint8Array): void {
     if (this.#closeSent) return;
-    // The last one is enough (RFC 6455 section 5.5.3): who pings and does not read heaps up nothing.
+    // Only the last one is answered (RFC 6455 section 5.5.3): a peer that never reads piles up nothing.
     if (this.#blocked) this.#owedPong = payload;
     else this.#write(encodeFrame(PONG, payload));
   }
@@ -211,7 +211,7 @@ export class WebSocketSession implements SocketSink, MessageSink {
     this.#user.onClosing();
     if (this.#over) return;
     if (!this.#closeSent) this.#sayGoodbye(code === NO_CODE ? undefined : code, "");
-    // The server is to end the connection first, so that it need not wait for stray packets.
+    // The server should end the connection first, so that we need not wait for stray packets.
     this.#awaitEnd();
   }
 
@@ -227,7 +227,7 @@ export class WebSocketSession implements SocketSink, MessageSink {
     if (!this.#lease.write(frame)) this.#blocked = true;
   }
 
-  /** Notes that what was sent is with the system. */
+  /** Notes that what was sent has reached the system. */
   readonly #settle = () => {
     this.#settling = false;
     if (this.#blocked) return;
@@ -256,7 +256,7 @@ export class WebSocketSession implements SocketSink, MessageSink {
     this.#isAsking = true;
     this.#write(encodeFrame(PING, NOTHING));
     this.#setTimer(() => {
-      // What has come while the program was busy is read first.
+      // What arrived while the program was busy is read first.
       inNextTurn(this.#clock, () => {
         if (this.#over || this.#closeSent) return;
         if (!this.#isAsking) return this.#awaitSilence();
