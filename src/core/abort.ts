@@ -14,8 +14,8 @@ interface Watch {
 const watches = new WeakMap<AbortSignal, Watch>();
 
 /**
- * Has `callback` called when a signal aborts, which it must not have done. All callbacks of a signal
- * share one listener: Node takes more than ten for a leak, and warns.
+ * Calls `callback` when a signal aborts, which must not have happened yet. All callbacks of a
+ * signal share one listener: Node takes more than ten for a leak, and warns.
  */
 export function onAbort(signal: AbortSignal, callback: () => void): void {
   let watch = watches.get(signal);

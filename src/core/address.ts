@@ -14,7 +14,7 @@ import { quote } from "./check.ts";
 /** The port that is left out of a host's and an address's text. */
 export const DEFAULT_PORT = 443;
 
-/** What a host begins with whose machines SRV records tell. */
+/** The prefix of a host whose machines are listed by SRV records. */
 const SRV_PREFIX = "srv:";
 
 const MAY_BE_IPV4 = /^[\d.]+$/;
@@ -44,7 +44,9 @@ export interface Host {
   readonly port: number;
   /** Whether the name is an address literal, which no resolver is asked for. */
   readonly isLiteral: boolean;
-  /** The name of the SRV records that tell its machines, for a text such as `srv:_api._tcp.example`. */
+  /**
+   * The name of the SRV records that list its machines, for a text such as `srv:_api._tcp.example`.
+   */
   readonly srv?: string;
 }
 
@@ -134,13 +136,13 @@ export function ipOf(address: string): string {
 
 /** An IP address with its port: `192.0.2.1:443`, `[2001:db8::1]:443`. */
 export function ipPort(ip: string, port: number): string {
-  // Joined, it takes less than as a sum of its parts: there may be many.
+  // A joined text takes less memory than a concatenated one, and there may be many.
   return [ip.includes(":") ? `[${ip}]` : ip, port].join(":");
 }
 
 /**
- * What a text names: an IP address, whichever its port, or an address with its port, 443 included,
- * which the canonical text leaves out.
+ * What a text names: an IP address with any port, or an address with its port, including 443, which
+ * the canonical text leaves out.
  *
  * @throws {TypeError | RangeError} It is not an address
  */
@@ -176,7 +178,7 @@ function makeAddress(ip: ipaddr.IPv4 | ipaddr.IPv6, port: number): Address {
  * short IPv4, no zone id. An IPv4-mapped address is its IPv4 address.
  */
 export function readIp(text: string): ipaddr.IPv4 | ipaddr.IPv6 | undefined {
-  // To the library anything else is an error that it throws and catches, which takes its time.
+  // The library throws and catches an error for anything else, which is slow.
   if (MAY_BE_IPV4.test(text) && ipaddr.IPv4.isValidFourPartDecimal(text)) {
     return ipaddr.IPv4.parse(text);
   }
@@ -199,7 +201,9 @@ function withoutDots(text: string): string | undefined {
   return `${text.slice(0, start)}${(a << 8 | b).toString(16)}:${(c << 8 | d).toString(16)}`;
 }
 
-/** What a URL may hold in its authority but a host may not, and what the URL parser would drop. */
+/**
+ * Characters that a URL's authority may have but a host may not, or that the URL parser would drop.
+ */
 // deno-lint-ignore no-control-regex
 const NOT_IN_A_NAME = /[\x00-\x20\x7f/?#@\\%<>^|`{}"[\]:]/;
 

@@ -1,11 +1,11 @@
 /**
- * Checks of what users give, with errors that say the option, the value and what would be valid.
+ * Checks of what users pass, with errors that name the option, the value and what would be valid.
  *
  * @module
  */
 
 /**
- * Gives a number back if it is one, within bounds.
+ * Returns a number if it is one, and within bounds.
  *
  * @throws {TypeError} It is not a number
  * @throws {RangeError} It is out of its bounds, or not whole where it must be
@@ -28,7 +28,7 @@ export function checkNumber(
 }
 
 /**
- * Refuses names of options that nobody knows: a typing error must not pass as a default.
+ * Refuses unknown names of options: a typing error must not pass as a default.
  *
  * @throws {TypeError} Names the unknown option, and the known ones; or these are no options
  */
@@ -50,7 +50,7 @@ export function checkNames(what: string, options: object, known: readonly string
 }
 
 /**
- * Refuses what is no list of statuses of final answers.
+ * Refuses what is not a list of statuses of final answers.
  *
  * @throws {TypeError | RangeError} It is none, or holds something else
  */
@@ -63,7 +63,7 @@ export function checkStatuses(name: string, statuses: unknown): void {
   for (const status of statuses) checkNumber(name, status, { min: 200, max: 599, whole: true });
 }
 
-/** The known name that somebody meant who wrote another one, as far as it can be told. */
+/** The known name that was probably meant by an unknown one. */
 function nearest(name: string, known: readonly string[]): string | undefined {
   const given = withoutUnit(name.slice(0, MAX_QUOTED));
   let best: string | undefined;
@@ -78,12 +78,12 @@ function nearest(name: string, known: readonly string[]): string | undefined {
   return best;
 }
 
-/** A name in one case, without the unit at its end. */
+/** A name in lower case, without the unit at its end. */
 function withoutUnit(name: string): string {
   return name.replace(/(?:Ms|Bytes)$/, "").toLowerCase();
 }
 
-/** How many letters must be put in, taken out or changed to make one text of another. */
+/** How many letters must be added, removed or changed to turn one text into another. */
 function distanceOf(from: string, to: string): number {
   let row = Array.from({ length: to.length + 1 }, (_, i) => i);
   for (let i = 1; i <= from.length; i++) {
@@ -107,7 +107,7 @@ export function quote(value: unknown): string {
   return value.length > MAX_QUOTED ? `${shown}… (${value.length} characters)` : shown;
 }
 
-/** The beginning of a text that was not written here, and may be of any length. */
+/** The beginning of a foreign text, which may have any length. */
 export function shorten(text: string, max: number): string {
   return text.length > max ? `${text.slice(0, max)}…` : text;
 }

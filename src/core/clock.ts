@@ -6,11 +6,11 @@
 
 /** A timer that was set. */
 export interface Timer {
-  /** Takes it back. Harmless after it fired, and to repeat. */
+  /** Cancels it. Harmless after it fired, and to repeat. */
   cancel(): void;
 }
 
-/** Where the time and chance of a pool come from. */
+/** The source of a pool's time and chance. */
 export interface Clock {
   /**
    * The time, in milliseconds since 1970, that only ever moves forward. It may stand still while
@@ -29,13 +29,13 @@ export interface Clock {
    */
   setTimer(callback: () => void, delayMs: number, holds?: boolean): Timer;
   /**
-   * Calls back when whatever has arrived on any socket by now was read. If it is left out, there
-   * is nothing to wait for.
+   * Calls back when all that has arrived on any socket so far was read. Without it, there is
+   * nothing to wait for.
    */
   afterReading?(callback: () => void): void;
   /**
-   * Calls back when the runtime has passed on what it is just reading, which comes in several pieces
-   * on Node. If it is left out, microtasks do.
+   * Calls back when the runtime has passed on what it is reading now, which comes in several pieces
+   * on Node. Without it, microtasks are used.
    */
   atTurnEnd?(callback: () => void): void;
   /** A number from 0 to 1, 1 not included. */
@@ -49,8 +49,8 @@ export function inNextTurn(clock: Clock, callback: () => void): void {
 }
 
 /**
- * Calls back once after a time, when all that has come by then was read. Where the program itself stood
- * still, nobody is found late whose answer waits to be read.
+ * Calls back once after a time, when all that has arrived by then was read. So if the program
+ * itself stood still, an answer that waits to be read is not taken for late.
  *
  * @param delayMs In milliseconds
  * @param holds Whether it keeps the program alive; without it, it does not
@@ -78,7 +78,7 @@ export function setDeadline(
   };
 }
 
-/** The longest delay that the runtimes' timers know, in milliseconds. */
+/** The longest delay that the runtimes' timers take, in milliseconds. */
 const MAX_DELAY_MS = 2 ** 31 - 1;
 
 const { timeOrigin } = performance;

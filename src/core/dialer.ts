@@ -77,7 +77,7 @@ export interface Tunnel {
   readonly negotiate?: (() => Negotiation) | undefined;
 }
 
-/** Which proxies a dialer can go through: those that are spoken to in plain, and over TLS. */
+/** Which proxies a dialer can go through: those that are spoken to without TLS, or over TLS. */
 export type TunnelKind = "plain" | "tls";
 
 /** How a proxy is asked to open a tunnel: what is sent, and what comes. */
@@ -126,8 +126,8 @@ export interface TlsInfo {
   /** The cipher suite spoken, by its name at IANA or OpenSSL, as the runtime tells it. */
   readonly cipher?: string;
   /**
-   * When the first certificate runs out of the chain that was verified, in milliseconds since 1970.
-   * Only where one was verified.
+   * When the first certificate of the verified chain expires, in milliseconds since 1970. Only if
+   * one was verified.
    */
   readonly certificateEndsAt?: number;
   /** How long the TCP connection took, in milliseconds. */
@@ -158,8 +158,8 @@ export interface TlsSocket {
   /** What is known of the session. */
   readonly info: TlsInfo;
   /**
-   * Whether the certificate that was verified would be accepted for another name, too: absent where
-   * the dialer cannot tell.
+   * Whether the verified certificate would be accepted for another name too; absent if the dialer
+   * cannot tell.
    */
   covers?(serverName: string): boolean;
   /**
@@ -214,7 +214,7 @@ export interface Dialer {
   dial(target: DialTarget, signal: AbortSignal): Promise<TlsSocket>;
 }
 
-/** Whether ALPN can name a protocol so: in 1 to 255 bytes (RFC 7301 section 3.1). */
+/** Whether ALPN allows this name of a protocol: 1 to 255 bytes (RFC 7301 section 3.1). */
 export function isProtocol(name: string): boolean {
   const { length } = new TextEncoder().encode(name);
   return length > 0 && length <= 255;

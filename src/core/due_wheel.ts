@@ -1,5 +1,5 @@
 /**
- * Many things that fall due, most of which are taken out before they do.
+ * A timing wheel, for many things of which most are removed before they are due.
  *
  * @module
  */
@@ -7,34 +7,34 @@
 import type { Clock, Timer } from "./clock.ts";
 import { LinkedList, ListNode } from "./list.ts";
 
-/** Something that may fall due. What it holds is its {@linkcode DueWheel}'s to change. */
+/** Something that may become due. Only its {@linkcode DueWheel} changes its fields. */
 export class Expiry<T> extends ListNode<T> {
-  /** When it falls due, in the clock's milliseconds. */
+  /** When it is due, in the clock's milliseconds. */
   dueAt: number = Infinity;
 }
 
-/** How much time a slot stands for, in milliseconds, and how many slots there are: two seconds. */
+/** The time of a slot, in milliseconds, and the number of slots: two seconds in all. */
 const SLOT_MS = 4;
 const SLOTS = 512;
 
 /** How long those that are due are called in one turn, in milliseconds, before others get theirs. */
 const TURN_MS = 4;
 
-/** A timer that fires later than this finds a program that stood still, in milliseconds. */
+/** If a timer fires later than this, the program stood still, in milliseconds. */
 const STOOD_STILL_MS = 5;
 
 /**
- * A hashed timing wheel (Varghese and Lauck) with one timer for all: putting in and taking out cost
- * the same however many there are. What is further ahead than the wheel's turn is passed over once
- * a turn. Times are exact: a slot only says where to look. Where thousands are due at once, they are
- * called over several turns.
+ * A hashed timing wheel (Varghese and Lauck) with one timer for all: adding and removing cost the
+ * same however many there are. What is due later than one turn of the wheel is skipped once a turn.
+ * Times are exact: a slot only says where to look. If thousands are due at once, they are called
+ * over several turns.
  */
 export class DueWheel<T> {
   readonly #clock: Clock;
   readonly #onDue: (value: T, now: number) => void;
   readonly #holds: boolean;
   readonly #slots: readonly LinkedList<T>[] = Array.from({ length: SLOTS }, () => new LinkedList());
-  /** What was found due, and waits to be called. */
+  /** Those that are due, and wait to be called. */
   readonly #due = new LinkedList<T>();
   /** The first slot, counted from the beginning of time, that may hold what is due. */
   #first: number;
@@ -64,7 +64,7 @@ export class DueWheel<T> {
     return this.#size;
   }
 
-  /** Puts something in, or moves what is in already. `Infinity` is never due. */
+  /** Adds something, or moves what is in already. `Infinity` is never due. */
   put(expiry: Expiry<T>, dueAt: number): void {
     if (expiry.list?.remove(expiry)) this.#size--;
     expiry.dueAt = dueAt;
@@ -74,10 +74,10 @@ export class DueWheel<T> {
     if (dueAt < this.#timerAt || (this.#holds && !this.#timer)) this.#arm(dueAt);
   }
 
-  /** Takes something out; false if it is not in. */
+  /** Removes something; false if it is not in. */
   remove(expiry: Expiry<T>): boolean {
     if (!expiry.list?.remove(expiry)) return false;
-    // Most often somebody else comes at once: only where nobody does is the timer taken back.
+    // Usually another one comes at once: only if none does is the timer cancelled.
     if (--this.#size === 0 && this.#holds && !this.#tidying) {
       this.#tidying = true;
       queueMicrotask(this.#tidy);
@@ -85,7 +85,7 @@ export class DueWheel<T> {
     return true;
   }
 
-  /** Calls nobody any more. */
+  /** Stops, and calls nobody any more. */
   close(): void {
     this.#closed = true;
     this.#disarm();
@@ -107,7 +107,7 @@ export class DueWheel<T> {
     this.#timer?.cancel();
     this.#timerAt = dueAt;
     this.#setTimer(() => {
-      // What has come while the program stood still is read first: Deno fires timers before.
+      // What arrived while the program stood still is read first: Deno fires timers before that.
       if (this.#clock.now() - dueAt > STOOD_STILL_MS) this.#setTimer(() => this.#look(), 0);
       else this.#look();
     }, Math.ceil(dueAt - this.#clock.now()));
@@ -124,7 +124,7 @@ export class DueWheel<T> {
     const now = this.#clock.now();
     try {
       this.#find(now);
-      // One by one: a call may take others out.
+      // One by one: a call may remove others.
       for (let expiry = this.#due.front; expiry; expiry = this.#due.front) {
         this.remove(expiry as Expiry<T>);
         this.#onDue(expiry.value, now);
@@ -149,11 +149,11 @@ export class DueWheel<T> {
     this.#first = Math.max(this.#first, last);
   }
 
-  /** When the next one falls due. */
+  /** When the next one is due. */
   get #nextAt(): number {
     let nextAt = Infinity;
     for (let slot = this.#first; slot < this.#first + SLOTS; slot++) {
-      // What stands in later slots is due later, but for what is put off to another turn.
+      // What is in later slots is due later, except for what is put off to another turn.
       if (nextAt < slot * SLOT_MS) break;
       for (const { dueAt } of this.#in(slot)) if (dueAt < nextAt) nextAt = dueAt;
     }

@@ -232,7 +232,7 @@ export class AcquireTimeoutError extends HotconnError {
   }
 }
 
-/** `maxWaiters` callers wait for a connection already. */
+/** As many callers as `maxWaiters` already wait for a connection. */
 export class WaiterLimitError extends HotconnError {
   /** The name of the class. */
   override readonly name = "WaiterLimitError";
@@ -254,7 +254,9 @@ export interface AddressFailure {
   readonly address: string;
   /** Its last failure. */
   readonly error: unknown;
-  /** When it will be tried again, in milliseconds since 1970; null if at any time. */
+  /**
+   * When it will be tried again, in milliseconds since 1970; null if it may be tried at any time.
+   */
   readonly retryAt: number | null;
 }
 
@@ -419,7 +421,7 @@ export interface WebSocketErrorFields {
   readonly address: string;
   /** The status of the answer that was not 101; null if that is not why. */
   readonly status?: number | null;
-  /** The code that the server was told, such as 1002 or 1009; null if none. */
+  /** The code that was sent to the server, such as 1002 or 1009; null if none was. */
   readonly closeCode?: number | null;
 }
 

@@ -9,7 +9,7 @@ import { callAll } from "./call_all.ts";
 
 /** Options of {@linkcode Events.on}. */
 export interface ListenOptions {
-  /** Ends the listening when it aborts. */
+  /** Stops listening when it aborts. */
   readonly signal?: AbortSignal;
 }
 

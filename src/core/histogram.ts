@@ -1,5 +1,5 @@
 /**
- * How times are spread, in a memory that does not grow with their number.
+ * The distribution of times, in memory that does not grow with their number.
  *
  * @module
  */
@@ -37,8 +37,8 @@ export interface HistogramOptions {
    */
   readonly relativeError?: number;
   /**
-   * After how many times the older ones begin to be forgotten: then all that is known counts half,
-   * so that figures tell of the last few thousand times, not of a long life. `Infinity` is never.
+   * After how many times the older ones begin to be forgotten: then all counts are halved, so that
+   * the figures describe the last few thousand times, not a long life. `Infinity` means never.
    *
    * @default {Infinity}
    */
@@ -57,7 +57,7 @@ const EXPONENTS = { min: -10, max: 20 };
 /** A float's bits for its exponent begin here, and one whose value is 1 has this exponent. */
 const FLOAT32 = { mantissaBits: 23, bias: 127 };
 
-/** How often all that is known must count half until nothing is left of it. */
+/** How often all counts must be halved until nothing is left. */
 const FADES = 64;
 
 /** A number and its bits, which name its bucket: no logarithm, no search. */
@@ -88,7 +88,7 @@ export class Histogram {
   readonly #remember: number;
   /** How many low bits of a float do not matter. */
   readonly #shift: number;
-  /** The number of the first bucket but one, were they counted from the float of no bits. */
+  /** The number of the second bucket, counted from the float whose bits are zero. */
   readonly #first: number;
   #count = 0;
   #sum = 0;
@@ -181,7 +181,7 @@ export class Histogram {
     for (let bucket = 0; bucket < this.#counts.length; bucket++) {
       passed += this.#counts[bucket]!;
       if (passed < rank) continue;
-      // What is too short to be told apart is mostly nothing at all.
+      // What is too short to be distinguished is mostly 0.
       if (bucket === 0) return this.#min;
       const middle = (this.#edge(bucket - 1) + this.#edge(bucket)) / 2;
       const isLast = bucket === this.#counts.length - 1;
@@ -222,7 +222,7 @@ export class Histogram {
     if (++this.#count >= this.#remember) this.#fade();
   }
 
-  /** Lets all that is known count half. */
+  /** Halves all counts. */
   #fade(): void {
     let count = 0;
     for (let bucket = 0; bucket < this.#counts.length; bucket++) {

@@ -1,21 +1,21 @@
 /**
- * A doubly linked list whose nodes their owners keep, so that each is taken out in O(1).
+ * A doubly linked list whose nodes are kept by their owners, so that each can be removed in O(1).
  *
  * @module
  */
 
 /** A value's place in one list, or in none. */
 export class ListNode<T> {
-  /** What stands here. */
+  /** The value. */
   readonly value: T;
-  /** The list it stands in. */
+  /** The list that it is in. */
   list: LinkedList<T> | undefined = undefined;
   /** The node nearer the front. */
   previous: ListNode<T> | undefined = undefined;
   /** The node nearer the back. */
   next: ListNode<T> | undefined = undefined;
 
-  /** Makes a node that stands nowhere. */
+  /** Makes a node that is in no list. */
   constructor(value: T) {
     this.value = value;
   }
@@ -27,7 +27,7 @@ export class LinkedList<T> {
   #back: ListNode<T> | undefined = undefined;
   #size = 0;
 
-  /** How many nodes stand in it. */
+  /** How many nodes it has. */
   get size(): number {
     return this.#size;
   }
@@ -42,7 +42,7 @@ export class LinkedList<T> {
     return this.#back;
   }
 
-  /** Puts a node that stands nowhere at the front. */
+  /** Adds a node that is in no list at the front. */
   pushFront(node: ListNode<T>): void {
     requireFree(node);
     node.list = this;
@@ -53,7 +53,7 @@ export class LinkedList<T> {
     this.#size++;
   }
 
-  /** Puts a node that stands nowhere at the back. */
+  /** Adds a node that is in no list at the back. */
   pushBack(node: ListNode<T>): void {
     requireFree(node);
     node.list = this;
@@ -64,7 +64,7 @@ export class LinkedList<T> {
     this.#size++;
   }
 
-  /** Takes a node out; false if it did not stand here. */
+  /** Removes a node; false if it was not in this list. */
   remove(node: ListNode<T>): boolean {
     if (node.list !== this) return false;
     if (node.previous) node.previous.next = node.next;
@@ -76,7 +76,7 @@ export class LinkedList<T> {
     return true;
   }
 
-  /** Goes from front to back. The node it is at may be taken out on the way. */
+  /** Goes from front to back. The current node may be removed meanwhile. */
   *[Symbol.iterator](): Generator<T, void, undefined> {
     for (let node = this.#front; node;) {
       const next: ListNode<T> | undefined = node.next;

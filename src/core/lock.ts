@@ -36,14 +36,14 @@ export class LockGuard implements Disposable {
     this.name = name;
   }
 
-  /** Lets the lock go. Harmless to repeat. */
+  /** Releases the lock. Harmless to repeat. */
   release(): void {
     const release = this.#release;
     this.#release = undefined;
     release?.(this);
   }
 
-  /** Lets the lock go. */
+  /** Releases the lock. */
   [Symbol.dispose](): void {
     this.release();
   }
@@ -51,7 +51,7 @@ export class LockGuard implements Disposable {
 
 /** How a lock is waited for. */
 export interface LockOptions extends WaitOptions {
-  /** Who wants it: told while it is held. */
+  /** A name for the holder, which `holders()` shows. */
   readonly name?: string | undefined;
 }
 
@@ -131,7 +131,7 @@ export class RwLock {
 
   /** Takes the lock alone, if nobody holds it. */
   tryExclusive(name?: string): LockGuard | undefined {
-    // Where somebody waits, somebody holds it.
+    // If somebody waits, somebody holds it.
     return this.#take("exclusive", name);
   }
 
@@ -175,7 +175,7 @@ export class RwLock {
         options,
         () => {
           this.#queue.remove(node);
-          // A writer that gives up may have stood before readers who need not wait any longer.
+          // A writer that gives up may have stood before readers, who need not wait any longer.
           this.#admit();
         },
         () => new LockTimeoutError(mode, timeoutMs),

@@ -9,7 +9,7 @@ import { ProxyError, type ProxyErrorFields, type ProxyFailure } from "./errors.t
 
 export type { Negotiation, Tunnel, TunnelKind } from "./dialer.ts";
 
-/** What a dialer says of a proxy that it could not go through. */
+/** The error for a proxy that a dialer could not go through. */
 export function tunnelError(
   target: Pick<ProxyErrorFields, "host" | "address"> & { readonly tunnel?: Tunnel | undefined },
   failure: ProxyFailure,
@@ -23,11 +23,11 @@ export function tunnelError(
 
 const encoder = new TextEncoder();
 
-/** An HTTP proxy that is asked for each URL, over a connection that is its own. */
+/** An HTTP proxy that is asked for each URL, over a connection to it. */
 export class Relay {
-  /** What it is called in errors: its URL without its credentials. */
+  /** Its name in errors: its URL without credentials. */
   readonly proxy: string;
-  // Nobody who looks at a connection sees it.
+  // Private, so that it does not show when a connection is inspected.
   readonly #authorization: string | undefined;
 
   /** Makes one; `authorization` is the value of Proxy-Authorization. */

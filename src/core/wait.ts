@@ -49,7 +49,7 @@ export class Wait<T> {
     this.#giveUp = giveUp;
     this.#signal = signal;
     if (signal) onAbort(signal, this.#onAbort);
-    // Without a deadline too: else the program could end in a pause between two attempts.
+    // Even without a deadline: otherwise the program could end in a pause between two attempts.
     this.#timer = clock.setTimer(
       () => {
         if (timeoutMs === Infinity) return;

@@ -1,15 +1,16 @@
 /**
- * How a pool and its fleet speak: what the pool asks of its member, and what the member tells it.
+ * The interface between a pool and its fleet: what the pool calls on its member, and what the
+ * member calls on the pool.
  *
  * @module
  */
 
 import type { HeardVerdict, OwnExperience } from "./verdicts.ts";
 
-/** What a pool is given as its `fleet`: it joins for the pool. */
+/** The value of a pool's option `fleet`, which joins for the pool. */
 export interface Fleet {
   /**
-   * Makes a member, and has it begin. The pool that has it closes it.
+   * Makes a member, and starts it. The pool that has it closes it.
    *
    * @param pool What the pool is made of
    * @internal
@@ -17,15 +18,15 @@ export interface Fleet {
   join(pool: object): FleetMember;
 }
 
-/** Says what may be dialled. All of it is said at once, from what the store told last. */
+/** Says what may be dialled. It answers at once, from what the store said last. */
 export interface FleetPermits {
-  /** Whether one more connection may be dialled. Where not, the fleet is asked for it. */
+  /** Whether one more connection may be dialled. If not, the fleet is asked for it. */
   mayAdd(key: string, cap: number): boolean;
   /** Counts one more. */
   add(key: string, cap: number): void;
   /** Counts one less, once its socket is closed: a moment from now if nobody can tell. */
   leave(keys: readonly string[], closed: Promise<void> | undefined): void;
-  /** Whether connections that are ending take up permits still. */
+  /** Whether connections that are ending still take up permits. */
   isClearing(key: string): boolean;
   /** Whether there are more connections than may be. */
   exceeds(key: string, cap: number): boolean;
@@ -84,7 +85,7 @@ export interface FleetMember {
   close(): Promise<void>;
 }
 
-/** What a member tells its pool, and asks it. */
+/** What a member calls on its pool. */
 export interface FleetSite {
   /** There are permits for a key that had none left. */
   onRoom(key: string): void;
@@ -102,11 +103,14 @@ export interface FleetSite {
   onUnblock(ip: string): void;
   /** An operator has set the weight of an address for every member, or taken it off. */
   onWeight(ip: string, weight: number | null): void;
-  /** An operator has a host or an address drained in every member. */
+  /** An operator drains a host or an address in every member. */
   onDrain(hostOrIp: string): void;
-  /** Another member has learned something of a server. It holds until then, by the clock. */
+  /**
+   * Another member has learned something about a server. It holds until the given time, by the
+   * clock.
+   */
   onLesson(lesson: Lesson, until: number): void;
-  /** What was learned here of servers. */
+  /** What was learned here about servers. */
   learned(): Iterable<Lesson>;
   /** The store answers again, or has stopped answering. */
   onLink(event: FleetEvent): void;
@@ -123,15 +127,15 @@ export interface FleetSite {
   };
 }
 
-/** What is learned of a server by using it. */
+/** What is learned about a server by using it. */
 export interface Lesson {
   /** The host, in canonical text. */
   readonly host: string;
   /** The address, in canonical text. */
   readonly address: string;
-  /** For how long an unused connection is to be trusted, in milliseconds; 0 if it is not known. */
+  /** How long an unused connection can be trusted, in milliseconds; 0 if unknown. */
   readonly idleMs: number;
-  /** How many requests a connection carries at a time: 1 over HTTP/1.1; 0 if it is not known. */
+  /** How many requests a connection carries at a time: 1 over HTTP/1.1; 0 if unknown. */
   readonly streams: number;
 }
 
@@ -183,7 +187,7 @@ export interface FleetCap {
   readonly permits: number;
 }
 
-/** How it stands with a member and its fleet: plain data. */
+/** The state of a member and its fleet: plain data. */
 export interface FleetStatus {
   /** The fleet's name. */
   readonly name: string;
@@ -195,7 +199,7 @@ export interface FleetStatus {
   readonly state: "joining" | "joined" | "alone";
   /** Since when, in milliseconds since 1970. */
   readonly stateSince: number;
-  /** Why it is alone, where it is. */
+  /** Why it is alone, if it is. */
   readonly error: string | null;
   /** How many members there were at the last answer. */
   readonly members: number;
@@ -203,15 +207,15 @@ export interface FleetStatus {
   readonly requests: number;
   /** How often that failed. */
   readonly failures: number;
-  /** How many hints were heard. */
+  /** How many hints were received. */
   readonly hints: number;
-  /** How many entries and hints were none of this version's, and were passed over. */
+  /** How many entries and hints were not of this version, and were skipped. */
   readonly foreign: number;
 }
 
 /** What a member knows of its fleet: plain data. */
 export interface FleetStats extends FleetStatus {
-  /** This member, and those that told of themselves when `look()` was last called. */
+  /** This member, and those that had described themselves when `look()` was last called. */
   readonly peers: readonly FleetPeer[];
   /** What these members have at each address, the busiest first. */
   readonly addresses: readonly FleetPlace[];

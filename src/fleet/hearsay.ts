@@ -1,5 +1,5 @@
 /**
- * What members say of addresses that fail: what this one tells, and what it makes of the others' words.
+ * What members say about failing addresses: what this one sends, and how it takes what others send.
  *
  * @module
  */
@@ -22,7 +22,7 @@ const VERDICT_MS = 300_000;
 /** How many verdicts are remembered. */
 const MAX_HEARD = 5_000;
 
-/** The section of the store that verdicts stand in. */
+/** The store's section for verdicts. */
 export const VERDICTS = "verdicts";
 
 /** Sends verdicts to the fleet, and takes those of others. */
@@ -32,7 +32,9 @@ export class Hearsay {
   readonly #name: string;
   readonly #quorum: number;
   readonly #heard = new Map<string, HeardVerdict>();
-  /** What was told to the others and not taken back, by host and address, and until when it holds. */
+  /**
+   * What was sent to the others and not taken back, by host and address, and until when it holds.
+   */
   readonly #own = new Map<string, number>();
 
   /** Begins without any. */
@@ -50,8 +52,8 @@ export class Hearsay {
   }
 
   /**
-   * Tells the others that an address fails, where they do not know it. Where others have told of it
-   * who try it again, it is left to them.
+   * Tells the others that an address fails, if they do not know. If others have said so and are
+   * trying it again, it is left to them.
    */
   condemn(host: string, address: string, reason: string, forMs: number, site: FleetSite): void {
     const key = `${host} ${address}`;

@@ -12,14 +12,14 @@ interface MemberRecord {
   link: string;
   epoch: string;
   seenAt: number;
-  /** Whether its connection was seen to have ended. */
+  /** Whether its connection is known to have ended. */
   ended: boolean;
   /** Whether what it had was given up. The record stays for a while: it may come back. */
   gone: boolean;
   readonly keys: Set<string>;
 }
 
-/** What a member has of a cap: it may have `count` connections, and would have `want`. */
+/** What a member has of a cap: it may have `count` connections, and wants `want`. */
 interface PermitBlock {
   count: number;
   want: number;
@@ -35,10 +35,10 @@ interface CapRecord {
   spareOf: number;
 }
 
-/** For how long a store that knows nobody waits for members of an earlier epoch, in milliseconds. */
+/** How long a store that knows nobody waits for members of an earlier epoch, in milliseconds. */
 export const COLD_GRACE_MS = 3_000;
 
-/** For how long the record of a member stays that has gone, in milliseconds. */
+/** How long the record of a member that is gone is kept, in milliseconds. */
 const TOMBSTONE_MS = 3_600_000;
 
 /** How many silent members are reported at once. */
@@ -53,22 +53,22 @@ export function reserveOf(cap: number): number {
 }
 
 /**
- * How many of a cap's permits are a member's due, of those that may be given out: what it wants where
- * there is enough for all, else a part in proportion, one at the least.
+ * A member's due share of a cap's permits that may be given out: what it wants if there is enough
+ * for all, else a proportional part, but at least one.
  */
 function dueOf(grantable: number, want: number, wanted: number): number {
   if (want <= 0) return 0;
   return wanted <= grantable ? want : Math.max(1, Math.ceil(grantable * want / wanted));
 }
 
-/** Whether a member that has more than its due is to give some back: not for a few. */
+/** Whether a member with more than its due should give some back: not for a few. */
 function isOverdue(hold: number, due: number): boolean {
   return hold > due + Math.max(1, Math.floor(due / 4));
 }
 
 /**
- * Counts permits. What a member claims is taken for a fact, since its sockets are; beyond that no
- * more is given out than the cap lets, and what a silent member has stays its own until it is gone.
+ * Counts permits. A member's claim is accepted, since its sockets exist; beyond that, no more is
+ * given out than the cap allows, and a silent member keeps what it has until it is gone.
  */
 export class PermitLedger {
   /** By name, in the order in which they were last seen. */
@@ -92,7 +92,7 @@ export class PermitLedger {
     const isCold = this.#epoch === "";
     this.#epoch = epoch;
     this.#epochAt = now;
-    // One that has been up for long and knows nobody has nobody to wait for.
+    // A store that has been up for long and knows nobody has nobody to wait for.
     const graceMs = isCold ? Math.min(COLD_GRACE_MS, goneAfterMs) - upMs : goneAfterMs;
     this.#beginGrace(now, graceMs);
   }
@@ -113,7 +113,7 @@ export class PermitLedger {
     let record = this.#members.get(member);
     const late = record !== undefined && seq <= record.seq;
     const unknown = record === undefined;
-    // Somebody who was known once is not any more: the store has lost its data.
+    // A member that was known once no longer is: the store has lost its data.
     if (!record && epoch !== "") this.#beginGrace(now, goneAfterMs);
     record ??= { seq, link, epoch: "", seenAt: now, ended: false, gone: false, keys: new Set() };
     if (!late) {
@@ -152,7 +152,7 @@ export class PermitLedger {
     }
   }
 
-  /** Gives up what those have that are gone, and tells who is silent. */
+  /** Frees what members that are gone have, and reports silent ones. */
   #sweep(now: number, goneAfterMs: number): MemberLink[] {
     const silent: MemberLink[] = [];
     for (const [member, record] of this.#members) {

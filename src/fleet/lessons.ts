@@ -10,7 +10,7 @@ import type { FleetSite, Lesson } from "./fleet.ts";
 import type { StoreLine } from "./line.ts";
 import { type LessonWord, write } from "./words.ts";
 
-/** The section of the store that lessons stand in. */
+/** The store's section for lessons. */
 export const LESSONS = "lessons";
 
 /** How long a lesson holds, in milliseconds. It is sent again when half of that is over. */
@@ -22,16 +22,19 @@ const MAX_TOLD = 20;
 /** How many are remembered. */
 const MAX_LESSONS = 5_000;
 
-/** What two idle times differ by, at the most, that say the same. */
+/** How much two idle times may differ to say the same. */
 const ALIKE = 0.25;
 
-/** Tells what the pool has learned, and what others have where it knows nothing itself. */
+/** Sends what the pool has learned, and passes on what others have if it knows nothing itself. */
 export class Lessons {
   readonly #clock: Clock;
   readonly #line: StoreLine;
   /** What the store has from any member, by host and address. */
   readonly #known = new Map<string, { readonly lesson: Lesson; readonly until: number }>();
-  /** When this member last told of a host and address: two that disagree do not dispute. */
+  /**
+   * When this member last sent a lesson for a host and address, so that two that disagree do not
+   * dispute.
+   */
   readonly #toldAt = new Map<string, number>();
 
   /** Begins without any. */

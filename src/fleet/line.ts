@@ -27,15 +27,17 @@ export interface LineEvents {
 }
 
 /**
- * How long is waited before the store is connected to again, in milliseconds, at random up to that:
+ * How long to wait before connecting to the store again, in milliseconds, at random up to that:
  * members that have lost it together do not come back together. Never longer than half a lease.
  */
 const RETRY_MS = { first: 100, most: 3_000 };
 
-/** How soon more permits are asked for, in milliseconds, where the last answer gave none. */
+/** How soon to ask for more permits if the last answer gave none, in milliseconds. */
 const LACK_MS = { first: 10, most: 1_000 };
 
-/** How often everything is claimed, changed or not, in milliseconds: the store forgets after a day. */
+/**
+ * How often to claim everything, changed or not, in milliseconds: the store forgets after a day.
+ */
 const CLAIM_ALL_MS = 600_000;
 
 /** Keeps one connection to a store, and one renewal at a time under way. */
@@ -47,7 +49,10 @@ export class StoreLine {
   readonly #name: string;
   #events: LineEvents | undefined;
   #link: StoreLink | undefined;
-  /** The connection before this one: the store sees the member by it until this one has answered. */
+  /**
+   * The connection before this one: it shows the store that the member is there until this one
+   * answers.
+   */
   #oldLink: StoreLink | undefined;
   #connecting: AbortController | undefined;
   #syncing = false;
@@ -69,7 +74,7 @@ export class StoreLine {
   #failures = 0;
   #closed = false;
 
-  /** Makes a line that nothing is sent over yet. */
+  /** Makes a line that sends nothing yet. */
   constructor(
     clock: Clock,
     store: FleetStore,
@@ -98,12 +103,12 @@ export class StoreLine {
     void this.#connect();
   }
 
-  /** Whether something can be told now. */
+  /** Whether something can be sent now. */
   get isOpen(): boolean {
     return this.#link !== undefined && !this.#closed;
   }
 
-  /** How the member stands to its store. */
+  /** The state of the member towards its store. */
   stats(): Pick<
     FleetStats,
     "store" | "state" | "stateSince" | "error" | "members" | "requests" | "failures"
@@ -120,7 +125,7 @@ export class StoreLine {
   }
 
   /**
-   * Tells the store something, if it can be told now. It is advice: no request waits for it.
+   * Sends the store something, if it can be sent now. It is advice: no request waits for it.
    *
    * @returns Whether all of it was told
    */
@@ -137,7 +142,7 @@ export class StoreLine {
     }
   }
 
-  /** Renews what there is, and looks whether it still holds. Called several times a lease. */
+  /** Renews the permits, and checks whether they still hold. Called several times a lease. */
   beat(): void {
     const now = this.#clock.now();
     for (const [key, at] of this.#hintedAt) if (now - at > LACK_MS.most) this.#hintedAt.delete(key);
@@ -147,7 +152,7 @@ export class StoreLine {
     if (this.#permits.alone) this.#standAlone();
   }
 
-  /** Renews soon, and once however often that is wanted. */
+  /** Renews soon, and only once however often this is called. */
   ask(inMs: number = LACK_MS.first): void {
     const at = this.#clock.now() + inMs;
     if (this.#closed || at >= this.#askAt) return;
@@ -164,12 +169,12 @@ export class StoreLine {
     this.#hintedAt.set(key, this.#clock.now());
   }
 
-  /** Renews soon, and not in the same moment as others who were asked to. */
+  /** Renews soon, but not at the same moment as others who were asked to. */
   askInTurn(): void {
     this.ask(LACK_MS.first * (1 + this.#clock.random()));
   }
 
-  /** Gives everything back, if the store answers in time, after telling it something last. */
+  /** Gives everything back, if the store answers in time, after sending it some last words. */
   async close(farewell: (link: StoreLink) => Promise<unknown>): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
@@ -261,7 +266,7 @@ export class StoreLine {
     }
   }
 
-  /** Has those give some back who have more than their due. */
+  /** Asks members with more than their due to give some back. */
   #askOthers(link: StoreLink, lacking: readonly string[]): void {
     const now = this.#clock.now();
     for (const key of lacking) {
@@ -271,7 +276,7 @@ export class StoreLine {
     }
   }
 
-  /** Looks whether the store has the connections still of members that are silent. */
+  /** Checks whether the store still has the connections of silent members. */
   async #lookAfter(link: StoreLink, silent: readonly MemberLink[]): Promise<void> {
     const ended = new Set(await link.ended(silent.map(({ link }) => link)));
     this.#suspects = silent.filter(({ link }) => ended.has(link));
@@ -279,7 +284,7 @@ export class StoreLine {
   }
 
   #lose(error: unknown, sentAt: Moment): void {
-    // It may be seen by the store yet, and is all that the store sees of this member.
+    // The store may still see it, and sees nothing else of this member.
     this.#oldLink?.close();
     this.#oldLink = this.#link;
     this.#link = undefined;

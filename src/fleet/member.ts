@@ -1,5 +1,5 @@
 /**
- * One pool's part in a fleet: it passes on what the pool finds out, and what members tell.
+ * One pool's part in a fleet: it passes on what the pool finds out, and what other members send.
  *
  * @module
  */
@@ -113,7 +113,7 @@ export class StoreMember implements FleetMember {
     return await this.#orders.setWeight(this.#site, ip, weight);
   }
 
-  /** How it stands with the fleet. */
+  /** The state of this member and the fleet. */
   status(): FleetStatus {
     return {
       name: this.#options.name,
@@ -158,7 +158,7 @@ export class StoreMember implements FleetMember {
     await this.#line.close((link) => this.#roster.leave(link));
   }
 
-  /** Renews what there is, time and again, and tells what is new. */
+  /** Renews the permits regularly, and sends what is new. */
   #schedule(): void {
     const pauseMs = this.#options.leaseMs / 3 * (0.8 + 0.4 * this.#clock.random());
     this.#beat = this.#clock.setTimer(() => {

@@ -12,13 +12,13 @@ import type { StoreLine } from "./line.ts";
 import type { StoreLink } from "./store.ts";
 import { type BlockWord, type DrainWord, type WeightWord, type Word, write } from "./words.ts";
 
-/** The sections of the store that orders stand in. */
+/** The store's sections for orders. */
 export const ORDERS: readonly string[] = ["blocks", "weights", "drains"];
 
-/** For how long a block or a weight stands that has no end, in milliseconds: a year. */
+/** How long a block or a weight without an end is kept, in milliseconds: a year. */
 const FOR_EVER_MS = 31_536_000_000;
 
-/** For how long it is known that one was ended, in milliseconds: to members that were away. */
+/** How long the end of one is kept for members that were away, in milliseconds. */
 const ENDED_MS = 604_800_000;
 
 /** How long members that were away still get a drain, in milliseconds. */
@@ -27,7 +27,7 @@ const DRAIN_MS = 300_000;
 /** How many orders are remembered. */
 const MAX_ORDERS = 10_000;
 
-/** An order that stands until another one takes its place. */
+/** An order that holds until another one replaces it. */
 type StandingWord = BlockWord | WeightWord;
 
 type OrderWord = StandingWord | DrainWord;
@@ -39,14 +39,14 @@ interface Order<Told> {
 }
 
 /**
- * Carries orders out here at once, tells the others, and tells them again where the store has lost
- * them, or was away. What the store has counts, whichever member put it there.
+ * Carries out orders here at once, sends them to the others, and sends them again if the store has
+ * lost them or was away. What the store has counts, whichever member put it there.
  */
 export class Orders {
   readonly #clock: Clock;
   readonly #line: StoreLine;
   readonly #since: number;
-  /** By what they are about. */
+  /** By their subject. */
   readonly #standing = new Map<string, Order<StandingWord>>();
   readonly #drains = new Map<string, Order<DrainWord>>();
 
@@ -93,7 +93,7 @@ export class Orders {
     return await this.#tellDrain(word);
   }
 
-  /** Takes an order that was heard or read. */
+  /** Takes an order that was received or read. */
   take(word: OrderWord, site: FleetSite): void {
     const known = word.kind === "drain"
       ? this.#drains.get(word.id)
@@ -101,12 +101,12 @@ export class Orders {
     if (known && isSame(known.word, word)) known.told = true;
     else if (known && !known.told) return;
     else if (word.kind === "drain" && word.at < this.#since) return;
-    // What was lifted before is nothing that was ordered here since.
+    // An earlier end does not affect a later order.
     else if (isEnd(word) && !known && word.until - ENDED_MS < this.#since) return;
     else this.#carryOut(word, site, true);
   }
 
-  /** Tells the store once more what it does not have. @param read What it was found to have */
+  /** Sends the store again what it does not have. */
   retell(read: readonly OrderWord[]): void {
     this.#forgetOld();
     const standing = new Set(read.flatMap((word) => word.kind === "drain" ? [] : [keyOf(word)]));
@@ -195,7 +195,7 @@ export function isOrder(word: Word): word is OrderWord {
   return kind === "block" || kind === "unblock" || kind === "weight" || kind === "drain";
 }
 
-/** What an order is about: a later one about the same takes its place. */
+/** The subject of an order: a later one about the same replaces it. */
 function keyOf({ ip, kind }: StandingWord): string {
   return `${kind === "weight" ? kind : "block"} ${ip}`;
 }

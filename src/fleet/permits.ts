@@ -11,34 +11,34 @@ import type { PermitClaim, SyncReply } from "./store.ts";
 
 /** When a member's permits hold. */
 export interface PermitTimes {
-  /** For how long what the store gave is used without another answer, in milliseconds. */
+  /** How long permits are used without another answer from the store, in milliseconds. */
   readonly leaseMs: number;
   /** After how long a silence the store may give it to others, in milliseconds. */
   readonly goneAfterMs: number;
-  /** What a member does that is cut off: it goes on with its share, or stops before that time. */
+  /** What a member that is cut off does: it goes on with its share, or stops before that time. */
   readonly alone: "share" | "stop";
 }
 
-/** What the permits tell. */
+/** What the permits notify. */
 export interface PermitEvents {
   /** A dial was wanted and not permitted. */
   onLack(): void;
-  /** A connection has surely ended, and with it the room that it took. */
+  /** A connection has surely ended, and its permit is free. */
   onCleared(key: string): void;
 }
 
 /**
- * For how long a connection is counted that was closed here, in milliseconds: the machine may not have
- * heard of it. Longer where it was a dial that failed, whose socket nobody saw close.
+ * How long a connection that was closed here still counts, in milliseconds: the machine may not
+ * have noticed. Longer for a failed dial, whose socket nobody saw close.
  */
 const SEEN_MS = 50;
 const UNSEEN_MS = 250;
 
-/** One cap, as a member stands to it. */
+/** One cap, as one member sees it. */
 interface Cap {
   readonly key: string;
   cap: number;
-  /** Connections that there are, those that are ending included, and dials. */
+  /** Connections, including those that are ending, and dials. */
   used: number;
   /** How many of them are ending. */
   leaving: number;
@@ -50,7 +50,7 @@ interface Cap {
   /** The most that it was given in this period, and in the last: it is kept for as long, used or not. */
   given: number;
   lastGiven: number;
-  /** How many it would have. */
+  /** How many it wants. */
   wish: number;
   /** Whether a dial was wanted and not permitted. */
   short: boolean;
@@ -65,13 +65,13 @@ export interface Moment {
   readonly wall: number;
 }
 
-/** What became of an answer. */
+/** The effect of an answer. */
 export interface Answered {
   /** Keys with more permits than before. */
   readonly grown: readonly string[];
   /** Keys with more connections than permits. */
   readonly shrunk: readonly string[];
-  /** Keys whose other members have to give some back. */
+  /** Keys of which other members have to give some back. */
   readonly lacking: readonly string[];
 }
 
@@ -126,12 +126,12 @@ export class Permits implements FleetPermits {
     return this.#allowance(this.#caps.get(key), cap);
   }
 
-  /** How many connections are counted for a key, those that are ending included. */
+  /** How many connections are counted for a key, including those that are ending. */
   used(key: string): number {
     return this.#caps.get(key)?.used ?? 0;
   }
 
-  /** Whether one more may be dialled. Where not, it is noted that one is wanted. */
+  /** Whether one more may be dialled. If not, it notes that one is wanted. */
   mayAdd(key: string, cap: number): boolean {
     const of = this.#cap(key, cap);
     if (of.used < this.#allowance(of, cap)) return true;
@@ -143,7 +143,7 @@ export class Permits implements FleetPermits {
   /** Whether there are more connections than may be. */
   exceeds(key: string, cap: number): boolean {
     const of = this.#caps.get(key);
-    // What is ending already is as good as closed.
+    // What is already ending is as good as closed.
     return of !== undefined && of.used - of.leaving > this.#allowance(of, cap);
   }
 
@@ -164,7 +164,7 @@ export class Permits implements FleetPermits {
     else void closed.then(() => this.#clear(keys, SEEN_MS));
   }
 
-  /** Whether connections that are ending take up permits still. */
+  /** Whether connections that are ending still take up permits. */
   isClearing(key: string): boolean {
     return (this.#caps.get(key)?.leaving ?? 0) > 0;
   }
@@ -199,11 +199,11 @@ export class Permits implements FleetPermits {
     const of = this.#caps.get(key);
     if (!of) return;
     of.used = Math.max(0, of.used - 1);
-    // What was claimed because it was there still is to be given back.
+    // Give back what was claimed only because it was still open.
     if (of.used >= of.count) of.dirty = true;
   }
 
-  /** Whether the store is still to be told that there are fewer connections than it was told. */
+  /** Whether the store has yet to learn that there are fewer connections than claimed. */
   owes(key: string): boolean {
     return this.#caps.get(key)?.dirty ?? false;
   }
@@ -222,7 +222,7 @@ export class Permits implements FleetPermits {
     }
   }
 
-  /** Notes that an attempt to reach the store has failed, which began at a moment. */
+  /** Notes that an attempt to reach the store has failed, and when it began. */
   failed(sentAt: Moment): void {
     this.#look();
     if (sentAt.now >= this.#resumedAt) this.#checked = true;
@@ -246,7 +246,7 @@ export class Permits implements FleetPermits {
     return false;
   }
 
-  /** What is to be claimed now. What is not needed any more is given back with it, at once. */
+  /** What to claim now. What is no longer needed is given back with it, at once. */
   claims(): PermitClaim[] {
     const claims: PermitClaim[] = [];
     const { alone } = this;
@@ -257,7 +257,7 @@ export class Permits implements FleetPermits {
       if (!of.dirty && !changed) continue;
       of.dirty = false;
       of.claimed = want;
-      // What was given before a long silence may be somebody else's by now.
+      // Permits from before a long silence may be somebody else's by now.
       of.count = Math.min(of.count, alone ? of.used : Math.max(want, of.used));
       const hold = Math.max(of.count, of.used, this.#allowance(of, of.cap));
       claims.push({ key: of.key, cap: of.cap, hold, want });
@@ -265,7 +265,7 @@ export class Permits implements FleetPermits {
     return claims;
   }
 
-  /** Takes an answer. What it does not speak of is renewed by it. */
+  /** Takes an answer. It renews what it does not mention. */
   answered(reply: SyncReply, sentAt: Moment): Answered {
     const grown: string[] = [];
     const shrunk: string[] = [];
@@ -309,7 +309,7 @@ export class Permits implements FleetPermits {
     return keys;
   }
 
-  /** What there is, by key: for those who look on. */
+  /** All caps, by key, for figures. */
   *figures(): Generator<{ key: string; cap: number; used: number; count: number }> {
     for (const { cap, count, key, used } of this.#caps.values()) yield { cap, count, key, used };
   }
@@ -325,11 +325,11 @@ export class Permits implements FleetPermits {
     const share = Math.floor((cap - reserveOf(cap)) / this.#members);
     if (count > 0) return Math.min(count, Math.max(1, share));
     if (alone === "stop" || reserveOf(cap) === 0) return 0;
-    // The others have come down to their share by now; a newcomer has the reserve.
+    // The others have come down to their share by then; a newcomer has the reserve.
     return this.#sentAt === undefined || (share >= 1 && silentMs >= 2 * leaseMs) ? 1 : 0;
   }
 
-  /** Finds out whether the process has stood still. */
+  /** Checks whether the process has stood still. */
   #look(): void {
     if (this.#stoodStill()) {
       this.#checked = false;
@@ -346,14 +346,14 @@ export class Permits implements FleetPermits {
     return this.#since(this.#seenAt) >= this.#times.leaseMs;
   }
 
-  /** While the machine sleeps the first clock may stand; the second may be set back. */
+  /** While the machine sleeps, the first clock may stand still; the second may be set back. */
   #since({ now, wall }: Moment): number {
     return Math.max(this.#clock.now() - now, this.#clock.wallNow() - wall);
   }
 
   #wishOf(of: Cap): number {
     const peak = Math.max(of.peak, of.lastPeak);
-    // A little more than was needed, so that the next dial need not wait for it.
+    // A little more than was needed, so that the next dial need not wait.
     const calm = peak === 0 ? 0 : peak + Math.min(4, Math.max(1, peak >> 3));
     const kept = Math.max(calm, of.given, of.lastGiven);
     of.wish = Math.min(of.cap, of.short ? Math.max(2 * of.wish, of.used + 1) : kept);

@@ -1,5 +1,6 @@
 /**
- * Who is in the fleet, and what each member bears: told by every one of itself, and read by who looks.
+ * Who is in the fleet, and the load of each member: written by each about itself, and read on
+ * demand.
  *
  * @module
  */
@@ -10,13 +11,16 @@ import type { StoreLine } from "./line.ts";
 import type { StoreLink } from "./store.ts";
 import { type LoadWord, type PeerWord, type Place, type Word, write } from "./words.ts";
 
-/** The section of the store that members stand in. */
+/** The store's section for members. */
 export const MEMBERS = "members";
 
 /** How often the store is asked for the members, at the most, in milliseconds. */
 const LOOK_MS = 1_000;
 
-/** How much of its load one entry tells, in characters, and in how many entries a member tells it. */
+/**
+ * How long one entry about a member's load is, in characters, and how many entries a member may
+ * have.
+ */
 const ENTRY = { chars: 1_600, parts: 16 };
 
 /** How many members are remembered. */
@@ -27,7 +31,7 @@ interface Peer {
   readonly until: number;
 }
 
-/** Tells of this member, and adds up what the others tell of themselves. */
+/** Describes this member, and adds up what the others say about themselves. */
 export class Roster {
   readonly #clock: Clock;
   readonly #line: StoreLine;
@@ -36,7 +40,7 @@ export class Roster {
   readonly #holdsMs: number;
   #peers = new Map<string, Peer>();
   #loads = new Map<string, LoadWord[]>();
-  /** What was told in each part, and until when that holds. */
+  /** What each part said, and until when that holds. */
   readonly #told: { readonly text: string; readonly until: number }[] = [];
   #lookedAt = -Infinity;
 
@@ -49,7 +53,7 @@ export class Roster {
     this.#holdsMs = holdsMs;
   }
 
-  /** Tells the store what this member bears: what has changed, and what would be forgotten. */
+  /** Writes this member's load to the store: what has changed, and what would expire. */
   tell(site: FleetSite): void {
     const { connections, leased, places } = site.load();
     const own = { member: this.#name, since: this.#since, connections, leased } as const;
@@ -76,7 +80,7 @@ export class Roster {
     });
   }
 
-  /** Takes out of the store what this member told of itself. */
+  /** Removes this member's entries from the store. */
   async leave(link: StoreLink): Promise<void> {
     await Promise.all(this.#told.map((_, part) => link.remove(MEMBERS, this.#keyOf(part))));
   }
@@ -89,7 +93,7 @@ export class Roster {
     return true;
   }
 
-  /** Takes all that the members told of themselves. */
+  /** Takes all that the members wrote about themselves. */
   take(words: readonly (PeerWord | LoadWord)[]): void {
     this.#peers = new Map();
     this.#loads = new Map();
@@ -103,7 +107,7 @@ export class Roster {
     }
   }
 
-  /** The members, this one first, and what all of them bear by address and by host. */
+  /** The members, this one first, and their load by address and by host. */
   sum(site: FleetSite): {
     readonly peers: readonly FleetPeer[];
     readonly addresses: readonly FleetPlace[];
@@ -133,14 +137,14 @@ export class Roster {
   }
 }
 
-/** Whether a member tells it of itself. */
+/** Whether a member has written it about itself. */
 export function isOfMember(word: Word): word is PeerWord | LoadWord {
   return word.kind === "member" || word.kind === "load";
 }
 
 type Sum = { connections: number; leased: number; members: number };
 
-/** Adds what one member bears; a place that it names twice counts for one member. */
+/** Adds the load of one member; a place that it names twice counts for one member. */
 function add(sums: Map<string, Sum>, places: readonly Place[]): void {
   const seen = new Set<string>();
   for (const [key, connections, leased] of places) {
@@ -154,7 +158,7 @@ function add(sums: Map<string, Sum>, places: readonly Place[]): void {
   }
 }
 
-/** Parts that fit into an entry each; what has most comes first, for the rest may find no room. */
+/** Parts that each fit into an entry; the busiest come first, because the rest may find no room. */
 function inParts(places: readonly Place[]): Place[][] {
   const parts: Place[][] = [];
   let room = 0;

@@ -1,10 +1,10 @@
 /**
- * The port of a fleet: what a store must be able to do, that pools share what they know through.
+ * The interface of a fleet's store, through which pools share what they know.
  *
  * @module
  */
 
-/** What a member claims of one cap, and would have. */
+/** What a member claims of one cap, and wants. */
 export interface PermitClaim {
   /** What is capped, such as `a 192.0.2.1` or `h example.com`. */
   readonly key: string;
@@ -12,7 +12,7 @@ export interface PermitClaim {
   readonly cap: number;
   /** How many the member may have, at the most, until it is answered. */
   readonly hold: number;
-  /** How many it would have. */
+  /** How many it wants. */
   readonly want: number;
 }
 
@@ -28,7 +28,7 @@ export interface MemberLink {
 export interface SyncRequest extends MemberLink {
   /** Grows with each request: one that arrives after a later one is not carried out. */
   readonly seq: number;
-  /** The store's epoch that last answered the member; empty where none ever did. */
+  /** The epoch of the store that last answered the member; empty if none ever did. */
   readonly epoch: string;
   /** The caps that have changed since the last answer; all of them in an epoch's first request. */
   readonly claims: readonly PermitClaim[];
@@ -78,7 +78,7 @@ export interface StoredEntry {
 export interface StoredSection {
   /** What has not expired. */
   readonly entries: readonly StoredEntry[];
-  /** How many entries were left out, for they are larger than any of a fleet's, or too many. */
+  /** How many entries were left out, because they are too large or too many. */
   readonly skipped: number;
 }
 
@@ -86,11 +86,11 @@ export interface StoredSection {
 export interface StoreEvents {
   /** A member told the others something. */
   onHint(text: string): void;
-  /** The connection has ended. Called once, and not where `close()` was. */
+  /** The connection has ended. Called once, and not after `close()`. */
   onLost(error: unknown): void;
 }
 
-/** One connection to a store. Each call rejects where it fails, and where it takes too long. */
+/** One connection to a store. Each call rejects if it fails or takes too long. */
 export interface StoreLink {
   /** The store's own name for it: nobody has it again in the same epoch. */
   readonly link: string;
@@ -100,7 +100,7 @@ export interface StoreLink {
   remove(section: string, key: string): Promise<void>;
   /** Reads a whole section. */
   read(section: string): Promise<StoredSection>;
-  /** Tells every member something, this one too. May be lost. */
+  /** Sends something to every member, including this one. It may be lost. */
   hint(text: string): Promise<void>;
   /** Takes, renews and gives back permits, in one step. */
   sync(request: SyncRequest): Promise<SyncReply>;
@@ -114,7 +114,7 @@ export interface StoreLink {
 
 /** Where a fleet meets. */
 export interface FleetStore {
-  /** What it is called in messages, without any secret. */
+  /** Its name in messages, without any secret. */
   readonly name: string;
   /**
    * Opens a connection.
@@ -124,5 +124,5 @@ export interface FleetStore {
   connect(events: StoreEvents, signal: AbortSignal): Promise<StoreLink>;
 }
 
-/** What an entry may weigh, in characters, and how many a section may have. */
+/** How long an entry may be, in characters, and how many a section may have. */
 export const STORE_LIMITS = { valueChars: 2_048, entries: 20_000 };

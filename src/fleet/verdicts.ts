@@ -1,5 +1,5 @@
 /**
- * What to make of other members' verdicts on addresses: they are hearsay, and advice.
+ * How to take other members' verdicts on addresses, which are hearsay and advice.
  *
  * @module
  */
@@ -14,7 +14,7 @@ export interface HeardVerdict {
   readonly address: string;
   /** Why, in the member's words. */
   readonly reason: string;
-  /** When it was told, in the clock's milliseconds. */
+  /** When it was sent, in the clock's milliseconds. */
   readonly at: number;
   /** Until when it holds, in the clock's milliseconds. */
   readonly until: number;
@@ -22,15 +22,15 @@ export interface HeardVerdict {
 
 /** What one has seen of an address. */
 export interface OwnExperience {
-  /** When it last did well here, in the clock's milliseconds; 0 if it never did. */
+  /** When it last worked here, in the clock's milliseconds; 0 if it never did. */
   readonly wellAt: number;
-  /** Whether it has failures here: then nobody need tell. */
+  /** Whether it has failures here: then no verdict is needed. */
   readonly failing: boolean;
 }
 
 /**
- * Which members' words count for nothing: those that condemn more than half of the addresses that
- * are known here, of which there must be three at least. It is their own network that is broken.
+ * Which members are distrusted: those that condemn more than half of the addresses that are known
+ * here, if these are three or more. Then their own network must be broken.
  */
 export function distrusted(
   verdicts: Iterable<HeardVerdict>,
@@ -48,8 +48,8 @@ export function distrusted(
 }
 
 /**
- * Whether an address is to be held for doubtful, by what others say of it: enough of them, none of
- * whom is distrusted, and nothing that was seen here since.
+ * Whether to treat an address as doubtful by what others say: enough of them, none of which is
+ * distrusted, and no success here since.
  */
 export function isDoubtful(
   verdicts: Iterable<HeardVerdict>,
@@ -70,14 +70,14 @@ export function isDoubtful(
 }
 
 /**
- * Whether to leave it to a member to try an address again that has failed here too: to the one who
- * told of it, where nobody here did, else to the one whose name comes first.
+ * Whether to leave it to a member to try an address that has failed here too: to the one that
+ * reported it, if this member did not, else to the one whose name comes first.
  */
 export function leavesTrialsTo(verdict: HeardVerdict, own: string, hasTold: boolean): boolean {
   return !hasTold || verdict.member < own;
 }
 
-/** Whether to tell the others of a failure, when so many of them have told of it already. */
+/** Whether to report a failure, when this many others have done so already. */
 export function isWorthTelling(told: number, quorum: number): boolean {
   return told < quorum;
 }

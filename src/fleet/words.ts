@@ -1,12 +1,12 @@
 /**
- * What members write down for each other and tell each other, read with care: anybody may write there.
+ * What members write and send to each other, read with care, because anybody may write there.
  *
  * @module
  */
 
 import { addressKey, MAX_WEIGHT, parseAddress, parseHost } from "../core/address.ts";
 
-/** The version of what is written. What another one wrote is passed over. */
+/** The version of what is written. Other versions are skipped. */
 const VERSION = 1;
 
 /** The longest reason that is sent, in characters. */
@@ -19,9 +19,9 @@ export interface VerdictWord {
   readonly host: string;
   readonly address: string;
   readonly reason: string;
-  /** For how long it holds, in milliseconds, from when it was told. */
+  /** How long it holds, in milliseconds, from when it was sent. */
   readonly forMs: number;
-  /** When it was told, by the member's wall clock, in milliseconds since 1970. */
+  /** When it was sent, by the member's wall clock, in milliseconds since 1970. */
   readonly at: number;
 }
 
@@ -38,7 +38,10 @@ export interface BlockWord {
   readonly kind: "block" | "unblock";
   readonly ip: string;
   readonly reason: string;
-  /** Until when, by the wall, in milliseconds since 1970; 0: until it is ended. Of an end: it is told. */
+  /**
+   * Until when, by the wall clock, in milliseconds since 1970; 0: until it is ended. For an end:
+   * until when to keep it.
+   */
   readonly until: number;
 }
 
@@ -46,9 +49,9 @@ export interface BlockWord {
 export interface WeightWord {
   readonly kind: "weight";
   readonly ip: string;
-  /** Null where it was taken off. */
+  /** Null if it was taken off. */
   readonly weight: number | null;
-  /** As that of a block: 0 if it is set, and of its end until when that is told. */
+  /** As for a block: 0 while it is set; for its end, until when to keep that. */
   readonly until: number;
 }
 
@@ -63,16 +66,16 @@ export interface DrainWord {
   readonly kind: "drain";
   /** A host or an address, in canonical text. */
   readonly target: string;
-  /** Tells it from other drains. */
+  /** Distinguishes it from other drains. */
   readonly id: string;
-  /** When it was ordered, by the wall, in milliseconds since 1970. */
+  /** When it was ordered, by the wall clock, in milliseconds since 1970. */
   readonly at: number;
 }
 
 /** `a` and an address, or `h` and a host; its connections; and how many of them are in use. */
 export type Place = readonly [key: string, connections: number, leased: number];
 
-/** A member, of itself. */
+/** A member, about itself. */
 export interface PeerWord {
   readonly kind: "member";
   readonly member: string;
@@ -90,20 +93,20 @@ export interface LoadWord {
   readonly places: readonly Place[];
 }
 
-/** What was learned of a server. */
+/** What was learned about a server. */
 export interface LessonWord {
   readonly kind: "lesson";
   readonly host: string;
   readonly address: string;
-  /** For how long an unused connection is to be trusted, in milliseconds; 0: not known. */
+  /** How long an unused connection can be trusted, in milliseconds; 0: unknown. */
   readonly idleMs: number;
   /** How many requests a connection carries at a time, at the most; 0: not known. */
   readonly streams: number;
-  /** When it was told, by the wall, in milliseconds since 1970. */
+  /** When it was sent, by the wall clock, in milliseconds since 1970. */
   readonly at: number;
 }
 
-/** Anything that is written or told. */
+/** Anything that is written or sent. */
 export type Word =
   | VerdictWord
   | WellWord
@@ -115,13 +118,13 @@ export type Word =
   | LoadWord
   | LessonWord;
 
-/** What an idle time that a server keeps can be, in milliseconds; and a number of requests. */
+/** The range of a server's idle time, in milliseconds, and of a number of requests. */
 const SENSIBLE = { idleMs: [500, 86_400_000], streams: [1, 100_000] } as const;
 
 /** How many places one entry may name. */
 const MAX_PLACES = 200;
 
-/** What is written or told, as text. */
+/** What is written or sent, as text. */
 export function write(word: Word): string {
   const { reason } = word as { reason?: string };
   const told = reason === undefined ? word : { ...word, reason: reason.slice(0, MAX_REASON) };
@@ -205,7 +208,7 @@ function check(raw: Raw): Word | undefined {
   }
 }
 
-/** A number that may be, or 0. */
+/** A valid number, or 0. */
 function within(value: number, [least, most]: readonly [number, number]): number {
   if (value === 0 || (value >= least && value <= most)) return value;
   throw new RangeError("Nobody has seen that");

@@ -28,7 +28,7 @@ export function writeFamilies(writer: MetricWriter, addresses: boolean): void {
   if (addresses) writeAddresses(writer);
 }
 
-/** Nothing of a pool: which version tells the rest. */
+/** Not about a pool, but about the version. */
 function writeBuild({ text }: MetricWriter): void {
   text.family({ name: "hotconn_build_info", type: "gauge", help: "The version of hotconn." });
   text.sample("", { version: VERSION }, 1);
@@ -165,7 +165,7 @@ function writeLimits(writer: MetricWriter): void {
       host: maxConnectionsPerHost,
       address: maxConnectionsPerIp,
     };
-    // No limit is no sample: a line at infinity is nothing that can be drawn.
+    // Without a limit there is no sample: a line at infinity cannot be drawn.
     for (const [scope, limit] of Object.entries(limits)) if (limit !== null) put({ scope }, limit);
   });
   writer.gauge("host_limit_connections", "How many a host may have.", ({ hosts }, put) => {
@@ -258,7 +258,7 @@ function writeDials(writer: MetricWriter): void {
   });
 }
 
-/** Nothing of pools that go over no proxy. */
+/** Nothing for pools without proxies. */
 function writeProxies(writer: MetricWriter): void {
   writer.counter("proxy_ways", "Tunnels that a proxy has opened.", ({ stats }, put) => {
     for (const { opened, proxy } of stats.proxies) put({ proxy }, opened);
@@ -275,7 +275,7 @@ function writeProxies(writer: MetricWriter): void {
   });
 }
 
-/** Nothing of pools that are in no fleet. */
+/** Nothing for pools without a fleet. */
 function writeFleet(writer: MetricWriter): void {
   writer.gauge("fleet_joined", "Whether the fleet's store answers.", ({ fleet }, put) => {
     if (fleet) put({}, fleet.state === "joined" ? 1 : 0);

@@ -19,7 +19,7 @@ export interface Family {
   readonly type: "gauge" | "counter" | "histogram";
   /** Its unit, if it has one. */
   readonly unit?: string;
-  /** What it tells. */
+  /** Its help text. */
   readonly help: string;
 }
 

@@ -41,14 +41,14 @@ export class MetricWriter {
   readonly #sources: readonly Source[];
   readonly #created: boolean;
 
-  /** Begins with a text; `created` says whether it tells since when things are counted. */
+  /** Begins with a text; `created` says whether to write when counters started. */
   constructor(text: MetricText, sources: readonly Source[], created: boolean) {
     this.text = text;
     this.#sources = sources;
     this.#created = created;
   }
 
-  /** A figure as it is now. */
+  /** A gauge. */
   gauge(name: string, help: string, tell: (source: Source, put: Put) => void, unit?: string): void {
     this.text.family({ name: `hotconn_${name}`, type: "gauge", help, ...(unit ? { unit } : {}) });
     for (const source of this.#sources) {
@@ -59,7 +59,7 @@ export class MetricWriter {
     }
   }
 
-  /** What is counted since the pool was made. */
+  /** A counter since the pool was made. */
   counter(
     name: string,
     help: string,
@@ -157,7 +157,7 @@ export class MetricWriter {
   }
 }
 
-/** Adds up what each tells. */
+/** Adds up the values of each. */
 export function sum<T>(values: readonly T[], tell: (value: T) => number): number {
   return values.reduce((sum, value) => sum + tell(value), 0);
 }

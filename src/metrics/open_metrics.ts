@@ -1,5 +1,5 @@
 /**
- * The figures of pools as OpenMetrics text, for Prometheus and what speaks its language.
+ * The figures of pools as OpenMetrics text, for Prometheus and compatible programs.
  *
  * @module
  */
@@ -105,7 +105,7 @@ function sharedCounts(pool: ConnectionPool, maxHosts: number): SharedCounts {
 
 function read(pool: string, source: ConnectionPool, maxHosts: number): Source {
   const stats = source.stats();
-  // A host of the name that others share is one of them: else its series would be there twice.
+  // A host with the name that others share is one of them: otherwise its series would be there twice.
   const { other, ...rest } = stats.hosts;
   const hosts = Object.entries(rest);
   const others = new Map(hosts.splice(maxHosts));

@@ -1,5 +1,5 @@
 /**
- * What hosts share that have no series of their own: counts that only grow, as Prometheus needs them.
+ * The counts that hosts without series of their own share. They only grow, as Prometheus needs it.
  *
  * @module
  */
@@ -12,18 +12,19 @@ import type { HostStats } from "../pool/watch/stats.ts";
 export type Counts = Pick<HostStats, "ejections" | "latency" | "requests" | "resolveErrors">;
 
 /**
- * Remembers who was told by name, and with what counts, as far as the next look needs it. What a host
- * has counted under its own name stays out of what others share when it is forgotten: there it would
- * look as if it had all happened at once. And one that gets its own name takes nothing from them.
+ * Remembers which hosts were named, and with which counts, as far as the next look needs it. What a
+ * host has counted under its own name stays out of the shared counts when it is forgotten: there it
+ * would look as if it had all happened at once. And a host that gets its own name takes nothing
+ * from them.
  */
 export class SharedCounts {
   #named: ReadonlyMap<string, Counts> = new Map();
   #sharing: ReadonlySet<string> = new Set();
-  /** The counts of all hosts together that are not of those who share. */
+  /** The counts of all hosts but those that share. */
   #apart: Counts | undefined;
 
   /**
-   * The counts that those share who have no name.
+   * The shared counts of hosts without a name.
    *
    * @param all What all hosts have counted that there ever were
    * @param named The hosts that are named

@@ -1,5 +1,5 @@
 /**
- * The authorities that a program trusts, in each of the forms in which people have them.
+ * The authorities that a program trusts, in every usual form.
  *
  * @module
  */
@@ -47,7 +47,7 @@ export function bytesOfPem(texts: readonly string[]): Uint8Array[] {
   return texts.map((text) => decode(text.replace(/-----[^-]*-----/g, "")));
 }
 
-// Those of another realm as well.
+// Those from another realm as well.
 function isBytes(value: unknown): value is Uint8Array {
   return ArrayBuffer.isView(value) && "BYTES_PER_ELEMENT" in value && value.BYTES_PER_ELEMENT === 1;
 }

@@ -1,6 +1,6 @@
 /**
- * What of a certificate (RFC 5280) the policy asks, read from its bytes: a text that a library makes
- * of them can be forged by what stands in a name.
+ * The parts of a certificate (RFC 5280) that the policy needs, read from its bytes: a text that a
+ * library makes of them can be forged by what is in a name.
  *
  * @module
  */
@@ -9,10 +9,10 @@ import { DER, type DerValue, expectTag, identifierOf, readAll, readDer } from ".
 
 /** What is known of a certificate. */
 export interface Certificate {
-  /** The name of who signed it, and its own, as they stand there. */
+  /** The names of its issuer and subject, as bytes. */
   readonly issuer: Uint8Array;
   readonly subject: Uint8Array;
-  /** When it runs out, in milliseconds since 1970; NaN if it does not say so as it should. */
+  /** When it expires, in milliseconds since 1970; NaN if that is not valid. */
   readonly endsAt: number;
   /** The public key with its algorithm: the SubjectPublicKeyInfo. */
   readonly publicKey: Uint8Array;
@@ -110,7 +110,7 @@ function readExtensions(fields: readonly DerValue[]): ReadonlyMap<string, Uint8A
   for (const extension of readAll(readDer(extensions.contents, DER.sequence).contents)) {
     const parts = readAll(expectTag(extension, DER.sequence).contents);
     const identifier = identifierOf(parts[0]);
-    // Two of a kind are forbidden (RFC 5280 section 4.2): who reads the other one reads otherwise.
+    // Two of a kind are forbidden (RFC 5280 section 4.2): different readers might use different ones.
     if (found.has(identifier)) throw new RangeError(`two extensions ${identifier}`);
     found.set(identifier, expectTag(parts.at(-1), DER.octetString).contents);
   }
@@ -122,7 +122,7 @@ function readTime(value: DerValue | undefined): number {
   const text = String.fromCharCode(...value?.contents ?? []);
   const digits = value?.tag === DER.utcTime ? `${text < "5" ? "20" : "19"}${text}` : text;
   const parts = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/.exec(digits)?.slice(1).map(Number);
-  // Whether it holds is for the runtime to say.
+  // The runtime decides whether it is valid.
   if (!parts) return NaN;
   const [year = 0, month = 0, day, hour, minute, second] = parts;
   return Date.UTC(year, month - 1, day, hour, minute, second);

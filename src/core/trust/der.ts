@@ -34,7 +34,7 @@ export function readDer(bytes: Uint8Array, tag: number): DerValue {
 }
 
 /**
- * Reads the values that stand one after the other in a value's contents.
+ * Reads the values in a value's contents, one after the other.
  *
  * @throws {RangeError} One is malformed
  */
@@ -49,7 +49,7 @@ export function readAll(contents: Uint8Array): DerValue[] {
 }
 
 /**
- * Gives a value back if there is one, of this tag.
+ * Returns a value if there is one, with this tag.
  *
  * @throws {RangeError} There is none, or it is of another tag
  */

@@ -1,7 +1,7 @@
 /**
- * What hotconn asks of a server's certificates beside what its runtime asks, so that the same ones
- * are taken on each: a name that stands where names belong, and no key or signature that can be
- * broken. Whether a chain is genuine and in force, the runtime has said before.
+ * What hotconn requires of a server's certificates in addition to its runtime, so that the same
+ * ones are accepted on each: a name in the right place, and no key or signature that can be broken.
+ * The runtime has checked before that the chain is genuine and valid.
  *
  * @module
  */
@@ -11,16 +11,16 @@ import { readIp } from "../address.ts";
 import { type Certificate, readCertificate } from "./certificate.ts";
 import { sameBytes } from "./der.ts";
 
-/** So many names of a certificate stand in a message. */
+/** How many names of a certificate a message lists. */
 const MAX_NAMES = 8;
 
 /** What a server has shown, as bytes. */
 export interface ShownChain {
-  /** Its own certificate, and of the others those that have signed the one before, in order. */
+  /** Its own certificate, and then each that signed the one before. */
   readonly chain: readonly Uint8Array[];
   /** All that it has shown, and the trusted ones that the runtime adds. */
   readonly shown: readonly Uint8Array[];
-  /** Gives the certificates that are trusted of themselves. */
+  /** Returns the root certificates that are trusted. */
   anchors(): readonly Uint8Array[];
 }
 
@@ -52,10 +52,10 @@ function objectionToAuthorities(
     if (authority.weakKey !== null) return `an authority is too weak: ${authority.weakKey}`;
     if (!authority.maySign) return "an authority's key may not sign certificates";
     const isLast = i === authorities.length - 1;
-    // Of two certificates of one key, nobody tells which one the runtime went by.
+    // Of two certificates with one key, it is unknown which one the runtime used.
     for (const twin of all.filter((other) => isSameParty(other, authority))) {
       if (twin.weakSignature === null) continue;
-      // Nobody relies on the signature with which a root vouches for itself.
+      // Nobody relies on a root's own signature.
       if (isLast && sameBytes(twin.issuer, twin.subject)) continue;
       if (anchors().map(readCertificate).some((anchor) => isSameParty(anchor, twin))) return null;
       return `an authority is too weak: ${twin.weakSignature}`;
@@ -94,7 +94,7 @@ function matches(name: string, wanted: string): boolean {
   if (!name.startsWith("*.")) return name === wanted;
   const rest = name.slice(1);
   const dot = wanted.indexOf(".");
-  // A star for a whole top-level domain is nobody's to have.
+  // Nobody may have a wildcard for a whole top-level domain.
   return dot > 0 && rest.includes(".", 1) && wanted.slice(dot) === rest;
 }
 
