@@ -95,7 +95,7 @@ class DenoDialer implements Dialer {
 
   async dial(target: DialTarget, signal: AbortSignal): Promise<TlsSocket> {
     requireHonoured(this, target.tls);
-    // Deno passes over a text without a certificate, and the caller would trust less than he thinks.
+    // Deno ignores a text without a certificate, and the caller would trust less than expected.
     const { ca } = target.tls;
     const caCerts = ca === undefined ? undefined : [...readAuthorities(ca)];
     signal.throwIfAborted();
@@ -156,7 +156,7 @@ class DenoDialer implements Dialer {
   ): Promise<DenoTlsConn> {
     try {
       tcp.setNoDelay(true);
-      // It ends what Deno leaves open (see above) when the server's machine is gone.
+      // Ends what Deno leaves open (see above) when the server's machine is gone.
       tcp.setKeepAlive(true);
       return await this.#deno.startTls(tcp, {
         hostname: bareServerName(target.serverName),
@@ -167,7 +167,7 @@ class DenoDialer implements Dialer {
       try {
         tcp.close();
       } catch {
-        // Some failures take the connection with them.
+        // Some failures close the connection as well.
       }
       throw startTlsError(target, cause);
     }

@@ -1,5 +1,5 @@
 /**
- * Finds out which runtime this is, and gives what is needed to run on it.
+ * Detects the runtime, and loads what is needed to run on it.
  *
  * @module
  */
@@ -58,7 +58,7 @@ export async function detectDialer(): Promise<Dialer> {
   }
 }
 
-/** Loads what opens TCP without TLS, for checks alone: it allows no `http:` URL. */
+/** Loads a dialer without TLS for checks only: it does not allow `http:` URLs. */
 async function loadConnectDialer(): Promise<Dialer> {
   return (await import("./plain.ts")).plainDialer();
 }
@@ -111,7 +111,7 @@ async function loadCompression(): Promise<MessageCompression> {
   return (await import("./codings/message_compression.ts")).messageCompression;
 }
 
-/** The servers of Deno and Bun look inside a response; Node has nothing that does. */
+/** The servers of Deno and Bun look inside a response; nothing on Node does. */
 function responseMaker(): ResponseMaker {
   switch (findRuntime()) {
     case "node":
@@ -132,7 +132,7 @@ class RuntimePool extends HttpPool {
     this.#mayLack = options.proxy === undefined;
   }
 
-  /** Looks once whether the environment names a proxy that nobody said anything about. */
+  /** Checks once whether the environment names a proxy although the option `proxy` was not set. */
   override diagnose(): Finding[] {
     const findings = super.diagnose();
     const name = this.#mayLack ? namedProxy() : undefined;

@@ -65,7 +65,7 @@ const MEDIA_TYPE = "application/dns-message";
  */
 const MAX_BYTES = 16_384;
 
-/** The end of a request that nobody waits for any more, in milliseconds. */
+/** When a request ends that nobody waits for any more, in milliseconds. */
 const MAX_REQUEST_MS = 10_000;
 
 /**
@@ -144,7 +144,7 @@ async function readMessage(response: PooledResponse): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-/** How much longer a response holds as HTTP sees it, in milliseconds. */
+/** How much longer a response is fresh by the rules of HTTP, in milliseconds. */
 function freshness(headers: ResponseHeaders, ttlMs: number): number {
   const ageMs = 1_000 * Number(/^\d+$/.exec(headers.get("age") ?? "")?.[0] ?? 0);
   const maxAge = /(?:^|[\s,])max-age="?(\d+)/i.exec(headers.get("cache-control") ?? "")?.[1];

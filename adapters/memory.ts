@@ -115,7 +115,7 @@ class Socket implements MemorySocket {
   }
 
   pause(): void {
-    // A socket that is done says so, even to who pauses it then.
+    // A socket that is done says so, even if it is paused then.
     this.#paused = this.#open;
   }
 
@@ -187,7 +187,7 @@ export interface MemoryDial {
 
 /** Options of {@linkcode memoryDialer}. */
 export interface MemoryDialerOptions {
-  /** Where its time comes from. */
+  /** The source of time. */
   readonly clock?: Clock;
   /** Says how each dial goes. */
   readonly script?: (target: DialTarget) => MemoryDial;

@@ -80,7 +80,7 @@ const everywhere: readonly TlsCapability[] = [
   "dangerouslyAcceptAnyCertificate",
 ];
 
-// Measured against the ClientHello that a server receives, not taken from documentation.
+// Checked against the ClientHello that a server receives, not taken from documentation.
 const perRuntime: Record<string, { name: string; more: readonly TlsCapability[] }> = {
   node: { name: "node", more: ["ciphers", "groups"] },
   deno: { name: "node on deno", more: [] },
@@ -93,7 +93,7 @@ class NodeDialer implements Dialer {
   readonly tunnels: ReadonlySet<TunnelKind> = new Set(["plain", "tls"] as const);
   readonly tellsCertificate = true;
   readonly #times: CloseTimes;
-  // Deno's says of sessions that they were resumed where the server says that they were not.
+  // Deno's claims that sessions were resumed when the server says that they were not.
   readonly #tls = new TlsClient(runtime() !== "deno");
 
   constructor(times: CloseTimes) {
@@ -129,7 +129,7 @@ class NodeDialer implements Dialer {
         open?.socket,
         handshake.tickets,
       );
-      // Only what may be shared need be remembered.
+      // Only options that may be used again need be remembered.
       if (live.info.alpn === "h2") live.covers = (name) => handshake.covers(name);
       return live;
     }, open ? "tls" : "tcp").catch((error) => {
@@ -139,7 +139,7 @@ class NodeDialer implements Dialer {
   }
 }
 
-/** Tells what is known of a socket. There may be many: what they have in common is there once. */
+/** Returns what is known of a socket. There may be many, so they share what they have in common. */
 function describe(
   socket: tls.TLSSocket,
   target: DialTarget,
@@ -152,7 +152,7 @@ function describe(
   const info = {
     alpn: socket.alpnProtocol ? once(socket.alpnProtocol) : null,
     localAddress: localAddress && localPort ? ipPort(localAddress, localPort) : undefined,
-    // Node would remember on each socket what was dialled.
+    // Otherwise Node would keep on each socket what was dialled.
     remoteAddress: proxy === undefined
       ? withItsPort(target.address, target.ip)
       : endsOf(socket).remoteAddress,

@@ -80,7 +80,7 @@ export interface InstrumentOptions {
 
 const NAME = "hotconn";
 
-/** The methods that stand for themselves: any other could be anything, and many. */
+/** The methods that are reported by name: others could be anything, and many. */
 const METHODS: ReadonlySet<string> = new Set([
   "CONNECT",
   "DELETE",
@@ -94,7 +94,7 @@ const METHODS: ReadonlySet<string> = new Set([
   "TRACE",
 ]);
 
-/** What of a query is a secret by the conventions. */
+/** The parameters of a query that are secret by the conventions. */
 const SECRETS =
   /([?&](?:AWSAccessKeyId|Signature|sig|X-Goog-Signature|X-Amz-Signature|X-Amz-Security-Token)=)[^&]*/gi;
 
@@ -360,7 +360,9 @@ class TracedRequest implements RequestWatch {
     return { lease, span };
   }
 
-  /** Ends what is under way: the first of it as told, the others as what is not needed any more. */
+  /**
+   * Ends the attempts under way: the first with the given outcome, the others as no longer needed.
+   */
   #endAttempts(attributes: Attributes, failed: boolean): void {
     for (const [index, { span }] of this.#attempts.entries()) {
       if (index === 0) {
@@ -425,12 +427,12 @@ function machineOf(error: unknown): Attributes {
     const { ip, port } = parseAddress(`${about.address}`);
     return { "network.peer.address": ip, "network.peer.port": port };
   } catch {
-    // It came to no machine.
+    // It never reached a machine.
     return {};
   }
 }
 
-/** Calls a hook of the program's: what it throws is not the request's to fail for. */
+/** Calls the program's hook: the request must not fail if it throws. */
 function guard(call: () => void): void {
   try {
     call();
@@ -441,7 +443,7 @@ function guard(call: () => void): void {
   }
 }
 
-/** What the program's propagators say of a span; without any, what W3C Trace Context says. */
+/** What the program's propagators write for a span; without any, W3C Trace Context. */
 function contextHeaders(span: Span): readonly (readonly [string, string])[] {
   if (propagation.fields().length === 0) return traceHeaders(span.spanContext());
   const carrier: Record<string, string> = {};
@@ -449,7 +451,7 @@ function contextHeaders(span: Span): readonly (readonly [string, string])[] {
   return Object.entries(carrier);
 }
 
-/** The span as W3C Trace Context has it; nothing if nobody keeps it. */
+/** The span as W3C Trace Context; nothing if it is not recorded. */
 function traceHeaders(
   { spanId, traceFlags, traceId, traceState }: SpanContext,
 ): readonly (readonly [string, string])[] {

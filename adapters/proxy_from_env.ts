@@ -61,7 +61,10 @@ export function proxyFromEnv(): ProxyRules {
   return rules;
 }
 
-/** The variable that names a proxy for `https:` URLs, if one does and it may be looked at unasked. */
+/**
+ * The variable that names a proxy for `https:` URLs, if there is one and reading it needs no
+ * permission prompt.
+ */
 export function namedProxy(): string | undefined {
   const { Deno } = globalThis as Globals;
   const mayRead = (variable: string) =>

@@ -9,13 +9,13 @@ import { checkNames, describe } from "../../src/core/check.ts";
 import { Refusal } from "./refusal.ts";
 import { strict } from "./replies.ts";
 
-/** A request at Hono, and what its answer will have. */
+/** A Hono request, and the headers of its answer. */
 export type AdminContext = Context;
 
 /** A middleware of Hono. */
 export type AdminMiddleware = MiddlewareHandler;
 
-/** What somebody may do. */
+/** What a caller may do. */
 export interface AdminAccess {
   /** Whether they may look. */
   readonly read: boolean;
@@ -36,7 +36,7 @@ export interface AdminTokens {
   readonly act?: AdminToken | readonly AdminToken[];
 }
 
-/** Lets a request in, or refuses it. `serve` answers it for somebody who may so much. */
+/** Lets a request in, or refuses it. `serve` answers it for a caller with the given rights. */
 export type Gate = (
   c: Context,
   serve: (access: AdminAccess) => Promise<Response>,
@@ -53,8 +53,8 @@ export const TOKEN_HEADER = "x-hotconn-token";
 const granted = new WeakMap<Context, AdminAccess>();
 
 /**
- * Says what the one who sent a request may do. To be called by a middleware that is given to
- * `adminRouter()` as `auth`, before it calls `next()`.
+ * Says what the sender of a request may do. A middleware that is given to `adminRouter()` as `auth`
+ * calls it before `next()`.
  *
  * @throws {TypeError} `who` is no text, or empty
  */
@@ -67,8 +67,9 @@ export function grantAccess(c: AdminContext, access: AdminAccess): void {
 }
 
 /**
- * Lets everybody in who asks for localhost or an IP address. Any other name may be that of a page of
- * a stranger, whose owner made it lead here so that the browser takes both for one (DNS rebinding).
+ * Lets in everybody who asks for localhost or an IP address. Any other name may belong to a
+ * stranger's page, whose owner made the name lead here so that the browser takes both for one site
+ * (DNS rebinding).
  */
 export const openGate: Gate = (c, serve) => {
   const { hostname } = new URL(c.req.url);
@@ -176,7 +177,7 @@ async function digest(token: string): Promise<Uint8Array> {
   return new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(token)));
 }
 
-/** Compares every byte of every digest, so that the time taken tells nothing of any. */
+/** Compares every byte of every digest, so that the time reveals nothing about any. */
 function find(
   known: readonly KnownToken[],
   digests: readonly Uint8Array[],
@@ -187,7 +188,7 @@ function find(
     const own = digests[index] ?? new Uint8Array();
     let difference = own.length ^ presented.length;
     for (let at = 0; at < presented.length; at++) difference |= (own[at] ?? 0) ^ presented[at]!;
-    // One that stands in both lists may act: those come last.
+    // A token in both lists may act: those come last.
     if (difference === 0) found = token;
   }
   return found;

@@ -1,5 +1,5 @@
 /**
- * The admin router's routes that act. Whatever is tried through them stands in the audit trail.
+ * The admin router's routes that act. Every attempt is in the audit trail.
  *
  * @module
  */
@@ -28,7 +28,7 @@ export function actRoutes(): Route[] {
   }));
 }
 
-/** Notes that somebody tried what is not theirs to do; `who` is empty where nobody knows. */
+/** Notes a denied attempt; `who` is empty if unknown. */
 export function tellDenied(route: Route, state: AdminState, c: Context, who: string): void {
   state.tell({
     at: state.options.clock.wallNow(),

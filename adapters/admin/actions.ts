@@ -18,7 +18,7 @@ export interface Action {
   readonly name: string;
   readonly summary: string;
   readonly body: BodySchema;
-  /** What the answer has besides `ok`. */
+  /** What the answer has in addition to `ok`. */
   readonly answer: { readonly [name: string]: Schema };
   /** What it is about, for the audit trail. */
   target(body: Body): string;
@@ -197,7 +197,7 @@ export const ACTIONS: readonly Action[] = [
   },
 ];
 
-/** What a promise gives; undefined if it takes too long, and goes on by itself. */
+/** The result of a promise; undefined if it takes too long, and goes on in the background. */
 async function settled<T>(promise: Promise<T>, clock: Clock): Promise<T | undefined> {
   let stop = () => {};
   const patience = new Promise<undefined>((resolve) => {

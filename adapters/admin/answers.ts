@@ -20,13 +20,13 @@ export function severityOf(bad: number, all: number): "critical" | "warning" | u
   return share >= 0.1 || (bad >= 3 && share >= 0.01) ? "warning" : undefined;
 }
 
-/** From what share on, and from how many on, something is worth a look that callers do not feel. */
+/** From which share and number something that callers do not notice is worth a look. */
 const NOTABLE = { share: 0.2, least: 10 };
 
 /** How many hosts are named one by one. */
 const NAMED_HOSTS = 5;
 
-/** Evictions that were no end of a connection's time: something broke it. */
+/** Evictions by something that broke the connection. */
 const BROKEN = ["error", "unhealthy", "unsolicited"];
 
 interface Trouble {
@@ -34,7 +34,7 @@ interface Trouble {
   readonly severity: "critical" | "warning";
   readonly failures: number;
   readonly serverErrors: number;
-  /** Those that are one of both, or both: whose body broke off had a status as well. */
+  /** Requests that are one of both, or both: one whose body broke off had a status as well. */
   readonly bad: number;
   readonly all: number;
 }
@@ -46,7 +46,7 @@ export function answerProblems({ failing, hosts, ms, requests }: Recent): Proble
     .flatMap(([host, requests]) => troubleOf(requests, host) ?? [])
     .sort((a, b) => rankOf(a.severity) - rankOf(b.severity) || b.bad - a.bad);
   const named = byHost.slice(0, NAMED_HOSTS);
-  // A single host's trouble is the pool's: it is said once, where it is.
+  // The trouble of the only host is the pool's: it is said once, at the host.
   const isSaid = named.some(({ severity }) => severity === whole?.severity);
   const told = whole && (!isSaid || byHost.length > 1) ? [whole, ...named] : named;
   return [
@@ -56,7 +56,7 @@ export function answerProblems({ failing, hosts, ms, requests }: Recent): Proble
   ];
 }
 
-/** Addresses that answer badly, of hosts whose callers do not feel it: other machines serve them. */
+/** Addresses that answer badly without callers noticing, because other machines serve them. */
 function addressProblems(failing: Recent["failing"], ms: number, hosts: ReadonlySet<unknown>) {
   const problems: Problem[] = [];
   for (const [host, addresses] of Object.entries(failing)) {
@@ -125,7 +125,7 @@ function problemOf(trouble: Trouble, ms: number, failing: Recent["failing"]): Pr
   };
 }
 
-/** What servers refuse: callers got an answer, and it was no. */
+/** What servers refuse: callers got an answer, with a status of 4xx. */
 function refusals({ failures, statuses, successes, toldLater }: RequestStats, ms: number) {
   const all = successes + failures;
   const refused = statuses["4xx"] ?? 0;
@@ -152,7 +152,7 @@ function refusals({ failures, statuses, successes, toldLater }: RequestStats, ms
   return problems;
 }
 
-/** What is wrong with how the pool comes by connections and answers. */
+/** What is wrong with how the pool gets connections and answers. */
 export function workProblems(recent: Recent): Problem[] {
   const { acquired, dialErrors, dials, evicted, ms, requests, timedOut, waiting } = recent;
   const when = withinSpan(ms);

@@ -51,7 +51,7 @@ export interface ConnectionPage {
 }
 
 /**
- * Makes a page. Of all connections but those on it no copy is made.
+ * Makes a page. Only the connections on it are copied.
  *
  * @throws {Refusal} The query makes no sense
  */
@@ -99,7 +99,7 @@ class Best<T> {
   readonly #count: number;
   readonly #compare: (a: T, b: T) => number;
   #items: T[] = [];
-  /** The last that counts, once there are enough. */
+  /** The last one that counts, once there are enough. */
   #last: T | undefined;
 
   constructor(count: number, compare: (a: T, b: T) => number) {

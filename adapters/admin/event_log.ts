@@ -33,13 +33,13 @@ const STATS_INTERVAL_MS = 2_000;
 /** How many streams of one pool may be open at once. */
 const MAX_STREAMS = 100;
 
-/** Somebody who listens. Each text is one message of an event stream (the HTML standard). */
+/** A listener. Each text is one message of an event stream (the HTML standard). */
 export interface Follower {
-  /** The types of events to be told. */
+  /** The types of events that it wants. */
   readonly types: ReadonlySet<string>;
   /** Takes an event. */
   onEvent(message: string): void;
-  /** Takes the figures, in place of those before. They are the same bytes for all. */
+  /** Takes the figures, which replace the last ones. They are the same bytes for all. */
   onStats(message: Uint8Array<ArrayBuffer>): void;
   /** There is nothing more to come. */
   onEnd(): void;
@@ -48,7 +48,7 @@ export interface Follower {
 /** What an {@linkcode EventLog} is made of. */
 export interface EventLogOptions {
   readonly pool: ConnectionPool;
-  /** Tells the figures. */
+  /** Returns the figures. */
   readonly watch: PoolWatch;
   readonly clock: Clock;
   /** How many events are kept. */
@@ -78,7 +78,7 @@ export class EventLog {
   readonly #followers = new Map<Follower, () => void>();
   #streams = 0;
   #statsTimer: Timer | undefined;
-  /** The figures that were told last, while somebody wants them. */
+  /** The figures that were sent last, while somebody wants them. */
   #latest: Uint8Array<ArrayBuffer> | undefined;
   #over = false;
 
@@ -88,7 +88,7 @@ export class EventLog {
     this.#watch = watch;
     this.#clock = clock;
     this.#size = size;
-    // A program that is started again goes on above its earlier numbers.
+    // After a restart, the numbers go on above the earlier ones.
     this.#firstId = this.#nextId = Math.max(1, Math.floor(clock.wallNow()));
     const offs = Object.entries(POOL_EVENTS)
       .filter(([, kind]) => kind === "usual")
@@ -98,7 +98,7 @@ export class EventLog {
       for (const off of offs) off();
       this.#end();
     };
-    // After the event itself was told.
+    // After the event itself was sent.
     offs.push(pool.on("closed", end));
     if (signal?.aborted) end();
     else signal?.addEventListener("abort", end, { once: true });
@@ -110,7 +110,7 @@ export class EventLog {
   }
 
   /**
-   * Counts a stream, until the returned function is called. One whose follower was let go holds
+   * Counts a stream, until the returned function is called. One whose follower has gone holds
    * memory until its server is done with it.
    */
   open(): () => void {
@@ -122,7 +122,7 @@ export class EventLog {
     };
   }
 
-  /** Keeps an event, and tells it to those who want it. */
+  /** Keeps an event, and sends it to those who want it. */
   record(type: string, event: object): void {
     const id = this.#nextId++;
     const entry: LoggedEvent = { id, type, at: this.#clock.wallNow(), event };
@@ -132,7 +132,7 @@ export class EventLog {
     }
   }
 
-  /** Tells something to those who want it now: it has no number, and is not kept. */
+  /** Sends something to those who want it now: it has no number, and is not kept. */
   tell(type: string, data: object): void {
     let text: string | undefined;
     for (const { onEvent, types } of this.#followers.keys()) {
@@ -141,9 +141,9 @@ export class EventLog {
   }
 
   /**
-   * The events after a number that are still kept, of some types, oldest first; and whether others
-   * of them may be lost. A number that was never given is of another life of this program: to it
-   * everything is new.
+   * The events after a number that are still kept, of some types, oldest first, and whether others
+   * of them may be lost. A number that was never given comes from an earlier run of this program:
+   * then everything is new.
    */
   since(id: number, types: ReadonlySet<string>): { messages: string[]; complete: boolean } {
     const known = id >= this.#firstId - 1 && id < this.#nextId;
@@ -166,7 +166,7 @@ export class EventLog {
     const { types } = follower;
     const frequent = Object.entries(POOL_EVENTS)
       .filter(([type, kind]) => kind === "frequent" && types.has(type))
-      // They have no number, are not kept, and so drive nothing out that is.
+      // They have no number and are not kept, so they push out nothing that is.
       .map(([type]) =>
         this.#pool.on(type as keyof PoolEvents, (event) =>
           follower.onEvent(

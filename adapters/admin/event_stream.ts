@@ -16,7 +16,7 @@ const MAX_PENDING = 1_048_576;
 /** How much of what was kept is sent at once, in characters. */
 const KEPT_PART = 65_536;
 
-/** After how many milliseconds a client that lost its stream is to come back. */
+/** After how many milliseconds a client that lost its stream should come back. */
 const RETRY_MS = 2_000;
 
 /** How a stream is opened. */
@@ -30,8 +30,8 @@ export interface EventStreamOptions {
 }
 
 /**
- * Opens a stream. It ends with its client, whose server cancels it then; with its pool; or when the
- * client reads too slowly.
+ * Opens a stream. It ends when its client goes away and the server cancels it, with its pool, or
+ * when the client reads too slowly.
  */
 export function eventStream(options: EventStreamOptions): ReadableStream<Uint8Array> {
   const stream = new EventStream(options);
@@ -39,7 +39,7 @@ export function eventStream(options: EventStreamOptions): ReadableStream<Uint8Ar
     start: (controller) => stream.start(controller),
     pull: () => stream.pull(),
     cancel: () => stream.stop(),
-    // What waits, waits here, where it is counted.
+    // Everything waits here, where it is counted.
   }, { highWaterMark: 0 });
 }
 
@@ -51,14 +51,14 @@ class EventStream implements Follower {
   #leave: () => void = () => {};
   #close: () => void = () => {};
   #heartbeat: Timer | undefined;
-  /** What was kept for the client from before: the log's own texts, the next one last. */
+  /** Past events for the client: the log's own texts, the next one last. */
   #kept: string[] = [];
   #pending: string[] = [];
   /** How much of it waits. */
   #pendingLength = 0;
-  /** The latest figures, where they have not been sent: none but the latest is of use. */
+  /** The latest figures, if they have not been sent: only the latest are of use. */
   #stats: Uint8Array<ArrayBuffer> | undefined;
-  /** Called when there is something to send, where the client waits for it. */
+  /** Called when there is something to send, if the client waits for it. */
   #wake: (() => void) | undefined;
   #ending = false;
   #stopped = false;
@@ -72,7 +72,7 @@ class EventStream implements Follower {
     if (this.#ending) return;
     this.#pendingLength += message.length;
     if (this.#pendingLength <= MAX_PENDING) return this.#push(message);
-    // What was kept for it stays in the log: it may come back for that.
+    // Past events stay in the log: the client may come back for them.
     this.#drop(": This client reads too slowly, and is let go\n\n");
     this.#end();
   };
@@ -128,7 +128,7 @@ class EventStream implements Follower {
     this.#end();
   }
 
-  /** Takes what is sent next, in parts: a client that does not read holds one of them. */
+  /** Takes what to send next, in parts: a client that does not read holds only one of them. */
   #next(): Uint8Array<ArrayBuffer> | undefined {
     let text = "";
     while (this.#kept.length > 0 && text.length < KEPT_PART) text += this.#kept.pop();
@@ -152,7 +152,7 @@ class EventStream implements Follower {
     this.#wake?.();
   }
 
-  /** Forgets what waits, for one last word if there is one. */
+  /** Drops what waits, except for one last message if there is one. */
   #drop(last?: string): void {
     this.#kept = [];
     this.#pending = last === undefined ? [] : [last];

@@ -1,5 +1,5 @@
 /**
- * The figures of a pool, turned as the admin router shows them.
+ * The figures of a pool, arranged as the admin router shows them.
  *
  * @module
  */
@@ -22,7 +22,7 @@ export interface MachineStats {
   readonly block: Block | null;
 }
 
-/** The figures by address: the other way round than by host. */
+/** The figures by address instead of by host. */
 export function byAddress({ blocks, hosts }: PoolStats): MachineStats[] {
   const machines = new Map<string, ({ readonly host: string } & AddressStats)[]>();
   for (const [host, { addresses }] of Object.entries(hosts)) {
@@ -41,7 +41,7 @@ export function byAddress({ blocks, hosts }: PoolStats): MachineStats[] {
   });
 }
 
-/** Whether a host has an address that does well. */
+/** Whether a host has a good address. */
 export function isAvailable({ hosts }: PoolStats, host: string): boolean {
   const stats = Object.hasOwn(hosts, host) ? hosts[host] : undefined;
   return Object.values(stats?.addresses ?? {}).some(({ standing }) => standing === "good");

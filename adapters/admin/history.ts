@@ -55,7 +55,7 @@ export interface HistorySample {
   readonly cancelled: number;
   /** How many times a request was sent again. */
   readonly retries: number;
-  /** How many times a request was sent to a second machine besides. */
+  /** How many times a request was also sent to a second machine. */
   readonly hedges: number;
   /** The answers by class of status, such as `2xx`; classes without an answer are left out. */
   readonly statuses: { readonly [statusClass: string]: number };
@@ -79,7 +79,7 @@ export interface HistoryView {
   readonly keptMs: number;
   /** How many hosts have samples of their own. */
   readonly hosts: number;
-  /** How many hosts there are that have none, because as many as may have some already. */
+  /** How many hosts have none, because as many as allowed already have some. */
   readonly hostsLeftOut: number;
   /** Whether there are samples of what was asked for: false of a host that was left out. */
   readonly kept: boolean;
@@ -90,7 +90,7 @@ export interface HistoryView {
 /** What a history is made of. */
 export interface HistoryOptions {
   readonly pool: ConnectionPool;
-  /** What looks at the pool: the history ends with it. */
+  /** What watches the pool: the history ends with it. */
   readonly watch: PoolWatch;
   /** Called with each sample of the pool. */
   readonly onSample?: (sample: HistorySample) => void;
@@ -100,7 +100,7 @@ const COUNTED = ["successes", "failures", "cancelled", "retries", "hedges"] as c
 const POOL_COUNTED = ["acquired", "reused", "timedOut", "dials", "dialErrors"] as const;
 const CLASSES = ["1xx", "2xx", "3xx", "4xx", "5xx"] as const;
 
-/** Where in a row the columns stand that do not begin it. */
+/** The positions in a row of the columns that do not begin it. */
 const AT = {
   gauges: 0,
   pool: 3,
@@ -155,7 +155,7 @@ export class History {
     this.#takenAt = stats.at;
     for (const [host, figures] of Object.entries(stats.hosts)) this.#begin(host, figures);
     watch.follow((stats) => {
-      // It looks more often than that, and not at even distances on a busy machine.
+      // The watch samples more often, and not at even intervals on a busy machine.
       if (stats.at - this.#takenAt > 0.75 * SAMPLE_MS) this.#take(stats);
     });
   }
@@ -216,7 +216,7 @@ export class History {
 
   #takeHosts(stats: PoolStats, number: number): void {
     let leftOut = 0;
-    // What has not been there for as long as samples are kept makes room.
+    // A host that was not seen for as long as samples are kept makes room.
     for (const [host, { last }] of this.#hosts) {
       if (number - last >= KEPT_SAMPLES) this.#hosts.delete(host);
     }

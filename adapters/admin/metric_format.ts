@@ -9,8 +9,8 @@ import type { OpenMetricsOptions } from "../../src/metrics/open_metrics.ts";
 type Format = NonNullable<OpenMetricsOptions["format"]>;
 
 /**
- * Chooses by an `Accept` (RFC 9110 section 12.5.1): what it likes more, and `preferred` where it says
- * nothing of either, or likes both as much.
+ * Chooses by an `Accept` header (RFC 9110 section 12.5.1): the format that it prefers, or
+ * `preferred` if it mentions neither, or prefers both equally.
  */
 export function metricFormat(accept: string, preferred: Format = "openMetrics"): Format {
   const openMetrics = weightOf(accept, "application/openmetrics-text");
@@ -19,7 +19,7 @@ export function metricFormat(accept: string, preferred: Format = "openMetrics"):
   return openMetrics > text ? "openMetrics" : "text";
 }
 
-/** How much a media type is wanted, from 0 to 1, by the best of what names it. */
+/** How much a media type is wanted, from 0 to 1, by the most specific match. */
 function weightOf(accept: string, type: string): number {
   let weight = 0;
   for (const range of accept.split(",")) {

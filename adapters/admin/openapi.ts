@@ -1,5 +1,5 @@
 /**
- * The OpenAPI 3.1 document of the admin router, made of its routes.
+ * The OpenAPI 3.1 document of the admin router, made from its routes.
  *
  * @module
  */

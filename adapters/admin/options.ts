@@ -76,7 +76,7 @@ export interface AdminOptions {
   readonly eventHistory?: number;
   /** Ends all event streams, and stops listening to the pools, when it aborts. */
   readonly signal?: AbortSignal;
-  /** Where time comes from. */
+  /** The source of time. */
   readonly clock?: Clock;
 }
 
@@ -157,7 +157,7 @@ export function readOptions(
   if (audit !== undefined && typeof audit !== "function") {
     throw new TypeError(`audit must be a function, got ${describe(audit)}`);
   }
-  // Of no pool: it checks its options, now rather than at the first scrape.
+  // For no pool: this checks the options now rather than at the first scrape.
   openMetrics({}, metrics);
   return {
     gate: readGate(auth, insecure),

@@ -1,5 +1,5 @@
 /**
- * What a pool's figures come to: whether anything is wrong, and what.
+ * What a pool's figures mean: whether anything is wrong, and what.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import type { Recent } from "./recent.ts";
 export interface Outlook {
   /** The severity of the worst problem; `fine` if there is none but what is for information. */
   readonly worst: "critical" | "warning" | "fine";
-  /** All that may be wrong, the worst first. The findings of the diagnosis are among it. */
+  /** All that may be wrong, the worst first, including the findings of the diagnosis. */
   readonly problems: readonly Problem[];
   /** What happened in the last minute. */
   readonly recent: Recent;
@@ -23,7 +23,7 @@ export interface Outlook {
   readonly closed: boolean;
 }
 
-/** What an outlook is made of. */
+/** What an outlook is made from. */
 export interface OutlookParts {
   readonly stats: PoolStats;
   readonly recent: Recent;
@@ -31,7 +31,7 @@ export interface OutlookParts {
   readonly closed: boolean;
 }
 
-/** Says what a pool's figures come to. */
+/** Says what a pool's figures mean. */
 export function outlookOf({ closed, findings, recent, stats }: OutlookParts): Outlook {
   const found = findings.map((finding): Problem => ({ ...finding, text: textOf(finding) }));
   const problems: Problem[] = [

@@ -1,5 +1,5 @@
 /**
- * What is wrong with hosts and addresses by how they stand now, beside what the diagnosis finds.
+ * What is wrong with hosts and addresses now, besides what the diagnosis finds.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 import type { AddressStats, HostStats, PoolStats } from "../../src/pool/watch/stats.ts";
 import { plural, type Problem, someOf } from "./problem.ts";
 
-/** How a machine stands with a host. */
+/** The state of a machine for a host. */
 type State = "denied" | "resting" | AddressStats["standing"];
 
 /** What the diagnosis finds of a host, and says in its own words. */

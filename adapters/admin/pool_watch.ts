@@ -1,5 +1,5 @@
 /**
- * Watches a pool, so that what it did in the last minute is known to who looks only now.
+ * Watches a pool, so that its last minute can be shown at any time.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import type { PoolStats } from "../../src/pool/watch/stats.ts";
 import { type Outlook, outlookOf } from "./outlook.ts";
 import { recentOf, type Sample, takeSample } from "./recent.ts";
 
-/** What a watch is made of. */
+/** What a watch is made from. */
 export interface PoolWatchOptions {
   readonly pool: ConnectionPool;
   readonly clock: Clock;
@@ -18,7 +18,7 @@ export interface PoolWatchOptions {
   readonly signal: AbortSignal | undefined;
 }
 
-/** A pool's figures, and what they come to. */
+/** A pool's figures, and what they mean. */
 export interface WatchedStats extends PoolStats {
   /** What is wrong, and what callers got recently. */
   readonly outlook: Outlook;
@@ -57,17 +57,17 @@ export class PoolWatch {
     else signal?.addEventListener("abort", end, { once: true });
   }
 
-  /** Has somebody called with the figures of each sample, for as long as it watches. */
+  /** Calls a listener with the figures of each sample, for as long as it watches. */
   follow(follower: (stats: PoolStats) => void): void {
     this.#followers.push(follower);
   }
 
-  /** The pool's figures now, and what they come to. */
+  /** The pool's figures now, and what they mean. */
   look(): WatchedStats {
     const stats = this.#pool.stats();
     const now = this.#take(stats);
     const before = this.#samples.findLast(({ at }) => at <= now.at - WINDOW_MS) ?? this.#samples[0];
-    // The window begins with the pool where that is less than a minute ago.
+    // The window begins with the pool if that is less than a minute old.
     const isYoung = now.at - stats.since <= WINDOW_MS;
     const recent = recentOf(now, isYoung ? undefined : before, this.#samples.at(-1));
     const findings = this.#pool.diagnose();

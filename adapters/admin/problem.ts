@@ -10,13 +10,13 @@ import type { Severity } from "../../src/pool/watch/findings.ts";
 export interface Problem {
   /** How bad it is. */
   readonly severity: Severity;
-  /** What it is: a finding's kind, or what the figures alone tell. */
+  /** What it is: a finding's kind, or something that only the figures show. */
   readonly what: string;
   /** The host that it is about. */
   readonly host?: string;
   /** The address that it is about. */
   readonly address?: string;
-  /** The state of the addresses that it is about, where it is about all of them. */
+  /** The state of the addresses that it is about, if it is about all of them. */
   readonly state?: "doubtful" | "ejected" | "resting";
   /** It in a few words. */
   readonly text: string;
@@ -39,7 +39,7 @@ export function percentOf(part: number, all: number): string {
   return percent > 0 ? `${Math.max(0.1, Math.round(percent * 10) / 10)} %` : "0 %";
 }
 
-/** A span of time that ends now, as it follows upon what happened within it. */
+/** A span of time that ends now, as it follows the name of what happened within it. */
 export function withinSpan(ms: number): string {
   const seconds = Math.max(1, Math.round(ms / 1_000));
   if (seconds < 55) return `in the last ${seconds} s`;

@@ -26,7 +26,7 @@ export interface Spread {
 export interface Recent {
   /** How long the span is, in milliseconds. */
   readonly ms: number;
-  /** What became of requests. */
+  /** How requests ended. */
   readonly requests: RequestStats;
   /** Leases that began. */
   readonly acquired: number;
@@ -34,7 +34,7 @@ export interface Recent {
   readonly reused: number;
   /** Callers whose time ran out before they had a connection. */
   readonly timedOut: number;
-  /** Callers who waited now and at the last look before: what is no passing moment. */
+  /** Callers who waited both now and at the last look: not just for a moment. */
   readonly waiting: number;
   /** Dials that started. */
   readonly dials: number;
@@ -60,7 +60,7 @@ export interface Recent {
   readonly failing: { readonly [host: string]: { readonly [address: string]: Answers } };
 }
 
-/** What became of a host's requests. */
+/** How a host's requests ended. */
 export interface RecentHost extends RequestStats {
   /** How long they took that were answered or failed, by buckets each twice as long as the last. */
   readonly latency: Spread;
@@ -82,9 +82,11 @@ export interface Sample {
   /** When, in milliseconds since 1970. */
   readonly at: number;
   readonly stats: Omit<PoolStats, "hosts">;
-  /** The requests of each host; of the first hosts, where there are very many. */
+  /** The requests of each host; of the first ones, if there are very many. */
   readonly hosts: ReadonlyMap<string, Pick<HostStats, "latency" | "requests">>;
-  /** The answers of each address, by host and address; of the first ones, where there are very many. */
+  /**
+   * The answers of each address, by host and address; of the first ones, if there are very many.
+   */
   readonly places: ReadonlyMap<string, Place>;
   readonly times: TimeCounts;
 }
@@ -191,7 +193,7 @@ export function recentOf(now: Sample, before?: Sample, last?: Sample): Recent {
   };
 }
 
-/** Without a prototype: `constructor` is a name of a host as good as others. */
+/** Without a prototype: `constructor` is a possible name of a host. */
 function byName<T>(): { [name: string]: T } {
   return Object.create(null);
 }
@@ -210,7 +212,7 @@ function failingSince({ places }: Sample, before?: Sample): Recent["failing"] {
   return failing;
 }
 
-/** What became of requests since then. A host that was forgotten and came back started from zero. */
+/** How requests ended since then. A host that was forgotten and came back started from zero. */
 function requestsSince(now: RequestStats, then?: RequestStats): RequestStats {
   const names = ["successes", "failures", "cancelled", "retries", "hedges"] as const;
   const isAnew = names.some((name) => now[name] < (then?.[name] ?? 0))
@@ -251,7 +253,7 @@ export function passedBy({ count, upTo }: LatencyStats): number[] {
   return [...upTo, count];
 }
 
-/** What lies between two looks at counts of times up to some edges, and of all. */
+/** The difference between two looks at counts of times up to some edges, and of all. */
 export function spreadOf(
   edges: readonly number[],
   now: readonly number[],
@@ -268,7 +270,7 @@ export function spreadOf(
     // What is longer than any edge is shown as the longest of them.
     if (above === undefined) return below;
     const passed = upTo[bucket - 1] ?? 0;
-    // Most of those that took next to nothing took nothing: a connection was ready.
+    // Most of the shortest times are 0: a connection was ready.
     if (bucket === 0) return 0;
     return below + (above - below) * (rank - passed) / (upTo[bucket]! - passed);
   };

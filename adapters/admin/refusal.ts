@@ -29,7 +29,7 @@ export class Refusal extends Error {
   override readonly name = "Refusal";
   /** The status of the answer. */
   readonly status: RefusalStatus;
-  /** The fields that the answer's head has besides. */
+  /** Additional header fields of the answer. */
   readonly headers: { readonly [name: string]: string };
 
   /** Makes the refusal. */
@@ -57,7 +57,7 @@ export function refusalOf(error: unknown): Refusal {
 }
 
 /**
- * Gives what `read` gives. What it throws for a bad value is the caller's mistake.
+ * Returns what `read` returns. What it throws for a bad value is the caller's mistake.
  *
  * @throws {Refusal} With the message of a `TypeError` or `RangeError`
  */

@@ -15,7 +15,7 @@ const STRICT: { readonly [name: string]: string } = {
   "cross-origin-resource-policy": "same-origin",
 };
 
-/** The policy of what is no page. */
+/** The policy of everything but pages. */
 const NO_CONTENT = "default-src 'none'; frame-ancestors 'none'";
 
 /** Makes an answer. */
@@ -50,7 +50,7 @@ export function replyError(error: unknown): Response {
     : replyRefusal(refusalOf(error));
 }
 
-/** The answer of somebody else's middleware, made as strict as the router's own. */
+/** The answer of another middleware, made as strict as the router's own. */
 export function strict(response: Response): Response {
   const headers = new Headers(response.headers);
   for (const [name, value] of Object.entries(STRICT)) headers.set(name, value);

@@ -28,10 +28,10 @@ export function routerOf(state: AdminState): AdminRouter {
     router.all(route.path, () => answer(() => otherMethod(allow)));
   }
   const [page] = routes;
-  // Of every character: a line end that came as %0A is none to a dot.
+  // Matches every character: a dot does not match a line end, which may come as %0A.
   router.all("/:rest{[^]*}", (c) =>
     answer(() => {
-      // Mounted at /admin, the page stands at /admin/, which Hono takes for another path.
+      // Mounted at /admin, the page is at /admin/, which is another path to Hono.
       if (c.req.param("rest") !== "" || !page) throw new Refusal(404, "There is no such path");
       if (c.req.method !== "GET" && c.req.method !== "HEAD") return otherMethod("GET, HEAD");
       return serve(page, state, c);

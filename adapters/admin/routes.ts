@@ -1,5 +1,5 @@
 /**
- * The admin router's routes that look: each with what it answers, and what is said of it.
+ * The admin router's routes that look: each with its answer and its description.
  *
  * @module
  */
@@ -51,14 +51,14 @@ export interface Route {
   readonly method: "GET" | "POST";
   /** The path below the mount point, as Hono writes it. */
   readonly path: string;
-  /** What it takes to be let in. */
+  /** The right that it needs. */
   readonly right: "none" | "read" | "act";
   readonly summary: string;
   readonly query?: readonly QueryParameter[];
   readonly body?: BodySchema;
   /** The media type of the answer, and its schema where it is JSON. */
   readonly answer: { readonly type: string; readonly schema: Schema };
-  /** The refusals that it knows besides those of everybody. */
+  /** Its refusals, besides those of all routes. */
   readonly refusals?: readonly RefusalStatus[];
   readonly serve: (request: AdminRequest) => Promise<Response> | Response;
 }
@@ -284,7 +284,7 @@ function ofPool(
   };
 }
 
-/** Refuses a query where there is to be none. */
+/** Refuses a query on a route without parameters. */
 function ask(c: Context): true {
   readQuery(c.req.url, []);
   return true;

@@ -1,5 +1,5 @@
 /**
- * Samples of figures at even distances: the last of them, in a memory that does not grow.
+ * The last samples of figures, in memory that does not grow.
  *
  * @module
  */
@@ -12,7 +12,7 @@ export class SampleRing {
   readonly #columns: number;
   readonly #values: Float32Array;
 
-  /** Makes an empty one: its memory is taken at once. */
+  /** Makes an empty one: its memory is allocated at once. */
   constructor(rows: number, columns: number) {
     this.#rows = rows;
     this.#columns = columns;
@@ -34,7 +34,7 @@ export class SampleRing {
     this.#values.set(row, (this.count++ % this.#rows) * this.#columns);
   }
 
-  /** One row, by how many came before it. It shows what is there now: read it at once. */
+  /** One row, by how many came before it. It is a view: read it at once. */
   at(number: number): Float32Array {
     const begin = (number % this.#rows) * this.#columns;
     return this.#values.subarray(begin, begin + this.#columns);

@@ -1,6 +1,6 @@
 /**
- * What JSON Schema the admin router needs: to describe its answers, and to describe and check what
- * it is told.
+ * The part of JSON Schema that the admin router needs, to describe its answers, and to describe and
+ * check requests.
  *
  * @module
  */
@@ -23,7 +23,7 @@ export type Field =
     readonly maxLength: number;
     /** The texts that it may be, where there are only some. */
     readonly enum?: readonly string[];
-    /** What it is where nothing is said. */
+    /** Its default. */
     readonly default?: string;
   }
   | {
@@ -127,7 +127,7 @@ function checkBody(value: unknown, schema: BodySchema): Body {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw new Refusal(400, `The body must be an object: ${takes}`);
   }
-  // By own names only: `__proto__` in JSON is one, and unknown.
+  // Only own names: in JSON `__proto__` is one, and unknown.
   const given = Object.entries(value);
   for (const [name] of given) {
     if (!names.includes(name)) {

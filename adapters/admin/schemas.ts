@@ -11,7 +11,7 @@ export function ref(name: string): Schema {
   return { $ref: `#/components/schemas/${name}` };
 }
 
-/** An object of these properties, and of others that may come; all but some must be there. */
+/** An object with these properties, and maybe others; all but some are required. */
 export function object(
   properties: { readonly [name: string]: Schema },
   optional: readonly string[] = [],

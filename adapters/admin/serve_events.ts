@@ -25,7 +25,7 @@ export function serveEvents(c: Context, state: AdminState): Response {
     if (ALL_EVENTS.includes(type)) continue;
     throw new Refusal(400, `"events" must name some of ${ALL_EVENTS.join(", ")}`);
   }
-  // The header is the later word: a client that comes back repeats the query of its first time.
+  // The header is newer: a client that comes back repeats the query of its first time.
   const last = c.req.header("last-event-id") || query["lastEventId"];
   const after = last === undefined || last === ""
     ? undefined
@@ -39,7 +39,7 @@ export function serveEvents(c: Context, state: AdminState): Response {
   return reply(body, "text/event-stream; charset=utf-8", {
     "content-type": "text/event-stream; charset=utf-8",
     "cache-control": "no-store, no-transform",
-    // What makes a tag for an answer that has none reads that to its end first.
+    // A middleware that makes a tag for an answer without one reads it to its end first.
     "etag": "W/\"events\"",
     "x-accel-buffering": "no",
   });

@@ -12,9 +12,9 @@ import { Refusal } from "./refusal.ts";
 import { reply } from "./replies.ts";
 
 /**
- * Gives the page. Where its path ends without a slash, what it asks for is named from one folder above:
- * a redirect might meet another one that takes the slash away again. An open router's page asks for
- * no token.
+ * Returns the page. If its path ends without a slash, its files are named from one folder above: a
+ * redirect might meet another one that removes the slash again. An open router's page asks for no
+ * token.
  */
 export async function servePage(c: Context, options: CheckedOptions): Promise<Response> {
   const { hasTokens, isOpen } = options;
@@ -32,7 +32,7 @@ export async function servePage(c: Context, options: CheckedOptions): Promise<Re
 }
 
 /**
- * Gives a file of the page, to be kept for ever: what is changed has another path.
+ * Returns a file of the page, to be cached for ever: a changed file has another path.
  *
  * @throws {Refusal} It is asked for where another version of it was
  */

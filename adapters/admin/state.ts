@@ -23,7 +23,7 @@ export interface ServedPool {
 /** How long a look holds, in milliseconds: anybody may ask, as often as they like. */
 const HOLDS_MS = 1_000;
 
-/** What is looked at once for all who ask within a second. */
+/** A value that is computed once for all who ask within a second. */
 class Held<T> {
   readonly #look: () => T;
   #last: { readonly found: T; readonly at: number } | undefined;
@@ -76,8 +76,9 @@ export class AdminState {
   }
 
   /**
-   * Tells what somebody did: to the program, and to who follows the pool. What `audit` throws is
-   * thrown at the program's top, as by a listener of a pool: the answer is about the action.
+   * Reports what somebody did: to the program, and to those who follow the pool. What `audit`
+   * throws is thrown at the program's top, as by a listener of a pool: the answer is about the
+   * action.
    */
   tell(entry: AuditEntry): void {
     const { audit } = this.options;
@@ -91,7 +92,7 @@ export class AdminState {
     return this.#overview.at(this.options.clock.now());
   }
 
-  /** Whether every host that is required has an address that does well. */
+  /** Whether every required host has a good address. */
   isHealthy(): boolean {
     return this.#health.at(this.options.clock.now());
   }

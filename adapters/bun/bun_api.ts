@@ -1,5 +1,5 @@
 /**
- * The slice of Bun that its dialer stands on, declared here: neither Bun nor its types are needed to
+ * The part of Bun that its dialer uses, declared here: neither Bun nor its types are needed to
  * type-check or to import the module on another runtime.
  *
  * @module
@@ -31,7 +31,7 @@ export interface RawSocket {
   reload(options: { readonly socket: Partial<SocketHandlers> }): void;
 }
 
-/** A socket of Bun's, TCP or TLS. */
+/** A Bun socket, TCP or TLS. */
 export interface NativeSocket extends SocketEnds {
   /** What the handlers call. */
   data: SocketOwner;
@@ -43,9 +43,9 @@ export interface NativeSocket extends SocketEnds {
   write(bytes: Uint8Array, offset?: number, length?: number): number;
   /** Sends close_notify and FIN; reading goes on. */
   shutdown(): void;
-  /** Lets go; the system sends FIN. */
+  /** Closes; the system sends FIN. */
   close(): void;
-  /** Lets go; the system sends RST. */
+  /** Closes; the system sends RST. */
   terminate(): void;
   pause(): void;
   resume(): void;
@@ -65,13 +65,13 @@ export interface NativeSocket extends SocketEnds {
   ): [raw: RawSocket, tls: NativeSocket];
 }
 
-/** An error of the system's, or of TLS. */
+/** An error of the system or of TLS. */
 export interface NativeError extends Error {
   readonly code?: string;
   readonly syscall?: string;
 }
 
-/** What Bun calls. One object serves all sockets: whose turn it is stands in a socket's `data`. */
+/** What Bun calls. One object serves all sockets: a socket's `data` says what to call. */
 export interface SocketHandlers {
   readonly binaryType: "uint8array";
   open(socket: NativeSocket): void;
@@ -84,7 +84,7 @@ export interface SocketHandlers {
   connectError(socket: NativeSocket, error: NativeError): void;
 }
 
-/** What a socket's handlers hand on to: its dial first, and then the open socket. */
+/** What a socket's handlers call: its dial first, and then the open socket. */
 export interface SocketOwner {
   /** TCP is connected; nothing is verified. */
   opened(socket: NativeSocket): void;
@@ -144,7 +144,7 @@ interface BunGlobals {
 const globals = globalThis as unknown as BunGlobals;
 
 /**
- * Gives Bun.
+ * Returns Bun.
  *
  * @throws {HotconnError} This is not Bun
  */
@@ -154,7 +154,7 @@ export function bun(): NonNullable<BunGlobals["Bun"]> {
   throw new HotconnError("bunDialer() needs Bun: on Deno use denoDialer(), on Node nodeDialer()");
 }
 
-/** Gives a module that is part of Bun, and loads it only now. */
+/** Returns a module that is part of Bun, and loads it only now. */
 export function builtin<Name extends keyof BuiltinModules>(name: Name): BuiltinModules[Name] {
   return globals.process.getBuiltinModule(name);
 }

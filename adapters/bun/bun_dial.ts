@@ -39,11 +39,11 @@ const handlers: SocketHandlers = {
   end: (socket) => socket.data.ended(),
   error: (socket, error) => socket.data.failed(error),
   close: (socket, error) => socket.data.closed(error),
-  // The promise of `Bun.connect` says it, too.
+  // The promise of `Bun.connect` says so, too.
   connectError: () => {},
 };
 
-// Some handler there must be; one for data would be given everything a second time, encrypted.
+// A handler is required; one for data would get everything a second time, encrypted.
 const ignoreCiphertext = { drain: () => {} };
 
 /** Opens a socket. Aborted or failed, it leaves none behind. */
@@ -99,7 +99,7 @@ class Dial implements SocketOwner {
   }
 
   opened(socket: NativeSocket): void {
-    // Aborted while Bun alone was connecting.
+    // Aborted while Bun itself was connecting.
     if (this.#settled) {
       socket.terminate();
       return;
@@ -143,7 +143,7 @@ class Dial implements SocketOwner {
     });
     this.#settle();
     const live = new BunSocket(socket, info, this.#times);
-    // Only what may be shared need be remembered.
+    // Only options that may be used again need be remembered.
     if (info.alpn === "h2") {
       live.covers = (serverName) => verifier.covers(shown, { ...this.#target, serverName });
     }

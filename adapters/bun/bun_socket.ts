@@ -1,5 +1,5 @@
 /**
- * An open TLS socket of Bun's.
+ * An open TLS socket on Bun.
  *
  * @module
  */
@@ -18,7 +18,7 @@ const FREED_BYTES = 65_536;
 class Ending {
   /** Nothing more may be written. */
   closing = false;
-  /** What `onClose` says is settled. */
+  /** The argument of `onClose` is settled. */
   ended = false;
   error: Error | undefined = undefined;
   told = false;
@@ -35,7 +35,7 @@ export class BunSocket implements TlsSocket, SocketOwner {
   readonly #times: CloseTimes;
   /** What is notified of everything, from `attach` on. */
   #sink: SocketSink | null = null;
-  /** Who gets bytes as they come: nobody before what was held back is out, or after the end. */
+  /** Who gets bytes as they come: nobody until held bytes are out, and after the end. */
   #receiver: SocketSink | null = null;
   /** Bytes that came before anybody took them. Most sockets have none: there may be many. */
   #held: Uint8Array[] | undefined;
@@ -63,7 +63,7 @@ export class BunSocket implements TlsSocket, SocketOwner {
     if (!this.#queue) {
       const written = this.#native.write(bytes);
       if (written === bytes.byteLength) return true;
-      // Nothing is taken where the peer is gone, too: `closed` comes next, and says why.
+      // Nothing is taken if the peer is gone: `closed` comes next, and says why.
       this.#offset = Math.max(written, 0);
     }
     (this.#queue ??= []).push(bytes);
@@ -159,7 +159,7 @@ export class BunSocket implements TlsSocket, SocketOwner {
       this.#toEnd.error = new SocketError("tls", error.message, { cause: error });
       return;
     }
-    // What a sink throws comes here, too. It is no fault of the socket's.
+    // What a sink throws comes here, too. The socket is not at fault.
     queueMicrotask(() => {
       throw error;
     });
@@ -180,7 +180,7 @@ export class BunSocket implements TlsSocket, SocketOwner {
     this.#paused = false;
   }
 
-  // Reading stops meanwhile: what nobody takes must not grow.
+  // Reading stops meanwhile, so that unread bytes do not pile up.
   #hold(bytes: Uint8Array): void {
     (this.#held ??= []).push(bytes.slice());
     this.#native.pause();
@@ -223,7 +223,7 @@ export class BunSocket implements TlsSocket, SocketOwner {
     this.#ending?.timer?.cancel();
   }
 
-  // Told one turn later, never from inside a call of the owner's.
+  // Called one turn later, never from within a call of the owner.
   #end(error?: Error): void {
     if (this.#ending?.ended) return;
     this.#toEnd.ended = true;

@@ -1,5 +1,5 @@
 /**
- * TLS options and figures, between hotconn's words and Bun's.
+ * TLS options and figures, translated between hotconn and Bun.
  *
  * @module
  */
@@ -19,7 +19,7 @@ import { bareServerName } from "../sockets/server_name.ts";
 import { Verifier } from "../sockets/verifier.ts";
 import { builtin, type NativeSocket, type NativeTlsOptions } from "./bun_api.ts";
 
-/** What Bun honours, each seen in what a server got. */
+/** What Bun honours, each verified by what a server received. */
 export const capabilities: ReadonlySet<TlsCapability> = new Set<TlsCapability>([
   "serverName",
   "ca",
@@ -36,9 +36,9 @@ export const capabilities: ReadonlySet<TlsCapability> = new Set<TlsCapability>([
 
 const versionNumbers = { "TLSv1.2": 0x0303, "TLSv1.3": 0x0304 } as const;
 
-/** What is kept of a set of TLS options. */
+/** What is kept for a set of TLS options. */
 export interface Profile {
-  /** The options in Bun's words, the server's name left out. */
+  /** The options for Bun, without the server's name. */
   readonly native: Omit<NativeTlsOptions, "serverName">;
   /** Checks who answers. */
   readonly verifier: Verifier;
@@ -48,7 +48,7 @@ export interface Profile {
 const profiles = new WeakMap<TlsOptions, Profile>();
 
 /**
- * Gives what is kept of a set of TLS options.
+ * Returns what is kept for a set of TLS options.
  *
  * @throws {UnsupportedOptionError} The cipher suites are ones that Bun gives no say over
  */
@@ -73,7 +73,7 @@ function nativeOptions(tls: TlsOptions): Omit<NativeTlsOptions, "serverName"> {
     minVersion: versionNumbers[tls.minVersion ?? "TLSv1.2"],
     ...maxVersion && { maxVersion: versionNumbers[maxVersion] },
     ...tls.alpn?.length && { ALPNProtocols: encodeAlpn(tls.alpn) },
-    // Whatever is in `ca` is trusted with nobody above it, as on Deno.
+    // Every certificate in `ca` is trusted by itself, as on Deno.
     ...tls.ca && { ca: [...readAuthorities(tls.ca)], allowPartialTrustChain: true },
     ...tls.clientCertificate && {
       cert: tls.clientCertificate.cert,
@@ -84,7 +84,7 @@ function nativeOptions(tls: TlsOptions): Omit<NativeTlsOptions, "serverName"> {
   };
 }
 
-/** Tells what is known of a session whose handshake is done. */
+/** Returns what is known of a session after its handshake. */
 export function describeSession(
   socket: NativeSocket,
   times: Pick<TlsInfo, "proxy" | "tcpMs" | "tlsMs">,
@@ -103,7 +103,7 @@ export function describeSession(
 }
 
 /**
- * The server's name as Bun takes it. An IP address is none to send (RFC 6066 section 3). Without one,
+ * The server's name for Bun. An IP address must not be sent (RFC 6066 section 3). Without a name,
  * Bun checks the certificate against the address that it dials, so the two must be the same.
  */
 export function nativeServerName({ serverName, ip }: DialTarget): string {

@@ -1,5 +1,5 @@
 /**
- * The coded bytes of a body, as a decoder takes them.
+ * The coded bytes of a body, for a decoder to read.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import type { BodyReader } from "../../src/http/body_reader.ts";
 /** The longest piece, in bytes. What one step of decoding gives depends on it on some runtimes. */
 const PIECE_BYTES = 16_384;
 
-/** More than this is not read behind the end of what is coded, in bytes. */
+/** How much is read behind the end of what is coded, in bytes. */
 const MOST_BEHIND_BYTES = 65_536;
 
 /** Reads ahead by what is there, and takes back what was too much. */
@@ -18,12 +18,12 @@ export class CodedInput {
   #left: Uint8Array = new Uint8Array(0);
   #ended = false;
 
-  /** Takes the source over. */
+  /** Takes over the source. */
   constructor(source: BodyReader) {
     this.#source = source;
   }
 
-  /** Gives the next piece, `most` bytes at the most; null at the end. It is never empty. */
+  /** Returns the next piece, `most` bytes at the most; null at the end. It is never empty. */
   async next(most: number = PIECE_BYTES): Promise<Uint8Array | null> {
     while (this.#left.length === 0) {
       const part = this.#ended ? null : await this.#source.read();
@@ -36,7 +36,7 @@ export class CodedInput {
     return piece;
   }
 
-  /** Takes the end of the last piece back. */
+  /** Puts the end of the last piece back. */
   unread(bytes: Uint8Array): void {
     if (this.#left.length === 0) this.#left = bytes;
     else {
@@ -61,7 +61,7 @@ export class CodedInput {
   }
 
   /**
-   * Reads on to the end, past what nobody needs; where that is long, leaves it.
+   * Reads on to the end, skipping what nobody needs; if that is long, gives up.
    *
    * @param zeros Whether it must be zeros
    * @throws {TypeError} It is not
@@ -77,7 +77,7 @@ export class CodedInput {
     }
   }
 
-  /** Lets the rest go. */
+  /** Gives up the rest. */
   cancel(reason: unknown): void {
     this.#ended = true;
     this.#left = new Uint8Array(0);

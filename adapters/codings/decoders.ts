@@ -23,7 +23,7 @@ export const decoders: Decoders = new Map([
   ...(versions?.zstd ? [["zstd", decoderOf(unzstd)] as const] : []),
 ]);
 
-/** "deflate" means the zlib format, but there are servers that leave its two bytes of head out. */
+/** "deflate" means the zlib format, but some servers leave out its two header bytes. */
 async function* inflate(zlib: typeof Zlib, input: CodedInput): AsyncGenerator<Uint8Array> {
   const first = await input.next();
   if (first) input.unread(first);
@@ -34,7 +34,7 @@ async function* inflate(zlib: typeof Zlib, input: CodedInput): AsyncGenerator<Ui
     : inflateBy(zlib.inflateRawSync, () => zlib.createInflateRaw(), input);
 }
 
-/** Its engine goes on behind a frame's end by itself, and tells none. */
+/** Its engine goes on behind a frame's end by itself, and reports no end. */
 function unzstd(zlib: typeof Zlib, input: CodedInput): AsyncGenerator<Uint8Array> {
   const { createZstdDecompress } = zlib as unknown as { createZstdDecompress(): Engine };
   return decodeBy(createZstdDecompress(), input, true);
@@ -50,7 +50,7 @@ function decoderOf(decode: Decode): Decoder {
         return done ? null : value;
       },
       cancel(reason) {
-        // What waits for the input has its end now.
+        // Ends what waits for the input.
         input.cancel(reason);
         void parts.return(undefined).catch(() => {});
       },
@@ -64,7 +64,7 @@ async function* decodeAll(decode: Decode, input: CodedInput): AsyncGenerator<Uin
   const first = await input.next();
   if (!first) return;
   input.unread(first);
-  // Loaded where it is needed, and once: it takes its time on some runtimes.
+  // Loaded once, when needed: that is slow on some runtimes.
   yield* decode(loaded ??= await import("node:zlib"), input);
   await input.finish();
 }

@@ -14,16 +14,16 @@ export type Engine = Transform & { readonly bytesWritten: number };
 /** Decodes at one go. */
 type AtOnce = (coded: Uint8Array, options: ZlibOptions) => Uint8Array;
 
-/** What that gives with the option `info`. */
+/** The result with the option `info`. */
 interface Info {
   readonly buffer: Uint8Array;
   readonly engine: Engine;
 }
 
-/** What may be decoded at one go, in bytes: coded, and decoded. */
+/** How much may be decoded at one go, in bytes: coded, and decoded. */
 const AT_ONCE = { codedBytes: 8_192, bytes: 65_536 };
 
-/** What is written behind the end of the input: an engine that has come to its end leaves it. */
+/** What is written behind the end of the input, which an engine at its end does not use. */
 const BEHIND = new Uint8Array(1);
 
 /**
@@ -94,7 +94,9 @@ export async function* inflateBy(
   else if (whole.decoded.length > 0) yield whole.decoded;
 }
 
-/** Gives what a piece becomes, and how much of it that took; nothing if it does not end there. */
+/**
+ * Returns the decoded piece, and how much of the input that took; nothing if it does not end there.
+ */
 function inflateAtOnce(
   atOnce: AtOnce,
   piece: Uint8Array,
@@ -104,7 +106,7 @@ function inflateAtOnce(
     const { buffer, engine } = atOnce(piece, options) as unknown as Info;
     return { decoded: buffer, used: engine.bytesWritten };
   } catch {
-    // It goes on in the next piece, is too long, or is at fault: the engine says which.
+    // It goes on in the next piece, is too long, or is invalid: the engine says which.
     return undefined;
   }
 }

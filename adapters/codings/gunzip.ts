@@ -16,7 +16,7 @@ const HAS_NAME = 8;
 const HAS_COMMENT = 16;
 
 /**
- * Decodes gzip. Zeros may follow the last member, for some programs leave them there.
+ * Decodes gzip. Zeros may follow the last member, because some programs leave them there.
  *
  * @throws {TypeError} It is no gzip, ends too soon, is not what its checksum says, or is followed by
  * something else

@@ -1,6 +1,6 @@
 /**
- * The slice of the Deno namespace that the Deno dialer stands on. It is spelled out here because
- * the library type-checks on every runtime, and only one of them knows `Deno`.
+ * The part of the Deno namespace that the Deno dialer uses. It is declared here because the library
+ * type-checks on every runtime, and only one of them knows `Deno`.
  *
  * @module
  */
@@ -35,7 +35,7 @@ export interface DenoTlsConn {
   unref(): void;
 }
 
-/** What of the Deno namespace is called. */
+/** The functions of the Deno namespace that are called. */
 export interface DenoApi {
   connect(options: {
     readonly hostname: string;

@@ -1,6 +1,6 @@
 /**
- * What Deno's errors mean. Deno tells them apart by class, by system error code where there is
- * one, and for TLS only by rustls' message.
+ * What Deno's errors mean. Deno distinguishes them by class, by system error code if there is one,
+ * and for TLS only by rustls' message.
  *
  * @module
  */
@@ -25,7 +25,7 @@ const failureByName: Readonly<Record<string, DialFailure>> = {
   InvalidData: "handshake",
 };
 
-/** Makes of what Deno threw during a dial the error that every dialer throws for it. */
+/** Turns what Deno threw during a dial into the error that every dialer throws for it. */
 export function dialError(target: DialTarget, phase: DialPhase, cause: unknown): DialError {
   const { host, address } = target;
   const fields = { host, address, phase, failure: failureOf(cause) };
@@ -33,8 +33,8 @@ export function dialError(target: DialTarget, phase: DialPhase, cause: unknown):
 }
 
 /**
- * Makes of what `Deno.startTls` threw an error. Nothing was sent yet: unless the peer has hung up
- * already, the options are at fault.
+ * Turns what `Deno.startTls` threw into an error. Nothing was sent yet, so unless the peer has hung
+ * up already, the options are at fault.
  */
 export function startTlsError(target: DialTarget, cause: unknown): DialError | TypeError {
   const failure = failureOf(cause);
@@ -42,7 +42,7 @@ export function startTlsError(target: DialTarget, cause: unknown): DialError | T
   return new TypeError(`The TLS options cannot be used: ${messageOf(cause)}`, { cause });
 }
 
-/** Makes of what Deno threw on an open socket the error that ends it. */
+/** Turns what Deno threw on an open socket into the error that ends it. */
 export function socketError(cause: unknown): SocketError {
   return new SocketError(socketFailure(failureOf(cause)), messageOf(cause), { cause });
 }

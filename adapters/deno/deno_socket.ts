@@ -31,7 +31,7 @@ const open = 0;
 const broken = 1;
 /** What is written goes out, then close_notify and FIN. What is read from here on is dropped. */
 const closing = 2;
-/** Both are out, and onClose has been told; the peer has yet to hang up. */
+/** Both are out, and onClose was called; the peer has yet to hang up. */
 const lingering = 3;
 const done = 4;
 
@@ -47,7 +47,7 @@ export class DenoSocket implements TlsSocket {
   #paused = false;
   #referenced = true;
   #readEnded = false;
-  // Lets the read loop go on, where it waits for attach() or resume().
+  // Lets the read loop go on, if it waits for attach() or resume().
   #wake: (() => void) | undefined;
   // What Deno is writing. One write at a time keeps the order when Deno writes short.
   #writing: Uint8Array | undefined;
@@ -57,7 +57,7 @@ export class DenoSocket implements TlsSocket {
   #unwritten = 0;
   #drainOwed = false;
   #writeError: Error | undefined;
-  // What onClose is owed, once the sink is there.
+  // The argument for onClose, once there is a sink.
   #ending: { readonly error: Error | undefined } | undefined;
   #ended = false;
   #timer: Timer | undefined;
@@ -126,7 +126,7 @@ export class DenoSocket implements TlsSocket {
   async #readLoop(): Promise<void> {
     const conn = this.#conn;
     const buffer = new Uint8Array(readBufferBytes);
-    // Kept while reads are of one length, as they tend to be: making a view is half of our share.
+    // Kept while reads have the same length, as they tend to: making a view is half of our cost.
     let view = buffer;
     for (;;) {
       let length: number | null;
@@ -163,7 +163,7 @@ export class DenoSocket implements TlsSocket {
 
   #readFailed(cause: unknown): void {
     this.#readEnded = true;
-    // After close() it is no matter how the peer goes, unless something is left to tell it.
+    // After close() it does not matter how the peer ends, unless something is left to send.
     const orderly = this.#state >= closing && this.#unwritten === 0;
     this.#finish(orderly ? undefined : this.#writeError ?? socketError(cause));
   }
@@ -172,7 +172,7 @@ export class DenoSocket implements TlsSocket {
     this.#readEnded = true;
     if (this.#state === broken || this.#writing === undefined) this.#finish(this.#writeError);
     else if (this.#state === open) {
-      // The peer said close_notify: it may still take what was written before.
+      // The peer sent close_notify: it may still take what was written before.
       this.#state = closing;
       this.#startTimer();
     }
@@ -270,7 +270,7 @@ export class DenoSocket implements TlsSocket {
     this.#queue = NOTHING;
     this.#writing = undefined;
     this.#timer?.cancel();
-    // Ends the pending read and write, and sends close_notify and FIN where they were not sent.
+    // Ends the pending read and write, and sends close_notify and FIN if they were not sent.
     this.#conn.close();
     this.#wakeUp();
     this.#end(error);

@@ -1,5 +1,5 @@
 /**
- * A way through a proxy over a connection of Deno's.
+ * A tunnel through a proxy over a Deno connection.
  *
  * @module
  */
@@ -9,11 +9,11 @@ import { ProxyError } from "../../src/core/errors.ts";
 import { type Tunnel, tunnelError } from "../../src/core/tunnel.ts";
 import type { DenoTcpConn } from "./deno_api.ts";
 
-/** More than any answer of a proxy's. */
+/** More than any proxy's answer. */
 const BUFFER_BYTES = 16_384;
 
 /**
- * Opens a way through a proxy. Aborted or failed, it closes the connection.
+ * Opens a tunnel through a proxy. Aborted or failed, it closes the connection.
  *
  * @throws {ProxyError} The proxy opens none
  * @throws The signal's reason, when it aborts

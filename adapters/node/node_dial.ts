@@ -1,5 +1,5 @@
 /**
- * One dial over a socket of Node's: until it is ready, or nothing is left of it.
+ * One dial over a Node socket: until it is ready, or nothing is left of it.
  *
  * @module
  */
@@ -37,7 +37,7 @@ export function whenReady(
       socket.off("close", onClose);
     };
     const drop = (reason: unknown) => {
-      // Whatever it still has to say about its end is of no interest, and must not be thrown.
+      // Further errors are of no interest, and must not be thrown.
       socket.on("error", () => {});
       socket.destroy();
       reject(reason);

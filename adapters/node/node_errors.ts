@@ -7,7 +7,7 @@
 import { type DialFailure, type DialPhase, SocketError } from "../../src/core/errors.ts";
 import { failureOfCode, socketFailure } from "../sockets/failures.ts";
 
-/** An error of Node's. */
+/** A Node error. */
 export interface NodeError extends Error {
   readonly code?: string;
   readonly syscall?: string;

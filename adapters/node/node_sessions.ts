@@ -7,15 +7,15 @@
 import type { DialTarget } from "../../src/core/dialer.ts";
 
 /**
- * So many sessions of a machine are kept at the least. Where more of its connections were open at once
- * there are as many, so that all of them can be resumed.
+ * How many sessions of a machine are kept at least. If more of its connections were open at once,
+ * as many are kept, so that all of them can be resumed.
  */
 const LEAST_OF_ONE = 4;
 
-/** So many are kept in all: a few kilobytes each. */
+/** How many are kept in all: a few kilobytes each. */
 const MOST_OF_ALL = 4_096;
 
-/** How long one is offered, in milliseconds: what its server showed then is not looked at again. */
+/** How long one is offered, in milliseconds: its server's certificate is not checked again. */
 const MAX_AGE_MS = 600_000;
 
 interface Kept {
@@ -23,7 +23,7 @@ interface Kept {
   readonly until: number;
 }
 
-/** What there is of one host at one address, with one server name. */
+/** The sessions of one host at one address, with one server name. */
 export interface Machine {
   readonly key: string;
   /** The oldest first. */
@@ -43,7 +43,7 @@ export class Sessions {
   readonly #machines = new Map<string, Machine>();
   #count = 0;
 
-  /** Takes one out for a dial, the newest first. */
+  /** Takes one for a dial, the newest first. */
   take(target: DialTarget, now: number): Uint8Array | undefined {
     const key = keyOf(target);
     const machine = this.#machines.get(key);
@@ -85,7 +85,7 @@ export class Sessions {
     this.keepOf(this.#machineOf(keyOf(target)), session, now);
   }
 
-  /** The same, where the connection is open. */
+  /** The same, if the connection is open. */
   keepOf(machine: Machine, session: Uint8Array, now: number): void {
     this.#putLast(machine);
     const { kept } = machine;
@@ -104,7 +104,7 @@ export class Sessions {
     return machine;
   }
 
-  /** Drops a session of the machine that was heard of longest ago. */
+  /** Drops a session of the machine whose last one is oldest. */
   #makeRoom(): void {
     for (const machine of this.#machines.values()) {
       if (machine.kept.length > 0) {
@@ -112,7 +112,7 @@ export class Sessions {
         this.#tidy(machine);
         return;
       }
-      // It has none: next time it is not in the way.
+      // It has none, so forget it.
       this.#putLast(machine);
     }
   }

@@ -1,5 +1,6 @@
 /**
- * The live end of `nodeDialer()` and `plainDialer()`: a socket of Node's behind the seam's contract.
+ * The open sockets of `nodeDialer()` and `plainDialer()`: a Node socket behind the dialer's
+ * contract.
  *
  * @module
  */
@@ -14,19 +15,19 @@ import { socketError } from "./node_errors.ts";
 // One buffer for all sockets: it is filled and handed on within one call, never across two.
 const buffer = new Uint8Array(65_536);
 
-// A peer that speaks before it is listened to is held back at this point.
+// From how many bytes on a peer that sends before anybody listens is held back.
 const maxEarlyBytes = 1_048_576;
 
 /**
- * Takes what a socket reads, from before there is anybody to take it. It is the option `onread` of
+ * Takes what a socket reads, even before there is a sink. It is the option `onread` of
  * `tls.connect` and `net.connect`.
  */
 export class Reader {
   readonly buffer: Uint8Array = buffer;
   readonly callback: (count: number, bytes: Uint8Array) => boolean;
-  /** What arrived before anybody took it. */
+  /** What arrived before there was a sink. */
   early: Uint8Array[] | null = null;
-  /** Who takes what arrives; a chunk is the taker's until it returns. */
+  /** The sink; a chunk belongs to it until it returns. */
   owner: NodeSocket | null = null;
 
   /** Begins with nothing. */
@@ -37,7 +38,7 @@ export class Reader {
     };
   }
 
-  /** Takes what a socket reads that has no such option. */
+  /** Takes what a socket without this option reads. */
   onData(chunk: Uint8Array): void {
     if (this.owner === null) (this.early ??= []).push(chunk.slice());
     else this.owner.received(chunk);
@@ -86,9 +87,9 @@ export class NodeSocket implements TlsSocket {
   #state: State = "open";
   #paused = false;
   #drainOwed = false;
-  // What onClose is owed, once the sink is there and has had its bytes.
+  // The argument for onClose, once the sink is there and has had its bytes.
   #ending: { readonly error: Error | undefined } | null = null;
-  // Gives up on a peer that does not do its part of an end.
+  // Gives up on a peer that does not complete the end.
   #timer: Timer | undefined;
 
   constructor(
@@ -222,7 +223,7 @@ export class NodeSocket implements TlsSocket {
     this.#timer?.cancel();
     this.#tickets?.end();
     this.#carrier?.destroy();
-    // Told only where neither "end", "finish" nor "error" came first.
+    // Called only if neither "end", "finish" nor "error" came first.
     this.#end(new SocketError("other", "closed without a reason"));
   }
 
@@ -240,7 +241,7 @@ export class NodeSocket implements TlsSocket {
   finished(): void {
     if (this.#state !== "closing") return;
     const carrier = this.#carrier;
-    // On Bun all is said to be sent when the carrier has it, which has ended as well.
+    // Bun says that all is sent when the carrier has it, which has ended as well.
     if (carrier?.writableNeedDrain) {
       carrier.once("drain", () => this.finished());
       return;
@@ -271,7 +272,7 @@ export class NodeSocket implements TlsSocket {
     this.#replay();
   }
 
-  // Gives the sink what it is owed: a drain, what was held, and then the end.
+  // Delivers to the sink what is pending: a drain, held bytes, and then the end.
   #replay(): void {
     const sink = this.#sink;
     if (sink === null) return;

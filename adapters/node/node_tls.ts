@@ -1,5 +1,5 @@
 /**
- * TLS as a client, with the words of `node:tls`.
+ * The client's side of TLS, with `node:tls`.
  *
  * @module
  */
@@ -22,7 +22,7 @@ export class Handshake {
   readonly #target: DialTarget;
   readonly #profile: Profile;
   readonly #shown: Shown;
-  /** What is to be told of the socket's end by who takes it over. */
+  /** What the new owner of the socket calls at its end. */
   readonly tickets: Tickets | undefined;
   #session: Uint8Array | undefined;
   #checked: tls.DetailedPeerCertificate | undefined;
@@ -45,8 +45,8 @@ export class Handshake {
   }
 
   /**
-   * Checks who answered, once the handshake is done. Gives when the first certificate runs out, in
-   * milliseconds since 1970, where any was looked at.
+   * Checks who answered, once the handshake is done. Returns when the first certificate expires, in
+   * milliseconds since 1970, if any was checked.
    *
    * @throws {DialError} The certificate is not accepted
    */
@@ -70,7 +70,7 @@ export class Handshake {
     return endsAt;
   }
 
-  /** Whether the certificate that was accepted is good for another name. */
+  /** Whether the accepted certificate is valid for another name. */
   covers(serverName: string): boolean {
     // That of a session that was resumed. A socket that is destroyed has none.
     const checked = this.#checked ?? this.socket.getPeerCertificate(true);
@@ -87,8 +87,8 @@ const TICKETS = Symbol("tickets");
 type Ticketed = tls.TLSSocket & { [TICKETS]?: Tickets };
 
 /**
- * Keeps the sessions that come over one connection, from when its server was verified until it is
- * told of the socket's end.
+ * Keeps the sessions that come over one connection, from the verification of its server until the
+ * end of its socket.
  */
 export class Tickets {
   readonly #sessions: Sessions;
@@ -151,7 +151,7 @@ export class TlsClient {
   }
 
   /**
-   * Makes what a set of TLS options comes to ahead of the first handshake.
+   * Prepares a set of TLS options before the first handshake.
    *
    * @throws {TypeError} A TLS option cannot be used
    */
@@ -178,7 +178,7 @@ export class TlsClient {
   }
 }
 
-/** What is kept of a set of TLS options. */
+/** What is kept for a set of TLS options. */
 interface Profile {
   /** Parsing authorities and keys costs more than a handshake. */
   readonly context: tls.SecureContext;
@@ -189,7 +189,7 @@ interface Profile {
 function createContext(options: TlsOptions): tls.SecureContext {
   const { ca, clientCertificate, ciphers, groups, minVersion, maxVersion } = options;
   try {
-    // Runtimes differ in which of these they pass over in silence when they are malformed.
+    // Runtimes differ in which of these they silently ignore when malformed.
     const authorities = ca === undefined ? undefined : readAuthorities(ca);
     for (const pem of authorities ?? []) new X509Certificate(pem);
     if (clientCertificate !== undefined) {
@@ -226,12 +226,12 @@ function connectOptions(
   const options: tls.ConnectionOptions & { onread?: Reader } = {
     host: target.ip,
     port: target.port,
-    // A literal is verified, but never sent (RFC 6066 section 3).
+    // An IP address is verified, but never sent (RFC 6066 section 3).
     servername: isIp(name) ? "" : name,
     secureContext,
     ...onread && { onread },
     rejectUnauthorized: !dangerouslyAcceptAnyCertificate,
-    // The policy looks at the names; where it does not, who is accepted is up to Node.
+    // The policy checks the names; if it is off, Node decides.
     checkServerIdentity: dangerouslyAcceptWeakCertificate && !dangerouslyAcceptAnyCertificate
       ? (_host, certificate) => tls.checkServerIdentity(name, certificate)
       : shown.note,
@@ -240,7 +240,7 @@ function connectOptions(
   return options;
 }
 
-/** What the server has shown, until it was looked at. */
+/** The server's certificates, until they were checked. */
 interface Shown {
   note(host: string, certificate: tls.PeerCertificate): undefined;
   take(): tls.DetailedPeerCertificate | undefined;

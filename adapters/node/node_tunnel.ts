@@ -1,5 +1,5 @@
 /**
- * A way through a proxy over a socket of Node's.
+ * A tunnel through a proxy over a Node socket.
  *
  * @module
  */
@@ -21,7 +21,7 @@ export interface OpenTunnel {
 }
 
 /**
- * Opens a way through a proxy. Aborted or failed, it leaves no socket behind.
+ * Opens a tunnel through a proxy. Aborted or failed, it leaves no socket behind.
  *
  * @param client Speaks TLS with the proxy itself, where that is to be
  * @throws {DialError} There is no connection to the proxy
@@ -49,7 +49,7 @@ export function openTunnel(
     };
     const fail = (reason: unknown) => {
       settle();
-      // Whatever it still has to say about its end is of no interest, and must not be thrown.
+      // Further errors are of no interest, and must not be thrown.
       socket.on("error", () => {});
       socket.destroy();
       reject(reason);

@@ -28,7 +28,7 @@ export interface RedisStoreOptions {
   readonly client: object;
 }
 
-/** What is used of a client of the package, whatever its type parameters are. */
+/** The part of the package's client that is used, whatever its type parameters are. */
 interface Client {
   on(event: string, listener: (error: unknown) => void): unknown;
   connect(): Promise<unknown>;
@@ -40,10 +40,10 @@ interface Client {
 
 /** Speaks to Redis over two connections at a time: one for commands, and one for hints. */
 export class RedisStore implements FleetStore {
-  /** Host and port: never what the URL holds besides. */
+  /** Host and port: never the rest of the URL. */
   readonly name: string;
   readonly #options: RedisStoreOptions;
-  /** Which URL was the primary's last. */
+  /** Which URL was the primary last. */
   #current = 0;
 
   /** Makes it; nothing is connected. */
@@ -253,7 +253,7 @@ class RedisLink implements StoreLink {
     return this.#within(this.#commands.sendCommand(words));
   }
 
-  /** Ends a wait in time. What is answered later is nobody's any more. */
+  /** Ends a wait in time. A later answer is ignored. */
   async #within<T>(promise: Promise<T>): Promise<T> {
     const { timeoutMs } = this.#options;
     const { promise: late, reject } = withRejection();

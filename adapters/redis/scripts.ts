@@ -1,5 +1,5 @@
 /**
- * What a fleet has Redis do in one step, in Lua.
+ * The Lua scripts that Redis runs for a fleet, each in one step.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 import { COLD_GRACE_MS } from "../../src/fleet/ledger.ts";
 import { STORE_LIMITS } from "../../src/fleet/store.ts";
 
-/** For how long anything is kept that nobody touches, in milliseconds: a day. */
+/** How long untouched data is kept, in milliseconds: a day. */
 const KEPT_MS = 86_400_000;
 
 const NOW = `
@@ -64,7 +64,7 @@ end
 `;
 
 /**
- * The rules of `PermitLedger` once more. ARGV: member, seq, link, epoch that the member knows,
+ * The rules of `PermitLedger`, in Lua. ARGV: member, seq, link, epoch that the member knows,
  * goneAfterMs, the server's run, how long it has been up, how many claims; four words a claim; two
  * words an ended link.
  */
@@ -181,7 +181,7 @@ for _, word in ipairs(silent) do reply[#reply + 1] = word end
 return reply
 `;
 
-/** Gives everything of a member back. ARGV: member. */
+/** Gives back everything that a member has. ARGV: member. */
 export const LEAVE: string = `${NOW}${FREE}
 free(ARGV[1])
 redis.call('HDEL', prefix .. ':members', ARGV[1])
@@ -202,7 +202,7 @@ end
 return 1
 `;
 
-/** Takes an entry out. ARGV: section, key. */
+/** Removes an entry. ARGV: section, key. */
 export const REMOVE: string = `${NOW}
 redis.call('HDEL', prefix .. ':s:' .. ARGV[1], ARGV[2])
 redis.call('ZREM', prefix .. ':x:' .. ARGV[1], ARGV[2])

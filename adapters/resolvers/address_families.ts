@@ -1,5 +1,5 @@
 /**
- * IPv4 and IPv6 addresses, each asked for by itself, as one answer.
+ * IPv4 and IPv6 addresses, asked for separately, as one answer.
  *
  * @module
  */
@@ -33,10 +33,10 @@ export function checkFamilies(families: readonly Family[]): readonly Family[] {
 }
 
 /**
- * Asks for the addresses of each family at once, and gives them in the order of the families, with
- * the shortest of their times. If one has come and another has not after 50 ms, it goes without,
- * and says that the answer is a part and holds for no time, so that it is soon asked for again. One
- * family that fails is passed over where another one has addresses.
+ * Asks for the addresses of each family at once, and returns them in the order of the families,
+ * with the shortest of their TTLs. If one has come and another has not after 50 ms, it does not
+ * wait, and says that the answer is partial and holds for no time, so that it is soon asked for
+ * again. A family that fails is skipped if another one has addresses.
  *
  * @param ask Gives at least one address, or throws; its error's message says why
  * @throws {ResolveError} There is no address of any family
@@ -69,7 +69,7 @@ export async function askFamilies(
         timer = setDeadline(systemClock, end, RESOLUTION_DELAY_MS);
       }
     };
-    // Before those who are asked listen: what fails because of the abort must not be told first.
+    // Before those who are asked listen, so that a failure caused by the abort is not reported first.
     signal.addEventListener("abort", onAbort, { once: true });
     for (const family of families) {
       ask(family).then(

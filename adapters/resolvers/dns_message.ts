@@ -10,7 +10,7 @@ import { isIp } from "../../src/core/address.ts";
 import { messageOf } from "../../src/core/check.ts";
 import type { SrvRecord } from "../../src/hosts/resolver.ts";
 
-/** What each type of record that is asked for says. */
+/** The data of each type of record that is asked for. */
 export interface RecordData {
   /** An IPv4 address. */
   readonly A: string;
@@ -20,7 +20,7 @@ export interface RecordData {
   readonly SRV: SrvRecord;
   /** A service binding as it was sent (RFC 9460 section 2.2). */
   readonly HTTPS: Uint8Array;
-  /** The same for whatever else. */
+  /** The same for any other type. */
   readonly SVCB: Uint8Array;
 }
 
@@ -32,11 +32,11 @@ export interface Found<Type extends RecordType> {
   readonly records: readonly RecordData[Type][];
   /** The name that they are of, at the end of its aliases. */
   readonly owner: string;
-  /** For how long they hold, and the aliases that lead to them, in milliseconds. */
+  /** How long they and the aliases that lead to them hold, in milliseconds. */
   readonly ttlMs: number;
 }
 
-/** A server's word that something is not there, which no other would know better. */
+/** A server's statement that something does not exist, which no other server would contradict. */
 export class DnsDenial extends Error {}
 
 /** How many aliases are followed. */
@@ -81,13 +81,13 @@ export function encodeQuestion(name: string, type: RecordType, id = 0, overUdp =
   });
 }
 
-/** Whether a message is cut short: the whole one is to be had over TCP. */
+/** Whether a message is truncated: the whole one is available over TCP. */
 export function isTruncated(bytes: Uint8Array): boolean {
   return bytes.length > 2 && (bytes[2]! & 0x02) !== 0;
 }
 
 /**
- * Reads what a message says of a name: the records at the end of its aliases.
+ * Reads what a message says about a name: the records at the end of its aliases.
  *
  * @throws {DnsDenial} There is no such name, or no such record of it
  * @throws {Error} It says why not
@@ -153,7 +153,7 @@ function isSame(name: string, other: string): boolean {
   return name.toLowerCase() === other.toLowerCase();
 }
 
-/** In seconds. What has the highest bit set is none (RFC 2181 section 8). */
+/** In seconds. One with the highest bit set counts as 0 (RFC 2181 section 8). */
 function ttlOf(ttl: number | undefined): number {
   return ttl === undefined || ttl > 0x7fffffff ? 0 : ttl;
 }

@@ -1,8 +1,7 @@
 /**
- * Questions to DNS servers: over UDP, and over TCP where an answer is cut short.
- *
- * The runtimes' own clients differ: some take an answer for another name, some give a slow server up
- * after a second, and none asks for every type of record or tells how long an alias holds.
+ * Questions to DNS servers: over UDP, and over TCP if an answer is truncated. The runtimes' own
+ * clients differ: some accept an answer for another name, some give up on a slow server after a
+ * second, and none asks for every type of record or says how long an alias holds.
  *
  * @module
  */
@@ -73,7 +72,7 @@ export async function queryDns<Type extends RecordType>(
         listening++;
         askServer(server, name, type, stop.signal).then(resolve, (error) => {
           listening--;
-          // Ended by what has settled the question.
+          // Aborted once the question is settled.
           if (stop.signal.aborted) return;
           failure = error;
           if (error instanceof DnsDenial) reject(error);

@@ -1,5 +1,5 @@
 /**
- * A resolver over anything that can be asked for DNS records.
+ * A resolver over any source of DNS records.
  *
  * @module
  */
@@ -27,7 +27,7 @@ export type AskRecords = <Type extends RecordType>(
 ) => Promise<Found<Type>>;
 
 /**
- * Makes a resolver of what asks for records.
+ * Makes a resolver from a function that asks for records.
  *
  * @throws {TypeError} An option is not valid
  */

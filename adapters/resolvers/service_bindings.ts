@@ -1,5 +1,5 @@
 /**
- * HTTPS and SVCB records: the machines and ports of a service as its DNS tells them (RFC 9460).
+ * HTTPS and SVCB records: the machines and ports of a service, from DNS (RFC 9460).
  *
  * @module
  */
@@ -20,13 +20,13 @@ export interface ServiceBinding {
   readonly target: string;
   /** The protocols that the machines there speak. */
   readonly protocols: readonly string[];
-  /** Whether it says so: many do not, of machines that speak more than what is usual. */
+  /** Whether it says so: many do not, although their machines speak more than the default. */
   readonly tellsProtocols: boolean;
-  /** The TCP port, where it is another one than the URL's. */
+  /** The TCP port, if it differs from the URL's. */
   readonly port: number | undefined;
-  /** Addresses to use where the target's own are not to be had. */
+  /** Addresses to use if the target's own cannot be found. */
   readonly hints: readonly string[];
-  /** Whether it asks for nothing that is not known here. */
+  /** Whether all of its mandatory parameters are known here. */
   readonly isKnown: boolean;
 }
 
@@ -50,7 +50,7 @@ export interface OriginQuestion {
 const KEY = { mandatory: 0, alpn: 1, noDefaultAlpn: 2, port: 3, ipv4hint: 4, ipv6hint: 6 };
 const KNOWN_KEYS: readonly number[] = Object.values(KEY);
 
-/** What is spoken where a record does not say otherwise, and what it must speak to be of use. */
+/** The default protocol of a record, and the one that it must speak to be of use. */
 const DEFAULT_PROTOCOL = "http/1.1";
 
 /** How many aliases are followed, from record to record. */
@@ -145,7 +145,7 @@ async function followBindings(
     const bindings = found.records.map(readBinding);
     const alias = bindings.find(({ priority }) => priority === 0);
     if (!alias) {
-      // A record of a port's own name is of the machines of the name that was asked for.
+      // A record of a port's own name describes the machines of the name that was asked for.
       const owner = asked === first && found.owner === asked ? name : found.owner;
       const usable = bindings.filter(({ isKnown, protocols }) =>
         isKnown && (type === "SVCB" || protocols.includes(DEFAULT_PROTOCOL))

@@ -1,5 +1,5 @@
 /**
- * The addresses of hosts as the system knows them.
+ * A resolver that asks the system.
  *
  * @module
  */
@@ -10,8 +10,8 @@ import { ResolveError } from "../../src/core/errors.ts";
 import type { Resolver } from "../../src/hosts/resolver.ts";
 
 /**
- * Makes a resolver over the system's own: its hosts file, its DNS, its order. It does not tell for
- * how long an answer holds. On Deno it needs the permission `--allow-net` for the names it looks up.
+ * Makes a resolver over the system's own: its hosts file, its DNS, its order. It does not know how
+ * long an answer holds. On Deno it needs the permission `--allow-net` for the names it looks up.
  *
  * @example
  * ```ts

@@ -14,11 +14,11 @@ export interface CloseTimes {
   readonly lingerMs: number;
 }
 
-/** What holds where nobody says otherwise. */
+/** The defaults. */
 export const CLOSE_TIMES: CloseTimes = { closeTimeoutMs: 10_000, lingerMs: 1_000 };
 
 /**
- * Reads them out of a dialer's options.
+ * Reads them from a dialer's options.
  *
  * @param what What takes the options
  * @throws {TypeError | RangeError} An option is unknown, or no number of milliseconds

@@ -26,12 +26,12 @@ const byCode: Readonly<Record<string, DialFailure>> = {
   EPROTO: "handshake",
 };
 
-/** What the code of an error says of a dial; undefined if it is none of the system's. */
+/** What the code of an error means for a dial; undefined if it is not one of the system's. */
 export function failureOfCode(code: string | undefined): DialFailure | undefined {
   return byCode[code ?? ""];
 }
 
-/** What failed, in the words for a socket that is open already. */
+/** The same, as a failure of an open socket. */
 export function socketFailure(failure: DialFailure | undefined): SocketFailure {
   switch (failure) {
     case "reset":

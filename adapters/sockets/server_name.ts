@@ -1,5 +1,5 @@
 /**
- * The name of a server as the runtimes take it.
+ * The name of a server, for the runtimes.
  *
  * @module
  */

@@ -23,7 +23,7 @@ export type CertificateReader = new(der: Uint8Array) => X509Certificate;
 export interface ShownCertificates {
   /** All of it, and the trusted ones that the runtime adds. */
   readonly all: readonly Uint8Array[];
-  /** The chain among it, the server's own first. */
+  /** The chain in it, the server's own first. */
   readonly chain: readonly X509Certificate[];
 }
 
@@ -42,7 +42,7 @@ export function readShown(
 }
 
 /**
- * Says what hotconn has against a server that its runtime has accepted, or null.
+ * Says why hotconn refuses a server that its runtime has accepted, or null.
  *
  * @param roots Gives the authorities that the runtime trusts, PEM
  */
@@ -59,17 +59,17 @@ export function objectionToShown(
   }, serverName);
 }
 
-/** When the first certificate of a chain that was verified runs out; undefined if none says so. */
+/** When the first certificate of a verified chain expires; undefined if none says so. */
 export function endOf({ chain }: ShownCertificates): number | undefined {
   const end = Math.min(...chain.map(({ raw }) => readCertificate(raw).endsAt));
   return Number.isFinite(end) ? end : undefined;
 }
 
 /**
- * The chain among what a server sent, which may be in any order, and have nothing to do with the
- * chain that was verified. So that nobody can pass with a stray certificate that holds a pinned key,
- * or a good one, each one must have signed the one before it. A signature fits one key only: these
- * are the keys of the chain that was verified, too.
+ * The chain in what a server sent, which may be in any order, and unrelated to the chain that was
+ * verified. So that nobody can pass with a stray certificate that holds a pinned key, or a good
+ * one, each one must have signed the one before it. A signature fits one key only, so these are the
+ * keys of the verified chain, too.
  */
 function issuers([leaf, ...others]: X509Certificate[]): X509Certificate[] {
   const chain: X509Certificate[] = [];

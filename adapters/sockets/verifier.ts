@@ -16,14 +16,14 @@ import {
   type ShownCertificate,
 } from "./shown_chain.ts";
 
-/** So many accepted certificates are remembered. */
+/** How many accepted certificates are remembered. */
 const MAX_ACCEPTED = 1_024;
 
-/** What a runtime does for it. */
+/** What it needs of a runtime. */
 export interface VerifierRuntime {
   readonly createHash: typeof createHash;
   readonly X509Certificate: CertificateReader;
-  /** Gives the authorities that the runtime trusts, PEM. */
+  /** Returns the authorities that the runtime trusts, PEM. */
   roots(): readonly string[];
 }
 
@@ -31,13 +31,13 @@ export interface VerifierRuntime {
 export interface ShownServer {
   /** The fingerprint of its own certificate, SHA-256; undefined if the runtime gives none. */
   readonly fingerprint256: string | undefined;
-  /** Gives all that it has shown, its own first: asked only where that is new. */
+  /** Returns all that it has shown, its own first: called only if that is new. */
   certificate(): ShownCertificate | null | undefined;
 }
 
 /**
- * Checks the servers that are dialled with one set of TLS options, and remembers whom it has
- * accepted: to look at a chain costs as much as a handshake.
+ * Checks the servers that are dialled with one set of TLS options, and remembers those it has
+ * accepted: checking a chain costs as much as a handshake.
  */
 export class Verifier {
   readonly #runtime: VerifierRuntime;
@@ -50,8 +50,8 @@ export class Verifier {
   }
 
   /**
-   * Checks a server's certificates. Gives when the first of them runs out, where hotconn has looked
-   * at them.
+   * Checks a server's certificates. Returns when the first of them expires, if hotconn has checked
+   * them.
    *
    * @throws {DialError} They are not accepted
    */
@@ -79,7 +79,7 @@ export class Verifier {
   }
 
   /**
-   * Whether certificates that were accepted for one name are good for another: never where the TLS
+   * Whether certificates that were accepted for one name are valid for another: never if the TLS
    * options leave out checks.
    */
   covers(server: ShownServer, target: DialTarget): boolean {
