@@ -4,7 +4,7 @@
  * @module
  */
 
-/** What is looked at, and asked for again for as long as it is. */
+/** What is looked at, and asked for again meanwhile. */
 export const CLIENT_MAIN: string = String.raw`
 /** How often the page is drawn at the most, in milliseconds. */
 const PAINT_MS = 250;

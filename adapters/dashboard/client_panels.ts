@@ -63,7 +63,7 @@ function spoken(worst, headline, problems) {
   return { key, words: headline + (worst === "fine" ? "" : ": " + problems.map(({ text }) => text).join("; ")) };
 }
 
-/** All that is wrong, from every source, so that no count beside it differs. @param {readonly Problem[]} problems @param {(problem: Problem) => void} onOpen */
+/** All that is wrong, from every source. @param {readonly Problem[]} problems @param {(problem: Problem) => void} onOpen */
 function drawFindings(problems, onOpen) {
   setText(byId("findings-count"), problems.length > 0 ? fmtCount(problems.length) : "");
   fillList(byId("findings"), problems.length > 0 ? problems.slice(0, 100) : [null], () => {
