@@ -1,11 +1,12 @@
 /// <reference lib="dom" />
 
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { Page } from "playwright-core";
 import { testVisit } from "../support/dashboard_browser.ts";
 import { troubledScene } from "../support/dashboard_scenes.ts";
 
-const hashOf = (page: Page) => new URL(page.url()).hash;
+/** Waits until the address says so. */
+const untilAt = (page: Page, hash: string) => page.waitForURL((url) => url.hash === hash);
 
 const boxOf = async (page: Page, place: string) => {
   const box = await page.locator(place).boundingBox();
@@ -36,9 +37,9 @@ testVisit(
     });
     await page.keyboard.press("Escape");
     await title.waitFor({ state: "detached" });
-    assertEquals(hashOf(page), "#/default?view=hosts&order=-name");
+    await untilAt(page, "#/default?view=hosts&order=-name");
     await page.getByRole("rowheader", { name: /^auth\.example/ }).click();
-    assertStringIncludes(hashOf(page), "host=auth.example");
+    await page.waitForURL(({ hash }) => hash.includes("host=auth.example"));
     await page.goBack();
     await title.waitFor({ state: "detached" });
     await page.goForward();
@@ -71,8 +72,8 @@ testVisit(
     await page.getByRole("button", { name: "Show all" }).waitFor();
     await page.waitForFunction(() => document.querySelectorAll("#conns tr").length === 1);
     assertEquals(await rows.locator("a").innerText(), id);
-    assertEquals(
-      hashOf(page),
+    await untilAt(
+      page,
       `#/default?view=hosts&host=api.example&address=192.0.2.10&connection=${id}`,
     );
     await page.reload();
@@ -90,7 +91,7 @@ testVisit(
 
     await page.getByRole("link", { name: "Link to Options" }).focus();
     await page.keyboard.press("Enter");
-    assertEquals(hashOf(page), "#/default?view=hosts&panel=options");
+    await untilAt(page, "#/default?view=hosts&panel=options");
     await page.evaluate("scrollTo(0, 0)");
     // What the panel shows may come long after the first figures.
     let goOn = () => {};

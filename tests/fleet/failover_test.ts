@@ -134,8 +134,9 @@ async function standFull(): Promise<void> {
   const seconds = (performance.now() - fullAt) / 1_000 + 1;
   const while_ = await served(redis);
   for (const [number, pool] of scene.pools.entries()) {
-    assertStringIncludes(String(scene.told[number]!.at(-1)!.error), "OOM");
-    assertStringIncludes(pool.fleet!.stats().error ?? "", "OOM");
+    assertEquals(scene.told[number]!.map(({ state }) => state), ["alone"]);
+    // A slow machine also takes too long now and then.
+    await until("it says why", () => pool.fleet!.stats().error?.includes("OOM") === true);
     assertEquals(pool.diagnose().map(({ what }) => what), ["fleetAlone"]);
   }
   assertStringIncludes(
@@ -186,13 +187,19 @@ async function comeBack(): Promise<void> {
   await scene.all("alone");
   await scene.use();
   await redis.start();
+  const since = performance.now();
+  const failed = () => scene.pools.reduce((sum, { fleet }) => sum + fleet!.stats().failures, 0);
+  const failedBefore = failed();
   await scene.all("joined");
   await pause(TIMES.leaseMs);
   const { commands, connections } = await served(redis);
+  const seconds = (performance.now() - since) / 1_000;
+  // A machine may be too slow for some of them.
+  const attempts = 20 + failed() - failedBefore;
   // Two connections each; and this test's own, for a PING and the question.
-  assert(connections <= 20 * 2 + 10, `${connections} connections`);
+  assert(connections <= attempts * 2 + 10, `${connections} connections, ${attempts} attempts`);
   // Each begins both with HELLO and CLIENT SETINFO, loads scripts, reads sections, and renews.
-  assert(commands <= 20 * 45, `${commands} commands`);
+  assert(commands <= attempts * 35 + 20 * 5 * seconds, `${commands} commands in ${seconds} s`);
   if (process.env.HOTCONN_FLEET !== undefined) {
     console.log(`${connections} connections and ${commands} commands for the return of 20 pools`);
   }
