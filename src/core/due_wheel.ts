@@ -118,8 +118,8 @@ export class DueWheel<T> {
   }
 
   #look(): void {
-    this.#timer = undefined;
-    this.#timerAt = Infinity;
+    if (this.#closed) return;
+    this.#disarm();
     this.#looking = true;
     const now = this.#clock.now();
     try {
@@ -132,9 +132,15 @@ export class DueWheel<T> {
       }
     } finally {
       this.#looking = false;
-      if (this.#due.size > 0) this.#arm(this.#clock.now());
+      if (this.#due.size > 0) this.#goOn();
       else if (this.#size > 0) this.#arm(this.#nextAt);
     }
+  }
+
+  /** Looks again when others have had their turn: a timer would fire a millisecond later at best. */
+  #goOn(): void {
+    if (this.#clock.afterReading) this.#clock.afterReading(() => this.#look());
+    else this.#arm(this.#clock.now());
   }
 
   #find(now: number): void {

@@ -6,6 +6,7 @@
 
 import { offAbort, onAbort } from "../core/abort.ts";
 import type { RequestError } from "../core/errors.ts";
+import { withoutFrames } from "../core/without_frames.ts";
 import type { Connection } from "../map/connection.ts";
 import type { Lease } from "../pool/lease/lease.ts";
 import type { RequestOutcome } from "../pool/watch/request_counts.ts";
@@ -374,7 +375,7 @@ export class Exchange implements Racer, Timed, ResponseOrigin {
   #tooLong(attempt?: Attempt): RequestError {
     const { timeoutMs } = this.request.options;
     const detail = `it took longer than ${timeoutMs} ms (timeoutMs)`;
-    return this.race.error("timeout", detail, undefined, attempt);
+    return withoutFrames(() => this.race.error("timeout", detail, undefined, attempt));
   }
 
   /** Asks a second machine too if the first is silent, if it may. */

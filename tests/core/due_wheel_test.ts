@@ -102,6 +102,42 @@ test("DueWheel calls thousands that are due at once over several turns, in order
   }
 });
 
+test("DueWheel goes on as soon as others have had their turn, where a clock tells when that is", () => {
+  const clock = new ManualClock(1, 0);
+  const next: (() => void)[] = [];
+  let workedMs = 0;
+  const working = {
+    now: () => clock.now() + workedMs,
+    wallNow: () => clock.wallNow(),
+    random: () => clock.random(),
+    setTimer: (callback: () => void, delayMs: number) => clock.setTimer(callback, delayMs),
+    afterReading: (callback: () => void) => void next.push(callback),
+  };
+  const called: number[] = [];
+  const wheel = new DueWheel<number>(working, (name) => {
+    called.push(name);
+    workedMs++;
+  });
+  const expiries = Array.from({ length: 12 }, (_, name) => new Expiry(name));
+  for (const expiry of expiries) wheel.put(expiry, 5);
+  wheel.put(new Expiry(12), 1_000);
+  clock.advance(5);
+  assertEquals([called.length, next.length, clock.timers], [4, 1, 0]);
+  // Who comes meanwhile has a timer, which is of no use any more when the wheel has gone on.
+  wheel.put(expiries[0]!, 20);
+  assertEquals(clock.timers, 1);
+  next.shift()!();
+  assertEquals([called.length, next.length, clock.timers], [8, 1, 0]);
+  next.shift()!();
+  assertEquals([called.length, next.length, clock.timers], [12, 0, 1]);
+  for (const expiry of expiries) wheel.put(expiry, clock.now());
+  clock.advance(0);
+  assertEquals([called.length, next.length], [16, 1]);
+  wheel.close();
+  next.shift()!();
+  assertEquals([called.length, next.length, clock.timers], [16, 0, 0]);
+});
+
 test("DueWheel finds after a long sleep all that fell due meanwhile, a turn after it woke", () => {
   const clock = new ManualClock(1, 0);
   let offset = 0;

@@ -8,6 +8,7 @@ import { checkNumber } from "../../core/check.ts";
 import type { Clock } from "../../core/clock.ts";
 import { DueWheel } from "../../core/due_wheel.ts";
 import { WaiterLimitError } from "../../core/errors.ts";
+import { withoutFrames } from "../../core/without_frames.ts";
 import type { AddressHealth } from "../../hosts/health.ts";
 import type { Checkout } from "../../map/checkout.ts";
 import type { Connection } from "../../map/connection.ts";
@@ -158,7 +159,8 @@ export class LeaseDesk {
   #expire(waiter: Waiter<HostQueue>, now: number): void {
     if (!this.#leave(waiter, now)) return;
     this.#reporter.figures.timedOut++;
-    waiter.reject(waitedTooLong(waiter.queue, waiter, now, this.#manager.accountant));
+    const { accountant } = this.#manager;
+    waiter.reject(withoutFrames(() => waitedTooLong(waiter.queue, waiter, now, accountant)));
   }
 
   /** Ends the waits that have lasted for `acquireTimeoutMs`, and looks again when the next has. */
