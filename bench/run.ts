@@ -15,6 +15,7 @@ const RUNTIMES: { readonly [name: string]: readonly string[] } = {
 };
 const BENCHES = [
   "pool",
+  "choices",
   "growth",
   "steady",
   "deadlines",

@@ -32,22 +32,6 @@ export interface FilterScene {
   readonly chooser: LaneChooser;
 }
 
-/**
- * What several callers who wait for a host want alike, each with its own filter: if nothing is
- * there for one of them, nothing is there for the others.
- */
-export class Wish {
-  /** Its key. */
-  readonly key: string;
-  /** How many wait with it. */
-  waiting = 0;
-
-  /** Makes one that nobody has. */
-  constructor(key: string) {
-    this.key = key;
-  }
-}
-
 /** A parsed {@linkcode AddressChoice}. */
 export class AddressFilter implements Choice {
   /** The one address that it accepts, with its port, whatever else is known of the host. */

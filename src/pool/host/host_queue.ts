@@ -15,12 +15,12 @@ import type { Lane } from "../../map/lane.ts";
 import type { Lease, TakeBack } from "../lease/lease.ts";
 import type { ResolvedPoolOptions } from "../options.ts";
 import type { Route } from "../proxy/route.ts";
-import { Wish } from "./address_filter.ts";
 import { Demand } from "./demand.ts";
 import type { TlsProfile } from "./tls_profiles.ts";
 import type { Settle, Waiter } from "./waiter.ts";
 import { WaiterLine } from "./waiter_line.ts";
 import { WarmTarget } from "./warm_target.ts";
+import { Wish } from "./wish.ts";
 
 /** A dial on its way. It belongs to no waiter. */
 export interface Dial {
@@ -87,7 +87,7 @@ export class HostQueue {
   #streams = 0;
   // There may be many hosts, and most are idle: they hold no empty sets.
   #choosy: Set<Waiter<HostQueue>> | undefined;
-  #wishes: Map<string, Wish> | undefined;
+  #wishes: Map<string, Wish<Waiter<HostQueue>>> | undefined;
   #dials: Set<Dial> | undefined;
 
   /** Makes a queue where nobody waits. */
@@ -117,6 +117,17 @@ export class HostQueue {
   /** How many different wishes they have. */
   get wishCount(): number {
     return this.#wishes?.size ?? 0;
+  }
+
+  /** The first of them who would take a connection to an address: O(their different wishes). */
+  firstChoosy(address: string): Waiter<HostQueue> | undefined {
+    let found: Waiter<HostQueue> | undefined;
+    if (!this.#wishes) return undefined;
+    for (const { first } of this.#wishes.values()) {
+      if (!first || (found && found.place < first.place)) continue;
+      if (first.accepts(address)) found = first;
+    }
+    return found;
   }
 
   /** What is being dialled. */
@@ -225,12 +236,13 @@ export class HostQueue {
   /** Notes what a caller wishes from now on. */
   #wish(waiter: Waiter<HostQueue>, text: string | undefined): void {
     const { wish: was } = waiter;
-    if (was && --was.waiting === 0) this.#wishes?.delete(was.key);
+    was?.delete(waiter);
+    if (was?.size === 0) this.#wishes?.delete(was.key);
     if (text !== undefined) {
-      const wishes = this.#wishes ??= new Map<string, Wish>();
+      const wishes = this.#wishes ??= new Map<string, Wish<Waiter<HostQueue>>>();
       let wish = wishes.get(text);
       if (!wish) wishes.set(text, wish = new Wish(text));
-      wish.waiting++;
+      wish.add(waiter);
       waiter.wish = wish;
     } else if (this.#wishes?.size === 0) this.#wishes = undefined;
   }

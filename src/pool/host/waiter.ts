@@ -9,7 +9,8 @@ import { Expiry } from "../../core/due_wheel.ts";
 import type { Endpoint } from "../../map/endpoint.ts";
 import type { Lane } from "../../map/lane.ts";
 import type { Lease } from "../lease/lease.ts";
-import type { AddressFilter, Wish } from "./address_filter.ts";
+import type { AddressFilter } from "./address_filter.ts";
+import type { Wish } from "./wish.ts";
 
 /** Settles the promise of a caller. */
 export type Settle = (lease: Lease | Promise<never>) => void;
@@ -17,7 +18,7 @@ export type Settle = (lease: Lease | Promise<never>) => void;
 /** What only few waiters have. */
 class Rarities<Queue> {
   filter: AddressFilter | undefined = undefined;
-  wish: Wish | undefined = undefined;
+  wish: Wish<Waiter<Queue>> | undefined = undefined;
   trace: Error | undefined = undefined;
   expiry: Expiry<Waiter<Queue>> | undefined = undefined;
   stopListening: (() => void) | undefined = undefined;
@@ -67,11 +68,11 @@ export class Waiter<Queue = unknown> {
   }
 
   /** What it wants alike with others who wait; undefined if any address will do. */
-  get wish(): Wish | undefined {
+  get wish(): Wish<Waiter<Queue>> | undefined {
     return this.#rarities?.wish;
   }
 
-  set wish(wish: Wish | undefined) {
+  set wish(wish: Wish<Waiter<Queue>> | undefined) {
     this.#rare.wish = wish;
   }
 

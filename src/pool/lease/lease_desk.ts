@@ -14,10 +14,11 @@ import type { Checkout } from "../../map/checkout.ts";
 import type { Connection } from "../../map/connection.ts";
 import { type Endpoint, endpointOf } from "../../map/endpoint.ts";
 import type { ConnectionManager } from "../../map/manager.ts";
-import type { AddressFilter, Wish } from "../host/address_filter.ts";
+import type { AddressFilter } from "../host/address_filter.ts";
 import { waitedTooLong } from "../host/explanations.ts";
 import type { HostQueue } from "../host/host_queue.ts";
 import { type Settle, Waiter } from "../host/waiter.ts";
+import type { Wish } from "../host/wish.ts";
 import type { ResolvedPoolOptions } from "../options.ts";
 import type { Reporter } from "../watch/reporter.ts";
 import { Lease } from "./lease.ts";
@@ -179,7 +180,7 @@ export class LeaseDesk {
   /** Gives what is ready to those who wait, first come first served. */
   serve(queue: HostQueue, desperate = false): void {
     if (queue.waiters.size === 0) return;
-    const unmet = new Set<Wish>();
+    const unmet = new Set<Wish<Waiter>>();
     const goesOn = this.#serveAll(queue, queue.waiters, unmet, desperate);
     // Nothing is ready for those without a wish, but a named machine may be.
     if (goesOn) this.#serveAll(queue, queue.choosy, unmet, desperate);
@@ -194,7 +195,7 @@ export class LeaseDesk {
   #serveAll(
     queue: HostQueue,
     line: Iterable<Waiter<HostQueue>>,
-    unmet: Set<Wish>,
+    unmet: Set<Wish<Waiter>>,
     desperate: boolean,
   ): boolean {
     for (const waiter of line) {
@@ -301,6 +302,14 @@ export class LeaseDesk {
       this.#deliver(queue, connection);
       return;
     }
+    // Where all have chosen, there is no need to look at those who cannot have this one.
+    const { choosy, waiters } = queue;
+    const haveAllChosen = choosy.size > 0 && choosy.size === waiters.size;
+    const first = haveAllChosen ? queue.firstChoosy(connection.address) : undefined;
+    if (first && this.#checkout.passOn(connection)) {
+      this.#tryDeliver(first, connection);
+      return;
+    }
     this.#checkout.putBack(connection);
     this.serve(queue);
     if (this.#manager.idleCount > this.#options.maxIdleConnections) {
@@ -364,19 +373,10 @@ export class LeaseDesk {
 }
 
 /** The caller who has waited longest for this connection; undefined if nobody waits who would take it. */
-function firstFor(
-  { choosy, waiters, wishCount }: HostQueue,
-  { address }: Connection,
-): Waiter<HostQueue> | undefined {
-  if (waiters.size === 0) return undefined;
-  const others = new Set<Wish>();
-  for (const waiter of waiters) {
-    const { wish } = waiter;
-    if (!wish) return waiter;
-    if (others.has(wish)) continue;
-    if (waiter.accepts(address)) return waiter;
-    others.add(wish);
-    if (others.size === wishCount && choosy.size === waiters.size) return undefined;
-  }
-  return undefined;
+function firstFor(queue: HostQueue, { address }: Connection): Waiter<HostQueue> | undefined {
+  const { choosy, waiters } = queue;
+  const chosen = queue.firstChoosy(address);
+  if (choosy.size === waiters.size) return chosen;
+  for (const waiter of waiters) if (waiter === chosen || !waiter.wish) return waiter;
+  return chosen;
 }
