@@ -107,9 +107,12 @@ export class DueWheel<T> {
     this.#timer?.cancel();
     this.#timerAt = dueAt;
     this.#setTimer(() => {
-      // What arrived while the program stood still is read first: Deno fires timers before that.
-      if (this.#clock.now() - dueAt > STOOD_STILL_MS) this.#setTimer(() => this.#look(), 0);
-      else this.#look();
+      const now = this.#clock.now();
+      // What arrived while the program stood still is read first. If it stands still again before
+      // that, what falls due then waits for the next look: nothing was read since. Deno reads in the
+      // turn of another timer, Node perhaps only after that.
+      if (now - dueAt > STOOD_STILL_MS) this.#setTimer(() => this.#lookAfterReading(now), 0);
+      else this.#look(now);
     }, Math.ceil(dueAt - this.#clock.now()));
   }
 
@@ -117,18 +120,19 @@ export class DueWheel<T> {
     this.#timer = this.#clock.setTimer(callback, delayMs, this.#holds);
   }
 
-  #look(): void {
+  /** Calls those that were due at a time. What had arrived by then was read. */
+  #look(now: number): void {
     if (this.#closed) return;
     this.#disarm();
     this.#looking = true;
-    const now = this.#clock.now();
+    const startedAt = this.#clock.now();
     try {
       this.#find(now);
       // One by one: a call may remove others.
       for (let expiry = this.#due.front; expiry; expiry = this.#due.front) {
         this.remove(expiry as Expiry<T>);
         this.#onDue(expiry.value, now);
-        if (this.#clock.now() - now >= TURN_MS) break;
+        if (this.#clock.now() - startedAt >= TURN_MS) break;
       }
     } finally {
       this.#looking = false;
@@ -139,8 +143,14 @@ export class DueWheel<T> {
 
   /** Looks again when others have had their turn: a timer would fire a millisecond later at best. */
   #goOn(): void {
-    if (this.#clock.afterReading) this.#clock.afterReading(() => this.#look());
-    else this.#arm(this.#clock.now());
+    const now = this.#clock.now();
+    if (this.#clock.afterReading) this.#lookAfterReading(now);
+    else this.#arm(now);
+  }
+
+  #lookAfterReading(now: number): void {
+    if (this.#clock.afterReading) this.#clock.afterReading(() => this.#look(now));
+    else this.#look(now);
   }
 
   #find(now: number): void {

@@ -155,6 +155,37 @@ test("DueWheel finds after a long sleep all that fell due meanwhile, a turn afte
   assertEquals([due.length, wheel.size], [Math.floor(9_999 / 7), 0]);
 });
 
+test("DueWheel calls after the program stood still only what was due when it began to read", () => {
+  const clock = new ManualClock(1, 0);
+  let stoodStillMs = 0;
+  let reads: (() => void)[] = [];
+  const read = () => {
+    const done = reads;
+    reads = [];
+    for (const callback of done) callback();
+  };
+  const due: number[] = [];
+  const wheel = new DueWheel<number>({
+    now: () => clock.now() + stoodStillMs,
+    wallNow: () => clock.wallNow(),
+    random: () => clock.random(),
+    setTimer: (callback, delayMs) => clock.setTimer(callback, delayMs),
+    afterReading: (callback) => void reads.push(callback),
+  }, (at) => due.push(at));
+  for (const at of [5, 300, 700]) wheel.put(new Expiry(at), at);
+  stoodStillMs = 400;
+  clock.advance(5);
+  // It stands still again before anything is read.
+  stoodStillMs = 800;
+  clock.advance(1);
+  assertEquals(due, []);
+  read();
+  assertEquals(due, [5, 300]);
+  clock.advance(2);
+  read();
+  assertEquals([due, wheel.size, clock.timers], [[5, 300, 700], 0, 0]);
+});
+
 test("DueWheel that holds has one timer for all, and none a turn after the last one left", async () => {
   const { clock, due, wheel } = begin(true);
   const items = Array.from({ length: 1_000 }, (_, name) => new Expiry(name));
