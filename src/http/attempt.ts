@@ -36,6 +36,8 @@ export class Attempt implements StreamUser, BodySource {
   /** Whether its machine was silent for longer than is likely, and to others as well. */
   overdue = false;
   silent = false;
+  /** Whether it was given more time, since the program stood still. */
+  excused = false;
   /** The trailers, once they are there. */
   trailers: ResponseHeaders | null = null;
   /** The protocol that carries it. */

@@ -94,10 +94,17 @@ export class Race {
    */
   overdue(): void {
     const { request, times } = this.racer;
+    const lateMs = this.#host.now() - times.overdueAt;
     times.overdueAt = Infinity;
     const attempt = this.#first;
     if (!attempt || attempt.over || attempt.responding || this.#second || this.#wait) return;
     const { lease } = attempt;
+    // The program stood still, and perhaps had not even sent the request: once, it waits again.
+    if (!attempt.excused && lateMs > (lease.connection.endpoint?.patienceMs ?? Infinity)) {
+      attempt.excused = true;
+      this.awaitByte(attempt, this.#host.now());
+      return;
+    }
     if (!attempt.overdue) {
       attempt.overdue = true;
       attempt.silent = this.#host.noteSilence(

@@ -181,6 +181,20 @@ test("hedge of a request says otherwise than that of the pool, and must be true 
   assertThrows(() => scene(wrong), TypeError, "hedge must be true or false");
 });
 
+test("A machine is not found silent because the program stood still", async () => {
+  await using it = scene();
+  await it.learn();
+  const now = it.clock.now.bind(it.clock);
+  it.tookMs[A] = 25;
+  const { answer } = await ask(it, A);
+  Object.assign(it.clock, { now: () => now() + 400 });
+  await it.pass(31);
+  const response = await answer;
+  assertEquals([response.connection.ip, response.connection.hedged], [A, false]);
+  await response.text();
+  assertEquals(it.pool.stats().hosts["a.test"]!.addresses[A]!.failures, 0);
+});
+
 test("When all machines are slow for once, few requests are sent twice", async () => {
   await using it = scene({ maxConnectionsPerIp: 40 });
   await it.learn();
