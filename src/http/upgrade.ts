@@ -78,6 +78,8 @@ export interface UpgradeCall {
   readonly deadline: number;
   /** How long one machine may take to answer, in milliseconds. */
   readonly answerTimeoutMs: number;
+  /** The lease that it was asked over last, if any. */
+  last: Lease | undefined;
 }
 
 /** The head of an answer. */

@@ -58,28 +58,30 @@ export class Upgrades {
     const end = () => stop.abort(signal?.reason);
     signal?.throwIfAborted();
     if (signal) onAbort(signal, end);
+    const queuedAt = clock.now();
+    const call: UpgradeCall = {
+      request,
+      protocol,
+      repeats,
+      signal: stop.signal,
+      queuedAt,
+      deadline: timeoutMs === undefined ? Infinity : queuedAt + timeoutMs,
+      answerTimeoutMs,
+      last: undefined,
+    };
     const late = timeoutMs === undefined ? undefined : setDeadline(
       clock,
       () => {
         const detail = `no answer came within ${timeoutMs} ms (timeoutMs)`;
         const { maybeActedOn } = repeats;
-        stop.abort(requestError(request, undefined, "timeout", detail, undefined, maybeActedOn));
+        stop.abort(requestError(request, call.last, "timeout", detail, undefined, maybeActedOn));
       },
       timeoutMs,
       true,
     );
-    const queuedAt = clock.now();
     dispatcher.earn();
     try {
-      return await this.#ask({
-        request,
-        protocol,
-        repeats,
-        signal: stop.signal,
-        queuedAt,
-        deadline: timeoutMs === undefined ? Infinity : queuedAt + timeoutMs,
-        answerTimeoutMs,
-      });
+      return await this.#ask(call);
     } finally {
       late?.cancel();
       if (signal) offAbort(signal, end);
@@ -104,6 +106,7 @@ export class Upgrades {
         .catch((error: unknown) => {
           throw failover && !signal.aborted ? failure : error;
         });
+      call.last = lease;
       repeats.attempts++;
       const attempt = new UpgradeAttempt(this.#host, call, lease);
       try {

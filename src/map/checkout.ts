@@ -120,8 +120,8 @@ export class Checkout {
   }
 
   /**
-   * Leases a connection that was taken back to the next caller at once; false if its endpoint only
-   * serves callers who name it, or others share it.
+   * Leases a connection that was taken back to the next caller at once; false if callers go
+   * elsewhere than to its endpoint, its balancer must be called first, or several can share it.
    */
   passOn(connection: Connection): boolean {
     const endpoint = endpointOf(connection);

@@ -157,7 +157,8 @@ test("upgrade() ends with the signal's reason, or after timeoutMs", () => {
     );
     await second;
     clock.advance(50);
-    assertEquals((await late).failure, "timeout");
+    const { address, failure } = await late;
+    assertEquals([failure, address], ["timeout", `127.0.0.1:${port}`]);
     assertEquals(pool.stats().connections, 0);
   }, { clock });
 });

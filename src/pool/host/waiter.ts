@@ -143,7 +143,10 @@ export class Waiter<Queue = unknown> {
     rare.failures = undefined;
   }
 
-  /** Whether another one can be served by the same dials, because both accept any address. */
+  /**
+   * Whether another one can be served by the same dials, because both accept any address, and have
+   * seen the same ones fail.
+   */
   isLike(other: Waiter<Queue>): boolean {
     if (this.filter || other.filter || (this.rounds === 0) !== (other.rounds === 0)) return false;
     const { failures } = this;

@@ -42,7 +42,7 @@ interface Job {
   readonly plan: Plan;
 }
 
-/** By which share of it an interval is shorter at random. */
+/** How much shorter an interval may be, at random, as a share of it. */
 const JITTER = 0.25;
 
 /** How many intervals a caller's trial waits for the next check, which comes first. */
