@@ -75,15 +75,18 @@ async function runAgain(
   const isNamed = outcome.trouble === undefined && outcome.failures.length === outcome.failed
     && [...failed].every((file) => files.includes(file));
   if (!isNamed || failed.size > filesRunAgain || files.length === 1) return outcome;
-  const failedAgain: Failure[] = [];
+  const failedAgain = new Set<string>();
+  const passedAgain = new Set<string>();
   for (const file of failed) {
     console.log(`\n== ${runtimeName}, ${file} by itself`);
-    const { outcome: again } = await runFiles(runtimeName, runtime, [file], true);
+    const { outcome: again, output } = await runFiles(runtimeName, runtime, [file], true);
     if (again.failures.length !== again.failed) return outcome;
-    failedAgain.push(...again.failures);
+    for (const { name } of again.failures) failedAgain.add(name);
+    for (const name of runtime.passes(output)) passedAgain.add(name);
   }
+  // What was skipped the second time, or was a whole file that broke off, has not passed.
   const flaky = outcome.failures.filter(({ name }) =>
-    !failedAgain.some((failure) => failure.name === name)
+    passedAgain.has(name) && !failedAgain.has(name)
   );
   return {
     ...outcome,

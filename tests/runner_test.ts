@@ -1,10 +1,11 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import test from "node:test";
 import { detectRuntime } from "../adapters/detect.ts";
 import { run } from "./support/programs.ts";
+import { writeFiles } from "./support/services.ts";
 
 const program = (file: string, ...words: readonly string[]) =>
   run("node", ["--import", "tsx", `tests/${file}.ts`, ...words], { timeoutMs: 30_000 });
@@ -36,17 +37,42 @@ export const declare = () => test("fails once", () => {
   "second_test.ts": "import test from 'node:test'; test('is well', () => {});",
 };
 
-test("a test that fails once is told as flaky, also where another file declares it", {
-  skip: detectRuntime() !== "node" && "The runner runs on Node, whoever looks on",
-}, async () => {
+const BROKEN = {
+  "package.json": FLAKY["package.json"],
+  "first_test.ts":
+    "import test from 'node:test'; test(() => process.kill(process.pid, 'SIGKILL'));",
+  "second_test.ts": `import { existsSync, writeFileSync } from "node:fs";
+import test from "node:test";
+const flag = new URL("flag", import.meta.url);
+const skip = existsSync(flag);
+writeFileSync(flag, "");
+test("fails once, and is then skipped", { skip }, () => { throw new Error("the first time"); });`,
+};
+
+/** Runs test files in their own folder. */
+async function runFiles(files: Readonly<Record<string, string>>) {
   const folder = mkdtempSync(path.join(tmpdir(), "hotconn-flaky-"));
   try {
-    for (const [name, text] of Object.entries(FLAKY)) writeFileSync(path.join(folder, name), text);
-    const { code, output } = await program("run", "node", folder);
-    assertEquals(code, 0, output);
-    assertStringIncludes(output, "  flaky: fails once (");
-    assertStringIncludes(output, "2 passed, 0 failed, 0 skipped");
+    writeFiles(folder, files);
+    return await program("run", "node", folder);
   } finally {
     rmSync(folder, { recursive: true });
   }
+}
+
+const skip = detectRuntime() !== "node" && "The runner runs on Node, whoever looks on";
+
+test("a test that fails once is told as flaky, also where another file declares it", {
+  skip,
+}, async () => {
+  const { code, output } = await runFiles(FLAKY);
+  assertEquals(code, 0, output);
+  assertStringIncludes(output, "  flaky: fails once (");
+  assertStringIncludes(output, "2 passed, 0 failed, 0 skipped");
+});
+
+test("a file that breaks off, and a test that is then skipped, have failed", { skip }, async () => {
+  const { code, output } = await runFiles(BROKEN);
+  assertEquals(code, 1, output);
+  assertStringIncludes(output, "0 passed, 2 failed, 0 skipped");
 });

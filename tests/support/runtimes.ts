@@ -29,6 +29,8 @@ export interface TestRuntime {
   failures(output: string): Failure[];
   /** The files in which tests failed, by what it printed. */
   failedFiles(output: string): string[];
+  /** The names of the tests that passed, by what it printed. */
+  passes(output: string): string[];
 }
 
 /** A test that failed. */
@@ -69,6 +71,7 @@ export const testRuntimes: { readonly [name: string]: TestRuntime } = {
         /^ *(\S.*) \.\.\. FAILED \((?!due to)/,
       ),
     failedFiles: (output) => testRuntimes["deno"]!.failures(output).map(({ file }) => file),
+    passes: (output) => matches(output, /^ *(\S.*) \.\.\. ok \(\d+\w*\)$/gm),
   },
   bun: {
     program: "bun",
@@ -92,6 +95,7 @@ export const testRuntimes: { readonly [name: string]: TestRuntime } = {
         /^\(fail\) (.+?)(?: \[[\d.]+\w+\])?$/,
       ),
     failedFiles: (output) => testRuntimes["bun"]!.failures(output).map(({ file }) => file),
+    passes: (output) => matches(output, /^\(pass\) (.+?)(?: \[[\d.]+\w+\])?$/gm),
   },
   node: {
     // This very program, so that whoever chooses a version of Node gets it.
@@ -129,6 +133,7 @@ export const testRuntimes: { readonly [name: string]: TestRuntime } = {
         /^✖ (.+?)(?: \([\d.]+ms\))?$/,
       ),
     failedFiles: (output) => matches(output, /^failed in (\S+_test\.ts)$/gm),
+    passes: (output) => matches(output, /^ *✔ (.+?) \([\d.]+ms\)$/gm),
   },
 };
 
