@@ -6,6 +6,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { test } from "node:test";
+import type { Lease } from "../../src/pool/lease/lease.ts";
 import { type MemoryPool, memoryPool, type MemoryPoolOptions } from "../support/memory_pool.ts";
 import { pass } from "../support/pass.ts";
 import { turns } from "../support/turns.ts";
@@ -255,4 +256,36 @@ test("What has been idle for too long ends, and its hosts are forgotten, some in
     await it.nextTurn();
   }
   pool.manager.checkInvariants();
+});
+
+test("Of the callers who come in one turn the first is looked at at once, and the others together after it", async () => {
+  await using it = turnPool({ script: () => ({ delayMs: 50 }) });
+  const callers: Promise<Lease>[] = [];
+  const begun: number[] = [];
+  for (let caller = 0; caller < 5; caller++) {
+    callers.push(it.pool.acquire("a.test"));
+    await turns();
+    begun.push(it.dialer.dials.length);
+  }
+  assertEquals(begun, [1, 1, 1, 1, 1]);
+  await it.nextTurn();
+  assertEquals(it.dialer.dials.length, 5);
+  callers.push(it.pool.acquire("a.test"));
+  await turns();
+  assertEquals(it.dialer.dials.length, 6);
+  await pass(it, 60, 10);
+  for (const lease of await Promise.all(callers)) lease.release();
+});
+
+test("A caller with a wish is looked at at once, whoever came before it in the turn", async () => {
+  await using it = turnPool({ script: () => ({ delayMs: 50 }) });
+  const callers: Promise<Lease>[] = [];
+  for (const options of [{}, {}, { exclude: ["192.0.2.9"] }]) {
+    callers.push(it.pool.acquire("a.test", options));
+    await turns();
+  }
+  assertEquals(it.dialer.dials.length, 3);
+  await it.nextTurn();
+  await pass(it, 60, 10);
+  for (const lease of await Promise.all(callers)) lease.release();
 });

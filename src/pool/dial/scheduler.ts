@@ -72,8 +72,8 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
   readonly #warmth: Warmth;
   readonly #disappointed: Disappointed;
   readonly #rechecks: Rechecks;
-  /** Those with a dial that was found slow in this turn. */
-  readonly #doubting = new Set<HostQueue>();
+  /** Those that were looked at for a caller in this turn, and whether they are to be after it. */
+  readonly #ofTurn = new Map<HostQueue, boolean>();
   #scheduled = false;
   /** How long looks have taken since one last waited a turn. */
   #lookedMs = 0;
@@ -122,20 +122,29 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
 
   /** Looks at a queue with a new caller, unless others of it stand in line for the same. */
   onWait(queue: HostQueue, filter: AddressFilter | undefined): void {
-    if (filter || this.#starved.keysOf(queue).size === 0) this.wake(queue);
+    const isStarved = this.#starved.keysOf(queue).size > 0;
+    if (isStarved && !filter) return;
+    // Callers come one by one: after the first one of a turn, those without wishes are looked at together.
+    const isFirst = !this.#ofTurn.has(queue);
+    if (isFirst || !filter) this.#noteInTurn(queue, !isFirst);
+    if (isFirst || filter) this.wake(queue);
   }
 
   /**
    * Looks at a queue that counted on a dial: once in a turn, since many may turn out slow together.
    */
   onDoubt(queue: HostQueue): void {
-    if (this.#doubting.size === 0) inNextTurn(this.#clock, () => this.#wakeDoubting());
-    this.#doubting.add(queue);
+    this.#noteInTurn(queue, true);
   }
 
-  #wakeDoubting(): void {
-    for (const queue of this.#doubting) this.wake(queue);
-    this.#doubting.clear();
+  #noteInTurn(queue: HostQueue, again: boolean): void {
+    if (this.#ofTurn.size === 0) inNextTurn(this.#clock, () => this.#endTurn());
+    this.#ofTurn.set(queue, again);
+  }
+
+  #endTurn(): void {
+    for (const [queue, again] of this.#ofTurn) if (again) this.wake(queue);
+    this.#ofTurn.clear();
   }
 
   /** Serves those who wait. */
@@ -218,7 +227,7 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
   /** Forgets a queue that is no longer used. */
   forget(queue: HostQueue): void {
     this.#awake.delete(queue);
-    this.#doubting.delete(queue);
+    this.#ofTurn.delete(queue);
     this.#starved.delete(queue);
     this.#rechecks.forget(queue);
   }
