@@ -149,7 +149,7 @@ function drawProxies(model) {
     setIcon(sign, failure ? "doubtful" : "good", failure ? "tone-warning" : "muted");
     setText(body.children[0], String(proxy));
     const until = isNumber(retryAt) && retryAt > model.at ? " for another " + fmtSpan(retryAt - model.at) : "";
-    setText(body.children[1], plural(numberOr0(opened), "way", "ways") + " opened, " + fmtCount(numberOr0(failed)) + " failed"
+    setText(body.children[1], plural(numberOr0(opened), "tunnel", "tunnels") + " opened, " + fmtCount(numberOr0(failed)) + " failed"
       + (failure ? ". Avoided" + until + ": " + failure : ""));
   });
 }

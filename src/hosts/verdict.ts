@@ -13,7 +13,7 @@ import type { DialFailure } from "../core/errors.ts";
  * - `response`: no answer, or not all of it
  * - `silence`: no byte to several requests at once, for longer than is likely there
  * - `lease`: a lease that ended with an error
- * - `proxy`: a proxy on the way opened none, for which the address is never ejected
+ * - `proxy`: a proxy opened no tunnel, for which the address is never ejected
  * - `probe`: a check that got a connection, and not the answer that it asks for
  */
 export type FailureKind =

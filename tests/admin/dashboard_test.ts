@@ -124,11 +124,11 @@ testVisit(
     // The one that fails comes first.
     assertMatch(
       await lines.nth(0).innerText(),
-      /^socks5:\/\/<b>ill<\/b>\.example:1080\s+7 ways opened, 3 failed\. Avoided for another .*: it answered 502$/,
+      /^socks5:\/\/<b>ill<\/b>\.example:1080\s+7 tunnels opened, 3 failed\. Avoided for another .*: it answered 502$/,
     );
     assertMatch(
       await lines.nth(1).innerText(),
-      /^http:\/\/well\.example:3128\s+1,200 ways opened, 0 failed$/,
+      /^http:\/\/well\.example:3128\s+1,200 tunnels opened, 0 failed$/,
     );
   },
 );
