@@ -196,6 +196,9 @@ async function comeBack(): Promise<void> {
   const seconds = (performance.now() - since) / 1_000;
   // A machine may be too slow for some of them.
   const attempts = 20 + failed() - failedBefore;
+  // Each tries again after a quarter of a lease at the least.
+  const most = 20 * (5 + seconds * 1_000 / (TIMES.leaseMs / 4));
+  assert(attempts <= most, `${attempts} attempts in ${seconds} s`);
   // Two connections each; this test's own; and those of attempts that failed as Redis began.
   assert(connections <= attempts * 2 + 20, `${connections} connections, ${attempts} attempts`);
   // Each begins both with HELLO and CLIENT SETINFO, loads scripts, reads sections, and renews.
