@@ -110,7 +110,12 @@ interface Entry {
   doubts: number;
   /** Whether to forget it when its query ends. */
   forgotten: boolean;
+  /** Whether its answer ran out while nobody used the host: it serves only if the resolver fails. */
+  lapsed: boolean;
 }
+
+/** How many hosts that nobody uses have their last answers kept. */
+const MOST_UNUSED = 1_000;
 
 /**
  * Asks the resolver, with one query in flight for a host, and remembers its answers. Every host
@@ -119,11 +124,15 @@ interface Entry {
  * to thirty. Meanwhile the last good answer serves until it is `staleMs` old, and never less than
  * its own time. A failure without a good answer is remembered for a second, and asked for again
  * when somebody asks. If no address of an answer can be reached, the answer may be doubted: then it
- * is asked for early. None of its timers keeps a program alive.
+ * is asked for early. The last good answers of the thousand hosts that were forgotten last are kept,
+ * without being asked for again: they serve until they run out, and then while the resolver fails. None
+ * of its timers keeps a program alive.
  */
 export class HostDirectory {
   readonly #options: HostDirectoryOptions;
   readonly #entries = new Map<string, Entry>();
+  /** Those of hosts that were forgotten, oldest first. */
+  readonly #unused = new Map<string, Entry>();
   readonly #uses = new Map<string, number>();
   readonly #literals = new WeakMap<Host, readonly HostAddress[]>();
   readonly #due: DueWheel<Host>;
@@ -140,8 +149,8 @@ export class HostDirectory {
     if (host.isLiteral) return this.#literal(host);
     const fixed = this.#options.fixed?.get(host.text);
     if (fixed) return fixed;
-    const entry = this.#entries.get(host.text);
-    if (!entry?.answer) return undefined;
+    const entry = this.#entries.get(host.text) ?? this.#recall(host);
+    if (!entry?.answer || entry.lapsed) return undefined;
     const now = this.#options.clock.now();
     // Its timer may be late if the program was busy.
     if (this.#isTooOld(entry, now)) this.#drop(entry);
@@ -263,6 +272,7 @@ export class HostDirectory {
       this.#fail(entry, error);
     }
     entry.query = undefined;
+    entry.lapsed = false;
     if (entry.forgotten) this.#remove(entry);
     else this.#plan(entry);
     if (entry.answer) return entry.answer.addresses;
@@ -360,8 +370,33 @@ export class HostDirectory {
   }
 
   #remove(entry: Entry): void {
+    const { text } = entry.host;
     this.#due.remove(entry.expiry);
-    this.#entries.delete(entry.host.text);
+    this.#entries.delete(text);
+    if (!entry.answer) return;
+    this.#unused.set(text, entry);
+    if (this.#unused.size <= MOST_UNUSED) return;
+    for (const oldest of this.#unused.keys()) {
+      this.#unused.delete(oldest);
+      return;
+    }
+  }
+
+  /** Uses what is left of a host that was forgotten, unless it is too old. */
+  #recall({ text }: Host): Entry | undefined {
+    const entry = this.#unused.get(text);
+    if (!entry?.answer) return undefined;
+    this.#unused.delete(text);
+    const now = this.#options.clock.now();
+    if (now >= this.#dropAt(entry.answer)) return undefined;
+    // How the resolver did then says nothing of now.
+    entry.failure = undefined;
+    entry.failures = entry.doubts = 0;
+    entry.forgotten = false;
+    entry.lapsed = now >= expiryOf(entry.answer);
+    this.#entries.set(text, entry);
+    if (!entry.lapsed) this.#plan(entry);
+    return entry;
   }
 
   #tell(host: Host, change: AddressChange): void {
@@ -401,6 +436,7 @@ function newEntry(host: Host): Entry {
     leftOut: [],
     doubts: 0,
     forgotten: false,
+    lapsed: false,
   };
 }
 

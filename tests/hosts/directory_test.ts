@@ -433,10 +433,58 @@ test("HostDirectory asks no more for a host that is forgotten", async () => {
   await world.directory.lookUp(host);
   world.directory.forget("a.test");
   world.directory.forget("b.test");
-  assertEquals([world.known(), world.directory.info(host)], [undefined, undefined]);
+  assertEquals(world.directory.info(host), undefined);
   await world.pass(1_000_000);
-  assertEquals(world.asked.length, 1);
+  assertEquals([world.known(), world.asked.length], [undefined, 1]);
   assertEquals(world.changes, ["a.test +192.0.2.1"]);
+});
+
+test("HostDirectory uses the answer for a host that was forgotten until it runs out", async () => {
+  const world = new World(one);
+  await world.directory.lookUp(host);
+  world.directory.forget("a.test");
+  await world.pass(40_000);
+  assertEquals([world.known(), world.asked.length], [["192.0.2.1"], 1]);
+  // It is in use again: it is asked for again in time.
+  await world.pass(20_000);
+  assertEquals([world.known(), world.asked.length], [["192.0.2.1"], 2]);
+  world.directory.forget("a.test");
+  world.answer("192.0.2.2");
+  await world.pass(60_000);
+  assertEquals([world.known(), world.asked.length], [undefined, 2]);
+  const [found, again] = await Promise.all(
+    [host, host].map((host) => world.directory.lookUp(host)),
+  );
+  assertEquals([found?.[0]?.text, again?.[0]?.text, world.asked.length], [
+    "192.0.2.2",
+    "192.0.2.2",
+    3,
+  ]);
+  assertEquals(world.changes, ["a.test +192.0.2.1", "a.test +192.0.2.2 -192.0.2.1"]);
+});
+
+test("HostDirectory uses the last answer for a host that was forgotten while the resolver fails, unless it is too old", async () => {
+  const world = new World(one);
+  await world.directory.lookUp(host);
+  world.directory.forget("a.test");
+  world.fail();
+  await world.pass(299_000);
+  assertEquals((await world.directory.lookUp(host)).map(({ text }) => text), ["192.0.2.1"]);
+  assertEquals(world.known(), ["192.0.2.1"]);
+  world.directory.forget("a.test");
+  await world.pass(2_000);
+  await assertRejects(() => world.directory.lookUp(host), ResolveError, "the resolver is ill");
+});
+
+test("HostDirectory keeps the last answers for a thousand hosts that were forgotten", async () => {
+  const world = new World(one);
+  const hosts = Array.from({ length: 1_001 }, (_, number) => parseHost(`h${number}.test`));
+  for (const host of hosts) {
+    await world.directory.lookUp(host);
+    world.directory.forget(host.text);
+  }
+  assertEquals(world.directory.known(hosts[0]!), undefined);
+  for (const host of hosts.slice(1)) assertEquals(world.directory.known(host)?.length, 1);
 });
 
 test("HostDirectory forgets a host with the last of its users", async () => {
@@ -449,7 +497,7 @@ test("HostDirectory forgets a host with the last of its users", async () => {
   await world.pass(60_000);
   assertEquals(world.asked.length, 2);
   world.directory.forget("a.test");
-  assertEquals(world.known(), undefined);
+  assertEquals(world.directory.info(host), undefined);
 });
 
 test("HostDirectory forgets a host that is being asked for when it has its answer, unless it is wanted again", async () => {
@@ -465,7 +513,7 @@ test("HostDirectory forgets a host that is being asked for when it has its answe
     assertEquals(await again, await looked);
     await turns();
     assertEquals(world.asked.length, 1);
-    assertEquals(world.known(), wanted ? ["192.0.2.1"] : undefined);
+    assertEquals(world.directory.info(host)?.addresses, wanted ? ["192.0.2.1"] : undefined);
     assertEquals(world.changes.length, wanted ? 1 : 0);
     world.directory.close();
   }

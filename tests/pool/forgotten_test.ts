@@ -50,6 +50,29 @@ test("An answer for a host that was forgotten meanwhile is used for the next who
   assertEquals(dialled.map(({ address }) => address).includes("192.0.2.1"), false);
 });
 
+test("A host that was forgotten is found by its last addresses while DNS fails", async () => {
+  let fails = false;
+  await using it = memoryPool({
+    resolver: {
+      name: "failing",
+      resolve: () =>
+        fails
+          ? Promise.reject(new Error("no answer"))
+          : Promise.resolve({ addresses: ["192.0.2.1"], ttlMs: 5_000 }),
+    },
+    cleanupIntervalMs: 1_000,
+  });
+  const { dialer, pool } = it;
+  (await pool.acquire("a.test")).release();
+  // Its server soon closes what is idle.
+  for (const socket of dialer.sockets) socket.end();
+  await pass(it, 30_000, 100);
+  assertEquals(pool.stats().hosts, {});
+  fails = true;
+  using lease = await pool.acquire("a.test");
+  assertEquals(lease.connection.ip, "192.0.2.1");
+});
+
 test("Who warms a host is told what came of it, though others want it warm no more before its addresses come", async () => {
   let answer = (): void => {};
   await using it = memoryPool({
@@ -71,7 +94,7 @@ test("Who warms a host is told what came of it, though others want it warm no mo
 test("A lease that ends after its host was forgotten brings back none of the addresses that it has by then", async () => {
   let addresses = ["192.0.2.1"];
   await using it = memoryPool({
-    resolver: { name: "test", resolve: () => Promise.resolve({ addresses, ttlMs: 2_000 }) },
+    resolver: { name: "test", resolve: () => Promise.resolve({ addresses, ttlMs: 500 }) },
     cleanupIntervalMs: 1_000,
     dnsMinTtlMs: 500,
     script: ({ address }) => address === "192.0.2.2" ? { failure: "refused" } : {},
@@ -83,6 +106,7 @@ test("A lease that ends after its host was forgotten brings back none of the add
   await pass(it, 30);
   assertEquals(pool.stats().hosts, {});
   addresses = ["192.0.2.2", "192.0.2.3"];
+  await pass(it, 600);
   using _ = await pool.acquire("a.test", { ip: "192.0.2.3" });
   lost.release({ error: new Error("hung up") });
   const refused = assertRejects(() => pool.acquire("a.test", { ip: "192.0.2.2", timeoutMs: 10 }));
