@@ -231,6 +231,8 @@ class Stage {
     this.#pool.setLimits(ample);
     await this.#look();
     for (let passed = 0; passed < CALM_MS; passed += 500) {
+      // Those who waited may have taken all that one machine may have.
+      for (const { lease } of reference.held.splice(0)) lease.release();
       await this.#clock.pass(500);
       await this.#look();
       if (passed > 2 * ACQUIRE_MS && this.#isWarm()) break;
