@@ -26,6 +26,7 @@ import {
 import { authority, leaf } from "../support/http_scene.ts";
 import { type Origin, startRemoteOrigin } from "../support/origin_process.ts";
 import { createAuthority } from "../support/pki.ts";
+import { shiftedClock } from "../support/shifted_clock.ts";
 
 const AUTHORIZATION = `Basic ${btoa("user:secret")}`;
 
@@ -113,6 +114,42 @@ test("A proxy that resolves names is asked for the name, and stands in the maps 
       TypeError,
       "its proxies resolve names",
     );
+  }));
+
+test("Of proxies that resolve names, one whose own name was not found is found later, and used where another fails", () =>
+  withProxies([{}, {}], async ({ proxies: [first, second], ...it }) => {
+    const clock = shiftedClock();
+    let asked = 0;
+    let again = () => {};
+    const askedAgain = new Promise<void>((resolve) => again = resolve);
+    const pool = it.pool({
+      clock,
+      cleanupIntervalMs: 20,
+      resolver: {
+        name: "failing at first",
+        resolve: (name) => {
+          if (name === "second.test" && ++asked === 1) {
+            return Promise.reject(new Error("no answer"));
+          }
+          if (asked === 2) again();
+          return Promise.resolve({ addresses: ["127.0.0.1"] });
+        },
+      },
+      proxy: [
+        { url: `http://first.test:${first!.port}`, resolve: "there" },
+        { url: `http://second.test:${second!.port}`, resolve: "there" },
+      ],
+      tls: { ca: [authority], serverName: "a.test" },
+      maxRetries: 2,
+    });
+    const url = it.url().replace("a.test", "localhost");
+    await (await pool.request(url)).dump();
+    clock.advance(1_000);
+    await askedAgain;
+    await first![Symbol.asyncDispose]();
+    const response = await pool.request(url);
+    await response.dump();
+    assertEquals(response.connection.address, `127.0.0.1:${second!.port}`);
   }));
 
 test("What a proxy answers is an error of its own, which blames no machine", async () => {

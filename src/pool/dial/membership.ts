@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Address } from "../../core/address.ts";
+import type { Address, Host } from "../../core/address.ts";
 import { AccessDeniedError, HostUnavailableError, ProxyError } from "../../core/errors.ts";
 import type { Admission } from "../../hosts/admission.ts";
 import type { HostDirectory } from "../../hosts/directory.ts";
@@ -145,9 +145,17 @@ export class Membership {
   }
 
   #known({ host, route }: HostQueue): readonly HostAddress[] | undefined {
-    return route?.resolvesThere
-      ? route.addresses((proxy) => this.#directory.known(proxy))
-      : this.#directory.known(host);
+    if (!route?.resolvesThere) return this.#directory.known(host);
+    const unknown: Host[] = [];
+    const addresses = route.addresses((proxy) => {
+      const known = this.#directory.known(proxy);
+      if (!known) unknown.push(proxy);
+      return known;
+    });
+    if (!addresses) return undefined;
+    // While one serves, nobody waits for the others, which are needed once it fails.
+    for (const proxy of unknown) this.#directory.lookUp(proxy).catch(() => {});
+    return addresses;
   }
 
   #tell(queue: HostQueue, known: readonly HostAddress[]): readonly Endpoint[] {
