@@ -4,6 +4,7 @@
  * @module
  */
 
+import { messageOf } from "../../src/core/check.ts";
 import type { DialTarget } from "../../src/core/dialer.ts";
 import { ProxyError } from "../../src/core/errors.ts";
 import { type Tunnel, tunnelError } from "../../src/core/tunnel.ts";
@@ -51,7 +52,7 @@ export async function openTunnel(
     close();
     signal.throwIfAborted();
     if (cause instanceof ProxyError) throw cause;
-    const detail = cause instanceof Error ? cause.message : String(cause);
+    const detail = messageOf(cause);
     throw tunnelError(target, "closed", detail, { cause });
   } finally {
     signal.removeEventListener("abort", close);

@@ -9,6 +9,7 @@ import { createHash, createPrivateKey, X509Certificate } from "node:crypto";
 import type { Socket } from "node:net";
 import tls from "node:tls";
 import { isIp } from "../../src/core/address.ts";
+import { messageOf } from "../../src/core/check.ts";
 import type { DialTarget, TlsOptions } from "../../src/core/dialer.ts";
 import { readAuthorities } from "../../src/core/trust/authorities.ts";
 import { bareServerName } from "../sockets/server_name.ts";
@@ -210,7 +211,7 @@ function createContext(options: TlsOptions): tls.SecureContext {
       ...maxVersion && { maxVersion },
     });
   } catch (cause) {
-    const detail = cause instanceof Error ? cause.message : String(cause);
+    const detail = messageOf(cause);
     throw new TypeError(`The TLS options cannot be used: ${detail}`, { cause });
   }
 }

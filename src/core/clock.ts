@@ -48,6 +48,12 @@ export function inNextTurn(clock: Clock, callback: () => void): void {
   else queueMicrotask(callback);
 }
 
+/** Calls back when all that has arrived so far was read: at once if the clock cannot tell. */
+export function whenRead(clock: Clock, callback: () => void): void {
+  if (clock.afterReading) clock.afterReading(callback);
+  else callback();
+}
+
 /**
  * Calls back once after a time, when all that has arrived by then was read. So if the program
  * itself stood still, an answer that waits to be read is not taken for late.
@@ -63,10 +69,7 @@ export function setDeadline(
 ): Timer {
   let isOver = false;
   const timer = clock.setTimer(
-    () => {
-      if (clock.afterReading) clock.afterReading(() => isOver || callback());
-      else callback();
-    },
+    () => whenRead(clock, () => isOver || callback()),
     delayMs,
     holds,
   );

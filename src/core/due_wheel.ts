@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Clock, Timer } from "./clock.ts";
+import { type Clock, type Timer, whenRead } from "./clock.ts";
 import { LinkedList, ListNode } from "./list.ts";
 
 /** Something that may become due. Only its {@linkcode DueWheel} changes its fields. */
@@ -111,8 +111,9 @@ export class DueWheel<T> {
       // What arrived while the program stood still is read first. If it stands still again before
       // that, what falls due then waits for the next look: nothing was read since. Deno reads in the
       // turn of another timer, Node perhaps only after that.
-      if (now - dueAt > STOOD_STILL_MS) this.#setTimer(() => this.#lookAfterReading(now), 0);
-      else this.#look(now);
+      if (now - dueAt > STOOD_STILL_MS) {
+        this.#setTimer(() => whenRead(this.#clock, () => this.#look(now)), 0);
+      } else this.#look(now);
     }, Math.ceil(dueAt - this.#clock.now()));
   }
 
@@ -144,13 +145,8 @@ export class DueWheel<T> {
   /** Looks again when others have had their turn: a timer would fire a millisecond later at best. */
   #goOn(): void {
     const now = this.#clock.now();
-    if (this.#clock.afterReading) this.#lookAfterReading(now);
-    else this.#arm(now);
-  }
-
-  #lookAfterReading(now: number): void {
     if (this.#clock.afterReading) this.#clock.afterReading(() => this.#look(now));
-    else this.#look(now);
+    else this.#arm(now);
   }
 
   #find(now: number): void {

@@ -369,17 +369,15 @@ export class HostDirectory {
     if (!entry.forgotten) this.#tell(entry.host, { added: [], removed });
   }
 
+  /** Forgets a host, but for its last good answer. */
   #remove(entry: Entry): void {
     const { text } = entry.host;
     this.#due.remove(entry.expiry);
     this.#entries.delete(text);
     if (!entry.answer) return;
     this.#unused.set(text, entry);
-    if (this.#unused.size <= MOST_UNUSED) return;
-    for (const oldest of this.#unused.keys()) {
-      this.#unused.delete(oldest);
-      return;
-    }
+    const [oldest] = this.#unused.keys();
+    if (oldest !== undefined && this.#unused.size > MOST_UNUSED) this.#unused.delete(oldest);
   }
 
   /** Uses what is left of a host that was forgotten, unless it is too old. */

@@ -5,7 +5,7 @@
  */
 
 import { ipPort, parseAddress } from "../core/address.ts";
-import { describe } from "../core/check.ts";
+import { describe, messageOf } from "../core/check.ts";
 import { ResolveError } from "../core/errors.ts";
 import type { Resolution, ResolvedAddress, Resolver, SrvRecord } from "./resolver.ts";
 
@@ -92,7 +92,7 @@ async function resolveTargets(
   const addresses = found.flat();
   if (addresses.length === 0) {
     const [cause] = failures;
-    const detail = cause instanceof Error ? cause.message : String(cause);
+    const detail = messageOf(cause);
     throw new ResolveError(name, `none of its targets has an address: ${detail}`, { cause });
   }
   return {

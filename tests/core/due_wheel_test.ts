@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import test from "node:test";
-import { ManualClock } from "../../src/core/clock.ts";
+import { type Clock, ManualClock } from "../../src/core/clock.ts";
 import { DueWheel, Expiry } from "../../src/core/due_wheel.ts";
 import { Random, withSeed } from "../support/random.ts";
 import { turns } from "../support/turns.ts";
@@ -10,6 +10,16 @@ function begin(holds = false) {
   const due: (readonly [name: number, at: number])[] = [];
   const wheel = new DueWheel<number>(clock, (name, now) => due.push([name, now]), holds);
   return { clock, due, wheel };
+}
+
+/** A clock whose time goes on by itself, too, as while a program works, stands still or sleeps. */
+function aheadBy(clock: ManualClock, aheadMs: () => number): Clock {
+  return {
+    now: () => clock.now() + aheadMs(),
+    wallNow: () => clock.wallNow(),
+    random: () => clock.random(),
+    setTimer: (callback, delayMs) => clock.setTimer(callback, delayMs),
+  };
 }
 
 test("DueWheel calls each one when it is due, and those further ahead than its turn", () => {
@@ -72,12 +82,7 @@ test("DueWheel goes on with the others where one that it calls throws", () => {
 test("DueWheel calls thousands that are due at once over several turns, in order", () => {
   const clock = new ManualClock(1, 0);
   let workedMs = 0;
-  const working = {
-    now: () => clock.now() + workedMs,
-    wallNow: () => clock.wallNow(),
-    random: () => clock.random(),
-    setTimer: (callback: () => void, delayMs: number) => clock.setTimer(callback, delayMs),
-  };
+  const working = aheadBy(clock, () => workedMs);
   const called: number[] = [];
   const wheel = new DueWheel<number>(working, (name) => {
     called.push(name);
@@ -106,11 +111,8 @@ test("DueWheel goes on as soon as others have had their turn, where a clock tell
   const clock = new ManualClock(1, 0);
   const next: (() => void)[] = [];
   let workedMs = 0;
-  const working = {
-    now: () => clock.now() + workedMs,
-    wallNow: () => clock.wallNow(),
-    random: () => clock.random(),
-    setTimer: (callback: () => void, delayMs: number) => clock.setTimer(callback, delayMs),
+  const working: Clock = {
+    ...aheadBy(clock, () => workedMs),
     afterReading: (callback: () => void) => void next.push(callback),
   };
   const called: number[] = [];
@@ -142,12 +144,7 @@ test("DueWheel finds after a long sleep all that fell due meanwhile, a turn afte
   const clock = new ManualClock(1, 0);
   let offset = 0;
   const due: number[] = [];
-  const sleepy = {
-    now: () => clock.now() + offset,
-    wallNow: () => clock.wallNow(),
-    random: () => clock.random(),
-    setTimer: (callback: () => void, delayMs: number) => clock.setTimer(callback, delayMs),
-  };
+  const sleepy = aheadBy(clock, () => offset);
   const wheel = new DueWheel<number>(sleepy, (at) => due.push(at));
   for (let at = 7; at < 10_000; at += 7) wheel.put(new Expiry(at), at);
   offset = 1_000_000;
@@ -166,10 +163,7 @@ test("DueWheel calls after the program stood still only what was due when it beg
   };
   const due: number[] = [];
   const wheel = new DueWheel<number>({
-    now: () => clock.now() + stoodStillMs,
-    wallNow: () => clock.wallNow(),
-    random: () => clock.random(),
-    setTimer: (callback, delayMs) => clock.setTimer(callback, delayMs),
+    ...aheadBy(clock, () => stoodStillMs),
     afterReading: (callback) => void reads.push(callback),
   }, (at) => due.push(at));
   for (const at of [5, 300, 700]) wheel.put(new Expiry(at), at);

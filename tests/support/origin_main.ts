@@ -7,6 +7,7 @@
 
 import process from "node:process";
 import { createInterface } from "node:readline";
+import { messageOf } from "../../src/core/check.ts";
 import { type Origin, startOrigin } from "./origin.ts";
 import type { OriginCall, OriginReply } from "./origin_process.ts";
 
@@ -41,7 +42,7 @@ async function reply(call: OriginCall): Promise<OriginReply> {
   try {
     return { id: call.id, result: await perform(call) };
   } catch (error) {
-    return { id: call.id, error: error instanceof Error ? error.message : String(error) };
+    return { id: call.id, error: messageOf(error) };
   }
 }
 

@@ -6,6 +6,7 @@
  */
 
 import process from "node:process";
+import { messageOf } from "../../src/core/check.ts";
 import { ManualClock } from "../../src/core/clock.ts";
 
 /** Draws from a seed's sequence. */
@@ -55,7 +56,7 @@ export async function withSeed(run: (seed: number) => void | Promise<void>): Pro
   try {
     await run(seed);
   } catch (cause) {
-    const message = cause instanceof Error ? cause.message : String(cause);
+    const message = messageOf(cause);
     throw new Error(`With HOTCONN_SEED=${seed}: ${message}`, { cause });
   }
 }

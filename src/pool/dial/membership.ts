@@ -5,6 +5,7 @@
  */
 
 import type { Address, Host } from "../../core/address.ts";
+import { messageOf } from "../../core/check.ts";
 import { AccessDeniedError, HostUnavailableError, ProxyError } from "../../core/errors.ts";
 import type { Admission } from "../../hosts/admission.ts";
 import type { HostDirectory } from "../../hosts/directory.ts";
@@ -66,7 +67,7 @@ export class Membership {
     const fields = { proxy: proxies[0]!.label, host: host.text, address: proxies[0]!.host.text };
     throw new ProxyError(
       { ...fields, failure: "unreachable", status: null },
-      cause instanceof Error ? cause.message : String(cause),
+      messageOf(cause),
       { cause },
     );
   }

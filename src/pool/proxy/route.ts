@@ -6,6 +6,7 @@
 
 import type { Host } from "../../core/address.ts";
 import { basicAuthorization } from "../../core/base64.ts";
+import { messageOf } from "../../core/check.ts";
 import { type Clock, setDeadline } from "../../core/clock.ts";
 import type { Dialer, DialTarget, TlsOptions, TlsSocket } from "../../core/dialer.ts";
 import {
@@ -240,7 +241,7 @@ export class Route {
       const addresses = await whileWanted(this.#parts.lookUp(proxy.options.host), signal)
         .catch((cause) => {
           signal.throwIfAborted();
-          const detail = cause instanceof Error ? cause.message : String(cause);
+          const detail = messageOf(cause);
           throw new ProxyError({ ...about, failure: "unreachable", status: null }, detail, {
             cause,
           });

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { messageOf } from "../../../src/core/check.ts";
 import { type Failure, play } from "./stage.ts";
 import type { Program } from "./steps.ts";
 
@@ -42,6 +43,6 @@ export async function shrink(
 
 /** What broke, without what was seen. */
 function kindOf({ error }: Failure): string {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   return message.replaceAll(/["[{\d].*$/gs, "");
 }
