@@ -5,6 +5,7 @@ import path from "node:path";
 import test from "node:test";
 import { detectRuntime } from "../adapters/detect.ts";
 import { run } from "./support/programs.ts";
+import { testRuntimes } from "./support/runtimes.ts";
 import { writeFiles } from "./support/services.ts";
 
 const program = (file: string, ...words: readonly string[]) =>
@@ -75,4 +76,20 @@ test("a file that breaks off, and a test that is then skipped, have failed", { s
   const { code, output } = await runFiles(BROKEN);
   assertEquals(code, 1, output);
   assertStringIncludes(output, "0 passed, 2 failed, 0 skipped");
+});
+
+test("the tests that passed are read from what each runtime prints, however short they were", () => {
+  const { bun, deno, node } = testRuntimes;
+  assertEquals(
+    deno!.passes("a: b (c) ... ok (680µs)\nlong ... ok (1m2s)\nbad ... FAILED (3ms)\n"),
+    [
+      "a: b (c)",
+      "long",
+    ],
+  );
+  assertEquals(bun!.passes("(pass) a: b (c) [0.21ms]\n(pass) short\n(fail) bad [3.00ms]\n"), [
+    "a: b (c)",
+    "short",
+  ]);
+  assertEquals(node!.passes("✔ a: b (c) (0.68ms)\n✖ bad (3.1ms)\n"), ["a: b (c)"]);
 });

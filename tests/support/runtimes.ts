@@ -71,7 +71,7 @@ export const testRuntimes: { readonly [name: string]: TestRuntime } = {
         /^ *(\S.*) \.\.\. FAILED \((?!due to)/,
       ),
     failedFiles: (output) => testRuntimes["deno"]!.failures(output).map(({ file }) => file),
-    passes: (output) => matches(output, /^ *(\S.*) \.\.\. ok \(\d+\w*\)$/gm),
+    passes: (output) => matches(output, /^ *(\S.*) \.\.\. ok \(\d[^()]*\)$/gm),
   },
   bun: {
     program: "bun",
