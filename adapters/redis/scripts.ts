@@ -4,8 +4,7 @@
  * @module
  */
 
-import { COLD_GRACE_MS } from "../../src/fleet/ledger.ts";
-import { STORE_LIMITS } from "../../src/fleet/store.ts";
+import { COLD_GRACE_MS, STORE_LIMITS } from "../../src/fleet/store.ts";
 
 /** How long untouched data is kept, in milliseconds: a day. */
 const KEPT_MS = 86_400_000;
@@ -64,7 +63,7 @@ end
 `;
 
 /**
- * The rules of `PermitLedger`, in Lua. ARGV: member, seq, link, epoch that the member knows,
+ * The rules by which permits are given out; tests have them in TypeScript as well. ARGV: member, seq, link, epoch that the member knows,
  * goneAfterMs, the server's run, how long it has been up, how many claims; four words a claim; two
  * words an ended link.
  */

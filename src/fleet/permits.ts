@@ -6,8 +6,7 @@
 
 import type { Clock, Timer } from "../core/clock.ts";
 import type { FleetPermits } from "./fleet.ts";
-import { reserveOf } from "./ledger.ts";
-import type { PermitClaim, SyncReply } from "./store.ts";
+import { type PermitClaim, reserveOf, type SyncReply } from "./store.ts";
 
 /** When a member's permits hold. */
 export interface PermitTimes {
@@ -238,12 +237,6 @@ export class Permits implements FleetPermits {
     const of = this.#caps.get(key);
     if (!of || of.count === 0) return false;
     return of.dirty = true;
-  }
-
-  /** Whether a dial waits for a permit that the store could give. */
-  get lacks(): boolean {
-    for (const { short } of this.#caps.values()) if (short) return true;
-    return false;
   }
 
   /** What to claim now. What is no longer needed is given back with it, at once. */

@@ -126,3 +126,14 @@ export interface FleetStore {
 
 /** How long an entry may be, in characters, and how many a section may have. */
 export const STORE_LIMITS = { valueChars: 2_048, entries: 20_000 };
+
+/** How long a store that knows nobody waits for members of an earlier epoch, in milliseconds. */
+export const COLD_GRACE_MS = 3_000;
+
+/**
+ * How many connections of a cap are never given out: members that the store cannot answer may have
+ * one each. It is a twentieth, and at least one where the cap is 10 or more.
+ */
+export function reserveOf(cap: number): number {
+  return cap >= 10 ? Math.max(1, Math.floor(cap / 20)) : 0;
+}

@@ -4,9 +4,9 @@ import type { Page } from "playwright-core";
 import { adminRouter } from "../../adapters/hono.ts";
 import { memoryDialer } from "../../adapters/memory.ts";
 import { type ConnectionPool, createPool, staticResolver } from "../../mod.ts";
-import { MemoryFleetStore } from "../../src/fleet/memory_store.ts";
 import { fleetOver, readFleetOptions } from "../../src/pool/fleet/fleet_over.ts";
 import { testVisit } from "../support/dashboard_browser.ts";
+import { MemoryFleetStore } from "../support/memory_fleet_store.ts";
 import { pause } from "../support/services.ts";
 
 const TOKENS = { act: "a-token-that-may-act", read: "a-token-that-only-reads" };

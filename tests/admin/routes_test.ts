@@ -6,9 +6,9 @@ import { secureHeaders } from "hono/secure-headers";
 import { appendTrailingSlash, trimTrailingSlash } from "hono/trailing-slash";
 import test from "node:test";
 import { type AdminOptions, adminRouter, type NamedPools } from "../../adapters/hono.ts";
-import { MemoryFleetStore } from "../../src/fleet/memory_store.ts";
 import { fleetOver, readFleetOptions } from "../../src/pool/fleet/fleet_over.ts";
 import { adminScene, type Json, TOKENS } from "../support/admin_scene.ts";
+import { MemoryFleetStore } from "../support/memory_fleet_store.ts";
 import { memoryPool } from "../support/memory_pool.ts";
 
 const HTML = "text/html; charset=utf-8";

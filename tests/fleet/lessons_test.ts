@@ -2,7 +2,6 @@ import { assert, assertEquals } from "@std/assert";
 import test from "node:test";
 import { memoryDialer } from "../../adapters/memory.ts";
 import { ManualClock } from "../../src/core/clock.ts";
-import { MemoryFleetStore } from "../../src/fleet/memory_store.ts";
 import { write } from "../../src/fleet/words.ts";
 import { staticResolver } from "../../src/hosts/resolver.ts";
 import { HttpPool } from "../../src/http/http_pool.ts";
@@ -10,6 +9,7 @@ import { type Endpoint, endpointOf } from "../../src/map/endpoint.ts";
 import { fleetOver, readFleetOptions } from "../../src/pool/fleet/fleet_over.ts";
 import type { ConnectionPool } from "../../src/pool/pool.ts";
 import { FleetScene } from "../support/fleet_scene.ts";
+import { MemoryFleetStore } from "../support/memory_fleet_store.ts";
 
 /** A pool's endpoint of a.test, to which it has a connection. */
 async function endpoint(scene: FleetScene, pool: ConnectionPool): Promise<Endpoint> {

@@ -6,9 +6,9 @@
  */
 
 import { ManualClock } from "../../src/core/clock.ts";
-import { PermitLedger } from "../../src/fleet/ledger.ts";
 import { type Moment, Permits, type PermitTimes } from "../../src/fleet/permits.ts";
 import type { SyncReply, SyncRequest } from "../../src/fleet/store.ts";
+import { PermitLedger } from "../support/permit_ledger.ts";
 import { Random } from "../support/random.ts";
 
 /** What a world is made of. */

@@ -4,7 +4,7 @@ import test from "node:test";
 import { ManualClock } from "../../src/core/clock.ts";
 import type { FleetSite } from "../../src/fleet/fleet.ts";
 import { StoreMember } from "../../src/fleet/member.ts";
-import { MemoryFleetStore } from "../../src/fleet/memory_store.ts";
+import { MemoryFleetStore } from "../support/memory_fleet_store.ts";
 import { Random, withSeed } from "../support/random.ts";
 import { turns } from "../support/turns.ts";
 

@@ -6,8 +6,8 @@
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import test from "node:test";
-import { PermitLedger } from "../../src/fleet/ledger.ts";
 import type { FleetStore, StoreEvents, StoreLink, SyncRequest } from "../../src/fleet/store.ts";
+import { PermitLedger } from "../support/permit_ledger.ts";
 import { Random, withSeed } from "../support/random.ts";
 import { pause } from "../support/services.ts";
 

@@ -7,12 +7,12 @@
 import { assert, assertEquals } from "@std/assert";
 import { type MemoryDial, memoryDialer } from "../../adapters/memory.ts";
 import { ManualClock } from "../../src/core/clock.ts";
-import { MemoryFleetStore } from "../../src/fleet/memory_store.ts";
 import type { FleetStore } from "../../src/fleet/store.ts";
 import { staticResolver } from "../../src/hosts/resolver.ts";
 import { type FleetOptions, fleetOver, readFleetOptions } from "../../src/pool/fleet/fleet_over.ts";
 import type { PoolOptions } from "../../src/pool/options.ts";
 import { ConnectionPool } from "../../src/pool/pool.ts";
+import { MemoryFleetStore } from "./memory_fleet_store.ts";
 
 /** A fleet of pools on one clock, whose machines count. */
 export class FleetScene implements AsyncDisposable {

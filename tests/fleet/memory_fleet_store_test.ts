@@ -1,4 +1,4 @@
-import { MemoryFleetStore } from "../../src/fleet/memory_store.ts";
+import { MemoryFleetStore } from "../support/memory_fleet_store.ts";
 import { storeContract } from "./store_contract.ts";
 
 storeContract("A store in memory", () => {

@@ -1,10 +1,18 @@
 /**
- * The rules for giving out permits: who may have how many connections to what is capped.
+ * The rules by which every store gives out permits, to hold the stores to.
  *
  * @module
  */
 
-import type { MemberLink, PermitClaim, PermitGrant, SyncReply, SyncRequest } from "./store.ts";
+import {
+  COLD_GRACE_MS,
+  type MemberLink,
+  type PermitClaim,
+  type PermitGrant,
+  reserveOf,
+  type SyncReply,
+  type SyncRequest,
+} from "../../src/fleet/store.ts";
 
 /** A member as the ledger knows it. */
 interface MemberRecord {
@@ -35,22 +43,11 @@ interface CapRecord {
   spareOf: number;
 }
 
-/** How long a store that knows nobody waits for members of an earlier epoch, in milliseconds. */
-export const COLD_GRACE_MS = 3_000;
-
 /** How long the record of a member that is gone is kept, in milliseconds. */
 const TOMBSTONE_MS = 3_600_000;
 
 /** How many silent members are reported at once. */
 const MAX_SILENT = 16;
-
-/**
- * How many connections of a cap are never given out: members that the store cannot answer may have
- * one each. It is a twentieth, and at least one where the cap is 10 or more.
- */
-export function reserveOf(cap: number): number {
-  return cap >= 10 ? Math.max(1, Math.floor(cap / 20)) : 0;
-}
 
 /**
  * A member's due share of a cap's permits that may be given out: what it wants if there is enough

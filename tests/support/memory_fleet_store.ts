@@ -1,13 +1,11 @@
 /**
- * A store in memory: for tests, and for pools of one process.
+ * A fleet's store in memory.
  *
  * @module
  */
 
-import { callAll } from "../core/call_all.ts";
-import type { Clock } from "../core/clock.ts";
-import { systemClock } from "../core/clock.ts";
-import { PermitLedger } from "./ledger.ts";
+import { callAll } from "../../src/core/call_all.ts";
+import { type Clock, systemClock } from "../../src/core/clock.ts";
 import {
   type FleetStore,
   STORE_LIMITS,
@@ -16,7 +14,8 @@ import {
   type StoreLink,
   type SyncReply,
   type SyncRequest,
-} from "./store.ts";
+} from "../../src/fleet/store.ts";
+import { PermitLedger } from "./permit_ledger.ts";
 
 interface Entry {
   readonly value: string;
