@@ -13,7 +13,6 @@ export interface DerValue {
 
 /** The tags that are looked for. */
 export const DER = {
-  boolean: 0x01,
   integer: 0x02,
   bitString: 0x03,
   octetString: 0x04,
@@ -67,10 +66,10 @@ export function identifierOf(value: DerValue | undefined): string {
     part = part * 128 + (byte & 0x7f);
     if (byte >= 0x80) continue;
     if (parts.length > 0) parts.push(part);
-    else {parts.push(
-        Math.min(Math.floor(part / 40), 2),
-        part - 40 * Math.min(Math.floor(part / 40), 2),
-      );}
+    else {
+      const first = Math.min(Math.floor(part / 40), 2);
+      parts.push(first, part - 40 * first);
+    }
     part = 0;
   }
   return parts.join(".");

@@ -16,6 +16,7 @@ import {
   errorName,
   Http2Error,
   type Http2ErrorName,
+  protocolError,
   streamError,
 } from "./error_codes.ts";
 import { FloodGuard } from "./flood_guard.ts";
@@ -355,10 +356,6 @@ export class Http2Engine implements FrameSink {
     }
   }
 
-  onPromise(): void {
-    throw protocolError("the peer has pushed, which it was told not to");
-  }
-
   onPing(payload: Uint8Array, isAnswer: boolean): void {
     if (!isAnswer) {
       this.#guard.count("ping", this.now);
@@ -454,8 +451,4 @@ export class Http2Engine implements FrameSink {
   #giveCredit(stream: Http2Stream): void {
     this.#credit.give(stream, this.now, this.#liveness.roundTripMs);
   }
-}
-
-function protocolError(detail: string): Http2Error {
-  return connectionError("PROTOCOL_ERROR", detail);
 }

@@ -86,6 +86,11 @@ export function connectionError(code: Http2ErrorName, detail: string): Http2Erro
   return new Http2Error(code, "connection", detail);
 }
 
+/** What ends the connection because the peer broke the rules in no particular way. */
+export function protocolError(detail: string): Http2Error {
+  return connectionError("PROTOCOL_ERROR", detail);
+}
+
 /** What ends one stream. */
 export function streamError(code: Http2ErrorName, detail: string): Http2Error {
   return new Http2Error(code, "stream", detail);

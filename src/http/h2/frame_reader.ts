@@ -5,7 +5,12 @@
  * @module
  */
 
-import { connectionError, type Http2Error, type Http2ErrorName } from "./error_codes.ts";
+import {
+  connectionError,
+  type Http2Error,
+  type Http2ErrorName,
+  protocolError,
+} from "./error_codes.ts";
 import {
   ACK,
   CONTINUATION,
@@ -45,12 +50,10 @@ export interface FrameSink {
   onSettingsEnd(): void;
   /** The peer has acknowledged our settings. */
   onSettingsAck(): void;
-  /** A block that begins a stream of the peer's, which promises it. */
-  onPromise(streamId: number, promisedId: number, block: Uint8Array): void;
   /** A PING, or the answer to one. */
   onPing(payload: Uint8Array, isAnswer: boolean): void;
-  /** The peer goes away after a stream, with its code and text. */
-  onGoaway(lastId: number, code: number, debug: Uint8Array): void;
+  /** The peer goes away after a stream, with a code. */
+  onGoaway(lastId: number, code: number): void;
   /** A window has grown: the connection's if the stream is 0. */
   onWindow(streamId: number, increment: number): void;
   /** A frame that is passed over: PRIORITY, or of a type that nobody knows. */
@@ -77,13 +80,12 @@ export class FrameReader {
   #padLeft = 0;
   #dataId = 0;
   #dataEnds = false;
-  /** The block under way, of HEADERS or PUSH_PROMISE; -1 if there is none. */
+  /** The stream of the header block under way; -1 if there is none. */
   #blockId = -1;
   #blockEnds = false;
   #block = NOTHING;
   #blockLength = 0;
   #continuations = 0;
-  #promisedId = 0;
   #isFirst = true;
 
   /** Makes a reader, with a limit on the bytes of a header list. */
@@ -93,11 +95,6 @@ export class FrameReader {
       LEAST_CONTINUATIONS,
       Math.ceil(maxHeaderBytes * 1.25 / DEFAULT_FRAME_BYTES),
     );
-  }
-
-  /** Whether a frame, or a header block, is incomplete. */
-  get isWithin(): boolean {
-    return this.#keptLength > 0 || this.#dataLeft + this.#padLeft > 0 || this.#blockId >= 0;
   }
 
   /**
@@ -262,21 +259,18 @@ export class FrameReader {
         if (size !== 8) throw sizeError("PING is not 8 bytes long");
         sink.onPing(bytes.subarray(start, end), (flags & ACK) !== 0);
         break;
-      case GOAWAY: {
+      case GOAWAY:
         if (id !== 0) throw protocolError("GOAWAY has a stream");
         if (size < 8) throw sizeError("GOAWAY is shorter than 8 bytes");
-        const lastId = wordAt(bytes, start) & 0x7fff_ffff;
-        sink.onGoaway(lastId, wordAt(bytes, start + 4) >>> 0, bytes.subarray(start + 8, end));
+        sink.onGoaway(wordAt(bytes, start) & 0x7fff_ffff, wordAt(bytes, start + 4) >>> 0);
         break;
-      }
       case PRIORITY:
         if (id === 0) throw protocolError("PRIORITY has no stream");
         if (size !== 5) sink.onStreamError(id, "FRAME_SIZE_ERROR", "PRIORITY is not 5 bytes long");
         else sink.onIgnored();
         break;
       case PUSH_PROMISE:
-        this.#promise(flags, id, bytes, start, end);
-        break;
+        throw protocolError("the peer has pushed, which it was told not to");
       default:
         sink.onIgnored();
     }
@@ -297,27 +291,7 @@ export class FrameReader {
       this.#sink.onHeaders(id, bytes, start, end, isEnd);
       return;
     }
-    this.#promisedId = 0;
     this.#beginBlock(id, isEnd, bytes, start, end);
-  }
-
-  #promise(flags: number, id: number, bytes: Uint8Array, start: number, end: number): void {
-    if (id === 0) throw protocolError("PUSH_PROMISE has no stream");
-    const isPadded = (flags & PADDED) !== 0;
-    if (end - start < (isPadded ? 5 : 4)) throw sizeError("PUSH_PROMISE is too short");
-    if (isPadded) end -= bytes[start++]!;
-    const promisedId = wordAt(bytes, start) & 0x7fff_ffff;
-    start += 4;
-    if (end < start) throw protocolError("PUSH_PROMISE has more padding than there is");
-    if (promisedId === 0 || promisedId % 2 === 1) {
-      throw protocolError("PUSH_PROMISE promises a stream that is not the peer's");
-    }
-    if ((flags & END_HEADERS) !== 0) {
-      this.#sink.onPromise(id, promisedId, bytes.subarray(start, end));
-      return;
-    }
-    this.#promisedId = promisedId;
-    this.#beginBlock(id, false, bytes, start, end);
   }
 
   #beginBlock(id: number, isEnd: boolean, bytes: Uint8Array, start: number, end: number): void {
@@ -351,9 +325,7 @@ export class FrameReader {
     const block = this.#block;
     // Few blocks are so long: the memory of one is not kept for the next.
     this.#block = NOTHING;
-    if (this.#promisedId === 0) {
-      this.#sink.onHeaders(id, block, 0, this.#blockLength, this.#blockEnds);
-    } else this.#sink.onPromise(id, this.#promisedId, block.subarray(0, this.#blockLength));
+    this.#sink.onHeaders(id, block, 0, this.#blockLength, this.#blockEnds);
   }
 
   #settings(flags: number, id: number, bytes: Uint8Array, start: number, end: number): void {
@@ -374,10 +346,6 @@ export class FrameReader {
 
 function wordAt(bytes: Uint8Array, at: number): number {
   return bytes[at]! << 24 | bytes[at + 1]! << 16 | bytes[at + 2]! << 8 | bytes[at + 3]!;
-}
-
-function protocolError(detail: string): Http2Error {
-  return connectionError("PROTOCOL_ERROR", detail);
 }
 
 function sizeError(detail: string): Http2Error {

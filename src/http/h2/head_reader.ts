@@ -10,6 +10,7 @@ import { ResponseHeaders } from "../response_headers.ts";
 import { connectionError, type Http2Error, streamError } from "./error_codes.ts";
 import { FIELD_OVERHEAD, type FieldBytes } from "./header_table.ts";
 import { type FieldSink, HpackDecoder, type TableField } from "./hpack_decoder.ts";
+import { CONNECTION_FIELDS } from "./request_fields.ts";
 
 /** The head of a response, or a trailer section. It never changes, so that several may share it. */
 export interface Http2Head {
@@ -44,14 +45,6 @@ const PSEUDO = 6;
 const BAD_NAME = 7;
 const BAD_VALUE = 8;
 const FORBIDDEN = 9;
-
-const FORBIDDEN_NAMES: ReadonlySet<string> = new Set([
-  "connection",
-  "keep-alive",
-  "proxy-connection",
-  "transfer-encoding",
-  "upgrade",
-]);
 
 /** 1 for what may stand in a value (RFC 9110 section 5.5). */
 const IS_TEXT = new Uint8Array(256).fill(1, SP);
@@ -311,7 +304,7 @@ function judge({ bytes, end, middle, start }: FieldBytes): number {
   const length = middle - start;
   if (length === 6 || length === 7 || length === 10 || length >= 14 && length <= 17) {
     const name = latin1(bytes, start, middle);
-    if (FORBIDDEN_NAMES.has(name)) return FORBIDDEN;
+    if (CONNECTION_FIELDS.has(name)) return FORBIDDEN;
     if (name === "content-length") return LENGTH;
     if (name === "cookie") return COOKIE;
   }

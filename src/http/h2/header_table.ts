@@ -87,21 +87,6 @@ export class DynamicTable<F extends Sized> {
     this.#evicted = evicted;
   }
 
-  /** How many fields it has. */
-  get length(): number {
-    return this.#length;
-  }
-
-  /** What its fields take, in bytes. */
-  get size(): number {
-    return this.#size;
-  }
-
-  /** What its fields may take, in bytes. */
-  get maxBytes(): number {
-    return this.#maxBytes;
-  }
-
   /** Sets what its fields may take. */
   resize(maxBytes: number): void {
     this.#maxBytes = maxBytes;

@@ -22,7 +22,7 @@ export interface Http2Request {
 }
 
 /** Fields that belong to an HTTP/1.1 connection, which HTTP/2 must not carry (section 8.2.2). */
-const CONNECTION_FIELDS: ReadonlySet<string> = new Set([
+export const CONNECTION_FIELDS: ReadonlySet<string> = new Set([
   "connection",
   "keep-alive",
   "proxy-connection",

@@ -104,10 +104,10 @@ export class Http2Stream {
     maxInterims: number,
   ): Http2Error | undefined {
     if (this.#hasHead) {
-      return isEnd ? undefined : protocolError("a second head came within the body");
+      return isEnd ? undefined : malformed("a second head came within the body");
     }
     if (status < 200) {
-      if (isEnd) return protocolError("an interim response ended the stream");
+      if (isEnd) return malformed("an interim response ended the stream");
       if (++this.#interims <= maxInterims) return undefined;
       const limit = `more than ${maxInterims} (maxInterimResponses)`;
       return streamError("ENHANCE_YOUR_CALM", `there are ${limit} interim responses`);
@@ -121,21 +121,21 @@ export class Http2Stream {
   /** Takes bytes of the body; returns what is wrong with them. */
   takeData(length: number): Http2Error | undefined {
     this.#received += length;
-    if (!this.#hasHead) return protocolError("DATA came before the head of the response");
+    if (!this.#hasHead) return malformed("DATA came before the head of the response");
     const most = this.#contentLength;
     return most >= 0 && this.#received > most
-      ? protocolError("the body is longer than its content-length")
+      ? malformed("the body is longer than its content-length")
       : undefined;
   }
 
   /** Takes the end of the response; returns what is wrong with it. */
   takeEnd(): Http2Error | undefined {
     return this.#contentLength >= 0 && this.#received !== this.#contentLength
-      ? protocolError("the body is shorter than its content-length")
+      ? malformed("the body is shorter than its content-length")
       : undefined;
   }
 }
 
-function protocolError(detail: string): Http2Error {
+function malformed(detail: string): Http2Error {
   return streamError("PROTOCOL_ERROR", detail);
 }

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { connectionError, type Http2Error } from "./error_codes.ts";
+import { connectionError, protocolError } from "./error_codes.ts";
 import { MOST_STREAM_ID } from "./frames.ts";
 import { Resets } from "./resets.ts";
 import type { Http2Stream } from "./stream.ts";
@@ -137,8 +137,4 @@ export class StreamTable {
     this.#lastTaken = Math.min(this.#lastTaken, lastId);
     return [...this.#streams.values()].filter(({ id }) => id > this.#lastTaken);
   }
-}
-
-function protocolError(detail: string): Http2Error {
-  return connectionError("PROTOCOL_ERROR", detail);
 }

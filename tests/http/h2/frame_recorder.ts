@@ -55,16 +55,12 @@ export class FrameRecorder implements FrameSink {
     this.#note("settings ack", 0);
   }
 
-  onPromise(id: number, promisedId: number, block: Uint8Array): void {
-    this.#note("promise", id, promisedId, latin1(block, 0, block.length));
-  }
-
   onPing(payload: Uint8Array, isAnswer: boolean): void {
     this.#note("ping", 0, latin1(payload, 0, payload.length), isAnswer);
   }
 
-  onGoaway(lastId: number, code: number, debug: Uint8Array): void {
-    this.#note("goaway", 0, lastId, code, latin1(debug, 0, debug.length));
+  onGoaway(lastId: number, code: number): void {
+    this.#note("goaway", 0, lastId, code);
   }
 
   onWindow(id: number, increment: number): void {
