@@ -5,7 +5,7 @@
  */
 
 import { parseHost } from "../../src/core/address.ts";
-import { checkNames, checkNumber, describe, quote } from "../../src/core/check.ts";
+import { checkFlag, checkNames, checkNumber, describe, quote } from "../../src/core/check.ts";
 import { type Clock, systemClock } from "../../src/core/clock.ts";
 import { openMetrics, type OpenMetricsOptions } from "../../src/metrics/open_metrics.ts";
 import type { ConnectionPool } from "../../src/pool/pool.ts";
@@ -173,9 +173,7 @@ export function readOptions(
 }
 
 function readGate(auth: AdminOptions["auth"], insecure: unknown): Gate {
-  if (insecure !== undefined && typeof insecure !== "boolean") {
-    throw new TypeError(`insecure must be true or false, got ${describe(insecure)}`);
-  }
+  if (insecure !== undefined) checkFlag("insecure", insecure);
   if (auth === undefined) {
     if (insecure) return openGate;
     throw new TypeError(

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { describe, messageOf } from "../../src/core/check.ts";
+import { checkFlag, messageOf } from "../../src/core/check.ts";
 import { ResolveError } from "../../src/core/errors.ts";
 import type { Resolver } from "../../src/hosts/resolver.ts";
 import { askFamilies, BOTH_FAMILIES, checkFamilies, type Family } from "./address_families.ts";
@@ -36,9 +36,7 @@ export function recordResolver(
   { families: given = BOTH_FAMILIES, httpsRecords = false }: RecordOptions,
   ask: AskRecords,
 ): Resolver {
-  if (typeof httpsRecords !== "boolean") {
-    throw new TypeError(`httpsRecords must be true or false, got ${describe(httpsRecords)}`);
-  }
+  checkFlag("httpsRecords", httpsRecords);
   const families = checkFamilies(given);
   const addresses = (name: string, signal: AbortSignal) =>
     askFamilies(name, families, signal, async (family) => {

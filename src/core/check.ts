@@ -28,6 +28,28 @@ export function checkNumber(
 }
 
 /**
+ * Refuses what is neither true nor false.
+ *
+ * @throws {TypeError} It is something else
+ */
+export function checkFlag(name: string, value: unknown): void {
+  if (typeof value === "boolean") return;
+  throw new TypeError(`${name} must be true or false, got ${describe(value)}`);
+}
+
+/**
+ * Refuses what is no signal, if anything is given: one of another realm will do.
+ *
+ * @throws {TypeError} It is something else
+ */
+export function checkSignal(value: unknown): void {
+  if (value === undefined || value === null) return;
+  const { aborted, addEventListener } = value as Partial<AbortSignal>;
+  if (typeof aborted === "boolean" && typeof addEventListener === "function") return;
+  throw new TypeError(`signal must be an AbortSignal, got ${describe(value)}`);
+}
+
+/**
  * Refuses unknown names of options: a typing error must not pass as a default.
  *
  * @throws {TypeError} Names the unknown option, and the known ones; or these are no options

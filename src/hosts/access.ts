@@ -5,7 +5,7 @@
  */
 
 import { readIp } from "../core/address.ts";
-import { checkNames, describe, quote } from "../core/check.ts";
+import { checkFlag, checkNames, describe, quote } from "../core/check.ts";
 import { embeddedIpv4, type Ip, type IpRange, isInRange, readRange } from "./ip_range.ts";
 import { kindOfPrivate } from "./private_ranges.ts";
 
@@ -47,9 +47,7 @@ export class AccessList {
   constructor(rules: AccessRules = {}) {
     checkNames("access", rules, ["allow", "deny", "denyPrivate"]);
     const { allow, deny = [], denyPrivate = false } = rules;
-    if (typeof denyPrivate !== "boolean") {
-      throw new TypeError(`denyPrivate must be true or false, got ${describe(denyPrivate)}`);
-    }
+    checkFlag("denyPrivate", denyPrivate);
     this.#allow = allow === undefined ? undefined : readRanges("allow", allow);
     this.#deny = readRanges("deny", deny);
     this.#denyPrivate = denyPrivate;

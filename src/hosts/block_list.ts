@@ -5,7 +5,7 @@
  */
 
 import { addressKey, withItsPort } from "../core/address.ts";
-import { checkNames, checkNumber, describe } from "../core/check.ts";
+import { checkFlag, checkNames, checkNumber, describe } from "../core/check.ts";
 import type { Clock } from "../core/clock.ts";
 
 /** A blocked IP address, or one port of it. */
@@ -65,9 +65,7 @@ export class BlockList {
     if (reason !== undefined && typeof reason !== "string") {
       throw new TypeError(`reason must be a text, got ${describe(reason)}`);
     }
-    if (typeof untilWell !== "boolean") {
-      throw new TypeError(`untilWell must be true or false, got ${describe(untilWell)}`);
-    }
+    checkFlag("untilWell", untilWell);
     checkNumber("forMs", forMs, { min: 1 });
     const key = addressKey(ip);
     const since = this.#clock.now();

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { describe, quote } from "../core/check.ts";
+import { checkSignal, describe, quote } from "../core/check.ts";
 import { HeaderList } from "./header_list.ts";
 import { bodyKind, type RequestBody } from "./payload.ts";
 
@@ -97,9 +97,7 @@ export function readFetch(
   if (!REDIRECTS.includes(redirect)) {
     throw new TypeError(`redirect must be one of ${REDIRECTS.join(", ")}, got ${redirect}`);
   }
-  if (signal !== undefined && signal !== null && !isSignal(signal)) {
-    throw new TypeError(`signal must be an AbortSignal, got ${describe(signal)}`);
-  }
+  checkSignal(signal);
   if (request && signal) followed.set(signal, request);
   const url = readUrl(request ? request.url : input as string | URL);
   const own = readBody(init.body ?? null);
@@ -170,12 +168,6 @@ function checkUnused({ duplex, priority, window }: UnusedInit): void {
 function isRequest(input: string | URL | Request): input is Request {
   if (typeof input === "string") return false;
   return Object.prototype.toString.call(input) === "[object Request]";
-}
-
-/** Whether it is a signal, even of another realm. */
-function isSignal(signal: AbortSignal): boolean {
-  return typeof signal === "object" && typeof signal.aborted === "boolean"
-    && typeof signal.addEventListener === "function";
 }
 
 /** The body of a request, which is used from then on. Not every runtime checks that by itself. */

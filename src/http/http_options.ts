@@ -4,7 +4,7 @@
  * @module
  */
 
-import { checkNames, checkNumber, checkStatuses, describe } from "../core/check.ts";
+import { checkFlag, checkNames, checkNumber, checkStatuses } from "../core/check.ts";
 import type { Dialer } from "../core/dialer.ts";
 import { UnsupportedOptionError } from "../core/errors.ts";
 import { checkProtocols, type Protocols } from "../pool/host/tls_profiles.ts";
@@ -152,9 +152,7 @@ export function checkHttpOptions(
   checkNumber("maxRetryAfterMs", maxRetryAfterMs, { min: 0 });
   checkRetryAfter(retryAfter);
   checkRestStatuses(restStatuses);
-  if (typeof hedge !== "boolean") {
-    throw new TypeError(`hedge must be true or false, got ${describe(hedge)}`);
-  }
+  checkFlag("hedge", hedge);
   checkCoalesce(coalesce, rest.dialer);
   return {
     rules: {
@@ -208,9 +206,7 @@ function checkRestStatuses(statuses: unknown): void {
  */
 function checkCoalesce(coalesce: unknown, given: HttpPoolOptions["dialer"]): void {
   const dialer = given as Partial<Dialer> | undefined;
-  if (typeof coalesce !== "boolean") {
-    throw new TypeError(`coalesce must be true or false, got ${describe(coalesce)}`);
-  }
+  checkFlag("coalesce", coalesce);
   // Something that is not a dialer is refused with the pool's other options.
   if (!coalesce || typeof dialer?.dial !== "function" || dialer.tellsCertificate) return;
   const why = "it does not show the names in a certificate";

@@ -4,7 +4,14 @@
  * @module
  */
 
-import { checkNames, checkNumber, checkStatuses, describe } from "../core/check.ts";
+import {
+  checkFlag,
+  checkNames,
+  checkNumber,
+  checkSignal,
+  checkStatuses,
+  describe,
+} from "../core/check.ts";
 import type { TlsOptions } from "../core/dialer.ts";
 import { checkProtocols, type Protocols } from "../pool/host/tls_profiles.ts";
 import { checkFieldNames } from "./field_check.ts";
@@ -123,15 +130,9 @@ export function checkRequestOptions(options: RequestOptions): RequestOptions {
   if (method !== undefined && typeof method !== "string") {
     throw new TypeError(`method must be a text, got ${describe(method)}`);
   }
-  if (idempotent !== undefined && typeof idempotent !== "boolean") {
-    throw new TypeError(`idempotent must be true or false, got ${describe(idempotent)}`);
-  }
-  if (hedge !== undefined && typeof hedge !== "boolean") {
-    throw new TypeError(`hedge must be true or false, got ${describe(hedge)}`);
-  }
-  if (signal !== undefined && signal !== null && typeof signal.addEventListener !== "function") {
-    throw new TypeError(`signal must be an AbortSignal, got ${describe(signal)}`);
-  }
+  if (idempotent !== undefined) checkFlag("idempotent", idempotent);
+  if (hedge !== undefined) checkFlag("hedge", hedge);
+  checkSignal(signal);
   if (timeoutMs !== undefined) checkNumber("timeoutMs", timeoutMs, { min: 0 });
   if (firstByteTimeoutMs !== undefined) {
     checkNumber("firstByteTimeoutMs", firstByteTimeoutMs, { min: 0 });

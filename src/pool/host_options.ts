@@ -14,7 +14,7 @@ import {
   parseHost,
   withItsPort,
 } from "../core/address.ts";
-import { checkNames, checkNumber, describe, quote } from "../core/check.ts";
+import { checkFlag, checkNames, checkNumber, describe, quote } from "../core/check.ts";
 import type { TlsOptions } from "../core/dialer.ts";
 import { type Balancer, checkBalancer } from "../hosts/balancer.ts";
 import type { Service } from "../hosts/service.ts";
@@ -185,11 +185,7 @@ function readAddresses(name: string, host: Host, addresses: readonly string[]): 
 
 function readService(name: string, host: Host, options: HostOptions): Service | undefined {
   const { addresses, srv = host.srv, svcb, verifySrvTarget = false } = options;
-  if (typeof verifySrvTarget !== "boolean") {
-    throw new TypeError(
-      `${name}.verifySrvTarget must be true or false, got ${describe(verifySrvTarget)}`,
-    );
-  }
+  checkFlag(`${name}.verifySrvTarget`, verifySrvTarget);
   if (srv === undefined && verifySrvTarget) {
     throw new TypeError(`${name}.verifySrvTarget needs ${name}.srv`);
   }

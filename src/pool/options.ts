@@ -4,7 +4,7 @@
  * @module
  */
 
-import { checkNames, checkNumber, describe } from "../core/check.ts";
+import { checkFlag, checkNames, checkNumber, describe } from "../core/check.ts";
 import { type Clock, systemClock } from "../core/clock.ts";
 import type { Dialer, TlsOptions } from "../core/dialer.ts";
 import type { Fleet } from "../fleet/fleet.ts";
@@ -367,9 +367,7 @@ export function resolvePoolOptions(options: HttpConnectionOptions): ResolvedPool
   if (fleet !== undefined && typeof fleet?.join !== "function") {
     throw new TypeError(`fleet must be a Fleet, such as of redisFleet(), got ${describe(fleet)}`);
   }
-  if (typeof traceLeases !== "boolean") {
-    throw new TypeError(`traceLeases must be true or false, got ${describe(traceLeases)}`);
-  }
+  checkFlag("traceLeases", traceLeases);
   // Thrown here, before anything has begun.
   new AccessList(access);
   const proxy = readProxies("proxy", options.proxy);

@@ -4,7 +4,14 @@
  * @module
  */
 
-import { checkNames, checkNumber, describe, quote } from "../../core/check.ts";
+import {
+  checkFlag,
+  checkNames,
+  checkNumber,
+  checkSignal,
+  describe,
+  quote,
+} from "../../core/check.ts";
 import { checkFields } from "../field_check.ts";
 import { withFields } from "../request_headers.ts";
 import type { RequestOptions } from "../request_options.ts";
@@ -129,12 +136,8 @@ const OWN_FIELD = /^(?:connection|upgrade|sec-websocket-.*)$/i;
 export function checkTerms(options: WebSocketOptions): WebSocketTerms {
   checkNames("webSocket()", options, OPTIONS);
   const { compress = false, headers, signal } = options;
-  if (typeof compress !== "boolean") {
-    throw new TypeError(`compress must be true or false, got ${describe(compress)}`);
-  }
-  if (signal !== undefined && signal !== null && typeof signal.addEventListener !== "function") {
-    throw new TypeError(`signal must be an AbortSignal, got ${describe(signal)}`);
-  }
+  checkFlag("compress", compress);
+  checkSignal(signal);
   const fields = withFields(headers, []);
   checkFields(fields, "Header");
   for (const [name] of fields) {
