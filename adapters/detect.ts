@@ -7,14 +7,14 @@
 import { describe } from "../src/core/check.ts";
 import type { Dialer } from "../src/core/dialer.ts";
 import { UnsupportedOptionError } from "../src/core/errors.ts";
-import {
-  makeResponse,
-  makeStreamedResponse,
-  type ResponseMaker,
-} from "../src/http/fetched_response.ts";
+import { makeResponse, type ResponseMaker } from "../src/http/fetched_response.ts";
 import type { HttpPoolOptions } from "../src/http/http_options.ts";
 import { HttpPool } from "../src/http/http_pool.ts";
-import { makeLazyResponse } from "../src/http/lazy_response.ts";
+import {
+  makeLazyResponse,
+  makeLazyStreamedResponse,
+  showsInsides,
+} from "../src/http/lazy_response.ts";
 import type { MessageCompression } from "../src/http/websocket/compression.ts";
 import type { Finding } from "../src/pool/watch/findings.ts";
 import { decoders } from "./codings/decoders.ts";
@@ -111,13 +111,13 @@ async function loadCompression(): Promise<MessageCompression> {
   return (await import("./codings/message_compression.ts")).messageCompression;
 }
 
-/** The servers of Deno and Bun look inside a response; nothing on Node does. */
+/** The servers of Deno and Bun look inside a response, and only Deno's insides can be shown. */
 function responseMaker(): ResponseMaker {
   switch (findRuntime()) {
     case "node":
       return makeLazyResponse;
     case "deno":
-      return makeStreamedResponse;
+      return showsInsides ? makeLazyStreamedResponse : makeResponse;
     default:
       return makeResponse;
   }

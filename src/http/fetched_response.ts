@@ -129,18 +129,8 @@ export function fetchedOf(response: object): Fetched | undefined {
 
 /** Makes a whole response at once: the servers of some runtimes look inside it. */
 export function makeResponse(fetched: Fetched): Response {
-  return madeOf(fetched, openBody(fetched));
-}
-
-/** Makes one whose body is a stream of bytes, where the runtime makes another kind of bytes. */
-export function makeStreamedResponse(fetched: Fetched): Response {
-  const body = openBody(fetched);
-  return madeOf(fetched, body instanceof Uint8Array ? streamOf(body) : body);
-}
-
-function madeOf(fetched: Fetched, body: ResponseBody): Response {
   const { headers, status, statusText } = fetched.answer;
-  const response = new FetchedResponse(fetched, body, { status, statusText });
+  const response = new FetchedResponse(fetched, openBody(fetched), { status, statusText });
   immutable(headers.appendTo(response.headers));
   return response;
 }
@@ -156,6 +146,12 @@ export function openBody(
   if (whole) return whole as Uint8Array<ArrayBuffer>;
   const explain = (error: unknown) => bodyError(error, signal);
   return openStream(answer, { decoders, signal, explain });
+}
+
+/** The same as a stream of bytes in any case. */
+export function openStreamedBody(fetched: Fetched): ReadableStream<Uint8Array> | null {
+  const body = openBody(fetched);
+  return body instanceof Uint8Array ? streamOf(body) : body;
 }
 
 function streamOf(bytes: Uint8Array): ReadableStream<Uint8Array> {

@@ -209,8 +209,9 @@ export class HttpPool extends ConnectionPool {
    * of other fetches that would send a request another way, or trust somebody else, are refused:
    * `client`, `dispatcher`, `proxy`, `tls`, `unix`.
    *
-   * On Node, parts of the response are made only when you use them. It is an instance of `Response` with
-   * all its members. Only calls such as `Response.prototype.text.call(response)` do not accept it.
+   * On Node and Deno, parts of the response are made only when you use them. It is an instance of
+   * `Response` with all its members. On Node, only calls such as `Response.prototype.text.call(response)`
+   * do not accept it.
    *
    * @throws {TypeError} Something is not valid; or it failed, and the `cause` says why
    *

@@ -10,6 +10,7 @@ import {
   type Fetched,
   immutable,
   openBody,
+  openStreamedBody,
   type ResponseMaker,
   responseOf,
   showAsOwn,
@@ -18,19 +19,30 @@ import {
 const decoder = new TextDecoder();
 
 /**
+ * What the runtime's own responses are made of, where that is in properties of its own symbols: Deno's
+ * server looks there, past what everybody sees.
+ */
+const INSIDES: readonly symbol[] = Object.getOwnPropertySymbols(new Response());
+
+/** Whether a response can stand for one of the runtime's own that its server looks into. */
+export const showsInsides: boolean = INSIDES.length > 0;
+
+/**
  * Stands for one of the runtime's own `Response`s, and makes that only when needed. Most callers
  * read the status, some fields and the whole body: for them there is no stream, and no `Headers`
  * either. It is for runtimes that know a response by its properties alone. A server that looks
- * inside, past them, finds nothing there.
+ * inside in any other way finds nothing there.
  */
 class LazyResponse {
   readonly #fetched: Fetched;
+  readonly #open: typeof openBody;
   #headers: Headers | undefined;
   #used = false;
   #made: Response | undefined;
 
-  constructor(fetched: Fetched) {
+  constructor(fetched: Fetched, open: typeof openBody) {
     this.#fetched = fetched;
+    this.#open = open;
   }
 
   static {
@@ -50,6 +62,16 @@ class LazyResponse {
       });
     }
     showAsOwn(this.prototype);
+    for (const symbol of INSIDES) {
+      Object.defineProperty(this.prototype, symbol, {
+        get(this: LazyResponse): unknown {
+          return Reflect.get(this.#make(), symbol);
+        },
+        set(this: LazyResponse, value: unknown) {
+          Reflect.set(this.#make(), symbol, value);
+        },
+      });
+    }
     Object.setPrototypeOf(this.prototype, Response.prototype);
   }
 
@@ -135,7 +157,7 @@ class LazyResponse {
 
   #make(): Response {
     if (this.#made) return this.#made;
-    const body = this.#used ? "" : openBody(this.#fetched);
+    const body = this.#used ? "" : this.#open(this.#fetched);
     this.#made = responseOf(this.#fetched, body, this);
     // Another reader has the body: the runtime's own response then throws its usual error.
     if (this.#used) void this.#made.text();
@@ -144,8 +166,14 @@ class LazyResponse {
 }
 
 /** Makes a response that is made whole only when needed. */
-export const makeLazyResponse: ResponseMaker = (fetched) =>
-  new LazyResponse(fetched) as unknown as Response;
+export const makeLazyResponse: ResponseMaker = (fetched) => lazy(fetched, openBody);
+
+/** The same, where the runtime makes another kind of stream of bytes. */
+export const makeLazyStreamedResponse: ResponseMaker = (fetched) => lazy(fetched, openStreamedBody);
+
+function lazy(fetched: Fetched, open: typeof openBody): Response {
+  return new LazyResponse(fetched, open) as unknown as Response;
+}
 
 /** What a lazy response is made of; undefined if it is not one. */
 export function fetchedOfLazy(response: object): Fetched | undefined {

@@ -91,6 +91,32 @@ test("the runtime's server sends what fetch() gave", async () => {
   }
 });
 
+test("the runtime's server sends what fetch() gave, whatever was looked at before", async () => {
+  const looks: readonly ((response: Response) => Response)[] = [
+    (response) => response,
+    (response) => response.headers.has("content-type") ? response : Response.error(),
+    (response) => response.body ? response : Response.error(),
+    (response) => response.clone(),
+    (response) => response.clone() && response,
+    (response) => new Response(response.body, response),
+  ];
+  const letters = new TextEncoder().encode("abc");
+  for (const parts of [[letters], [letters.slice(0, 1), letters.slice(1)]]) {
+    await using pool = openPool("text/x", ...parts);
+    let look = looks[0]!;
+    const server = await listen(async () => look(await pool.fetch("https://a.test/")));
+    try {
+      for (look of looks) {
+        const response = await fetch(`http://127.0.0.1:${server.port}/`);
+        assertEquals([response.status, response.headers.get("content-type")], [200, "text/x"]);
+        assertEquals(await response.text(), "abc", `${look}`);
+      }
+    } finally {
+      await server.stop();
+    }
+  }
+});
+
 test("WebAssembly takes what fetch() gave", async () => {
   const empty = Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0);
   await using pool = openPool("application/wasm", empty.slice(0, 3), empty.slice(3));

@@ -19,12 +19,8 @@ import { detectRuntime } from "../../adapters/detect.ts";
 import type { MemorySocket } from "../../adapters/memory.ts";
 import { RequestError } from "../../src/core/errors.ts";
 import { connectionOf } from "../../src/http/fetch.ts";
-import {
-  makeResponse,
-  makeStreamedResponse,
-  type ResponseMaker,
-} from "../../src/http/fetched_response.ts";
-import { makeLazyResponse } from "../../src/http/lazy_response.ts";
+import { makeResponse, type ResponseMaker } from "../../src/http/fetched_response.ts";
+import { makeLazyResponse, makeLazyStreamedResponse } from "../../src/http/lazy_response.ts";
 import { collect } from "../support/collect.ts";
 import { answer, memoryHttp, type ServedRequest } from "../support/memory_http.ts";
 import { Random, withSeed } from "../support/random.ts";
@@ -92,15 +88,16 @@ const ways = ["/whole", "/parts", "/coded"];
 
 const runtime = detectRuntime();
 
-// A lazy one is for Node, whose own class it is like to the last quirk; a streamed one for Deno.
+// A lazy one is for Node and Deno, whose own class it is like to the last quirk.
 const makers: readonly (readonly [kind: string, respond: ResponseMaker])[] = [
   ["whole", makeResponse],
   ...(runtime === "node" ? [["lazy", makeLazyResponse]] as const : []),
-  ...(runtime === "deno" ? [["streamed", makeStreamedResponse]] as const : []),
+  ...(runtime === "deno" ? [["lazy", makeLazyStreamedResponse]] as const : []),
 ];
 
 for (const [kind, respond] of makers) {
   const open = () => memoryHttp(serve, {}, respond);
+  const isStreamed = respond === makeLazyStreamedResponse;
 
   test(`a response made ${kind} gives its body in every form, once`, async () => {
     await using pool = open();
@@ -116,7 +113,7 @@ for (const [kind, respond] of makers) {
       for (const read of forms) {
         const response = await pool.fetch(`https://a.test${way}`);
         const { headers } = response;
-        const isStream = way !== "/whole" || kind === "streamed";
+        const isStream = way !== "/whole" || isStreamed;
         const own = new Response(isStream ? streamOf(bytes) : bytes, { headers });
         assertEquals(response.bodyUsed, false, `${way} ${read}`);
         assertEquals(await read(response), await read(own), `${way} ${read}`);
@@ -224,7 +221,7 @@ for (const [kind, respond] of makers) {
     await assertRejects(() => reader.closed, RequestError);
   });
 
-  const hasBytes = runtime === "node" || kind === "streamed";
+  const hasBytes = runtime === "node" || kind === "lazy";
   const skip = hasBytes ? false : "the runtime's own has none either, or Deno gives another kind";
   test(`the body of a response made ${kind} is a stream of bytes`, { skip }, async () => {
     await using pool = open();
@@ -343,7 +340,7 @@ for (const [kind, respond] of makers) {
         const { status } = response;
         const body = {
           "/nothing": null,
-          "/whole": kind === "streamed" ? streamOf(bytes) : bytes,
+          "/whole": isStreamed ? streamOf(bytes) : bytes,
           "/parts": streamOf(bytes.slice(0, 5), bytes.slice(5)),
           "/coded": streamOf(bytes),
         }[way] ?? null;
