@@ -260,7 +260,7 @@ function writeDials(writer: MetricWriter): void {
 
 /** Nothing for pools without proxies. */
 function writeProxies(writer: MetricWriter): void {
-  writer.counter("proxy_ways", "Tunnels that a proxy has opened.", ({ stats }, put) => {
+  writer.counter("proxy_tunnels", "Tunnels that a proxy has opened.", ({ stats }, put) => {
     for (const { opened, proxy } of stats.proxies) put({ proxy }, opened);
   });
   writer.counter(

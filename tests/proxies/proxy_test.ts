@@ -336,7 +336,7 @@ test("stats() and metrics tell how each proxy does, and nothing of its credentia
     assert(bad!.failure?.includes("hung up") && bad!.retryAt !== null);
     assertEquals(good, { proxy: label(1), opened: 1, failed: 0, failure: null, retryAt: null });
     const metrics = openMetrics(pool);
-    assert(metrics.includes(`hotconn_proxy_ways_total{pool="default",proxy="${label(1)}"} 1`));
+    assert(metrics.includes(`hotconn_proxy_tunnels_total{pool="default",proxy="${label(1)}"} 1`));
     assert(metrics.includes(`hotconn_proxy_good{pool="default",proxy="${label(0)}"} 0`));
     assert(!/secret|user:/.test(metrics + JSON.stringify(pool.stats())));
   }));
