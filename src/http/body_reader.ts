@@ -105,3 +105,8 @@ export function asPart(given: unknown): Uint8Array {
   const { buffer, byteLength, byteOffset } = given as Uint8Array;
   return new Uint8Array(buffer, byteOffset, byteLength);
 }
+
+/** The error of a body that is not as long as its head has said. */
+export function wrongLength(how: "shorter" | "longer", length: number | null): RangeError {
+  return new RangeError(`The body is ${how} than its content-length says, which is ${length}`);
+}

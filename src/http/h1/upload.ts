@@ -5,7 +5,7 @@
  */
 
 import type { Connection } from "../../map/connection.ts";
-import type { BodyReader } from "../body_reader.ts";
+import { type BodyReader, wrongLength } from "../body_reader.ts";
 import type { ReadTrailers } from "../request.ts";
 import { encodeChunk, encodeLastChunk } from "./request_body.ts";
 
@@ -49,13 +49,13 @@ export class Upload {
       if (this.#stopped) return;
       if (part === null) {
         if (length === null) this.sendLast(encodeLastChunk(await trailers?.()));
-        else if (left > 0) throw new RangeError(mismatch("shorter", length));
+        else if (left > 0) throw wrongLength("shorter", length);
         else if (last) this.sendLast(last);
         else this.#done = true;
         return;
       }
       if (part.length === 0) continue;
-      if (part.length > left) throw new RangeError(mismatch("longer", length));
+      if (part.length > left) throw wrongLength("longer", length);
       left -= part.length;
       let bytes = length === null ? encodeChunk(part) : new Uint8Array(part);
       if (left === 0) {
@@ -81,8 +81,4 @@ export class Upload {
     this.#stopped = true;
     this.onDrain();
   }
-}
-
-function mismatch(how: string, length: number | null): string {
-  return `The body is ${how} than its content-length says, which is ${length}`;
 }

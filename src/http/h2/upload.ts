@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { BodyReader } from "../body_reader.ts";
+import { type BodyReader, wrongLength } from "../body_reader.ts";
 import type { HeaderField } from "../field_check.ts";
 import type { ReadTrailers } from "../request.ts";
 
@@ -41,13 +41,13 @@ export class Http2Upload {
       const part = await body.read();
       if (this.#stopped) return;
       if (part === null) {
-        if (length !== null && left > 0) throw new RangeError(mismatch("shorter", length));
+        if (length !== null && left > 0) throw wrongLength("shorter", length);
         const fields = trailers ? await trailers() : [];
         if (!this.#stopped) this.#target.sendEnd(fields);
         return;
       }
       if (part.length === 0) continue;
-      if (part.length > left) throw new RangeError(mismatch("longer", length));
+      if (part.length > left) throw wrongLength("longer", length);
       left -= part.length;
       if (!this.#target.sendPart(part)) {
         await new Promise<void>((resolve) => this.#sent = resolve);
@@ -67,8 +67,4 @@ export class Http2Upload {
     this.#stopped = true;
     this.onSent();
   }
-}
-
-function mismatch(how: string, length: number | null): string {
-  return `The body is ${how} than its content-length says, which is ${length}`;
 }
