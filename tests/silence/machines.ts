@@ -43,21 +43,43 @@ export function whyNot(): string | undefined {
   const missing = ["ip", "iptables", "node"].filter((name) => !findProgram(name));
   if (missing.length > 0) return `${missing.join(" and ")} not installed`;
   try {
-    ip("netns", "add", `${PREFIX}probe`);
-    ip("netns", "delete", `${PREFIX}probe`);
+    ip("netns", "delete", claimNetwork().name);
     return undefined;
   } catch {
     return "no network namespace can be made here";
   }
 }
 
-const PREFIX = `exchange${process.pid}-`;
+/** How many networks of four addresses the one for tests between devices has (RFC 2544). */
+const NETWORKS = 2 ** 15;
 
-/** A network for tests between devices (RFC 2544), and a part of it that no other process has. */
-const NETWORK = `198.18.${process.pid % 256}`;
+/** A network of four addresses, and the namespace behind it that has its name. */
+interface Network {
+  readonly name: string;
+  /** One of its addresses, by number. */
+  address(index: number): string;
+}
 
-/** How many machines this process has had: each has its own network. */
-let made = 0;
+/** Makes a namespace for a network that no other process uses: two cannot have the same name. */
+function claimNetwork(): Network {
+  for (let tried = 0; tried < NETWORKS; tried++) {
+    const number = (process.pid + tried) % NETWORKS;
+    const name = `silence${number}`;
+    try {
+      ip("netns", "add", name);
+    } catch (error) {
+      if (`${(error as { stderr?: unknown }).stderr}`.includes("File exists")) continue;
+      throw error;
+    }
+    const first = 4 * number;
+    return {
+      name,
+      address: (index) =>
+        `198.${18 + (first >> 16)}.${(first >> 8) & 255}.${(first & 255) + index}`,
+    };
+  }
+  throw new Error("All networks are in use");
+}
 
 /** Starts three machines, whose answers take some 20 ms. */
 export async function startMachines(): Promise<Machines> {
@@ -70,7 +92,7 @@ export async function startMachines(): Promise<Machines> {
   process.on("exit", () => machines.forEach((machine) => machine.remove()));
   try {
     for (let count = 0; count < 3; count++) {
-      const machine = new Machine(made++);
+      const machine = new Machine();
       machines.push(machine);
       await machine.start(JSON.stringify(credentials));
     }
@@ -89,31 +111,27 @@ export async function startMachines(): Promise<Machines> {
 class Machine {
   readonly address: string;
   port = 0;
-  readonly #namespace: string;
-  readonly #device: string;
-  readonly #near: string;
+  readonly #network = claimNetwork();
   #child: ChildProcess | undefined;
+  #removed = false;
 
-  constructor(index: number) {
-    this.#namespace = `${PREFIX}${index}`;
-    this.#device = `ex${process.pid % 100_000_000}v${index}`;
-    this.#near = `${NETWORK}.${4 * index + 1}`;
-    this.address = `${NETWORK}.${4 * index + 2}`;
+  constructor() {
+    this.address = this.#network.address(2);
   }
 
   async start(credentials: string): Promise<void> {
-    const far = `${this.#device}f`;
-    ip("netns", "add", this.#namespace);
-    ip("link", "add", this.#device, "type", "veth", "peer", "name", far);
-    ip("link", "set", far, "netns", this.#namespace);
-    ip("address", "add", `${this.#near}/30`, "dev", this.#device);
-    ip("link", "set", this.#device, "up");
-    ip("-n", this.#namespace, "address", "add", `${this.address}/30`, "dev", far);
-    ip("-n", this.#namespace, "link", "set", far, "up");
+    const { name } = this.#network;
+    const far = `${name}f`;
+    ip("link", "add", name, "type", "veth", "peer", "name", far);
+    ip("link", "set", far, "netns", name);
+    ip("address", "add", `${this.#network.address(1)}/30`, "dev", name);
+    ip("link", "set", name, "up");
+    ip("-n", name, "address", "add", `${this.address}/30`, "dev", far);
+    ip("-n", name, "link", "set", far, "up");
     const main = fileURLToPath(new URL("machine_main.ts", import.meta.url));
     const child = spawn(
       "ip",
-      ["netns", "exec", this.#namespace, "node", "--import", "tsx", main, this.address],
+      ["netns", "exec", name, "node", "--import", "tsx", main, this.address],
       {
         stdio: ["pipe", "pipe", "inherit"],
         cwd: fileURLToPath(new URL("../../", import.meta.url)),
@@ -129,14 +147,14 @@ class Machine {
     switch (how) {
       case "its packets are dropped":
         for (const chain of ["INPUT", "OUTPUT"]) {
-          ip("netns", "exec", this.#namespace, "iptables", "-I", chain, "-j", "DROP");
+          ip("netns", "exec", this.#network.name, "iptables", "-I", chain, "-j", "DROP");
         }
         break;
       case "its process is stopped":
         process.kill(this.#child!.pid!, "SIGSTOP");
         break;
       case "its route is removed":
-        ip("route", "del", `${NETWORK}.${Number(this.#near.split(".")[3]) - 1}/30`);
+        ip("route", "del", `${this.#network.address(0)}/30`);
         break;
       case "it answers no more":
         this.#child!.stdin!.write("mute\n");
@@ -154,13 +172,15 @@ class Machine {
     this.remove();
   }
 
-  /** Takes the namespace away, and the devices with it. */
+  /** Takes the namespace away, and the devices with it, once: others may use the name then. */
   remove(): void {
+    if (this.#removed) return;
+    this.#removed = true;
     if (this.#child) process.kill(this.#child.pid!, "SIGKILL");
     // A namespace stays for a while after its name has gone, and its devices with it.
-    for (const what of [["link", "delete", this.#device], ["netns", "delete", this.#namespace]]) {
+    for (const what of ["link", "netns"]) {
       try {
-        ip(...what);
+        ip(what, "delete", this.#network.name);
       } catch {
         // It is gone, or was never there.
       }
