@@ -8,7 +8,14 @@ import { type Client, Code, ConnectError, createClient } from "@connectrpc/conne
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import test from "node:test";
 import { grpcTransport } from "../../examples/grpc.ts";
-import { HotconnError, type HttpPool } from "../../mod.ts";
+import {
+  type CreatePoolOptions,
+  HotconnError,
+  Http2Error,
+  type HttpPool,
+  RequestError,
+  type RequestFailure,
+} from "../../mod.ts";
 import { Talk } from "../support/grpc_service.ts";
 import { startNodeProgram } from "../support/node_program.ts";
 import { credentials, poolTo } from "./support.ts";
@@ -124,4 +131,63 @@ test("gRPC tells that nobody is there as unavailable", async () => {
   const error = await assertRejects(() => client.say({ value: "hot" }), ConnectError);
   assertEquals(error.code, Code.Unavailable);
   assertInstanceOf(error.cause, HotconnError);
+});
+
+const troubles: readonly (readonly [what: string, options: CreatePoolOptions, code: Code])[] = [
+  ["too many who wait", { maxWaiters: 0 }, Code.ResourceExhausted],
+  ["a machine that rules deny", { access: { deny: ["127.0.0.0/8"] } }, Code.PermissionDenied],
+  ["a pool that is closed", {}, Code.Unavailable],
+];
+
+for (const [what, options, code] of troubles) {
+  test(`gRPC has its own code for ${what}`, async () => {
+    await using pool = poolTo(address.port, { protocols: ["h2"], ...options });
+    if (code === Code.Unavailable) await pool.close();
+    const client = createClient(Talk, grpcTransport(pool, "https://a.test"));
+    const error = await assertRejects(() => client.say({ value: "hot" }), ConnectError);
+    assertEquals(error.code, code);
+    assertInstanceOf(error.cause, HotconnError);
+  });
+}
+
+test("gRPC has its own codes for how a request fails, and for what ended its stream", async () => {
+  const fields = { host: "a.test", address: null, maybeActedOn: false };
+  const failed = (failure: RequestFailure, cause?: unknown) =>
+    new RequestError({ ...fields, failure }, "as the test says", { cause });
+  const reset = (name: ConstructorParameters<typeof Http2Error>[0]) =>
+    failed("protocol", new Http2Error(name, "stream", "as the test says", "peer"));
+  const cases: readonly (readonly [error: unknown, code: Code])[] = [
+    [failed("timeout"), Code.DeadlineExceeded],
+    [failed("cancelled"), Code.Canceled],
+    [failed("connection"), Code.Unavailable],
+    [failed("status"), Code.Unavailable],
+    [failed("protocol"), Code.Internal],
+    [failed("body", new ConnectError("Mine", Code.DataLoss)), Code.DataLoss],
+    [failed("body", new Error("Mine")), Code.Unknown],
+    [reset("CANCEL"), Code.Canceled],
+    [reset("ENHANCE_YOUR_CALM"), Code.ResourceExhausted],
+    [reset("INADEQUATE_SECURITY"), Code.PermissionDenied],
+    [reset("PROTOCOL_ERROR"), Code.Internal],
+    [reset("REFUSED_STREAM"), Code.Unavailable],
+    [reset("STREAM_CLOSED"), Code.Unknown],
+    [new TypeError("A bad option"), Code.Internal],
+    [new RangeError("A bad number"), Code.Internal],
+  ];
+  for (const [error, code] of cases) {
+    const pool = { request: () => Promise.reject(error) } as unknown as HttpPool;
+    const client = createClient(Talk, grpcTransport(pool, "https://a.test"));
+    const told = await assertRejects(() => client.say({ value: "hot" }), ConnectError);
+    assertEquals(told.code, code, `${error}`);
+  }
+});
+
+test("gRPC tells a caller's abort as cancelled, whatever its reason is", async () => {
+  await using pool = poolTo(address.port, { protocols: ["h2"] });
+  const client = createClient(Talk, grpcTransport(pool, "https://a.test"));
+  for (const reason of [undefined, new TypeError("Mine"), "mine"]) {
+    const stop = new AbortController();
+    const call = client.say({ value: "hot" }, { signal: stop.signal });
+    stop.abort(reason);
+    assertEquals((await assertRejects(() => call, ConnectError)).code, Code.Canceled);
+  }
 });
