@@ -126,7 +126,7 @@ export class PoolAssembly {
       reporter,
       prepare,
     });
-    const coalescing = new Coalescing(options.coalesce, manager, queues);
+    const coalescing = new Coalescing(options.coalesce, clock, manager, queues);
     const scheduler = this.scheduler = new DialScheduler({
       coalescing,
       options,

@@ -4,8 +4,11 @@
  * @module
  */
 
+import type { Clock } from "../../core/clock.ts";
 import type { Connection } from "../../map/connection.ts";
+import type { Endpoint } from "../../map/endpoint.ts";
 import type { ConnectionManager } from "../../map/manager.ts";
+import { pickFrom } from "../../map/picker.ts";
 import type { HostQueue } from "../host/host_queue.ts";
 import type { HostQueues } from "../host/host_queues.ts";
 
@@ -24,6 +27,7 @@ const NOBODY: readonly HostQueue[] = [];
  */
 export class Coalescing {
   readonly #isWanted: boolean;
+  readonly #clock: Clock;
   readonly #manager: ConnectionManager;
   readonly #queues: HostQueues;
   /** The hosts for which the server of a connection has answered 421. */
@@ -32,33 +36,51 @@ export class Coalescing {
   readonly #hopeful = new WeakMap<Connection, Set<HostQueue>>();
 
   /** Finds some only if `coalesce` is set. */
-  constructor(isWanted: boolean, manager: ConnectionManager, queues: HostQueues) {
+  constructor(
+    isWanted: boolean,
+    clock: Clock,
+    manager: ConnectionManager,
+    queues: HostQueues,
+  ) {
     this.#isWanted = isWanted;
+    this.#clock = clock;
     this.#manager = manager;
     this.#queues = queues;
   }
 
   /**
-   * Takes one out for a lease, for a queue that has none itself; nothing if there is none. The
-   * full ones know of the queue then: see `hopefulFor`.
+   * Takes one out for a lease, for a queue that has none itself; nothing if there is none. Its
+   * balancer chooses the machine, as for a dial. The full ones know of the queue then: see
+   * `hopefulFor`.
    */
   take(queue: HostQueue): Loan | undefined {
     const { lane, route, tls } = queue;
     // Over a proxy, an address does not say who is at the other end.
     if (!this.#isWanted || !tls.isShared || tls.isPlain || route) return undefined;
-    for (const { address, member } of lane.endpoints.values()) {
-      if (!member) continue;
-      for (const connection of this.#manager.getConnections(address.text)) {
-        if (!this.#fits(queue, connection)) continue;
-        if (!connection.available) {
-          addTo(this.#hopeful, connection, queue);
-          continue;
-        }
-        const lender = this.#queues.find(connection.host, connection.tlsProfile);
-        if (lender && this.#manager.checkout.takeThis(connection)) return { connection, lender };
-      }
+    const lends = (endpoint: Endpoint) => this.#loans(queue, endpoint).next().done === false;
+    const endpoint = lane.hasGood
+      ? pickFrom(lane.good, this.#clock.now(), () => this.#clock.random(), lends)
+      : [...lane.endpoints.values()].find((one) => one.member && lends(one));
+    if (!endpoint) return undefined;
+    for (const loan of this.#loans(queue, endpoint)) {
+      if (!this.#manager.checkout.takeThis(loan.connection)) continue;
+      lane.noteChoice(endpoint);
+      return loan;
     }
     return undefined;
+  }
+
+  /** What may be lent to a queue at one of its machines. */
+  *#loans(queue: HostQueue, { address }: Endpoint): Generator<Loan, void> {
+    for (const connection of this.#manager.getConnections(address.text)) {
+      if (!this.#fits(queue, connection)) continue;
+      if (!connection.available) {
+        addTo(this.#hopeful, connection, queue);
+        continue;
+      }
+      const lender = this.#queues.find(connection.host, connection.tlsProfile);
+      if (lender) yield { connection, lender };
+    }
   }
 
   /** Notes that a connection's server does not answer for a host. */

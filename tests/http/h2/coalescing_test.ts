@@ -60,3 +60,42 @@ test("A connection's own callers come before those who would borrow it", async (
   assertEquals(order, ["a.test", "b.test"]);
   await endScene(rest);
 });
+
+/** Two hosts at two machines, each of which has a connection for the first host. */
+async function twoMachines() {
+  const addresses = ["192.0.2.1", "192.0.2.2"];
+  const frames = frameScene({
+    hosts: { "a.test": addresses, "b.test": addresses },
+    names: ["b.test"],
+    pool: { coalesce: true, balancer: "roundRobin" },
+    onRequest: (connection, { id }) => connection.respond(id),
+  });
+  const warm = frames.pool.warm("a.test", { connections: 2 });
+  await settle();
+  await warm;
+  const ask = async () => {
+    const response = await frames.pool.request("https://b.test/");
+    await response.text();
+    return response.connection.ip;
+  };
+  return { ...frames, ask };
+}
+
+test("A host's balancer chooses the machine whose connection it borrows", async () => {
+  const { ask, ...rest } = await twoMachines();
+  const served = [await ask(), await ask(), await ask(), await ask()];
+  assertEquals(served.sort(), ["192.0.2.1", "192.0.2.1", "192.0.2.2", "192.0.2.2"]);
+  assertEquals(rest.connections.length, 2);
+  await endScene(rest);
+});
+
+test("A host borrows no connection to a machine of weight 0, as long as another is good", async () => {
+  for (const spare of ["192.0.2.1", "192.0.2.2"]) {
+    const { ask, ...rest } = await twoMachines();
+    await ask();
+    rest.pool.setWeight(spare, 0);
+    const served = new Set([await ask(), await ask(), await ask()]);
+    assertEquals([...served].includes(spare), false);
+    await endScene(rest);
+  }
+});
