@@ -85,7 +85,8 @@ export class Race {
   /** Sets when an attempt's machine has been silent for too long. */
   awaitByte({ lease }: Attempt, from: number): void {
     const { endpoint } = lease.connection;
-    this.racer.times.overdueAt = endpoint ? from + endpoint.patienceMs : Infinity;
+    lease.noticedAfterMs = endpoint?.patienceMs ?? Infinity;
+    this.racer.times.overdueAt = from + lease.noticedAfterMs;
   }
 
   /**
@@ -107,6 +108,7 @@ export class Race {
     }
     if (!attempt.overdue) {
       attempt.overdue = true;
+      lease.noticedAfterMs = Infinity;
       attempt.silent = this.#host.noteSilence(
         lease,
         () => this.error("timeout", "no byte came for longer than is likely"),

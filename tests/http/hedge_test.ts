@@ -195,6 +195,19 @@ test("A machine is not found silent because the program stood still", async () =
   assertEquals(it.pool.stats().hosts["a.test"]!.addresses[A]!.failures, 0);
 });
 
+test("A machine does not count as slow because the program stood still", async () => {
+  await using it = scene();
+  await it.learn();
+  const now = it.clock.now.bind(it.clock);
+  it.tookMs[A] = 15;
+  const { answer } = await ask(it, A);
+  Object.assign(it.clock, { now: () => now() + 20_000 });
+  await it.pass(16);
+  await (await answer).text();
+  const { latencyMs } = it.pool.stats().hosts["a.test"]!.addresses[A]!;
+  assert(latencyMs! < 100, `${latencyMs} ms`);
+});
+
 test("When all machines are slow for once, few requests are sent twice", async () => {
   await using it = scene({ maxConnectionsPerIp: 40 });
   await it.learn();

@@ -49,6 +49,13 @@ export class Lease implements Disposable {
   /** How long the server took to answer, in milliseconds. Unless you set it, the lease's length. */
   latencyMs: number | undefined = undefined;
   /**
+   * After how many milliseconds without a byte of an answer somebody would notice; `Infinity` if nobody
+   * would, or somebody has. If it took much longer, the program stood still meanwhile.
+   *
+   * @internal
+   */
+  noticedAfterMs: number = Infinity;
+  /**
    * The status of the answer that came over it; 0 if there was none.
    *
    * @internal

@@ -23,6 +23,9 @@ import type { ResolvedPoolOptions } from "../options.ts";
 import type { Reporter } from "../watch/reporter.ts";
 import { Lease } from "./lease.ts";
 
+/** An answer that comes this much later than somebody would have noticed: the program stood still. */
+const STOOD_STILL_MS = 1_000;
+
 /** What others act on. */
 export interface DeskEvents {
   /** A caller has begun to wait, for an address that passes the filter if there is one. */
@@ -342,7 +345,7 @@ export class LeaseDesk {
       else if (endpoint.leased > 0) lease.tooMuch = "perhaps";
       if (told === "failed") this.#events?.onHangUp(queue, endpoint);
     } else if (connection.upgraded === null) {
-      this.#noteAnswer(endpoint, lease, latencyMs ?? heldMs, connection.lastUsedAt);
+      this.#noteAnswer(endpoint, lease, machineMs(lease, heldMs), connection.lastUsedAt);
       if (reused) endpoint.keepsOpen = true;
     }
   }
@@ -370,6 +373,12 @@ export class LeaseDesk {
     endpoint.noteAnswer(latencyMs, now);
     if (endpoint.failing) this.#health.succeeded(endpoint, startedAt, connection.createdAt);
   }
+}
+
+/** How long the machine took to answer over a lease, as far as is known, in milliseconds. */
+function machineMs({ latencyMs, noticedAfterMs }: Lease, heldMs: number): number {
+  const tookMs = latencyMs ?? heldMs;
+  return tookMs > noticedAfterMs + STOOD_STILL_MS ? noticedAfterMs : tookMs;
 }
 
 /** The caller who has waited longest for this connection; undefined if nobody waits who would take it. */
