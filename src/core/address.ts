@@ -9,7 +9,7 @@
  */
 
 import ipaddr from "ipaddr.js";
-import { quote } from "./check.ts";
+import { describe, quote } from "./check.ts";
 
 /** The port that is left out of a host's and an address's text. */
 export const DEFAULT_PORT = 443;
@@ -264,6 +264,6 @@ function checkPort(what: string, text: string, port: number): number {
 function requireText(what: string, text: unknown): void {
   if (typeof text === "string" && text !== "") return;
   throw new TypeError(
-    `The ${what} must be a text that is not empty, got ${text === "" ? "\"\"" : typeof text}`,
+    `The ${what} must be a text that is not empty, got ${text === "" ? "\"\"" : describe(text)}`,
   );
 }

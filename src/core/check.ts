@@ -71,6 +71,16 @@ export function checkNames(what: string, options: object, known: readonly string
   }
 }
 
+/** Reads the value of an option, whose name an error then begins with. */
+export function named<T>(name: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof Error) error.message = `${name}: ${error.message}`;
+    throw error;
+  }
+}
+
 /**
  * Refuses what is not a list of statuses of final answers.
  *

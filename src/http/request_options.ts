@@ -13,6 +13,7 @@ import {
   describe,
 } from "../core/check.ts";
 import type { TlsOptions } from "../core/dialer.ts";
+import { checkExclude } from "../pool/host/address_filter.ts";
 import { checkProtocols, type Protocols } from "../pool/host/tls_profiles.ts";
 import { checkFieldNames } from "./field_check.ts";
 import type { RequestBody } from "./payload.ts";
@@ -141,9 +142,6 @@ export function checkRequestOptions(options: RequestOptions): RequestOptions {
   if (failoverStatuses !== undefined) checkStatuses("failoverStatuses", failoverStatuses);
   if (options.retryAfter !== undefined) checkRetryAfter(options.retryAfter);
   if (exclude === undefined || Array.isArray(exclude)) return options;
-  if (typeof exclude !== "object" || exclude === null || !(Symbol.iterator in exclude)) {
-    throw new TypeError(`exclude must be a list of addresses, got ${describe(exclude)}`);
-  }
   // It is read for each attempt, and some iterables can be read only once.
-  return { ...options, exclude: [...exclude] };
+  return { ...options, exclude: [...checkExclude(exclude)] };
 }

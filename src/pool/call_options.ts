@@ -4,6 +4,7 @@
  * @module
  */
 
+import { checkFlag, checkNames, checkNumber, checkSignal } from "../core/check.ts";
 import type { TlsOptions } from "../core/dialer.ts";
 import type { AddressChoice } from "./host/address_filter.ts";
 import type { Protocols } from "./host/tls_profiles.ts";
@@ -23,6 +24,22 @@ export interface AcquireOptions extends AddressChoice {
   readonly sticky?: string | undefined;
   /** Without TLS, over the pool's `plainDialer`. */
   readonly plain?: boolean | undefined;
+}
+
+const ACQUIRE_OPTIONS = ["signal", "timeoutMs", "ip", "exclude", "sticky", "tls", "plain"];
+
+/**
+ * Refuses what is not valid, whether or not it would be looked at. The addresses are checked where they
+ * are read.
+ *
+ * @throws {TypeError | RangeError} An option is unknown, or not valid
+ */
+export function checkAcquireOptions(options: AcquireOptions): void {
+  checkNames("acquire()", options, ACQUIRE_OPTIONS);
+  const { plain, signal, timeoutMs } = options;
+  checkSignal(signal);
+  if (timeoutMs !== undefined) checkNumber("timeoutMs", timeoutMs, { min: 0 });
+  if (plain !== undefined) checkFlag("plain", plain);
 }
 
 /** How a host is warmed. */

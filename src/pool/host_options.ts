@@ -14,7 +14,7 @@ import {
   parseHost,
   withItsPort,
 } from "../core/address.ts";
-import { checkFlag, checkNames, checkNumber, describe, quote } from "../core/check.ts";
+import { checkFlag, checkNames, checkNumber, describe, named, quote } from "../core/check.ts";
 import type { TlsOptions } from "../core/dialer.ts";
 import { type Balancer, checkBalancer } from "../hosts/balancer.ts";
 import type { Service } from "../hosts/service.ts";
@@ -154,16 +154,6 @@ function readHost(
       ? undefined
       : checkProtocols(`${name}.protocols`, protocols),
   };
-}
-
-/** Reads something, and puts the option's name before the message of an error. */
-function named<T>(name: string, read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof Error) error.message = `${name}: ${error.message}`;
-    throw error;
-  }
 }
 
 function readAddresses(name: string, host: Host, addresses: readonly string[]): Address[] {

@@ -363,8 +363,12 @@ export function resolvePoolOptions(options: HttpConnectionOptions): ResolvedPool
   if (typeof resolver?.resolve !== "function") {
     throw new TypeError(`resolver must be a Resolver, got ${describe(resolver)}`);
   }
+  if (typeof clock?.now !== "function" || typeof clock.setTimer !== "function") {
+    throw new TypeError(`clock must be a Clock, got ${describe(clock)}`);
+  }
   const { fleet, traceLeases = false } = options;
-  if (fleet !== undefined && typeof fleet?.join !== "function") {
+  // A list has a method of this name, too.
+  if (fleet !== undefined && (typeof fleet?.join !== "function" || Array.isArray(fleet))) {
     throw new TypeError(`fleet must be a Fleet, such as of redisFleet(), got ${describe(fleet)}`);
   }
   checkFlag("traceLeases", traceLeases);

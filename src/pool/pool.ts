@@ -5,7 +5,7 @@
  */
 
 import { parseHost } from "../core/address.ts";
-import { checkNames, checkNumber, describe } from "../core/check.ts";
+import { checkNames, checkNumber, checkSignal, describe } from "../core/check.ts";
 import { ClosedError } from "../core/errors.ts";
 import type { ListenOptions } from "../core/events.ts";
 import type { FleetMember } from "../fleet/fleet.ts";
@@ -15,10 +15,15 @@ import type { ConnectionLimits } from "../map/accountant.ts";
 import type { Connection } from "../map/connection.ts";
 import type { ConnectionManager } from "../map/manager.ts";
 import { PoolAssembly } from "./assembly.ts";
-import type { AcquireOptions, CloseOptions, WarmOptions } from "./call_options.ts";
+import {
+  type AcquireOptions,
+  checkAcquireOptions,
+  type CloseOptions,
+  type WarmOptions,
+} from "./call_options.ts";
 import { drain } from "./dial/drain.ts";
 import { POOL_EVENTS, type PoolEvents } from "./events.ts";
-import { type AddressFilter, filterFor } from "./host/address_filter.ts";
+import { filterFor } from "./host/address_filter.ts";
 import type { HostQueue } from "./host/host_queue.ts";
 import type { HostQueues } from "./host/host_queues.ts";
 import type { WarmResult } from "./host/warm_target.ts";
@@ -37,8 +42,6 @@ import type { CheckAnswer, HttpCheck } from "./watch/health_check.ts";
 import type { PoolDebugInfo, PoolStats } from "./watch/stats.ts";
 
 const NO_TERMS = {};
-
-const ACQUIRE_OPTIONS = ["signal", "timeoutMs", "ip", "exclude", "sticky", "tls", "plain"];
 
 /**
  * Keeps TLS connections to many hosts hot, each known by its IP address and by its host.
@@ -137,10 +140,13 @@ export class ConnectionPool implements AsyncDisposable {
    */
   acquire(host: string, options?: AcquireOptions): Promise<Lease> {
     try {
+      if (options === undefined) {
+        return this.#desk.acquire(this.#queues.of(host), undefined, NO_TERMS);
+      }
+      checkAcquireOptions(options);
       const queue = this.#queues.of(host, options);
-      if (options === undefined) return this.#desk.acquire(queue, undefined, NO_TERMS);
       options.signal?.throwIfAborted();
-      return this.#desk.acquire(queue, this.#filter(queue, options), options);
+      return this.#desk.acquire(queue, filterFor(queue, options), options);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -157,8 +163,9 @@ export class ConnectionPool implements AsyncDisposable {
     host: string,
     options?: Omit<AcquireOptions, "signal" | "timeoutMs">,
   ): Lease | undefined {
+    if (options !== undefined) checkAcquireOptions(options);
     const queue = this.#queues.of(host, options);
-    return this.#desk.tryAcquire(queue, options && this.#filter(queue, options));
+    return this.#desk.tryAcquire(queue, options && filterFor(queue, options));
   }
 
   /** Waits until every host with a `minIdle` has that many connections. */
@@ -189,6 +196,7 @@ export class ConnectionPool implements AsyncDisposable {
 
   async #warm(queue: HostQueue, options: WarmOptions): Promise<WarmResult> {
     checkNames("warm()", options, ["connections", "signal"]);
+    checkSignal(options.signal);
     const host = queue.host.text;
     const { connections = this.#options.hosts.get(host)?.minIdle } = options;
     const bounds = { min: 0, max: this.manager.accountant.limitOf(host), whole: true };
@@ -417,10 +425,5 @@ export class ConnectionPool implements AsyncDisposable {
   /** Closes the pool. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
-  }
-
-  #filter(queue: HostQueue, options: AcquireOptions): AddressFilter | undefined {
-    checkNames("acquire()", options, ACQUIRE_OPTIONS);
-    return filterFor(queue, options);
   }
 }

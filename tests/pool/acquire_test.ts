@@ -136,6 +136,34 @@ test("Pool.acquire() refuses bad arguments with an error that says what would be
   await assertRejects(acquire("a.test", { tls: { alpn: "h2" } }), TypeError, "tls.alpn");
   await assertRejects(acquire("c.test"), ResolveError, "c.test");
   assertEquals(it.pool.stats().waiting, 0);
+  it.pool.manager.checkInvariants();
+});
+
+test("Pool.acquire() and warm() refuse bad arguments just the same where a connection is ready", async () => {
+  await using it = memoryPool();
+  await it.pool.warm("a.test", { connections: 1 });
+  const acquire = (options: unknown) => () => it.pool.acquire("a.test", options as never);
+  const tryAcquire = (options: unknown) => () => it.pool.tryAcquire("a.test", options as never);
+  const cases: readonly (readonly [options: unknown, text: string])[] = [
+    [null, "options of acquire() must be an object, got null"],
+    [{ signal: 5 }, "signal must be an AbortSignal, got 5"],
+    [{ timeoutMs: "5" }, "timeoutMs must be a number of at least 0, got string"],
+    [{ exclude: "192.0.2.1" }, "exclude must be a list of addresses, got string"],
+    [{ exclude: [5] }, "exclude: The address must be a text that is not empty, got 5"],
+    [{ ip: "" }, "ip: The address must be a text"],
+    [{ plain: "no" }, "plain must be true or false, got string"],
+    [{ tls: null }, "tls must be an object of TLS options, got null"],
+  ];
+  for (const [options, text] of cases) {
+    await assertRejects(acquire(options), TypeError, text);
+    assertThrows(tryAcquire(options), TypeError, text);
+  }
+  const signal = {} as AbortSignal;
+  const warm = () => it.pool.warm("a.test", { connections: 1, signal });
+  await assertRejects(warm, TypeError, "signal must be an AbortSignal, got object");
+  const { hosts, leases } = it.pool.stats();
+  assertEquals([Object.keys(hosts), leases], [["a.test"], 0]);
+  it.pool.manager.checkInvariants();
 });
 
 test("Pool.acquire() rejects with AcquireTimeoutError when its time is over, and wastes no dial", async () => {

@@ -381,6 +381,12 @@ test("A pool refuses bad options with an error that names option, value and what
   };
   assertThrows(make({ resolver }), TypeError, "dialer must be a Dialer");
   assertThrows(make({ dialer }), TypeError, "resolver must be a Resolver");
+  assertThrows(
+    make({ dialer, resolver, clock: {} }),
+    TypeError,
+    "clock must be a Clock, got object",
+  );
+  assertThrows(make({ dialer, resolver, fleet: [] }), TypeError, "fleet must be a Fleet");
   assertThrows(make({ dialer, resolver, maxConn: 5 }), TypeError, "Unknown option \"maxConn\"");
   assertThrows(make({ dialer, resolver, maxConnections: 0 }), RangeError, "maxConnections");
   assertThrows(make({ dialer, resolver, maxConnections: 1.5 }), RangeError, "whole number");

@@ -12,7 +12,7 @@ import {
   parseAddress,
   withItsPort,
 } from "../../core/address.ts";
-import { describe } from "../../core/check.ts";
+import { describe, named } from "../../core/check.ts";
 import { type LaneChooser, StickyChooser } from "../../hosts/sticky.ts";
 import type { Endpoint } from "../../map/endpoint.ts";
 import type { Choice, Lane } from "../../map/lane.ts";
@@ -30,6 +30,18 @@ export interface FilterScene {
   readonly host: Host;
   readonly lane: Lane;
   readonly chooser: LaneChooser;
+}
+
+/**
+ * Refuses what is not a list of addresses.
+ *
+ * @throws {TypeError} It is none
+ */
+export function checkExclude(exclude: unknown): Iterable<string> {
+  if (typeof exclude === "object" && exclude !== null && Symbol.iterator in exclude) {
+    return exclude as Iterable<string>;
+  }
+  throw new TypeError(`exclude must be a list of addresses, got ${describe(exclude)}`);
 }
 
 /** A parsed {@linkcode AddressChoice}. */
@@ -51,8 +63,8 @@ export class AddressFilter implements Choice {
    */
   constructor(host: Host, choice: AddressChoice) {
     const { ip, exclude = [] } = choice;
-    this.#pin = ip === undefined ? undefined : parseAddress(ip, host.port);
-    this.#excluded = new Set([...exclude].map(addressKey));
+    this.#pin = ip === undefined ? undefined : named("ip", () => parseAddress(ip, host.port));
+    this.#excluded = new Set([...checkExclude(exclude)].map(excludedKey));
     // Without a port, the machine is meant, whichever port it is known by.
     const isMachine = ip !== undefined && addressKey(ip) === this.#pin?.ip;
     const wanted = isMachine ? undefined : this.#pin?.text;
@@ -98,6 +110,10 @@ export class AddressFilter implements Choice {
   widen(): boolean {
     return false;
   }
+}
+
+function excludedKey(text: string): string {
+  return named("exclude", () => addressKey(text));
 }
 
 /** Goes through a host's addresses in a key's own order, those that failed recently last. */

@@ -82,7 +82,7 @@ export class HostQueues {
    */
   of(text: string, { http, plain, tls }: HostTerms = {}): HostQueue {
     if (this.#closed) throw new ClosedError("pool");
-    if (!plain && !tls) {
+    if (!plain && tls === undefined) {
       if (http === true) return this.#forHttp(text);
       if (!http) {
         return this.#spellings.get(text) ?? this.#remember(text, this.get(parseHost(text)));
@@ -96,7 +96,7 @@ export class HostQueues {
     }
     const host = parseHost(text);
     const protocols = http === true ? this.#protocolsOf(host) : http;
-    const own = plain ? PLAIN : tls ? this.#profiles.of(tls) : this.#profileOf(host);
+    const own = plain ? PLAIN : tls !== undefined ? this.#profiles.of(tls) : this.#profileOf(host);
     return this.get(host, protocols ? this.#profiles.forHttp(own, protocols) : own);
   }
 

@@ -4,7 +4,6 @@
  * @module
  */
 
-import { checkNumber } from "../../core/check.ts";
 import type { Clock } from "../../core/clock.ts";
 import { DueWheel } from "../../core/due_wheel.ts";
 import { WaiterLimitError } from "../../core/errors.ts";
@@ -117,7 +116,6 @@ export class LeaseDesk {
     { signal, timeoutMs = this.#options.acquireTimeoutMs }: WaitTerms,
   ): Promise<Lease> {
     const { acquireTimeoutMs, maxWaiters } = this.#options;
-    if (timeoutMs !== acquireTimeoutMs) checkNumber("timeoutMs", timeoutMs, { min: 0 });
     if (this.#reporter.figures.waiting >= maxWaiters) {
       throw new WaiterLimitError(queue.host.text, maxWaiters);
     }
