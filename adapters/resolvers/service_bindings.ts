@@ -4,7 +4,7 @@
  * @module
  */
 
-import { isIp, parseAddress } from "../../src/core/address.ts";
+import { ipPort, isIp, parseAddress } from "../../src/core/address.ts";
 import { messageOf } from "../../src/core/check.ts";
 import { setDeadline, systemClock } from "../../src/core/clock.ts";
 import { ResolveError } from "../../src/core/errors.ts";
@@ -193,11 +193,14 @@ async function addressesOf(
     return { addresses: wanted, ttlMs, partial: true };
   });
   return {
-    addresses: found.addresses.map((item) => ({
-      address: withPort(asObject(item).address, port),
-      priority,
-      ...tellsProtocols && { protocols },
-    })),
+    addresses: found.addresses.map((item) => {
+      const { address } = asObject(item);
+      return {
+        address: port === undefined ? address : ipPort(address, port),
+        priority,
+        ...tellsProtocols && { protocols },
+      };
+    }),
     ttlMs: Math.min(ttlMs, found.ttlMs ?? Infinity),
     partial: found.partial,
   };
@@ -205,11 +208,6 @@ async function addressesOf(
 
 function asObject(address: string | ResolvedAddress): ResolvedAddress {
   return typeof address === "string" ? { address } : address;
-}
-
-function withPort(ip: string, port: number | undefined): string {
-  if (port === undefined) return ip;
-  return ip.includes(":") ? `[${ip}]:${port}` : `${ip}:${port}`;
 }
 
 function delay(ms: number): Promise<undefined> {
