@@ -265,12 +265,13 @@ export function testStreams(kind: PartyKind, protocol: Protocol): void {
   );
 
   testWith(kind, "goes on when some of its streams are aborted", { protocol }, async ({ pool }) => {
-    for (let round = 0; round < 3; round++) {
+    for (let round = 0; round < 6; round++) {
       const stop = new AbortController();
       const options = { signal: stop.signal };
+      // If ten bodies wait unread, HAProxy 2.6 at times sends nothing more until it is sent something.
       const doomed = await Promise.all(
         Array.from(
-          { length: 30 },
+          { length: 5 },
           () => pool.request(`https://a.test/bytes?size=${LARGE_BYTES}`, options),
         ),
       );
