@@ -10,7 +10,17 @@ import type { PartyKind, PartySettings } from "../support/party.ts";
 import { mismatch, pattern } from "../support/pattern.ts";
 import { pause } from "../support/services.ts";
 import { TEXT } from "../support/upstream.ts";
-import { ask, askOften, clientPort, explain, sha256, streamOf, testWith, ways } from "./support.ts";
+import {
+  ask,
+  askOften,
+  clientPort,
+  explain,
+  sha256,
+  streamOf,
+  testTogether,
+  testWith,
+  ways,
+} from "./support.ts";
 
 const LARGE_BYTES = 8 * 1_048_576;
 
@@ -21,6 +31,7 @@ export function testParty(
   kind: PartyKind,
   protocols: readonly Protocol[] = ["http/1.1", "h2"],
 ): void {
+  testIdle(kind, protocols);
   for (const protocol of protocols) {
     testReuse(kind, protocol);
     testBodies(kind, protocol);
@@ -179,21 +190,6 @@ function testEndings(kind: PartyKind, protocol: Protocol): void {
     },
   );
 
-  testWith(kind, "closes what is idle for a second, and no request fails", {
-    protocol,
-    keepAliveSeconds: 1,
-  }, async (scene) => {
-    // Trap 7: some of these are sent at the moment when the server closes.
-    const connections = new Set<string>();
-    for (const ms of [0, 995, 1_000, 1_100]) {
-      await pause(ms);
-      const answers = await askOften(scene, "bytes?size=100", { times: 40, atOnce: 8 });
-      assertEquals(answers.map(({ status }) => status), answers.map(() => 200));
-      for (const answer of answers) connections.add(clientPort(answer));
-    }
-    assert(connections.size > scene.pool.stats().connections || protocol === "h2");
-  });
-
   testWith(
     kind,
     "refuses what is too large before it is all there",
@@ -218,6 +214,25 @@ function testEndings(kind: PartyKind, protocol: Protocol): void {
       });
       assertEquals(small.status, 200);
       assertEquals(pool.stats().leased, 0);
+    },
+  );
+}
+
+function testIdle(kind: PartyKind, protocols: readonly Protocol[]): void {
+  testTogether(
+    kind,
+    "closes what is idle for a second, and no request fails",
+    protocols.map((protocol) => ({ protocol, keepAliveSeconds: 1 })),
+    async (scene, { protocol }) => {
+      // Trap 7: some of these are sent at the moment when the server closes.
+      const connections = new Set<string>();
+      for (const ms of [0, 995, 1_000, 1_100]) {
+        await pause(ms);
+        const answers = await askOften(scene, "bytes?size=100", { times: 40, atOnce: 8 });
+        assertEquals(answers.map(({ status }) => status), answers.map(() => 200));
+        for (const answer of answers) connections.add(clientPort(answer));
+      }
+      assert(connections.size > scene.pool.stats().connections || protocol === "h2");
     },
   );
 }

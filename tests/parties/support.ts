@@ -16,6 +16,7 @@ import {
 } from "../../mod.ts";
 import type { Party, PartyKind, PartySettings } from "../support/party.ts";
 import { type Authority, createAuthority, type Credentials } from "../support/pki.ts";
+import { testSideBySide } from "../support/side_by_side.ts";
 
 /** The authority that the tests trust. */
 export const ca: Authority = await createAuthority();
@@ -57,15 +58,39 @@ export function testWith(
   options: SceneOptions,
   body: (scene: Scene) => Promise<void>,
 ): void {
-  const skip = kind.program === undefined && `${kind.name} is not installed`;
-  const { protocol = "http/1.1" } = options;
-  const over = protocol === "h2" ? " over HTTP/2" : "";
-  test(`${kind.name}${over} ${name}`, { skip }, async () => {
-    const { addresses, pool: poolOptions, ...settings } = options;
-    await using party = await kind.start({ credentials, ...settings });
-    await using pool = poolTo(party.port, { protocols: [protocol], ...poolOptions }, addresses);
-    await body({ party, pool });
-  });
+  test(titleOf(kind, name, options), { skip: skipOf(kind) }, () => run(kind, options, body));
+}
+
+/** Declares a test for each of some options, which mostly waits: they wait together. */
+export function testTogether(
+  kind: PartyKind,
+  name: string,
+  options: readonly SceneOptions[],
+  body: (scene: Scene, options: SceneOptions) => Promise<void>,
+): void {
+  const tests = options.map((one) =>
+    [titleOf(kind, name, one), () => run(kind, one, (scene) => body(scene, one))] as const
+  );
+  testSideBySide(Object.fromEntries(tests), { skip: skipOf(kind) });
+}
+
+function skipOf({ name, program }: PartyKind): string | false {
+  return program === undefined && `${name} is not installed`;
+}
+
+function titleOf(kind: PartyKind, name: string, { protocol }: SceneOptions): string {
+  return `${kind.name}${protocol === "h2" ? " over HTTP/2" : ""} ${name}`;
+}
+
+async function run(
+  kind: PartyKind,
+  { addresses, pool: poolOptions, ...settings }: SceneOptions,
+  body: (scene: Scene) => Promise<void>,
+): Promise<void> {
+  const { protocol = "http/1.1" } = settings;
+  await using party = await kind.start({ credentials, ...settings });
+  await using pool = poolTo(party.port, { protocols: [protocol], ...poolOptions }, addresses);
+  await body({ party, pool });
 }
 
 /** An answer, read to its end: what `request()` and `fetch()` have in common. */
