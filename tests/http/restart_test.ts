@@ -1,5 +1,5 @@
 /**
- * Machines that are killed and come back at random under load. It takes 8 seconds; with
+ * Machines that are killed and come back at random under load. It takes 5 seconds; with
  * `HOTCONN_LONG=1` in the environment, 30. `HOTCONN_FIGURES=1` prints what happened.
  *
  * @module
@@ -16,11 +16,11 @@ import { type OwnOrigin, startOwnOrigin } from "../support/origin_process.ts";
 import { Random, withSeed } from "../support/random.ts";
 import { pause } from "../support/services.ts";
 
-const LOAD_MS = process.env["HOTCONN_LONG"] ? 30_000 : 8_000;
+const LOAD_MS = process.env["HOTCONN_LONG"] ? 30_000 : 5_000;
 const SHOWS_FIGURES = process.env["HOTCONN_FIGURES"] !== undefined;
 
-const EJECTION_MS = 1_000;
-const SLOW_START_MS = 2_000;
+const EJECTION_MS = 500;
+const SLOW_START_MS = 1_000;
 
 /** How long after its start a machine is back at the latest: the pause, a trial, the slow start. */
 const BACK_MS = 2 * EJECTION_MS + SLOW_START_MS;

@@ -12,7 +12,7 @@ import { memoryPool } from "../support/memory_pool.ts";
 import { withSeed } from "../support/random.ts";
 import { turns } from "../support/turns.ts";
 
-const STEPS = 100_000;
+const STEPS = 30_000;
 const ACTORS = 200;
 
 const HOSTS = {
