@@ -42,14 +42,14 @@ export interface DenoDialerOptions {
    *
    * @default {65_536}
    */
-  readonly highWaterMarkBytes?: number;
+  readonly highWaterMarkBytes?: number | undefined;
   /**
    * How long a closing socket waits for the peer to take what was written, and then to close too, in
    * milliseconds. The time starts again with each bit of progress.
    *
    * @default {1000}
    */
-  readonly lingerMs?: number;
+  readonly lingerMs?: number | undefined;
 }
 
 /**

@@ -66,7 +66,11 @@ async function loadConnectDialer(): Promise<Dialer> {
 /** Options of {@linkcode createPool}: those of a pool, with a dialer and a resolver by default. */
 export type CreatePoolOptions =
   & Omit<HttpPoolOptions, "dialer" | "resolver">
-  & Partial<Pick<HttpPoolOptions, "dialer" | "resolver">>;
+  & {
+    readonly [Name in keyof Pick<HttpPoolOptions, "dialer" | "resolver">]?:
+      | HttpPoolOptions[Name]
+      | undefined;
+  };
 
 /**
  * Makes a pool. Without a dialer it uses this runtime's own; without a resolver, the system's.

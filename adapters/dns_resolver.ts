@@ -28,19 +28,19 @@ export interface DnsResolverOptions {
    * The IP addresses of the servers to ask, with a port unless that is 53. By default, the servers
    * that the system is set to ask.
    */
-  readonly servers?: readonly string[];
+  readonly servers?: readonly string[] | undefined;
   /**
    * The IP versions to ask for, in the order in which to return their addresses.
    *
    * @default {[4, 6]}
    */
-  readonly families?: readonly (4 | 6)[];
+  readonly families?: readonly (4 | 6)[] | undefined;
   /**
    * Whether to ask for HTTPS records (RFC 9460) too, which may name other machines and ports.
    *
    * @default {false}
    */
-  readonly httpsRecords?: boolean;
+  readonly httpsRecords?: boolean | undefined;
 }
 
 /**

@@ -48,13 +48,13 @@ export interface DohResolverOptions {
    *
    * @default {[4, 6]}
    */
-  readonly families?: readonly (4 | 6)[];
+  readonly families?: readonly (4 | 6)[] | undefined;
   /**
    * Whether to ask for HTTPS records (RFC 9460) too, which may name other machines and ports.
    *
    * @default {false}
    */
-  readonly httpsRecords?: boolean;
+  readonly httpsRecords?: boolean | undefined;
 }
 
 const MEDIA_TYPE = "application/dns-message";

@@ -41,14 +41,14 @@ export interface NodeDialerOptions {
    *
    * @default {10000}
    */
-  readonly closeTimeoutMs?: number;
+  readonly closeTimeoutMs?: number | undefined;
   /**
    * How long a closing socket that has sent everything waits for the peer to close too, in
    * milliseconds. A peer that still sends meanwhile gets no reset.
    *
    * @default {1000}
    */
-  readonly lingerMs?: number;
+  readonly lingerMs?: number | undefined;
 }
 
 /**

@@ -58,11 +58,11 @@ export interface InstrumentOptions {
    * Those without a name, or with the same one, are measured together. The semantic conventions know
    * a pool's name for databases only.
    */
-  readonly name?: string;
+  readonly name?: string | undefined;
   /** Where spans go; by default the global provider. */
-  readonly tracerProvider?: TracerSource;
+  readonly tracerProvider?: TracerSource | undefined;
   /** Where metrics go; by default the global provider. */
-  readonly meterProvider?: MeterSource;
+  readonly meterProvider?: MeterSource | undefined;
   /**
    * Whether requests pass the trace context on. The propagators that the program has set up do it,
    * baggage included. If there are none, it goes into the header fields `traceparent` and
@@ -71,11 +71,11 @@ export interface InstrumentOptions {
    *
    * @default {false}
    */
-  readonly propagate?: boolean;
+  readonly propagate?: boolean | undefined;
   /** Called with each request's span when it starts. What it throws surfaces as an uncaught error. */
-  readonly onRequest?: (span: HookedSpan, request: ObservedRequest) => void;
+  readonly onRequest?: ((span: HookedSpan, request: ObservedRequest) => void) | undefined;
   /** Called with each request's span before it ends. What it throws surfaces as an uncaught error. */
-  readonly onResponse?: (span: HookedSpan, end: ObservedEnd) => void;
+  readonly onResponse?: ((span: HookedSpan, end: ObservedEnd) => void) | undefined;
 }
 
 const NAME = "hotconn";

@@ -41,9 +41,9 @@ export interface RedisFleetOptions extends FleetOptions {
    *
    * @default {1_000}
    */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
   /** More options for `createClient()` of the package `redis`, such as `{ socket: { ca } }`. */
-  readonly client?: object;
+  readonly client?: object | undefined;
 }
 
 /**

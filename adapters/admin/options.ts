@@ -45,13 +45,13 @@ export interface AdminOptions {
    * Who may look and act: tokens, or a middleware that calls `grantAccess()` for those it knows.
    * Required, unless you set `insecure`.
    */
-  readonly auth?: AdminTokens | AdminMiddleware;
+  readonly auth?: AdminTokens | AdminMiddleware | undefined;
   /**
    * Lets everybody who can reach the router look and act. For a router that something else guards.
    *
    * @default {false}
    */
-  readonly insecure?: boolean;
+  readonly insecure?: boolean | undefined;
   /**
    * The hosts that must have a good address for `/healthz` to answer 200; by pool name if there are
    * several pools. A host that the pool has no addresses of yet counts as unavailable, so keep it
@@ -59,25 +59,25 @@ export interface AdminOptions {
    */
   readonly requiredHosts?: readonly string[] | {
     readonly [pool: string]: readonly string[];
-  };
+  } | undefined;
   /**
    * Called after each action, once its outcome is known, and after each attempt that was denied
    * (401 and 403). Nobody waits for it, and no answer depends on it. What it throws surfaces as an
    * uncaught error. If nothing may happen off the record, put a middleware in front.
    */
-  readonly audit?: (entry: AuditEntry) => void;
+  readonly audit?: ((entry: AuditEntry) => void) | undefined;
   /** Options of `/metrics`, as for `openMetrics()`. */
-  readonly metrics?: OpenMetricsOptions;
+  readonly metrics?: OpenMetricsOptions | undefined;
   /**
    * How many events per pool are kept for clients that reconnect to the stream.
    *
    * @default {1_000}
    */
-  readonly eventHistory?: number;
+  readonly eventHistory?: number | undefined;
   /** Ends all event streams, and stops listening to the pools, when it aborts. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** The source of time. */
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
 }
 
 /** Pools by name. */

@@ -23,7 +23,10 @@ export const CLOSE_TIMES: CloseTimes = { closeTimeoutMs: 10_000, lingerMs: 1_000
  * @param what What takes the options
  * @throws {TypeError | RangeError} An option is unknown, or no number of milliseconds
  */
-export function readCloseTimes(what: string, options: Partial<CloseTimes>): CloseTimes {
+export function readCloseTimes(
+  what: string,
+  options: { readonly [Name in keyof CloseTimes]?: number | undefined },
+): CloseTimes {
   checkNames(what, options, Object.keys(CLOSE_TIMES));
   const { closeTimeoutMs = CLOSE_TIMES.closeTimeoutMs, lingerMs = CLOSE_TIMES.lingerMs } = options;
   for (const [name, value] of Object.entries({ closeTimeoutMs, lingerMs })) {

@@ -4,6 +4,9 @@
  * @module
  */
 
+/** Options with nothing left out, and nothing undefined. */
+export type Filled<T> = { readonly [Name in keyof T]-?: Exclude<T[Name], undefined> };
+
 /**
  * Returns a number if it is one, and within bounds.
  *

@@ -21,43 +21,45 @@ export interface TlsOptions {
   /**
    * The name to send in the handshake and to check against the certificate, if it is not the host's.
    */
-  readonly serverName?: string;
+  readonly serverName?: string | undefined;
   /**
    * The certificate authorities to trust instead of the runtime's own (on Deno: in addition to them):
    * the content of their files, as text or bytes, or a list of that. PEM, or DER as bytes. A file may
    * hold many.
    */
-  readonly ca?: Authorities;
+  readonly ca?: Authorities | undefined;
   /** The certificate chain and private key, PEM, that show the server who you are. */
-  readonly clientCertificate?: { readonly cert: string; readonly key: string };
+  readonly clientCertificate?:
+    | { readonly cert: string; readonly key: string }
+    | undefined;
   /** The ALPN protocols to offer, preferred first, such as `["http/1.1"]`. */
-  readonly alpn?: readonly string[];
+  readonly alpn?: readonly string[] | undefined;
   /** The lowest version of TLS to accept. */
-  readonly minVersion?: TlsVersion;
+  readonly minVersion?: TlsVersion | undefined;
   /** The highest version of TLS to offer. */
-  readonly maxVersion?: TlsVersion;
+  readonly maxVersion?: TlsVersion | undefined;
   /** The cipher suites to offer, by their OpenSSL names, preferred first. */
-  readonly ciphers?: readonly string[];
+  readonly ciphers?: readonly string[] | undefined;
   /** The key exchange groups to offer, such as `["X25519", "P-256"]`, preferred first. */
-  readonly groups?: readonly string[];
+  readonly groups?: readonly string[] | undefined;
   /**
    * The public keys to accept: each `sha256/` and the base64 SHA-256 of a SubjectPublicKeyInfo
    * (RFC 7469 section 2.4). One of the server's chain must match, after the chain was verified.
    */
-  readonly pins?: readonly string[];
+  readonly pins?: readonly string[] | undefined;
   /**
    * Accepts whatever certificate the runtime accepts: with a common name only, RSA keys below 2,048
    * bits, or signatures with SHA-1. Such certificates can be forged.
    *
    * @default {false}
    */
-  readonly dangerouslyAcceptWeakCertificate?: boolean;
+  readonly dangerouslyAcceptWeakCertificate?: boolean | undefined;
   /**
    * Accepts any certificate at all. Anybody on the way can read and change everything.
    *
    * @default {false}
    */
-  readonly dangerouslyAcceptAnyCertificate?: boolean;
+  readonly dangerouslyAcceptAnyCertificate?: boolean | undefined;
 }
 
 /** A TLS option that a runtime may or may not be able to honour: the name of the option. */

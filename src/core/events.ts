@@ -10,7 +10,7 @@ import { callAll } from "./call_all.ts";
 /** Options of {@linkcode Events.on}. */
 export interface ListenOptions {
   /** Stops listening when it aborts. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**

@@ -16,20 +16,20 @@ import { checkRetryAfter, type RetryAfterMode } from "./retry_after.ts";
 /** Options of a pool that speaks HTTP. */
 export interface HttpPoolOptions extends PoolOptions {
   /** The longest head, line and so on that a server may send. */
-  readonly responseLimits?: ResponseLimits;
+  readonly responseLimits?: ResponseLimits | undefined;
   /**
    * How many retries each request earns, for when a fresh connection dies. When a connection dies that
    * had served before, the retry is free.
    *
    * @default {0.2}
    */
-  readonly retryShare?: number;
+  readonly retryShare?: number | undefined;
   /**
    * How long a response may keep its connection while nobody touches its body, in milliseconds.
    *
    * @default {20_000}
    */
-  readonly leakTimeoutMs?: number;
+  readonly leakTimeoutMs?: number | undefined;
   /**
    * How long a response may keep its connection while nobody reads on, in milliseconds, after somebody
    * started to read its body. Time that a slow server takes does not count. Without it, a reader may
@@ -37,21 +37,21 @@ export interface HttpPoolOptions extends PoolOptions {
    *
    * @default {Infinity}
    */
-  readonly bodyIdleTimeoutMs?: number;
+  readonly bodyIdleTimeoutMs?: number | undefined;
   /**
    * Statuses that count as failures of their machine, such as `[502, 503]`. A request that may be
    * repeated then goes to another machine, if there is one.
    *
    * @default {[]}
    */
-  readonly failoverStatuses?: readonly number[];
+  readonly failoverStatuses?: readonly number[] | undefined;
   /**
    * Whether to ask a second machine too, when the first is silent for suspiciously long and the request
    * may be repeated. The first answer counts, and the other request is cancelled.
    *
    * @default {true}
    */
-  readonly hedge?: boolean;
+  readonly hedge?: boolean | undefined;
   /**
    * What to do with an answer 429 or 503 with a `Retry-After`, unless `failoverStatuses` sends the
    * request to another machine. `"wait"` waits and sends it again, if it may be repeated and its
@@ -59,14 +59,14 @@ export interface HttpPoolOptions extends PoolOptions {
    *
    * @default {"tell"}
    */
-  readonly retryAfter?: RetryAfterMode;
+  readonly retryAfter?: RetryAfterMode | undefined;
   /**
    * The longest `Retry-After` to heed, in milliseconds. A machine rests for no longer. A request that
    * would have to wait for longer, all its waits together, does not wait at all.
    *
    * @default {60_000}
    */
-  readonly maxRetryAfterMs?: number;
+  readonly maxRetryAfterMs?: number | undefined;
   /**
    * The statuses, of 429 and 503, whose `Retry-After` lets the machine rest from all callers, as long
    * as no more than half of the host's machines say so. A 429 is usually meant for one caller, so it
@@ -74,7 +74,7 @@ export interface HttpPoolOptions extends PoolOptions {
    *
    * @default {[503]}
    */
-  readonly restStatuses?: readonly number[];
+  readonly restStatuses?: readonly number[] | undefined;
   /**
    * The protocols to offer, preferred first. The server chooses. Without TLS, `["h2"]` is spoken without
    * asking; with more than one protocol, HTTP/1.1 is. `["http/1.1"]` offers nothing, and shares
@@ -82,7 +82,7 @@ export interface HttpPoolOptions extends PoolOptions {
    *
    * @default {["h2", "http/1.1"]}
    */
-  readonly protocols?: Protocols;
+  readonly protocols?: Protocols | undefined;
   /**
    * Whether a host may use an HTTP/2 connection that was dialled for another host: to one of its own
    * addresses, with the same TLS options, and a certificate that is verified for both (RFC 9113
@@ -90,7 +90,7 @@ export interface HttpPoolOptions extends PoolOptions {
    *
    * @default {false}
    */
-  readonly coalesce?: boolean;
+  readonly coalesce?: boolean | undefined;
 }
 
 const DEFAULT_PROTOCOLS: Protocols = ["h2", "http/1.1"];

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { checkNames } from "../core/check.ts";
+import { checkNames, type Filled } from "../core/check.ts";
 
 /** The limits of a response. What goes past one is refused with an `HttpParseError`. */
 export interface ResponseLimits {
@@ -13,36 +13,36 @@ export interface ResponseLimits {
    *
    * @default {16384}
    */
-  readonly maxLineBytes?: number;
+  readonly maxLineBytes?: number | undefined;
   /**
    * The longest head, status line and field lines together, and the longest trailer section, in
    * bytes. It bounds what the parser holds at any time.
    *
    * @default {65536}
    */
-  readonly maxHeadBytes?: number;
+  readonly maxHeadBytes?: number | undefined;
   /**
    * The most field lines in a head, and in a trailer section.
    *
    * @default {256}
    */
-  readonly maxFields?: number;
+  readonly maxFields?: number | undefined;
   /**
    * The longest extensions of one chunk, in bytes. They are looked at and forgotten.
    *
    * @default {4096}
    */
-  readonly maxChunkExtensionBytes?: number;
+  readonly maxChunkExtensionBytes?: number | undefined;
   /**
    * The most interim responses (100, 103) before the response itself.
    *
    * @default {16}
    */
-  readonly maxInterimResponses?: number;
+  readonly maxInterimResponses?: number | undefined;
 }
 
 /** Limits that were checked, and can be shared by any number of parsers. */
-export type CheckedLimits = Readonly<Required<ResponseLimits>>;
+export type CheckedLimits = Filled<ResponseLimits>;
 
 /** The default limits. */
 export const DEFAULT_LIMITS: CheckedLimits = Object.freeze({

@@ -27,26 +27,26 @@ export interface OpenMetricsOptions {
    *
    * @default {100}
    */
-  readonly maxHosts?: number;
+  readonly maxHosts?: number | undefined;
   /**
    * Whether hosts with series of their own also have some for each address. There may be many.
    *
    * @default {false}
    */
-  readonly addresses?: boolean;
+  readonly addresses?: boolean | undefined;
   /**
    * Whether to write when each counter and histogram started, in series that end in `_created`.
    *
    * @default {false}
    */
-  readonly created?: boolean;
+  readonly created?: boolean | undefined;
   /**
    * The format: OpenMetrics 1.0, or `text`, Prometheus's older text format 0.0.4, for programs that
    * read no other.
    *
    * @default {"openMetrics"}
    */
-  readonly format?: "openMetrics" | "text";
+  readonly format?: "openMetrics" | "text" | undefined;
 }
 
 /**

@@ -61,7 +61,7 @@ export interface CloseOptions {
    *
    * @default {5_000}
    */
-  readonly graceMs?: number;
+  readonly graceMs?: number | undefined;
 }
 
 /** How a caller is served who speaks HTTP. */

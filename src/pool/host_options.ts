@@ -29,38 +29,38 @@ export interface HostOptions {
    *
    * @default {0}
    */
-  readonly minIdle?: number;
+  readonly minIdle?: number | undefined;
   /** The most connections to it. By default, the pool's `maxConnectionsPerHost`. */
-  readonly maxConnections?: number;
+  readonly maxConnections?: number | undefined;
   /** Its addresses, so that no resolver is asked. One without a port has the port of the host. */
-  readonly addresses?: readonly string[];
+  readonly addresses?: readonly string[] | undefined;
   /**
    * The name of the SRV records that list its machines, such as `_api._tcp.example` (RFC 2782): their
    * targets, ports, priorities and weights. The resolver needs a `resolveSrv()`.
    */
-  readonly srv?: string;
+  readonly srv?: string | undefined;
   /**
    * The name of the SVCB records that list its machines, such as `_api.example` (RFC 9460): their
    * aliases, targets, ports, priorities, hints and protocols. The resolver needs a `resolveSvcb()`.
    */
-  readonly svcb?: string;
+  readonly svcb?: string | undefined;
   /**
    * Whether the certificate must be for the target that an SRV record names, instead of the host.
    * Whoever can change the DNS answer then chooses who is asked.
    *
    * @default {false}
    */
-  readonly verifySrvTarget?: boolean;
+  readonly verifySrvTarget?: boolean | undefined;
   /** How to choose among its addresses. By default, the pool's `balancer`. */
-  readonly balancer?: Balancer;
+  readonly balancer?: Balancer | undefined;
   /** How much load each address takes beside the others, by IP address or address. By default 1. */
-  readonly weights?: { readonly [address: string]: number };
+  readonly weights?: { readonly [address: string]: number } | undefined;
   /** The proxies to use, or null for none. By default, the pool's `proxy`. */
-  readonly proxy?: Proxies | null;
+  readonly proxy?: Proxies | null | undefined;
   /** The TLS options of its connections. By default, the pool's `tls`. */
-  readonly tls?: TlsOptions;
+  readonly tls?: TlsOptions | undefined;
   /** The protocols to offer it. By default, the pool's `protocols`. */
-  readonly protocols?: Protocols;
+  readonly protocols?: Protocols | undefined;
 }
 
 /** {@linkcode HostOptions}, read. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { checkFlag, checkNames, checkNumber, describe } from "../core/check.ts";
+import { checkFlag, checkNames, checkNumber, describe, type Filled } from "../core/check.ts";
 import { type Clock, systemClock } from "../core/clock.ts";
 import type { Dialer, TlsOptions } from "../core/dialer.ts";
 import type { Fleet } from "../fleet/fleet.ts";
@@ -27,11 +27,11 @@ export interface PoolOptions {
   /** Opens the sockets. */
   readonly dialer: Dialer | Promise<Dialer>;
   /** Opens the sockets for `http:` URLs, without TLS. Without it, such URLs are refused. */
-  readonly plainDialer?: Dialer;
+  readonly plainDialer?: Dialer | undefined;
   /** Finds the addresses of hosts. */
   readonly resolver: Resolver;
   /** The TLS options of every connection, unless a host, request or lease has its own. */
-  readonly tls?: TlsOptions;
+  readonly tls?: TlsOptions | undefined;
   /**
    * The proxies to use for every host: a URL, such as `http://user:password@proxy.example:3128` or
    * `socks5://proxy.example`, a list of URLs, or rules for `https:` and `http:` URLs with exceptions,
@@ -39,115 +39,115 @@ export interface PoolOptions {
    */
   readonly proxy?: Proxies | ProxyRules | null | undefined;
   /** Which addresses may be dialled, for every host and caller; all by default. */
-  readonly access?: AccessRules;
+  readonly access?: AccessRules | undefined;
   /**
    * How to choose one of a host's addresses, for a lease and for a dial: a balancer's name, or a
    * function of yours.
    *
    * @default {"p2cEwma"}
    */
-  readonly balancer?: Balancer;
+  readonly balancer?: Balancer | undefined;
   /** Options of single hosts, by host. */
-  readonly hosts?: { readonly [host: string]: HostOptions };
+  readonly hosts?: { readonly [host: string]: HostOptions } | undefined;
   /** The source of time and chance. */
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
   /**
    * The most connections in total.
    *
    * @default {256}
    */
-  readonly maxConnections?: number;
+  readonly maxConnections?: number | undefined;
   /**
    * The most connections to one host.
    *
    * @default {64}
    */
-  readonly maxConnectionsPerHost?: number;
+  readonly maxConnectionsPerHost?: number | undefined;
   /**
    * The most connections to one address, for all hosts together.
    *
    * @default {10}
    */
-  readonly maxConnectionsPerIp?: number;
+  readonly maxConnectionsPerIp?: number | undefined;
   /**
    * The most idle connections in total. Beyond that, the coldest are closed.
    *
    * @default {Infinity}
    */
-  readonly maxIdleConnections?: number;
+  readonly maxIdleConnections?: number | undefined;
   /**
    * The most callers who may wait for a connection, in total.
    *
    * @default {1_024}
    */
-  readonly maxWaiters?: number;
+  readonly maxWaiters?: number | undefined;
   /**
    * The most dials under way in total.
    *
    * @default {64}
    */
-  readonly maxConcurrentDials?: number;
+  readonly maxConcurrentDials?: number | undefined;
   /**
    * The most dials under way to one host.
    *
    * @default {32}
    */
-  readonly maxConcurrentDialsPerHost?: number;
+  readonly maxConcurrentDialsPerHost?: number | undefined;
   /**
    * How long a dial may take, TCP and TLS together, in milliseconds.
    *
    * @default {10_000}
    */
-  readonly connectTimeoutMs?: number;
+  readonly connectTimeoutMs?: number | undefined;
   /**
    * How long a dial may take before a second address is dialled beside it, in milliseconds.
    *
    * @default {250}
    */
-  readonly dialStaggerMs?: number;
+  readonly dialStaggerMs?: number | undefined;
   /**
    * How long a caller waits for a connection, in milliseconds.
    *
    * @default {30_000}
    */
-  readonly acquireTimeoutMs?: number;
+  readonly acquireTimeoutMs?: number | undefined;
   /**
    * How long a connection may be unused before it is closed, in milliseconds.
    *
    * @default {60_000}
    */
-  readonly idleTimeoutMs?: number;
+  readonly idleTimeoutMs?: number | undefined;
   /**
    * How old a connection may grow, in milliseconds, less up to a quarter at random.
    *
    * @default {1_800_000}
    */
-  readonly maxLifetimeMs?: number;
+  readonly maxLifetimeMs?: number | undefined;
   /**
    * How often the pool looks for idle and old connections, in milliseconds.
    *
    * @default {10_000}
    */
-  readonly cleanupIntervalMs?: number;
+  readonly cleanupIntervalMs?: number | undefined;
   /**
    * How long the addresses of a host are used before the resolver is asked again, in milliseconds,
    * if the resolver gives none itself.
    *
    * @default {60_000}
    */
-  readonly dnsRefreshIntervalMs?: number;
+  readonly dnsRefreshIntervalMs?: number | undefined;
   /**
    * The shortest time for which addresses are used, in milliseconds, whatever the resolver says.
    *
    * @default {30_000}
    */
-  readonly dnsMinTtlMs?: number;
+  readonly dnsMinTtlMs?: number | undefined;
   /**
    * The longest time for which addresses are used, in milliseconds, whatever the resolver says.
    *
    * @default {1_800_000}
    */
-  readonly dnsMaxTtlMs?: number;
+  readonly dnsMaxTtlMs?: number | undefined;
   /**
    * How long the last good answer is used while the resolver fails, in milliseconds; `Infinity` is
    * for ever. A day by default, the shortest time that RFC 8767 section 5 suggests: an outage of DNS
@@ -155,53 +155,53 @@ export interface PoolOptions {
    *
    * @default {86_400_000}
    */
-  readonly dnsStaleMs?: number;
+  readonly dnsStaleMs?: number | undefined;
   /**
    * How long one question to the resolver may take, in milliseconds.
    *
    * @default {5_000}
    */
-  readonly dnsTimeoutMs?: number;
+  readonly dnsTimeoutMs?: number | undefined;
   /**
    * How many more rounds all addresses of a host are tried, after a pause, before callers are told
    * that it is unavailable.
    *
    * @default {1}
    */
-  readonly maxRetries?: number;
+  readonly maxRetries?: number | undefined;
   /**
    * The number of failures in a row after which an address is ejected.
    *
    * @default {5}
    */
-  readonly ejectAfterFailures?: number;
+  readonly ejectAfterFailures?: number | undefined;
   /**
    * The share of failures, from 0 to 1, above which an address is ejected: of the leases of ten
    * seconds, if there were ten or more.
    *
    * @default {0.5}
    */
-  readonly ejectAboveFailureRate?: number;
+  readonly ejectAboveFailureRate?: number | undefined;
   /**
    * How long callers leave an ejected address alone the first time, in milliseconds. Twice as long
    * the second time, three times the third. It is back sooner if a dial finds that it works again.
    *
    * @default {30_000}
    */
-  readonly ejectionMs?: number;
+  readonly ejectionMs?: number | undefined;
   /**
    * The longest time for which an address is left alone, in milliseconds.
    *
    * @default {300_000}
    */
-  readonly maxEjectionMs?: number;
+  readonly maxEjectionMs?: number | undefined;
   /**
    * How long a new or returning address takes to grow from a tenth of its load to its full share,
    * in milliseconds.
    *
    * @default {30_000}
    */
-  readonly slowStartMs?: number;
+  readonly slowStartMs?: number | undefined;
   /**
    * How to check the addresses of hosts in use before a caller notices that one is sick: `"connect"`,
    * `"tls"`, or a request such as `{ path: "/healthz" }`. None by default. A host is in use if it is
@@ -214,26 +214,26 @@ export interface PoolOptions {
    *
    * @default {30_000}
    */
-  readonly healthCheckIntervalMs?: number;
+  readonly healthCheckIntervalMs?: number | undefined;
   /**
    * How often an address is tested that is blocked until it is well, in milliseconds, less up to a
    * quarter at random. The test is your `healthCheck`, or else a handshake.
    *
    * @default {60_000}
    */
-  readonly blocklistCheckIntervalMs?: number;
+  readonly blocklistCheckIntervalMs?: number | undefined;
   /**
    * How long one check may take, in milliseconds.
    *
    * @default {5_000}
    */
-  readonly testTimeoutMs?: number;
+  readonly testTimeoutMs?: number | undefined;
   /**
    * The most checks under way in total.
    *
    * @default {8}
    */
-  readonly maxConcurrentChecks?: number;
+  readonly maxConcurrentChecks?: number | undefined;
   /**
    * The fleet of pools to share limits, verdicts on addresses and blocks with, such as `redisFleet()`
    * of `hotconn/redis`. None by default.
@@ -246,29 +246,29 @@ export interface PoolOptions {
    *
    * @default {30_000}
    */
-  readonly leaseWarningMs?: number;
+  readonly leaseWarningMs?: number | undefined;
   /**
    * Whether each lease remembers where it was acquired, so that a leak can be found. It costs as much
    * as an error per lease. Without it, a host's leases start to remember once one of them is too old.
    *
    * @default {false}
    */
-  readonly traceLeases?: boolean;
+  readonly traceLeases?: boolean | undefined;
 }
 
 /** Options of a pool that speaks HTTP, as far as they concern its connections. */
 export interface HttpConnectionOptions extends PoolOptions {
   /** The protocols to offer for HTTP. */
-  readonly protocols?: Protocols;
+  readonly protocols?: Protocols | undefined;
   /** Whether hosts share HTTP/2 connections. */
-  readonly coalesce?: boolean;
+  readonly coalesce?: boolean | undefined;
 }
 
 type Optional = "connectDialer" | "fleet" | "healthCheck" | "plainDialer";
 
 /** Every option, with its default if it was left out. */
 export type ResolvedPoolOptions =
-  & Required<Omit<PoolOptions, Optional | "hosts" | "proxy">>
+  & Filled<Omit<PoolOptions, Optional | "hosts" | "proxy">>
   & { readonly [Name in Optional]: PoolOptions[Name] }
   & { readonly protocols: Protocols | undefined; readonly coalesce: boolean }
   & {

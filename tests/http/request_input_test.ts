@@ -13,10 +13,11 @@ import {
   assertThrows,
 } from "@std/assert";
 import { test } from "node:test";
-import { createPool } from "../../adapters/detect.ts";
+import { createPool, type CreatePoolOptions } from "../../adapters/detect.ts";
 import { staticResolver } from "../../src/hosts/resolver.ts";
 import type { RequestOptions } from "../../src/http/request_options.ts";
 import type { CloseOptions } from "../../src/pool/call_options.ts";
+import type { OptionsInfo } from "../../src/pool/option_info.ts";
 import { answer, memoryHttp, type ServedRequest } from "../support/memory_http.ts";
 
 const show = ({ method, path, headers, body }: ServedRequest) =>
@@ -93,6 +94,29 @@ test("createPool() refuses what is no object, and names every option that a pool
     assertStringIncludes(error.message, name);
   }
   assertThrows(make({ connectTimeout: 5 }), TypeError, "did you mean connectTimeoutMs?");
+});
+
+test("An option that is undefined counts as left out, for strict compilers too", async () => {
+  const unset: CreatePoolOptions = {
+    access: undefined,
+    clock: undefined,
+    dialer: undefined,
+    failoverStatuses: undefined,
+    fleet: undefined,
+    hosts: { "a.test": { minIdle: undefined, tls: undefined, weights: undefined } },
+    maxConnections: undefined,
+    protocols: undefined,
+    proxy: undefined,
+    resolver: undefined,
+    responseLimits: { maxFields: undefined },
+    tls: { ca: undefined, pins: undefined },
+  };
+  await using pool = createPool(unset);
+  await using plain = createPool();
+  const valuesOf = ({ options }: OptionsInfo) =>
+    Object.entries(options).map(([name, { value }]) => [name, value]);
+  assertEquals(valuesOf(pool.options()), valuesOf(plain.options()));
+  await pool.close({ graceMs: undefined });
 });
 
 test("A signal and a body may be null, as for fetch()", async () => {

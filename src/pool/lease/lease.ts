@@ -16,7 +16,7 @@ export interface ReleaseOptions {
    *
    * @default {true}
    */
-  readonly reuse?: boolean;
+  readonly reuse?: boolean | undefined;
   /** What went wrong. It counts as a failure, and the connection is not used again. */
   readonly error?: unknown;
 }

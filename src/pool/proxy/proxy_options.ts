@@ -26,9 +26,9 @@ export interface ProxyServer {
    *
    * @default {"here"}
    */
-  readonly resolve?: "here" | "there";
+  readonly resolve?: "here" | "there" | undefined;
   /** The TLS options for an `https:` proxy itself. */
-  readonly tls?: TlsOptions;
+  readonly tls?: TlsOptions | undefined;
 }
 
 /** One proxy, or several. The first that works is used. */
