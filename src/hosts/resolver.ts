@@ -122,6 +122,9 @@ export interface Resolver {
  * ```
  */
 export function staticResolver(hosts: { readonly [host: string]: readonly string[] }): Resolver {
+  if (typeof hosts !== "object" || hosts === null) {
+    throw new TypeError(`staticResolver() needs an object of hosts, got ${describe(hosts)}`);
+  }
   const known = new Map<string, readonly string[]>();
   for (const [text, addresses] of Object.entries(hosts)) {
     if (!Array.isArray(addresses) || addresses.length === 0) {

@@ -85,6 +85,9 @@ export function openMetrics(
     throw new TypeError(`format must be "openMetrics" or "text", got ${describe(format)}`);
   }
   checkNumber("maxHosts", maxHosts, { min: 0, whole: true });
+  if (typeof pools !== "object" || pools === null) {
+    throw new TypeError(`openMetrics() needs a pool, or pools by name, got ${describe(pools)}`);
+  }
   const named = pools instanceof ConnectionPool ? { default: pools } : pools;
   const sources = Object.entries(named).map(([name, pool]) => read(name, pool, maxHosts));
   const text = new MetricText(format);

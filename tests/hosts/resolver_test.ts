@@ -23,6 +23,7 @@ test("staticResolver() refuses what it could not keep apart, and what is no list
       { "a.test": ["192.0.2.1"], "A.test:8443": ["192.0.2.2"] },
       "Host A.test:8443 is given twice: a resolver is asked for a.test, whatever the port",
     ],
+    [null, "staticResolver() needs an object of hosts, got null"],
     [{ "a.test": [] }, "Host a.test needs a list of at least one address, got an empty one"],
     [{ "a.test": "192.0.2.1" }, "Host a.test needs a list of at least one address, got string"],
     [{ "a.test": ["b.test"] }, "\"b.test\" is not an IP address"],

@@ -104,6 +104,8 @@ test("openMetrics() tells so many hosts by name, and all others together", async
     const { samples: open } = parseOpenMetrics(text).get("hotconn_connections")!;
     assertEquals([...open.values()].reduce((sum, count) => sum + count), 2);
   }
+  const none = null as unknown as typeof pool;
+  assertThrows(() => openMetrics(none), TypeError, "needs a pool, or pools by name, got null");
   assertThrows(() => openMetrics(pool, { maxHosts: -1 }), RangeError, "maxHosts");
 });
 
