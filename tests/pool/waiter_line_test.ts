@@ -49,6 +49,20 @@ test("WaiterLine.shift() takes out who wants nothing and was never looked at, wi
   assertEquals(line.shift(), undefined);
 });
 
+test("WaiterLine.after() goes past as many from the front, gaps not counted, and looks at none of them", () => {
+  const line = new WaiterLine(null);
+  const settles = Array.from({ length: 4 }, () => () => {});
+  for (const [name, settle] of settles.entries()) line.push(settle, name);
+  const left = new Waiter(null, 4, nobody);
+  line.enter(left);
+  come(line, 6);
+  assert(line.remove(left));
+  assertEquals(Array.from(line.after(3), ({ since }) => since), [3, 6]);
+  assertEquals(Array.from(line.after(9)), []);
+  assertEquals([line.shift(), line.shift(), line.shift()], settles.slice(0, 3));
+  assertEquals(line.shift(), undefined);
+});
+
 test("WaiterLine may be gone over while those on it leave and others come, and is tidied afterwards", () => {
   const line = lineOf(3_000);
   const all = [...line];

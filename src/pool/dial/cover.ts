@@ -16,7 +16,8 @@ export class Cover {
    * now.
    */
   readonly #promised = new Map<Endpoint, number>();
-  #isEndless = false;
+  /** How many callers who take any address it covers, in all; `Infinity` if there is no end. */
+  covered = 0;
 
   /** Looks at a queue's dials, and at machines that accept no stream for now. */
   constructor(queue: HostQueue) {
@@ -32,11 +33,6 @@ export class Cover {
     for (const endpoint of shut) this.#add(endpoint, Infinity);
   }
 
-  /** Whether all who take any address are covered, however many they are. */
-  get isEndless(): boolean {
-    return this.#isEndless;
-  }
-
   /** Assigns a waiter something that it would take; false if there is nothing left. */
   takes(waiter: Waiter): boolean {
     for (const [endpoint, slots] of this.#promised) {
@@ -49,6 +45,12 @@ export class Cover {
     return false;
   }
 
+  /** Assigns all of it to those who came first. Returns how many they are. */
+  takeAll(): number {
+    this.#promised.clear();
+    return this.covered;
+  }
+
   /** Adds a dial that has just been begun for a waiter, and will serve it first. */
   addFor(endpoint: Endpoint): void {
     this.#add(endpoint, this.#queue.streamsOf(endpoint) - 1);
@@ -56,7 +58,7 @@ export class Cover {
 
   #add(endpoint: Endpoint, slots: number): void {
     if (slots <= 0) return;
-    this.#isEndless ||= slots === Infinity && endpoint.member;
+    if (endpoint.member) this.covered += slots;
     this.#promised.set(endpoint, (this.#promised.get(endpoint) ?? 0) + slots);
   }
 }

@@ -57,9 +57,17 @@ export class WaiterDials {
   look(queue: HostQueue, held: ReadonlySet<string> | undefined): WaiterLook {
     const look: WaiterLook = { full: new Set(), isCrowded: false, lookAt: Infinity };
     const { begun } = this.#dials;
-    const { lane } = queue;
-    const cover = new Cover(queue);
+    const { choosy, lane, waiters } = queue;
     let wanted = queue.demand.wanted(lane.servingSlots, this.#clock.now());
+    const cover = new Cover(queue);
+    let served = 0;
+    if (choosy.size === 0) {
+      // Most looks find that enough is on its way, or that no more may be, and go over nobody.
+      if (cover.covered >= Math.min(wanted, waiters.size)) return look;
+      if (!this.#mayBegin(queue, look)) return look;
+      served = cover.takeAll();
+      wanted -= served;
+    }
     /** The last one for whom nothing could be dialled. */
     let idle: Waiter<HostQueue> | undefined;
     /** False if no other caller can have anything dialled either. */
@@ -74,18 +82,18 @@ export class WaiterDials {
       const goesOn = this.#dialFor(queue, waiter, look, cover);
       // The next one like it would fare the same, unless this one was refused.
       if (this.#dials.begun > before) idle = undefined;
-      else if (queue.waiters.has(waiter)) idle = waiter;
+      else if (waiters.has(waiter)) idle = waiter;
       return goesOn;
     };
     const seen = new Set<Waiter>();
-    for (const waiter of queue.waiters) {
+    for (const waiter of waiters.after(served)) {
       // All others can rely on the same connections.
-      if (wanted-- <= 0 || cover.isEndless) break;
+      if (wanted-- <= 0 || cover.covered === Infinity) break;
       if (waiter.filter) seen.add(waiter);
       if (!serve(waiter)) return look;
     }
     // A caller who accepts only some addresses cannot rely on connections that come back for all.
-    for (const waiter of queue.choosy) if (!seen.has(waiter) && !serve(waiter)) break;
+    for (const waiter of choosy) if (!seen.has(waiter) && !serve(waiter)) break;
     return look;
   }
 
@@ -96,10 +104,7 @@ export class WaiterDials {
     look: WaiterLook,
     cover: Cover,
   ): boolean {
-    if (!this.#dials.mayBegin(queue)) {
-      look.full.add(this.#dials.areFull ? FULL.dials : dialsTo(queue));
-      return false;
-    }
+    if (!this.#mayBegin(queue, look)) return false;
     if (!queue.toldAddresses && waiter.filter?.only === undefined) return true;
     const candidates = waiter.filter?.pinned ? waiter.candidates(queue.lane) : [];
     const denied = candidates.filter(({ address }) => this.#membership.isDenied(queue, address));
@@ -146,6 +151,13 @@ export class WaiterDials {
     // If single machines are full, those that other callers accept may not be.
     return waiter.filter !== undefined
       && !hindrances.some((key) => key === FULL.pool || key === queue.host.text);
+  }
+
+  /** Whether one more dial may be under way for a queue; notes what is full if not. */
+  #mayBegin(queue: HostQueue, look: WaiterLook): boolean {
+    if (this.#dials.mayBegin(queue)) return true;
+    look.full.add(this.#dials.areFull ? FULL.dials : dialsTo(queue));
+    return false;
   }
 
   /** Which of the limits keeps an address from being dialled. */

@@ -86,11 +86,18 @@ export class WaiterLine<Queue> {
   }
 
   /** Goes from the front to the present end. Callers may come and leave meanwhile. */
-  *[Symbol.iterator](): Generator<Waiter<Queue>, void, undefined> {
+  [Symbol.iterator](): Generator<Waiter<Queue>, void, undefined> {
+    return this.after(0);
+  }
+
+  /** Does the same after as many from the front, whom it does not look at. */
+  *after(count: number): Generator<Waiter<Queue>, void, undefined> {
     const end = this.#items.length;
+    let from = this.#head;
+    for (let left = count; from < end && left > 0; from++) if (this.#items[from]) left--;
     this.#looks++;
     try {
-      for (let at = this.#head; at < end; at++) {
+      for (let at = from; at < end; at++) {
         const waiter = this.#lookAt(at);
         if (waiter) yield waiter;
       }

@@ -180,7 +180,7 @@ export class LeaseDesk {
 
   /** Gives what is ready to those who wait, first come first served. */
   serve(queue: HostQueue, desperate = false): void {
-    if (queue.waiters.size === 0) return;
+    if (queue.waiters.size === 0 || !queue.lane.readyForAny) return;
     const unmet = new Set<Wish<Waiter>>();
     const goesOn = this.#serveAll(queue, queue.waiters, unmet, desperate);
     // Nothing is ready for those without a wish, but a named machine may be.
