@@ -55,7 +55,9 @@ export interface NativeSocket extends SocketEnds {
   getTLSVersion(): string | null;
   getCipher(): { readonly name: string | null } | undefined;
   getPeerCertificate(abbreviated: boolean): ShownCertificate | null;
-  getPeerX509Certificate(): { readonly fingerprint256: string } | undefined;
+  getPeerX509Certificate():
+    | { readonly fingerprint256: string; readonly constructor: CertificateReader }
+    | undefined;
   upgradeTLS(
     options: {
       readonly data: SocketOwner;

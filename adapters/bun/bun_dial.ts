@@ -121,9 +121,12 @@ class Dial implements SocketOwner {
       this.#fail("tls", handshakeFailure(error), error ?? "the certificate was not accepted");
       return;
     }
+    const own = socket.getPeerX509Certificate();
     const shown: ShownServer = {
-      fingerprint256: socket.getPeerX509Certificate()?.fingerprint256,
+      fingerprint256: own?.fingerprint256,
       certificate: () => socket.getPeerCertificate(false),
+      // To load `node:crypto` for it would take Bun longer than many handshakes.
+      reader: () => own?.constructor ?? builtin("node:crypto").X509Certificate,
     };
     const { verifier } = this.#profile;
     let certificateEndsAt: number | undefined;

@@ -55,11 +55,12 @@ const profiles = new WeakMap<TlsOptions, Profile>();
 export function profileOf(tls: TlsOptions): Profile {
   let profile = profiles.get(tls);
   if (profile === undefined) {
-    const { createHash, X509Certificate } = builtin("node:crypto");
-    const roots = () => builtin("node:tls").getCACertificates("default");
     profile = {
       native: nativeOptions(tls),
-      verifier: new Verifier({ createHash, X509Certificate, roots }),
+      verifier: new Verifier({
+        createHash: (algorithm) => builtin("node:crypto").createHash(algorithm),
+        roots: () => builtin("node:tls").getCACertificates("default"),
+      }),
     };
     profiles.set(tls, profile);
   }

@@ -171,7 +171,7 @@ export class TlsClient {
       profile = {
         context: createContext(options),
         sessions: this.#resumes ? new Sessions() : undefined,
-        verifier: new Verifier({ createHash, X509Certificate, roots: runtimeRoots }),
+        verifier: new Verifier({ createHash, roots: runtimeRoots }),
       };
       this.#profiles.set(options, profile);
     }
@@ -264,7 +264,8 @@ function noteShown(): Shown {
 }
 
 function shownBy(certificate: tls.DetailedPeerCertificate): ShownServer {
-  return { fingerprint256: certificate.fingerprint256, certificate: () => certificate };
+  const { fingerprint256 } = certificate;
+  return { fingerprint256, certificate: () => certificate, reader: () => X509Certificate };
 }
 
 function runtimeRoots(): readonly string[] {

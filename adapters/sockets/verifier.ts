@@ -22,7 +22,6 @@ const MAX_ACCEPTED = 1_024;
 /** What it needs of a runtime. */
 export interface VerifierRuntime {
   readonly createHash: typeof createHash;
-  readonly X509Certificate: CertificateReader;
   /** Returns the authorities that the runtime trusts, PEM. */
   roots(): readonly string[];
 }
@@ -33,6 +32,8 @@ export interface ShownServer {
   readonly fingerprint256: string | undefined;
   /** Returns all that it has shown, its own first: called only if that is new. */
   certificate(): ShownCertificate | null | undefined;
+  /** Returns what reads a certificate: called only then, too. */
+  reader(): CertificateReader;
 }
 
 /**
@@ -63,8 +64,8 @@ export class Verifier {
     const { fingerprint256 } = server;
     const key = fingerprint256 && `${target.serverName} ${fingerprint256}`;
     if (key && this.#accepted.has(key)) return this.#accepted.get(key);
-    const { createHash, roots, X509Certificate } = this.#runtime;
-    const shown = readShown(server.certificate(), X509Certificate);
+    const { createHash, roots } = this.#runtime;
+    const shown = readShown(server.certificate(), server.reader());
     if (!isRelaxed) {
       const objection = objectionToShown(shown, target.serverName, target.tls, roots);
       if (objection !== null) throw refusal(target, "certificate", objection);
