@@ -86,19 +86,47 @@ export async function fetchOver(
   init?: RequestInit | null,
 ): Promise<Response> {
   const request = readFetch(input, init);
-  const defaults = defaultsFor(host.decoders);
-  if (request.headers) setDefaults(request.headers, defaults);
+  const { fields, plainGet } = defaultsFor(host.decoders);
+  const { headers, integrity, redirect, signal } = request;
+  let { body, method, url } = request;
+  if (headers) setDefaults(headers, fields);
   try {
-    if (NEEDS_NO_CONNECTION.has(request.url.protocol)) {
-      return await ownFetch(input, init ?? undefined);
+    if (NEEDS_NO_CONNECTION.has(url.protocol)) return await ownFetch(input, init ?? undefined);
+    checkStart(request);
+    if (request.isRequestBody) body = await readAhead(body as ReadableStream<Uint8Array>);
+    for (let redirects = 0;; redirects++) {
+      const isPlain = method === "GET" && !headers && !signal;
+      const options: RequestOptions = isPlain
+        ? plainGet
+        : { method, headers: headers ? [...headers] : fields, body, signal };
+      const answer = await host.request(url.href, options);
+      let location: URL | undefined;
+      try {
+        if (redirect !== "manual") location = readRedirect(answer, url, redirect);
+        if (!location) {
+          const fetched = fetchedFrom(answer, method, url, redirects > 0, host, signal);
+          return host.respond(integrity ? await verify(fetched, integrity) : fetched);
+        }
+        checkRedirect(answer, redirects, body);
+      } catch (error) {
+        void letGo(answer, host.clock);
+        throw error;
+      }
+      await letGo(answer, host.clock);
+      if (becomesGet(answer.status, method)) {
+        method = "GET";
+        body = null;
+        headers?.remove(...BODY_HEADERS);
+      }
+      if (location.origin !== url.origin) headers?.remove(...SECRET_HEADERS);
+      url = location;
     }
-    return await follow(host, request, defaults);
   } catch (error) {
-    throw networkError(error, request.signal);
+    throw networkError(error, signal);
   }
 }
 
-function setDefaults(headers: HeaderList, { fields }: Defaults): void {
+function setDefaults(headers: HeaderList, fields: Defaults["fields"]): void {
   for (const [name, value] of fields) {
     if (headers.has(name)) continue;
     // A part of a coded body cannot be decoded by itself.
@@ -107,13 +135,8 @@ function setDefaults(headers: HeaderList, { fields }: Defaults): void {
   }
 }
 
-async function follow(
-  host: FetchHost,
-  request: FetchRequest,
-  { fields, plainGet }: Defaults,
-): Promise<Response> {
-  const { headers, integrity, redirect, signal } = request;
-  let { body, method, url } = request;
+/** Refuses a request that may not begin, and cancels its body. */
+function checkStart({ body, signal, url }: FetchRequest): void {
   try {
     signal?.throwIfAborted();
     checkPort(url);
@@ -121,42 +144,15 @@ async function follow(
     if (isStream(body)) openRequestBody(body as AsyncIterable<Uint8Array>).cancel(error);
     throw error;
   }
-  if (request.isRequestBody) {
-    body = await readAhead(body as ReadableStream<Uint8Array>);
+}
+
+/** Refuses one redirect too many, and one that would need the body again. */
+function checkRedirect({ status }: PooledResponse, redirects: number, body: unknown): void {
+  if (redirects === MAX_REDIRECTS) {
+    throw new TypeError(`Redirected more than ${MAX_REDIRECTS} times`);
   }
-  for (let redirects = 0;; redirects++) {
-    const isPlain = method === "GET" && !headers && !signal;
-    const options: RequestOptions = isPlain
-      ? plainGet
-      : { method, headers: headers ? [...headers] : fields, body, signal };
-    const answer = await host.request(url.href, options);
-    let location: URL | undefined;
-    try {
-      if (redirect !== "manual") location = readRedirect(answer, url, redirect);
-      if (!location) {
-        const fetched = fetchedFrom(answer, method, url, redirects > 0, host, signal);
-        return host.respond(integrity ? await verify(fetched, integrity) : fetched);
-      }
-      if (redirects === MAX_REDIRECTS) {
-        throw new TypeError(`Redirected more than ${MAX_REDIRECTS} times`);
-      }
-      if (answer.status !== 303 && isStream(body)) {
-        throw new TypeError(
-          `Redirected with ${answer.status}, and the body was a stream: it is gone`,
-        );
-      }
-    } catch (error) {
-      void letGo(answer, host.clock);
-      throw error;
-    }
-    await letGo(answer, host.clock);
-    if (becomesGet(answer.status, method)) {
-      method = "GET";
-      body = null;
-      headers?.remove(...BODY_HEADERS);
-    }
-    if (location.origin !== url.origin) headers?.remove(...SECRET_HEADERS);
-    url = location;
+  if (status !== 303 && isStream(body)) {
+    throw new TypeError(`Redirected with ${status}, and the body was a stream: it is gone`);
   }
 }
 

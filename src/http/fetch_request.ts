@@ -7,6 +7,7 @@
 import { checkSignal, describe, quote } from "../core/check.ts";
 import { HeaderList } from "./header_list.ts";
 import { bodyKind, type RequestBody } from "./payload.ts";
+import { UrlCache } from "./url_cache.ts";
 
 /** What is to be fetched. */
 export interface FetchRequest {
@@ -35,6 +36,9 @@ const NORMALIZED: ReadonlySet<string> = new Set([
   "PUT",
 ]);
 const NO_INIT: RequestInit = {};
+
+/** Requests without options, which most are. Nobody changes them. */
+const plainGets = new UrlCache<FetchRequest>();
 
 /** Options of the runtimes' own fetches: which way a request goes, or what it trusts. */
 interface ForeignInit {
@@ -80,6 +84,18 @@ interface Given {
  * @throws {TypeError} Something is not valid, or would go unheard to the caller's harm
  */
 export function readFetch(
+  input: string | URL | Request,
+  given: RequestInit | null | undefined,
+): FetchRequest {
+  if (typeof input !== "string" || (given ?? null) !== null) return readAfresh(input, given);
+  const known = plainGets.get(input);
+  if (known) return known;
+  const request = readAfresh(input, given);
+  plainGets.set(input, request);
+  return request;
+}
+
+function readAfresh(
   input: string | URL | Request,
   given: RequestInit | null | undefined,
 ): FetchRequest {

@@ -41,6 +41,7 @@ const MOST_STATUS = 599;
 
 class FetchedResponse extends Response {
   readonly #fetched: Fetched;
+  #isSealed = false;
 
   constructor(fetched: Fetched, body: ResponseBody, init: OwnInit) {
     const { headers, statusText } = init;
@@ -57,6 +58,14 @@ class FetchedResponse extends Response {
     return #fetched in response ? response.#fetched : undefined;
   }
 
+  /** Makes one with the fields of the answer. */
+  static whole(fetched: Fetched, body: ResponseBody): FetchedResponse {
+    const { headers, status, statusText } = fetched.answer;
+    const response = new FetchedResponse(fetched, body, { status, statusText });
+    headers.appendTo(response.#nativeHeaders);
+    return response;
+  }
+
   override get url(): string {
     return this.#fetched.url;
   }
@@ -68,6 +77,20 @@ class FetchedResponse extends Response {
 
   override get redirected(): boolean {
     return this.#fetched.redirected;
+  }
+
+  override get headers(): Headers {
+    const headers = this.#nativeHeaders;
+    // Not before somebody sees them: on Bun this costs about as much as to fill them.
+    if (!this.#isSealed) {
+      this.#isSealed = true;
+      immutable(headers);
+    }
+    return headers;
+  }
+
+  get #nativeHeaders(): Headers {
+    return super.headers;
   }
 
   override get type(): ResponseType {
@@ -105,9 +128,7 @@ export function responseOf(
   body: ResponseBody,
   init: OwnInit,
 ): Response {
-  const response = new FetchedResponse(fetched, body, init);
-  immutable(response.headers);
-  return response;
+  return new FetchedResponse(fetched, body, init);
 }
 
 /** Makes a clone from a copy that the runtime has made, with the values of `init`. */
@@ -129,10 +150,7 @@ export function fetchedOf(response: object): Fetched | undefined {
 
 /** Makes a whole response at once: the servers of some runtimes look inside it. */
 export function makeResponse(fetched: Fetched): Response {
-  const { headers, status, statusText } = fetched.answer;
-  const response = new FetchedResponse(fetched, openBody(fetched), { status, statusText });
-  immutable(headers.appendTo(response.headers));
-  return response;
+  return FetchedResponse.whole(fetched, openBody(fetched));
 }
 
 /** The body, decoded. */

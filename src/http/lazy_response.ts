@@ -121,11 +121,12 @@ class LazyResponse {
 
   async arrayBuffer(): Promise<ArrayBuffer> {
     if (!this.#isPlain()) return await this.#make().arrayBuffer();
-    return wholeBuffer(await this.#read());
+    return wholeBuffer(this.#take() ?? await this.#read());
   }
 
   async bytes(): Promise<Uint8Array> {
-    return this.#isPlain() ? await this.#read() : new Uint8Array(await this.arrayBuffer());
+    if (!this.#isPlain()) return new Uint8Array(await this.arrayBuffer());
+    return this.#take() ?? await this.#read();
   }
 
   async json(): Promise<unknown> {
@@ -134,7 +135,7 @@ class LazyResponse {
 
   async text(): Promise<string> {
     if (!this.#isPlain()) return await this.#make().text();
-    return decoder.decode(await this.#read());
+    return decoder.decode(this.#take() ?? await this.#read());
   }
 
   /** Whether the body can be had as it comes from the connection. */
@@ -143,11 +144,19 @@ class LazyResponse {
     return hasBody && !verified && !this.#used && !this.#made && decoders.length === 0;
   }
 
-  async #read(): Promise<Uint8Array> {
+  /** Takes the body if all of it has arrived, which for small ones saves a wait. */
+  #take(): Uint8Array | undefined {
     this.#used = true;
     const { answer, signal } = this.#fetched;
+    const bytes = answer.takeBytes();
+    if (bytes && bytes.length > 0) signal?.throwIfAborted();
+    return bytes;
+  }
+
+  async #read(): Promise<Uint8Array> {
+    const { answer, signal } = this.#fetched;
     try {
-      const bytes = answer.takeBytes() ?? await answer.bytes();
+      const bytes = await answer.bytes();
       if (bytes.length > 0) signal?.throwIfAborted();
       return bytes;
     } catch (error) {

@@ -16,6 +16,7 @@ import {
   type RequestOptions,
   type RequestTrailers,
 } from "./request_options.ts";
+import { UrlCache } from "./url_cache.ts";
 
 /** Returns the checked trailers of a body that has ended. */
 export type ReadTrailers = () => readonly HeaderField[] | Promise<readonly HeaderField[]>;
@@ -128,13 +129,7 @@ const IDEMPOTENT: ReadonlySet<string> = new Set([
 /** A body up to this size goes out in one piece with the head, in bytes. */
 const ONE_PIECE_BYTES = 32_768;
 
-/** How many URLs are remembered, so that none is read twice. */
-const MAX_TARGETS = 1_000;
-
-/** The longest URL that is remembered. */
-const MAX_TARGET_LENGTH = 512;
-
-const targets = new Map<string, Target>();
+const targets = new UrlCache<Target>();
 
 /**
  * Reads a URL.
@@ -172,10 +167,7 @@ export function readTarget(text: string | URL): Target {
     authorization,
     prepared: new Map(),
   };
-  if (typeof text === "string" && text.length <= MAX_TARGET_LENGTH) {
-    if (targets.size >= MAX_TARGETS) targets.clear();
-    targets.set(text, target);
-  }
+  if (typeof text === "string") targets.set(text, target);
   return target;
 }
 
