@@ -4,6 +4,7 @@
  * @module
  */
 
+import { joinBytes } from "../../src/core/bytes.ts";
 import type { BodyReader } from "../../src/http/body_reader.ts";
 
 /** The longest piece, in bytes. What one step of decoding gives depends on it on some runtimes. */
@@ -38,13 +39,7 @@ export class CodedInput {
 
   /** Puts the end of the last piece back. */
   unread(bytes: Uint8Array): void {
-    if (this.#left.length === 0) this.#left = bytes;
-    else {
-      const joined = new Uint8Array(bytes.length + this.#left.length);
-      joined.set(bytes);
-      joined.set(this.#left, bytes.length);
-      this.#left = joined;
-    }
+    this.#left = this.#left.length === 0 ? bytes : joinBytes([bytes, this.#left]);
   }
 
   /** Returns `length` bytes, or what there is before the end. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { joinBytes } from "./bytes.ts";
 import type { Tunnel } from "./dialer.ts";
 import { ProxyError, type ProxyErrorFields, type ProxyFailure } from "./errors.ts";
 
@@ -44,13 +45,6 @@ export class Relay {
     const authorization = this.#authorization === undefined
       ? new Uint8Array(0)
       : encoder.encode(`proxy-authorization: ${this.#authorization}\r\n`);
-    const parts = [start, line, authorization, head.subarray(lineEnd)];
-    const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-    let at = 0;
-    for (const part of parts) {
-      whole.set(part, at);
-      at += part.length;
-    }
-    return whole;
+    return joinBytes([start, line, authorization, head.subarray(lineEnd)]);
   }
 }

@@ -11,7 +11,7 @@ import type { CloseOptions } from "../pool/call_options.ts";
 import { namesSet, optionInfos, type OptionsInfo } from "../pool/option_info.ts";
 import { ConnectionPool } from "../pool/pool.ts";
 import type { CheckAnswer, HttpCheck } from "../pool/watch/health_check.ts";
-import { checkOver } from "./check.ts";
+import { checkOver } from "./check_over.ts";
 import type { Decoders } from "./content_coding.ts";
 import { Dispatcher, throwIfAborted } from "./dispatcher.ts";
 import { type FetchHost, fetchOver, type Requester } from "./fetch.ts";

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { joinBytes } from "../core/bytes.ts";
 import { asPart } from "./body_reader.ts";
 
 /** A longer body counts as a stream, in bytes. */
@@ -30,7 +31,8 @@ export async function readAhead(
     const reading = reader.read();
     const result = await soon(reading);
     if (!result) return goOn(reader, parts, reading);
-    if (result.done) return joined(parts, bytes);
+    // A single part is the caller's own memory, and not copied.
+    if (result.done) return parts.length === 1 ? parts[0]! : joinBytes(parts);
     const part = asPart(result.value);
     parts.push(part);
     bytes += part.length;
@@ -49,18 +51,6 @@ async function soon<T>(promise: Promise<T>): Promise<T | undefined> {
     await new Promise((resolve) => setTimeout(resolve, 0));
   }
   return isSettled ? await promise : undefined;
-}
-
-/** A single part is the caller's own memory, and not copied. */
-function joined(parts: readonly Uint8Array[], bytes: number): Uint8Array {
-  if (parts.length === 1) return parts[0]!;
-  const whole = new Uint8Array(bytes);
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }
 
 /** What was read, and then the rest as it comes. */
