@@ -1,6 +1,7 @@
 /**
  * Steady demand on a pool that nobody has warmed, over TLS: how soon it has grown, what waits, and
- * what it does in its first second beside a warmed pool and the runtime's own `fetch`.
+ * what it does in its first second beside a warmed pool and the runtime's own `fetch`. Bare sockets
+ * show what their handshakes alone take of it.
  *
  * The server has one core, and the clients, each in its own process and in turn, the other.
  *
@@ -19,13 +20,14 @@ import { createAuthority } from "../tests/support/pki.ts";
 import { startNginx } from "./http/nginx.ts";
 import { type BenchRuntime, findRuntime } from "./http/worker.ts";
 import { median } from "./median.ts";
+import type { FloorMeasured, FloorScene } from "./steady/floor_main.ts";
 import type { Measured, Scene } from "./steady/main.ts";
 
 const { values } = parseArgs({
   options: {
     runtime: { type: "string", default: "node,deno,bun" },
     rounds: { type: "string", default: "5" },
-    part: { type: "string", default: "rate,delays" },
+    part: { type: "string", default: "rate,floor,delays" },
   },
 });
 const SERVER_CPU = 0;
@@ -35,14 +37,18 @@ const CALLERS = 64;
 const runtimes = values.runtime.split(",").map((name) => findRuntime(name as BenchRuntime["name"]));
 
 function measure(runtime: BenchRuntime, caFile: string, scene: Scene): Measured {
-  const main = fileURLToPath(new URL("steady/main.ts", import.meta.url));
+  return run(runtime, caFile, "steady/main.ts", scene) as Measured;
+}
+
+function run(runtime: BenchRuntime, caFile: string, file: string, scene: object): unknown {
+  const main = fileURLToPath(new URL(file, import.meta.url));
   const args = ["--cpu-list", String(CLIENT_CPU), ...runtime.command, main, JSON.stringify(scene)];
   const output = execFileSync("taskset", args, {
     encoding: "utf8",
     stdio: ["ignore", "pipe", "inherit"],
     env: { ...process.env, DENO_CERT: caFile, NODE_EXTRA_CA_CERTS: caFile, NO_COLOR: "1" },
   });
-  return JSON.parse(output) as Measured;
+  return JSON.parse(output);
 }
 
 /** Tiny bodies from nginx: requests in the first second and in three, by client. */
@@ -78,6 +84,29 @@ async function rates(): Promise<void> {
         const grownMs = client === "cold" ? `, grown in ${median(all.map(allAt))} ms` : "";
         console.log(`  ${client.padEnd(6)} ${figures.join(", ")}${grownMs}`);
       }
+    }
+  } finally {
+    await nginx.stop();
+  }
+}
+
+/** Bare sockets: how much of the first second their handshakes take. */
+async function floors(): Promise<void> {
+  const nginx = await startNginx(SERVER_CPU);
+  try {
+    const { ca, port } = nginx.target;
+    for (const runtime of runtimes) {
+      const ask = (isOpened: boolean) => {
+        const scene: FloorScene = { ca, port, sockets: CALLERS, isOpened };
+        return run(runtime, nginx.caFile, "steady/floor_main.ts", scene) as FloorMeasured;
+      };
+      const rounds = Array.from({ length: Number(values.rounds) }, () => [ask(false), ask(true)]);
+      const ratio = median(rounds.map(([one, opened]) => one!.answers / opened!.answers));
+      const openMs = median(rounds.map(([one]) => one!.openMs));
+      console.log(
+        `\n${runtime.version}, ${CALLERS} bare sockets, load ${load()}: open in ${openMs} ms; `
+          + `answers in 1 s, beside opened ones: ${ratio.toFixed(2)}`,
+      );
     }
   } finally {
     await nginx.stop();
@@ -135,4 +164,5 @@ function load(): string {
 }
 
 if (values.part.includes("rate")) await rates();
+if (values.part.includes("floor")) await floors();
 if (values.part.includes("delays")) await delays();

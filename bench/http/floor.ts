@@ -13,10 +13,11 @@ const encoder = new TextEncoder();
 const CONTENT_LENGTH = encoder.encode("\r\nContent-Length: ");
 
 /** Counts a response's bytes down, and nothing else. */
-class Countdown {
+export class Countdown {
   readonly #bodyBytes: number;
   #left = 0;
 
+  /** Makes one for responses with bodies of so many bytes. */
   constructor(bodyBytes: number) {
     this.#bodyBytes = bodyBytes;
   }
