@@ -20,7 +20,7 @@ const SLOTS = 512;
 /** How long those that are due are called in one turn, in milliseconds, before others get theirs. */
 const TURN_MS = 4;
 
-/** If a timer fires later than this, the program stood still, in milliseconds. */
+/** The program stood still if for longer than this nothing was looked at, in milliseconds. */
 const STOOD_STILL_MS = 5;
 
 /**
@@ -42,6 +42,8 @@ export class DueWheel<T> {
   #timer: Timer | undefined;
   /** When the timer fires; `Infinity` if there is none. */
   #timerAt = Infinity;
+  /** Up to when the program is known not to have stood still. */
+  #lookedAt = 0;
   #looking = false;
   #closed = false;
   #tidying = false;
@@ -111,7 +113,7 @@ export class DueWheel<T> {
       // What arrived while the program stood still is read first. If it stands still again before
       // that, what falls due then waits for the next look: nothing was read since. Deno reads in the
       // turn of another timer, Node perhaps only after that.
-      if (now - dueAt > STOOD_STILL_MS) {
+      if (now - Math.max(dueAt, this.#lookedAt) > STOOD_STILL_MS) {
         this.#setTimer(() => whenRead(this.#clock, () => this.#look(now)), 0);
       } else this.#look(now);
     }, Math.ceil(dueAt - this.#clock.now()));
@@ -127,6 +129,8 @@ export class DueWheel<T> {
     this.#disarm();
     this.#looking = true;
     const startedAt = this.#clock.now();
+    // What fell due while others were read is not late if that was quick.
+    this.#lookedAt = startedAt - now > STOOD_STILL_MS ? now : startedAt;
     try {
       this.#find(now);
       // One by one: a call may remove others.

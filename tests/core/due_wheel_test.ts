@@ -180,6 +180,28 @@ test("DueWheel calls after the program stood still only what was due when it beg
   assertEquals([due, wheel.size, clock.timers], [[5, 300, 700], 0, 0]);
 });
 
+test("DueWheel takes no time that it reads in for a standstill, so that it catches up", () => {
+  const clock = new ManualClock(1, 0);
+  let aheadMs = 0;
+  const reads: (() => void)[] = [];
+  const due: number[] = [];
+  const wheel = new DueWheel<number>({
+    ...aheadBy(clock, () => aheadMs),
+    afterReading: (callback) => void reads.push(callback),
+  }, (at) => due.push(at));
+  for (const at of [5, 13]) wheel.put(new Expiry(at), at);
+  aheadMs = 7;
+  clock.advance(5);
+  assertEquals(due, []);
+  // It reads from 12 to 16, and the timer for what fell due meanwhile is 3 ms late.
+  clock.advance(4);
+  reads.pop()!();
+  assertEquals([due, reads.length], [[5], 0]);
+  aheadMs += 3;
+  clock.advance(0);
+  assertEquals([due, reads.length, clock.timers], [[5, 13], 0, 0]);
+});
+
 test("DueWheel that holds has one timer for all, and none a turn after the last one left", async () => {
   const { clock, due, wheel } = begin(true);
   const items = Array.from({ length: 1_000 }, (_, name) => new Expiry(name));
