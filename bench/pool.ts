@@ -3,7 +3,9 @@
  * thousand in the maps, and with more callers than connections.
  *
  * All of them in turn, round after round in one process, so that noise hits all alike; the median
- * round counts, by the processor's time.
+ * round counts, by the processor's time. With `--alone`, only hotconn and the floor, with one more
+ * caller than connections and with very many, and the heap is collected before each round: no round
+ * pays for what others have left behind.
  *
  * @module
  */
@@ -16,6 +18,7 @@ import { memoryDialer, memorySocket } from "../adapters/memory.ts";
 import { staticResolver } from "../src/hosts/resolver.ts";
 import { Connection } from "../src/map/connection.ts";
 import { ConnectionPool } from "../src/pool/pool.ts";
+import { collect } from "../tests/support/collect.ts";
 import { median } from "./median.ts";
 
 const RESOURCES = 16;
@@ -23,9 +26,10 @@ const ROUNDS = 7;
 /** V8 goes on optimizing through the first millions of calls. */
 const WARM_UP_ROUNDS = 3;
 const HOST = "example.test";
+const ALONE = process.argv.includes("--alone");
 const FLOOR = "floor: promises resolved in turn";
 /** How many callers there are, and how often all of them together acquire in a round. */
-const CASES = [
+const CASES = ALONE ? [17, 100_000].map((callers) => ({ callers, times: 600_000 })) : [
   { callers: 1, times: 200_000 },
   { callers: 17, times: 100_000 },
   { callers: 32, times: 100_000 },
@@ -71,7 +75,7 @@ const lightning = createLightningPool(
 );
 const few = await hotconn(RESOURCES);
 const ten = await hotconn(10);
-const many = await hotconn(100_000);
+const many = await hotconn(ALONE ? 0 : 100_000);
 
 /** What no pool can do without: a queue, a promise for each who waits, and a lease for each turn. */
 class Floor {
@@ -114,20 +118,22 @@ interface Candidate {
   takes(callers: number): boolean;
 }
 
-const candidates: readonly Candidate[] = [
-  hotconnCandidate("hotconn, 16 connections in the maps", few, () => true),
+const HOTCONN = hotconnCandidate("hotconn, 16 connections in the maps", few, () => true);
+const BARE: Candidate = {
+  name: FLOOR,
+  takes: () => true,
+  async run(times) {
+    for (let i = 0; i < times; i++) {
+      await floor.acquire();
+      floor.release();
+    }
+  },
+};
+const candidates: readonly Candidate[] = ALONE ? [HOTCONN, BARE] : [
+  HOTCONN,
   hotconnCandidate("hotconn, 10 connections in the maps", ten, (callers) => callers === 1),
   hotconnCandidate("hotconn, 100,000 connections in the maps", many, (callers) => callers === 1),
-  {
-    name: FLOOR,
-    takes: () => true,
-    async run(times) {
-      for (let i = 0; i < times; i++) {
-        await floor.acquire();
-        floor.release();
-      }
-    },
-  },
+  BARE,
   {
     name: "generic-pool",
     takes: () => true,
@@ -167,6 +173,7 @@ function hotconnCandidate(
 
 /** How many microseconds of the processor each time takes, over one round. */
 async function round(candidate: Candidate, callers: number, times: number): Promise<number> {
+  if (ALONE) collect();
   const before = process.cpuUsage();
   const each = times / callers;
   await Promise.all(Array.from({ length: callers }, () => candidate.run(each)));
