@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { TlsOptions } from "../core/dialer.ts";
 import { AccessList } from "../hosts/access.ts";
 import type { Balancer } from "../hosts/balancer.ts";
 import type { ConnectionLimits } from "../map/accountant.ts";
@@ -41,6 +42,13 @@ export interface OptionsInfo {
   readonly hosts: { readonly [host: string]: { readonly [name: string]: OptionValue } };
 }
 
+/** The TLS options that hold now. */
+interface CurrentTls {
+  readonly tls: TlsOptions;
+  /** Those of hosts that have their own. */
+  readonly ownTls: ReadonlyMap<string, TlsOptions>;
+}
+
 /** The names of what is set in options. */
 export function namesSet(options: object): string[] {
   return Object.entries(options).flatMap(([name, value]) => value === undefined ? [] : [name]);
@@ -66,14 +74,15 @@ export function finite(value: number): number | null {
  *
  * @param set The names of those that were set
  * @param limits The limits that hold now
+ * @param current The TLS options that hold now
  */
 export function optionsInfo(
   options: ResolvedPoolOptions,
   set: readonly string[],
   limits: ConnectionLimits,
+  current: CurrentTls,
 ): OptionsInfo {
-  const { access, balancer, coalesce, healthCheck, hosts, protocols, proxy, tls, traceLeases } =
-    options;
+  const { access, balancer, coalesce, healthCheck, hosts, protocols, proxy, traceLeases } = options;
   const numbers = Object.entries(options).flatMap(([name, value]) =>
     typeof value === "number" ? [[name, finite(value)] as const] : []
   );
@@ -89,18 +98,23 @@ export function optionsInfo(
     healthCheck: healthCheck === undefined ? null : kindOf(healthCheck),
     protocols: protocols ?? null,
     proxy: proxyLabels(proxy),
-    tls: namesSet(tls),
+    tls: namesSet(current.tls),
     traceLeases,
   };
   return {
     options: optionInfos(values, set),
-    hosts: Object.fromEntries(Array.from(hosts, ([host, own]) => [host, hostValues(own)])),
+    hosts: Object.fromEntries(
+      Array.from(new Set([...hosts.keys(), ...current.ownTls.keys()]), (host) => {
+        const own = hosts.get(host);
+        const tls = current.ownTls.get(host);
+        return [host, { ...own && hostValues(own), ...tls && { tls: namesSet(tls) } }];
+      }),
+    ),
   };
 }
 
 function hostValues(options: CheckedHostOptions): { readonly [name: string]: OptionValue } {
-  const { addresses, balancer, maxConnections, minIdle, protocols, proxies, service, tls } =
-    options;
+  const { addresses, balancer, maxConnections, minIdle, protocols, proxies, service } = options;
   return {
     ...minIdle > 0 && { minIdle },
     ...maxConnections !== undefined && { maxConnections: finite(maxConnections) },
@@ -110,7 +124,6 @@ function hostValues(options: CheckedHostOptions): { readonly [name: string]: Opt
     ...balancer && { balancer: balancerName(balancer) },
     ...options.weights.size > 0 && { weights: Object.fromEntries(options.weights) },
     ...proxies && { proxy: proxyLabels(proxies) },
-    ...tls && { tls: namesSet(tls) },
     ...protocols && { protocols },
   };
 }

@@ -6,6 +6,7 @@
 
 import { parseHost } from "../core/address.ts";
 import { checkNames, checkNumber, checkSignal, describe } from "../core/check.ts";
+import type { TlsOptions } from "../core/dialer.ts";
 import { ClosedError } from "../core/errors.ts";
 import type { ListenOptions } from "../core/events.ts";
 import type { FleetMember } from "../fleet/fleet.ts";
@@ -21,7 +22,7 @@ import {
   type CloseOptions,
   type WarmOptions,
 } from "./call_options.ts";
-import { drain } from "./dial/drain.ts";
+import { drain, replaceTls } from "./dial/drain.ts";
 import { POOL_EVENTS, type PoolEvents } from "./events.ts";
 import { filterFor } from "./host/address_filter.ts";
 import type { HostQueue } from "./host/host_queue.ts";
@@ -219,6 +220,31 @@ export class ConnectionPool implements AsyncDisposable {
     return await drain(hostOrIp, this.manager, this.#queues, this.#parts.dials);
   }
 
+  /**
+   * Replaces the TLS options of the pool, or of one host, as when a certificate or an authority is
+   * renewed. Everything that is dialled from then on has the new ones. Idle connections with those from
+   * before end at once, those in use with their lease. Hosts that are kept warm are dialled again at
+   * once. Who waits already is still served with the options from before.
+   *
+   * Without a host, it replaces the pool's options: hosts with their own, and requests with theirs, keep
+   * them. All options are replaced, none is merged: give `ca` again, too.
+   *
+   * @param host The host whose own options to replace, or to give it
+   * @throws {ClosedError} The pool is closing, or closed
+   * @throws {TypeError | RangeError} The host or an option is not valid; the old ones stay in force
+   *
+   * @example
+   * ```ts
+   * import { createPool } from "@hotconn/hotconn";
+   *
+   * await using pool = createPool({ tls: { minVersion: "TLSv1.2" } });
+   * pool.setTls({ minVersion: "TLSv1.3" });
+   * ```
+   */
+  setTls(tls: TlsOptions, host?: string): void {
+    replaceTls(tls, host, this.manager, this.#queues, this.#parts.dials);
+  }
+
   /** The access rules in force. */
   get access(): AccessRules {
     return this.#parts.admission.rules;
@@ -364,11 +390,11 @@ export class ConnectionPool implements AsyncDisposable {
   }
 
   /**
-   * Returns the options of the pool, with their defaults and the limits that hold now: plain data, a
+   * Returns the options of the pool, with their defaults, and the limits and TLS options that hold now: plain data, a
    * copy. No key, certificate, pin or password is in it.
    */
   options(): OptionsInfo {
-    return optionsInfo(this.#options, this.#set, this.manager.accountant.limits);
+    return optionsInfo(this.#options, this.#set, this.manager.accountant.limits, this.#queues);
   }
 
   /** Whether `close()` was called. From then on the pool gives out no leases. */

@@ -1,10 +1,11 @@
 /**
- * Drains a host or a machine.
+ * Drains a host or a machine, or what was dialled with other TLS options.
  *
  * @module
  */
 
 import { parseHost } from "../../core/address.ts";
+import type { TlsOptions } from "../../core/dialer.ts";
 import type { ConnectionManager } from "../../map/manager.ts";
 import type { HostQueues } from "../host/host_queues.ts";
 import type { Dials } from "./dials.ts";
@@ -38,4 +39,31 @@ export async function drain(
   for (const connection of drained) manager.drain(connection);
   await Promise.all(drained.map(({ closed }) => closed));
   return drained.length;
+}
+
+/**
+ * Replaces the TLS options of the pool, or of one host, and ends what was dialled with those before:
+ * what is in use, with its lease. Hosts are kept as warm, with the new options.
+ *
+ * @throws {ClosedError} The pool is closing, or closed
+ * @throws {TypeError | RangeError} The host or a TLS option is not valid
+ */
+export function replaceTls(
+  tls: TlsOptions,
+  host: string | undefined,
+  manager: ConnectionManager,
+  queues: HostQueues,
+  dials: Dials,
+): void {
+  for (const queue of queues.setTls(tls, host)) {
+    const { connections } = queue.warm;
+    if (connections > 0) {
+      queues.main(queue.host).warm.keep(connections);
+      queue.warm.keep(0);
+    }
+    dials.disown((dial) => dial.queue === queue);
+    for (const { connections } of queue.lane.endpoints.values()) {
+      for (const connection of [...connections]) manager.drain(connection);
+    }
+  }
 }

@@ -34,6 +34,8 @@ export class HostQueues {
   readonly #routes: Routes;
   readonly #events: QueueEvents;
   readonly #profiles: TlsProfiles;
+  /** The TLS options of hosts that have their own, by canonical text. */
+  readonly #ownTls = new Map<string, TlsOptions>();
   readonly #queues = new Map<string, HostQueue>();
   /** Those whose names their proxies resolve. */
   readonly #resolvedThere = new Set<HostQueue>();
@@ -61,6 +63,40 @@ export class HostQueues {
     this.#routes = routes;
     this.#events = events;
     this.#profiles = new TlsProfiles(options.tls);
+    for (const [host, { tls }] of options.hosts) if (tls) this.#ownTls.set(host, tls);
+  }
+
+  /** The TLS options of the pool. */
+  get tls(): TlsOptions {
+    return this.#profiles.default.options;
+  }
+
+  /** The TLS options of hosts that have their own, by canonical text. */
+  get ownTls(): ReadonlyMap<string, TlsOptions> {
+    return this.#ownTls;
+  }
+
+  /**
+   * Replaces the TLS options of the pool, or of one host. Callers find other queues from then on.
+   *
+   * @returns The queues with the options from before
+   * @throws {ClosedError} The pool is closing, or closed
+   * @throws {TypeError | RangeError} The host or a TLS option is not valid
+   */
+  setTls(tls: TlsOptions, hostText: string | undefined): HostQueue[] {
+    if (this.#closed) throw new ClosedError("pool");
+    const host = hostText === undefined ? undefined : parseHost(hostText);
+    const profile = this.#profiles.of(tls);
+    const before = host ? this.#profileOf(host) : this.#profiles.default;
+    if (host) this.#ownTls.set(host.text, profile.options);
+    else this.#profiles.setDefault(profile);
+    this.#spellings.clear();
+    this.#httpSpellings.clear();
+    if (profile === before) return [];
+    return [...this.#queues.values()].filter((queue) =>
+      this.#profiles.isOf(queue.tls, before)
+      && (host ? queue.host.text === host.text : !this.#ownTls.has(queue.host.text))
+    );
   }
 
   /** Whether it is closed, and callers find no queue. */
@@ -184,7 +220,7 @@ export class HostQueues {
 
   /** The default TLS profile of a host. */
   #profileOf(host: Host): TlsProfile {
-    const tls = this.#options.hosts.get(host.text)?.tls;
+    const tls = this.#ownTls.get(host.text);
     return tls ? this.#profiles.of(tls) : this.#profiles.default;
   }
 }

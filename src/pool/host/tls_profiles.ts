@@ -21,6 +21,9 @@ export const PLAIN_H2: TlsProfile = {
   protocol: "h2",
 };
 
+/** The name of the profile of the parameters that the pool was made with. */
+const DEFAULT = "default";
+
 /** A protocol that HTTP is spoken over, by its name in ALPN. */
 export type Protocol = "h2" | "http/1.1";
 
@@ -110,8 +113,7 @@ export class TlsProfiles {
   readonly #known = new Map<TlsProfile, Known>();
   /** How many had a name. */
   #named = 0;
-  /** The profile of the pool's own parameters. */
-  readonly default: TlsProfile;
+  #default: TlsProfile;
 
   /**
    * Begins with the pool's own parameters.
@@ -119,8 +121,28 @@ export class TlsProfiles {
    * @throws {TypeError} An option is unknown, or not of its form
    */
   constructor(options: TlsOptions) {
-    this.default = this.of(options);
-    this.use(this.default);
+    this.#default = this.of(options);
+    this.use(this.#default);
+  }
+
+  /** The profile of the pool's own parameters. */
+  get default(): TlsProfile {
+    return this.#default;
+  }
+
+  /** Makes a profile that of the pool's own parameters, in place of the one before. */
+  setDefault(profile: TlsProfile): void {
+    const before = this.#default;
+    if (profile === before) return;
+    this.#default = profile;
+    this.use(profile);
+    for (const [derived, { base }] of [...this.#known]) if (base === before) this.forget(derived);
+    this.forget(before);
+  }
+
+  /** Whether a profile has these parameters: it is theirs, or theirs for HTTP. */
+  isOf(profile: TlsProfile, base: TlsProfile): boolean {
+    return profile === base || this.#known.get(profile)?.base === base;
   }
 
   /** How many are known. */
@@ -163,7 +185,7 @@ export class TlsProfiles {
       // No name is given twice: it would stand for what was forgotten.
       const number = this.#named++;
       profile = {
-        name: number === 0 ? "default" : `tls-${number}`,
+        name: number === 0 ? DEFAULT : `tls-${number}`,
         options: Object.fromEntries(entries),
       };
       this.#byContents.set(contents, profile);
@@ -185,7 +207,7 @@ export class TlsProfiles {
     const suffix = base.options.alpn
       ? "http"
       : protocols.map((protocol) => protocol === "h2" ? "h2" : "h1").join("-");
-    const name = base === this.default ? suffix : `${base.name}-${suffix}`;
+    const name = base.name === DEFAULT ? suffix : `${base.name}-${suffix}`;
     let profile = this.#forHttp.get(name);
     if (!profile) {
       profile = { name, options: { ...base.options, alpn }, isShared: true };
@@ -194,7 +216,7 @@ export class TlsProfiles {
       this.use(base);
       const drop = () => void this.#forHttp.delete(name);
       // The pool's own are few, and what dialers keep for them is worth more than the memory.
-      this.#known.set(profile, { base, drop, users: base === this.default ? 1 : 0 });
+      this.#known.set(profile, { base, drop, users: base === this.#default ? 1 : 0 });
     }
     return profile;
   }
