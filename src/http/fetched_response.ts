@@ -39,7 +39,8 @@ const MEDIA_TYPE = /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+[\t ]*(?:;|$)/;
 /** The runtimes make no response with a higher status; the server's own is shown all the same. */
 const MOST_STATUS = 599;
 
-class FetchedResponse extends Response {
+/** A response of the runtime's own that says where it is from, as its clones do. */
+export class FetchedResponse extends Response {
   readonly #fetched: Fetched;
   #isSealed = false;
 
@@ -122,15 +123,6 @@ export function showAsOwn(prototype: object): void {
 /** Where clones get their bodies from: Node cancels the body of a copy that it collects. */
 const copies = new WeakMap<Response, Response>();
 
-/** Makes a response of the runtime's own that says where it is from, as its clones do. */
-export function responseOf(
-  fetched: Fetched,
-  body: ResponseBody,
-  init: OwnInit,
-): Response {
-  return new FetchedResponse(fetched, body, init);
-}
-
 /** Makes a clone from a copy that the runtime has made, with the values of `init`. */
 export function cloneOf(
   fetched: Fetched,
@@ -138,12 +130,12 @@ export function cloneOf(
   { headers, statusText }: Pick<Response, "statusText" | "headers"> = copy,
 ): Response {
   const { status } = fetched.answer;
-  const clone = responseOf(fetched, copy.body, { headers, status, statusText });
+  const clone = new FetchedResponse(fetched, copy.body, { headers, status, statusText });
   copies.set(clone, copy);
   return clone;
 }
 
-/** What a response is made of; undefined if `responseOf` has not made it. */
+/** What a response is made of; undefined if it is no `FetchedResponse`. */
 export function fetchedOf(response: object): Fetched | undefined {
   return FetchedResponse.fetchedOf(response);
 }
