@@ -113,7 +113,7 @@ export function optionsOf(text: string, name: string): Map<string, string | unde
   let fallback: string | undefined;
   for (const line of body.split("\n")) {
     fallback = /@default \{(.*)\}/.exec(line)?.[1] ?? fallback;
-    const member = /^ {2}(?:readonly )?(\w+)\??: /.exec(line)?.[1];
+    const member = /^ {2}(?:readonly )?(\w+)\??:(?: |$)/.exec(line)?.[1];
     if (member === undefined) continue;
     options.set(member, fallback);
     fallback = undefined;
