@@ -135,6 +135,30 @@ test("Room goes round among the hosts that wait for it", async () => {
   assertEquals(order.join(""), "abcabcabc");
 });
 
+test("Hosts that wait for room get it in the order of their calls, while few dials may be under way", async () => {
+  const names = Array.from({ length: 120 }, (_, index) => `h${index}.test`);
+  await using it = memoryPool({
+    hosts: Object.fromEntries(names.map((name) => [name, ["192.0.2.1"]])),
+    maxConnections: 8,
+    maxConnectionsPerIp: 8,
+    maxConcurrentDials: 2,
+    script: () => ({ delayMs: 5 }),
+  });
+  const { clock, dialer, pool } = it;
+  // Each look takes its time, so that not all are done in one turn.
+  const { now } = clock;
+  let workedMs = 0;
+  clock.now = () => now.call(clock) + (workedMs += 0.05);
+  const asking = names.map(async (name) => {
+    const lease = await pool.acquire(name);
+    await new Promise<void>((resolve) => clock.setTimer(resolve, 1 + clock.random() * 60));
+    lease.release();
+  });
+  await pass(it, 1_200, 1);
+  await Promise.all(asking);
+  assertEquals(dialer.dials.map(({ host }) => host), names);
+});
+
 test("Room that comes all at once is shared among the hosts that wait for it", async () => {
   const names = ["a.test", "b.test", "c.test"];
   await using it = memoryPool({

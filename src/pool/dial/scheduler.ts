@@ -282,7 +282,8 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
     for (;;) {
       const first = this.#starved.first(roomy);
       if (!first || this.#closed) return;
-      if (this.#isLate) {
+      // Until a dial may begin, all stay where they stand, and what came stays theirs.
+      if (this.#isLate || dials.areFull) {
         for (const key of roomy) this.#roomy.add(key);
         return;
       }
@@ -324,7 +325,10 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
       if (lookAt < Infinity) this.#rechecks.at(queue, lookAt);
       if (isCrowded) full.add(dials.areFull ? FULL.warming : dialsTo(queue));
     }
-    this.#starved.put(queue, full, dials.begun > begun);
+    // That no dial may begin for now says nothing of the room that it stands in line for.
+    const held = this.#starved.keysOf(queue);
+    const stays = full.has(FULL.dials) && held.size > 0;
+    this.#starved.put(queue, stays ? held : full, dials.begun > begun);
     if (queue.waiters.size === 0) return;
     // If connections do not come back, only time shows that more are needed.
     const pauseMs = queue.lane.connectionCount === 0
