@@ -4,8 +4,8 @@
  * @module
  */
 
-import { checkNames, checkNumber, describe } from "../core/check.ts";
-import { ConnectionPool } from "../pool/pool.ts";
+import { checkNames, checkNumber, describe, quote } from "../core/check.ts";
+import type { ConnectionPool } from "../pool/pool.ts";
 import { writeFamilies } from "./families.ts";
 import { MetricText } from "./metric_text.ts";
 import { MetricWriter, type Source } from "./metric_writer.ts";
@@ -57,7 +57,7 @@ export interface OpenMetricsOptions {
  * time, and an alert can ask what share of requests took too long.
  *
  * @param pools One pool, which is named `default`, or several by name
- * @throws {TypeError | RangeError} An option is not valid
+ * @throws {TypeError | RangeError} An option is not valid, or something else than a pool is given
  *
  * @example
  * ```ts
@@ -85,14 +85,24 @@ export function openMetrics(
     throw new TypeError(`format must be "openMetrics" or "text", got ${describe(format)}`);
   }
   checkNumber("maxHosts", maxHosts, { min: 0, whole: true });
-  if (typeof pools !== "object" || pools === null) {
-    throw new TypeError(`openMetrics() needs a pool, or pools by name, got ${describe(pools)}`);
+  const named = isPool(pools) ? { default: pools } : pools;
+  if (typeof named !== "object" || named === null || Symbol.iterator in named) {
+    throw new TypeError(
+      `openMetrics() needs a pool, or an object with pools by name, got ${describe(pools)}`,
+    );
   }
-  const named = pools instanceof ConnectionPool ? { default: pools } : pools;
-  const sources = Object.entries(named).map(([name, pool]) => read(name, pool, maxHosts));
+  const sources = Object.entries(named).map(([name, pool]) => {
+    if (isPool(pool)) return read(name, pool, maxHosts);
+    throw new TypeError(`openMetrics() needs a pool as ${quote(name)}, got ${describe(pool)}`);
+  });
   const text = new MetricText(format);
   writeFamilies(new MetricWriter(text, sources, created), addresses);
   return text.end();
+}
+
+/** Whether something is a pool, of another copy of the package too. */
+function isPool(value: unknown): value is ConnectionPool {
+  return typeof (value as Partial<ConnectionPool> | null | undefined)?.histograms === "function";
 }
 
 /** What is remembered of each pool, by how many hosts are named. */

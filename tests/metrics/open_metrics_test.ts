@@ -104,8 +104,17 @@ test("openMetrics() tells so many hosts by name, and all others together", async
     const { samples: open } = parseOpenMetrics(text).get("hotconn_connections")!;
     assertEquals([...open.values()].reduce((sum, count) => sum + count), 2);
   }
-  const none = null as unknown as typeof pool;
-  assertThrows(() => openMetrics(none), TypeError, "needs a pool, or pools by name, got null");
+  const wrong: readonly (readonly [pools: unknown, message: string])[] = [
+    [null, "needs a pool, or an object with pools by name, got null"],
+    [[pool], "needs a pool, or an object with pools by name, got an array"],
+    [new Map([["a", pool]]), "needs a pool, or an object with pools by name, got object"],
+    [pool.stats(), "needs a pool as \"at\", got 1"],
+    [{ shop: undefined }, "needs a pool as \"shop\", got undefined"],
+    [{ shop: { a: pool } }, "needs a pool as \"shop\", got object"],
+  ];
+  for (const [pools, message] of wrong) {
+    assertThrows(() => openMetrics(pools as typeof pool), TypeError, message);
+  }
   assertThrows(() => openMetrics(pool, { maxHosts: -1 }), RangeError, "maxHosts");
 });
 
