@@ -139,8 +139,11 @@ export class Dispatcher implements ExchangeHost {
     return sessionOf(connection, this.#parsers, this.#clock);
   }
 
-  misdirected(connection: Connection, host: string): void {
+  misdirected(connection: Connection, host: string): boolean {
+    // A server that refuses a host's own connection may refuse each: no handshake for every request.
+    if (this.#leases.isOwn(connection, host) && !this.#budget.spend()) return false;
     this.#leases.misdirected(connection, host);
+    return true;
   }
 
   noteSilence(lease: Lease, describe: () => unknown): boolean {

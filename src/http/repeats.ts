@@ -27,8 +27,8 @@ export interface RepeatHost {
   now(): number;
   /** A number from 0 to 1, 1 not included. */
   random(): number;
-  /** A connection's server does not answer for a host. */
-  misdirected(connection: Connection, host: string): void;
+  /** A connection's server does not answer for a host. Returns whether to try another connection. */
+  misdirected(connection: Connection, host: string): boolean;
   /** Takes a retry out of the budget; false if there is none left. */
   mayRetry(): boolean;
   /** Whether there is another machine to turn to, the ones to avoid left out. */
@@ -305,9 +305,9 @@ export class Repeats {
    */
   #isMisdirected({ lease, protocol }: Answering): boolean {
     if (protocol !== "h2" || this.#misdirected || this.#body?.canRepeat === false) return false;
+    if (!this.#host.misdirected(lease.connection, this.#request.target.host)) return false;
     this.#misdirected = true;
     lease.failure = null;
-    this.#host.misdirected(lease.connection, this.#request.target.host);
     return true;
   }
 }

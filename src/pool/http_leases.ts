@@ -87,11 +87,15 @@ export class HttpLeases {
     return rests.until(members);
   }
 
+  /** Whether a connection was dialled for a host, and not for another one that shares it. */
+  isOwn(connection: Connection, host: string): boolean {
+    return connection.host === parseHost(host).text;
+  }
+
   /** Notes that a connection's server does not answer for a host (421). */
   misdirected(connection: Connection, host: string): void {
-    const { text } = parseHost(host);
-    if (connection.host === text) connection.healthy = false;
-    else this.#parts.coalescing.refuse(connection, text);
+    if (this.isOwn(connection, host)) connection.healthy = false;
+    else this.#parts.coalescing.refuse(connection, parseHost(host).text);
   }
 
   /**

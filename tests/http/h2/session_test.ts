@@ -425,11 +425,17 @@ test("421 is answered over another connection, once, whatever the method", async
   await end(scene);
   const always = frameScene({
     hosts: ONE,
+    pool: { retryShare: 0 },
     onRequest: (connection, { id }) => connection.respond(id, 421),
   });
   const last = await always.pool.request("https://a.test/");
   await last.dump();
   assertEquals([last.status, always.connections.length], [421, 2]);
+  // Only ten retries are saved up: not every request takes another handshake.
+  for (let asked = 1; asked < 40; asked++) {
+    await (await always.pool.request("https://a.test/")).dump();
+  }
+  assertEquals(always.connections.length, 1 + 10);
   await end(always);
 });
 
