@@ -87,17 +87,14 @@ export function readFetch(
   input: string | URL | Request,
   given: RequestInit | null | undefined,
 ): FetchRequest {
-  if (typeof input !== "string" || (given ?? null) !== null) return readAfresh(input, given);
-  const known = plainGets.get(input);
-  if (known) return known;
-  const request = readAfresh(input, given);
-  plainGets.set(input, request);
-  return request;
+  return typeof input === "string" && (given ?? null) === null
+    ? plainGets.get(input, readAfresh)
+    : readAfresh(input, given);
 }
 
 function readAfresh(
   input: string | URL | Request,
-  given: RequestInit | null | undefined,
+  given?: RequestInit | null,
 ): FetchRequest {
   const init: RequestInit = given ?? NO_INIT;
   if (typeof init !== "object" && typeof init !== "function") {

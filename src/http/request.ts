@@ -137,8 +137,10 @@ const targets = new UrlCache<Target>();
  * @throws {TypeError} It is no URL, or its scheme is another than `https:` and `http:`
  */
 export function readTarget(text: string | URL): Target {
-  const known = typeof text === "string" ? targets.get(text) : undefined;
-  if (known) return known;
+  return typeof text === "string" ? targets.get(text, readAfresh) : readAfresh(text);
+}
+
+function readAfresh(text: string | URL): Target {
   if (Object.prototype.toString.call(text) === "[object Request]") {
     throw new TypeError("request() takes a URL and options: fetch() takes a Request");
   }
@@ -157,7 +159,7 @@ export function readTarget(text: string | URL): Target {
   url.hash = "";
   const authorization = url.username || url.password ? basicCredentials(url) : undefined;
   url.username = url.password = "";
-  const target: Target = {
+  return {
     url: url.href,
     host: isPlain && url.port === "" ? `${url.host}:80` : url.host,
     hostHeader: url.host,
@@ -167,8 +169,6 @@ export function readTarget(text: string | URL): Target {
     authorization,
     prepared: new Map(),
   };
-  if (typeof text === "string") targets.set(text, target);
-  return target;
 }
 
 /** Marks options as constant, so that requests made from them may be cached. */
