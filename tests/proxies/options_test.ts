@@ -62,6 +62,11 @@ test("What is wrong with a proxy is said without repeating it", () => {
   refuses(["http://a.test", 5], "proxy[1] must be the URL");
   refuses([], "at least one proxy");
   refuses("http://user:secret@a.test/path", "without a path");
+  refuses(
+    ["http://user:secret@a.test:0"],
+    "proxy[0]: The host \"a.test:0\" has no valid",
+    RangeError,
+  );
   refuses({ url: "http://a.test", resolve: "both" }, "proxy.resolve must be \"here\" or \"there\"");
   refuses({ url: "socks5h://a.test", resolve: "here" }, "take socks5:");
   refuses({ url: "http://a.test", tls: { alpn: ["x"] } }, "proxy.tls is for an https: proxy");

@@ -5,7 +5,7 @@
  */
 
 import { type Host, parseHost, readIp } from "../../core/address.ts";
-import { checkNames, describe, quote } from "../../core/check.ts";
+import { checkNames, describe, named, quote } from "../../core/check.ts";
 import type { TlsOptions } from "../../core/dialer.ts";
 import { type IpRange, isInRange, readRange } from "../../hosts/ip_range.ts";
 import { checkTls } from "../host/tls_profiles.ts";
@@ -164,7 +164,7 @@ function readUrl(name: string, { resolve, tls = {}, url: given }: ProxyServer): 
   if (scheme !== "https" && Object.keys(tls).length > 0) {
     throw new TypeError(`${name}.tls is for an https: proxy, got ${protocol}`);
   }
-  const host = parseHost(`${url.hostname}:${url.port === "" ? port : url.port}`);
+  const host = named(name, () => parseHost(`${url.hostname}:${url.port || port}`));
   return {
     label: `${protocol}//${url.hostname}:${host.port}`,
     scheme,
