@@ -172,6 +172,19 @@ test("A machine that answers 503 with Retry-After is left alone for so long, and
   assertEquals(it.pool.stats().hosts["a.test"]!.addresses["192.0.2.2"]!.toldLater, null);
 });
 
+test("A machine that is back from a rest gets a tenth of its load at first, and soon all of it", async () => {
+  await using it = await scene(2, { slowStartMs: 10_000 });
+  const share = () => it.pool.stats().hosts["a.test"]!.addresses["192.0.2.2"]!.share;
+  it.answers.set(2, [later(503, 5), FINE]);
+  await shares(it, 2);
+  await it.pass(5_000);
+  assertEquals([it.told[1], share()], ["2 is back", 0.1]);
+  await it.pass(5_000);
+  assertEquals(Math.round(100 * share()), 55);
+  await it.pass(5_000);
+  assertEquals(share(), 1);
+});
+
 test("A 429 leaves its machine to the others, unless restStatuses has it", async () => {
   for (const restStatuses of [undefined, [429, 503]]) {
     await using it = await scene(3, restStatuses ? { restStatuses } : {});
