@@ -44,7 +44,7 @@ export class HttpPool extends ConnectionPool {
   readonly #clock: Clock;
   readonly #rules: HttpRules;
   /** The names of the options that were set. */
-  readonly #set: readonly string[];
+  readonly #set: ReadonlySet<string>;
   readonly #dispatcher: Dispatcher;
   readonly #fetchHost: FetchHost;
   readonly #upgrades: Upgrades;
@@ -72,7 +72,7 @@ export class HttpPool extends ConnectionPool {
     super(rest);
     this.#clock = options.clock ?? systemClock;
     this.#rules = rules;
-    this.#set = namesSet(options);
+    this.#set = new Set(namesSet(options));
     const request: Requester = (url, options) => this.request(url, options);
     this.#fetchHost = { request, respond, decoders, clock: this.#clock };
     const { figures, leases, manager } = this;

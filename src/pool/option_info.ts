@@ -26,7 +26,7 @@ export type OptionValue =
 export interface OptionInfo {
   /** Its value. */
   readonly value: OptionValue;
-  /** Whether it was set when the pool was made. Otherwise it is the default. */
+  /** Whether it was set, when the pool was made or later. Otherwise it is the default. */
   readonly isSet: boolean;
 }
 
@@ -57,10 +57,10 @@ export function namesSet(options: object): string[] {
 /** Options by name, with whether they are among those that were set. */
 export function optionInfos(
   values: { readonly [name: string]: OptionValue },
-  set: readonly string[],
+  set: ReadonlySet<string>,
 ): OptionsInfo["options"] {
   return Object.fromEntries(
-    Object.entries(values).map(([name, value]) => [name, { value, isSet: set.includes(name) }]),
+    Object.entries(values).map(([name, value]) => [name, { value, isSet: set.has(name) }]),
   );
 }
 
@@ -78,7 +78,7 @@ export function finite(value: number): number | null {
  */
 export function optionsInfo(
   options: ResolvedPoolOptions,
-  set: readonly string[],
+  set: ReadonlySet<string>,
   limits: ConnectionLimits,
   current: CurrentTls,
 ): OptionsInfo {

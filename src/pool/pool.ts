@@ -69,7 +69,7 @@ export class ConnectionPool implements AsyncDisposable {
   protected readonly leases: HttpLeases;
   readonly #options: ResolvedPoolOptions;
   /** The names of the options that were set. */
-  readonly #set: readonly string[];
+  readonly #set: Set<string>;
   readonly #parts: PoolAssembly;
   readonly #desk: LeaseDesk;
   readonly #queues: HostQueues;
@@ -82,7 +82,7 @@ export class ConnectionPool implements AsyncDisposable {
    */
   constructor(options: HttpConnectionOptions) {
     this.#options = resolvePoolOptions(options);
-    this.#set = namesSet(options);
+    this.#set = new Set(namesSet(options));
     if (typeof this.#options.healthCheck === "object" && !this.checkOver) {
       throw new TypeError(
         "healthCheck must be \"connect\" or \"tls\" for a pool that does not speak HTTP, "
@@ -222,14 +222,14 @@ export class ConnectionPool implements AsyncDisposable {
 
   /**
    * Replaces the TLS options of the pool, or of one host, as when a certificate or an authority is
-   * renewed. Everything that is dialled from then on has the new ones. Idle connections with those from
-   * before end at once, those in use with their lease. Hosts that are kept warm are dialled again at
-   * once. Who waits already is still served with the options from before.
+   * renewed. Every lease that begins from then on is on a connection with the new ones, also for callers
+   * who wait already. Idle connections with the old ones end at once, those in use with their lease.
+   * Hosts that are kept warm are dialled again at once, and a `warm()` under way goes on with the new ones.
    *
-   * Without a host, it replaces the pool's options: hosts with their own, and requests with theirs, keep
-   * them. All options are replaced, none is merged: give `ca` again, too.
+   * Without a host, it replaces the pool's options; hosts and requests with their own keep them. All
+   * options are replaced, none is merged: give `ca` again, too.
    *
-   * @param host The host whose own options to replace, or to give it
+   * @param host The host whose own options to replace; if it has none, it has its own from then on
    * @throws {ClosedError} The pool is closing, or closed
    * @throws {TypeError | RangeError} The host or an option is not valid; the old ones stay in force
    *
@@ -242,7 +242,8 @@ export class ConnectionPool implements AsyncDisposable {
    * ```
    */
   setTls(tls: TlsOptions, host?: string): void {
-    replaceTls(tls, host, this.manager, this.#queues, this.#parts.dials);
+    replaceTls(tls, host, this.manager, this.#queues, this.#desk, this.#parts.dials);
+    if (host === undefined) this.#set.add("tls");
   }
 
   /** The access rules in force. */
@@ -390,8 +391,8 @@ export class ConnectionPool implements AsyncDisposable {
   }
 
   /**
-   * Returns the options of the pool, with their defaults, and the limits and TLS options that hold now: plain data, a
-   * copy. No key, certificate, pin or password is in it.
+   * Returns the options of the pool, with their defaults, and the limits and TLS options that hold now:
+   * plain data, a copy. No key, certificate, pin or password is in it.
    */
   options(): OptionsInfo {
     return optionsInfo(this.#options, this.#set, this.manager.accountant.limits, this.#queues);
@@ -424,6 +425,7 @@ export class ConnectionPool implements AsyncDisposable {
    */
   setLimits(limits: Partial<ConnectionLimits>): number {
     const ended = this.manager.setLimits(limits);
+    for (const name of namesSet(limits)) this.#set.add(name);
     for (const queue of this.#queues) {
       if (queue.waiters.size > 0 || queue.warm.connections > 0) this.#parts.scheduler.wake(queue);
     }

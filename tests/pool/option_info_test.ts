@@ -43,7 +43,7 @@ test("Pool.options() tells every option that is no code, and whether it was set"
   assertEquals(JSON.parse(JSON.stringify(options)), options);
 });
 
-test("Pool.options() tells the limits that hold now, and of a host what was set for it", async () => {
+test("Pool.options() tells the limits and TLS options that hold now, and of a host what was set for it", async () => {
   await using it = memoryPool({
     maxConnections: 50,
     hostOptions: {
@@ -52,7 +52,14 @@ test("Pool.options() tells the limits that hold now, and of a host what was set 
     },
     resolver: { ...given.resolver, resolveSrv: () => Promise.reject(new Error("no")) },
   });
-  it.pool.setLimits({ maxConnections: 20 });
+  const isSet = () => {
+    const { maxConnections, maxConnectionsPerIp, tls } = it.pool.options().options;
+    return [maxConnections, maxConnectionsPerIp, tls].map((option) => option?.isSet);
+  };
+  assertEquals(isSet(), [true, false, false]);
+  it.pool.setLimits({ maxConnections: 20, maxConnectionsPerIp: 5 });
+  it.pool.setTls({ minVersion: "TLSv1.3" });
+  assertEquals(isSet(), [true, true, true]);
   const { hosts, options } = it.pool.options();
   assertEquals(options["maxConnections"], { value: 20, isSet: true });
   assertEquals(hosts, {

@@ -4,11 +4,13 @@
  * @module
  */
 
-import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { test } from "node:test";
-import { ClosedError } from "../../src/core/errors.ts";
+import type { ManualClock } from "../../src/core/clock.ts";
+import { AcquireTimeoutError, ClosedError } from "../../src/core/errors.ts";
 import { TlsProfiles } from "../../src/pool/host/tls_profiles.ts";
 import { memoryPool } from "../support/memory_pool.ts";
+import { turns } from "../support/turns.ts";
 
 test("TlsProfiles knows a profile as long as somebody uses it, or what was made of it", () => {
   const profiles = new TlsProfiles({});
@@ -65,6 +67,17 @@ test("TlsProfiles forgets the pool's own when they are replaced, with the last w
   assertEquals(profiles.size, 2);
   profiles.setDefault(profiles.default);
   assertEquals(profiles.size, 2);
+});
+
+test("TlsProfiles knows those that a host has as long, however often they were the pool's own", () => {
+  const profiles = new TlsProfiles({});
+  const own = profiles.of({ serverName: "own.test" });
+  const http = profiles.forHttp(own, ["h2"]);
+  for (const profile of [own, http]) profiles.use(profile);
+  for (const tls of [own.options, {}, own.options, {}]) profiles.setDefault(profiles.of(tls));
+  assert(profiles.isOf(http, own));
+  for (const profile of [own, http]) profiles.forget(profile);
+  assertEquals(profiles.size, 1);
 });
 
 test("setTls() has everything new dialled with the new options, and ends the rest with its lease", async () => {
@@ -131,24 +144,134 @@ test("setTls() keeps hosts as warm, and those of their own TLS options alone", a
   assertEquals(it.pool.options().options.tls?.value, ["minVersion"]);
 });
 
-test("setTls() serves who waits already with the options from before, and never a new caller", async () => {
-  await using it = memoryPool({ script: () => ({ delayMs: 10 }) });
-  const waits = it.pool.acquire("a.test");
-  it.clock.advance(1);
-  await null;
-  it.pool.setTls({ minVersion: "TLSv1.3" });
-  const comes = it.pool.acquire("a.test");
-  for (let ms = 0; ms < 40; ms++) {
-    it.clock.advance(1);
-    await new Promise((resolve) => setTimeout(resolve));
+/** Moves the clock in steps, and lets what falls due take effect. */
+async function pass(clock: ManualClock, ms: number, stepMs = 1): Promise<void> {
+  for (let passed = 0; passed < ms; passed += stepMs) {
+    clock.advance(stepMs);
+    await turns();
   }
-  const [before, after] = await Promise.all([waits, comes]);
-  assertEquals([before, after].map(({ connection }) => connection.tlsProfile), [
-    "default",
-    "tls-1",
+}
+
+test("setTls() serves those who wait already with the new options, in their order and in time", async () => {
+  await using it = memoryPool({
+    hosts: { "a.test": ["192.0.2.1", "192.0.2.2"] },
+    script: ({ tls }) => ({ delayMs: tls.minVersion ? 10 : 1_000_000 }),
+    maxConnectionsPerHost: 8,
+  });
+  const stop = new AbortController();
+  const waits = [
+    it.pool.acquire("a.test"),
+    it.pool.acquire("a.test", { ip: "192.0.2.2" }),
+    it.pool.acquire("a.test", { ip: "192.0.2.2", timeoutMs: 60_000 }),
+    it.pool.acquire("a.test", { sticky: "me" }),
+  ];
+  const aborted = assertRejects(
+    () => it.pool.acquire("a.test", { signal: stop.signal }),
+    Error,
+    "no longer",
+  );
+  const late = assertRejects(
+    () => it.pool.acquire("a.test", { timeoutMs: 3 }),
+    AcquireTimeoutError,
+  );
+  await pass(it.clock, 1);
+  it.pool.setTls({ minVersion: "TLSv1.3" });
+  assertEquals(it.pool.stats().waiting, 6);
+  it.pool.manager.checkInvariants();
+  stop.abort(new Error("no longer"));
+  await pass(it.clock, 4);
+  await Promise.all([aborted, late]);
+  await pass(it.clock, 40);
+  const leases = await Promise.all(waits);
+  for (const { connection } of leases) assertEquals(connection.tlsProfile, "tls-1");
+  assertEquals(leases.slice(1, 3).map(({ connection }) => connection.ip), [
+    "192.0.2.2",
+    "192.0.2.2",
   ]);
-  before.release();
-  after.release();
+  assertEquals(it.pool.stats().waiting, 0);
+  for (const lease of leases) lease.release();
+});
+
+test("setTls() leaves the callers who wait their acquireTimeoutMs", async () => {
+  await using it = memoryPool({
+    script: () => ({ delayMs: 1_000_000 }),
+    acquireTimeoutMs: 100,
+    connectTimeoutMs: 1_000_000,
+  });
+  let late = 0;
+  for (const _ of [1, 2]) {
+    it.pool.acquire("a.test").catch(() => late++);
+    await pass(it.clock, 40);
+  }
+  it.pool.setTls({ minVersion: "TLSv1.3" });
+  it.pool.acquire("a.test").catch(() => late++);
+  const counts = [];
+  for (let round = 0; round < 3; round++) {
+    await pass(it.clock, 45);
+    counts.push(late);
+  }
+  assertEquals(counts, [1, 2, 3]);
+});
+
+test("setTls() has a warm() under way go on with the new options", async () => {
+  await using it = memoryPool({ script: () => ({ delayMs: 10 }) });
+  const stop = new AbortController();
+  const warmed = it.pool.warm("a.test", { connections: 4 });
+  const givenUp = assertRejects(
+    () => it.pool.warm("b.test", { connections: 2, signal: stop.signal }),
+    Error,
+    "no longer",
+  );
+  await pass(it.clock, 5);
+  it.pool.setTls({ minVersion: "TLSv1.3" });
+  stop.abort(new Error("no longer"));
+  await givenUp;
+  await pass(it.clock, 30);
+  assertEquals((await warmed).connections, 4);
+  const connections = it.pool.manager.getConnectionsForHost("a.test");
+  assertEquals(connections.map(({ tlsProfile }) => tlsProfile), Array(4).fill("tls-1"));
+  assertEquals(it.pool.manager.getConnectionsForHost("b.test").length, 0);
+  // What it was warmed to holds from then on.
+  for (const connection of connections) it.pool.manager.removeConnection(connection);
+  await pass(it.clock, 30);
+  assertEquals(it.pool.manager.getConnectionsForHost("a.test").length, 4);
+});
+
+test("After setTls() nothing is checked or tried with the options from before", async () => {
+  await using it = memoryPool({ healthCheck: "tls", healthCheckIntervalMs: 1_000 });
+  (await it.pool.acquire("a.test")).release();
+  it.pool.setTls({ minVersion: "TLSv1.3" });
+  const { length } = it.dialer.dials;
+  (await it.pool.acquire("a.test")).release();
+  await pass(it.clock, 10_000, 500);
+  const after = it.dialer.dials.slice(length);
+  assert(after.length > 5);
+  assertEquals(after.filter(({ tls }) => !tls.minVersion), []);
+  // Who goes back to them has them checked again.
+  it.pool.setTls({});
+  (await it.pool.acquire("a.test")).release();
+  const { length: until } = it.dialer.dials;
+  await pass(it.clock, 10_000, 500);
+  assertEquals(it.dialer.dials.slice(until).filter(({ tls }) => tls.minVersion), []);
+  assert(it.dialer.dials.length > until + 5);
+});
+
+test("setTls() a thousand times leaves nothing behind", async () => {
+  await using it = memoryPool({ hostOptions: { "a.test": { minIdle: 1 } } });
+  await it.pool.warm();
+  for (let turn = 0; turn < 1_000; turn++) {
+    it.pool.setTls({ serverName: `pool-${turn}.test` });
+    it.pool.setTls({ serverName: `idle-${turn}.test` }, "b.test");
+  }
+  // What was forgotten has another name when it comes back.
+  it.pool.setTls({ serverName: "idle-0.test" }, "b.test");
+  const lease = await it.pool.acquire("b.test");
+  assertEquals(lease.connection.tlsProfile, "tls-2001");
+  lease.release({ reuse: false });
+  await pass(it.clock, 20_000, 1_000);
+  assertEquals([...it.pool.manager.hosts.lanesOf("a.test")].length, 1);
+  assertEquals(it.pool.manager.getConnectionCount(), 1);
+  it.pool.manager.checkInvariants();
 });
 
 test("setTls() refuses what is not valid, and leaves what there was in force", async () => {

@@ -9,6 +9,7 @@ import { type Clock, setDeadline } from "../../core/clock.ts";
 import type { TlsSocket } from "../../core/dialer.ts";
 import {
   AccessDeniedError,
+  ClosedError,
   DialError,
   ProxyError,
   UnsupportedOptionError,
@@ -130,6 +131,15 @@ export class Dials {
       if (!concerns(dial)) continue;
       dial.unwanted = true;
       this.#events?.onDoubt(dial.queue);
+    }
+  }
+
+  /** Stops dials under way, which says nothing about their addresses. */
+  stop(concerns: (dial: Dial) => boolean): void {
+    for (const dial of this.#dials) {
+      if (!concerns(dial)) continue;
+      dial.unwanted = true;
+      dial.stop.abort(new ClosedError("dial"));
     }
   }
 
@@ -262,7 +272,7 @@ export class Dials {
   }
 
   #fail(dial: Dial, error: unknown): void {
-    if (this.#closed) return;
+    if (this.#closed || dial.stop.signal.reason instanceof ClosedError) return;
     const { health, options: { connectTimeoutMs }, reporter } = this.#parts;
     if (!blamesOptions(error) && !(error instanceof AccessDeniedError)) {
       health.failed(dial.endpoint, failureKindOf(error), error);

@@ -8,6 +8,7 @@ import { parseHost } from "../../core/address.ts";
 import type { TlsOptions } from "../../core/dialer.ts";
 import type { ConnectionManager } from "../../map/manager.ts";
 import type { HostQueues } from "../host/host_queues.ts";
+import type { LeaseDesk } from "../lease/lease_desk.ts";
 import type { Dials } from "./dials.ts";
 
 /**
@@ -43,7 +44,8 @@ export async function drain(
 
 /**
  * Replaces the TLS options of the pool, or of one host, and ends what was dialled with those before:
- * what is in use, with its lease. Hosts are kept as warm, with the new options.
+ * what is in use, with its lease. Hosts are kept as warm, and those who wait are served, with the new
+ * options.
  *
  * @throws {ClosedError} The pool is closing, or closed
  * @throws {TypeError | RangeError} The host or a TLS option is not valid
@@ -53,15 +55,14 @@ export function replaceTls(
   host: string | undefined,
   manager: ConnectionManager,
   queues: HostQueues,
+  desk: LeaseDesk,
   dials: Dials,
 ): void {
-  for (const queue of queues.setTls(tls, host)) {
-    const { connections } = queue.warm;
-    if (connections > 0) {
-      queues.main(queue.host).warm.keep(connections);
-      queue.warm.keep(0);
-    }
-    dials.disown((dial) => dial.queue === queue);
+  for (const [queue, profile] of queues.setTls(tls, host)) {
+    queue.replaced = true;
+    if (queue.warm.isWanted) queue.warm.moveTo(queues.main(queue.host).warm);
+    if (queue.waiters.size > 0) desk.move(queue, queues.get(queue.host, profile));
+    dials.stop((dial) => dial.queue === queue);
     for (const { connections } of queue.lane.endpoints.values()) {
       for (const connection of [...connections]) manager.drain(connection);
     }

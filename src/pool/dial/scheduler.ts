@@ -308,8 +308,7 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
     const known = this.followAddresses(queue);
     desk.serve(queue);
     this.#borrow(queue);
-    // A dropped host may still have warm-ups, whose callers must be told.
-    const isWarmed = queue.warm.connections > 0 || queue.warm.warmUps.size > 0;
+    const isWarmed = queue.warm.isWanted;
     if (queue.waiters.size === 0 && !isWarmed) {
       this.#starved.delete(queue);
       return;

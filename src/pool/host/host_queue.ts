@@ -77,6 +77,8 @@ export class HostQueue {
   hasPriorities = false;
   /** Whether the pool has forgotten it, because nobody used it for a long time. */
   forgotten = false;
+  /** Whether its TLS options were replaced: nothing is dialled with them that nobody asks for. */
+  replaced = false;
   /** How many connections are to be kept open, and who waits for them. */
   readonly warm: WarmTarget;
   /** How many more leases may begin before it checks whether all addresses have connections. */
@@ -185,6 +187,7 @@ export class HostQueue {
   /** Whether it is in use, or was within the given milliseconds. */
   isInUse(now: number, withinMs: number): boolean {
     if (this.warm.connections > 0 || this.waiters.size > 0) return true;
+    if (this.replaced) return false;
     if (now - this.demand.lastReturnAt < withinMs) return true;
     for (const { leased } of this.lane.endpoints.values()) if (leased > 0) return true;
     return false;
@@ -244,7 +247,10 @@ export class HostQueue {
       if (!wish) wishes.set(text, wish = new Wish(text));
       wish.add(waiter);
       waiter.wish = wish;
-    } else if (this.#wishes?.size === 0) this.#wishes = undefined;
+    } else {
+      waiter.wish = undefined;
+      if (this.#wishes?.size === 0) this.#wishes = undefined;
+    }
   }
 
   /**

@@ -34,8 +34,8 @@ export class HostQueues {
   readonly #routes: Routes;
   readonly #events: QueueEvents;
   readonly #profiles: TlsProfiles;
-  /** The TLS options of hosts that have their own, by canonical text. */
-  readonly #ownTls = new Map<string, TlsOptions>();
+  /** The TLS profiles of hosts that have their own options, by canonical text. */
+  readonly #own = new Map<string, TlsProfile>();
   readonly #queues = new Map<string, HostQueue>();
   /** Those whose names their proxies resolve. */
   readonly #resolvedThere = new Set<HostQueue>();
@@ -63,7 +63,9 @@ export class HostQueues {
     this.#routes = routes;
     this.#events = events;
     this.#profiles = new TlsProfiles(options.tls);
-    for (const [host, { tls }] of options.hosts) if (tls) this.#ownTls.set(host, tls);
+    for (const [host, { tls }] of options.hosts) {
+      if (tls) this.#setOwn(host, this.#profiles.of(tls));
+    }
   }
 
   /** The TLS options of the pool. */
@@ -73,30 +75,39 @@ export class HostQueues {
 
   /** The TLS options of hosts that have their own, by canonical text. */
   get ownTls(): ReadonlyMap<string, TlsOptions> {
-    return this.#ownTls;
+    return new Map(Array.from(this.#own, ([host, { options }]) => [host, options]));
   }
 
   /**
    * Replaces the TLS options of the pool, or of one host. Callers find other queues from then on.
    *
-   * @returns The queues with the options from before
+   * @returns The queues with the options from before, each with the profile that replaces its own
    * @throws {ClosedError} The pool is closing, or closed
    * @throws {TypeError | RangeError} The host or a TLS option is not valid
    */
-  setTls(tls: TlsOptions, hostText: string | undefined): HostQueue[] {
+  setTls(tls: TlsOptions, hostText: string | undefined): (readonly [HostQueue, TlsProfile])[] {
     if (this.#closed) throw new ClosedError("pool");
     const host = hostText === undefined ? undefined : parseHost(hostText);
     const profile = this.#profiles.of(tls);
     const before = host ? this.#profileOf(host) : this.#profiles.default;
-    if (host) this.#ownTls.set(host.text, profile.options);
+    if (host) this.#setOwn(host.text, profile);
     else this.#profiles.setDefault(profile);
     this.#spellings.clear();
     this.#httpSpellings.clear();
     if (profile === before) return [];
-    return [...this.#queues.values()].filter((queue) =>
-      this.#profiles.isOf(queue.tls, before)
-      && (host ? queue.host.text === host.text : !this.#ownTls.has(queue.host.text))
-    );
+    return [...this.#queues.values()]
+      .filter((queue) =>
+        this.#profiles.isOf(queue.tls, before)
+        && (host ? queue.host.text === host.text : !this.#own.has(queue.host.text))
+      )
+      .map((queue) => [queue, this.#profiles.inPlaceOf(queue.tls, profile)]);
+  }
+
+  #setOwn(host: string, profile: TlsProfile): void {
+    const before = this.#own.get(host);
+    this.#profiles.use(profile);
+    this.#own.set(host, profile);
+    if (before) this.#profiles.forget(before);
   }
 
   /** Whether it is closed, and callers find no queue. */
@@ -140,7 +151,10 @@ export class HostQueues {
   get(host: Host, profile: TlsProfile = this.#profileOf(host)): HostQueue {
     const key = `${host.text} ${profile.name}`;
     const known = this.#queues.get(key);
-    if (known) return known;
+    if (known) {
+      known.replaced = false;
+      return known;
+    }
     const balancer = this.#options.hosts.get(host.text)?.balancer ?? this.#options.balancer;
     const lane = this.#manager.hosts.openLane(host.text, profile.name, pickerFor(balancer));
     const route = this.#routes.to(host, profile);
@@ -220,7 +234,6 @@ export class HostQueues {
 
   /** The default TLS profile of a host. */
   #profileOf(host: Host): TlsProfile {
-    const tls = this.#ownTls.get(host.text);
-    return tls ? this.#profiles.of(tls) : this.#profiles.default;
+    return this.#own.get(host.text) ?? this.#profiles.default;
   }
 }

@@ -102,6 +102,8 @@ export function checkProtocols(name: string, protocols: unknown): Protocols {
 interface Known {
   /** The one that it was made from, if any: it is remembered as long. */
   readonly base: TlsProfile | undefined;
+  /** The protocols that it was made for, if it was made from another one. */
+  readonly protocols?: Protocols;
   readonly drop: () => void;
   users: number;
 }
@@ -136,13 +138,22 @@ export class TlsProfiles {
     if (profile === before) return;
     this.#default = profile;
     this.use(profile);
-    for (const [derived, { base }] of [...this.#known]) if (base === before) this.forget(derived);
+    for (const [derived, { base }] of [...this.#known]) {
+      if (base === profile) this.use(derived);
+      else if (base === before) this.forget(derived);
+    }
     this.forget(before);
   }
 
   /** Whether a profile has these parameters: it is theirs, or theirs for HTTP. */
   isOf(profile: TlsProfile, base: TlsProfile): boolean {
     return profile === base || this.#known.get(profile)?.base === base;
+  }
+
+  /** What stands in for a profile if these parameters stand in for those that it has. */
+  inPlaceOf(profile: TlsProfile, base: TlsProfile): TlsProfile {
+    const protocols = this.#known.get(profile)?.protocols;
+    return protocols ? this.forHttp(base, protocols) : base;
   }
 
   /** How many are known. */
@@ -216,7 +227,8 @@ export class TlsProfiles {
       this.use(base);
       const drop = () => void this.#forHttp.delete(name);
       // The pool's own are few, and what dialers keep for them is worth more than the memory.
-      this.#known.set(profile, { base, drop, users: base === this.#default ? 1 : 0 });
+      const users = base === this.#default ? 1 : 0;
+      this.#known.set(profile, { base, protocols, drop, users });
     }
     return profile;
   }

@@ -37,7 +37,7 @@ export class Waiter<Queue = unknown> {
   /** Its place in its line, which alone changes it. */
   place: number = -1;
   /** The queue that it stands in. */
-  readonly queue: Queue;
+  queue: Queue;
   /** When it began to wait, in the clock's milliseconds. */
   readonly since: number;
   readonly #settle: Settle;
@@ -141,6 +141,16 @@ export class Waiter<Queue = unknown> {
     rare.rounds++;
     rare.lastDialBefore = lastDialBefore;
     rare.failures = undefined;
+  }
+
+  /** Goes on in another queue, where nothing has failed it yet. */
+  moveTo(queue: Queue): void {
+    this.queue = queue;
+    const rarities = this.#rarities;
+    if (!rarities) return;
+    rarities.rounds = 0;
+    rarities.lastDialBefore = 0;
+    rarities.failures = undefined;
   }
 
   /**

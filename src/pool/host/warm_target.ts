@@ -25,6 +25,8 @@ const PERMIT_MS = 2_000;
 
 /** One wait for a host's connections to be open. */
 export class WarmUp {
+  /** Keeps as many open. */
+  keeper: WarmTarget;
   /** How many are wanted. */
   readonly target: number;
   readonly #host: string;
@@ -36,7 +38,14 @@ export class WarmUp {
   #awaited = -1;
 
   /** Begins to wait. */
-  constructor(host: string, target: number, maxRetries: number, wait: Wait<WarmResult>) {
+  constructor(
+    keeper: WarmTarget,
+    host: string,
+    target: number,
+    maxRetries: number,
+    wait: Wait<WarmResult>,
+  ) {
+    this.keeper = keeper;
     this.#host = host;
     this.target = target;
     this.#retriesLeft = maxRetries;
@@ -124,6 +133,11 @@ export class WarmTarget {
     return this.#connections;
   }
 
+  /** Whether any are to be kept open, or callers wait: a dropped host may still have those. */
+  get isWanted(): boolean {
+    return this.#connections > 0 || this.warmUps.size > 0;
+  }
+
   /** Keeps this many open from now on, whatever becomes of warm-ups. */
   keep(connections: number): void {
     this.#kept = connections;
@@ -140,22 +154,39 @@ export class WarmTarget {
       { signal },
       () => {
         isGivenUp = true;
-        this.leave(warmUp);
-        // The last of the other calls under way wins, if there is one.
-        if (this.#connections === connections) {
-          this.#aimAt([...this.warmUps].at(-1)?.target ?? this.#kept);
-        }
+        warmUp.keeper.#giveUp(warmUp);
       },
       () => new ClosedError("pool"),
     );
-    const warmUp = new WarmUp(this.#host, connections, maxRetries, wait);
+    const warmUp = new WarmUp(this, this.#host, connections, maxRetries, wait);
     (this.#warmUps ??= new Set()).add(warmUp);
     try {
       return await wait.promise;
     } finally {
+      const { keeper } = warmUp;
       // If a later call has replaced it, that one wins.
-      if (this.#connections === connections && !isGivenUp) this.#kept = connections;
+      if (keeper.#connections === connections && !isGivenUp) keeper.#kept = connections;
     }
+  }
+
+  #giveUp(warmUp: WarmUp): void {
+    this.leave(warmUp);
+    // The last of the other calls under way wins, if there is one.
+    if (this.#connections === warmUp.target) {
+      this.#aimAt([...this.warmUps].at(-1)?.target ?? this.#kept);
+    }
+  }
+
+  /** Has another one keep as many open in its place; those who wait go on waiting there. */
+  moveTo(other: WarmTarget): void {
+    for (const warmUp of this.warmUps) {
+      warmUp.keeper = other;
+      (other.#warmUps ??= new Set()).add(warmUp);
+    }
+    this.#warmUps = undefined;
+    other.#kept = this.#kept;
+    other.#aimAt(this.#connections);
+    this.keep(0);
   }
 
   /** Notes a failed dial with those who wait. */

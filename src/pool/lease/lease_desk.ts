@@ -158,6 +158,22 @@ export class LeaseDesk {
     if (this.#leave(waiter, this.#clock.now())) waiter.reject(reason);
   }
 
+  /** Has those who wait in a queue wait on in another one of its host, in their order. */
+  move(from: HostQueue, to: HostQueue): void {
+    const now = this.#clock.now();
+    for (const waiter of from.waiters) {
+      from.leave(waiter, now);
+      waiter.moveTo(to);
+      to.enter(waiter);
+      // The first of that queue's others may have come later.
+      if (!waiter.expiry) {
+        this.#deadlines.put(waiter.expire(), waiter.since + this.#options.acquireTimeoutMs);
+      }
+      this.#events?.onWait(to, waiter.filter);
+    }
+    this.#patience.remove(from.expiry);
+  }
+
   #expire(waiter: Waiter<HostQueue>, now: number): void {
     if (!this.#leave(waiter, now)) return;
     this.#reporter.figures.timedOut++;
