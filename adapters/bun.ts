@@ -17,7 +17,7 @@
 import { type Dialer, requireHonoured } from "../src/core/dialer.ts";
 import { bun as requireBun } from "./bun/bun_api.ts";
 import { dial } from "./bun/bun_dial.ts";
-import { capabilities } from "./bun/bun_tls.ts";
+import { capabilities, checkTls } from "./bun/bun_tls.ts";
 import { readCloseTimes } from "./sockets/close_times.ts";
 
 /** Options of {@linkcode bunDialer}. */
@@ -76,6 +76,7 @@ export function bunDialer(options: BunDialerOptions = {}): Dialer {
     capabilities,
     tunnels: new Set(["plain"]),
     tellsCertificate: true,
+    checkTls,
     async dial(target, signal) {
       requireHonoured(dialer, target.tls);
       signal.throwIfAborted();

@@ -21,13 +21,14 @@ import {
   requireHonoured,
   type TlsCapability,
   type TlsInfo,
+  type TlsOptions,
   type TlsSocket,
   type TlsVersion,
 } from "../src/core/dialer.ts";
 import type { TunnelKind } from "../src/core/tunnel.ts";
 import { whenReady } from "./node/node_dial.ts";
 import { NodeSocket, Reader } from "./node/node_socket.ts";
-import { TlsClient } from "./node/node_tls.ts";
+import { createContext, TlsClient } from "./node/node_tls.ts";
 import { openTunnel } from "./node/node_tunnel.ts";
 import { type CloseTimes, readCloseTimes } from "./sockets/close_times.ts";
 import { endsOf } from "./sockets/ends.ts";
@@ -105,6 +106,10 @@ class NodeDialer implements Dialer {
 
   forget(target: Pick<DialTarget, "host" | "address" | "tls">): void {
     this.#tls.forget(target);
+  }
+
+  checkTls(tls: TlsOptions): void {
+    createContext(tls);
   }
 
   async dial(target: DialTarget, signal: AbortSignal): Promise<TlsSocket> {

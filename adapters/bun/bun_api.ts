@@ -124,7 +124,10 @@ interface BuiltinModules {
     readonly createHash: typeof createHash;
     readonly X509Certificate: CertificateReader;
   };
-  "node:tls": { getCACertificates(type: "default"): string[] };
+  "node:tls": {
+    getCACertificates(type: "default"): string[];
+    createSecureContext(options: Pick<NativeTlsOptions, "ca" | "cert" | "key">): unknown;
+  };
 }
 
 interface BunGlobals {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { messageOf } from "../../src/core/check.ts";
 import type {
   DialTarget,
   TlsCapability,
@@ -83,6 +84,25 @@ function nativeOptions(tls: TlsOptions): Omit<NativeTlsOptions, "serverName"> {
     ...tls.ciphers?.length && { ciphers: tls.ciphers.join(":") },
     ...tls.groups?.length && { ecdhCurve: tls.groups.join(":") },
   };
+}
+
+/**
+ * Checks what Bun otherwise parses with the first dial.
+ *
+ * @throws {TypeError} An option cannot be used
+ * @throws {UnsupportedOptionError} The cipher suites are ones that Bun gives no say over
+ */
+export function checkTls(tls: TlsOptions): void {
+  const { ca, cert, key } = nativeOptions(tls);
+  try {
+    builtin("node:tls").createSecureContext({
+      ...ca && { ca },
+      ...cert !== undefined && { cert },
+      ...key !== undefined && { key },
+    });
+  } catch (cause) {
+    throw new TypeError(`The TLS options cannot be used: ${messageOf(cause)}`, { cause });
+  }
 }
 
 /** Returns what is known of a session after its handshake. */

@@ -187,7 +187,12 @@ interface Profile {
   readonly verifier: Verifier;
 }
 
-function createContext(options: TlsOptions): tls.SecureContext {
+/**
+ * Makes what Node keeps for a set of TLS options.
+ *
+ * @throws {TypeError} An option cannot be used
+ */
+export function createContext(options: TlsOptions): tls.SecureContext {
   const { ca, clientCertificate, ciphers, groups, minVersion, maxVersion } = options;
   try {
     // Runtimes differ in which of these they silently ignore when malformed.

@@ -205,6 +205,14 @@ export interface Dialer {
    */
   forget?(target: Pick<DialTarget, "host" | "address" | "tls">): void;
   /**
+   * Checks the values of TLS options that it honours, without dialling. Called before a pool replaces
+   * its options, which would end its connections in vain.
+   *
+   * @throws {TypeError | UnsupportedOptionError} An option's value cannot be used, such as a key that
+   * belongs to another certificate
+   */
+  checkTls?(tls: TlsOptions): void;
+  /**
    * Opens a socket to an address. From then on the caller owns it.
    *
    * @throws {DialError} What went wrong, and at which phase; no socket is left behind

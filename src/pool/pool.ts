@@ -231,7 +231,9 @@ export class ConnectionPool implements AsyncDisposable {
    *
    * @param host The host whose own options to replace; if it has none, it has its own from then on
    * @throws {ClosedError} The pool is closing, or closed
-   * @throws {TypeError | RangeError} The host or an option is not valid; the old ones stay in force
+   * @throws {TypeError | RangeError | UnsupportedOptionError} The host or an option is not valid, or
+   * the dialer cannot use it, such as a key that belongs to another certificate. The old ones stay in
+   * force
    *
    * @example
    * ```ts

@@ -6,9 +6,13 @@
 
 import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { test } from "node:test";
+import { memoryDialer } from "../../adapters/memory.ts";
 import type { ManualClock } from "../../src/core/clock.ts";
-import { AcquireTimeoutError, ClosedError } from "../../src/core/errors.ts";
+import type { Dialer } from "../../src/core/dialer.ts";
+import { AcquireTimeoutError, ClosedError, UnsupportedOptionError } from "../../src/core/errors.ts";
+import { staticResolver } from "../../src/hosts/resolver.ts";
 import { TlsProfiles } from "../../src/pool/host/tls_profiles.ts";
+import { ConnectionPool } from "../../src/pool/pool.ts";
 import { memoryPool } from "../support/memory_pool.ts";
 import { turns } from "../support/turns.ts";
 
@@ -286,4 +290,30 @@ test("setTls() refuses what is not valid, and leaves what there was in force", a
   assertEquals(it.dialer.dials.length, 1);
   await it.pool.close();
   assertThrows(() => it.pool.setTls({}), ClosedError);
+});
+
+test("setTls() refuses what the dialer cannot use, once it is loaded, and ends no connection", async () => {
+  const memory = memoryDialer({ capabilities: ["ca", "clientCertificate"] });
+  const dialer: Dialer = {
+    ...memory,
+    checkTls({ clientCertificate }) {
+      if (clientCertificate?.key === "wrong") throw new TypeError("the key is wrong");
+    },
+  };
+  for (const given of [dialer, Promise.resolve(dialer)]) {
+    await using pool = new ConnectionPool({
+      dialer: given,
+      resolver: staticResolver({ "a.test": ["192.0.2.1"] }),
+    });
+    const lease = await pool.acquire("a.test");
+    lease.release();
+    assertThrows(() => pool.setTls({ minVersion: "TLSv1.3" }), UnsupportedOptionError);
+    for (const host of [undefined, "a.test"]) {
+      const set = () => pool.setTls({ clientCertificate: { cert: "PEM", key: "wrong" } }, host);
+      assertThrows(set, TypeError, "the key is wrong");
+    }
+    assertEquals(lease.connection.state, "idle");
+    pool.setTls({ clientCertificate: { cert: "PEM", key: "right" } });
+    assertEquals(lease.connection.state, "closed");
+  }
 });

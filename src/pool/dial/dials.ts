@@ -6,7 +6,12 @@
 
 import type { Address } from "../../core/address.ts";
 import { type Clock, setDeadline } from "../../core/clock.ts";
-import type { TlsSocket } from "../../core/dialer.ts";
+import {
+  type Dialer,
+  requireHonoured,
+  type TlsOptions,
+  type TlsSocket,
+} from "../../core/dialer.ts";
 import {
   AccessDeniedError,
   ClosedError,
@@ -67,6 +72,8 @@ export class Dials {
   readonly #ofHosts = new Map<string, number>();
   readonly #pace: Pace;
   #events: DialEvents | undefined;
+  /** The dialer with TLS, once it is loaded. */
+  #dialer: Dialer | undefined;
   #closed = false;
 
   /** Makes it; nothing is being dialled. */
@@ -74,12 +81,26 @@ export class Dials {
     this.#parts = parts;
     this.#clock = parts.options.clock;
     this.gate = new RwLock(this.#clock);
+    const { dialer } = parts.options;
+    if (!("then" in dialer)) this.#dialer = dialer;
     this.#pace = new Pace(this.#clock, () => this.#events?.onPace());
   }
 
   /** Sets the listener for what becomes of dials. */
   listen(events: DialEvents): void {
     this.#events = events;
+  }
+
+  /**
+   * Refuses TLS options that the dialer cannot use. A dialer that is not loaded yet has dialled
+   * nothing, and is asked by the first dial.
+   *
+   * @throws {TypeError | RangeError | UnsupportedOptionError} An option cannot be used
+   */
+  checkTls(tls: TlsOptions): void {
+    if (!this.#dialer) return;
+    requireHonoured(this.#dialer, tls);
+    this.#dialer.checkTls?.(tls);
   }
 
   /** Whether as many are under way as may be, or as many have begun as should by now. */
@@ -222,6 +243,7 @@ export class Dials {
     try {
       const dialer = await (tls.isPlain ? options.plainDialer : options.dialer);
       if (!dialer) throw new TypeError("The pool has no plainDialer");
+      if (!tls.isPlain) this.#dialer = dialer;
       // Asked once more: the rules may have changed since the address was chosen.
       const denied = this.#denial(queue, address);
       if (denied) throw denied;

@@ -8,6 +8,7 @@ import { parseHost } from "../../core/address.ts";
 import type { TlsOptions } from "../../core/dialer.ts";
 import type { ConnectionManager } from "../../map/manager.ts";
 import type { HostQueues } from "../host/host_queues.ts";
+import { checkTls } from "../host/tls_profiles.ts";
 import type { LeaseDesk } from "../lease/lease_desk.ts";
 import type { Dials } from "./dials.ts";
 
@@ -48,7 +49,8 @@ export async function drain(
  * options.
  *
  * @throws {ClosedError} The pool is closing, or closed
- * @throws {TypeError | RangeError} The host or a TLS option is not valid
+ * @throws {TypeError | RangeError | UnsupportedOptionError} The host or a TLS option is not valid, or
+ * the dialer cannot use it
  */
 export function replaceTls(
   tls: TlsOptions,
@@ -58,6 +60,7 @@ export function replaceTls(
   desk: LeaseDesk,
   dials: Dials,
 ): void {
+  dials.checkTls(checkTls("tls", tls));
   for (const [queue, profile] of queues.setTls(tls, host)) {
     queue.replaced = true;
     if (queue.warm.isWanted) queue.warm.moveTo(queues.main(queue.host).warm);

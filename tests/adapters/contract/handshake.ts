@@ -4,7 +4,13 @@
  * @module
  */
 
-import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import { X509Certificate } from "node:crypto";
 import test from "node:test";
 import type { TlsOptions } from "../../../src/core/dialer.ts";
@@ -212,6 +218,24 @@ export function testHandshake(name: string, under: DialerUnderTest): void {
         await assertRejects(() => dial({ clientCertificate }), TypeError);
         assertEquals((await origin.until({ openSockets: 0 })).handshakes, 0);
       }));
+
+    test(`${name}: checkTls() refuses what dial() could not use, without dialling`, async () => {
+      const other = await ca.issueClient("another client");
+      const { cert, key } = client;
+      const dialer = under.create();
+      dialer.checkTls!({ ca: [ca.cert], clientCertificate: client });
+      const wrong: readonly TlsOptions[] = [
+        { clientCertificate: { cert: "no certificate", key } },
+        { clientCertificate: { cert, key: "/etc/client-key.pem" } },
+        // A file that is only half written, and one that was replaced before the other.
+        { clientCertificate: { cert: cert.slice(0, cert.length / 2), key } },
+        { clientCertificate: { cert, key: other.key } },
+        { ca: [ca.cert.replace(/\n[^-]{20}/, "\n")] },
+      ];
+      for (const tls of wrong) {
+        assertThrows(() => dialer.checkTls!(tls), TypeError, "The TLS options cannot be used");
+      }
+    });
   }
 
   if (honours(under, "maxVersion")) {
