@@ -132,6 +132,9 @@ function distanceOf(from: string, to: string): number {
   return row[to.length]!;
 }
 
+/** How many items of a list a message names. */
+const MAX_LISTED = 8;
+
 /** The longest text that a message repeats whole, in characters. */
 const MAX_QUOTED = 200;
 
@@ -145,6 +148,17 @@ export function quote(value: unknown): string {
 /** The beginning of a foreign text, which may have any length. */
 export function shorten(text: string, max: number): string {
   return text.length > max ? `${text.slice(0, max)}…` : text;
+}
+
+/** The first of `items` in a message, and how many more there are: there may be thousands. */
+export function listed<T>(
+  items: readonly T[],
+  textOf: (item: T) => string,
+  separator: string,
+): string {
+  const texts = items.slice(0, MAX_LISTED).map(textOf);
+  if (items.length > MAX_LISTED) texts.push(`and ${items.length - MAX_LISTED} more`);
+  return texts.join(separator);
 }
 
 /** A value as an error message shows it: never its contents, which may be secret. */

@@ -5,10 +5,7 @@
  * @module
  */
 
-import { messageOf, shorten } from "./check.ts";
-
-/** How many addresses a message names. The error's fields have all of them. */
-const MAX_LISTED = 8;
+import { listed, messageOf, shorten } from "./check.ts";
 
 /** The base of every error of hotconn. */
 export class HotconnError extends Error {
@@ -447,11 +444,4 @@ export class WebSocketError extends HotconnError implements WebSocketErrorFields
     this.status = status;
     this.closeCode = closeCode;
   }
-}
-
-/** The first of `items` in a message, and how many more there are: a host may have thousands. */
-function listed<T>(items: readonly T[], textOf: (item: T) => string, separator: string): string {
-  const texts = items.slice(0, MAX_LISTED).map(textOf);
-  if (items.length > MAX_LISTED) texts.push(`and ${items.length - MAX_LISTED} more`);
-  return texts.join(separator);
 }

@@ -5,7 +5,7 @@
  */
 
 import { parseAddress, parseHost } from "../core/address.ts";
-import { describe } from "../core/check.ts";
+import { describe, listed } from "../core/check.ts";
 import { ResolveError } from "../core/errors.ts";
 
 /** An address, and what else the resolver knows about it. */
@@ -145,7 +145,8 @@ export function staticResolver(hosts: { readonly [host: string]: readonly string
     async resolve(name) {
       const addresses = known.get(name);
       if (!addresses) {
-        throw new ResolveError(name, `the list has only ${[...known.keys()].join(", ")}`);
+        const names = listed([...known.keys()], (host) => host, ", ");
+        throw new ResolveError(name, `the list has only ${names}`);
       }
       return await Promise.resolve({ addresses });
     },

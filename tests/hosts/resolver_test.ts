@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import test from "node:test";
 import { ResolveError } from "../../src/core/errors.ts";
 import { staticResolver } from "../../src/hosts/resolver.ts";
@@ -15,6 +15,13 @@ test("staticResolver() knows a host by every spelling of its name, and nothing e
     ResolveError,
     "the list has only xn--bcher-kva.test",
   );
+});
+
+test("staticResolver() names a few of its hosts in an error, however many it has", async () => {
+  const names = Array.from({ length: 200 }, (_, index) => `h${index}.test`);
+  const resolver = staticResolver(Object.fromEntries(names.map((name) => [name, ["192.0.2.1"]])));
+  const error = await assertRejects(() => resolver.resolve("a.test", never), ResolveError);
+  assertStringIncludes(error.message, "h6.test, h7.test, and 192 more");
 });
 
 test("staticResolver() refuses what it could not keep apart, and what is no list of addresses", () => {

@@ -304,6 +304,17 @@ test("a host none of whose addresses may be used is reported", async () => {
   await waiting;
 });
 
+test("findings about a host of one address do not count it", async () => {
+  const hosts = { "a.test": ["192.0.2.1"], "b.test": ["192.0.2.2"] };
+  await using it = memoryPool({ hosts, script: () => ({ failure: "refused" }), maxRetries: 0 });
+  it.pool.block("192.0.2.2", { reason: "sick" });
+  for (const host of ["a.test", "b.test"]) await assertRejects(() => it.pool.acquire(host));
+  assertEquals(it.pool.diagnose().map(({ message }) => message), [
+    "The only address of a.test is not good. It is used all the same.",
+    "The only address of b.test may not be used: blocked: sick.",
+  ]);
+});
+
 test("findings are told worst first", async () => {
   await using it = memoryPool({ leaseWarningMs: 10, maxConnectionsPerHost: 1 });
   const lease = await it.pool.acquire("a.test");

@@ -264,8 +264,10 @@ export class Diagnosis {
         ...about,
         severity: "critical",
         what: "allDenied",
-        message: `None of the ${rules.length} addresses of ${host.text} may be used: `
-          + `${[...new Set(rules)].join("; ")}.`,
+        message: rules.length === 1
+          ? `The only address of ${host.text} may not be used: ${rules[0]}.`
+          : `None of the ${rules.length} addresses of ${host.text} may be used: `
+            + `${[...new Set(rules)].join("; ")}.`,
         advice: "End the blocks, or change the access rules.",
       });
     } else if (lane.panic) {
@@ -274,11 +276,11 @@ export class Diagnosis {
         ...about,
         severity: good === 0 ? "critical" : "warning",
         what: "panic",
-        message:
-          `${good} of the ${lane.usedCount} addresses of ${host.text} ${
+        message: lane.usedCount === 1
+          ? `The only address of ${host.text} is not good. It is used all the same.`
+          : `${good} of the ${lane.usedCount} addresses of ${host.text} ${
             good === 1 ? "is" : "are"
-          } good. With so `
-          + "few, the others are used too.",
+          } good. With so few, the others are used too.`,
         advice: "Find out why they failed: stats() has the last verdict on each address.",
       });
     }
