@@ -1,7 +1,7 @@
 /**
  * Sends webhooks to a host with several machines. Each event has an idempotency key, so it may be
- * sent again without being acted on twice: a machine that is gone, or answers 502 or 503, costs
- * nothing but time, and that has an end. Tells of each event what was tried, and how it ended.
+ * sent again without being acted on twice. If a machine is gone, or answers 502 or 503, the event
+ * goes to another one until its deadline. Reports what was tried for each event, and how it ended.
  *
  *     deno run --allow-all examples/webhook.ts https://hooks.example.com/in paid shipped
  *     bun run examples/webhook.ts https://hooks.example.com/in paid shipped
@@ -17,7 +17,7 @@ import process from "node:process";
 import { createPool, type HttpPool, RequestError } from "../mod.ts";
 import { explain, surroundings } from "./surroundings.ts";
 
-/** What became of an event. */
+/** How the delivery of an event ended. */
 interface Report {
   readonly event: string;
   readonly key: string;

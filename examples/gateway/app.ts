@@ -8,17 +8,17 @@
 import { type Context, Hono } from "hono";
 import { AcquireTimeoutError, type HttpPool, RequestError } from "../../mod.ts";
 
-/** What a gateway is told. */
+/** Options of a gateway. */
 export interface GatewayOptions {
   /** The pool; the gateway does not close it. */
   readonly pool: HttpPool;
-  /** Where requests go on to; a path here goes before that of each. */
+  /** The host to pass requests on to. A path here is put before the path of each request. */
   readonly upstream: URL;
   /** How long an answer may take, its body included, in milliseconds. */
   readonly timeoutMs: number;
 }
 
-/** What is for the next hop alone (RFC 9110 section 7.6.1). */
+/** Headers for a single hop (RFC 9110 section 7.6.1). */
 const HOP_BY_HOP = [
   "connection",
   "keep-alive",
@@ -31,7 +31,7 @@ const HOP_BY_HOP = [
   "upgrade",
 ];
 
-/** What the pool says of itself. */
+/** Headers that the pool writes itself. */
 const OWN = ["host", "content-length", "expect"];
 
 /** Makes the gateway. */
@@ -58,7 +58,7 @@ export function gateway({ pool, timeoutMs, upstream }: GatewayOptions): Hono {
       const isLate = error instanceof AcquireTimeoutError
         || (error instanceof RequestError && error.failure === "timeout");
       console.error(error instanceof Error ? error.message : error);
-      // What went wrong inside is nobody's business outside.
+      // Callers need not know what went wrong inside.
       return c.text(isLate ? "The upstream is late" : "The upstream is gone", isLate ? 504 : 502);
     }
   });
