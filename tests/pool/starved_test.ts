@@ -6,6 +6,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { test } from "node:test";
+import type { Lease } from "../../src/pool/lease/lease.ts";
 import { memoryPool } from "../support/memory_pool.ts";
 import { pass } from "../support/pass.ts";
 import { turns } from "../support/turns.ts";
@@ -133,6 +134,31 @@ test("Room goes round among the hosts that wait for it", async () => {
   await pass(it, 50, 1);
   await Promise.all(all);
   assertEquals(order.join(""), "abcabcabc");
+});
+
+test("A host gives up no connection to one that has more, nor to one whose callers came later", async () => {
+  await using it = memoryPool({
+    hosts: { "a.test": ["192.0.2.1"], "b.test": ["192.0.2.2"], "c.test": ["192.0.2.3"] },
+    maxConnections: 3,
+  });
+  const { clock, dialer, pool } = it;
+  const held = [await pool.acquire("a.test"), await pool.acquire("a.test")];
+  const only = await pool.acquire("b.test");
+  const waiting: Promise<Lease>[] = [];
+  for (const host of ["a.test", "b.test", "c.test"]) {
+    waiting.push(pool.acquire(host));
+    await turns();
+    clock.advance(1);
+  }
+  only.release();
+  const [first, second] = held;
+  first!.release();
+  await turns();
+  assertEquals(dialer.dials.length, 3);
+  for (const lease of await Promise.all(waiting.slice(0, 2))) lease.release();
+  await turns();
+  second!.release();
+  (await waiting[2]!).release();
 });
 
 test("Hosts that wait for room get it in the order of their calls, while few dials may be under way", async () => {
