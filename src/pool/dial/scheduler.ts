@@ -16,7 +16,7 @@ import type { Dial, HostQueue } from "../host/host_queue.ts";
 import type { DeskEvents, LeaseDesk } from "../lease/lease_desk.ts";
 import type { ResolvedPoolOptions } from "../options.ts";
 import type { Reporter } from "../watch/reporter.ts";
-import type { Coalescing } from "./coalescing.ts";
+import type { Coalescing, Loan } from "./coalescing.ts";
 import { nextToSpread } from "./dial_choice.ts";
 import { blamesOptions, type DialEvents, type Dials } from "./dials.ts";
 import { Disappointed } from "./disappointed.ts";
@@ -347,10 +347,19 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
 
   /** Serves those who wait over connections of other hosts, if allowed. */
   #borrow(queue: HostQueue): void {
+    const { coalescing, desk } = this.#parts;
     while (queue.waiters.takesAny) {
-      const loan = this.#parts.coalescing.take(queue);
+      let loan: Loan | undefined;
+      try {
+        loan = coalescing.take(queue);
+      } catch (error) {
+        // The user's balancer threw, and only the first caller is told.
+        const { front } = queue.waiters;
+        if (front) desk.refuse(front, error);
+        continue;
+      }
       if (!loan) return;
-      this.#parts.desk.lend(queue, loan.lender, loan.connection);
+      desk.lend(queue, loan.lender, loan.connection);
     }
   }
 

@@ -1,16 +1,18 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { test } from "node:test";
 import { MAX_CONCURRENT_STREAMS } from "../../../src/http/h2/frames.ts";
+import type { BalancerFunction } from "../../../src/hosts/function_picker.ts";
+import type { PoolOptions } from "../../../src/pool/options.ts";
 import { endScene, frameScene, type ServerConnection, settle } from "./frame_server.ts";
 
 /** Two hosts at one machine that takes one connection, with one stream, and answers when it is told to. */
-async function scene() {
+async function scene(options: Partial<PoolOptions> = {}) {
   const asked: (() => void)[] = [];
   const frames = frameScene({
     hosts: { "a.test": ["192.0.2.1"], "b.test": ["192.0.2.1"] },
     names: ["b.test"],
     maxStreams: 1,
-    pool: { coalesce: true, maxConnectionsPerIp: 1, hedge: false },
+    pool: { coalesce: true, maxConnectionsPerIp: 1, hedge: false, ...options },
     onRequest: (connection, { authority, id }) =>
       asked.push(() => connection.respond(id, 200, authority)),
   });
@@ -98,4 +100,23 @@ test("A host borrows no connection to a machine of weight 0, as long as another 
     assertEquals([...served].includes(spare), false);
     await endScene(rest);
   }
+});
+
+test("A balancer that throws over a connection to borrow is its caller's error", async () => {
+  let isBad = false;
+  const balancer: BalancerFunction = ([first]) => {
+    if (isBad) throw new Error("no idea");
+    return first!;
+  };
+  const { ask, asked, first, ...rest } = await scene({ balancer });
+  const borrower = ask("b.test");
+  await settle();
+  isBad = true;
+  const fails = assertRejects(() => borrower, Error, "no idea");
+  asked[0]!();
+  await settle();
+  await fails;
+  isBad = false;
+  await first;
+  await endScene(rest);
 });
