@@ -83,10 +83,11 @@ export class Race {
   }
 
   /** Sets when an attempt's machine has been silent for too long. */
-  awaitByte({ lease }: Attempt, from: number): void {
-    const { endpoint } = lease.connection;
-    lease.noticedAfterMs = endpoint?.patienceMs ?? Infinity;
-    this.racer.times.overdueAt = from + lease.noticedAfterMs;
+  awaitByte({ excused, lease, overdue }: Attempt, from: number): void {
+    const overdueAt = from + (lease.connection.endpoint?.patienceMs ?? Infinity);
+    this.racer.times.overdueAt = overdueAt;
+    // Once that was noticed, all of its time is the machine's; before, none while the program stood still.
+    if (!overdue && !excused) lease.noticedAfterMs = overdueAt - lease.startedAt;
   }
 
   /**

@@ -208,6 +208,33 @@ test("A machine does not count as slow because the program stood still", async (
   assert(latencyMs! < 100, `${latencyMs} ms`);
 });
 
+test("A machine counts as slow as it is, also where no other could be asked", async () => {
+  await using it = scene({}, [A]);
+  await it.learn();
+  it.tookMs[A] = 3_000;
+  const { answer } = await ask(it, A);
+  await it.pass(3_001);
+  await (await answer).text();
+  const { latencyMs } = it.pool.stats().hosts["a.test"]!.addresses[A]!;
+  assert(latencyMs! > 1_000, `${latencyMs} ms`);
+});
+
+test("A machine that was asked second counts as slow as it is, also where the first one fails", async () => {
+  await using it = scene({}, [A, B]);
+  await it.learn();
+  it.tookMs[A] = it.tookMs[B] = 3_000;
+  const { answer } = await ask(it, A);
+  await it.pass(1_500);
+  assertEquals(it.sent.at(-1), B);
+  for (const connection of it.pool.manager.getConnections(A)) {
+    it.pool.manager.removeConnection(connection);
+  }
+  await it.pass(3_001);
+  await (await answer).text();
+  const { latencyMs } = it.pool.stats().hosts["a.test"]!.addresses[B]!;
+  assert(latencyMs! > 1_000, `${latencyMs} ms`);
+});
+
 test("When all machines are slow for once, few requests are sent twice", async () => {
   await using it = scene({ maxConnectionsPerIp: 40 });
   await it.learn();

@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { test } from "node:test";
-import { MAX_CONCURRENT_STREAMS } from "../../../src/http/h2/frames.ts";
 import type { BalancerFunction } from "../../../src/hosts/function_picker.ts";
+import { MAX_CONCURRENT_STREAMS } from "../../../src/http/h2/frames.ts";
 import type { PoolOptions } from "../../../src/pool/options.ts";
 import { endScene, frameScene, type ServerConnection, settle } from "./frame_server.ts";
 
