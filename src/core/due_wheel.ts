@@ -20,7 +20,7 @@ const SLOTS = 512;
 /** How long those that are due are called in one turn, in milliseconds, before others get theirs. */
 const TURN_MS = 4;
 
-/** The program stood still if for longer than this nothing was looked at, in milliseconds. */
+/** If nothing was looked at for longer than this, the program stood still, in milliseconds. */
 const STOOD_STILL_MS = 5;
 
 /**
@@ -129,7 +129,7 @@ export class DueWheel<T> {
     this.#disarm();
     this.#looking = true;
     const startedAt = this.#clock.now();
-    // What fell due while others were read is not late if that was quick.
+    // To read what had arrived is not to stand still, if it took little time.
     this.#lookedAt = startedAt - now > STOOD_STILL_MS ? now : startedAt;
     try {
       this.#find(now);

@@ -49,8 +49,8 @@ export class Lease implements Disposable {
   /** How long the server took to answer, in milliseconds. Unless you set it, the lease's length. */
   latencyMs: number | undefined = undefined;
   /**
-   * After how many milliseconds without a byte of an answer somebody would notice; `Infinity` if nobody
-   * would, or somebody has. If it took much longer, the program stood still meanwhile.
+   * After how many milliseconds somebody would notice that no byte of an answer has come; `Infinity` if
+   * nobody would, or it was noticed. An answer that took much longer came while the program stood still.
    *
    * @internal
    */
