@@ -63,9 +63,9 @@ end
 `;
 
 /**
- * The rules by which permits are given out; tests have them in TypeScript as well. ARGV: member, seq, link, epoch that the member knows,
- * goneAfterMs, the server's run, how long it has been up, how many claims; four words a claim; two
- * words an ended link.
+ * The rules by which permits are given out; the tests have them in TypeScript as well. ARGV: member,
+ * seq, link, epoch that the member knows, goneAfterMs, the server's run, how long it has been up, how
+ * many claims; four words a claim; two words an ended link.
  */
 export const SYNC: string = `${NOW}${FREE}
 local member, seq, link, known = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]

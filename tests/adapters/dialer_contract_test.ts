@@ -1,5 +1,6 @@
 import { detectRuntime } from "../../adapters/detect.ts";
 import type { Dialer } from "../../src/core/dialer.ts";
+import { IMPATIENT_MS } from "./contract/support.ts";
 import { type DialerUnderTest, testDialerContract } from "./dialer_contract.ts";
 
 type Traits =
@@ -18,7 +19,7 @@ type Traits =
   };
 
 const allTold: Traits = {
-  impatient: { closeTimeoutMs: 50 },
+  impatient: { closeTimeoutMs: IMPATIENT_MS, lingerMs: IMPATIENT_MS },
   tellsReset: true,
   tellsResetInHandshake: true,
   tellsTruncation: true,
@@ -35,7 +36,11 @@ const dialers: Record<ReturnType<typeof detectRuntime>, Record<string, Traits>> 
       tellsResetInHandshake: false,
       tellsTruncation: false,
     },
-    denoDialer: { ...allTold, endsAbortedHandshake: false, impatient: { lingerMs: 50 } },
+    denoDialer: {
+      ...allTold,
+      endsAbortedHandshake: false,
+      impatient: { lingerMs: IMPATIENT_MS },
+    },
   },
   bun: {
     nodeDialer: { ...allTold, tellsLackOfDescriptors: false, tellsTruncation: false },

@@ -16,7 +16,7 @@ import { createAuthority } from "../support/pki.ts";
 import { testEndings } from "./contract/endings.ts";
 import { testHandshake } from "./contract/handshake.ts";
 import { testStream } from "./contract/stream.ts";
-import type { DialerUnderTest } from "./contract/support.ts";
+import { type DialerUnderTest, IMPATIENT_MS } from "./contract/support.ts";
 
 const ca = await createAuthority();
 
@@ -67,7 +67,13 @@ for (const name of names[detectRuntime()]) {
     const under: DialerUnderTest = {
       create: () => through(create(), kind),
       createImpatient: () =>
-        through(create(name === "denoDialer" ? { lingerMs: 50 } : { closeTimeoutMs: 50 }), kind),
+        through(
+          create({
+            ...name !== "denoDialer" && { closeTimeoutMs: IMPATIENT_MS },
+            lingerMs: IMPATIENT_MS,
+          }),
+          kind,
+        ),
       factory: { module: file, name },
       isTunnelled: true,
       // Of what a proxy ends that speaks TLS itself nothing comes through.

@@ -21,11 +21,14 @@ import {
 import { type Authority, createAuthority, type Credentials } from "../../support/pki.ts";
 import { RecordingSink } from "../../support/recording_sink.ts";
 
+/** How long the closing sockets of impatient dialers wait for their peers, in milliseconds. */
+export const IMPATIENT_MS = 50;
+
 /** A dialer under test, and what is known that its runtime cannot tell. */
 export interface DialerUnderTest {
   /** Makes the dialer. */
   readonly create: () => Dialer;
-  /** Makes one whose closing sockets wait no longer than 50 ms for a peer that takes nothing. */
+  /** Makes one whose closing sockets wait no longer than that for a peer that takes nothing. */
   readonly createImpatient: () => Dialer;
   /** Whether a reset of an open socket is told from an orderly end. */
   readonly tellsReset: boolean;
