@@ -241,6 +241,18 @@ test("Http2Engine ends the connection for what breaks the rules of all streams",
       "PROTOCOL_ERROR",
       (scene) => scene.raw(PUSH_PROMISE, END_HEADERS, 1, Uint8Array.of(0, 0, 0, 2)),
     ],
+    "PUSH_PROMISE on a stream that nobody opened": [
+      "PROTOCOL_ERROR",
+      (scene) => scene.raw(PUSH_PROMISE, END_HEADERS, 9, Uint8Array.of(0, 0, 0, 2)),
+    ],
+    "PUSH_PROMISE on a stream that has ended": ["PROTOCOL_ERROR", (scene) => {
+      scene.respond(1);
+      scene.raw(PUSH_PROMISE, 0, 1, Uint8Array.of(0, 0, 0, 2));
+    }],
+    "PUSH_PROMISE on no stream": [
+      "PROTOCOL_ERROR",
+      (scene) => scene.raw(PUSH_PROMISE, END_HEADERS, 0, Uint8Array.of(0, 0, 0, 2)),
+    ],
     "push allowed by a server": ["PROTOCOL_ERROR", (scene) => scene.settings([[2, 1]])],
     "a window of 2^31": ["FLOW_CONTROL_ERROR", (scene) => scene.settings([[4, 2 ** 31]])],
     "frames too short": ["PROTOCOL_ERROR", (scene) => scene.settings([[5, 16_383]])],
