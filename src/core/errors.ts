@@ -271,7 +271,10 @@ export class HostUnavailableError extends HotconnError {
   /** Makes the error; the last failure is also its `cause`. */
   constructor(host: string, failures: readonly AddressFailure[]) {
     const last = failures.at(-1)?.error;
-    const causes = listed(failures, ({ error }) => messageOf(error), "; ");
+    const causes = listed([...withSameCause(failures)], ([cause, [first, ...others]]) => {
+      const told = cause.replace(PLACE, () => first!);
+      return others.length === 0 ? told : `${told}; the same at ${listed(others, (a) => a, ", ")}`;
+    }, "; ");
     super(
       failures.length === 0
         ? `Host ${host} has no address to dial`
@@ -281,6 +284,21 @@ export class HostUnavailableError extends HotconnError {
     this.host = host;
     this.failures = failures;
   }
+}
+
+/** Stands for the address in a message. */
+const PLACE = "\0";
+
+/** The messages of failures without their address, each with the addresses that it is about. */
+function withSameCause(failures: readonly AddressFailure[]): Map<string, string[]> {
+  const causes = new Map<string, string[]>();
+  for (const { address, error } of failures) {
+    const cause = messageOf(error).replace(` at ${address} `, ` at ${PLACE} `);
+    const addresses = causes.get(cause);
+    if (addresses) addresses.push(address);
+    else causes.set(cause, [address]);
+  }
+  return causes;
 }
 
 /** An address that may not be dialled. */

@@ -105,6 +105,23 @@ test("HostUnavailableError tells each address's failure, the last of them as its
     error.message,
     "Host a.example failed at every address tried: the first; the cause",
   );
+  const refused = (address: string) => ({
+    address,
+    error: new errors.DialError(
+      { host: "a.example", address, phase: "tcp", failure: "refused" },
+      "nobody listens",
+    ),
+    retryAt: null,
+  });
+  assertEquals(
+    new errors.HostUnavailableError(
+      "a.example",
+      ["192.0.2.1", "192.0.2.2", "192.0.2.3"].map(refused),
+    )
+      .message,
+    "Host a.example failed at every address tried: Dial of a.example at 192.0.2.1 failed (refused): "
+      + "nobody listens; the same at 192.0.2.2, 192.0.2.3",
+  );
   const without = new errors.HostUnavailableError("a.example", []);
   assertEquals(without.message, "Host a.example has no address to dial");
   assertEquals("cause" in without, false);
