@@ -260,6 +260,19 @@ test("After setTls() nothing is checked or tried with the options from before", 
   assert(it.dialer.dials.length > until + 5);
 });
 
+test("After setTls() a block is tested with the new options, before anybody asks for the host", async () => {
+  await using it = memoryPool({ blocklistCheckIntervalMs: 1_000 });
+  const lease = await it.pool.acquire("a.test");
+  const { ip } = lease.connection;
+  lease.release();
+  it.pool.setTls({ minVersion: "TLSv1.3" });
+  const { length } = it.dialer.dials;
+  it.pool.block(ip, { untilWell: true });
+  await pass(it.clock, 2_000, 100);
+  assertEquals(it.dialer.dials.slice(length).map(({ tls }) => tls.minVersion), ["TLSv1.3"]);
+  assertEquals(it.pool.stats().blocks, []);
+});
+
 test("setTls() a thousand times leaves nothing behind", async () => {
   await using it = memoryPool({ hostOptions: { "a.test": { minIdle: 1 } } });
   await it.pool.warm();

@@ -15,6 +15,7 @@ import { blamesOptions, failureKindOf } from "../dial/dials.ts";
 import type { SchedulerEvents } from "../dial/scheduler.ts";
 import type { PoolEvents } from "../events.ts";
 import type { HostQueue } from "../host/host_queue.ts";
+import type { HostQueues } from "../host/host_queues.ts";
 import { type HealthCheck, kindOf } from "./health_check.ts";
 import { Probe, type ProbeParts, type ProbeResult, SPARE } from "./probe.ts";
 
@@ -22,7 +23,7 @@ import { Probe, type ProbeParts, type ProbeResult, SPARE } from "./probe.ts";
 export interface ProberParts extends ProbeParts {
   readonly health: AddressHealth;
   /** Every host that the pool knows. */
-  readonly queues: Iterable<HostQueue>;
+  readonly queues: HostQueues;
   readonly events: Events<PoolEvents>;
 }
 
@@ -156,16 +157,20 @@ export class Prober implements SchedulerEvents {
         plan.from = now;
         plan.pauseMs = this.#jittered(intervalMs);
         if (plan.open === 0) {
-          for (const queue of this.#parts.queues) {
-            for (const address of this.#blockedBy(queue, block)) {
-              this.#add({ queue, address, subject: block, plan });
-            }
-          }
+          for (const queue of this.#parts.queues) this.#test(queue, block, plan);
         }
       }
       next = Math.min(next, plan.from + plan.pauseMs);
     }
     return next;
+  }
+
+  /** Adds tests of what a block keeps from a host, with the TLS options that the host has now. */
+  #test(queue: HostQueue, block: Block, plan: Plan): void {
+    for (const address of this.#blockedBy(queue, block)) {
+      const tested = queue.replaced ? this.#parts.queues.main(queue.host) : queue;
+      this.#add({ queue: tested, address, subject: block, plan });
+    }
   }
 
   #testable(): Block[] {

@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { TlsVersion } from "../../../src/core/dialer.ts";
 import {
   AccessDeniedError,
   AcquireTimeoutError,
@@ -39,6 +40,8 @@ export interface Caller {
 /** A lease under way, and whom it was given to. */
 export interface Held {
   readonly lease: Lease;
+  /** What its connection was dialled as. */
+  readonly line: Line | undefined;
   readonly host: string;
   readonly shared: boolean;
 }
@@ -47,6 +50,8 @@ export interface Held {
 export interface Line {
   readonly host: string;
   readonly address: string;
+  /** The TLS options that it was dialled with. */
+  readonly minVersion: TlsVersion | undefined;
   readonly since: number;
 }
 
@@ -77,6 +82,8 @@ export class Reference {
   /** IP addresses that are blocked, until when, and whether they are tested meanwhile. */
   readonly blocks: Map<string, { readonly until: number; readonly untilWell: boolean }> = new Map();
   limits: ConnectionLimits;
+  /** The TLS options of hosts with their own; of all others, under `null`. */
+  readonly tls: Map<string | null, TlsVersion> = new Map();
   isClosed = false;
   /** Whether addresses are checked, or were. */
   checks: boolean;
@@ -128,10 +135,19 @@ export class Reference {
     return !this.#denied.has(address) && !(block && now < block.until);
   }
 
-  /** A dial begins: within all limits, to an address that the host has and that may be used. */
+  /** The TLS options that a host is dialled with. */
+  #tlsOf(host: string): TlsVersion | undefined {
+    return this.tls.get(host) ?? this.tls.get(null);
+  }
+
+  /**
+   * A dial begins: within all limits, to an address that the host has and that may be used, with the
+   * options in force.
+   */
   dials(line: Line): void {
-    const { address, host, since: now } = line;
+    const { address, host, minVersion, since: now } = line;
     promise(!this.isClosed, "A closed pool dials", line);
+    promise(minVersion === this.#tlsOf(host), "It dials with options that were replaced", line);
     if (this.#dialled.at !== now) this.#dialled.times = 0;
     this.#dialled.at = now;
     promise(++this.#dialled.times <= MAX_DIALS_AT_ONCE, "A storm of dials", line);
@@ -164,9 +180,11 @@ export class Reference {
 
   /** A lease begins: on a connection to its host, at an address that will do, within its capacity. */
   leased(held: Held, ask: Ask, now: number): void {
-    const { host, lease, shared } = held;
+    const { host, lease, line, shared } = held;
     const { connection } = lease;
     const { address } = connection;
+    const isRenewed = line?.minVersion === this.#tlsOf(host);
+    promise(isRenewed, "A lease with options that were replaced", line);
     promise(!this.isClosed, "A closed pool gives a lease", host, address);
     promise(connection.host === host, "A lease for another host", host, connection.host);
     // What others share may be let go between the moment a lease begins and the one in which it is heard of.

@@ -6,7 +6,7 @@
  */
 
 import { memoryDialer, type MemorySocket } from "../../../adapters/memory.ts";
-import type { Dialer } from "../../../src/core/dialer.ts";
+import type { Dialer, TlsVersion } from "../../../src/core/dialer.ts";
 import { ResolveError, SocketError } from "../../../src/core/errors.ts";
 import type { Resolver } from "../../../src/hosts/resolver.ts";
 import type { Connection } from "../../../src/map/connection.ts";
@@ -94,8 +94,8 @@ class Stage {
   readonly #warmUps = new Set<WarmUp>();
   /** How many connections are to be there; undefined where it is not said any more. */
   readonly #warm = new Map<string, number | undefined>();
-  /** The names of the TLS profiles of both kinds of callers, as seen on their leases. */
-  readonly #profiles = new Map<boolean, string>();
+  /** The names of the TLS profiles of each host's two kinds of callers, as seen on their leases. */
+  readonly #profiles = new Map<string, string>();
   readonly #world: Program["world"];
   #callers = 0;
   #fault: unknown;
@@ -201,6 +201,8 @@ class Stage {
       case "limits":
         this.#reference.limits = { ...this.#reference.limits, ...step[1] };
         return void this.#pool.setLimits(step[1]);
+      case "tls":
+        return this.#setTls(step[1], step[2]);
       case "pass":
         return this.#clock.pass(step[1]);
       case "jump":
@@ -321,7 +323,7 @@ class Stage {
       if (!connection.available || !endpoint?.member || !endpoint.chosen) continue;
       for (const { ask, host, number } of this.#reference.callers) {
         if (host !== connection.host || ask.sticky !== undefined) continue;
-        if (this.#profiles.get(ask.shared === true) !== connection.tlsProfile) continue;
+        if (this.#profiles.get(kindOf(host, ask)) !== connection.tlsProfile) continue;
         if ((ask.ip ?? connection.address) !== connection.address) continue;
         if (ask.exclude?.includes(connection.address)) continue;
         throw new Broken(`Caller ${number} of ${host} waits beside a ready connection`);
@@ -373,8 +375,10 @@ class Stage {
 
   #leased(host: string, ask: Ask, lease: Lease): void {
     const shared = ask.shared === true;
-    this.#profiles.set(shared, lease.connection.tlsProfile);
-    this.#reference.leased({ host, lease, shared }, ask, this.#clock.now());
+    const { socket, tlsProfile } = lease.connection;
+    this.#profiles.set(kindOf(host, ask), tlsProfile);
+    const line = this.#sockets.get(socket as MemorySocket);
+    this.#reference.leased({ host, lease, line, shared }, ask, this.#clock.now());
   }
 
   #release(number: number, how: "well" | "unfit" | "error" | "twice"): void {
@@ -435,6 +439,14 @@ class Stage {
     this.#pool.block(ip, { forMs, untilWell });
   }
 
+  #setTls(minVersion: TlsVersion, host: string | null): void {
+    if (this.#closing) return;
+    this.#reference.tls.set(host, minVersion);
+    // Those who ask from now on have others.
+    this.#profiles.clear();
+    this.#pool.setTls({ minVersion }, host ?? undefined);
+  }
+
   #peer(number: number, what: "ends" | "resets" | "speaks"): void {
     const [socket, line] = pick(this.#sockets, number) ?? [];
     if (!socket || !line) return;
@@ -470,7 +482,8 @@ class Stage {
     return {
       ...inner,
       dial: async (target, signal) => {
-        const line = { host: target.host, address: target.address, since: clock.now() };
+        const { address, host, tls: { minVersion } } = target;
+        const line: Line = { host, address, minVersion, since: clock.now() };
         try {
           reference.dials(line);
         } catch (error) {
@@ -519,6 +532,11 @@ class Stage {
       }, { once: true });
     });
   }
+}
+
+/** Callers of one kind share connections. */
+function kindOf(host: string, { shared }: Ask): string {
+  return `${host} ${shared === true}`;
 }
 
 /** One of several by a number, counted round. */

@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { TlsVersion } from "../../../src/core/dialer.ts";
 import type { DialFailure, DialPhase } from "../../../src/core/errors.ts";
 import type { BalancerName } from "../../../src/hosts/balancer.ts";
 import type { ConnectionLimits } from "../../../src/map/accountant.ts";
@@ -91,6 +92,7 @@ export type Step =
   | readonly ["goaway", connection: number]
   | readonly ["streams", connection: number, streams: number]
   | readonly ["limits", limits: Partial<ConnectionLimits>]
+  | readonly ["tls", minVersion: TlsVersion, host: string | null]
   | readonly ["pass", ms: number]
   | readonly ["jump", ms: number]
   | readonly ["wall", ms: number]
@@ -160,6 +162,10 @@ const KINDS: readonly (readonly [weight: number, make: (random: Random) => Step]
   [1, (random) => ["goaway", random.below(20)]],
   [1, (random) => ["streams", random.below(20), random.below(4)]],
   [1, (random) => ["limits", makeLimits(random)]],
+  [
+    0.5,
+    (random) => ["tls", random.pick(["TLSv1.2", "TLSv1.3"]), random.pick([null, ...NAMES])],
+  ],
   [
     28,
     (
