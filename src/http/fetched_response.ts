@@ -40,7 +40,7 @@ const MEDIA_TYPE = /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+[\t ]*(?:;|$)/;
 const MOST_STATUS = 599;
 
 /** A response of the runtime's own that says where it is from, as its clones do. */
-export class FetchedResponse extends Response {
+class FetchedResponse extends Response {
   readonly #fetched: Fetched;
   #isSealed = false;
 
@@ -118,6 +118,11 @@ export function showAsOwn(prototype: object): void {
     if (name === "constructor") Object.defineProperty(prototype, name, { value: Response });
     else Object.defineProperty(prototype, name, { enumerable: own?.enumerable === true });
   }
+}
+
+/** Makes a response of the runtime's own. */
+export function responseOf(fetched: Fetched, body: ResponseBody, init: OwnInit): Response {
+  return new FetchedResponse(fetched, body, init);
 }
 
 /** Where clones get their bodies from: Node cancels the body of a copy that it collects. */

@@ -8,11 +8,11 @@ import {
   bodyError,
   cloneOf,
   type Fetched,
-  FetchedResponse,
   immutable,
   openBody,
   openStreamedBody,
   type ResponseMaker,
+  responseOf,
   showAsOwn,
 } from "./fetched_response.ts";
 
@@ -167,7 +167,7 @@ class LazyResponse {
   #make(): Response {
     if (this.#made) return this.#made;
     const body = this.#used ? "" : this.#open(this.#fetched);
-    this.#made = new FetchedResponse(this.#fetched, body, this);
+    this.#made = responseOf(this.#fetched, body, this);
     // Another reader has the body: the runtime's own response then throws its usual error.
     if (this.#used) void this.#made.text();
     return this.#made;

@@ -34,6 +34,7 @@ function through(dialer: Dialer, kind: "plain" | "tls"): Dialer {
     capabilities: dialer.capabilities,
     tunnels: dialer.tunnels,
     tellsCertificate: dialer.tellsCertificate === true,
+    checkTls: (tls) => dialer.checkTls?.(tls),
     dial: (target, signal) =>
       dialer.dial({
         ...target,

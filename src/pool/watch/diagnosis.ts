@@ -276,7 +276,7 @@ export class Diagnosis {
         ...about,
         severity: good === 0 ? "critical" : "warning",
         what: "panic",
-        message: lane.usedCount === 1
+        message: lane.memberCount === 1
           ? `The only address of ${host.text} is not good. It is used all the same.`
           : `${good} of the ${lane.usedCount} addresses of ${host.text} ${
             good === 1 ? "is" : "are"

@@ -233,7 +233,8 @@ export function testHandshake(name: string, under: DialerUnderTest): void {
         { ca: [ca.cert.replace(/\n[^-]{20}/, "\n")] },
       ];
       for (const tls of wrong) {
-        assertThrows(() => dialer.checkTls!(tls), TypeError, "The TLS options cannot be used");
+        // An authority that is not even DER cannot be read, and one that is cannot be used.
+        assertThrows(() => dialer.checkTls!(tls), TypeError, "cannot be ");
       }
     });
   }
