@@ -10,7 +10,7 @@ import { memoryDialer } from "../../adapters/memory.ts";
 import type { ManualClock } from "../../src/core/clock.ts";
 import type { Dialer } from "../../src/core/dialer.ts";
 import { AcquireTimeoutError, ClosedError, UnsupportedOptionError } from "../../src/core/errors.ts";
-import { staticResolver } from "../../src/hosts/resolver.ts";
+import { type Resolution, staticResolver } from "../../src/hosts/resolver.ts";
 import { TlsProfiles } from "../../src/pool/host/tls_profiles.ts";
 import { ConnectionPool } from "../../src/pool/pool.ts";
 import { memoryPool } from "../support/memory_pool.ts";
@@ -194,6 +194,26 @@ test("setTls() serves those who wait already with the new options, in their orde
   ]);
   assertEquals(it.pool.stats().waiting, 0);
   for (const lease of leases) lease.release();
+});
+
+test("setTls() serves a sticky caller whose host is still being looked up", async () => {
+  let answer!: (told: Resolution) => void;
+  const told = new Promise<Resolution>((resolve) => answer = resolve);
+  await using it = memoryPool({
+    resolver: { name: "slow", resolve: () => told },
+    dnsTimeoutMs: 20_000,
+    cleanupIntervalMs: 1_000,
+  });
+  const waits = it.pool.acquire("a.test", { sticky: "me" });
+  await pass(it.clock, 5);
+  it.pool.setTls({ minVersion: "TLSv1.3" });
+  // Until the old options are forgotten.
+  await pass(it.clock, 5_000, 500);
+  answer({ addresses: ["192.0.2.1", "192.0.2.2"] });
+  await pass(it.clock, 5);
+  const lease = await waits;
+  assertEquals(lease.connection.tlsProfile, "tls-1");
+  lease.release();
 });
 
 test("setTls() leaves the callers who wait their acquireTimeoutMs", async () => {

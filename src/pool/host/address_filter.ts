@@ -110,6 +110,9 @@ export class AddressFilter implements Choice {
   widen(): boolean {
     return false;
   }
+
+  /** Chooses from now on among what another queue of the host knows. */
+  moveTo(_scene: FilterScene): void {}
 }
 
 function excludedKey(text: string): string {
@@ -119,7 +122,7 @@ function excludedKey(text: string): string {
 /** Goes through a host's addresses in a key's own order, those that failed recently last. */
 class StickyFilter extends AddressFilter {
   readonly #key: string;
-  readonly #scene: FilterScene;
+  #scene: FilterScene;
   readonly #among: (address: string) => boolean;
   readonly #allowed = new Set<string>();
 
@@ -157,6 +160,13 @@ class StickyFilter extends AddressFilter {
     this.only = this.#allowed.size === 0 ? text : undefined;
     this.#allowed.add(text);
     return true;
+  }
+
+  /** Begins the order again there: nothing has failed it yet. */
+  override moveTo(scene: FilterScene): void {
+    this.#scene = scene;
+    this.#allowed.clear();
+    this.widen();
   }
 
   #firstOfTheOthers(

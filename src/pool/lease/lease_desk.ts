@@ -164,6 +164,7 @@ export class LeaseDesk {
     for (const waiter of from.waiters) {
       from.leave(waiter, now);
       waiter.moveTo(to);
+      waiter.filter?.moveTo(to);
       to.enter(waiter);
       // The first of that queue's others may have come later.
       if (!waiter.expiry) {
