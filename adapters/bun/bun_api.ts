@@ -126,7 +126,10 @@ interface BuiltinModules {
   };
   "node:tls": {
     getCACertificates(type: "default"): string[];
-    createSecureContext(options: Pick<NativeTlsOptions, "ca" | "cert" | "key">): unknown;
+    // It would take the versions by name.
+    createSecureContext(
+      options: Omit<NativeTlsOptions, "serverName" | "minVersion" | "maxVersion">,
+    ): unknown;
   };
 }
 

@@ -93,13 +93,9 @@ function nativeOptions(tls: TlsOptions): Omit<NativeTlsOptions, "serverName"> {
  * @throws {UnsupportedOptionError} The cipher suites are ones that Bun gives no say over
  */
 export function checkTls(tls: TlsOptions): void {
-  const { ca, cert, key } = nativeOptions(tls);
+  const { maxVersion: _max, minVersion: _min, ...parsed } = nativeOptions(tls);
   try {
-    builtin("node:tls").createSecureContext({
-      ...ca && { ca },
-      ...cert !== undefined && { cert },
-      ...key !== undefined && { key },
-    });
+    builtin("node:tls").createSecureContext(parsed);
   } catch (cause) {
     throw new TypeError(`The TLS options cannot be used: ${messageOf(cause)}`, { cause });
   }

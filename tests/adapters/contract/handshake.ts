@@ -231,6 +231,8 @@ export function testHandshake(name: string, under: DialerUnderTest): void {
         { clientCertificate: { cert: cert.slice(0, cert.length / 2), key } },
         { clientCertificate: { cert, key: other.key } },
         { ca: [ca.cert.replace(/\n[^-]{20}/, "\n")] },
+        ...honours(under, "ciphers") ? [{ ciphers: ["NO-SUCH-SUITE"] }] : [],
+        ...honours(under, "groups") ? [{ groups: ["no such group"] }] : [],
       ];
       for (const tls of wrong) {
         // An authority that is not even DER cannot be read, and one that is cannot be used.
