@@ -8,9 +8,10 @@
  * @module
  */
 
+import { joinBytes } from "../../src/core/bytes.ts";
 import { FrameError } from "../../src/http/websocket/frame.ts";
 import { MessageReader } from "../../src/http/websocket/message_reader.ts";
-import { concat, frame, hex } from "../http/websocket/server_frames.ts";
+import { frame, hex } from "../http/websocket/server_frames.ts";
 import { Random } from "../support/random.ts";
 import { type FuzzTarget, hold } from "./fuzzer.ts";
 import { readMessages } from "./websocket_reference.ts";
@@ -97,7 +98,7 @@ function check(input: string): string {
 }
 
 function bytesOf(lines: readonly string[]): Uint8Array {
-  return concat(lines.map((line) => {
+  return joinBytes(lines.map((line) => {
     const [opcode = "", flags = "", length, ...payload] = line.split(" ");
     if (opcode === "raw") return hex(line.slice(3).replace(/[^0-9a-f]/g, ""));
     const bytes = hex(payload.join("").replace(/[^0-9a-f]/g, ""));

@@ -14,10 +14,11 @@ import {
 import { test } from "node:test";
 import { constants, deflateRawSync } from "node:zlib";
 import { messageCompression } from "../../../adapters/codings/message_compression.ts";
+import { joinBytes } from "../../../src/core/bytes.ts";
 import { WebSocketError } from "../../../src/core/errors.ts";
 import { isAgreed } from "../../../src/http/websocket/compression.ts";
 import { Random, withSeed } from "../../support/random.ts";
-import { bytesOf, concat, frame, hex } from "./server_frames.ts";
+import { bytesOf, frame, hex } from "./server_frames.ts";
 import { SessionScene } from "./session_scene.ts";
 import { agreement, fieldOf, next, socketScene } from "./socket_scene.ts";
 
@@ -70,7 +71,7 @@ test("Messages are read compressed and as they are, whole, in fragments and wher
         frame(0, bytes.subarray(half)),
       ];
     });
-    const sent = concat(frames);
+    const sent = joinBytes(frames);
     const expected = texts.flatMap((text) => [text, text, text]);
     const ways = [[], new Array<number>(sent.length).fill(1)].concat(
       Array.from(
@@ -106,7 +107,7 @@ test("Messages of all sizes come back from a server that looks back as far as it
             fin: (i + 1) * 200 >= bytes.length,
           }),
       );
-      scene.receive(concat(pieces), [1, 1, 1]);
+      scene.receive(joinBytes(pieces), [1, 1, 1]);
     }
     const back = scene.frames.map(({ payload, rsv }) =>
       new TextDecoder().decode(
@@ -140,7 +141,11 @@ test("A message that grows beyond the limit, or is none, ends it", () => {
     [frame(TEXT, deflate("x".repeat(1_001)), { rsv: 4 }), 1009, "more than 1000 bytes"],
     [frame(TEXT, hex("ffffff"), { rsv: 4 }), 1007, "cannot be read"],
     [frame(TEXT, deflateRawSync(hex("eda080")), { rsv: 4 }), 1007, "not UTF-8"],
-    [concat([frame(TEXT, "", { rsv: 4, fin: false }), frame(0, "", { rsv: 4 })]), 1002, "reserved"],
+    [
+      joinBytes([frame(TEXT, "", { rsv: 4, fin: false }), frame(0, "", { rsv: 4 })]),
+      1002,
+      "reserved",
+    ],
     [frame(9, "", { rsv: 4 }), 1002, "reserved"],
     [frame(TEXT, "", { rsv: 2 }), 1002, "reserved"],
   ];

@@ -9,9 +9,10 @@
 import { assert, assertEquals } from "@std/assert";
 import { Buffer } from "node:buffer";
 import { test } from "node:test";
+import { joinBytes } from "../../../src/core/bytes.ts";
 import { casesTold } from "../../support/documents.ts";
 import { Random, withSeed } from "../../support/random.ts";
-import { bytesOf, closeFrame, concat, frame, hex } from "./server_frames.ts";
+import { bytesOf, closeFrame, frame, hex } from "./server_frames.ts";
 import { SessionScene } from "./session_scene.ts";
 
 /** What the server sends, and what the client that sends back each message says to it. */
@@ -156,7 +157,7 @@ const inPieces = (bytes: Uint8Array, size: number) =>
   });
 well("6.2.3", inPieces(bytesOf(hello), 1), [`text ${hello}`]);
 well("6.2.4", inPieces(bytesOf(kosme), 1), [`text ${kosme}`]);
-const broken = concat([bytesOf(kosme), hex("eda080"), bytesOf("edited")]);
+const broken = joinBytes([bytesOf(kosme), hex("eda080"), bytesOf("edited")]);
 notUtf8("6.3.1", broken);
 bad("6.3.2", inPieces(broken, 1), [], 1007);
 for (const name of ["6.4.1", "6.4.2", "6.4.3", "6.4.4"]) {
@@ -252,7 +253,7 @@ well("a mark of the byte order is part of a text", [frame(TEXT, "\ufeffx")], ["t
 /** What came of a case: what was said, and whether the end is what that asks for. */
 function outcome({ sent }: Case, cuts: readonly number[]): readonly string[] {
   const scene = new SessionScene({}, true);
-  scene.receive(concat(sent), cuts);
+  scene.receive(joinBytes(sent), cuts);
   const { said } = scene;
   assert(scene.end !== undefined || said.at(-1)?.startsWith("close"), "It goes on");
   if (scene.end) {
@@ -263,7 +264,7 @@ function outcome({ sent }: Case, cuts: readonly number[]): readonly string[] {
   return said;
 }
 
-const small = cases.filter(({ sent }) => concat(sent).length < 10_000);
+const small = cases.filter(({ sent }) => joinBytes(sent).length < 10_000);
 
 test("The cases have distinct names, and the documents count them", () => {
   assertEquals(new Set(cases.map(({ name }) => name)).size, cases.length);
@@ -277,7 +278,7 @@ test("What a server sends right is answered, and what it sends wrong ends it wit
 
 test("It is all the same when it comes byte by byte", () => {
   for (const one of small) {
-    const cuts = new Array<number>(concat(one.sent).length).fill(1);
+    const cuts = new Array<number>(joinBytes(one.sent).length).fill(1);
     assertEquals(outcome(one, cuts), one.said, one.name);
   }
 });
@@ -286,7 +287,7 @@ test("It is all the same wherever it is cut", () =>
   withSeed((seed) => {
     const random = new Random(seed);
     for (const one of cases) {
-      const { length } = concat(one.sent);
+      const { length } = joinBytes(one.sent);
       for (let i = 0; i < 4; i++) {
         const cuts = Array.from(
           { length: 1 + random.below(8) },
@@ -301,11 +302,11 @@ test("A text that is none is refused with the first byte that shows it", () => {
   for (const { name, sent, said } of small) {
     if (!name.startsWith("6.") || said.at(-1) !== "close 1007") continue;
     const scene = new SessionScene();
-    const bytes = concat(sent);
+    const bytes = joinBytes(sent);
     let at = 0;
     while (!scene.end && at < bytes.length) scene.receive(bytes.subarray(at, ++at));
     // An independent look: the longest beginning of the text that could still become one.
-    const payload = concat(
+    const payload = joinBytes(
       name === "6.3.2"
         ? [broken]
         : name.startsWith("6.4")
@@ -359,7 +360,7 @@ test("Long messages come whole, in fragments and in pieces of any size", () => {
               fin: (i + 1) * fragment === bytes.length,
             }),
         );
-        const sent = concat(frames);
+        const sent = joinBytes(frames);
         for (let at = 0; at < sent.length; at += chop) scene.receive(sent.subarray(at, at + chop));
         const [message] = scene.heard;
         assertEquals(
@@ -377,7 +378,7 @@ test("A thousand messages one behind the other are a thousand, whatever their si
   for (const size of [0, 16, 64, 256, 1_024, 4_096]) {
     const scene = new SessionScene();
     const text = "y".repeat(size);
-    scene.receive(concat(Array.from({ length: 1_000 }, () => frame(TEXT, text))), [777, 65_536]);
+    scene.receive(joinBytes(Array.from({ length: 1_000 }, () => frame(TEXT, text))), [777, 65_536]);
     assertEquals(scene.said.length, 1_000);
     assert(scene.said.every((said) => said === `text ${text}`));
     scene.socket.end();
@@ -400,7 +401,7 @@ test("Bytes that come as a Buffer of a larger memory are copied out of it", () =
 test("A message in frames of 1,300 bytes is one", () => {
   const bytes = bytesOf("*".repeat(65_536));
   const scene = new SessionScene();
-  scene.receive(concat(inPieces(bytes, 1_300)));
+  scene.receive(joinBytes(inPieces(bytes, 1_300)));
   assertEquals(scene.said, [`text ${"*".repeat(65_536)}`]);
   scene.socket.end();
 });

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { joinBytes } from "../../../src/core/bytes.ts";
+
 /** What a server's frame is made of; what is left out is as it should be. */
 export interface FrameParts {
   readonly fin?: boolean;
@@ -29,17 +31,6 @@ export function bytesOf(payload: string | Uint8Array): Uint8Array {
   return typeof payload === "string" ? encoder.encode(payload) : payload;
 }
 
-/** Pieces, one behind the other. */
-export function concat(pieces: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    whole.set(piece, at);
-    at += piece.length;
-  }
-  return whole;
-}
-
 /** Bytes by their hexadecimal digits. */
 export function hex(digits: string): Uint8Array {
   return Uint8Array.from(digits.match(/[0-9a-f]{2}/g) ?? [], (pair) => parseInt(pair, 16));
@@ -60,13 +51,13 @@ export function frame(
   const view = new DataView(head.buffer);
   if (more === 2) view.setUint16(2, length);
   if (more === 8) view.setBigUint64(2, BigInt(length));
-  return concat([head, bytes]);
+  return joinBytes([head, bytes]);
 }
 
 /** Makes a close frame. */
 export function closeFrame(code?: number, reason: string | Uint8Array = ""): Uint8Array {
   if (code === undefined) return frame(8);
-  return frame(8, concat([Uint8Array.of(code >> 8, code & 0xff), bytesOf(reason)]));
+  return frame(8, joinBytes([Uint8Array.of(code >> 8, code & 0xff), bytesOf(reason)]));
 }
 
 /**

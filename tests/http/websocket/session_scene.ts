@@ -5,6 +5,7 @@
  */
 
 import { type MemorySocket, memorySocket } from "../../../adapters/memory.ts";
+import { joinBytes } from "../../../src/core/bytes.ts";
 import { ManualClock } from "../../../src/core/clock.ts";
 import type { MessageCompression } from "../../../src/http/websocket/compression.ts";
 import {
@@ -17,7 +18,7 @@ import {
 } from "../../../src/http/websocket/web_socket_session.ts";
 import { Connection } from "../../../src/map/connection.ts";
 import { Lease } from "../../../src/pool/lease/lease.ts";
-import { type ClientFrame, concat, readFrames } from "./server_frames.ts";
+import { type ClientFrame, readFrames } from "./server_frames.ts";
 
 const NAMES: { readonly [opcode: number]: string } = {
   1: "text",
@@ -74,7 +75,7 @@ export class SessionScene {
 
   /** The frames that were sent. */
   get frames(): ClientFrame[] {
-    return readFrames(concat(this.socket.written));
+    return readFrames(joinBytes(this.socket.written));
   }
 
   /** The frames that were sent, as text: `text hello`, `pong 00ff`, `close 1000 bye`. */

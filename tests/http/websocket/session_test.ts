@@ -6,10 +6,11 @@
 
 import { assert, assertEquals, assertFalse, assertInstanceOf } from "@std/assert";
 import { test } from "node:test";
+import { joinBytes } from "../../../src/core/bytes.ts";
 import { WebSocketError } from "../../../src/core/errors.ts";
 import { MessageReader } from "../../../src/http/websocket/message_reader.ts";
 import type { WebSocketOptions } from "../../../src/http/websocket/web_socket_options.ts";
-import { concat, frame, hex } from "./server_frames.ts";
+import { frame, hex } from "./server_frames.ts";
 import { SessionScene } from "./session_scene.ts";
 
 const TEXT = 1;
@@ -105,7 +106,7 @@ test("A message that was announced takes room as it comes, and not before", () =
     { length: 500 },
     (_, i) => frame(i === 0 ? 2 : 0, "x", { fin: i === 499 }),
   );
-  other.push(concat(pieces));
+  other.push(joinBytes(pieces));
   assertEquals(longest, 500);
 });
 

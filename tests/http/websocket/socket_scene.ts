@@ -7,13 +7,14 @@
 import { createHash } from "node:crypto";
 import { createPool } from "../../../adapters/detect.ts";
 import { type MemoryDial, memoryDialer, type MemorySocket } from "../../../adapters/memory.ts";
+import { joinBytes } from "../../../src/core/bytes.ts";
 import { ManualClock } from "../../../src/core/clock.ts";
 import type { DialTarget } from "../../../src/core/dialer.ts";
 import { staticResolver } from "../../../src/hosts/resolver.ts";
 import type { HttpPoolOptions } from "../../../src/http/http_options.ts";
 import type { HttpPool } from "../../../src/http/http_pool.ts";
 import type { PooledWebSocket } from "../../../src/http/websocket/pooled_web_socket.ts";
-import { type ClientFrame, concat, readFrames } from "./server_frames.ts";
+import { type ClientFrame, readFrames } from "./server_frames.ts";
 
 /** The value of Sec-WebSocket-Accept for a key. */
 export function acceptOf(key: string): string {
@@ -94,7 +95,7 @@ export function socketScene(options: SceneOptions = {}): SocketScene {
         socket,
         head,
         get frames() {
-          return readFrames(concat(written));
+          return readFrames(joinBytes(written));
         },
         send: (...frames) => frames.forEach((frame) => socket.receive(frame)),
       };
