@@ -73,7 +73,8 @@ export class StickyChooser {
     let bestBits = -1;
     for (let index = 0; index < length; index++) {
       const bits = mixHashes(high, low, highs[index]!, lows[index]!);
-      if (bits < bestBits || (bits === bestBits && !this.#isBefore(index, best))) continue;
+      // Equal bits leave it to the order: that is one key in four thousand million.
+      if (bits <= bestBits) continue;
       if (accepts && !accepts(this.#endpoints[index]!.address.text)) continue;
       best = index;
       bestBits = bits;
@@ -93,8 +94,7 @@ export class StickyChooser {
       const bits = mixHashes(high, low, this.#highs[index]!, this.#lows[index]!);
       if (keyChance(bits) < atLeast) continue;
       const score = keyScore(bits, this.#weights[index]!);
-      if (score < bestScore || (score === bestScore && bits < bestBits)) continue;
-      if (score === bestScore && bits === bestBits && !this.#isBefore(index, best)) continue;
+      if (score < bestScore || (score === bestScore && bits <= bestBits)) continue;
       if (accepts && !accepts(this.#endpoints[index]!.address.text)) continue;
       best = index;
       bestBits = bits;
@@ -103,12 +103,6 @@ export class StickyChooser {
       atLeast = score > 0 ? Math.exp(-maxWeight / score) * (1 - 1e-12) : 0;
     }
     return best;
-  }
-
-  /** Which of two equal scores comes first, whatever the order in which they came. */
-  #isBefore(index: number, other: number): boolean {
-    const { text } = this.#endpoints[index]!.address;
-    return other < 0 || text < this.#endpoints[other]!.address.text;
   }
 
   #remember(key: string, endpoint: Endpoint): void {
