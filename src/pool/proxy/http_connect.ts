@@ -70,9 +70,7 @@ export function httpConnect(
 
 /** Whether a text may yet become a status line. */
 function isBeginning(head: string): boolean {
-  const pattern = "HTTP/1.";
-  return head.length < 12 && head.startsWith(pattern.slice(0, head.length))
-    || head.length < 12 && /^HTTP\/1\.[01]?( \d{0,3})?$/.test(head);
+  return head.length < 12 && head.startsWith("HTTP/1.".slice(0, head.length));
 }
 
 function latin1(bytes: Uint8Array): string {
