@@ -125,7 +125,6 @@ export function inUse(
   isWell: (address: HostAddress) => boolean,
 ): readonly HostAddress[] {
   const priorities = new Set(addresses.map(priorityOf));
-  if (priorities.size < 2) return addresses;
   let last = Infinity;
   for (const priority of [...priorities].sort((a, b) => a - b)) {
     last = priority;
