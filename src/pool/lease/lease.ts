@@ -100,10 +100,6 @@ export class Lease implements Disposable {
    *
    * @internal
    */
-  get holds(): boolean {
-    return this.#holds;
-  }
-
   set holds(holds: boolean) {
     if (this.#holds === holds || this.released) return;
     this.#holds = holds;
