@@ -123,11 +123,11 @@ test("Events.on() ends with its signal, and takes its listener off that signal o
   const heard: number[] = [];
   const controller = new CountedController();
   const { signal } = controller;
-  events.on("a", (number) => heard.push(number), { signal });
   const off = events.on("a", (number) => heard.push(-number), { signal });
   assertEquals(controller.listeners, 1);
   off();
-  assertEquals(controller.listeners, 1);
+  assertEquals(controller.listeners, 0);
+  events.on("a", (number) => heard.push(number), { signal });
   events.emit("a", 1);
   await turns();
   events.emit("a", 2);

@@ -72,6 +72,10 @@ test("What is no address, or no option, is refused, and told to nobody", async (
   await assertRejects(() => fleet!.block("192.0.2.1", { forMs: 0.5 }), RangeError);
   await assertRejects(() => fleet!.unblock("nowhere"), TypeError);
   await assertRejects(() => fleet!.drain("a b"), TypeError);
+  await assertRejects(() => fleet!.setWeight("nowhere", 1), TypeError);
+  for (const weight of [-1, Infinity, NaN]) {
+    await assertRejects(() => fleet!.setWeight("192.0.2.1", weight), Error, "weight must be");
+  }
   await scene.pass(100);
   assertEquals(blocks(pools), [[], []]);
 });

@@ -480,6 +480,71 @@ test("A server that is too busy for a connection alone on which it never answere
   world.ceilings.close();
 });
 
+test("Silence counts only close together, and while nothing was heard from the machine in between", () => {
+  const world = new World();
+  const [a] = world.host("a.test", 2) as [Endpoint];
+  const [b] = world.host("b.test", 2) as [Endpoint];
+  const silentTo = (sentAt: number) => world.health.silent(a, sentAt, () => new Error("no byte"));
+  // Far apart.
+  for (let i = 0; i < 6; i++) {
+    assertEquals(silentTo(world.clock.now()), false);
+    world.clock.advance(10_001);
+  }
+  // With an answer in between, and one that was sent before that answer.
+  const sentAt = world.clock.now();
+  for (let i = 0; i < 6; i++) {
+    assertEquals(silentTo(sentAt), false);
+    world.clock.advance(1);
+    b.heardAt = world.clock.now();
+    assertEquals(silentTo(sentAt), false);
+  }
+  const sent = world.clock.now() + 1;
+  world.clock.advance(5_000);
+  assertEquals([1, 2, 3].map(() => silentTo(sent)), [false, false, true]);
+  assertEquals([a.standing, b.standing], ["doubtful", "doubtful"]);
+  assertEquals(world.health.describe(b).verdict?.reason, "silence: no byte");
+});
+
+test("What another pool tells is one failure, which its word that all is well again forgives", () => {
+  const world = new World();
+  const [a, b, c] = world.host("a.test", 3) as [Endpoint, Endpoint, Endpoint];
+  world.health.doubt(a, "refused");
+  const { verdict } = world.health.describe(a);
+  assertEquals([a.standing, verdict?.reason], ["doubtful", "told by another pool: refused"]);
+  // Most of a host's are not doubted on somebody's word.
+  world.health.doubt(b, "refused");
+  assertEquals(b.standing, "good");
+  world.health.retry(a);
+  assertEquals([a.standing, world.heard], ["good", []]);
+  // What this pool has seen itself is not forgiven: it may be tried.
+  world.health.doubt(a, "refused");
+  world.fail(a, 1);
+  world.health.tries(a);
+  assert(world.pause(a) > 0 && world.health.tryAt(a) > world.clock.now());
+  world.health.retry(a);
+  assertEquals([a.standing, world.pause(a), c.standing], ["doubtful", 0, "good"]);
+  assertEquals(world.health.tryAt(a), world.clock.now());
+});
+
+test("Another pool tries a failed address for this one, as long as callers have a good one", () => {
+  const world = new World();
+  const [a, b] = world.host("a.test", 2) as [Endpoint, Endpoint];
+  world.health.postpone(a, world.clock.now() + 60_000);
+  assertEquals([a.standing, a.dueAt], ["good", 0]);
+  world.fail(a, 1);
+  world.health.postpone(a, world.clock.now() + 60_000);
+  const until = world.clock.now() + 60_000;
+  assertEquals([a.dueAt, world.health.tryAt(a)], [until, until]);
+  // Sooner than it would be tried anyhow is no reason.
+  world.health.postpone(a, world.clock.now() + 1_000);
+  assertEquals(world.pause(a), 60_000);
+  world.clock.advance(60_000);
+  world.fail(b, 1);
+  const before = world.pause(a);
+  world.health.postpone(a, world.clock.now() + 60_000);
+  assertEquals(world.pause(a), before);
+});
+
 test("A dial that nobody waits for may find out at once, and then every two seconds or so", () => {
   const world = new World();
   const [a] = world.host("a.test", 2) as [Endpoint];

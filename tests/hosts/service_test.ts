@@ -80,13 +80,28 @@ test("SRV records without a weight share one part of it, as RFC 2782 draws them"
   assertEquals(await weights(record("a.test", 0, 0), record("b.test", 1, 0)), [1, 1]);
 });
 
-test("A target that has no address now makes the answer a part", async () => {
+test("A target that has no address now, or a part of them, makes the answer a part", async () => {
+  const addresses = ["192.0.2.1"];
+  for (const partial of [true, undefined, false]) {
+    const targets = { "a.test": { addresses, ...partial !== undefined && { partial } } };
+    const resolver = resolverOf([record("a.test", 1, 1)], targets);
+    const found = await resolveService(resolver, service, never);
+    assertEquals([found.partial, found.addresses.length], [partial || undefined, 1]);
+  }
   const resolver = resolverOf([record("a.test", 1, 1), record("gone.test", 1, 1)], {
-    "a.test": { addresses: ["192.0.2.1"] },
+    "a.test": { addresses },
   });
   const found = await resolveService(resolver, service, never);
-  assertEquals(found.partial, true);
-  assertEquals(found.addresses.length, 1);
+  assertEquals([found.partial, found.addresses.length], [true, 1]);
+});
+
+test("Where neither SRV records nor targets tell for how long they hold, the answer tells nothing", async () => {
+  const resolver: Resolver = {
+    ...resolverOf([], { "a.test": { addresses: ["192.0.2.1"] } }),
+    resolveSrv: () => Promise.resolve({ records: [record("a.test", 0, 1)] }),
+  };
+  const found = await resolveService(resolver, service, never);
+  assertEquals(found, { addresses: [{ address: "192.0.2.1:8443", priority: 0, weight: 1 }] });
 });
 
 test("SRV records that lead nowhere are an error that says so", async () => {

@@ -70,6 +70,16 @@ test("A request with bad input rejects clearly, and nothing is dialled or sent",
     [URL_A, { exclude: ["nonsense"] }, TypeError, "exclude: Address \"nonsense\" is not"],
     [URL_A, { idempotent: "yes" }, TypeError, "idempotent must be true or false"],
     [URL_A, { tls: { alpnn: [] } }, TypeError, "alpnn"],
+    [
+      URL_A,
+      { tls: { minVersion: "TLSv1.3", maxVersion: "TLSv1.2" } },
+      RangeError,
+      "tls.minVersion must not be above tls.maxVersion",
+    ],
+    [URL_A, { protocols: "h2" }, TypeError, "protocols must be a list of \"h2\" and \"http/1.1\""],
+    [URL_A, { protocols: [] }, TypeError, "protocols must be a list"],
+    [URL_A, { protocols: ["h2", "h2"] }, TypeError, "protocols must be a list"],
+    [URL_A, { protocols: ["h2", "h3"] }, TypeError, "protocols must be a list"],
     [URL_A, { timeoutms: 5 }, TypeError, "did you mean timeoutMs?"],
   ];
   for (const [url, options, error, text] of cases) {
@@ -94,6 +104,7 @@ test("createPool() refuses what is no object, and names every option that a pool
     assertStringIncludes(error.message, name);
   }
   assertThrows(make({ connectTimeout: 5 }), TypeError, "did you mean connectTimeoutMs?");
+  assertThrows(make({ plainDialer: {} }), TypeError, "plainDialer must be a Dialer, got object");
 });
 
 test("An option that is undefined counts as left out, for strict compilers too", async () => {

@@ -6,7 +6,7 @@
 
 import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { test } from "node:test";
-import { type MemoryDial, memoryDialer } from "../../adapters/memory.ts";
+import { type MemoryDial, memoryDialer, memorySocket } from "../../adapters/memory.ts";
 import type { DialTarget } from "../../src/core/dialer.ts";
 import {
   ClosedError,
@@ -15,6 +15,7 @@ import {
   SocketError,
 } from "../../src/core/errors.ts";
 import { type Resolver, staticResolver } from "../../src/hosts/resolver.ts";
+import { Connection } from "../../src/map/connection.ts";
 import type { PoolEvents } from "../../src/pool/events.ts";
 import { ConnectionPool } from "../../src/pool/pool.ts";
 import { memoryPool } from "../support/memory_pool.ts";
@@ -370,6 +371,22 @@ test("A listener may call the pool", async () => {
   await turns();
   await Promise.all(leases);
   assertEquals(it.pool.stats().acquired, 2);
+});
+
+test("A connection that the program added to the maps itself is leased, if it is healthy", async () => {
+  await using it = memoryPool();
+  const [bad, good] = ["192.0.2.1", "192.0.2.2"].map((address) => {
+    const connection = new Connection({ host: "a.test", address, socket: memorySocket() });
+    it.pool.manager.addConnection(connection);
+    return connection;
+  });
+  bad!.healthy = false;
+  using first = await it.pool.acquire("a.test", { ip: "192.0.2.2" });
+  assertStrictEquals(first.connection, good);
+  it.pool.manager.checkInvariants();
+  assertEquals([it.pool.stats().connections, it.pool.stats().leased], [2, 1]);
+  using second = await it.pool.acquire("a.test", { ip: "192.0.2.1" });
+  assertEquals([second.connection === bad, it.pool.stats().dials], [false, 1]);
 });
 
 test("A pool refuses bad options with an error that names option, value and what would do", async () => {

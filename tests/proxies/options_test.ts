@@ -82,7 +82,7 @@ test("What is wrong with a proxy is said without repeating it", () => {
   refuses(["socks5://a.test", "socks5h://a.test"], "take one kind");
 });
 
-test("A pool refuses proxies that resolve names where it has access rules", () => {
+test("A pool refuses proxies that resolve names where it has access rules", async () => {
   const make = (options: object) => () =>
     createPool({ dialer: memoryDialer(), access: { denyPrivate: true }, ...options });
   assertThrows(make({ proxy: "socks5h://a.test" }), TypeError, "proxy has a proxy that resolves");
@@ -96,6 +96,13 @@ test("A pool refuses proxies that resolve names where it has access rules", () =
     TypeError,
     "hosts[\"x.test\"].proxy must be a URL",
   );
+  const proxy = "socks5h://a.test";
+  for (const access of [{ deny: ["192.0.2.1"] }, { allow: ["192.0.2.1"] }, { allow: [] }]) {
+    assertThrows(make({ access, proxy }), TypeError, "proxy has a proxy that resolves names");
+  }
+  for (const access of [{}, { deny: [], denyPrivate: false }]) {
+    await make({ access, proxy })().close();
+  }
 });
 
 test("Exceptions are hosts with all below them, IP addresses and ranges, each with a port or without", () => {

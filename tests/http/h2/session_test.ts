@@ -1,6 +1,19 @@
-import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertMatch,
+  assertRejects,
+  assertThrows,
+} from "@std/assert";
 import { test } from "node:test";
-import { RequestError, UnsupportedOptionError } from "../../../src/core/errors.ts";
+import { memoryDialer } from "../../../adapters/memory.ts";
+import {
+  DialError,
+  HostUnavailableError,
+  RequestError,
+  UnsupportedOptionError,
+} from "../../../src/core/errors.ts";
 import { staticResolver } from "../../../src/hosts/resolver.ts";
 import { Http2Error } from "../../../src/http/h2/error_codes.ts";
 import { MAX_CONCURRENT_STREAMS } from "../../../src/http/h2/frames.ts";
@@ -449,6 +462,25 @@ test("acquire() never gives a connection that speaks HTTP/2", async () => {
   assertEquals(scene.dialer.dials.map(({ tls }) => tls.alpn), [["h2", "http/1.1"], undefined]);
   lease.release({ reuse: false });
   await end(scene);
+});
+
+test("Where only HTTP/2 will do, a server that agrees on another protocol, or on none, is refused", async () => {
+  for (const alpn of [null, "http/1.1"]) {
+    const dialer = memoryDialer({ script: () => ({ socket: { alpn } }) });
+    await using pool = new HttpPool({
+      dialer,
+      protocols: ["h2"],
+      resolver: staticResolver(ONE),
+    });
+    const { cause } = await assertRejects(
+      () => pool.request("https://a.test/"),
+      HostUnavailableError,
+    );
+    assertInstanceOf(cause, DialError);
+    assertEquals([cause.phase, cause.failure], ["tls", "handshake"]);
+    assertMatch(cause.message, /the server does not speak h2/);
+    assertEquals(dialer.sockets.size, 0);
+  }
 });
 
 test("Over HTTP/2 header fields of HTTP/1.1 connections are refused, and te may say trailers", async () => {
