@@ -271,9 +271,10 @@ export class HostUnavailableError extends HotconnError {
   /** Makes the error; the last failure is also its `cause`. */
   constructor(host: string, failures: readonly AddressFailure[]) {
     const last = failures.at(-1)?.error;
-    const causes = listed([...withSameCause(failures)], ([cause, [first, ...others]]) => {
-      const told = cause.replace(PLACE, () => first!);
-      return others.length === 0 ? told : `${told}; the same at ${listed(others, (a) => a, ", ")}`;
+    const causes = listed(withSameCause(failures), ([{ error }, ...others]) => {
+      const told = messageOf(error);
+      if (others.length === 0) return told;
+      return `${told}; the same failure at ${listed(others, ({ address }) => address, ", ")}`;
     }, "; ");
     super(
       failures.length === 0
@@ -286,19 +287,26 @@ export class HostUnavailableError extends HotconnError {
   }
 }
 
-/** Stands for the address in a message. */
-const PLACE = "\0";
+type Failures = readonly [AddressFailure, ...AddressFailure[]];
 
-/** The messages of failures without their address, each with the addresses that it is about. */
-function withSameCause(failures: readonly AddressFailure[]): Map<string, string[]> {
-  const causes = new Map<string, string[]>();
-  for (const { address, error } of failures) {
-    const cause = messageOf(error).replace(` at ${address} `, ` at ${PLACE} `);
-    const addresses = causes.get(cause);
-    if (addresses) addresses.push(address);
-    else causes.set(cause, [address]);
+/** Failures with those that are like them. Messages do not tell: some hold the address. */
+function withSameCause(failures: readonly AddressFailure[]): Failures[] {
+  const causes = new Map<string, [AddressFailure, ...AddressFailure[]]>();
+  for (const failure of failures) {
+    const { error } = failure;
+    const cause = error instanceof DialError
+      ? `${error.phase} ${error.failure} ${codeOf(error.cause)}`
+      : messageOf(error);
+    const alike = causes.get(cause);
+    if (alike) alike.push(failure);
+    else causes.set(cause, [failure]);
   }
-  return causes;
+  return [...causes.values()];
+}
+
+/** The runtime's own code of an error, such as `CERT_HAS_EXPIRED`; empty if it has none. */
+function codeOf(cause: unknown): unknown {
+  return cause instanceof Error && "code" in cause ? cause.code : "";
 }
 
 /** An address that may not be dialled. */

@@ -105,22 +105,32 @@ test("HostUnavailableError tells each address's failure, the last of them as its
     error.message,
     "Host a.example failed at every address tried: the first; the cause",
   );
-  const refused = (address: string) => ({
+  // As Node says it: its own words repeat the address.
+  const failed = (failure: errors.DialFailure, code: string) => (address: string) => ({
     address,
     error: new errors.DialError(
-      { host: "a.example", address, phase: "tcp", failure: "refused" },
-      "nobody listens",
+      { host: "a.example", address, phase: "tcp", failure },
+      `connect ${code} ${address}`,
+      { cause: Object.assign(new Error(code), { code }) },
     ),
     retryAt: null,
   });
+  const refused = failed("refused", "ECONNREFUSED");
+  const noRoute = failed("unreachable", "EHOSTUNREACH");
+  const noNetwork = failed("unreachable", "ENETUNREACH");
   assertEquals(
-    new errors.HostUnavailableError(
-      "a.example",
-      ["192.0.2.1", "192.0.2.2", "192.0.2.3"].map(refused),
-    )
+    new errors.HostUnavailableError("a.example", [
+      refused("192.0.2.1"),
+      noRoute("192.0.2.2"),
+      refused("192.0.2.3"),
+      noNetwork("192.0.2.4"),
+      refused("192.0.2.5"),
+    ])
       .message,
     "Host a.example failed at every address tried: Dial of a.example at 192.0.2.1 failed (refused): "
-      + "nobody listens; the same at 192.0.2.2, 192.0.2.3",
+      + "connect ECONNREFUSED 192.0.2.1; the same failure at 192.0.2.3, 192.0.2.5; "
+      + "Dial of a.example at 192.0.2.2 failed (unreachable): connect EHOSTUNREACH 192.0.2.2; "
+      + "Dial of a.example at 192.0.2.4 failed (unreachable): connect ENETUNREACH 192.0.2.4",
   );
   const without = new errors.HostUnavailableError("a.example", []);
   assertEquals(without.message, "Host a.example has no address to dial");
