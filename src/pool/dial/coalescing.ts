@@ -18,6 +18,12 @@ export interface Loan {
   readonly lender: HostQueue;
 }
 
+/** A walk over what may be lent, past the first. */
+interface Walk {
+  readonly first: Loan;
+  readonly others: Generator<Loan, void>;
+}
+
 const NOBODY: readonly HostQueue[] = [];
 
 /**
@@ -57,12 +63,20 @@ export class Coalescing {
     const { lane, route, tls } = queue;
     // Over a proxy, an address does not say who is at the other end.
     if (!this.#isWanted || !tls.isShared || tls.isPlain || route) return undefined;
-    const lends = (endpoint: Endpoint) => this.#loans(queue, endpoint).next().done === false;
+    // To ask a certificate whether it covers a host is not cheap: each connection is asked once.
+    const walks = new Map<Endpoint, Walk>();
+    const lends = (endpoint: Endpoint) => {
+      const others = this.#loans(queue, endpoint);
+      const { value: first } = others.next();
+      if (first) walks.set(endpoint, { first, others });
+      return first !== undefined;
+    };
     const endpoint = lane.hasGood
       ? pickFrom(lane.good, this.#clock.now(), () => this.#clock.random(), lends)
       : [...lane.endpoints.values()].find((one) => one.member && lends(one));
     if (!endpoint) return undefined;
-    for (const loan of this.#loans(queue, endpoint)) {
+    const { first, others } = walks.get(endpoint)!;
+    for (let loan: Loan | void = first; loan; loan = others.next().value) {
       if (!this.#manager.checkout.takeThis(loan.connection)) continue;
       lane.noteChoice(endpoint);
       return loan;

@@ -120,3 +120,31 @@ test("A balancer that throws over a connection to borrow is its caller's error",
   await first;
   await endScene(rest);
 });
+
+test("A host asks each connection once whether it may borrow it, and passes over one that is too old", async () => {
+  const frames = frameScene({
+    hosts: { "a.test": ["192.0.2.1"], "b.test": ["192.0.2.1"] },
+    names: ["b.test"],
+    pool: { coalesce: true, maxLifetimeMs: 60_000, cleanupIntervalMs: 600_000 },
+    onRequest: (connection, { id }) => connection.respond(id),
+  });
+  const { clock, pool } = frames;
+  for (const connections of [1, 2]) {
+    await pool.warm("a.test", { connections });
+    await pool.warm("a.test", { connections: 0 });
+    clock.advance(40_000);
+  }
+  const asked: number[] = [];
+  const [old, young] = pool.manager.getConnections("192.0.2.1");
+  for (const { id, socket } of [old!, young!]) {
+    const { covers } = socket;
+    socket.covers = (name) => {
+      asked.push(id);
+      return covers!.call(socket, name);
+    };
+  }
+  const response = await pool.request("https://b.test/");
+  await response.text();
+  assertEquals([response.connection.id, asked], [young!.id, [old!.id, young!.id]]);
+  await endScene(frames);
+});
