@@ -216,6 +216,42 @@ test("setTls() serves a sticky caller whose host is still being looked up", asyn
   lease.release();
 });
 
+test("setTls() with null gives a host the TLS options of the pool again, also those set meanwhile", async () => {
+  await using it = memoryPool({
+    hostOptions: { "a.test": { tls: { serverName: "own.test" }, minIdle: 1 } },
+  });
+  const { pool } = it;
+  await pool.warm();
+  const sent = async (host: string) => {
+    using lease = await pool.acquire(host);
+    const { tls } = it.dialer.dials.at(-1)!;
+    return [lease.connection.tlsProfile, tls.serverName ?? tls.minVersion];
+  };
+  assertEquals(await sent("a.test"), ["tls-1", "own.test"]);
+  pool.setTls({ minVersion: "TLSv1.3" });
+  pool.setTls({ minVersion: "TLSv1.2" }, "b.test");
+  assertEquals(await sent("b.test"), ["tls-3", "TLSv1.2"]);
+  assertEquals(Object.keys(pool.options().hosts), ["a.test", "b.test"]);
+  const held = await pool.acquire("a.test");
+  for (const host of ["a.test", "b.test"]) pool.setTls(null, host);
+  assertEquals(held.connection.state, "draining");
+  held.release();
+  await turns();
+  // It is kept as warm as before.
+  const [warm, ...others] = pool.manager.getConnectionsForHost("a.test");
+  assertEquals([warm?.tlsProfile, others], ["tls-2", []]);
+  assertEquals(await sent("b.test"), ["tls-2", "TLSv1.3"]);
+  assertEquals(pool.options().hosts, { "a.test": { minIdle: 1 } });
+  // They follow the pool from now on, and a host that has none loses nothing.
+  const { length } = it.dialer.dials;
+  pool.setTls(null, "a.test");
+  assertEquals(it.dialer.dials.length, length);
+  pool.setTls({ serverName: "pool.test" });
+  assertEquals(await sent("b.test"), ["tls-4", "pool.test"]);
+  assertThrows(() => pool.setTls(null as never), TypeError, "tls must be an object of TLS options");
+  pool.manager.checkInvariants();
+});
+
 test("setTls() leaves the callers who wait their acquireTimeoutMs", async () => {
   await using it = memoryPool({
     script: () => ({ delayMs: 1_000_000 }),

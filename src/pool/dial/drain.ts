@@ -44,7 +44,7 @@ export async function drain(
 }
 
 /**
- * Replaces the TLS options of the pool, or of one host, and ends what was dialled with those before:
+ * Replaces the TLS options of the pool, or of one host, whose own null takes away, and ends what was dialled with those before:
  * what is in use, with its lease. Hosts are kept as warm, and those who wait are served, with the new
  * options.
  *
@@ -53,14 +53,15 @@ export async function drain(
  * the dialer cannot use it
  */
 export function replaceTls(
-  tls: TlsOptions,
+  tls: TlsOptions | null,
   host: string | undefined,
   manager: ConnectionManager,
   queues: HostQueues,
   desk: LeaseDesk,
   dials: Dials,
 ): void {
-  dials.checkTls(checkTls("tls", tls));
+  // Without a host, null is not valid.
+  if (tls !== null || host === undefined) dials.checkTls(checkTls("tls", tls as TlsOptions));
   for (const [queue, profile] of queues.setTls(tls, host)) {
     queue.replaced = true;
     if (queue.warm.isWanted) queue.warm.moveTo(queues.main(queue.host).warm);

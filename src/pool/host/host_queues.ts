@@ -79,18 +79,22 @@ export class HostQueues {
   }
 
   /**
-   * Replaces the TLS options of the pool, or of one host. Callers find other queues from then on.
+   * Replaces the TLS options of the pool, or of one host; null takes away those that a host has of its
+   * own. Callers find other queues from then on.
    *
    * @returns The queues with the options from before, each with the profile that replaces its own
    * @throws {ClosedError} The pool is closing, or closed
    * @throws {TypeError | RangeError} The host or a TLS option is not valid
    */
-  setTls(tls: TlsOptions, hostText: string | undefined): (readonly [HostQueue, TlsProfile])[] {
+  setTls(
+    tls: TlsOptions | null,
+    hostText: string | undefined,
+  ): (readonly [HostQueue, TlsProfile])[] {
     if (this.#closed) throw new ClosedError("pool");
     const host = hostText === undefined ? undefined : parseHost(hostText);
-    const profile = this.#profiles.of(tls);
+    const profile = tls === null ? this.#profiles.default : this.#profiles.of(tls);
     const before = host ? this.#profileOf(host) : this.#profiles.default;
-    if (host) this.#setOwn(host.text, profile);
+    if (host) this.#setOwn(host.text, tls === null ? undefined : profile);
     else this.#profiles.setDefault(profile);
     this.#spellings.clear();
     this.#httpSpellings.clear();
@@ -103,10 +107,14 @@ export class HostQueues {
       .map((queue) => [queue, this.#profiles.inPlaceOf(queue.tls, profile)]);
   }
 
-  #setOwn(host: string, profile: TlsProfile): void {
+  #setOwn(host: string, profile: TlsProfile | undefined): void {
     const before = this.#own.get(host);
-    this.#profiles.use(profile);
-    this.#own.set(host, profile);
+    if (profile) {
+      this.#profiles.use(profile);
+      this.#own.set(host, profile);
+    } else {
+      this.#own.delete(host);
+    }
     if (before) this.#profiles.forget(before);
   }
 

@@ -439,12 +439,14 @@ class Stage {
     this.#pool.block(ip, { forMs, untilWell });
   }
 
-  #setTls(minVersion: TlsVersion, host: string | null): void {
+  #setTls(minVersion: TlsVersion | null, host: string | null): void {
     if (this.#closing) return;
-    this.#reference.tls.set(host, minVersion);
+    if (minVersion === null) this.#reference.tls.delete(host);
+    else this.#reference.tls.set(host, minVersion);
     // Those who ask from now on have others.
     this.#profiles.clear();
-    this.#pool.setTls({ minVersion }, host ?? undefined);
+    if (host === null) this.#pool.setTls({ minVersion: minVersion ?? undefined });
+    else this.#pool.setTls(minVersion && { minVersion }, host);
   }
 
   #peer(number: number, what: "ends" | "resets" | "speaks"): void {

@@ -92,7 +92,7 @@ export type Step =
   | readonly ["goaway", connection: number]
   | readonly ["streams", connection: number, streams: number]
   | readonly ["limits", limits: Partial<ConnectionLimits>]
-  | readonly ["tls", minVersion: TlsVersion, host: string | null]
+  | readonly ["tls", minVersion: TlsVersion | null, host: string | null]
   | readonly ["pass", ms: number]
   | readonly ["jump", ms: number]
   | readonly ["wall", ms: number]
@@ -164,7 +164,11 @@ const KINDS: readonly (readonly [weight: number, make: (random: Random) => Step]
   [1, (random) => ["limits", makeLimits(random)]],
   [
     0.5,
-    (random) => ["tls", random.pick(["TLSv1.2", "TLSv1.3"]), random.pick([null, ...NAMES])],
+    (random) => {
+      const host = random.pick([null, ...NAMES]);
+      // Only a host can have its own taken away.
+      return ["tls", random.pick(["TLSv1.2", "TLSv1.3", ...host === null ? [] : [null]]), host];
+    },
   ],
   [
     28,
