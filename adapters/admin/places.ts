@@ -16,8 +16,7 @@ const IN_FINDINGS: ReadonlySet<string> = new Set(["allDenied", "panic", "resolve
 /** What is wrong with hosts and addresses that the diagnosis has no finding for. */
 export function placeProblems(stats: PoolStats, found: readonly Problem[]): Problem[] {
   const problems: Problem[] = [];
-  const isFound = (host: string) =>
-    found.some((problem) => problem.host === host && IN_FINDINGS.has(problem.what));
+  const told = new Set(found.flatMap(({ host, what }) => IN_FINDINGS.has(what) ? [host] : []));
   const inState: { [Name in Told]: Map<string, string[]> } = {
     ejected: new Map(),
     doubtful: new Map(),
@@ -33,7 +32,7 @@ export function placeProblems(stats: PoolStats, found: readonly Problem[]): Prob
       }
       return state;
     });
-    const problem = isFound(host) ? undefined : hostProblem(host, figures, states);
+    const problem = told.has(host) ? undefined : hostProblem(host, figures, states);
     if (problem) problems.push(problem);
     const ending = certificateProblem(host, figures, stats.at);
     if (ending) problems.push(ending);

@@ -114,7 +114,11 @@ test("a host that starves is reported with the limit, and who holds what it wait
       /it has 1 connection, its limit \(maxConnections of the host\)/,
     ],
     [{ maxConnections: 1 }, "b.test", /the pool has 1 connection.*leased to b\.test \(1\)/],
-    [{ maxConnectionsPerIp: 1 }, "b.test", /addresses has 1 connection,.*leased to b\.test \(1\)/],
+    [
+      { maxConnectionsPerIp: 1 },
+      "b.test",
+      /every address has 1 connection,.*leased to b\.test \(1\)/,
+    ],
   ] as const;
   for (const [limits, holder, message] of cases) {
     await using it = memoryPool({
@@ -138,6 +142,40 @@ test("a host that starves is reported with the limit, and who holds what it wait
     lease.release();
     (await waiting).release();
     assertEquals(it.pool.diagnose(), []);
+  }
+});
+
+test("hosts that starve for the same are reported together", async () => {
+  const hosts = Object.fromEntries(
+    Array.from({ length: 1_000 }, (_, i) => [`${i}.test`, [`192.0.2.${1 + i % 2}`]]),
+  );
+  const cases = [
+    [{ maxConnections: 1 }, [[999, /: the pool has 1 connection, its limit/]]],
+    // Those at one address, and those at the other.
+    [{ maxConnectionsPerIp: 1 }, [
+      [499, /: every address has 1 connection, .*leased to 0\.test \(1\)\.$/],
+      [499, /: every address has 1 connection, .*leased to 1\.test \(1\)\.$/],
+    ]],
+  ] as const;
+  for (const [limits, expected] of cases) {
+    await using it = memoryPool({ ...limits, hosts, cleanupIntervalMs: 1_000 });
+    const told = heard(it.pool, "starving");
+    const [lease, ...others] = Object.keys(hosts).map((host) => it.pool.acquire(host));
+    await lease;
+    for (const acquired of others) acquired.catch(() => {});
+    for (let times = 0; times < 3; times++) {
+      it.clock.advance(1_000);
+      await turns();
+    }
+    assertEquals(told.length, expected.length);
+    const found = it.pool.diagnose();
+    expected.forEach(([count, message], i) => {
+      const { host, what } = found[i]!;
+      assertEquals([what, host], ["starving", undefined]);
+      assertMatch(found[i]!.message, message);
+      assertMatch(found[i]!.message, / wait for connections to \d+ hosts \(\d+\.test, .* more\), /);
+      assertStringIncludes(found[i]!.message, ` ${count} hosts (`);
+    });
   }
 });
 

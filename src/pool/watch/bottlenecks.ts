@@ -4,10 +4,12 @@
  * @module
  */
 
+import { listed } from "../../core/check.ts";
 import type { ConnectionManager } from "../../map/manager.ts";
 import type { HostQueue } from "../host/host_queue.ts";
 import type { ResolvedPoolOptions } from "../options.ts";
 import type { PoolFigures } from "./figures.ts";
+import { type Finding, showMs } from "./findings.ts";
 
 /** What is looked at, all of it the pool's. */
 export interface BottlenecksParts {
@@ -17,12 +19,26 @@ export interface BottlenecksParts {
 }
 
 /** A limit that is reached, in sentences. */
-export interface Bottleneck {
+interface Bottleneck {
+  /** What is at it: a host, the pool, or some addresses. */
+  readonly at: string;
   readonly reached: string;
   /** Who has the connections. */
   readonly holders: string;
   readonly advice: string;
 }
+
+/** Those who wait for the same. */
+interface Starving {
+  readonly bottleneck: Bottleneck;
+  readonly hosts: Set<string>;
+  waiting: number;
+  /** Since when the first of them waits, in the clock's milliseconds. */
+  since: number;
+}
+
+/** How long a caller must wait before a limit is blamed, in milliseconds. */
+export const STARVING_MS = 1_000;
 
 /** How many of those who hold what others wait for are named. */
 const NAMED = 3;
@@ -31,6 +47,8 @@ const NAMED = 3;
 export class Bottlenecks {
   readonly #parts: BottlenecksParts;
   readonly #manager: ConnectionManager;
+  /** By what is at its limit. */
+  readonly #starving = new Map<string, Starving>();
   /** Who has leased most of all connections: found out once, however many hosts starve. */
   #most: string | undefined;
 
@@ -40,8 +58,43 @@ export class Bottlenecks {
     this.#manager = parts.manager;
   }
 
+  /** Notes a host whose callers have waited for long, if a limit is in the way. */
+  note(queue: HostQueue, now: number): void {
+    const { host: { text: host }, waiters: { since, size } } = queue;
+    // If nobody waits, this is negative.
+    const bottleneck = now - since >= STARVING_MS ? this.#of(queue) : undefined;
+    if (!bottleneck) return;
+    const { at } = bottleneck;
+    let starving = this.#starving.get(at);
+    if (!starving) {
+      this.#starving.set(at, starving = { bottleneck, hosts: new Set(), waiting: 0, since });
+    }
+    starving.hosts.add(host);
+    starving.waiting += size;
+    starving.since = Math.min(starving.since, since);
+  }
+
+  /** What was noted, with what is at its limit: hosts that wait for the same are told together. */
+  *findings(now: number): Iterable<readonly [at: string, finding: Finding]> {
+    for (const [at, { bottleneck, hosts, since, waiting }] of this.#starving) {
+      const [host = ""] = hosts;
+      const isOne = hosts.size === 1;
+      const where = isOne
+        ? `a connection to ${host}`
+        : `connections to ${hosts.size} hosts (${listed([...hosts], (host) => host, ", ")})`;
+      yield [at, {
+        severity: "critical",
+        what: "starving",
+        ...isOne && { host },
+        message: `${waiting} wait for ${where}, the first for ${showMs(now - since)}: `
+          + `${bottleneck.reached}. ${bottleneck.holders}`,
+        advice: bottleneck.advice,
+      }];
+    }
+  }
+
   /** Which limit keeps a host from having one more connection, and who has those that there are. */
-  of({ dials, host: { text: host }, lane }: HostQueue): Bottleneck | undefined {
+  #of({ dials, host: { text: host }, lane }: HostQueue): Bottleneck | undefined {
     const { figures: { dialing }, options } = this.#parts;
     const { accountant } = this.#manager;
     const { maxConnections, maxConnectionsPerIp } = accountant.limits;
@@ -51,6 +104,7 @@ export class Bottlenecks {
       const isOwn = most !== accountant.limits.maxConnectionsPerHost;
       const ownLimit = isOwn ? "maxConnections of the host" : "maxConnectionsPerHost";
       return {
+        at: host,
         reached: `it has ${counted(count)}, its limit (${ownLimit})`,
         holders: `Leased: ${this.#busyOf(host)}.`,
         advice: "Raise the limit, make requests shorter, or look for leases that do not end.",
@@ -58,6 +112,7 @@ export class Bottlenecks {
     }
     if (accountant.total >= maxConnections) {
       return {
+        at: "pool",
         reached: `the pool has ${counted(accountant.total)}, its limit (maxConnections)`,
         holders: this.#most ??= this.#holders(),
         advice: "Raise the limit, or lower that of the hosts that hold most of them.",
@@ -71,7 +126,8 @@ export class Bottlenecks {
       && members.every((address) => accountant.ofAddress(address) >= maxConnectionsPerIp);
     if (isFull) {
       return {
-        reached: `each of its addresses has ${counted(maxConnectionsPerIp)}, the limit `
+        at: members.sort().join(" "),
+        reached: `every address has ${counted(maxConnectionsPerIp)}, the limit `
           + "(maxConnectionsPerIp)",
         holders: this.#holdersAt(members),
         advice: "Raise the limit, or give the host more addresses.",
@@ -81,7 +137,8 @@ export class Bottlenecks {
       && members.every((address) => accountant.blockedBy(host, address) === "ip");
     if (isTaken) {
       return {
-        reached: "each of its addresses has as many connections as its machine accepts",
+        at: members.sort().join(" "),
+        reached: "every address has as many connections as its machine accepts",
         holders: this.#holdersAt(members),
         advice: "Let its servers accept more connections, or give the host more addresses.",
       };
@@ -89,8 +146,9 @@ export class Bottlenecks {
     const { maxConcurrentDials, maxConcurrentDialsPerHost } = options;
     if (dials.size > 0 || dialing < maxConcurrentDials) return undefined;
     return {
+      at: "dials",
       reached: `${dialing} dials are under way, the limit (maxConcurrentDials)`,
-      holders: "None of them goes to this host.",
+      holders: "None of them goes there.",
       advice: "Find out which dials never succeed, raise the limit, or lower "
         + `maxConcurrentDialsPerHost, which is ${maxConcurrentDialsPerHost}.`,
     };

@@ -14,7 +14,7 @@ import type { Rests } from "../../hosts/rests.ts";
 import type { ConnectionManager } from "../../map/manager.ts";
 import type { HostQueue } from "../host/host_queue.ts";
 import type { ResolvedPoolOptions } from "../options.ts";
-import { Bottlenecks, counted } from "./bottlenecks.ts";
+import { Bottlenecks, counted, STARVING_MS } from "./bottlenecks.ts";
 import type { DialScene, Evidence } from "./evidence.ts";
 import type { PoolFigures } from "./figures.ts";
 import { type Finding, type Occurrence, showMs, sortFindings } from "./findings.ts";
@@ -35,9 +35,6 @@ export interface DiagnosisParts {
   readonly figures: PoolFigures;
   readonly evidence: Evidence;
 }
-
-/** How long a caller must wait before a limit is blamed, in milliseconds. */
-const STARVING_MS = 1_000;
 
 /** How many ejections of an address within how many milliseconds are too many. */
 const FLAPPING = { ejections: 3, withinMs: 600_000 };
@@ -92,13 +89,14 @@ export class Diagnosis {
     this.#findLocks(add);
     const bottlenecks = new Bottlenecks(this.#parts);
     for (const queue of this.#parts.queues) {
-      this.#findStarving(queue, bottlenecks, add);
+      bottlenecks.note(queue, this.#now);
       this.#findAddresses(queue, add);
       this.#findFull(queue, add);
       this.#findStreams(queue, add);
       this.#findToldLater(queue, add);
       yield;
     }
+    for (const [at, finding] of bottlenecks.findings(this.#now)) add(finding, at);
     this.#findStorm(add);
     this.#findFlapping(add);
     this.#findFleet(add);
@@ -214,22 +212,6 @@ export class Diagnosis {
         advice: "A dial must end when its signal aborts. Check the dialer.",
       }, `${name} ${since}`);
     }
-  }
-
-  #findStarving(queue: HostQueue, bottlenecks: Bottlenecks, add: Add): void {
-    const host = queue.host.text;
-    // If nobody waits, this is negative.
-    const waitedMs = this.#now - queue.waiters.since;
-    const bottleneck = waitedMs >= STARVING_MS ? bottlenecks.of(queue) : undefined;
-    if (!bottleneck) return;
-    add({
-      severity: "critical",
-      what: "starving",
-      host,
-      message: `${queue.waiters.size} wait for a connection to ${host}, the first for `
-        + `${showMs(waitedMs)}: ${bottleneck.reached}. ${bottleneck.holders}`,
-      advice: bottleneck.advice,
-    });
   }
 
   #findAddresses({ host, lane, toldAddresses = [] }: HostQueue, add: Add): void {
