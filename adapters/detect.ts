@@ -5,7 +5,7 @@
  */
 
 import { describe } from "../src/core/check.ts";
-import type { Dialer } from "../src/core/dialer.ts";
+import type { Dialer, TlsOptions } from "../src/core/dialer.ts";
 import { UnsupportedOptionError } from "../src/core/errors.ts";
 import { makeResponse, type ResponseMaker } from "../src/http/fetched_response.ts";
 import type { HttpPoolOptions } from "../src/http/http_options.ts";
@@ -20,6 +20,7 @@ import type { Finding } from "../src/pool/watch/findings.ts";
 import { decoders } from "./codings/decoders.ts";
 import { namedProxy } from "./proxy_from_env.ts";
 import { systemResolver } from "./resolvers/system_resolver.ts";
+import { checkClientCertificate, type KeyReader } from "./sockets/client_certificate.ts";
 
 /** A runtime that hotconn has a dialer for. */
 export type Runtime = "deno" | "bun" | "node";
@@ -56,6 +57,15 @@ export async function detectDialer(): Promise<Dialer> {
     case "node":
       return (await import("./node.ts")).nodeDialer();
   }
+}
+
+/** Checks client certificates although the dialer is not loaded yet. Deno's own takes none. */
+function checkTls({ clientCertificate }: TlsOptions): void {
+  if (clientCertificate === undefined || findRuntime() === "deno") return;
+  const { process } = globalThis as unknown as {
+    process: { getBuiltinModule(name: "node:crypto"): KeyReader };
+  };
+  checkClientCertificate(clientCertificate, process.getBuiltinModule("node:crypto"));
 }
 
 /** Loads a dialer without TLS for checks only: it does not allow `http:` URLs. */
@@ -102,7 +112,7 @@ export function createPool(options: CreatePoolOptions = {}): HttpPool {
   }
   const complete = {
     ...options,
-    dialer: options.dialer ?? detectDialer(),
+    dialer: options.dialer ?? Object.assign(detectDialer(), { checkTls }),
     resolver: options.resolver ?? systemResolver(),
     connectDialer: options.connectDialer
       ?? (options.healthCheck === "connect" ? loadConnectDialer() : undefined),

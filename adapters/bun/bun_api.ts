@@ -7,6 +7,7 @@
 
 import type { createHash } from "node:crypto";
 import { HotconnError } from "../../src/core/errors.ts";
+import type { KeyReader } from "../sockets/client_certificate.ts";
 import type { SocketEnds } from "../sockets/ends.ts";
 import type { CertificateReader, ShownCertificate } from "../sockets/shown_chain.ts";
 
@@ -120,10 +121,7 @@ interface BuiltinModules {
       options: { readonly host: string; readonly port: number; readonly noDelay: boolean },
     ): ConnectingSocket;
   };
-  "node:crypto": {
-    readonly createHash: typeof createHash;
-    readonly X509Certificate: CertificateReader;
-  };
+  "node:crypto": KeyReader & { readonly createHash: typeof createHash };
   "node:tls": {
     getCACertificates(type: "default"): string[];
     // It would take the versions by name.

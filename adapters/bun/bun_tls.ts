@@ -14,6 +14,7 @@ import type {
 } from "../../src/core/dialer.ts";
 import { UnsupportedOptionError } from "../../src/core/errors.ts";
 import { readAuthorities } from "../../src/core/trust/authorities.ts";
+import { checkClientCertificate } from "../sockets/client_certificate.ts";
 import { endsOf } from "../sockets/ends.ts";
 import { once } from "../sockets/once.ts";
 import { bareServerName } from "../sockets/server_name.ts";
@@ -94,6 +95,9 @@ function nativeOptions(tls: TlsOptions): Omit<NativeTlsOptions, "serverName"> {
  */
 export function checkTls(tls: TlsOptions): void {
   const { maxVersion: _max, minVersion: _min, ...parsed } = nativeOptions(tls);
+  if (tls.clientCertificate) {
+    checkClientCertificate(tls.clientCertificate, builtin("node:crypto"));
+  }
   try {
     builtin("node:tls").createSecureContext(parsed);
   } catch (cause) {

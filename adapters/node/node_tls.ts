@@ -12,6 +12,7 @@ import { isIp } from "../../src/core/address.ts";
 import { messageOf } from "../../src/core/check.ts";
 import type { DialTarget, TlsOptions } from "../../src/core/dialer.ts";
 import { readAuthorities } from "../../src/core/trust/authorities.ts";
+import { checkClientCertificate } from "../sockets/client_certificate.ts";
 import { bareServerName } from "../sockets/server_name.ts";
 import { type ShownServer, Verifier } from "../sockets/verifier.ts";
 import { type Machine, Sessions } from "./node_sessions.ts";
@@ -194,16 +195,13 @@ interface Profile {
  */
 export function createContext(options: TlsOptions): tls.SecureContext {
   const { ca, clientCertificate, ciphers, groups, minVersion, maxVersion } = options;
+  if (clientCertificate) {
+    checkClientCertificate(clientCertificate, { createPrivateKey, X509Certificate });
+  }
   try {
     // Runtimes differ in which of these they silently ignore when malformed.
     const authorities = ca === undefined ? undefined : readAuthorities(ca);
     for (const pem of authorities ?? []) new X509Certificate(pem);
-    if (clientCertificate !== undefined) {
-      const key = createPrivateKey(clientCertificate.key);
-      if (!new X509Certificate(clientCertificate.cert).checkPrivateKey(key)) {
-        throw new TypeError("the client certificate belongs to another key");
-      }
-    }
     // Whatever is in `ca` is trusted with nobody above it, as on Deno. Beside the runtime's own
     // authorities it would make Node forget NODE_EXTRA_CA_CERTS.
     const trusted = authorities && { ca: [...authorities], allowPartialTrustChain: true };

@@ -126,6 +126,7 @@ export class PoolAssembly {
       reporter,
       prepare,
     });
+    dials.checkCertificates();
     const coalescing = new Coalescing(options.coalesce, clock, manager, queues);
     const scheduler = this.scheduler = new DialScheduler({
       coalescing,

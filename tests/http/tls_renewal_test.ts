@@ -4,8 +4,9 @@
  * @module
  */
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertInstanceOf, assertMatch, assertThrows } from "@std/assert";
 import { test } from "node:test";
+import { type CreatePoolOptions, detectRuntime } from "../../adapters/detect.ts";
 import { nodeDialer } from "../../adapters/node.ts";
 import { createPool, staticResolver } from "../../mod.ts";
 import { startRemoteOrigin } from "../support/origin_process.ts";
@@ -41,4 +42,36 @@ test("After setTls() servers see the new client certificate, and no request fail
     ],
   );
   pool.manager.checkInvariants();
+});
+
+test("A client certificate that cannot be used is refused when the pool is made, and later", {
+  skip: detectRuntime() === "deno" && "Deno's own dialer takes none",
+}, async () => {
+  const ca = await createAuthority();
+  const { cert, key } = await ca.issueClient("one");
+  const other = await ca.issueClient("other");
+  const right = { clientCertificate: { cert, key } };
+  const wrong = { clientCertificate: { cert, key: other.key } };
+  const message = "tls.clientCertificate.key is the key of another certificate than "
+    + "tls.clientCertificate.cert";
+  // The runtime's own is not loaded yet when the pool is made.
+  for (const dialer of [undefined, nodeDialer()]) {
+    const make = (options: CreatePoolOptions) => () => createPool({ dialer, ...options });
+    assertEquals(assertThrows(make({ tls: wrong }), TypeError).message, message);
+    assertThrows(
+      make({ tls: right, hosts: { "a.test": { tls: wrong } } }),
+      TypeError,
+      `hosts["a.test"]: ${message}`,
+    );
+    await using pool = make({ tls: right, hosts: { "a.test": { tls: right } } })();
+    for (const host of [undefined, "a.test", "b.test"]) {
+      assertEquals(assertThrows(() => pool.setTls(wrong, host), TypeError).message, message);
+    }
+    const encrypted = { cert, key: "-----BEGIN ENCRYPTED PRIVATE KEY-----\n" };
+    const refused = assertThrows(() => pool.setTls({ clientCertificate: encrypted }), TypeError);
+    assertMatch(refused.message, /^tls\.clientCertificate\.key is encrypted: /);
+    // OpenSSL's own words.
+    assertInstanceOf(refused.cause, Error);
+    assertEquals(pool.options().options["tls"]?.value, ["clientCertificate"]);
+  }
 });

@@ -5,6 +5,7 @@
  */
 
 import type { Address } from "../../core/address.ts";
+import { named } from "../../core/check.ts";
 import { type Clock, setDeadline } from "../../core/clock.ts";
 import {
   type Dialer,
@@ -92,15 +93,33 @@ export class Dials {
   }
 
   /**
-   * Refuses TLS options that the dialer cannot use. A dialer that is not loaded yet has dialled
-   * nothing, and is asked by the first dial.
+   * Refuses TLS options that the dialer cannot use. One that is not loaded yet may know less.
    *
    * @throws {TypeError | RangeError | UnsupportedOptionError} An option cannot be used
    */
   checkTls(tls: TlsOptions): void {
-    if (!this.#dialer) return;
-    requireHonoured(this.#dialer, tls);
-    this.#dialer.checkTls?.(tls);
+    if (this.#dialer) requireHonoured(this.#dialer, tls);
+    this.#check(tls);
+  }
+
+  /**
+   * Refuses client certificates that cannot be used. The first dial reads the other options, which
+   * take longer.
+   *
+   * @throws {TypeError} Names the option
+   */
+  checkCertificates(): void {
+    const { hosts, tls } = this.#parts.options;
+    const check = ({ clientCertificate }: TlsOptions = {}) => {
+      if (clientCertificate) this.#check({ clientCertificate });
+    };
+    check(tls);
+    for (const [host, { tls }] of hosts) named(`hosts["${host}"]`, () => check(tls));
+  }
+
+  #check(tls: TlsOptions): void {
+    const dialer = this.#dialer ?? this.#parts.options.dialer as Partial<Dialer>;
+    dialer.checkTls?.(tls);
   }
 
   /** Whether as many are under way as may be, or as many have begun as should by now. */

@@ -11,7 +11,7 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
-import { X509Certificate } from "node:crypto";
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import test from "node:test";
 import type { TlsOptions } from "../../../src/core/dialer.ts";
 import { DialError, UnsupportedOptionError } from "../../../src/core/errors.ts";
@@ -219,24 +219,47 @@ export function testHandshake(name: string, under: DialerUnderTest): void {
         assertEquals((await origin.until({ openSockets: 0 })).handshakes, 0);
       }));
 
-    test(`${name}: checkTls() refuses what dial() could not use, without dialling`, async () => {
+    test(`${name}: checkTls() refuses what dial() could not use, without dialling, and names it`, async () => {
       const other = await ca.issueClient("another client");
       const { cert, key } = client;
       const dialer = under.create();
-      dialer.checkTls!({ ca: [ca.cert], clientCertificate: client });
-      const wrong: readonly TlsOptions[] = [
-        { clientCertificate: { cert: "no certificate", key } },
-        { clientCertificate: { cert, key: "/etc/client-key.pem" } },
+      // A chain, and a key as OpenSSL writes it today.
+      dialer.checkTls!({ ca: [ca.cert], clientCertificate: { cert: `${cert}\n${ca.cert}`, key } });
+      const certificate = "tls.clientCertificate.cert has ";
+      const itsKey = "tls.clientCertificate.key ";
+      const encrypted = createPrivateKey(key)
+        .export({ format: "pem", type: "pkcs8", cipher: "aes-256-cbc", passphrase: "sesame" });
+      const wrong: readonly (readonly [TlsOptions, message: string])[] = [
+        [{ clientCertificate: { cert: "no certificate", key } }, certificate + "no certificate in"],
+        [{ clientCertificate: { cert: "/etc/client.pem", key } }, "it looks like a path"],
+        [{ clientCertificate: { cert: key, key } }, "only a private key"],
+        [
+          { clientCertificate: { cert, key: "/etc/client-key.pem" } },
+          itsKey + "has no private key",
+        ],
+        [{ clientCertificate: { cert, key: cert } }, itsKey + "has no private key"],
+        [{ clientCertificate: { cert, key: `${encrypted}` } }, itsKey + "is encrypted: decrypt it"],
         // A file that is only half written, and one that was replaced before the other.
-        { clientCertificate: { cert: cert.slice(0, cert.length / 2), key } },
-        { clientCertificate: { cert, key: other.key } },
-        { ca: [ca.cert.replace(/\n[^-]{20}/, "\n")] },
-        ...honours(under, "ciphers") ? [{ ciphers: ["NO-SUCH-SUITE"] }] : [],
-        ...honours(under, "groups") ? [{ groups: ["no such group"] }] : [],
+        [
+          { clientCertificate: { cert: cert.slice(0, cert.length / 2), key } },
+          certificate + "no certificate in",
+        ],
+        [
+          { clientCertificate: { cert, key: key.replace(/\n[^-]{20}/, "\n") } },
+          itsKey + "has a private key that cannot be read",
+        ],
+        [{ clientCertificate: { cert, key: other.key } }, itsKey + "is the key of another"],
+        [{ ca: [ca.cert.replace(/\n[^-]{20}/, "\n")] }, "cannot be "],
+        ...honours(under, "ciphers")
+          ? [[{ ciphers: ["NO-SUCH-SUITE"] }, "cannot be used"] as const]
+          : [],
+        ...honours(under, "groups")
+          ? [[{ groups: ["no such group"] }, "cannot be used"] as const]
+          : [],
       ];
-      for (const tls of wrong) {
+      for (const [tls, message] of wrong) {
         // An authority that is not even DER cannot be read, and one that is cannot be used.
-        assertThrows(() => dialer.checkTls!(tls), TypeError, "cannot be ");
+        assertThrows(() => dialer.checkTls!(tls), TypeError, message);
       }
     });
   }
