@@ -229,7 +229,7 @@ export class ConnectionPool implements AsyncDisposable {
    * Without a host, it replaces the pool's options; hosts and requests with their own keep them. All
    * options are replaced, none is merged: give `ca` again, too.
    *
-   * @param tls The new options; for a host, `null` takes its own away, and it has the pool's again
+   * @param tls The new options. For a host, `null` takes its own away, and it has the pool's again
    * @param host The host whose own options to replace; if it has none, it has its own from then on
    * @throws {ClosedError} The pool is closing, or closed
    * @throws {TypeError | RangeError | UnsupportedOptionError} The host or an option is not valid, or
@@ -244,8 +244,6 @@ export class ConnectionPool implements AsyncDisposable {
    * pool.setTls({ minVersion: "TLSv1.3" });
    * ```
    */
-  setTls(tls: TlsOptions, host?: string): void;
-  setTls(tls: TlsOptions | null, host: string): void;
   setTls(tls: TlsOptions | null, host?: string): void {
     replaceTls(tls, host, this.manager, this.#queues, this.#desk, this.#parts.dials);
     if (host === undefined) this.#set.add("tls");

@@ -248,7 +248,7 @@ test("setTls() with null gives a host the TLS options of the pool again, also th
   assertEquals(it.dialer.dials.length, length);
   pool.setTls({ serverName: "pool.test" });
   assertEquals(await sent("b.test"), ["tls-4", "pool.test"]);
-  assertThrows(() => pool.setTls(null as never), TypeError, "tls must be an object of TLS options");
+  assertThrows(() => pool.setTls(null), TypeError, "tls must be an object of TLS options");
   pool.manager.checkInvariants();
 });
 

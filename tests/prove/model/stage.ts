@@ -445,8 +445,7 @@ class Stage {
     else this.#reference.tls.set(host, minVersion);
     // Those who ask from now on have others.
     this.#profiles.clear();
-    if (host === null) this.#pool.setTls({ minVersion: minVersion ?? undefined });
-    else this.#pool.setTls(minVersion && { minVersion }, host);
+    this.#pool.setTls(minVersion && { minVersion }, host ?? undefined);
   }
 
   #peer(number: number, what: "ends" | "resets" | "speaks"): void {
