@@ -87,8 +87,8 @@ export interface FleetMember {
 
 /** What a member calls on its pool. */
 export interface FleetSite {
-  /** There are permits for a key that had none left. */
-  onRoom(key: string): void;
+  /** There are permits for keys that had none left. */
+  onRoom(keys: readonly string[]): void;
   /** There are more connections than permits. */
   onShrink(): void;
   /** Another member has ejected an address of a host: it may be doubted here. */

@@ -95,9 +95,9 @@ export class StoreLine {
     this.#events = events;
     this.#permits.listen({
       onLack: () => this.ask(this.#lackMs),
-      onCleared: (key) => {
-        events.onRoom([key]);
-        if (this.#permits.owes(key)) this.ask();
+      onCleared: (keys) => {
+        events.onRoom(keys);
+        if (keys.some((key) => this.#permits.owes(key))) this.ask();
       },
     });
     void this.#connect();

@@ -67,9 +67,7 @@ export class StoreMember implements FleetMember {
         this.#hints++;
         this.#take(this.#read(text));
       },
-      onRoom: (keys) => {
-        for (const key of keys) site.onRoom(key);
-      },
+      onRoom: (keys) => site.onRoom(keys),
       onShrink: () => site.onShrink(),
       onState: (event) => site.onLink(event),
     });

@@ -22,8 +22,8 @@ export interface PermitTimes {
 export interface PermitEvents {
   /** A dial was wanted and not permitted. */
   onLack(): void;
-  /** A connection has surely ended, and its permit is free. */
-  onCleared(key: string): void;
+  /** A connection has surely ended, and its permits are free. */
+  onCleared(keys: readonly string[]): void;
 }
 
 /**
@@ -182,8 +182,8 @@ export class Permits implements FleetPermits {
       for (const key of keys) {
         this.#noteLeaving(key, -1);
         this.remove(key);
-        this.#events?.onCleared(key);
       }
+      this.#events?.onCleared(keys);
     }, ms);
     this.#timers.add(timer);
   }

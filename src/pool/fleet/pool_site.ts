@@ -79,10 +79,12 @@ export class PoolSite implements FleetSite {
   }
 
   /** Dials for callers who wait for room there, and tries failed addresses that are due. */
-  onRoom(key: string): void {
+  onRoom(keys: readonly string[]): void {
     const { queues, recovery, scheduler } = this.#parts;
-    const place = key.slice(2);
-    scheduler.roomCame(place, place);
+    for (const key of keys) {
+      const place = key.slice(2);
+      scheduler.roomCame(place, place);
+    }
     recovery.roomCame();
     for (const queue of queues) {
       if (queue.warm.connections > 0) scheduler.wake(queue);
@@ -112,9 +114,7 @@ export class PoolSite implements FleetSite {
   onWell(host: string, address: string): void {
     const { health, queues, scheduler } = this.#parts;
     for (const { endpoint } of this.#places(host, address)) health.retry(endpoint);
-    for (const queue of queues) {
-      if (queue.host.text === host) scheduler.wake(queue);
-    }
+    for (const queue of queues.ofHost(host)) scheduler.wake(queue);
   }
 
   /** Blocks an address here. */
@@ -241,8 +241,7 @@ interface Seat {
 /** An address of a host, once for each of its TLS profiles. */
 function* placesOf(queues: HostQueues, host: string, address: string): Generator<Seat> {
   const { text } = parseAddress(address);
-  for (const queue of queues) {
-    if (queue.host.text !== host) continue;
+  for (const queue of queues.ofHost(host)) {
     const endpoint = queue.lane.endpoints.get(text);
     if (endpoint) yield { queue, endpoint };
   }
