@@ -161,6 +161,40 @@ test("A host gives up no connection to one that has more, nor to one whose calle
   (await waiting[2]!).release();
 });
 
+test("Two busy hosts do not change places over a limit that is odd, unless one waits for long", async () => {
+  await using it = memoryPool({
+    hosts: { "a.test": ["192.0.2.1"], "b.test": ["192.0.2.1"] },
+    maxConnectionsPerIp: 5,
+    script: () => ({ delayMs: 1 }),
+  });
+  let stop = false;
+  let slow = "";
+  const asking = ["a.test", "b.test"].flatMap((host) =>
+    Array.from({ length: 8 }, async () => {
+      while (!stop) {
+        const lease = await it.pool.acquire(host);
+        const ms = host === slow ? 5_000 : 20;
+        await new Promise<void>((resolve) => it.clock.setTimer(resolve, ms));
+        lease.release();
+      }
+    })
+  );
+  await pass(it, 2_000, 1);
+  assertEquals(it.pool.stats().leased, 5);
+  const { length } = it.dialer.dials;
+  assert(length <= 12, `${length} dials`);
+  // The leases of the one with two take so long now that its callers would wait for seconds.
+  const countOf = (host: string) => it.pool.manager.getConnectionsForHost(host).length;
+  slow = countOf("a.test") === 2 ? "a.test" : "b.test";
+  assertEquals(countOf(slow), 2);
+  await pass(it, 3_000, 1);
+  assertEquals(countOf(slow), 3);
+  stop = true;
+  await pass(it, 8_000, 10);
+  await Promise.all(asking);
+  it.pool.manager.checkInvariants();
+});
+
 test("Hosts that wait for room get it in the order of their calls, while few dials may be under way", async () => {
   const names = Array.from({ length: 120 }, (_, index) => `h${index}.test`);
   await using it = memoryPool({

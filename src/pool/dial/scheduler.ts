@@ -57,6 +57,12 @@ const RECHECK_MS = { min: 5, max: 1_000 };
 const TURN_MS = 10;
 
 /**
+ * How long the callers of a host wait before it takes the place of another that has only one connection
+ * more, in milliseconds.
+ */
+const PLACE_MS = 1_000;
+
+/**
  * Dials on behalf of queues. When something happens to a queue, it is woken, and looked at on the
  * next microtask: never in the middle of a change, and once however much has happened.
  */
@@ -194,8 +200,11 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
       return;
     }
     const { accountant } = manager;
-    const isPoorer = accountant.ofHost(starved.host.text) < accountant.ofHost(host);
-    if (starved.waiters.since >= queue.waiters.since || !isPoorer) return;
+    const [theirs, ours] = [accountant.ofHost(starved.host.text), accountant.ofHost(host)];
+    if (starved.waiters.since >= queue.waiters.since || theirs >= ours) return;
+    // With one more, the other would be the poorer: they would go on changing places, with a dial each time.
+    const isTurn = theirs > 0 && theirs + 1 === ours;
+    if (isTurn && this.#parts.options.clock.now() - starved.waiters.since < PLACE_MS) return;
     this.#letLeave(queue, connection);
   }
 
