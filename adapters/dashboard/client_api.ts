@@ -6,6 +6,9 @@
 
 /** Reads JSON and the event stream, with the token; to its own server alone. */
 export const CLIENT_API: string = String.raw`
+/** After how long a silent event stream is taken for dead, in milliseconds: the server says something every 15 s. */
+const SILENT_STREAM_MS = 40000;
+
 class ApiError extends Error {
   /** @param {number} status @param {string} message */
   constructor(status, message) {
@@ -89,13 +92,18 @@ class Api {
     onOpen();
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     const parser = new EventParser(onEvent);
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    let silence;
     try {
       for (;;) {
+        silence = setTimeout(() => reader.cancel().catch(() => {}), SILENT_STREAM_MS);
         const { done, value } = await reader.read();
+        clearTimeout(silence);
         if (done) return;
         parser.push(value);
       }
     } finally {
+      clearTimeout(silence);
       // The server need not go on with what cannot be read.
       reader.cancel().catch(() => {});
     }
