@@ -437,6 +437,64 @@ test("A check gives up the last room to a caller, without a verdict", async () =
   lease.release();
 });
 
+test("A check gives up the last room of all to a caller of another host, and only where it is in the way", async () => {
+  // With many in all, the third caller waits for room at its own address.
+  for (const [maxConnections, callers, checks] of [[2, 1, 0], [10, 3, 1]] as const) {
+    let slow = false;
+    await using it = world({
+      addresses: [ONE],
+      healthCheck: "tls",
+      maxConnections,
+      maxConnectionsPerIp: 2,
+      testTimeoutMs: 5_000,
+      script: () => ({ delayMs: slow ? 1_000 : 0 }),
+    });
+    const lease = await it.pool.acquire("a.test");
+    slow = true;
+    while (it.dialer.dialing === 0) await it.pass(50);
+    const others = Array.from({ length: callers }, () => it.pool.acquire("192.0.2.9"));
+    await it.pass(1_200);
+    for (const other of others) (await other).release();
+    assertEquals(it.checks.length, checks);
+    lease.release();
+  }
+});
+
+test("A host in use is checked even while it has no connection", async () => {
+  await using it = world({
+    healthCheck: "connect",
+    connectDialer: memoryDialer({ capabilities: [] }),
+    idleTimeoutMs: 60_000,
+  });
+  const lease = await it.pool.acquire("a.test");
+  lease.release({ reuse: false });
+  const endedAt = it.clock.now();
+  await it.pass(100_000);
+  const last = it.checks.at(-1)!.at - endedAt;
+  assert(last > 60_000 - EVERY && last <= 60_000, `the last check is after ${last} ms`);
+  assertEquals(it.pool.stats().hosts, {});
+});
+
+test("A test that frees a blocked address forgives what failed there before", async () => {
+  let down = true;
+  await using it = world({
+    blocklistCheckIntervalMs: 20_000,
+    idleTimeoutMs: 1_000_000,
+    ejectAfterFailures: 3,
+    script: ({ address }) => down && address === ONE ? { failure: "refused" } : {},
+  });
+  await use(it);
+  while (it.endpoint(ONE)?.standing !== "ejected") {
+    const failed = it.pool.acquire("a.test", { ip: ONE, timeoutMs: 1_000 }).catch(() => {});
+    await it.pass(2_000);
+    await failed;
+  }
+  it.pool.block(ONE, { untilWell: true });
+  down = false;
+  while (it.pool.stats().blocks.length > 0) await it.pass(50);
+  assertEquals(it.endpoint(ONE).standing, "good");
+});
+
 test("A block until the address is well ends with a test that goes well, and slowly it comes back", async () => {
   let down = true;
   const options = { blocklistCheckIntervalMs: 20_000, idleTimeoutMs: 1_000_000 };

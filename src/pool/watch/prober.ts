@@ -272,10 +272,10 @@ export class Prober implements SchedulerEvents {
       events.emit("check", { host: queue.host.text, address: address.text, kind, ok, reason, ms });
     }
     if (!ok || "lane" in subject || !admission.mayTest(address, subject)) return;
+    admission.unblock(subject.ip);
     // Failures from before the block are forgiven, as they are without a block.
     const endpoint = queue.lane.endpoints.get(address.text);
     if (endpoint) this.#note(endpoint, probe, check, undefined);
-    admission.unblock(subject.ip);
   }
 
   #note(endpoint: Endpoint, { startedAt }: Probe, check: HealthCheck, error: unknown): void {
