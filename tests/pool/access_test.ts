@@ -7,11 +7,13 @@
 
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertThrows } from "@std/assert";
 import { test } from "node:test";
+import { memoryDialer } from "../../adapters/memory.ts";
 import { type Clock, systemClock } from "../../src/core/clock.ts";
-import type { DialTarget } from "../../src/core/dialer.ts";
+import type { Dialer, DialTarget } from "../../src/core/dialer.ts";
 import { AccessDeniedError } from "../../src/core/errors.ts";
 import { staticResolver } from "../../src/hosts/resolver.ts";
 import type { EvictReason } from "../../src/map/exits.ts";
+import { ConnectionPool } from "../../src/pool/pool.ts";
 import { ok, withScene } from "../support/http_scene.ts";
 import { startBad } from "../support/machines.ts";
 import { memoryPool } from "../support/memory_pool.ts";
@@ -198,6 +200,22 @@ test("A dial under way to what comes to be denied is given up, and its caller go
     assertEquals(lease.connection.address, good);
     assertEquals(pool.stats().dialing, 0);
   });
+});
+
+test("What is blocked while the dialer is still being loaded is not dialled", async () => {
+  const dialer = memoryDialer();
+  let load = (_: Dialer) => {};
+  await using pool = new ConnectionPool({
+    dialer: new Promise<Dialer>((resolve) => load = resolve),
+    resolver: staticResolver({ "a.test": ["192.0.2.1"] }),
+  });
+  const asked = assertRejects(() => pool.acquire("a.test"), AccessDeniedError);
+  await turns();
+  assertEquals(pool.stats().dialing, 1);
+  pool.block("192.0.2.1");
+  load(dialer);
+  await asked;
+  assertEquals([pool.stats().dialing, dialer.dials.length], [0, 0]);
 });
 
 test("A block holds for all ports of an IP, or for one, until it is ended, and tells of both", () =>

@@ -263,9 +263,6 @@ export class Dials {
       const dialer = await (tls.isPlain ? options.plainDialer : options.dialer);
       if (!dialer) throw new TypeError("The pool has no plainDialer");
       if (!tls.isPlain) this.#dialer = dialer;
-      // Asked once more: the rules may have changed since the address was chosen.
-      const denied = this.#denial(queue, address);
-      if (denied) throw denied;
       const socket = await queue.dial(dialer, queue.dialTarget(address), dial.stop.signal);
       if (dial.unwanted || this.#closed || this.#denial(queue, address)) {
         socket.close();
