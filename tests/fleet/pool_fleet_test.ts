@@ -230,7 +230,9 @@ test("What is foreign in the store is passed over, and found", async () => {
 test("The options of a fleet are checked", () => {
   const read = (options: object) => () => readFleetOptions("a fleet", options);
   assertThrows(read({ nam: "x" }), TypeError, "nam");
-  assertThrows(read({ name: "a b" }), TypeError, "name must be");
+  for (const name of ["a b", "", "x".repeat(65), 5]) {
+    assertThrows(read({ name }), TypeError, "name must be");
+  }
   assertThrows(read({ alone: "maybe" }), TypeError, "alone must be");
   assertThrows(read({ leaseMs: 1 }), RangeError, "leaseMs must be");
   assertThrows(read({ leaseMs: 10_000, goneAfterMs: 15_000 }), RangeError, "goneAfterMs must be");

@@ -474,6 +474,17 @@ test("HostDirectory uses the last answer for a host that was forgotten while the
   world.directory.forget("a.test");
   await world.pass(2_000);
   await assertRejects(() => world.directory.lookUp(host), ResolveError, "the resolver is ill");
+  // It was young enough when the resolver was asked, and is too old when that fails.
+  const late = new World(one, { staleMs: 120_000 });
+  await late.directory.lookUp(host);
+  late.directory.forget("a.test");
+  await late.pass(118_000);
+  late.reply = () => new Promise(() => {});
+  const asked = assertRejects(() => late.directory.lookUp(host), ResolveError, "no answer within");
+  await late.pass(5_000);
+  await asked;
+  assertEquals(late.known(), undefined);
+  late.directory.close();
 });
 
 test("HostDirectory keeps the last answers for a thousand hosts that were forgotten", async () => {

@@ -84,6 +84,31 @@ test("Who gives a connection back does not hear what the balancer throws for tho
   assertEquals(it.pool.stats().dials, 1);
 });
 
+test("A connection that a balancer chooses for a caller whose wait it ends stays ready", async () => {
+  let onChoice = () => {};
+  await using it = memoryPool({
+    hosts: HOSTS,
+    maxConnectionsPerHost: 1,
+    balancer: (candidates) => {
+      onChoice();
+      return candidates[0]!;
+    },
+  });
+  for (const options of [{}, { exclude: ["192.0.2.3"] }]) {
+    const lease = await it.pool.acquire("a.test");
+    const stop = new AbortController();
+    const signal = stop.signal;
+    const waiting = assertRejects(() => it.pool.acquire("a.test", { ...options, signal }));
+    await turns();
+    onChoice = () => stop.abort(BROKEN);
+    lease.release();
+    assertStrictEquals(await waiting, BROKEN);
+    const { idle, leased, waiting: left } = it.pool.stats();
+    assertEquals([idle, leased, left], [1, 0, 0]);
+  }
+  assertEquals(it.pool.stats().dials, 1);
+});
+
 test("What a balancer throws when a dial is ready fails no machine, and loses no connection", async () => {
   const scripted = new Scripted();
   await using it = memoryPool({

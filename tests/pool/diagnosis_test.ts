@@ -179,6 +179,22 @@ test("hosts that starve for the same are reported together", async () => {
   }
 });
 
+test("who holds most of what a host waits for is named first", async () => {
+  const hosts = ["a.test", "b.test", "c.test"].map((host) => [host, ["192.0.2.1"]] as const);
+  for (const limits of [{ maxConnections: 3 }, { maxConnectionsPerIp: 3 }]) {
+    await using it = memoryPool({ ...limits, hosts: Object.fromEntries(hosts) });
+    const leases = [];
+    for (const host of ["b.test", "c.test", "c.test"]) leases.push(await it.pool.acquire(host));
+    const waiting = it.pool.acquire("a.test");
+    await turns();
+    it.clock.advance(3_000);
+    const [finding] = it.pool.diagnose();
+    assertMatch(finding!.message, /Most are leased to c\.test \(2\), b\.test \(1\)\./);
+    for (const lease of leases) lease.release();
+    (await waiting).release();
+  }
+});
+
 test("a storm of dials is reported, a warm-up and a rush of callers are none", async () => {
   await using it = memoryPool({ maxConnectionsPerIp: 64 });
   const told = heard(it.pool, "dialStorm");
@@ -189,6 +205,8 @@ test("a storm of dials is reported, a warm-up and a rush of callers are none", a
   await maintain(it);
   await maintain(it);
   assertEquals(told, []);
+  await it.pool.drain("b.test");
+  (await it.pool.acquire("b.test")).release();
   for (let times = 0; times < 25; times++) {
     [...it.dialer.sockets][0]!.end();
     await turns();
@@ -197,7 +215,7 @@ test("a storm of dials is reported, a warm-up and a rush of callers are none", a
   }
   const [finding] = it.pool.diagnose();
   assertEquals([finding?.what, finding?.host], ["dialStorm", "a.test"]);
-  assertMatch(finding!.message, /^Within 10 s there were 25 dials and 0 leases/);
+  assertMatch(finding!.message, /^Within 10 s there were 26 dials and 1 leases/);
   it.clock.advance(2_500);
   await turns();
   assertEquals(told.length, 1);

@@ -12,7 +12,7 @@ import type { DialTarget } from "../../src/core/dialer.ts";
 import { type DialError, HostUnavailableError } from "../../src/core/errors.ts";
 import type { Lease } from "../../src/pool/lease/lease.ts";
 import { type MemoryPool, memoryPool } from "../support/memory_pool.ts";
-import { pass } from "../support/pass.ts";
+import { countAt, pass } from "../support/pass.ts";
 import { turns } from "../support/turns.ts";
 
 const FIVE = ["192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4", "192.0.2.5"];
@@ -127,6 +127,64 @@ test("A machine that failed is tried behind the callers' backs, time and again, 
   }
   assert(seen.early > 0 && seen.early < 125, `${seen.early} of 500 at first`);
   assert(seen.late > 175 && seen.late < 325, `${seen.late} of 500 in the end`);
+});
+
+test("A machine that failed is tried as long as a lease on another one lasts, however long", async () => {
+  const down = new Set(["192.0.2.1"]);
+  await using it = memoryPool({ script: failing(down), idleTimeoutMs: 60_000 });
+  using lease = await it.pool.acquire("a.test", { ip: "192.0.2.2" });
+  const failed = assertRejects(() => it.pool.acquire("a.test", { ip: "192.0.2.1" }));
+  await pass(it, 300_000, 1_000);
+  await failed;
+  assertEquals(lease.released, false);
+  down.clear();
+  await pass(it, 5_000, 100);
+  assertEquals(countAt(it, "192.0.2.1"), 1);
+});
+
+test("What is kept warm stays where there is no more room for a machine that comes back", async () => {
+  const down = new Set(["192.0.2.1"]);
+  for (const kept of [2, 3]) {
+    down.add("192.0.2.1");
+    await using it = memoryPool({ script: failing(down), maxConnectionsPerHost: 3 });
+    await it.pool.warm("a.test", { connections: kept });
+    const leases = await Promise.all([1, 2, 3].map(() => it.pool.acquire("a.test")));
+    for (const lease of leases) lease.release();
+    const before = [...it.pool.manager.connections()];
+    down.clear();
+    let ended = 0;
+    it.pool.on("evict", () => ended++);
+    await pass(it, 10_000, 100);
+    assertEquals([kept, ended], [kept, kept === 3 ? 0 : 1]);
+    assertEquals(before.length, 3);
+  }
+});
+
+test("For a machine that comes back the connection ends that was idle longest, and for a second", async () => {
+  const [bad, cold, hot] = FIVE;
+  const down = new Set([bad!]);
+  await using it = memoryPool({
+    hosts: { "a.test": [bad!, cold!, hot!] },
+    script: failing(down),
+    maxConnectionsPerHost: 5,
+    maxRetries: 0,
+  });
+  const leases = [];
+  for (const ip of [cold, cold, hot, hot]) {
+    leases.push(await it.pool.acquire("a.test", { ip: ip! }));
+  }
+  await assertRejects(() => it.pool.acquire("a.test", { ip: bad! }));
+  leases.push(await it.pool.acquire("a.test", { ip: hot! }));
+  for (const lease of leases) {
+    lease.release();
+    await pass(it, 10);
+  }
+  const ended: string[] = [];
+  const usedAt = it.clock.now();
+  it.pool.on("evict", ({ address }) => ended.push(`${address} ${it.clock.now() - usedAt >= 900}`));
+  down.clear();
+  await pass(it, 10_000, 50);
+  assertEquals([ended, countAt(it, bad!)], [[`${cold} true`], 1]);
 });
 
 test("A trial whose end tells nothing, as where its caller gave up, is made again", async () => {

@@ -200,6 +200,11 @@ test("A proxy that nobody is behind, and one whose name has no address, are told
     const unknown = it.pool({ proxy: "http://nowhere.test:3128" });
     const error = await failure(unknown, it.url(), "unreachable");
     assertEquals(error.proxy, "http://nowhere.test:3128");
+    const asking = it.pool({ proxy: "socks5h://nowhere.test" });
+    assertEquals(
+      (await failure(asking, it.url(), "unreachable")).proxy,
+      "socks5h://nowhere.test:1080",
+    );
   }));
 
 test("A proxy that never answers is given up in time, and the machine is not blamed", () =>

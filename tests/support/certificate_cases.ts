@@ -188,6 +188,12 @@ export function certificateCases(): CertificateCase[] {
     signature: "rsa-sha1",
   });
   add("take", "a root that vouches for itself with SHA-1", { by: sha1Root });
+  const under = authority("Under the old root", "prime256v1#under", "ecdsa-sha256", sha1Root);
+  add("take", "a root that vouches for itself with SHA-1, shown behind what is trusted itself", {
+    by: under,
+    shown: [under.der, sha1Root.der],
+    ca: [under.der],
+  });
   const small = authority("Small root", "rsa1024#root", "rsa-sha256");
   add("refuse", "a root of RSA 1,024", { by: small });
   const weak: [string, Party][] = [

@@ -148,3 +148,27 @@ test("A host asks each connection once whether it may borrow it, and passes over
   assertEquals([response.connection.id, asked], [young!.id, [old!.id, young!.id]]);
   await endScene(frames);
 });
+
+test("A connection that a balancer would borrow for a caller whose wait it ends is free for others", async () => {
+  const stop = new AbortController();
+  let isBad = false;
+  const balancer: BalancerFunction = ([first]) => {
+    if (isBad) stop.abort(new Error("enough"));
+    return first!;
+  };
+  const { ask, asked, first, ...rest } = await scene({ balancer });
+  const { signal } = stop;
+  const fails = assertRejects(() => rest.pool.request("https://b.test/", { signal }), Error);
+  await settle();
+  isBad = true;
+  asked[0]!();
+  await first;
+  assertEquals((await fails).message, "enough");
+  isBad = false;
+  const second = ask("b.test");
+  await settle();
+  asked[1]!();
+  assertEquals(await second, "b.test");
+  assertEquals(rest.pool.stats().dials, 1);
+  await endScene(rest);
+});
