@@ -4,7 +4,7 @@
  * @module
  */
 
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { test } from "node:test";
 import { memoryDialer } from "../../adapters/memory.ts";
 import { ManualClock } from "../../src/core/clock.ts";
@@ -232,6 +232,23 @@ test("Where more than half of a host's machines ask for it, none is left alone, 
   await it.pass(5_050);
   assertEquals(it.pool.diagnose(), []);
   assertEquals(it.pool.stats().hosts["a.test"]!.toldLater, null);
+});
+
+test("diagnose() tells when the last machine asked for it and when the first may be asked, whatever strangers say", async () => {
+  await using it = await scene(2);
+  await it.ask({ ip: "192.0.2.9" });
+  it.answers.set(1, [later(503, 9)]);
+  it.answers.set(2, [later(429, 6)]);
+  await it.ask({ ip: "192.0.2.1" });
+  await it.pass(2_000);
+  assertEquals(it.pool.diagnose(), []);
+  await it.ask({ ip: "192.0.2.2" });
+  await it.pass(1_000);
+  const [finding] = it.pool.diagnose();
+  assertStringIncludes(
+    finding!.message,
+    "say to come back later (429, 503): the last one 1000 ms ago. The first may be asked again in 5000 ms.",
+  );
 });
 
 test("One machine alone is never left alone: its answer is the caller's, and says until when", async () => {

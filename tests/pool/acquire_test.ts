@@ -180,6 +180,31 @@ test("Pool.acquire() rejects with AcquireTimeoutError when its time is over, and
   assertEquals(lease.waitedMs, 0);
 });
 
+test("Pool.acquire() with a time of its own keeps to it, among others who wait for acquireTimeoutMs", async () => {
+  await using it = memoryPool({ maxConnectionsPerHost: 1, acquireTimeoutMs: 1_000 });
+  const lease = await it.pool.acquire("a.test");
+  const ended: string[] = [];
+  const all = Object.entries({ long: 3_000, first: 1_000, short: 500, second: 1_000 }).map(
+    async ([name, timeoutMs]) => {
+      const options = timeoutMs === 1_000 ? {} : { timeoutMs };
+      await assertRejects(() => it.pool.acquire("a.test", options), AcquireTimeoutError);
+      ended.push(name);
+    },
+  );
+  await turns();
+  for (const expected of [["short"], ["short", "first", "second"]]) {
+    it.clock.advance(500);
+    await turns();
+    assertEquals(ended, expected);
+  }
+  it.clock.advance(1_999);
+  await turns();
+  assertEquals(ended.length, 3);
+  it.clock.advance(1);
+  await Promise.all(all);
+  lease.release();
+});
+
 test("Pool.acquire() that times out tells every limit that may have been in its way", async () => {
   await using it = memoryPool({ hosts: { "a.test": ["192.0.2.1"] }, maxConnectionsPerIp: 2 });
   using _first = await it.pool.acquire("a.test");

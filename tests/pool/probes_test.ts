@@ -460,6 +460,18 @@ test("A check gives up the last room of all to a caller of another host, and onl
   }
 });
 
+test("A check of an address that is blocked meanwhile keeps no connection, and tells nothing", async () => {
+  let slow = false;
+  await using it = world({ healthCheck: "tls", script: () => ({ delayMs: slow ? 1_000 : 0 }) });
+  await use(it);
+  slow = true;
+  while (it.dialer.dialing === 0) await it.pass(50);
+  for (const ip of [ONE, TWO]) it.pool.block(ip);
+  assertEquals(it.dialer.dialing, 1);
+  await it.pass(1_050);
+  assertEquals([it.dialer.sockets.size, it.checks.length], [0, 0]);
+});
+
 test("A host in use is checked even while it has no connection", async () => {
   await using it = world({
     healthCheck: "connect",
