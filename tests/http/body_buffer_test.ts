@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
+import { Buffer } from "node:buffer";
 import { test } from "node:test";
 import { BodyBuffer } from "../../src/http/body_buffer.ts";
 
@@ -58,6 +59,19 @@ test("BodyBuffer.read() gives each part once, however much of the body came firs
     read.push(...(await next)!, ...(await buffer.read())!);
     assertEquals(read, [1, 2, 3, 4, 5, 6], `${expected}`);
     assertEquals(await buffer.read(), null);
+  }
+});
+
+test("BodyBuffer.read() gives parts of their own memory, even where they come as Buffers that share one", async () => {
+  const buffer = new BodyBuffer(NOBODY);
+  const arrived = Buffer.alloc(10_000, 1);
+  buffer.push(arrived.subarray(0, 5_000));
+  buffer.push(arrived.subarray(5_000));
+  arrived.fill(0);
+  buffer.end();
+  for (let i = 0; i < 2; i++) {
+    const part = (await buffer.read())!;
+    assertEquals([part.length, part[0], part.buffer.byteLength], [5_000, 1, 5_000]);
   }
 });
 

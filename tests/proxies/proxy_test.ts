@@ -5,7 +5,9 @@
  */
 
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
+import { createServer, type Socket } from "node:net";
 import test from "node:test";
+import tls from "node:tls";
 import { detectRuntime } from "../../adapters/detect.ts";
 import { nodeDialer } from "../../adapters/node.ts";
 import { plainDialer } from "../../adapters/plain.ts";
@@ -356,8 +358,8 @@ test("A dialer that knows no proxies is refused, and goes nowhere", () =>
   }));
 
 test("http: URLs are asked of an HTTP proxy whole; its 407 is its own, a server's is not", async () => {
-  const { createServer } = await import("node:http");
-  const server = createServer(({ headers, url }, response) => {
+  const { createServer: createHttpServer } = await import("node:http");
+  const server = createHttpServer(({ headers, url }, response) => {
     if (url === "/407") response.statusCode = 407;
     response.end(`${url} ${headers.host} ${headers["proxy-authorization"] ?? "none"}`);
   });
@@ -384,6 +386,38 @@ test("http: URLs are asked of an HTTP proxy whole; its 407 is its own, a server'
   } finally {
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
+  }
+});
+
+test("A body of several chunks that come at once is streamed through a proxy, with TLS and without", async () => {
+  const head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+  const answer = `${head}${`1388\r\n${"x".repeat(5_000)}\r\n`.repeat(3)}0\r\n\r\n`;
+  const serve = (socket: Socket) => {
+    socket.on("error", () => {});
+    socket.on("data", () => socket.write(answer));
+  };
+  const servers = { http: createServer(serve), https: tls.createServer(leaf, serve) };
+  try {
+    await withProxies([{}], async ({ proxies, ...it }) => {
+      const pool = it.pool({
+        dialer: nodeDialer(),
+        plainDialer: plainDialer(),
+        proxy: { url: `http://127.0.0.1:${proxies[0]!.port}`, resolve: "here" },
+      });
+      for (const [scheme, server] of Object.entries(servers)) {
+        await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+        const { port } = server.address() as { port: number };
+        const response = await pool.request(`${scheme}://a.test:${port}/`);
+        let bytes = 0;
+        for await (const part of response.body) bytes += part.length;
+        assertEquals(bytes, 15_000, scheme);
+      }
+      assertEquals(proxies[0]!.asked.length, 2);
+    });
+  } finally {
+    for (const server of Object.values(servers)) {
+      await new Promise((resolve) => server.close(resolve));
+    }
   }
 });
 
