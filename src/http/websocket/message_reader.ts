@@ -284,7 +284,9 @@ export class MessageReader {
   #gather(bytes: Uint8Array): void {
     const needed = this.#gatheredBytes + bytes.length;
     if (needed > this.#gathered.length) {
-      const grown = new Uint8Array(Math.max(needed, Math.min(this.#size, 2 * needed)));
+      // More frames may follow one that is not the last: doubled, each byte is moved only a few times.
+      const most = (this.#first & FIN) === 0 ? Infinity : this.#size;
+      const grown = new Uint8Array(Math.min(most, 2 * needed));
       grown.set(this.#gathered.subarray(0, this.#gatheredBytes));
       this.#gathered = grown;
     }

@@ -110,6 +110,34 @@ test("A message that was announced takes room as it comes, and not before", () =
   assertEquals(longest, 500);
 });
 
+test("A message in very many frames is not moved again for each of them", () => {
+  let received = 0;
+  const reader = new MessageReader({
+    onText() {},
+    onBinary: ({ length }) => received = length,
+    onPing() {},
+    onPong() {},
+    onCloseFrame() {},
+  }, { maxMessageBytes: 1_000_000, maxFragments: 1_000 });
+  const pieces = Array.from(
+    { length: 1_000 },
+    (_, i) => frame(i === 0 ? 2 : 0, new Uint8Array(1_000), { fin: i === 999 }),
+  );
+  let moved = 0;
+  const { set } = Uint8Array.prototype;
+  Uint8Array.prototype.set = function(source: ArrayLike<number>, offset?: number) {
+    moved += source.length;
+    set.call(this, source, offset);
+  };
+  try {
+    for (const piece of pieces) reader.push(piece);
+  } finally {
+    Uint8Array.prototype.set = set;
+  }
+  assertEquals(received, 1_000_000);
+  assert(moved < 4_000_000, `${moved} bytes were moved`);
+});
+
 test("What is empty costs a server its frames, which are counted", () => {
   const scene = new SessionScene({ maxFragments: 100 });
   scene.receive(frame(TEXT, "", { fin: false }));
