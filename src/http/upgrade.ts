@@ -300,7 +300,11 @@ export class UpgradeAttempt implements SocketSink, ResponseSink, ResponseOrigin,
       lease,
       attach: (sink) => {
         lease.attach(sink);
-        for (const bytes of this.#early.splice(0)) sink.onData(bytes);
+        for (const bytes of this.#early.splice(0)) {
+          if (!lease.released) sink.onData(bytes);
+        }
+        // Whoever has given the connection up hears no more of it.
+        if (lease.released) return;
         if (this.#end) sink.onClose(this.#end.error);
         else connection.socket.resume();
       },

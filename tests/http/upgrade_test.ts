@@ -8,6 +8,7 @@ import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/as
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { test } from "node:test";
+import { memoryDialer } from "../../adapters/memory.ts";
 import { plainDialer } from "../../adapters/plain.ts";
 import { createPool, type CreatePoolOptions, type HttpPool, staticResolver } from "../../mod.ts";
 import { ManualClock } from "../../src/core/clock.ts";
@@ -192,3 +193,31 @@ test("A server that goes on with another protocol unasked is refused, as ever", 
       await stop(server);
     }
   }));
+
+test("Who gives an upgraded connection up at its first bytes hears nothing more of it", async () => {
+  const encoder = new TextEncoder();
+  const dialer = memoryDialer({
+    script: () => ({
+      socket: {
+        onWrite(socket) {
+          socket.receive(encoder.encode(`${HEAD}first`));
+          socket.receive(encoder.encode("second"));
+          socket.end();
+        },
+      },
+    }),
+  });
+  const resolver = staticResolver({ "a.test": ["192.0.2.1"] });
+  await using pool = createPool({ dialer, resolver });
+  const { attach, lease } = upgraded(await pool.upgrade("https://a.test/", { protocol: "echo" }));
+  const heard: string[] = [];
+  attach({
+    onData() {
+      heard.push("data");
+      lease.release({ reuse: false });
+    },
+    onDrain: () => heard.push("drain"),
+    onClose: () => heard.push("close"),
+  });
+  assertEquals(heard, ["data"]);
+});

@@ -8,6 +8,7 @@
 import type { Clock } from "../../core/clock.ts";
 import { WebSocketError } from "../../core/errors.ts";
 import type { Lease } from "../../pool/lease/lease.ts";
+import { readTarget } from "../request.ts";
 import { withFields } from "../request_headers.ts";
 import type { PooledResponse } from "../response.ts";
 import type { Upgraded, UpgradeOptions } from "../upgrade.ts";
@@ -113,6 +114,6 @@ async function ask(
   if ("lease" in answer) return answer;
   const { connection: { address }, status } = answer;
   answer.body.cancel().catch(() => {});
-  const about = { failure: "handshake", host: new URL(url).host, address, status } as const;
+  const about = { failure: "handshake", host: readTarget(url).host, address, status } as const;
   throw new WebSocketError(about, `the server answered ${status}, not 101`);
 }
