@@ -65,7 +65,7 @@ class Check implements StreamUser {
   onBody(bytes: Uint8Array): void {
     this.#bodyBytes += bytes.length;
     // The head has said all that matters: the rest is not worth its bytes.
-    if (this.#bodyBytes > MAX_BODY_BYTES) this.#answered(false);
+    if (this.#bodyBytes > MAX_BODY_BYTES) this.#answered(this.#stream.cancel(undefined));
   }
 
   onTrailers(): void {}

@@ -618,3 +618,51 @@ test("A stream whose body is not read on ends at bodyIdleTimeoutMs, and no other
   assertEquals((await reads[1])!.value?.length, 5);
   await end(scene);
 });
+
+test("A check over HTTP/2 resets the stream of a long answer, and keeps the connection", async () => {
+  const scene = frameScene({
+    hosts: ONE,
+    pool: { healthCheck: { path: "/healthz" }, healthCheckIntervalMs: 1_000, testTimeoutMs: 500 },
+    onRequest(connection, { id, path }) {
+      if (path !== "/healthz") return connection.respond(id);
+      connection.head(id);
+      for (let i = 0; i < 5; i++) connection.data(id, new Uint8Array(16_384));
+    },
+  });
+  const { clock, connections, pool } = scene;
+  await (await pool.request("https://a.test/")).dump();
+  const checks: boolean[] = [];
+  pool.on("check", ({ ok }) => checks.push(ok));
+  for (let ms = 0; ms < 3_000; ms += 100) {
+    clock.advance(100);
+    await settle();
+  }
+  assert(checks.length > 0 && checks.every((ok) => ok), `${checks}`);
+  assert(connections.every(({ isOpen }) => isOpen), "a check has ended its connection");
+  const resets = connections.reduce((sum, { resets }) => sum + resets.length, 0);
+  assertEquals(resets, checks.length);
+  await end(scene);
+});
+
+test("Bytes that fetch() is given are sent as they were then, however long they wait", async () => {
+  const bodies: string[] = [];
+  const scene = frameScene({
+    hosts: ONE,
+    dialMs: 10,
+    onBody(connection, id, body, isEnd) {
+      if (!isEnd) return;
+      bodies.push(body);
+      connection.respond(id);
+    },
+  });
+  const body = new TextEncoder().encode("as it was");
+  const sent = [body, body.buffer, new DataView(body.buffer)].map((body) =>
+    scene.pool.fetch("https://a.test/", { method: "POST", body })
+  );
+  body.fill(0);
+  await settle();
+  scene.clock.advance(10);
+  for (const response of await Promise.all(sent)) await response.text();
+  assertEquals(bodies, ["as it was", "as it was", "as it was"]);
+  await end(scene);
+});
