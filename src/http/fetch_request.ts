@@ -6,7 +6,7 @@
 
 import { checkSignal, describe, quote } from "../core/check.ts";
 import { HeaderList } from "./header_list.ts";
-import { bodyKind, type RequestBody } from "./payload.ts";
+import { asBytes, bodyKind, type RequestBody } from "./payload.ts";
 import { UrlCache } from "./url_cache.ts";
 
 /** What is to be fetched. */
@@ -215,8 +215,13 @@ export function isStream(body: unknown): boolean {
   return bodyKind(body) === "stream";
 }
 
-/** Anything that is not a body becomes text, as the standard says. */
+/**
+ * Anything that is not a body becomes text, and bytes are copied, as the standard says: their owner may
+ * change them before they are sent.
+ */
 function readBody(body: unknown): RequestBody | null {
   if (body === null) return null;
-  return bodyKind(body) ? body as RequestBody : `${body}`;
+  const kind = bodyKind(body);
+  if (kind === "bytes") return new Uint8Array(asBytes(body as ArrayBuffer | ArrayBufferView));
+  return kind ? body as RequestBody : `${body}`;
 }

@@ -33,7 +33,7 @@ export interface RequestOptions {
    * sent in chunks, unless a Content-Length among the fields says how long it is.
    */
   readonly headers?: RequestHeaders | undefined;
-  /** The body. */
+  /** The body. Bytes are not copied: leave them as they are until the request has ended. */
   readonly body?: RequestBody | null | undefined;
   /** Ends the request at any point. It rejects, or its body fails, with the signal's reason. */
   readonly signal?: AbortSignal | null | undefined;
