@@ -131,7 +131,7 @@ function responseMaker(): ResponseMaker {
     case "node":
       return makeLazyResponse;
     case "deno":
-      return showsInsides ? makeLazyStreamedResponse : makeResponse;
+      return showsInsides() ? makeLazyStreamedResponse : makeResponse;
     default:
       return makeResponse;
   }

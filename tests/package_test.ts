@@ -122,6 +122,18 @@ test("a program that imports ConnectionManager alone has no HTTP and no adapter 
   assert(gzippedBytes < whole.gzippedBytes / 2);
 });
 
+test("to import the package loads nothing of Node's fetch, which the first fetch() does", async () => {
+  const script = `
+    const isLoaded = () => process.moduleLoadList.some((name) => name.endsWith("undici/undici"));
+    await import("./mod.ts");
+    console.log(isLoaded());
+    void Response;
+    console.log(isLoaded());
+  `;
+  const args = ["--import", "tsx", "--input-type=module", "--eval", script];
+  assertEquals((await run("node", args)).stdout, "false\ntrue\n");
+});
+
 test("what weighs more than its budget is told", () => {
   const budget = { packed: 10, ".": 10 };
   assertEquals(overBudget(budget, budget), []);

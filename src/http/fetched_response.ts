@@ -40,75 +40,84 @@ const MEDIA_TYPE = /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+[\t ]*(?:;|$)/;
 const MOST_STATUS = 599;
 
 /** A response of the runtime's own that says where it is from, as its clones do. */
-class FetchedResponse extends Response {
-  readonly #fetched: Fetched;
-  #isSealed = false;
+function makeOwnClass() {
+  return class FetchedResponse extends Response {
+    readonly #fetched: Fetched;
+    #isSealed = false;
 
-  constructor(fetched: Fetched, body: ResponseBody, init: OwnInit) {
-    const { headers, statusText } = init;
-    const status = Math.min(init.status, MOST_STATUS);
-    super(body, headers ? { headers, status, statusText } : { status, statusText });
-    this.#fetched = fetched;
-  }
-
-  static {
-    showAsOwn(this.prototype);
-  }
-
-  static fetchedOf(response: object): Fetched | undefined {
-    return #fetched in response ? response.#fetched : undefined;
-  }
-
-  /** Makes one with the fields of the answer. */
-  static whole(fetched: Fetched, body: ResponseBody): FetchedResponse {
-    const { headers, status, statusText } = fetched.answer;
-    const response = new FetchedResponse(fetched, body, { status, statusText });
-    headers.appendTo(response.#nativeHeaders);
-    return response;
-  }
-
-  override get url(): string {
-    return this.#fetched.url;
-  }
-
-  override get status(): number {
-    // Node's own constructor reads it before there is a value.
-    return #fetched in this ? this.#fetched.answer.status : super.status;
-  }
-
-  override get redirected(): boolean {
-    return this.#fetched.redirected;
-  }
-
-  override get headers(): Headers {
-    const headers = this.#nativeHeaders;
-    // Not before somebody sees them: on Bun this costs about as much as to fill them.
-    if (!this.#isSealed) {
-      this.#isSealed = true;
-      immutable(headers);
+    constructor(fetched: Fetched, body: ResponseBody, init: OwnInit) {
+      const { headers, statusText } = init;
+      const status = Math.min(init.status, MOST_STATUS);
+      super(body, headers ? { headers, status, statusText } : { status, statusText });
+      this.#fetched = fetched;
     }
-    return headers;
-  }
 
-  get #nativeHeaders(): Headers {
-    return super.headers;
-  }
+    static {
+      showAsOwn(this.prototype);
+    }
 
-  override get type(): ResponseType {
-    return "basic";
-  }
+    static fetchedOf(response: object): Fetched | undefined {
+      return #fetched in response ? response.#fetched : undefined;
+    }
 
-  override async blob(): Promise<Blob> {
-    const blob = await super.blob();
-    const type = this.headers.get("content-type");
-    // Bun loses it if the body is a stream.
-    const isForgotten = blob.type === "" && type !== null && MEDIA_TYPE.test(type);
-    return isForgotten ? new Blob([blob], { type }) : blob;
-  }
+    /** Makes one with the fields of the answer. */
+    static whole(fetched: Fetched, body: ResponseBody): FetchedResponse {
+      const { headers, status, statusText } = fetched.answer;
+      const response = new FetchedResponse(fetched, body, { status, statusText });
+      headers.appendTo(response.#nativeHeaders);
+      return response;
+    }
 
-  override clone(): Response {
-    return cloneOf(this.#fetched, super.clone());
-  }
+    override get url(): string {
+      return this.#fetched.url;
+    }
+
+    override get status(): number {
+      // Node's own constructor reads it before there is a value.
+      return #fetched in this ? this.#fetched.answer.status : super.status;
+    }
+
+    override get redirected(): boolean {
+      return this.#fetched.redirected;
+    }
+
+    override get headers(): Headers {
+      const headers = this.#nativeHeaders;
+      // Not before somebody sees them: on Bun this costs about as much as to fill them.
+      if (!this.#isSealed) {
+        this.#isSealed = true;
+        immutable(headers);
+      }
+      return headers;
+    }
+
+    get #nativeHeaders(): Headers {
+      return super.headers;
+    }
+
+    override get type(): ResponseType {
+      return "basic";
+    }
+
+    override async blob(): Promise<Blob> {
+      const blob = await super.blob();
+      const type = this.headers.get("content-type");
+      // Bun loses it if the body is a stream.
+      const isForgotten = blob.type === "" && type !== null && MEDIA_TYPE.test(type);
+      return isForgotten ? new Blob([blob], { type }) : blob;
+    }
+
+    override clone(): Response {
+      return cloneOf(this.#fetched, super.clone());
+    }
+  };
+}
+
+let ownClass: ReturnType<typeof makeOwnClass> | undefined;
+
+/** The class, made for the first response: Node loads its whole `fetch` where `Response` is named. */
+function fetchedResponse(): ReturnType<typeof makeOwnClass> {
+  return ownClass ??= makeOwnClass();
 }
 
 /** Makes a class look like the runtime's own to those who copy a response, or make another one. */
@@ -122,7 +131,7 @@ export function showAsOwn(prototype: object): void {
 
 /** Makes a response of the runtime's own. */
 export function responseOf(fetched: Fetched, body: ResponseBody, init: OwnInit): Response {
-  return new FetchedResponse(fetched, body, init);
+  return new (fetchedResponse())(fetched, body, init);
 }
 
 /** Where clones get their bodies from: Node cancels the body of a copy that it collects. */
@@ -135,19 +144,19 @@ export function cloneOf(
   { headers, statusText }: Pick<Response, "statusText" | "headers"> = copy,
 ): Response {
   const { status } = fetched.answer;
-  const clone = new FetchedResponse(fetched, copy.body, { headers, status, statusText });
+  const clone = responseOf(fetched, copy.body, { headers, status, statusText });
   copies.set(clone, copy);
   return clone;
 }
 
-/** What a response is made of; undefined if it is no `FetchedResponse`. */
+/** What a response is made of; undefined if it is none of these. */
 export function fetchedOf(response: object): Fetched | undefined {
-  return FetchedResponse.fetchedOf(response);
+  return ownClass?.fetchedOf(response);
 }
 
 /** Makes a whole response at once: the servers of some runtimes look inside it. */
 export function makeResponse(fetched: Fetched): Response {
-  return FetchedResponse.whole(fetched, openBody(fetched));
+  return fetchedResponse().whole(fetched, openBody(fetched));
 }
 
 /** The body, decoded. */
@@ -182,7 +191,12 @@ function streamOf(bytes: Uint8Array): ReadableStream<Uint8Array> {
 
 /** The header fields of a fetched response cannot be changed. */
 export function immutable(headers: Headers): Headers {
-  return Object.setPrototypeOf(headers, IMMUTABLE) as Headers;
+  unchangeable ??= Object.create(Headers.prototype, {
+    append: refuse,
+    delete: refuse,
+    set: refuse,
+  }) as Headers;
+  return Object.setPrototypeOf(headers, unchangeable) as Headers;
 }
 
 const refuse: PropertyDescriptor = {
@@ -193,11 +207,7 @@ const refuse: PropertyDescriptor = {
   },
 };
 
-const IMMUTABLE: Headers = Object.create(Headers.prototype, {
-  append: refuse,
-  delete: refuse,
-  set: refuse,
-});
+let unchangeable: Headers | undefined;
 
 /** The error for readers of a failed body: the signal's reason, or a `TypeError`. */
 export function bodyError(error: unknown, signal: AbortSignal | undefined): unknown {

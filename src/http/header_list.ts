@@ -11,8 +11,7 @@ type Given = ConstructorParameters<typeof Headers>[0];
 /** A cookie and the next one, if they were joined as other fields are. */
 const COOKIE_JOINT = /, (?=[!#$%&'*+\-.^_`|~\w]+=)/g;
 
-/** Deno joins cookies with a comma, which is wrong for cookies (RFC 9113 section 8.2.3). */
-const joinsCookies = new Headers([["cookie", "a"], ["cookie", "b"]]).get("cookie") === "a, b";
+let joinsCookies: boolean | undefined;
 
 /** Header fields, checked. A name keeps the spelling that it was given in first. */
 export class HeaderList implements Iterable<HeaderField> {
@@ -62,6 +61,8 @@ export class HeaderList implements Iterable<HeaderField> {
 
 /** All cookies in one field, as they are to go out. */
 function cookiesOf(pairs: readonly (readonly string[])[] | undefined, joined: string): string {
+  // Deno joins cookies with a comma, which is wrong for cookies (RFC 9113 section 8.2.3).
+  joinsCookies ??= new Headers([["cookie", "a"], ["cookie", "b"]]).get("cookie") === "a, b";
   if (!joinsCookies) return joined;
   const values = pairs?.filter(([name]) => `${name}`.toLowerCase() === "cookie") ?? [];
   if (values.length > 1) return values.map(([, value]) => `${value}`.trim()).join("; ");

@@ -22,10 +22,14 @@ const decoder = new TextDecoder();
  * What the runtime's own responses are made of, where that is in properties of its own symbols: Deno's
  * server looks there, past what everybody sees.
  */
-const INSIDES: readonly symbol[] = Object.getOwnPropertySymbols(new Response());
+function insides(): readonly symbol[] {
+  return Object.getOwnPropertySymbols(new Response());
+}
 
 /** Whether a response can stand for one of the runtime's own that its server looks into. */
-export const showsInsides: boolean = INSIDES.length > 0;
+export function showsInsides(): boolean {
+  return insides().length > 0;
+}
 
 /**
  * Stands for one of the runtime's own `Response`s, and makes that only when needed. Most callers
@@ -34,6 +38,7 @@ export const showsInsides: boolean = INSIDES.length > 0;
  * inside in any other way finds nothing there.
  */
 class LazyResponse {
+  static isComplete = false;
   readonly #fetched: Fetched;
   readonly #open: typeof openBody;
   #headers: Headers | undefined;
@@ -45,8 +50,12 @@ class LazyResponse {
     this.#open = open;
   }
 
-  static {
-    // Everything else that the runtime's class has comes from one of its own responses.
+  /**
+   * Gives it everything else that the runtime's class has, from one of its own responses. Called for the
+   * first response: Node loads its whole `fetch` where `Response` is named.
+   */
+  static complete(): void {
+    this.isComplete = true;
     const native = Object.getOwnPropertyDescriptors(Response.prototype);
     for (const [name, { enumerable }] of Object.entries(native)) {
       if (Object.hasOwn(this.prototype, name)) continue;
@@ -62,7 +71,7 @@ class LazyResponse {
       });
     }
     showAsOwn(this.prototype);
-    for (const symbol of INSIDES) {
+    for (const symbol of insides()) {
       Object.defineProperty(this.prototype, symbol, {
         get(this: LazyResponse): unknown {
           return Reflect.get(this.#make(), symbol);
@@ -181,6 +190,7 @@ export const makeLazyResponse: ResponseMaker = (fetched) => lazy(fetched, openBo
 export const makeLazyStreamedResponse: ResponseMaker = (fetched) => lazy(fetched, openStreamedBody);
 
 function lazy(fetched: Fetched, open: typeof openBody): Response {
+  if (!LazyResponse.isComplete) LazyResponse.complete();
   return new LazyResponse(fetched, open) as unknown as Response;
 }
 

@@ -71,13 +71,15 @@ interface ErrorInit {
 
 type Maker<Init, Made> = new(type: string, init: Init) => Made;
 
-const { CloseEvent, ErrorEvent } = globalThis as {
+// Named only when one is made: Node loads its whole `fetch` for `CloseEvent`.
+const web = globalThis as {
   readonly CloseEvent?: Maker<CloseInit, WebSocketCloseEvent>;
   readonly ErrorEvent?: Maker<ErrorInit, WebSocketErrorEvent>;
 };
 
 /** Makes the event `close`. */
 export function closeEvent(init: CloseInit): WebSocketCloseEvent {
+  const { CloseEvent } = web;
   return CloseEvent ? new CloseEvent("close", init) : Object.assign(new Event("close"), init);
 }
 
@@ -85,5 +87,6 @@ export function closeEvent(init: CloseInit): WebSocketCloseEvent {
 export function errorEvent(error: unknown): WebSocketErrorEvent {
   const message = messageOf(error);
   const init = { error, message };
+  const { ErrorEvent } = web;
   return ErrorEvent ? new ErrorEvent("error", init) : Object.assign(new Event("error"), init);
 }
