@@ -203,7 +203,13 @@ test("A dial under way to what comes to be denied is given up, and its caller go
 });
 
 test("What is blocked while the dialer is still being loaded is not dialled", async () => {
-  const dialer = memoryDialer();
+  const memory = memoryDialer();
+  // It does not look whether it was stopped before.
+  const dialer = {
+    name: "heedless",
+    capabilities: memory.capabilities,
+    dial: (target: DialTarget) => memory.dial(target, new AbortController().signal),
+  };
   let load = (_: Dialer) => {};
   await using pool = new ConnectionPool({
     dialer: new Promise<Dialer>((resolve) => load = resolve),
@@ -215,7 +221,7 @@ test("What is blocked while the dialer is still being loaded is not dialled", as
   pool.block("192.0.2.1");
   load(dialer);
   await asked;
-  assertEquals([pool.stats().dialing, dialer.dials.length], [0, 0]);
+  assertEquals([pool.stats().dialing, memory.dials.length], [0, 0]);
 });
 
 test("A block holds for all ports of an IP, or for one, until it is ended, and tells of both", () =>

@@ -263,6 +263,8 @@ export class Dials {
       const dialer = await (tls.isPlain ? options.plainDialer : options.dialer);
       if (!dialer) throw new TypeError("The pool has no plainDialer");
       if (!tls.isPlain) this.#dialer = dialer;
+      // It may have been stopped meanwhile, and not every dialer looks.
+      dial.stop.signal.throwIfAborted();
       const socket = await queue.dial(dialer, queue.dialTarget(address), dial.stop.signal);
       if (dial.unwanted || this.#closed || this.#denial(queue, address)) {
         socket.close();

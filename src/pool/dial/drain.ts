@@ -44,9 +44,9 @@ export async function drain(
 }
 
 /**
- * Replaces the TLS options of the pool, or of one host, whose own null takes away, and ends what was dialled with those before:
+ * Replaces the TLS options of the pool, or of one host, and ends what was dialled with those before:
  * what is in use, with its lease. Hosts are kept as warm, and those who wait are served, with the new
- * options.
+ * options. For a host, null takes its own options away.
  *
  * @throws {ClosedError} The pool is closing, or closed
  * @throws {TypeError | RangeError | UnsupportedOptionError} The host or a TLS option is not valid, or
