@@ -33,7 +33,27 @@ for (const call of ["request", "fetch"] as const) {
     test(`a program ends at once that leaves the body of a ${call}() unread: ${path}`, () =>
       withScene({ scripts }, async ({ origin, url }) => {
         const addresses = [...origin.addresses];
-        const task: UnreadTask = { url: url(path), ca: authority, addresses, call, reads: false };
+        const reads = "nothing";
+        const task: UnreadTask = { url: url(path), ca: authority, addresses, call, reads };
+        await using child = startChild(main, [JSON.stringify(task)]);
+        assertEquals(await child.line(), "200");
+        const headAt = performance.now();
+        assertEquals(await child.ended, 0);
+        const tookMs = performance.now() - headAt;
+        assert(tookMs < MOST_MS, `${tookMs} ms`);
+      }));
+  }
+
+  for (const alpn of ["http/1.1", "h2"]) {
+    test(`a program ends at once that reads a part of a ${call}()'s body over ${alpn}`, () =>
+      withScene({ origin: { behaviour: { kind: "http" }, alpn: [alpn] } }, async (scene) => {
+        const task: UnreadTask = {
+          url: scene.url("/bytes/4000000"),
+          ca: authority,
+          addresses: [...scene.origin.addresses],
+          call,
+          reads: "part",
+        };
         await using child = startChild(main, [JSON.stringify(task)]);
         assertEquals(await child.line(), "200");
         const headAt = performance.now();
@@ -46,7 +66,7 @@ for (const call of ["request", "fetch"] as const) {
   test(`a program lives until the body of a ${call}() is there that it reads`, () =>
     withScene({ scripts }, async ({ origin, url }) => {
       const addresses = [...origin.addresses];
-      const task: UnreadTask = { url: url("/slow"), ca: authority, addresses, call, reads: true };
+      const task: UnreadTask = { url: url("/slow"), ca: authority, addresses, call, reads: "all" };
       await using child = startChild(main, [JSON.stringify(task)]);
       assertEquals([await child.line(), await child.line()], ["200", "8"]);
       assertEquals(await child.ended, 0);

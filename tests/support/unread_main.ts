@@ -16,8 +16,8 @@ export interface UnreadTask {
   readonly addresses: readonly string[];
   /** How it asks. */
   readonly call: "request" | "fetch";
-  /** Whether it waits for the whole body. */
-  readonly reads: boolean;
+  /** How much of the body it waits for. */
+  readonly reads: "nothing" | "part" | "all";
 }
 
 const task: UnreadTask = JSON.parse(process.argv[2]!);
@@ -27,4 +27,8 @@ const pool = createPool({
 });
 const response = await pool[task.call](task.url);
 process.stdout.write(`${response.status}\n`);
-if (task.reads) process.stdout.write(`${(await response.text()).length}\n`);
+if (task.reads === "all") process.stdout.write(`${(await response.text()).length}\n`);
+const reader = task.reads === "part" ? response.body!.getReader() : undefined;
+await reader?.read();
+// Held: what was collected would be dropped.
+Object.assign(globalThis, { reader });
