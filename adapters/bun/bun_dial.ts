@@ -189,7 +189,7 @@ class Dial implements SocketOwner {
       else this.#secure(handle);
     });
     connecting.on("error", (error) => {
-      if (!isConnected || !negotiate) this.#fail("tcp", systemFailure(error), error);
+      if (!isConnected || !negotiate) this.#fail("tcp", systemFailure(error, host), error);
       else this.#giveUp(tunnelError(this.#target, "closed", error.message, { cause: error }));
     });
     return true;
@@ -246,7 +246,8 @@ class Dial implements SocketOwner {
       data: this,
       socket: handlers,
     }).catch((error: NativeError) => {
-      if (error.syscall === "connect") this.#fail("tcp", systemFailure(error), error);
+      const { ip } = this.#target;
+      if (error.syscall === "connect") this.#fail("tcp", systemFailure(error, ip), error);
       else this.#refuseOptions(error);
     });
   }

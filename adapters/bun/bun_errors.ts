@@ -9,8 +9,8 @@ import { failureOfCode, socketFailure } from "../sockets/failures.ts";
 import type { NativeError } from "./bun_api.ts";
 
 /** Says what failed below TLS. Bun calls some unreachable networks refused. */
-export function systemFailure({ code }: NativeError): DialFailure {
-  return failureOfCode(code) ?? "other";
+export function systemFailure({ code }: NativeError, ip?: string): DialFailure {
+  return failureOfCode(code, ip) ?? "other";
 }
 
 /** Says why a handshake ended badly, from what Bun's `handshake` was called with. */

@@ -27,8 +27,8 @@ const failureByName: Readonly<Record<string, DialFailure>> = {
 
 /** Turns what Deno threw during a dial into the error that every dialer throws for it. */
 export function dialError(target: DialTarget, phase: DialPhase, cause: unknown): DialError {
-  const { host, address } = target;
-  const fields = { host, address, phase, failure: failureOf(cause) };
+  const { host, address, ip, tunnel } = target;
+  const fields = { host, address, phase, failure: failureOf(cause, tunnel?.ip ?? ip) };
   return new DialError(fields, explain(messageOf(cause)), { cause });
 }
 
@@ -47,11 +47,11 @@ export function socketError(cause: unknown): SocketError {
   return new SocketError(socketFailure(failureOf(cause)), messageOf(cause), { cause });
 }
 
-function failureOf(cause: unknown): DialFailure {
+function failureOf(cause: unknown, ip?: string): DialFailure {
   if (!(cause instanceof Error)) return "other";
   if (cause.message.startsWith("invalid peer certificate")) return "certificate";
   const { code } = cause as { readonly code?: string };
-  return failureOfCode(code) ?? failureByName[cause.name] ?? "other";
+  return failureOfCode(code, ip) ?? failureByName[cause.name] ?? "other";
 }
 
 function messageOf(cause: unknown): string {

@@ -64,7 +64,8 @@ export function whenReady(
     };
     const failure = (cause: Error): DialError => {
       const { code, message } = cause as NodeError;
-      const fields = { ...target, phase: phase(), failure: classifyDialError(cause, phase()) };
+      const failure = classifyDialError(cause, phase(), target.ip);
+      const fields = { ...target, phase: phase(), failure };
       return new DialError(fields, explain(message, code), { cause });
     };
     const onError = (cause: Error) => fail(failure(cause));

@@ -19,11 +19,11 @@ const certificateCode =
   /^(UNSPECIFIED$|ERR_SSL_(KEY_USAGE_BIT_INCORRECT|CERTIFICATE_VERIFY_FAILED)$|CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|INVALID_|PATH_LENGTH_|CRL_|ERROR_IN_C|HOSTNAME_|ERR_TLS_CERT_)/;
 
 /** Says why a dial failed. */
-export function classifyDialError(error: NodeError, phase: DialPhase): DialFailure {
+export function classifyDialError(error: NodeError, phase: DialPhase, ip: string): DialFailure {
   const { code = "", syscall } = error;
   // Node gives a FIN in the handshake the code of a reset; but nothing was read or written.
   if (phase === "tls" && code === "ECONNRESET" && syscall === undefined) return "closed";
-  const known = failureOfCode(code);
+  const known = failureOfCode(code, ip);
   if (known !== undefined) return known;
   if (error.name === "NotCapable" || error.name === "PermissionDenied") return "permission";
   if (certificateCode.test(code)) return "certificate";

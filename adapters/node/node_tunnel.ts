@@ -98,7 +98,7 @@ export function openTunnel(
     };
     const onError = (cause: Error) => {
       if (!isConnected) {
-        const failure = classifyDialError(cause, "tcp");
+        const failure = classifyDialError(cause, "tcp", tunnel.ip);
         fail(new DialError({ ...target, phase: "tcp", failure }, cause.message, { cause }));
         return;
       }

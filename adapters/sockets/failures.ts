@@ -18,6 +18,7 @@ const byCode: Readonly<Record<string, DialFailure>> = {
   ECONNABORTED: "reset",
   EPIPE: "reset",
   EACCES: "permission",
+  ERR_ACCESS_DENIED: "permission",
   EPERM: "permission",
   EMFILE: "resources",
   ENFILE: "resources",
@@ -26,8 +27,14 @@ const byCode: Readonly<Record<string, DialFailure>> = {
   EPROTO: "handshake",
 };
 
-/** What the code of an error means for a dial; undefined if it is not one of the system's. */
-export function failureOfCode(code: string | undefined): DialFailure | undefined {
+/**
+ * What the code of an error means for a dial; undefined if it is not one of the system's.
+ *
+ * @param ip What was dialled
+ */
+export function failureOfCode(code: string | undefined, ip?: string): DialFailure | undefined {
+  // Over IPv6 the program may have no address to dial from. Over IPv4 it has no free port left.
+  if (code === "EADDRNOTAVAIL" && ip?.includes(".")) return "resources";
   return byCode[code ?? ""];
 }
 

@@ -19,7 +19,13 @@ import {
   WINDOW,
 } from "./standing.ts";
 import { MAX_PAUSE_MS } from "./streak.ts";
-import { type EndpointHealth, type FailureKind, NO_HEALTH, reasonOf } from "./verdict.ts";
+import {
+  type EndpointHealth,
+  type FailureKind,
+  isOwnLack,
+  NO_HEALTH,
+  reasonOf,
+} from "./verdict.ts";
 
 /**
  * How many fresh connections must end at once, with none that serves in between, to mean something.
@@ -420,7 +426,7 @@ export class AddressHealth {
 
   /** How many failures in a row are noted: no machine is ejected for what the program lacks. */
   #mostFailures(kind: FailureKind): number {
-    return kind === "resources" || kind === "proxy"
+    return isOwnLack(kind) || kind === "proxy"
       ? this.#options.ejectAfterFailures - 1
       : Infinity;
   }

@@ -61,6 +61,11 @@ export const NO_HEALTH: EndpointHealth = {
   ejectedFor: null,
 };
 
+/** Whether it is the program that dials which lacks something: it says nothing of the machine. */
+export function isOwnLack(kind: FailureKind): boolean {
+  return kind === "resources" || kind === "permission";
+}
+
 /** A failure as a verdict's reason. */
 export function reasonOf(kind: FailureKind, error: unknown): string {
   return error instanceof Error ? `${kind}: ${error.message}` : kind;

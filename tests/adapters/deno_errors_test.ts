@@ -32,6 +32,7 @@ test("what Deno throws during a dial is told as every dialer tells it", () => {
     [thrown("InvalidData", "invalid peer certificate: UnknownIssuer"), "certificate"],
     [thrown("InvalidData", "received fatal alert: HandshakeFailure"), "handshake"],
     [thrown("Error", "Too many open files", "EMFILE"), "resources"],
+    [thrown("AddrNotAvailable", "Cannot assign requested address", "EADDRNOTAVAIL"), "resources"],
     [thrown("Error", "Value too large", "EOVERFLOW"), "other"],
     ["not an error", "other"],
   ] as const;
@@ -40,6 +41,11 @@ test("what Deno throws during a dial is told as every dialer tells it", () => {
     assertEquals([error.failure, error.host, error.address], [failure, "a.test", "192.0.2.1"]);
     assertStrictEquals(error.cause, cause);
   }
+});
+
+test("a program without an IPv6 address reaches none", () => {
+  const cause = thrown("AddrNotAvailable", "Cannot assign requested address", "EADDRNOTAVAIL");
+  assertEquals(dialError({ ...target, ip: "2001:db8::1" }, "tcp", cause).failure, "unreachable");
 });
 
 test("what Deno throws on an open socket is told as every dialer tells it", () => {

@@ -11,6 +11,7 @@ type Traits =
     | "tellsTruncation"
     | "endsAbortedHandshake"
     | "tellsLackOfDescriptors"
+    | "tellsLackOfPorts"
     | "refusesSuitesOfTls13"
   >
   & {
@@ -25,6 +26,7 @@ const allTold: Traits = {
   tellsTruncation: true,
   endsAbortedHandshake: true,
   tellsLackOfDescriptors: true,
+  tellsLackOfPorts: true,
 };
 
 // What each runtime's sockets tell of an end, and do at one, as measured against the origin.
@@ -32,6 +34,7 @@ const dialers: Record<ReturnType<typeof detectRuntime>, Record<string, Traits>> 
   deno: {
     nodeDialer: {
       ...allTold,
+      tellsLackOfPorts: false,
       tellsReset: false,
       tellsResetInHandshake: false,
       tellsTruncation: false,

@@ -83,6 +83,7 @@ for (const name of names[detectRuntime()]) {
       tellsTruncation: name === "denoDialer",
       endsAbortedHandshake: name !== "denoDialer",
       tellsLackOfDescriptors: false,
+      tellsLackOfPorts: false,
       refusesSuitesOfTls13: name === "bunDialer",
     };
     const label = `${name} behind ${kind === "tls" ? "an https:" : "an http:"} proxy`;

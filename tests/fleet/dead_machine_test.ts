@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import test from "node:test";
+import { memoryDialer } from "../../adapters/memory.ts";
 import type { ConnectionPool } from "../../src/pool/pool.ts";
 import { FleetScene, standings } from "../support/fleet_scene.ts";
 
@@ -48,6 +49,20 @@ test("Of a machine that is back, all pools know as soon as one does, however lon
   for (let time = 0; time < 1_000 && !scene.pools.some(isGood); time++) await use(scene, 20);
   await use(scene, 400);
   assertEquals(scene.pools.map(standing), Array(4).fill("good"));
+});
+
+test("Others hear of a machine that refuses one pool, and not of what that pool itself lacks", async () => {
+  for (const failure of ["refused", "resources", "permission"] as const) {
+    await using scene = new FleetScene();
+    const { clock } = scene;
+    const script = ({ address }: { readonly address: string }) =>
+      address === DEAD ? { failure } : {};
+    const hearer = scene.add();
+    scene.add({ dialer: memoryDialer({ clock, script }) });
+    for (let time = 0; time < 30; time++) await use(scene);
+    const heard = hearer.fleet!.stats().verdicts.length > 0;
+    assertEquals([failure, heard], [failure, failure === "refused"]);
+  }
 });
 
 test("That an address works again is told after its verdict has run out, too, and once", async () => {

@@ -149,9 +149,11 @@ test("what the program itself lacks ejects nobody, and is not forgotten either",
   const world = new World();
   const [endpoint] = world.host("a.test", 3);
   for (const phase of ["tcp", "tls"] as const) {
-    const fields = { host: "a.test", address: "192.0.2.1", phase, failure: "resources" } as const;
-    world.fail(endpoint!, 20, new DialError(fields, "too many open files"));
-    assertEquals([endpoint!.standing, world.pause(endpoint!)], ["doubtful", 2_000]);
+    for (const failure of ["resources", "permission"] as const) {
+      const fields = { host: "a.test", address: "192.0.2.1", phase, failure };
+      world.fail(endpoint!, 20, new DialError(fields, "too many open files"));
+      assertEquals([endpoint!.standing, world.pause(endpoint!)], ["doubtful", 2_000]);
+    }
   }
   assertEquals(world.heard, []);
   world.fail(endpoint!, 1);

@@ -11,6 +11,7 @@ import type { FleetEvent, FleetMember, FleetSite, Lesson } from "../../fleet/fle
 import type { HeardVerdict, OwnExperience } from "../../fleet/verdicts.ts";
 import type { Admission } from "../../hosts/admission.ts";
 import type { AddressHealth } from "../../hosts/health.ts";
+import { isOwnLack } from "../../hosts/verdict.ts";
 import type { Weights } from "../../hosts/weights.ts";
 import type { Endpoint } from "../../map/endpoint.ts";
 import type { ConnectionManager } from "../../map/manager.ts";
@@ -53,7 +54,7 @@ export function relay({ clock, health, queues, reporter }: PoolParts, member: Fl
   );
   events.on("dialError", ({ address, error, host }) => {
     if (!(error instanceof DialError) || error.phase !== "tcp") return;
-    if (error.failure === "resources") return;
+    if (isOwnLack(error.failure)) return;
     // How long others may rely on this pool to try it again.
     let at = Infinity;
     for (const { endpoint } of placesOf(queues, host, address)) {

@@ -17,6 +17,7 @@ import {
 } from "../../core/errors.ts";
 import { type Negotiation, Relay, type Tunnel, tunnelError } from "../../core/tunnel.ts";
 import type { HostAddress } from "../../hosts/host_address.ts";
+import { isOwnLack } from "../../hosts/verdict.ts";
 import { httpConnect } from "./http_connect.ts";
 import type { CheckedProxy } from "./proxy_options.ts";
 import { socks5 } from "./socks5.ts";
@@ -374,7 +375,7 @@ function isTimeout(reason: unknown): boolean {
 
 /** Whether a failure is the proxy's, and not that of the program that dials. */
 function saysOfProxy({ failure }: DialError): boolean {
-  return failure !== "resources" && failure !== "permission";
+  return !isOwnLack(failure);
 }
 
 function aboutOf({ options: { label } }: Proxy, { address, host }: DialTarget) {

@@ -5,14 +5,33 @@
  */
 
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
+import { spawnSync } from "node:child_process";
 import process from "node:process";
 import test from "node:test";
 import { startBlackHole } from "../../support/black_hole.ts";
 import { RUN_ARGUMENTS } from "../../support/child_program.ts";
-import type { DescriptorsTask } from "../../support/descriptors_main.ts";
+import type { LackTask } from "../../support/lack_main.ts";
 import { run } from "../../support/programs.ts";
 import { RecordingSink } from "../../support/recording_sink.ts";
 import { assertDialFails, type DialerUnderTest, targetOf, withOrigin } from "./support.ts";
+
+/** Makes a network of the program's own, whose ports are few. */
+const NAMESPACE = ["unshare", "--user", "--map-root-user", "--net"];
+
+const canUnshare = spawnSync(NAMESPACE[0]!, [...NAMESPACE.slice(1), "true"]).status === 0;
+const NO_NAMESPACE = !canUnshare && "needs the right to make network namespaces";
+
+/** Runs a program that dials when it lacks something, after a command that sees to that. */
+function runWithout(first: string, task: LackTask, within: readonly string[] = []) {
+  const program = [
+    process.execPath,
+    ...RUN_ARGUMENTS,
+    "tests/support/lack_main.ts",
+    JSON.stringify(task),
+  ];
+  const [command, ...args] = [...within, "sh", "-c", `${first} && exec "$0" "$@"`, ...program];
+  return run(command!, args, { timeoutMs: 30_000 });
+}
 
 /** Registers this part's tests. */
 export function testFailures(name: string, under: DialerUnderTest): void {
@@ -24,26 +43,28 @@ export function testFailures(name: string, under: DialerUnderTest): void {
 
   test(`${name}: dial() tells that the program has no file descriptor left`, () =>
     withOrigin(under, {}, async ({ origin }) => {
-      const task: DescriptorsTask = { ...under.factory, target: targetOf(origin.port) };
-      const program = ["tests/support/descriptors_main.ts", JSON.stringify(task)];
-      const { output, stdout } = await run(
-        "sh",
-        // A program may raise the soft limit, and the runtimes do.
-        [
-          "-c",
-          "ulimit -n 256 && exec \"$0\" \"$@\"",
-          process.execPath,
-          ...RUN_ARGUMENTS,
-          ...program,
-        ],
-        { timeoutMs: 30_000 },
-      );
+      // A program may raise the soft limit, and the runtimes do.
+      const first = "ulimit -n 256";
+      const { output, stdout } = await runWithout(first, {
+        ...under.factory,
+        target: targetOf(origin.port),
+      });
       assertEquals(
         stdout,
         `dialled,${under.tellsLackOfDescriptors ? "resources" : "refused"},dialled\n`,
         output,
       );
     }));
+
+  const skip = NO_NAMESPACE;
+  test(`${name}: dial() tells that the program has no local port left`, { skip }, async () => {
+    const first = "ip link set lo up && echo 40000 40001 >/proc/sys/net/ipv4/ip_local_port_range";
+    const target = targetOf(443);
+    const task = { ...under.factory, target, ports: [40_000, 40_001] };
+    const { output, stdout } = await runWithout(first, task, NAMESPACE);
+    const told = under.tellsLackOfPorts ? "resources" : "other";
+    assertEquals(stdout, `refused,${told},refused\n`, output);
+  });
 
   test(`${name}: dial() tells of a reset on accept`, () =>
     withOrigin(under, { behaviour: { kind: "reset", at: "accept" } }, async ({ dial }) => {

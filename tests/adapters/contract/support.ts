@@ -40,6 +40,8 @@ export interface DialerUnderTest {
   readonly endsAbortedHandshake: boolean;
   /** Whether a lack of file descriptors is told from a machine that refuses. */
   readonly tellsLackOfDescriptors: boolean;
+  /** Whether a lack of local ports is told from other failures. */
+  readonly tellsLackOfPorts: boolean;
   /** Whether a proxy stands in between, which is then the remote end. */
   readonly isTunnelled?: boolean;
   /** Whether it honours `ciphers`, but refuses the suites of TLS 1.3 among them. */
