@@ -304,6 +304,19 @@ test("What is forgotten leaves no record behind, though a lease on it ends later
   assertEquals(world.health.describe(a), NO_HEALTH);
 });
 
+test("A machine that failed is in doubt when it comes back soon, though nobody had it meanwhile", () => {
+  for (const [awayMs, standing] of [[1_000, "doubtful"], [60_000, "good"]] as const) {
+    const world = new World();
+    const [a] = world.host("a.test", 2) as [Endpoint];
+    world.health.failed(a, "refused", refusal());
+    world.health.leave(a);
+    world.clock.advance(awayMs);
+    for (const steps = world.health.forgetOld(); !steps.next().done;);
+    const [back] = world.host("b.test", 2) as [Endpoint];
+    assertEquals(back.standing, standing);
+  }
+});
+
 test("A machine that comes back while old ones are forgotten is one and the same for all hosts", () => {
   const world = new World();
   const { clock, health } = world;
@@ -479,6 +492,18 @@ test("A server that is too busy for a connection alone on which it never answere
   assertEquals([a.standing, world.ceilings.of("192.0.2.1")], ["good", 1]);
   // It is too busy for those that it serves as well.
   assertEquals([true, false].map((answered) => world.health.isTooMuch(a, answered)), ["no", "no"]);
+  world.ceilings.close();
+});
+
+test("How many connections a machine takes is forgotten with the last host that has it", () => {
+  const world = new World();
+  const [a] = world.host("a.test", 2) as [Endpoint];
+  const [b] = world.host("b.test", 2) as [Endpoint];
+  world.ceilings.refused("192.0.2.1", 3);
+  world.health.leave(a);
+  assertEquals(world.ceilings.of("192.0.2.1"), 3);
+  world.health.leave(b);
+  assertEquals(world.ceilings.of("192.0.2.1"), null);
   world.ceilings.close();
 });
 

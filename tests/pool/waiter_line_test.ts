@@ -111,3 +111,20 @@ test("WaiterLine does as an array would, whatever is done to it", () => {
     { numRuns: 40 },
   );
 });
+
+test("WaiterLine keeps its order by place, however often its gaps are closed", () => {
+  const line = new WaiterLine<null>(null);
+  let name = 0;
+  for (let round = 0; round < 4; round++) {
+    const places: number[] = [];
+    for (let i = 0; i < 5_000; i++) {
+      const waiter = new Waiter<null>(null, name++, nobody);
+      line.enter(waiter);
+      places.push(waiter.place);
+      const first = line.front!;
+      if (line.size > 3) line.remove(first);
+      assert(first.place <= waiter.place, `${first.place} is before ${waiter.place}`);
+    }
+    assertEquals(places, [...places].sort((a, b) => a - b));
+  }
+});
