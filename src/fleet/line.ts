@@ -65,6 +65,7 @@ export class StoreLine {
   #error: unknown;
   #retry: Timer | undefined;
   #asking: Timer | undefined;
+  #offering: Timer | undefined;
   #askAt = Infinity;
   #attempts = 0;
   #lackMs = LACK_MS.first;
@@ -178,7 +179,7 @@ export class StoreLine {
   async close(farewell: (link: StoreLink) => Promise<unknown>): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    for (const timer of [this.#retry, this.#asking]) timer?.cancel();
+    for (const timer of [this.#retry, this.#asking, this.#offering]) timer?.cancel();
     this.#connecting?.abort(new Error("The member has left"));
     try {
       await this.#link?.leave(this.#name);
@@ -258,12 +259,22 @@ export class StoreLine {
       if (grown.length > 0) this.#events?.onRoom(grown);
       if (shrunk.length > 0) this.#events?.onShrink();
       this.#askOthers(link, lacking);
+      if (lacking.length > 0) this.#offerAgain(lacking);
       if (reply.silent.length > 0) await this.#lookAfter(link, reply.silent);
     } catch (error) {
       if (this.#link === link) this.#lose(error, sentAt);
     } finally {
       this.#syncing = false;
     }
+  }
+
+  /**
+   * Has those who still want what was not given ask for it again, and for more: nobody looks at them
+   * otherwise, and a member that asks for little gets nothing while others have all.
+   */
+  #offerAgain(lacking: readonly string[]): void {
+    this.#offering?.cancel();
+    this.#offering = this.#clock.setTimer(() => this.#events?.onRoom(lacking), this.#lackMs);
   }
 
   /** Asks members with more than their due to give some back. */

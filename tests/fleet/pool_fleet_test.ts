@@ -5,6 +5,7 @@ import type { FleetEvent } from "../../src/fleet/fleet.ts";
 import { openMetrics } from "../../src/metrics/open_metrics.ts";
 import { readFleetOptions } from "../../src/pool/fleet/fleet_over.ts";
 import { ejectFrom, FleetScene, standings } from "../support/fleet_scene.ts";
+import { turns } from "../support/turns.ts";
 
 test("Pools of a fleet hold maxConnectionsPerIp together, and share it", async () => {
   await using scene = new FleetScene();
@@ -237,4 +238,36 @@ test("The options of a fleet are checked", () => {
   assertThrows(read({ leaseMs: 1 }), RangeError, "leaseMs must be");
   assertThrows(read({ leaseMs: 10_000, goneAfterMs: 15_000 }), RangeError, "goneAfterMs must be");
   assertThrows(read({ quorum: 0 }), RangeError, "quorum must be");
+});
+
+test("A member that comes when others use all permits gets its share, although its callers only wait", async () => {
+  await using scene = new FleetScene({ leaseMs: 2_000, goneAfterMs: 5_000 });
+  let stop = false;
+  const all: Promise<void>[] = [];
+  const counts = () => scene.pools.map(({ manager }) => manager.getConnectionCount());
+  const pass = async (ms: number) => {
+    for (let done = 0; done < ms; done += 5) {
+      scene.clock.advance(5);
+      await turns();
+    }
+  };
+  for (const _ of [1, 2]) {
+    const pool = scene.add({ maxConnectionsPerIp: 20, acquireTimeoutMs: 60_000 });
+    await pass(100);
+    for (let i = 0; i < 30; i++) {
+      all.push((async () => {
+        while (!stop) {
+          const lease = await pool.acquire("a.test");
+          await new Promise<void>((resolve) => scene.clock.setTimer(resolve, 20));
+          lease.release();
+        }
+      })());
+    }
+    await pass(3_000);
+  }
+  const [first, second] = counts();
+  assert(second! >= 6 && first! + second! <= 19, `${first} and ${second}`);
+  stop = true;
+  await pass(6_000);
+  await Promise.all(all);
 });
