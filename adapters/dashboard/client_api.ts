@@ -6,7 +6,7 @@
 
 /** Reads JSON and the event stream, with the token; to its own server alone. */
 export const CLIENT_API: string = String.raw`
-/** After how long a silent event stream is taken for dead, in milliseconds: the server says something every 15 s. */
+/** How long an event stream may say nothing, in milliseconds. The server says something every 15 s. */
 const SILENT_STREAM_MS = 40000;
 
 class ApiError extends Error {

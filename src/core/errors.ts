@@ -20,8 +20,8 @@ export type DialPhase = "tcp" | "tls";
 
 /**
  * Why a dial failed, or a socket ended. A closed set. `resources` means that the program itself lacks
- * file descriptors, ports or memory, and `permission` that it may not dial there, which says nothing
- * about the machine. Bun reports a lack of file descriptors as `refused`.
+ * file descriptors, ports or memory, and `permission` that it may not dial there. Neither says
+ * anything about the machine. Bun reports a lack of file descriptors as `refused`.
  */
 export type DialFailure =
   | "refused"

@@ -18,7 +18,7 @@ export interface LineEvents {
   onOpen(): void;
   /** A member told the others something. */
   onHint(text: string): void;
-  /** There are permits for keys that had none left. */
+  /** There are permits for keys that had none left, or it is time to ask for them again. */
   onRoom(keys: readonly string[]): void;
   /** There are more connections than permits. */
   onShrink(): void;
@@ -269,8 +269,8 @@ export class StoreLine {
   }
 
   /**
-   * Has those who still want what was not given ask for it again, and for more: nobody looks at them
-   * otherwise, and a member that asks for little gets nothing while others have all.
+   * Has those who still want what was not given ask for it again, and for more. Nobody else looks at
+   * them, and a member that asks for little gets nothing while others have all.
    */
   #offerAgain(lacking: readonly string[]): void {
     this.#offering?.cancel();

@@ -175,7 +175,7 @@ export class BodyBuffer {
     const last = this.#chunks[at];
     const length = bytes.length + (last ? last.length : 0);
     if (!last || length > JOIN_BYTES) {
-      // Not by `slice()`: that of a Buffer copies nothing, and a stream takes over the memory it is given.
+      // A Buffer's `slice()` copies nothing, and a stream takes over the memory that it is given.
       this.#chunks.push(new Uint8Array(bytes));
       this.#room = undefined;
       return;

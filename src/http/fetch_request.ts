@@ -216,8 +216,8 @@ export function isStream(body: unknown): boolean {
 }
 
 /**
- * Anything that is not a body becomes text, and bytes are copied, as the standard says: their owner may
- * change them before they are sent.
+ * Anything that is not a body becomes text, and bytes are copied, as the standard says: their owner
+ * may change them before they are sent.
  */
 function readBody(body: unknown): RequestBody | null {
   if (body === null) return null;

@@ -115,7 +115,7 @@ function makeOwnClass() {
 
 let ownClass: ReturnType<typeof makeOwnClass> | undefined;
 
-/** The class, made for the first response: Node loads its whole `fetch` where `Response` is named. */
+/** The class, made for the first response: naming `Response` makes Node load its whole `fetch`. */
 function fetchedResponse(): ReturnType<typeof makeOwnClass> {
   return ownClass ??= makeOwnClass();
 }

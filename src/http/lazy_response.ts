@@ -51,8 +51,8 @@ class LazyResponse {
   }
 
   /**
-   * Gives it everything else that the runtime's class has, from one of its own responses. Called for the
-   * first response: Node loads its whole `fetch` where `Response` is named.
+   * Gives it everything else that the runtime's class has, from one of its own responses. Called for
+   * the first response: naming `Response` makes Node load its whole `fetch`.
    */
   static complete(): void {
     this.isComplete = true;

@@ -284,7 +284,7 @@ export class MessageReader {
   #gather(bytes: Uint8Array): void {
     const needed = this.#gatheredBytes + bytes.length;
     if (needed > this.#gathered.length) {
-      // More frames may follow one that is not the last: doubled, each byte is moved only a few times.
+      // More frames may follow one that is not the last. Doubling moves each byte only a few times.
       const most = (this.#first & FIN) === 0 ? Infinity : this.#size;
       const grown = new Uint8Array(Math.min(most, 2 * needed));
       grown.set(this.#gathered.subarray(0, this.#gatheredBytes));

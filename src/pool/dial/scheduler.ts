@@ -57,8 +57,8 @@ const RECHECK_MS = { min: 5, max: 1_000 };
 const TURN_MS = 10;
 
 /**
- * How long the callers of a host wait before it takes the place of another that has only one connection
- * more, in milliseconds.
+ * How long the callers of a host wait before it takes the place of another that has only one
+ * connection more, in milliseconds.
  */
 const PLACE_MS = 1_000;
 
@@ -202,7 +202,7 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
     const { accountant } = manager;
     const [theirs, ours] = [accountant.ofHost(starved.host.text), accountant.ofHost(host)];
     if (starved.waiters.since >= queue.waiters.since || theirs >= ours) return;
-    // With one more, the other would be the poorer: they would go on changing places, with a dial each time.
+    // With one more, the other would be the poorer: they would change places for ever, by dialling.
     const isTurn = theirs > 0 && theirs + 1 === ours;
     if (isTurn && this.#parts.options.clock.now() - starved.waiters.since < PLACE_MS) return;
     this.#letLeave(queue, connection);

@@ -79,8 +79,8 @@ export class HostQueues {
   }
 
   /**
-   * Replaces the TLS options of the pool, or of one host; null takes away those that a host has of its
-   * own. Callers find other queues from then on.
+   * Replaces the TLS options of the pool, or of one host; null takes away those that a host has of
+   * its own. Callers find other queues from then on.
    *
    * @returns The queues with the options from before, each with the profile that replaces its own
    * @throws {ClosedError} The pool is closing, or closed

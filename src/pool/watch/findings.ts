@@ -9,8 +9,8 @@
  *
  * - `leaseHeld`: a lease has not ended for long
  * - `lockHeld`: a lock inside the pool has been held for long
- * - `starving`: callers wait, and a limit is in the way; one finding for all hosts that wait for the
- *   same limit, without a `host` if they are several
+ * - `starving`: callers wait, and a limit is in the way; one finding for all hosts that wait for
+ *   the same limit, without a `host` if they are several
  * - `full`: a machine takes no more connections than it has
  * - `streamsTaken`: callers wait, and a server's limit of HTTP/2 streams is reached
  * - `dialStorm`: the pool dials far more than it uses
