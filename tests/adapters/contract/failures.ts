@@ -15,11 +15,19 @@ import { run } from "../../support/programs.ts";
 import { RecordingSink } from "../../support/recording_sink.ts";
 import { assertDialFails, type DialerUnderTest, targetOf, withOrigin } from "./support.ts";
 
-/** Makes a network of the program's own, whose ports are few. */
+/** Gives a program a network of its own. */
 const NAMESPACE = ["unshare", "--user", "--map-root-user", "--net"];
 
-const canUnshare = spawnSync(NAMESPACE[0]!, [...NAMESPACE.slice(1), "true"]).status === 0;
-const NO_NAMESPACE = !canUnshare && "needs the right to make network namespaces";
+const PORTS = [40_000, 40_001];
+
+/** Leaves that network so many ports. */
+const FEW_PORTS = `ip link set lo up && echo ${
+  PORTS.join(" ")
+} >/proc/sys/net/ipv4/ip_local_port_range`;
+
+const canTakePorts =
+  spawnSync(NAMESPACE[0]!, [...NAMESPACE.slice(1), "sh", "-c", FEW_PORTS]).status === 0;
+const NO_NAMESPACE = !canTakePorts && "needs ip, and the right to make a network namespace";
 
 /** Runs a program that dials when it lacks something, after a command that sees to that. */
 function runWithout(first: string, task: LackTask, within: readonly string[] = []) {
@@ -58,10 +66,9 @@ export function testFailures(name: string, under: DialerUnderTest): void {
 
   const skip = NO_NAMESPACE;
   test(`${name}: dial() tells that the program has no local port left`, { skip }, async () => {
-    const first = "ip link set lo up && echo 40000 40001 >/proc/sys/net/ipv4/ip_local_port_range";
     const target = targetOf(443);
-    const task = { ...under.factory, target, ports: [40_000, 40_001] };
-    const { output, stdout } = await runWithout(first, task, NAMESPACE);
+    const task = { ...under.factory, target, ports: PORTS };
+    const { output, stdout } = await runWithout(FEW_PORTS, task, NAMESPACE);
     const told = under.tellsLackOfPorts ? "resources" : "other";
     assertEquals(stdout, `refused,${told},refused\n`, output);
   });
