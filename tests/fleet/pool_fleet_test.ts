@@ -5,7 +5,6 @@ import type { FleetEvent } from "../../src/fleet/fleet.ts";
 import { openMetrics } from "../../src/metrics/open_metrics.ts";
 import { readFleetOptions } from "../../src/pool/fleet/fleet_over.ts";
 import { ejectFrom, FleetScene, standings } from "../support/fleet_scene.ts";
-import { turns } from "../support/turns.ts";
 
 test("Pools of a fleet hold maxConnectionsPerIp together, and share it", async () => {
   await using scene = new FleetScene();
@@ -245,15 +244,9 @@ test("A member that comes when others use all permits gets its share, although i
   let stop = false;
   const all: Promise<void>[] = [];
   const counts = () => scene.pools.map(({ manager }) => manager.getConnectionCount());
-  const pass = async (ms: number) => {
-    for (let done = 0; done < ms; done += 5) {
-      scene.clock.advance(5);
-      await turns();
-    }
-  };
   for (const _ of [1, 2]) {
     const pool = scene.add({ maxConnectionsPerIp: 20, acquireTimeoutMs: 60_000 });
-    await pass(100);
+    await scene.pass(100, 5);
     for (let i = 0; i < 30; i++) {
       all.push((async () => {
         while (!stop) {
@@ -263,11 +256,11 @@ test("A member that comes when others use all permits gets its share, although i
         }
       })());
     }
-    await pass(3_000);
+    await scene.pass(3_000, 5);
   }
   const [first, second] = counts();
   assert(second! >= 6 && first! + second! <= 19, `${first} and ${second}`);
   stop = true;
-  await pass(6_000);
+  await scene.pass(6_000, 5);
   await Promise.all(all);
 });

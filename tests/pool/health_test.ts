@@ -142,7 +142,7 @@ test("A machine that failed is tried as long as a lease on another one lasts, ho
   assertEquals(countAt(it, "192.0.2.1"), 1);
 });
 
-test("What is kept warm stays where there is no more room for a machine that comes back", async () => {
+test("No connection that is kept warm ends to make room for a machine that comes back", async () => {
   const down = new Set(["192.0.2.1"]);
   for (const kept of [2, 3]) {
     down.add("192.0.2.1");
@@ -160,7 +160,7 @@ test("What is kept warm stays where there is no more room for a machine that com
   }
 });
 
-test("For a machine that comes back the connection ends that was idle longest, and for a second", async () => {
+test("A machine that comes back gets the room of the connection that was idle longest, after a second", async () => {
   const [bad, cold, hot] = FIVE;
   const down = new Set([bad!]);
   await using it = memoryPool({

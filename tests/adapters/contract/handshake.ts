@@ -219,7 +219,7 @@ export function testHandshake(name: string, under: DialerUnderTest): void {
         assertEquals((await origin.until({ openSockets: 0 })).handshakes, 0);
       }));
 
-    test(`${name}: checkTls() refuses what dial() could not use, without dialling, and names it`, async () => {
+    test(`${name}: checkTls() says what dial() could not use, without dialling`, async () => {
       const other = await ca.issueClient("another client");
       const { cert, key } = client;
       const dialer = under.create();
@@ -249,6 +249,7 @@ export function testHandshake(name: string, under: DialerUnderTest): void {
           itsKey + "has a private key that cannot be read",
         ],
         [{ clientCertificate: { cert, key: other.key } }, itsKey + "is the key of another"],
+        // What is not even DER cannot be read, and what is cannot be used.
         [{ ca: [ca.cert.replace(/\n[^-]{20}/, "\n")] }, "cannot be "],
         ...honours(under, "ciphers")
           ? [[{ ciphers: ["NO-SUCH-SUITE"] }, "cannot be used"] as const]
@@ -258,7 +259,6 @@ export function testHandshake(name: string, under: DialerUnderTest): void {
           : [],
       ];
       for (const [tls, message] of wrong) {
-        // An authority that is not even DER cannot be read, and one that is cannot be used.
         assertThrows(() => dialer.checkTls!(tls), TypeError, message);
       }
     });
