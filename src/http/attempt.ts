@@ -25,6 +25,8 @@ export interface AttemptUser {
   cancel(reason: unknown): void;
   /** The part of the body that has arrived begins to wait for a reader. */
   onWaiting(): void;
+  /** A reader of the body begins to wait for its next part, or waits no longer. */
+  onAwaited(isAwaited: boolean): void;
 }
 
 const NO_REUSE = { reuse: false };
@@ -155,6 +157,11 @@ export class Attempt implements StreamUser, BodySource {
   /** Passes on that nobody reads what has arrived. */
   waiting(): void {
     this.#user.onWaiting();
+  }
+
+  /** Passes on whether somebody waits for what is to come. */
+  awaited(isAwaited: boolean): void {
+    this.#user.onAwaited(isAwaited);
   }
 
   /** Gives up the rest of the body. */

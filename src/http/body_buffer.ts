@@ -14,6 +14,8 @@ export interface BodySource {
   cancel(reason: unknown): void;
   /** What has arrived begins to wait for a reader. */
   waiting?(): void;
+  /** A reader begins to wait for what is to come, or waits no longer. */
+  awaited?(isAwaited: boolean): void;
 }
 
 /** How much is held for a reader who does not read, in bytes. */
@@ -117,9 +119,7 @@ export class BodyBuffer {
       return Promise.resolve(chunk);
     }
     if (this.#ended) return Promise.resolve(null);
-    return new Promise((resolve, reject) => {
-      this.#reader = { resolve, reject };
-    });
+    return new Promise((resolve, reject) => this.#await({ resolve, reject }));
   }
 
   /** All that has not been read, to the end. */
@@ -129,9 +129,9 @@ export class BodyBuffer {
     this.#whole = true;
     if (this.#expectedBytes > 0) this.#gathered ??= this.#copyTo(this.#expectedBytes);
     this.#unpause();
-    return new Promise((resolve, reject) => {
-      this.#reader = { resolve: () => resolve(this.#join()), reject };
-    });
+    return new Promise((resolve, reject) =>
+      this.#await({ resolve: () => resolve(this.#join()), reject })
+    );
   }
 
   /** All that has not been read, if the end is there; undefined if it is not. */
@@ -145,10 +145,16 @@ export class BodyBuffer {
     else this.#source.cancel(reason);
   }
 
+  #await(reader: Reader): void {
+    this.#reader = reader;
+    this.#source.awaited?.(true);
+  }
+
   #serve(): void {
     const reader = this.#reader;
     if (!reader) return;
     this.#reader = undefined;
+    this.#source.awaited?.(false);
     if (this.#failed) reader.reject(this.#error);
     else reader.resolve(this.#whole ? null : this.#take());
   }

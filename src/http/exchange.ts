@@ -189,7 +189,7 @@ export class Exchange implements Racer, Timed, ResponseOrigin {
     times.headAt = this.#over ? lease.connection.lastUsedAt : this.#host.now();
     if (!this.#over) {
       times.untouchedSince = times.headAt;
-      this.#letGo();
+      this.onAwaited(false);
       lease.latencyMs = times.firstByteMs;
       const { endpoint } = lease.connection;
       if (endpoint) endpoint.heardAt = times.headAt;
@@ -371,11 +371,6 @@ export class Exchange implements Racer, Timed, ResponseOrigin {
     this.#giveUp(this.race.error("cancelled", detail));
   }
 
-  /** Lets the program end while nobody waits for the body; but the request must still be sent. */
-  #letGo(): void {
-    if (!this.request.rest && !this.#body) this.answering.lease.holds = false;
-  }
-
   #tooLong(attempt?: Attempt): RequestError {
     const { timeoutMs } = this.request.options;
     const detail = `it took longer than ${timeoutMs} ms (timeoutMs)`;
@@ -392,19 +387,22 @@ export class Exchange implements Racer, Timed, ResponseOrigin {
   /** Notes that somebody reads the body. */
   touch(): void {
     const { times } = this;
-    this.answering.lease.holds = true;
     times.untouchedSince = times.unreadSince = Infinity;
   }
 
   /** Notes that what has arrived waits for somebody who has begun to read. */
   onWaiting(): void {
-    if (!this.#answered || this.#over) return;
+    if (this.#host.bodyIdleTimeoutMs === Infinity || !this.#answered || this.#over) return;
     // Until it is touched, it counts as a body that nobody reads.
     if (this.times.untouchedSince < Infinity) return;
-    this.#letGo();
-    if (this.#host.bodyIdleTimeoutMs === Infinity) return;
     this.times.unreadSince = this.#host.now();
     this.#host.watch(this.times);
+  }
+
+  /** Lets the program end while nobody waits for the body; but the request must still be sent. */
+  onAwaited(isAwaited: boolean): void {
+    const isSending = this.request.rest !== null || this.#body !== undefined;
+    this.answering.lease.holds = isAwaited || isSending;
   }
 
   /** Notes that nobody holds the body any more. */

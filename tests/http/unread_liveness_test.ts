@@ -18,6 +18,8 @@ const main = fileURLToPath(new URL("../support/unread_main.ts", import.meta.url)
 const MOST_MS = 10_000;
 
 const head = "HTTP/1.1 200 OK\r\ncontent-length: 4000000\r\n\r\n";
+/** Too long to be joined to the next one. */
+const chunk = `1400\r\n${"a".repeat(0x1400)}\r\n`;
 const scripts: Scripts = {
   "/part": [{ send: `${head}part` }],
   "/much": [{ send: head }, { pattern: 4_000_000 }],
@@ -25,6 +27,11 @@ const scripts: Scripts = {
     { send: "HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\nhalf" },
     { waitMs: 500 },
     { send: "half" },
+  ],
+  "/parts": [
+    { send: `HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n${chunk}${chunk}` },
+    { waitMs: 500 },
+    { send: "0\r\n\r\n" },
   ],
 };
 
@@ -48,6 +55,18 @@ for (const call of ["request", "fetch"] as const) {
       }));
   }
 
+  test(`a program ends at once that has read all that came of a ${call}()'s body`, () =>
+    withScene({ scripts }, async ({ origin, url }) => {
+      const addresses = [...origin.addresses];
+      const task: UnreadTask = { url: url("/part"), ca: authority, addresses, call, reads: "part" };
+      await using child = startChild(main, [JSON.stringify(task)]);
+      assertEquals(await child.line(), "200");
+      const headAt = performance.now();
+      assertEquals(await child.ended, 0);
+      const tookMs = performance.now() - headAt;
+      assert(tookMs < MOST_MS, `${tookMs} ms`);
+    }));
+
   for (const alpn of ["http/1.1", "h2"]) {
     test(`a program ends at once that reads a part of a ${call}()'s body over ${alpn}`, () =>
       withScene({ origin: { behaviour: { kind: "http" }, alpn: [alpn] } }, async (scene) => {
@@ -66,3 +85,17 @@ for (const call of ["request", "fetch"] as const) {
       assertEquals(await child.ended, 0);
     }));
 }
+
+test("a program lives until a body is there that it dumps", () =>
+  withScene({ scripts }, async ({ origin, url }) => {
+    const task: UnreadTask = {
+      url: url("/parts"),
+      ca: authority,
+      addresses: [...origin.addresses],
+      call: "request",
+      reads: "dump",
+    };
+    await using child = startChild(main, [JSON.stringify(task)]);
+    assertEquals([await child.line(), await child.line()], ["200", "dumped"]);
+    assertEquals(await child.ended, 0);
+  }));

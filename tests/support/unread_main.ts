@@ -17,7 +17,7 @@ export interface UnreadTask {
   /** How it asks. */
   readonly call: "request" | "fetch";
   /** How much of the body it waits for. */
-  readonly reads: "nothing" | "part" | "all";
+  readonly reads: "nothing" | "part" | "dump" | "all";
 }
 
 const task: UnreadTask = JSON.parse(process.argv[2]!);
@@ -28,6 +28,10 @@ const pool = createPool({
 const response = await pool[task.call](task.url);
 process.stdout.write(`${response.status}\n`);
 if (task.reads === "all") process.stdout.write(`${(await response.text()).length}\n`);
+if (task.reads === "dump") {
+  await ("dump" in response ? response.dump() : response.blob());
+  process.stdout.write("dumped\n");
+}
 const reader = task.reads === "part" ? response.body!.getReader() : undefined;
 await reader?.read();
 // Held: what was collected would be dropped.
