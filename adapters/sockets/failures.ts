@@ -33,8 +33,11 @@ const byCode: Readonly<Record<string, DialFailure>> = {
  * @param ip What was dialled
  */
 export function failureOfCode(code: string | undefined, ip?: string): DialFailure | undefined {
+  const isIpv4 = ip?.includes(".");
   // Over IPv6 the program may have no address to dial from. Over IPv4 it has no free port left.
-  if (code === "EADDRNOTAVAIL" && ip?.includes(".")) return "resources";
+  if (code === "EADDRNOTAVAIL" && isIpv4) return "resources";
+  // Over IPv6 this is also what a firewall on the way says: ICMPv6, administratively prohibited.
+  if (code === "EACCES" && ip !== undefined && !isIpv4) return "unreachable";
   return byCode[code ?? ""];
 }
 

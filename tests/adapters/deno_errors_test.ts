@@ -48,6 +48,12 @@ test("a program without an IPv6 address reaches none", () => {
   assertEquals(dialError({ ...target, ip: "2001:db8::1" }, "tcp", cause).failure, "unreachable");
 });
 
+test("what a firewall on the way prohibits over IPv6 is no permission that the program lacks", () => {
+  const cause = thrown("PermissionDenied", "Permission denied", "EACCES");
+  assertEquals(dialError({ ...target, ip: "2001:db8::1" }, "tcp", cause).failure, "unreachable");
+  assertEquals(dialError(target, "tcp", cause).failure, "permission");
+});
+
 test("what Deno throws on an open socket is told as every dialer tells it", () => {
   const cases = [
     [thrown("ConnectionReset", "connection reset", "ECONNRESET"), "reset"],
