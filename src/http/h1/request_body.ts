@@ -6,8 +6,6 @@
 
 import { checkTrailers, type HeaderField } from "../field_check.ts";
 
-const encoder = new TextEncoder();
-
 /**
  * Makes a chunk of a part of a body: its size, a copy of it, and the line end. Of no bytes it makes
  * none, for an empty chunk would end the body.
@@ -36,9 +34,5 @@ export function encodeLastChunk(trailers: readonly HeaderField[] = []): Uint8Arr
   let text = "0\r\n";
   for (const [name, value] of trailers) text += `${name}: ${value}\r\n`;
   text += "\r\n";
-  const bytes = new Uint8Array(text.length);
-  if (encoder.encodeInto(text, bytes).read !== text.length) {
-    for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
-  }
-  return bytes;
+  return Uint8Array.from(text, (char) => char.charCodeAt(0));
 }

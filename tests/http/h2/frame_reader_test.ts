@@ -39,6 +39,16 @@ test("FrameReader takes padding off, and counts it as a part of the window", () 
   assertEquals(read("000002" + "00" + "09" + "00000001" + "0200"), ["PROTOCOL_ERROR"]);
 });
 
+test("FrameReader reads a long header block however it is cut", () => {
+  for (const [length, size] of [[256, "000100"], [700, "0002bc"]] as const) {
+    const block = "61".repeat(length);
+    assertEquals(read(`${size}010500000001${block}`), [
+      ["headers", 1, "a".repeat(length), true],
+      null,
+    ]);
+  }
+});
+
 test("FrameReader takes no padding that comes byte by byte for DATA without bytes", () => {
   const recorder = new FrameRecorder();
   const reader = new FrameReader(recorder, 65_536);
@@ -48,6 +58,15 @@ test("FrameReader takes no padding that comes byte by byte for DATA without byte
   for (const byte of fromHex(frames)) reader.push(Uint8Array.of(byte));
   recorder.flush();
   assertEquals([recorder.frames.at(-1), empty], [["data", 1, "a", 257, false], 0]);
+});
+
+test("Codes of errors that nobody knows mean the same as INTERNAL_ERROR", () => {
+  assertEquals([2, 8, 14, 0xffff_ffff].map(errorName), [
+    "INTERNAL_ERROR",
+    "CANCEL",
+    "INTERNAL_ERROR",
+    "INTERNAL_ERROR",
+  ]);
 });
 
 test("FrameReader puts a block together of HEADERS and CONTINUATION, and lets nothing between", () => {

@@ -38,6 +38,7 @@ export interface ServedStream {
   readonly method: string;
   readonly path: string;
   readonly authority: string;
+  readonly contentLength: string | undefined;
 }
 
 /** What the server does. */
@@ -162,6 +163,7 @@ export class ServerConnection {
         method: fields[":method"] ?? "",
         path: fields[":path"] ?? "",
         authority: fields[":authority"] ?? "",
+        contentLength: fields["content-length"],
       };
       this.streams.push(stream);
       this.#open.add(id);

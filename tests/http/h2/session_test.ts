@@ -43,6 +43,7 @@ test("A response over HTTP/2 tells protocol, stream and how many shared the conn
     method: "GET",
     path: "/x",
     authority: "a.test",
+    contentLength: undefined,
   });
   await end(scene);
 });
@@ -664,5 +665,23 @@ test("Bytes that fetch() is given are sent as they were then, however long they 
   scene.clock.advance(10);
   for (const response of await Promise.all(sent)) await response.text();
   assertEquals(bodies, ["as it was", "as it was", "as it was"]);
+  await end(scene);
+});
+
+test("A request over HTTP/2 says how long its body is, if that is known", async () => {
+  const scene = frameScene({
+    hosts: ONE,
+    onRequest: (connection, { id }) => connection.respond(id),
+  });
+  const stream = new Blob(["12345"]).stream();
+  const bodies = ["12345", new Uint8Array(40_000), new Blob(["123"]), "", undefined, stream];
+  for (const body of bodies) {
+    await (await scene.pool.request("https://a.test/", { method: "POST", body })).dump();
+  }
+  await (await scene.pool.request("https://a.test/")).dump();
+  const lengths = scene.connections.flatMap(({ streams }) =>
+    streams.map(({ contentLength }) => contentLength)
+  );
+  assertEquals(lengths, ["5", "40000", "3", "0", "0", undefined, undefined]);
   await end(scene);
 });

@@ -163,6 +163,8 @@ test("close() says good-bye, and it is clean when the server has, too", async ()
   machine.socket.end();
   const { code, reason, wasClean } = await closed;
   assertEquals([code, reason, wasClean, socket.readyState], [4_001, "grüße", true, 3]);
+  socket.close();
+  assertEquals(socket.readyState, socket.CLOSED);
   assertEquals([heard, machine.frames.length], [[], 1]);
   assertEquals(scene.pool.stats().connections, 0);
 });
