@@ -66,6 +66,8 @@ export class StoreLine {
   #retry: Timer | undefined;
   #asking: Timer | undefined;
   #offering: Timer | undefined;
+  /** What is offered again next. */
+  readonly #lacking = new Set<string>();
   #askAt = Infinity;
   #attempts = 0;
   #lackMs = LACK_MS.first;
@@ -273,8 +275,19 @@ export class StoreLine {
    * them, and a member that asks for little gets nothing while others have all.
    */
   #offerAgain(lacking: readonly string[]): void {
-    this.#offering?.cancel();
-    this.#offering = this.#clock.setTimer(() => this.#events?.onRoom(lacking), this.#lackMs);
+    // The next answer may be about other keys, and soon: it takes none away, and puts nothing off.
+    for (const key of lacking) this.#lacking.add(key);
+    this.#offering ??= this.#clock.setTimer(() => {
+      const keys = [...this.#lacking];
+      this.#lacking.clear();
+      this.#events?.onRoom(keys);
+      // Those who still want it say so in this very turn.
+      this.#offering = this.#clock.setTimer(() => {
+        this.#offering = undefined;
+        for (const key of keys) this.#permits.forgetWish(key);
+        if (this.#lacking.size > 0) this.#offerAgain([]);
+      }, 0);
+    }, this.#lackMs);
   }
 
   /** Asks members with more than their due to give some back. */

@@ -53,6 +53,8 @@ interface Cap {
   wish: number;
   /** Whether a dial was wanted and not permitted. */
   short: boolean;
+  /** Whether its wish was not fulfilled, and stands until it is offered again. */
+  lacks: boolean;
   dirty: boolean;
   /** What was claimed last. */
   claimed: number;
@@ -232,6 +234,12 @@ export class Permits implements FleetPermits {
     for (const of of this.#caps.values()) of.dirty = true;
   }
 
+  /** Lets go of what was wished for, unless a dial is wanted again. */
+  forgetWish(key: string): void {
+    const of = this.#caps.get(key);
+    if (of) of.lacks = false;
+  }
+
   /** Claims a key again: others lack permits for it. */
   reclaim(key: string): boolean {
     const of = this.#caps.get(key);
@@ -282,7 +290,8 @@ export class Permits implements FleetPermits {
       }
       of.count = count;
       if (of.used > count) shrunk.push(key);
-      if (count < due) lacking.push(key);
+      of.lacks = count < due;
+      if (of.lacks) lacking.push(key);
       if (of.used === 0 && count === 0 && of.wish === 0) this.#caps.delete(key);
     }
     if (wasAlone) {
@@ -348,7 +357,9 @@ export class Permits implements FleetPermits {
     const peak = Math.max(of.peak, of.lastPeak);
     // A little more than was needed, so that the next dial need not wait.
     const calm = peak === 0 ? 0 : peak + Math.min(4, Math.max(1, peak >> 3));
-    const kept = Math.max(calm, of.given, of.lastGiven);
+    // An answer about other keys takes back no wish of callers who wait.
+    const open = of.lacks ? of.wish : 0;
+    const kept = Math.max(calm, of.given, of.lastGiven, open);
     of.wish = Math.min(of.cap, of.short ? Math.max(2 * of.wish, of.used + 1) : kept);
     of.short = false;
     return of.wish;
@@ -372,6 +383,7 @@ export class Permits implements FleetPermits {
       lastGiven: 0,
       wish: 0,
       short: false,
+      lacks: false,
       dirty: false,
       claimed: 0,
     };

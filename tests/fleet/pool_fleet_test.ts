@@ -2,6 +2,7 @@ import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import test from "node:test";
 import { LimitError } from "../../src/core/errors.ts";
 import type { FleetEvent } from "../../src/fleet/fleet.ts";
+import { staticResolver } from "../../src/hosts/resolver.ts";
 import { openMetrics } from "../../src/metrics/open_metrics.ts";
 import { readFleetOptions } from "../../src/pool/fleet/fleet_over.ts";
 import { ejectFrom, FleetScene, standings } from "../support/fleet_scene.ts";
@@ -243,23 +244,34 @@ test("A member that comes when others use all permits gets its share, although i
   await using scene = new FleetScene({ leaseMs: 2_000, goneAfterMs: 5_000 });
   let stop = false;
   const all: Promise<void>[] = [];
-  const counts = () => scene.pools.map(({ manager }) => manager.getConnectionCount());
   for (const _ of [1, 2]) {
-    const pool = scene.add({ maxConnectionsPerIp: 20, acquireTimeoutMs: 60_000 });
+    const pool = scene.add({
+      maxConnectionsPerIp: 20,
+      acquireTimeoutMs: 60_000,
+      resolver: staticResolver({ "a.test": ["192.0.2.1"], "c.test": ["192.0.2.5"] }),
+    });
     await scene.pass(100, 5);
-    for (let i = 0; i < 30; i++) {
-      all.push((async () => {
-        while (!stop) {
-          const lease = await pool.acquire("a.test");
-          await new Promise<void>((resolve) => scene.clock.setTimer(resolve, 20));
-          lease.release();
-        }
-      })());
+    // The second asks a moment later: what the first lacks is offered to it all the same.
+    for (const host of ["a.test", "c.test"]) {
+      for (let i = 0; i < 30; i++) {
+        all.push((async () => {
+          while (!stop) {
+            const lease = await pool.acquire(host);
+            await new Promise<void>((resolve) => scene.clock.setTimer(resolve, 20));
+            lease.release();
+          }
+        })());
+      }
+      await scene.pass(15, 5);
     }
     await scene.pass(3_000, 5);
   }
-  const [first, second] = counts();
-  assert(second! >= 6 && first! + second! <= 19, `${first} and ${second}`);
+  for (const address of ["192.0.2.1", "192.0.2.5"]) {
+    const [first, second] = scene.pools.map(({ manager }) =>
+      manager.getConnections(address).length
+    );
+    assert(second! >= 6 && first! + second! <= 19, `${address}: ${first} and ${second}`);
+  }
   stop = true;
   await scene.pass(6_000, 5);
   await Promise.all(all);
