@@ -64,7 +64,7 @@ function textOf({ address = "", host = "", message, severity, what }: Finding): 
     case "lockHeld":
       return "A dial does not end";
     case "starving":
-      return `${host || "The pool"} is at a limit, and callers wait`;
+      return host ? `${host} is at a limit, and callers wait` : "Several hosts wait for one limit";
     case "full":
       return `${address} takes no more connections`;
     case "streamsTaken":

@@ -289,13 +289,13 @@ export class HostUnavailableError extends HotconnError {
 
 type Failures = readonly [AddressFailure, ...AddressFailure[]];
 
-/** Failures with those that are like them. Messages do not tell: some hold the address. */
+/** Failures with those that are like them. Messages of their own hold the address. */
 function withSameCause(failures: readonly AddressFailure[]): Failures[] {
   const causes = new Map<string, [AddressFailure, ...AddressFailure[]]>();
   for (const failure of failures) {
     const { error } = failure;
     const cause = error instanceof DialError
-      ? `${error.phase} ${error.failure} ${codeOf(error.cause)}`
+      ? `${error.phase} ${error.failure} ${reasonOf(error.cause)}`
       : messageOf(error);
     const alike = causes.get(cause);
     if (alike) alike.push(failure);
@@ -304,9 +304,10 @@ function withSameCause(failures: readonly AddressFailure[]): Failures[] {
   return [...causes.values()];
 }
 
-/** The runtime's own code of an error, such as `CERT_HAS_EXPIRED`; empty if it has none. */
-function codeOf(cause: unknown): unknown {
-  return cause instanceof Error && "code" in cause ? cause.code : "";
+/** The runtime's own code of an error, such as `CERT_HAS_EXPIRED`. Deno's have only words. */
+function reasonOf(cause: unknown): unknown {
+  if (!(cause instanceof Error)) return "";
+  return "code" in cause ? cause.code : cause.message;
 }
 
 /** An address that may not be dialled. */

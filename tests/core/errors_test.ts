@@ -1,4 +1,10 @@
-import { assert, assertEquals, assertInstanceOf, assertStrictEquals } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertMatch,
+  assertStrictEquals,
+} from "@std/assert";
 import test from "node:test";
 import * as errors from "../../src/core/errors.ts";
 
@@ -131,6 +137,25 @@ test("HostUnavailableError tells each address's failure, the last of them as its
       + "connect ECONNREFUSED 192.0.2.1; the same failure at 192.0.2.3, 192.0.2.5; "
       + "Dial of a.example at 192.0.2.2 failed (unreachable): connect EHOSTUNREACH 192.0.2.2; "
       + "Dial of a.example at 192.0.2.4 failed (unreachable): connect ENETUNREACH 192.0.2.4",
+  );
+  // As Deno says it: without a code, and without the address.
+  const untrusted = (address: string, why: string) => ({
+    address,
+    error: new errors.DialError(
+      { host: "a.example", address, phase: "tls", failure: "certificate" },
+      `invalid peer certificate: ${why}`,
+      { cause: new Error(`invalid peer certificate: ${why}`) },
+    ),
+    retryAt: null,
+  });
+  assertMatch(
+    new errors.HostUnavailableError("a.example", [
+      untrusted("192.0.2.1", "Expired"),
+      untrusted("192.0.2.2", "UnknownIssuer"),
+      untrusted("192.0.2.3", "Expired"),
+    ])
+      .message,
+    /Expired; the same failure at 192\.0\.2\.3; .* at 192\.0\.2\.2 failed .*UnknownIssuer$/,
   );
   const without = new errors.HostUnavailableError("a.example", []);
   assertEquals(without.message, "Host a.example has no address to dial");

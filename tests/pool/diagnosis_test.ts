@@ -179,6 +179,22 @@ test("hosts that starve for the same are reported together", async () => {
   }
 });
 
+test("a host that is an address, and at its own limit, is told apart from those at its machine's", async () => {
+  const name = "192.0.2.1";
+  await using it = memoryPool({
+    hosts: { "a.test": [name], "b.test": [name], [name]: [name] },
+    maxConnectionsPerIp: 2,
+    hostOptions: { [name]: { maxConnections: 1 } },
+  });
+  const held = [await it.pool.acquire(name), await it.pool.acquire("a.test")];
+  const waiting = [name, "a.test", "b.test"].map((host) => it.pool.acquire(host));
+  await turns();
+  it.clock.advance(3_000);
+  assertEquals(it.pool.diagnose().map(({ host }) => host), [name, undefined]);
+  for (const lease of held) lease.release();
+  for (const one of waiting) (await one).release();
+});
+
 test("who holds most of what a host waits for is named first", async () => {
   const hosts = ["a.test", "b.test", "c.test"].map((host) => [host, ["192.0.2.1"]] as const);
   for (const limits of [{ maxConnections: 3 }, { maxConnectionsPerIp: 3 }]) {

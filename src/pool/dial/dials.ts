@@ -110,8 +110,9 @@ export class Dials {
    */
   checkCertificates(): void {
     const { hosts, tls } = this.#parts.options;
-    const check = ({ clientCertificate }: TlsOptions = {}) => {
-      if (clientCertificate) this.#check({ clientCertificate });
+    const check = ({ ciphers, clientCertificate }: TlsOptions = {}) => {
+      // The ciphers may say how weak a key may be.
+      if (clientCertificate) this.#check({ ciphers, clientCertificate });
     };
     check(tls);
     for (const [host, { tls }] of hosts) named(`hosts["${host}"]`, () => check(tls));

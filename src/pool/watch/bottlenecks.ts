@@ -20,7 +20,7 @@ export interface BottlenecksParts {
 
 /** A limit that is reached, in sentences. */
 interface Bottleneck {
-  /** What is at it: a host, the pool, or some addresses. */
+  /** What is at it: a host, the pool, some addresses, or the dials. */
   readonly at: string;
   readonly reached: string;
   /** Who has the connections. */
@@ -104,7 +104,7 @@ export class Bottlenecks {
       const isOwn = most !== accountant.limits.maxConnectionsPerHost;
       const ownLimit = isOwn ? "maxConnections of the host" : "maxConnectionsPerHost";
       return {
-        at: host,
+        at: `host ${host}`,
         reached: `it has ${counted(count)}, its limit (${ownLimit})`,
         holders: `Leased: ${this.#busyOf(host)}.`,
         advice: "Raise the limit, make requests shorter, or look for leases that do not end.",
@@ -126,7 +126,7 @@ export class Bottlenecks {
       && members.every((address) => accountant.ofAddress(address) >= maxConnectionsPerIp);
     if (isFull) {
       return {
-        at: members.sort().join(" "),
+        at: `addresses ${members.sort().join(" ")}`,
         reached: `every address has ${counted(maxConnectionsPerIp)}, the limit `
           + "(maxConnectionsPerIp)",
         holders: this.#holdersAt(members),
@@ -137,7 +137,7 @@ export class Bottlenecks {
       && members.every((address) => accountant.blockedBy(host, address) === "ip");
     if (isTaken) {
       return {
-        at: members.sort().join(" "),
+        at: `addresses ${members.sort().join(" ")}`,
         reached: "every address has as many connections as its machine accepts",
         holders: this.#holdersAt(members),
         advice: "Let its servers accept more connections, or give the host more addresses.",
