@@ -75,7 +75,12 @@ export async function resolveOrigin(question: OriginQuestion): Promise<Resolutio
   // The first failure must not be reported before the other one is asked.
   own.catch(() => {});
   const owner = port === 443 ? name : `_${port}._https.${name}`;
-  const bound = followBindings(question, "HTTPS", owner).catch(() => {
+  // Most records lead back to the name itself, whose addresses are asked for already.
+  const onward: OriginQuestion = {
+    ...question,
+    addresses: (target, signal) => target === name ? own : addresses(target, signal),
+  };
+  const bound = followBindings(onward, "HTTPS", owner).catch(() => {
     signal.throwIfAborted();
     return undefined;
   });

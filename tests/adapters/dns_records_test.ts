@@ -379,6 +379,19 @@ test("Hints of HTTPS records serve where the target's addresses are not to be ha
   });
 });
 
+test("HTTPS records that lead to the name itself have its addresses asked for once", async () => {
+  const record = httpsRecord({ priority: 1, target: ".", values: [port(8443)] });
+  await using server = await startDnsServer(unhurried({
+    "a.test": { A: { addresses: ["192.0.2.9"] }, HTTPS: { https: [record] } },
+  }));
+  const resolver = dnsResolver({ servers: [server.address], families: [4], httpsRecords: true });
+  assertEquals((await resolver.resolve("a.test", never, 443)).addresses, [
+    { address: "192.0.2.9:8443", priority: 1 },
+    { address: "192.0.2.9", priority: 65_536 },
+  ]);
+  assertEquals([...server.asked].sort(), ["a.test A", "a.test HTTPS"]);
+});
+
 test("HTTPS records of another port are those of its own name", async () => {
   const zone: DnsZone = {
     "a.test": {
