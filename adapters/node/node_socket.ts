@@ -48,7 +48,25 @@ export class Reader {
 // One set of listeners for all sockets: there may be many.
 const OWNER = Symbol("owner");
 
-type Owned = Socket & { [OWNER]?: NodeSocket };
+type Owned = Socket & Writing & { [OWNER]?: NodeSocket };
+
+/** Called by what carries writes out, when one is done or has failed. */
+type Done = (error?: Error | null) => void;
+
+/** How a socket carries writes out: what every writable stream of Node implements. */
+interface Writing {
+  _write(chunk: unknown, encoding: BufferEncoding, done: Done): void;
+  _writev(chunks: readonly unknown[], done: Done): void;
+}
+
+const original = (socket: Owned): Writing => Object.getPrototypeOf(socket);
+
+function write(this: Owned, chunk: unknown, encoding: BufferEncoding, done: Done): void {
+  original(this)._write.call(this, chunk, encoding, this[OWNER]!.whenWritten(done));
+}
+function writev(this: Owned, chunks: readonly unknown[], done: Done): void {
+  original(this)._writev.call(this, chunks, this[OWNER]!.whenWritten(done));
+}
 
 function onDrain(this: Owned): void {
   this[OWNER]?.drained();
@@ -87,6 +105,10 @@ export class NodeSocket implements TlsSocket {
   #state: State = "open";
   #paused = false;
   #drainOwed = false;
+  #done: Done | undefined;
+  #whenWritten: Done | undefined;
+  // Why a write failed, while what the peer sent before is still to be read.
+  #unsent: Error | undefined;
   // The argument for onClose, once the sink is there and has had its bytes.
   #ending: { readonly error: Error | undefined } | null = null;
   // Gives up on a peer that does not complete the end.
@@ -108,7 +130,14 @@ export class NodeSocket implements TlsSocket {
     this.#held = reader.early ?? [];
     reader.early = null;
     reader.owner = this;
-    (socket as Owned)[OWNER] = this;
+    const owned = socket as Owned;
+    owned[OWNER] = this;
+    // A peer may answer early and hang up. A write then fails before the answer is read, and Node would
+    // end the socket at once. Bun reads on by itself.
+    if (!("Bun" in globalThis)) {
+      owned._write = write;
+      owned._writev = writev;
+    }
     socket.on("drain", onDrain);
     if (carrier) {
       (carrier as Owned)[OWNER] = this;
@@ -161,6 +190,10 @@ export class NodeSocket implements TlsSocket {
 
   close(): void {
     if (this.#state !== "open") return;
+    if (this.#unsent) {
+      this.destroy(socketError(this.#unsent));
+      return;
+    }
     this.#state = "closing";
     this.#held = null;
     // What the peer still says is read and dropped, so that its end is seen, and not answered by RST.
@@ -213,6 +246,19 @@ export class NodeSocket implements TlsSocket {
     this.#replay();
   }
 
+  /**
+   * Wraps what is to be called after a write. It does not learn that the peer is gone: the reader
+   * will, once it has read what the peer sent before.
+   */
+  whenWritten(done: Done): Done {
+    this.#done = done;
+    return this.#whenWritten ??= (error) => {
+      if (this.#state === "open" && error && socketError(error).failure === "reset") {
+        this.#unsent = error;
+      } else this.#done!(error);
+    };
+  }
+
   /** The socket broke. */
   failed(error: Error): void {
     this.#end(socketError(error));
@@ -234,7 +280,7 @@ export class NodeSocket implements TlsSocket {
   ended(): void {
     if (this.#state !== "open") return;
     this.#linger();
-    this.#end();
+    this.#end(this.#unsent && socketError(this.#unsent));
   }
 
   /** All that was written is sent. */

@@ -67,6 +67,24 @@ test("Trap 2: an answer that comes before the request is out ends the connection
     assertEquals(cancelled, 2);
   }));
 
+test("Trap 2: an answer that comes before the request is out is read, though its server is gone", () =>
+  withScene({
+    scripts: {
+      "/early": [
+        { do: "pause" },
+        { send: ok("no", ["connection: close"], "413 Content Too Large") },
+        { waitMs: 0 },
+        { do: "reset" },
+      ],
+    },
+  }, async ({ pool, url }) => {
+    for (let tries = 0; tries < 5; tries++) {
+      const body = new Uint8Array(33_554_432);
+      const response = await pool.request(url("/early"), { method: "POST", body });
+      assertEquals([response.status, await response.text()], [413, "no"]);
+    }
+  }));
+
 test("Trap 3: HEAD, 204 and 304 have no body whatever their headers say", () =>
   withScene({
     scripts: {
