@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import test from "node:test";
+import { detectRuntime } from "../adapters/detect.ts";
 import { bitsOf, isPrivate } from "./fuzz/address_reference.ts";
 import { readResponse } from "./fuzz/codec_reference.ts";
 import { fuzz } from "./fuzz/fuzzer.ts";
@@ -30,29 +31,35 @@ test("the fuzzer finds a fault, makes its input short, and finds it again by its
   assert(others.some(({ executions }) => executions !== found.executions));
 });
 
+const skip = detectRuntime() !== "node" && "The fuzzers run on Node, whoever looks on";
+
 const program = (file: string, ...words: readonly string[]) =>
   run("node", ["--import", "tsx", `tests/fuzz/${file}.ts`, ...words], { timeoutMs: 30_000 });
 
-test("npm run fuzz prints executions and the seed", async () => {
+test("npm run fuzz prints executions and the seed", { skip }, async () => {
   const { code, output } = await program("main", "address", "--seconds", "0.2", "--seed", "5");
   assertEquals(code, 0, output);
   assertMatch(output, /^address: \d+ executions in \d\.\d s \(\d+ a second\), \d+ kinds, seed 5$/m);
 });
 
-test("npm run fuzz shows and saves an input that goes wrong, and looks at it again", async () => {
-  const { code, output } = await program("planted_main", "planted", "--seed", "7");
-  assertEquals(code, 1, output);
-  assertStringIncludes(output, "The planted fault");
-  assertStringIncludes(output, "npm run fuzz -- planted --seed 7");
-  const [, file = ""] = /Again: npm run fuzz -- planted --input (.+)/.exec(output)!;
-  assertEquals(JSON.parse(readFileSync(file, "utf8")), ",,evil");
-  const again = await program("planted_main", "planted", "--input", file);
-  assertEquals(again.code, 1, again.output);
-  assertStringIncludes(again.output, "The planted fault");
-  rmSync(file);
-});
+test(
+  "npm run fuzz shows and saves an input that goes wrong, and looks at it again",
+  { skip },
+  async () => {
+    const { code, output } = await program("planted_main", "planted", "--seed", "7");
+    assertEquals(code, 1, output);
+    assertStringIncludes(output, "The planted fault");
+    assertStringIncludes(output, "npm run fuzz -- planted --seed 7");
+    const [, file = ""] = /Again: npm run fuzz -- planted --input (.+)/.exec(output)!;
+    assertEquals(JSON.parse(readFileSync(file, "utf8")), ",,evil");
+    const again = await program("planted_main", "planted", "--input", file);
+    assertEquals(again.code, 1, again.output);
+    assertStringIncludes(again.output, "The planted fault");
+    rmSync(file);
+  },
+);
 
-test("npm run fuzz ends by itself at an input that hangs, and saves it", async () => {
+test("npm run fuzz ends by itself at an input that hangs, and saves it", { skip }, async () => {
   const { broken, output } = await program("planted_main", "hangs", "--seed", "7");
   assertEquals(broken, "it was ended by SIGKILL", output);
   assertStringIncludes(output, "HANGS");
@@ -61,7 +68,7 @@ test("npm run fuzz ends by itself at an input that hangs, and saves it", async (
   rmSync(file);
 });
 
-test("npm run fuzz refuses what makes no sense", async () => {
+test("npm run fuzz refuses what makes no sense", { skip }, async () => {
   for (const words of [[], ["nothing"], ["codec", "--seconds", "-1"], ["codec", "--seed", "x"]]) {
     const { code, output } = await program("main", ...words);
     assertEquals(code, 2, output);
