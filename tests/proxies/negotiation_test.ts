@@ -108,8 +108,40 @@ test("An HTTP proxy is asked for an IPv6 address in brackets, and its answer may
       "open",
     ]);
   }
-  for (const wrong of ["S", "HTTP/2", "HTTP/1.2 200", "HTTP/1.1 2x0"]) {
+  for (const wrong of ["S", "HTTP/2", "HTTP/1.2 200", "HTTP/1.1 2x0", "HTTP/1.1 099"]) {
     const ask = () => converse(httpConnect(ABOUT, END, undefined), [ascii(wrong)], true);
     assertThrows(ask, ProxyError, "its answer is not HTTP");
+  }
+});
+
+test("An HTTP proxy may answer with 1xx first, and its final answer counts", () => {
+  const interim = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n";
+  for (const byteByByte of [false, true]) {
+    const ask = (answer: string) =>
+      converse(httpConnect(ABOUT, END, undefined), [ascii(interim + answer)], byteByByte).slice(1);
+    assertEquals(ask(""), []);
+    assertEquals(ask("HTTP/1.1 200 OK\r\n\r\n"), ["open"]);
+    const finals: [answer: string, ProxyFailure, detail: string, status: number | null][] = [
+      ["HTTP/1.1 403 No\r\n\r\n", "denied", "it answered 403 No", 403],
+      ["HTTP/1.1 504 Slow\r\n\r\n", "target", "it answered 504 Slow", 504],
+      // None has asked for another protocol.
+      ["HTTP/1.1 101 Other\r\n\r\n", "denied", "it answered 101 Other", 101],
+      ["SSH", "protocol", "its answer is not HTTP", null],
+    ];
+    for (const [answer, failure, detail, status] of finals) {
+      const error = assertThrows(() => ask(answer), ProxyError, detail);
+      assertEquals([error.failure, error.status], [failure, status], detail);
+    }
+  }
+});
+
+test("An HTTP proxy's answer is not read without end", () => {
+  for (const part of ["x: y\r\n", "\r\nHTTP/1.1 100 Continue\r\n"]) {
+    const asking = httpConnect(ABOUT, END, undefined);
+    const start = "HTTP/1.1 100 Continue\r\n";
+    const fits = start + part.repeat(Math.floor((16_384 - start.length) / part.length));
+    assertEquals(converse(asking, [ascii(fits)], false).slice(1), []);
+    const error = assertThrows(() => asking.receive(Uint8Array.from(ascii(part))), ProxyError);
+    assertEquals([error.failure, error.message.includes("16384 bytes")], ["protocol", true]);
   }
 });

@@ -28,42 +28,51 @@ export function httpConnect(
     ? `[${end.name}]:${end.port}`
     : `${end.name}:${end.port}`;
   const credentials = authorization ? `proxy-authorization: ${authorization}\r\n` : "";
-  let head = "";
+  let received = "";
+  /** Where the head begins that is read now. */
+  let from = 0;
 
   const fail = (failure: ProxyFailure, detail: string, status: number | null = null) =>
     new ProxyError({ ...about, failure, status }, detail);
+
+  const refusal = (status: number, line: string, fields: readonly string[]) => {
+    const said = shorten(line.slice(9).replace(/[^\x20-\x7e]/g, "?"), 200);
+    // Some answer 401 to wrong credentials.
+    if (status !== 407 && status !== 401) {
+      return fail(status >= 500 ? "target" : "denied", `it answered ${said}`, status);
+    }
+    const wants = fields.filter((field) => /^proxy-authenticate:/i.test(field))
+      .map((field) => /^[^:]*:\s*([A-Za-z0-9-]*)/.exec(field)?.[1] ?? "");
+    const given = authorization ? "the credentials were not taken" : "no credentials were given";
+    const asks = wants.length > 0 ? `, and it asks for ${wants.join(", ")}` : "";
+    return fail("authentication", `it answered ${said}: ${given}${asks}`, status);
+  };
 
   return {
     opening: encoder.encode(
       `CONNECT ${authority} HTTP/1.1\r\nhost: ${authority}\r\n${credentials}\r\n`,
     ),
     receive(bytes) {
-      head += latin1(bytes);
-      if (!/^HTTP\/1\.[01] \d{3}/.test(head.slice(0, 12)) && !isBeginning(head)) {
-        throw fail("protocol", "its answer is not HTTP");
-      }
-      const length = /\r?\n\r?\n/.exec(head);
-      if (!length) {
-        if (head.length <= MAX_HEAD_BYTES) return undefined;
-        throw fail("protocol", `its answer's head is longer than ${MAX_HEAD_BYTES} bytes`);
-      }
-      const [line = "", ...fields] = head.slice(0, length.index).split(/\r?\n/);
-      const status = Number(line.slice(9, 12));
-      const rest = head.length - length.index - length[0].length;
-      if (status >= 200 && status < 300) {
-        if (rest === 0) return "open";
+      received += latin1(bytes);
+      for (;;) {
+        const head = received.slice(from);
+        if (!/^HTTP\/1\.[01] [1-9]\d\d/.test(head) && !isBeginning(head)) {
+          throw fail("protocol", "its answer is not HTTP");
+        }
+        const end = /\r?\n\r?\n/.exec(head);
+        if (!end) {
+          if (received.length <= MAX_HEAD_BYTES) return undefined;
+          throw fail("protocol", `its answer's head is longer than ${MAX_HEAD_BYTES} bytes`);
+        }
+        from += end.index + end[0].length;
+        const [line = "", ...fields] = head.slice(0, end.index).split(/\r?\n/);
+        const status = Number(line.slice(9, 12));
+        // Another answer follows one with 1xx. None follows 101, which nobody has asked for.
+        if (status < 200 && status !== 101) continue;
+        if (status < 200 || status >= 300) throw refusal(status, line, fields);
+        if (from === received.length) return "open";
         throw fail("protocol", "it sent more than its answer before anything was sent");
       }
-      const said = shorten(line.slice(9).replace(/[^\x20-\x7e]/g, "?"), 200);
-      // Some answer 401 to wrong credentials.
-      if (status !== 407 && status !== 401) {
-        throw fail(status >= 500 ? "target" : "denied", `it answered ${said}`, status);
-      }
-      const wants = fields.filter((field) => /^proxy-authenticate:/i.test(field))
-        .map((field) => /^[^:]*:\s*([A-Za-z0-9-]*)/.exec(field)?.[1] ?? "");
-      const given = authorization ? "the credentials were not taken" : "no credentials were given";
-      const asks = wants.length > 0 ? `, and it asks for ${wants.join(", ")}` : "";
-      throw fail("authentication", `it answered ${said}: ${given}${asks}`, status);
     },
   };
 }
