@@ -7,7 +7,7 @@
 import { parseHost } from "../core/address.ts";
 import { RequestError, type RequestFailure } from "../core/errors.ts";
 import type { Connection } from "../map/connection.ts";
-import { PLAIN, PLAIN_H2 } from "../pool/host/tls_profiles.ts";
+import { PLAIN, PLAIN_H2, PLAIN_TUNNEL } from "../pool/host/tls_profiles.ts";
 import { type CheckAnswer, type HttpCheck, isWell } from "../pool/watch/health_check.ts";
 import { NO_PAYLOAD } from "./payload.ts";
 import { PreparedRequest, type Target } from "./request.ts";
@@ -119,7 +119,7 @@ class Check implements StreamUser {
 }
 
 function isPlainProfile(name: string): boolean {
-  return name === PLAIN.name || name === PLAIN_H2.name;
+  return [PLAIN, PLAIN_H2, PLAIN_TUNNEL].some((profile) => profile.name === name);
 }
 
 /** The target of a request for a path on a connection. */

@@ -26,6 +26,7 @@ import { Pauses } from "./pauses.ts";
 import type { Race } from "./race.ts";
 import type { Repeats } from "./repeats.ts";
 import type { PreparedRequest } from "./request.ts";
+import { hasField } from "./request_headers.ts";
 import type { RequestOptions } from "./request_options.ts";
 import type { PooledResponse } from "./response.ts";
 import type { RetryAfterMode } from "./retry_after.ts";
@@ -341,10 +342,11 @@ export class Dispatcher implements ExchangeHost {
 
 /** Which connections a request may go over, some machines left out. */
 function choiceOf(
-  { options: { ip, protocols, sticky, tls }, target: { isPlain: plain } }: PreparedRequest,
+  { fields, options: { ip, protocols, sticky, tls }, target: { isPlain: plain } }: PreparedRequest,
   exclude: RequestOptions["exclude"],
 ): HttpAcquireOptions {
-  return { ip, exclude, sticky, tls, plain, http: protocols ?? true };
+  const upgrade = plain && hasField(fields, "upgrade");
+  return { ip, exclude, sticky, tls, plain, http: protocols ?? true, upgrade };
 }
 
 /** Ends a request that was given up before it began, and cancels its body. */

@@ -68,4 +68,6 @@ export interface CloseOptions {
 export interface HttpAcquireOptions extends AcquireOptions {
   /** Over the protocols that hold for the host, or over these. */
   readonly http: true | Protocols;
+  /** Only to go on in another protocol. */
+  readonly upgrade?: boolean;
 }

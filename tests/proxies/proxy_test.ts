@@ -18,6 +18,7 @@ import {
   type HttpPool,
   openMetrics,
   staticResolver,
+  type Upgraded,
 } from "../../mod.ts";
 import { ProxyError, type ProxyFailure, UnsupportedOptionError } from "../../src/core/errors.ts";
 import {
@@ -385,6 +386,60 @@ test("http: URLs are asked of an HTTP proxy whole; its 407 is its own, a server'
     });
   } finally {
     server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  }
+});
+
+test("What is no request goes through a tunnel where http: URLs are asked whole", async () => {
+  const sockets: Socket[] = [];
+  const server = createServer((socket) => {
+    sockets.push(socket);
+    socket.on("error", () => {}).on("data", (bytes) => {
+      const isUpgrade = `${bytes}`.includes("upgrade");
+      if (isUpgrade) {
+        socket.write("HTTP/1.1 101 OK\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n");
+      } else if (`${bytes}`.includes("HTTP")) socket.write("HTTP/1.1 204 OK\r\n\r\n");
+      else socket.write(bytes);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const host = `a.test:${(server.address() as { port: number }).port}`;
+  const url = `http://${host}/`;
+  const upgrade = async (pool: HttpPool) => {
+    const answer = await pool.upgrade(url, { protocol: "echo" });
+    assert("lease" in answer);
+    return answer;
+  };
+  /** Whether a lease leads to the server itself. */
+  const speaks = async ({ attach, lease }: Pick<Upgraded, "attach" | "lease">) => {
+    const heard = new Promise<string>((resolve) =>
+      attach({
+        onData: (bytes) => resolve(new TextDecoder().decode(bytes)),
+        onDrain() {},
+        onClose: () => resolve("closed"),
+      })
+    );
+    // A proxy would answer it otherwise.
+    const text = "CONNECT 127.0.0.1:1 it\r\n\r\n";
+    lease.write(new TextEncoder().encode(text));
+    assertEquals(await heard, text);
+    lease.release({ reuse: false });
+  };
+  try {
+    await withProxies([{}], async ({ proxies: [proxy], urls: [proxyUrl], ...it }) => {
+      const pool = it.pool({ plainDialer: plainDialer(), proxy: proxyUrl });
+      const lease = await pool.acquire(host, { plain: true });
+      await speaks({ attach: (sink) => lease.attach(sink), lease });
+      await speaks(await upgrade(pool));
+      const tunnel = `CONNECT ${host.replace("a.test", "127.0.0.1")} HTTP/1.1`;
+      assertEquals(proxy!.asked, [tunnel, tunnel]);
+      // Without a proxy, an upgrade takes a connection that a request has left.
+      const direct = it.pool({ plainDialer: plainDialer() });
+      const { connection } = await direct.request(url);
+      assertEquals((await upgrade(direct)).lease.connection.id, connection.id);
+    });
+  } finally {
+    for (const socket of sockets) socket.destroy();
     await new Promise((resolve) => server.close(resolve));
   }
 });

@@ -13,7 +13,13 @@ import type { ConnectionManager } from "../../map/manager.ts";
 import type { ResolvedPoolOptions } from "../options.ts";
 import type { Routes } from "../proxy/routes.ts";
 import { HostQueue, type QueueEvents } from "./host_queue.ts";
-import { PLAIN, type Protocols, type TlsProfile, TlsProfiles } from "./tls_profiles.ts";
+import {
+  PLAIN,
+  PLAIN_TUNNEL,
+  type Protocols,
+  type TlsProfile,
+  TlsProfiles,
+} from "./tls_profiles.ts";
 
 /** The parameters that a host is asked with. */
 export interface HostTerms {
@@ -21,6 +27,8 @@ export interface HostTerms {
   readonly plain?: boolean | undefined;
   /** Whether HTTP is to be spoken, over the protocols that hold for the host, or over these. */
   readonly http?: true | Protocols | undefined;
+  /** Whether HTTP is spoken only to go on in another protocol. */
+  readonly upgrade?: boolean | undefined;
 }
 
 /** How many spellings of hosts are remembered, so that none is parsed twice. */
@@ -135,7 +143,8 @@ export class HostQueues {
    * @throws {TypeError | RangeError} The host or a TLS option is not valid, or there is no dialer
    * without TLS
    */
-  of(text: string, { http, plain, tls }: HostTerms = {}): HostQueue {
+  of(text: string, terms: HostTerms = {}): HostQueue {
+    const { http, plain, tls } = terms;
     if (this.#closed) throw new ClosedError("pool");
     if (!plain && tls === undefined) {
       if (http === true) return this.#forHttp(text);
@@ -151,7 +160,11 @@ export class HostQueues {
     }
     const host = parseHost(text);
     const protocols = http === true ? this.#protocolsOf(host) : http;
-    const own = plain ? PLAIN : tls !== undefined ? this.#profiles.of(tls) : this.#profileOf(host);
+    const own = plain
+      ? this.#plainFor(host, terms)
+      : tls !== undefined
+      ? this.#profiles.of(tls)
+      : this.#profileOf(host);
     return this.get(host, protocols ? this.#profiles.forHttp(own, protocols) : own);
   }
 
@@ -181,6 +194,12 @@ export class HostQueues {
     const protocols = this.#protocolsOf(host);
     const own = this.#profileOf(host);
     return this.get(host, protocols ? this.#profiles.forHttp(own, protocols) : own);
+  }
+
+  /** Only HTTP can be asked of a proxy: what else is spoken needs a tunnel through it. */
+  #plainFor(host: Host, { http, upgrade }: HostTerms): TlsProfile {
+    const isTunnelled = (!http || upgrade) && this.#routes.isAbsolute(host);
+    return isTunnelled ? PLAIN_TUNNEL : PLAIN;
   }
 
   #forHttp(text: string): HostQueue {

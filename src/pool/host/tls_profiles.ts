@@ -21,6 +21,9 @@ export const PLAIN_H2: TlsProfile = {
   protocol: "h2",
 };
 
+/** The same, through a tunnel where proxies are asked for URLs otherwise. */
+export const PLAIN_TUNNEL: TlsProfile = { name: "plain-tunnel", options: {}, isPlain: true };
+
 /** The name of the profile of the parameters that the pool was made with. */
 const DEFAULT = "default";
 

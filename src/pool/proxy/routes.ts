@@ -63,9 +63,7 @@ export class Routes {
     const given = this.#proxiesFor(host, profile.isPlain === true);
     const [first] = given;
     if (!first) return undefined;
-    // If the rules must hold, even such a proxy is asked for a tunnel to an IP address.
-    const isAbsolute = profile === PLAIN && given.every(({ scheme }) => scheme !== "socks5")
-      && (first.resolve === "there" || (first.resolve === undefined && !this.#restricted));
+    const isAbsolute = profile === PLAIN && this.isAbsolute(host);
     const resolvesThere = isAbsolute || first.resolve === "there";
     const { clock, connectTimeoutMs } = this.#options;
     return new Route(
@@ -74,6 +72,15 @@ export class Routes {
       { isAbsolute, resolvesThere },
       { clock, connectTimeoutMs, lookUp: (host) => this.#directory.lookUp(host) },
     );
+  }
+
+  /** Whether the proxies of a host are asked for its `http:` URLs, and open no tunnel for them. */
+  isAbsolute(host: Host): boolean {
+    const given = this.#proxiesFor(host, true);
+    const [first] = given;
+    if (!first || given.some(({ scheme }) => scheme === "socks5")) return false;
+    // If the rules must hold, even such a proxy is asked for a tunnel to an IP address.
+    return first.resolve === "there" || (first.resolve === undefined && !this.#restricted);
   }
 
   #proxiesFor(host: Host, isPlain: boolean): readonly CheckedProxy[] {
