@@ -43,8 +43,7 @@ export function byAddress({ blocks, hosts }: PoolStats): MachineStats[] {
 
 /** Whether a host has a good address. */
 export function isAvailable({ hosts }: PoolStats, host: string): boolean {
-  const stats = Object.hasOwn(hosts, host) ? hosts[host] : undefined;
-  return Object.values(stats?.addresses ?? {}).some(({ standing }) => standing === "good");
+  return Object.values(hosts[host]?.addresses ?? {}).some(({ standing }) => standing === "good");
 }
 
 /** How many problems of a pool are listed beside those of others. */

@@ -34,7 +34,6 @@ class Check implements StreamUser {
   readonly #resolve: (answer: CheckAnswer) => void;
   readonly #onAbort = () => this.#fail("timeout", "no answer in time", this.#signal.reason);
   #bodyBytes = 0;
-  #over = false;
 
   constructor(
     connection: Connection,
@@ -100,8 +99,6 @@ class Check implements StreamUser {
   }
 
   #settle(answer: Omit<CheckAnswer, "silent">): void {
-    if (this.#over) return;
-    this.#over = true;
     this.#signal.removeEventListener("abort", this.#onAbort);
     const silent = !this.#stream.responding;
     this.#stream.cancel(answer.error);

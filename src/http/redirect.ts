@@ -30,8 +30,7 @@ export const SECRET_HEADERS: readonly string[] = [
 ];
 
 /**
- * Where an answer from a URL leads; undefined if it is the last one. A fragment is kept where the
- * new URL has none.
+ * Where an answer from a URL leads; undefined if it is the last one.
  *
  * @throws {TypeError} It leads to what cannot be followed, or must not be
  */
@@ -66,7 +65,6 @@ function locate(location: string, from: URL): URL {
   }
   if (url.username || url.password) throw new TypeError("Redirected to a URL with credentials");
   checkPort(url);
-  if (url.hash === "") url.hash = from.hash;
   return url;
 }
 

@@ -8,12 +8,14 @@ import { assert, assertEquals } from "@std/assert";
 import { deadline } from "@std/async";
 import { test } from "node:test";
 import { createPool, type CreatePoolOptions } from "../../adapters/detect.ts";
+import { ManualClock } from "../../src/core/clock.ts";
 import { staticResolver } from "../../src/hosts/resolver.ts";
 import type { HttpPool } from "../../src/http/http_pool.ts";
 import type { EvictReason } from "../../src/map/exits.ts";
 import type { PoolEvents } from "../../src/pool/events.ts";
 import type { HealthCheck } from "../../src/pool/watch/health_check.ts";
 import { authority, ok, withScene } from "../support/http_scene.ts";
+import { answer, memoryHttp } from "../support/memory_http.ts";
 import type { Origin } from "../support/origin_process.ts";
 import type { Scripts } from "../support/origin_script.ts";
 import { shiftedClock } from "../support/shifted_clock.ts";
@@ -167,6 +169,23 @@ test("No caller waits for a check, or dials because of one, however long it take
     { "/healthz": [{ waitMs: 1_500 }, { send: ok() }] },
     { testTimeoutMs: 10_000 },
   ));
+
+test("A check is over with its head where the body is too long to be worth reading", async () => {
+  const clock = new ManualClock();
+  const length = 70_000;
+  const paths: string[] = [];
+  await using pool = memoryHttp(({ path }) => {
+    paths.push(path);
+    if (path === "/") return answer("200 OK");
+    return `HTTP/1.1 200 OK\r\ncontent-length: ${length + 1}\r\n\r\n${"x".repeat(length)}`;
+  }, { clock, healthCheck: { path: "/healthz" }, healthCheckIntervalMs: EVERY });
+  await (await pool.request(URL)).dump();
+  const checked = new Promise<PoolEvents["check"]>((resolve) => pool.on("check", resolve));
+  clock.advance(EVERY);
+  const { ok, reason } = await deadline(checked, 5_000);
+  assertEquals([ok, reason], [true, "answered 200"]);
+  assertEquals(paths, ["/", "/healthz"]);
+});
 
 test("A check of kind connect lets no http: URL through", async () => {
   await using pool = createPool({

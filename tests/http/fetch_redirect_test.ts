@@ -6,9 +6,12 @@
 
 import { assertEquals, assertRejects } from "@std/assert";
 import { test } from "node:test";
+import type { MemorySocket } from "../../adapters/memory.ts";
+import { ManualClock } from "../../src/core/clock.ts";
 import { makeResponse } from "../../src/http/fetched_response.ts";
 import { makeLazyResponse } from "../../src/http/lazy_response.ts";
 import { answer, memoryHttp } from "../support/memory_http.ts";
+import { turns } from "../support/turns.ts";
 
 const found = (location: string) =>
   answer("302 Found", Object.fromEntries([["location", location]]));
@@ -25,6 +28,26 @@ test("fetch() follows a redirect whose own body never ends, on another connectio
     assertEquals(pool.stats().leased, 0);
     assertEquals(pool.dialer.dials.length, 2);
   }
+});
+
+test("fetch() drops the body of a redirect that has become too long, before its time is over", async () => {
+  const clock = new ManualClock();
+  const body = "x".repeat(40_000);
+  const head = "HTTP/1.1 301 Moved\r\nlocation: /to\r\ncontent-length: 1000000\r\n\r\n";
+  const sockets: MemorySocket[] = [];
+  await using pool = memoryHttp(({ path }, socket) => {
+    if (path === "/to") return answer("200 OK");
+    sockets.push(socket);
+    return head + body;
+  }, { clock });
+  const response = pool.fetch("https://a.test/from");
+  await turns();
+  assertEquals(pool.dialer.dials.length, 1);
+  sockets[0]!.receive(new TextEncoder().encode(body));
+  await turns();
+  // The clock stands still.
+  assertEquals(pool.dialer.dials.length, 2);
+  assertEquals((await response).status, 200);
 });
 
 test("fetch() keeps the connection of a redirect whose body has arrived", async () => {
