@@ -35,6 +35,10 @@ test("connections are paged, filtered and sorted", async () => {
   assertEquals(byHost.connections[0].host, "b.test");
   const one = await scene.json(`/api/pools/default/connections/${lease.connection.id}`);
   assertEquals(one, leased.connections[0]);
+  // It is found by its number alone, not by whatever has its value.
+  for (const id of [`0${one.id}`, `${one.id}e0`, `${one.id}.0`, `%20${one.id}`]) {
+    await scene.json(`/api/pools/default/connections/${id}`, 404);
+  }
   lease.release();
 });
 

@@ -262,6 +262,7 @@ test("A pool's HTTP options are checked", () => {
   assertThrows(make({ bodyIdleTimeoutMs: 0 }), RangeError, "bodyIdleTimeoutMs");
   assertThrows(make({ bodyIdleTimeoutMs: "1" }), TypeError, "bodyIdleTimeoutMs");
   assertThrows(make({ responseLimits: { maxLineByte: 1 } }), TypeError);
+  assertThrows(make({ responseLimits: { maxFields: 2 ** 31 } }), RangeError, "maxFields is 2147");
   assertThrows(make({ nonsense: 1 }), TypeError, "nonsense");
   const clock = new ManualClock();
   const resolver = staticResolver({ "a.test": ["192.0.2.1"] });

@@ -10,6 +10,7 @@ import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import { plainDialer } from "../../adapters/plain.ts";
 import { createPool } from "../../mod.ts";
+import { UnsupportedOptionError } from "../../src/core/errors.ts";
 import { staticResolver } from "../../src/hosts/resolver.ts";
 import { memoryHttp } from "../support/memory_http.ts";
 
@@ -49,4 +50,15 @@ test("With a plainDialer http: URLs are served over TCP alone, and share nothing
   } finally {
     await new Promise((resolve) => server.close(resolve));
   }
+});
+
+test("plainDialer() refuses TLS options, and dials nothing: it would honour none of them", async () => {
+  // Nobody listens there, which would be another error.
+  const target = { host: "a.test", address: "127.0.0.1:1", ip: "127.0.0.1", port: 1 };
+  const dial = () =>
+    plainDialer().dial(
+      { ...target, serverName: "a.test", tls: { minVersion: "TLSv1.3" } },
+      new AbortController().signal,
+    );
+  await assertRejects(dial, UnsupportedOptionError, "minVersion");
 });

@@ -194,6 +194,34 @@ test("A server that goes on with another protocol unasked is refused, as ever", 
     }
   }));
 
+test("upgrade() reads an answer that comes in pieces, and after interim ones", async () => {
+  const encoder = new TextEncoder();
+  for (const final of [HEAD, "HTTP/1.1 426 No\r\ncontent-length: 5\r\n\r\n"]) {
+    const dialer = memoryDialer({
+      script: () => ({
+        socket: {
+          onWrite(socket) {
+            for (const char of `HTTP/1.1 103 Early Hints\r\n\r\n${final}first`) {
+              socket.receive(encoder.encode(char));
+            }
+          },
+        },
+      }),
+    });
+    const resolver = staticResolver({ "a.test": ["192.0.2.1"] });
+    await using pool = createPool({ dialer, resolver });
+    const answer = await pool.upgrade("https://a.test/", { protocol: "echo" });
+    if (!("lease" in answer)) {
+      assertEquals([answer.status, await answer.text()], [426, "first"]);
+      continue;
+    }
+    const sink = new RecordingSink();
+    answer.attach(sink);
+    assertEquals([answer.status, sink.text], [101, "first"]);
+    answer.lease.release({ reuse: false });
+  }
+});
+
 test("Who gives an upgraded connection up at its first bytes hears nothing more of it", async () => {
   const encoder = new TextEncoder();
   const dialer = memoryDialer({

@@ -114,6 +114,18 @@ test("Of two warm-ups of a host, the end of one is not the end of the other", as
   assertEquals(target(), 4);
 });
 
+test("Of two warm-ups of a host to the same number that are aborted, neither keeps it warm", async () => {
+  await using it = memoryPool({ script: () => ({ delayMs: 100 }) });
+  const stops = [new AbortController(), new AbortController()];
+  const warming = stops.map(({ signal }) => it.pool.warm("a.test", { connections: 4, signal }));
+  const target = () => it.pool.stats().hosts["a.test"]?.warmTarget;
+  for (const [index, rest] of [4, 0].entries()) {
+    stops[index]!.abort(new Error("enough"));
+    await assertRejects(() => warming[index]!, Error, "enough");
+    assertEquals(target(), rest);
+  }
+});
+
 test("A warm-up that another one overtakes ends with what there is", async () => {
   await using it = memoryPool({ maxConcurrentDialsPerHost: 2, script: () => ({ delayMs: 100 }) });
   const more = it.pool.warm("a.test", { connections: 8 });

@@ -421,6 +421,17 @@ test("Http2Engine ends a connection that floods it with frames of no use", () =>
   }
 });
 
+test("Http2Engine takes DATA without data, however often, while the body goes on", () => {
+  const scene = new EngineScene();
+  scene.ask();
+  scene.headers(1);
+  for (let part = 0; part < 500; part++) {
+    scene.data(1, "");
+    scene.data(1, "x");
+  }
+  assertEquals(scene.failure, undefined);
+});
+
 test("Http2Engine takes a few frames of no use with each response, however many responses there are", () => {
   const habits: { readonly [what: string]: (scene: EngineScene, id: number) => void } = {
     "PING": (scene) => scene.raw(PING, 0, 0, bytes(8)),

@@ -8,6 +8,7 @@ import {
   assert,
   assertEquals,
   assertInstanceOf,
+  assertNotEquals,
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
@@ -130,6 +131,8 @@ test("Messages are sent compressed from 1,024 bytes on, and read back as they we
   for (const { opcode, payload, rsv } of scene.frames) {
     const bytes = rsv === 0 ? payload : messageCompression.inflate(payload, 1_000_000);
     assert(opcode === TEXT || bytes.every((byte) => byte === 7));
+    // The empty block at the end is not sent (RFC 7692 section 7.2.1).
+    if (rsv !== 0) assertNotEquals([...payload.subarray(-4)], [0, 0, 0xff, 0xff]);
     sizes.push(rsv, bytes.length);
   }
   assertEquals(sizes, [0, 0, 0, 0, 0, 2_046, 0, 1_023, 4, 2_048, 4, 1_024, 4, 200_000, 4, 100_000]);
