@@ -8,6 +8,7 @@ import { systemClock, type Timer } from "../../src/core/clock.ts";
 import type { SocketSink, TlsInfo, TlsSocket } from "../../src/core/dialer.ts";
 import { SocketError } from "../../src/core/errors.ts";
 import type { CloseTimes } from "../sockets/close_times.ts";
+import { explainAlert } from "../sockets/explain.ts";
 import type { NativeError, NativeSocket, SocketOwner } from "./bun_api.ts";
 import { isTlsError, socketError } from "./bun_errors.ts";
 
@@ -156,7 +157,7 @@ export class BunSocket implements TlsSocket, SocketOwner {
   failed(error: NativeError): void {
     if (isTlsError(error)) {
       this.#toEnd.closing = true;
-      this.#toEnd.error = new SocketError("tls", error.message, { cause: error });
+      this.#toEnd.error = new SocketError("tls", explainAlert(error.message), { cause: error });
       return;
     }
     // What a sink throws comes here, too. The socket is not at fault.

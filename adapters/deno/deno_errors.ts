@@ -7,7 +7,7 @@
 
 import type { DialTarget } from "../../src/core/dialer.ts";
 import { DialError, type DialFailure, type DialPhase, SocketError } from "../../src/core/errors.ts";
-import { explain } from "../sockets/explain.ts";
+import { explain, explainAlert } from "../sockets/explain.ts";
 import { failureOfCode, socketFailure } from "../sockets/failures.ts";
 
 const failureByName: Readonly<Record<string, DialFailure>> = {
@@ -44,7 +44,9 @@ export function startTlsError(target: DialTarget, cause: unknown): DialError | T
 
 /** Turns what Deno threw on an open socket into the error that ends it. */
 export function socketError(cause: unknown): SocketError {
-  return new SocketError(socketFailure(failureOf(cause)), messageOf(cause), { cause });
+  return new SocketError(socketFailure(failureOf(cause)), explainAlert(messageOf(cause)), {
+    cause,
+  });
 }
 
 function failureOf(cause: unknown, ip?: string): DialFailure {

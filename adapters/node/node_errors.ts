@@ -5,6 +5,7 @@
  */
 
 import { type DialFailure, type DialPhase, SocketError } from "../../src/core/errors.ts";
+import { explainAlert } from "../sockets/explain.ts";
 import { failureOfCode, socketFailure } from "../sockets/failures.ts";
 
 /** A Node error. */
@@ -34,5 +35,5 @@ export function classifyDialError(error: NodeError, phase: DialPhase, ip: string
 export function socketError(cause: NodeError): SocketError {
   const { code = "", message } = cause;
   const failure = code.startsWith("ERR_SSL_") ? "handshake" : failureOfCode(code);
-  return new SocketError(socketFailure(failure), message, { cause });
+  return new SocketError(socketFailure(failure), explainAlert(message), { cause });
 }

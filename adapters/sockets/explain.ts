@@ -1,5 +1,5 @@
 /**
- * Adds to a runtime's message about a failed handshake what would help.
+ * Adds to a runtime's message about what went wrong in TLS what would help.
  *
  * @module
  */
@@ -23,7 +23,22 @@ const HINTS: readonly (readonly [pattern: RegExp, hint: string])[] = [
 
 /** Returns the message for a failed handshake, from the runtime's message and code. */
 export function explain(message: string, code = ""): string {
-  const reason = OPENSSL.exec(message)?.[1] ?? message;
+  const reason = reasonOf(message);
   const hint = HINTS.find(([pattern]) => pattern.test(`${code} ${message}`))?.[1];
   return hint === undefined ? reason : `${reason}: ${hint}`;
+}
+
+/**
+ * Returns the message for TLS that ended on an open socket. In TLS 1.3 that is how a server refuses
+ * a client's certificate, or the lack of one: to the client the handshake is done by then.
+ */
+export function explainAlert(message: string): string {
+  const reason = reasonOf(message);
+  return /certificate[ _]?required/i.test(reason)
+    ? `${reason}: the server wants a client certificate; set tls.clientCertificate`
+    : reason;
+}
+
+function reasonOf(message: string): string {
+  return OPENSSL.exec(message)?.[1] ?? message;
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { RequestError, type RequestFailure } from "../core/errors.ts";
+import { RequestError, type RequestFailure, SocketError } from "../core/errors.ts";
 import type { Connection } from "../map/connection.ts";
 import type { Lease } from "../pool/lease/lease.ts";
 import { Http2Error } from "./h2/error_codes.ts";
@@ -68,7 +68,9 @@ export function explainEnd(
     : replayable
     ? "the connection ended before a response, on every attempt that was allowed"
     : `the connection ended before a response, and ${method} may not be repeated (see idempotent)`;
-  return { failure: "connection", detail };
+  // Where TLS itself failed, the peer's alert says what to change.
+  const isAlert = silent && cause instanceof SocketError && cause.failure === "tls";
+  return { failure: "connection", detail: isAlert ? `${detail}: ${cause.message}` : detail };
 }
 
 /**

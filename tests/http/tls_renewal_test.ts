@@ -4,11 +4,17 @@
  * @module
  */
 
-import { assertEquals, assertInstanceOf, assertMatch, assertThrows } from "@std/assert";
+import {
+  assertEquals,
+  assertInstanceOf,
+  assertMatch,
+  assertRejects,
+  assertThrows,
+} from "@std/assert";
 import { test } from "node:test";
 import { type CreatePoolOptions, detectRuntime } from "../../adapters/detect.ts";
 import { nodeDialer } from "../../adapters/node.ts";
-import { createPool, staticResolver } from "../../mod.ts";
+import { createPool, RequestError, staticResolver } from "../../mod.ts";
 import { startRemoteOrigin } from "../support/origin_process.ts";
 import { createAuthority } from "../support/pki.ts";
 
@@ -42,6 +48,35 @@ test("After setTls() servers see the new client certificate, and no request fail
     ],
   );
   pool.manager.checkInvariants();
+});
+
+test("An error says that the server wants a client certificate, though TLS 1.3 tells only after the handshake", async () => {
+  const ca = await createAuthority();
+  const certificates = [{ ...await ca.issue({ names: ["a.test"] }), names: ["a.test"] }];
+  await using origin = await startRemoteOrigin({
+    certificates,
+    clientCa: ca.cert,
+    requiresClientCertificate: true,
+    minVersion: "TLSv1.3",
+  });
+  // Deno's own sockets can show none, but are asked for one all the same.
+  for (const dialer of [undefined, nodeDialer()]) {
+    await using pool = createPool({
+      ...dialer && { dialer },
+      resolver: staticResolver({ "a.test": [`127.0.0.1:${origin.port}`] }),
+      tls: { ca: [ca.cert] },
+    });
+    for (const method of ["GET", "POST"]) {
+      const error = await assertRejects(
+        () => pool.request("https://a.test/bytes/1", { method }),
+        RequestError,
+      );
+      assertMatch(
+        error.message,
+        /: Socket ended \(tls\): .*certificate.?required: the server wants a client certificate; set tls\.clientCertificate$/i,
+      );
+    }
+  }
 });
 
 test("A client certificate that cannot be used is refused when the pool is made, and later", async () => {

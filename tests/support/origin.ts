@@ -183,7 +183,14 @@ class LocalOrigin implements Origin {
   }
 
   #tlsOptions(): tls.TlsOptions {
-    const { certificates = [], alpn, clientCa, ciphers, groups } = this.#options;
+    const {
+      certificates = [],
+      alpn,
+      clientCa,
+      requiresClientCertificate = false,
+      ciphers,
+      groups,
+    } = this.#options;
     return {
       ...certificates[0],
       ...this.#options.minVersion && { minVersion: this.#options.minVersion },
@@ -191,7 +198,8 @@ class LocalOrigin implements Origin {
       ...ciphers && { ciphers },
       ...groups && { ecdhCurve: groups },
       ...alpn && { ALPNProtocols: [...alpn] },
-      ...clientCa && { requestCert: true, rejectUnauthorized: false, ca: [clientCa] },
+      ...clientCa
+        && { requestCert: true, rejectUnauthorized: requiresClientCertificate, ca: [clientCa] },
       ...certificates.length > 1 && { SNICallback: this.#chooseContext },
     };
   }
@@ -222,7 +230,7 @@ class LocalOrigin implements Origin {
       secureContext: this.#contexts.get("")!,
       SNICallback: this.#chooseContext,
       requestCert: this.#options.clientCa !== undefined,
-      rejectUnauthorized: false,
+      rejectUnauthorized: this.#options.requiresClientCertificate ?? false,
       ...this.#options.alpn && { ALPNProtocols: [...this.#options.alpn] },
     });
     // The end of TLS, when the tap has not yet told it of a FIN, can only be a close_notify.

@@ -62,6 +62,8 @@ export interface OriginOptions {
   readonly alpn?: readonly string[];
   /** Asks for a client certificate, and says whether this authority (PEM) issued it. */
   readonly clientCa?: string;
+  /** Refuses a client that shows none. */
+  readonly requiresClientCertificate?: boolean;
   readonly minVersion?: "TLSv1.2" | "TLSv1.3";
   readonly maxVersion?: "TLSv1.2" | "TLSv1.3";
   /** Cipher suites and groups, as OpenSSL writes them. */
