@@ -15,7 +15,7 @@
  */
 
 import { type Dialer, requireHonoured } from "../src/core/dialer.ts";
-import { bun as requireBun } from "./bun/bun_api.ts";
+import { builtin, bun as requireBun } from "./bun/bun_api.ts";
 import { dial } from "./bun/bun_dial.ts";
 import { capabilities, checkTls } from "./bun/bun_tls.ts";
 import { readCloseTimes } from "./sockets/close_times.ts";
@@ -71,6 +71,8 @@ export interface BunDialerOptions {
 export function bunDialer(options: BunDialerOptions = {}): Dialer {
   const times = readCloseTimes("bunDialer()", options);
   requireBun();
+  // Bun takes longer to load it than for many handshakes, and at first callers wait for addresses.
+  builtin("node:net");
   const dialer: Dialer = {
     name: "bun",
     capabilities,
