@@ -84,6 +84,11 @@ export class Starved {
     }
   }
 
+  /** Whether any queue stands in a line. */
+  has(key: string): boolean {
+    return this.#lines.has(key);
+  }
+
   /** In which lines a queue stands. */
   keysOf(queue: HostQueue): ReadonlySet<string> {
     return this.#places.get(queue)?.keys ?? NOWHERE;

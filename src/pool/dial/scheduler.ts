@@ -248,9 +248,10 @@ export class DialScheduler implements CeilingEvents, DeskEvents, DialEvents {
   }
 
   #offer(...keys: readonly string[]): void {
-    if (this.#closed || this.#starved.size === 0) return;
-    for (const key of keys) this.#roomy.add(key);
-    this.#schedule();
+    if (this.#closed) return;
+    // Nobody waits for the rest, and while no dial may begin, it would only add up.
+    for (const key of keys) if (this.#starved.has(key)) this.#roomy.add(key);
+    if (this.#roomy.size > 0) this.#schedule();
   }
 
   #schedule(): void {
