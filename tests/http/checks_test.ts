@@ -187,6 +187,30 @@ test("A check is over with its head where the body is too long to be worth readi
   assertEquals(paths, ["/", "/healthz"]);
 });
 
+test("A check names the host as a request does: a service without its port and labels", async () => {
+  const named: string[] = [];
+  const clock = new ManualClock();
+  const record = { priority: 0, weight: 1, port: 8_443, target: "one.test" };
+  await using pool = memoryHttp(({ headers, path }) => {
+    named.push(`${path} ${headers.get("host")}`);
+    return answer("200 OK");
+  }, {
+    clock,
+    resolver: {
+      name: "services",
+      resolve: () => Promise.resolve({ addresses: ["192.0.2.1"] }),
+      resolveSrv: () => Promise.resolve({ records: [record] }),
+    },
+    healthCheck: { path: "/healthz" },
+    healthCheckIntervalMs: EVERY,
+  });
+  await pool.warm("srv:_api._tcp.a.test", { connections: 1 });
+  const checked = new Promise((resolve) => pool.on("check", resolve));
+  clock.advance(EVERY);
+  await deadline(checked, 5_000);
+  assertEquals(named, ["/healthz a.test"]);
+});
+
 test("A check of kind connect lets no http: URL through", async () => {
   await using pool = createPool({
     healthCheck: "connect",

@@ -7,6 +7,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { test } from "node:test";
 import { ok, withScene } from "../support/http_scene.ts";
+import { answer, memoryHttp } from "../support/memory_http.ts";
 import { mismatch } from "../support/pattern.ts";
 
 const encoder = new TextEncoder();
@@ -160,3 +161,12 @@ test("dump() keeps a connection up to its limit, and ends it beyond", () =>
     const { connections } = await origin.until({ accepted: 3, openSockets: 0 });
     assertEquals(connections.map(({ requests }) => requests), [2, 1, 1]);
   }));
+
+test("A response is ok from 200 to 299", async () => {
+  await using pool = memoryHttp(({ path }) => answer(`${path.slice(1)} Said`));
+  for (const [status, isOk] of [[200, true], [299, true], [300, false], [599, false]] as const) {
+    const response = await pool.request(`https://a.test/${status}`);
+    assertEquals([response.status, response.ok], [status, isOk]);
+    await response.dump();
+  }
+});
