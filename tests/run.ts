@@ -28,7 +28,7 @@ interface Outcome extends Counts {
  * How many files that failed are run again, each by itself. A busy machine fails a test of real
  * sockets now and then; a fault of ours fails more files than these, or fails again.
  */
-const filesRunAgain = 3;
+const filesRunAgain = 8;
 
 /** For how long a runtime may run at the most, in milliseconds: far longer than it takes. */
 const mostMs = 1_200_000;

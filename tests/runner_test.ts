@@ -42,12 +42,17 @@ const BROKEN = {
   "package.json": FLAKY["package.json"],
   "first_test.ts":
     "import test from 'node:test'; test(() => process.kill(process.pid, 'SIGKILL'));",
-  "second_test.ts": `import { existsSync, writeFileSync } from "node:fs";
+};
+
+const SKIPPED_THEN = {
+  "package.json": FLAKY["package.json"],
+  "first_test.ts": `import { existsSync, writeFileSync } from "node:fs";
 import test from "node:test";
 const flag = new URL("flag", import.meta.url);
 const skip = existsSync(flag);
 writeFileSync(flag, "");
 test("fails once, and is then skipped", { skip }, () => { throw new Error("the first time"); });`,
+  "second_test.ts": FLAKY["second_test.ts"],
 };
 
 /** Runs test files in their own folder. */
@@ -72,10 +77,16 @@ test("a test that fails once is told as flaky, also where another file declares 
   assertStringIncludes(output, "2 passed, 0 failed, 0 skipped");
 });
 
-test("a file that breaks off, and a test that is then skipped, have failed", { skip }, async () => {
-  const { code, output } = await runFiles(BROKEN);
-  assertEquals(code, 1, output);
-  assertStringIncludes(output, "0 passed, 2 failed, 0 skipped");
+test("a file that breaks off has failed, and so has a test that is then skipped", {
+  skip,
+}, async () => {
+  const broken = await runFiles(BROKEN);
+  assertEquals(broken.code, 1, broken.output);
+  assertStringIncludes(broken.output, "0 passed, 1 failed, 0 skipped");
+  const skipped = await runFiles(SKIPPED_THEN);
+  assertEquals(skipped.code, 1, skipped.output);
+  assertStringIncludes(skipped.output, "first_test.ts by itself");
+  assertStringIncludes(skipped.output, "1 passed, 1 failed, 0 skipped");
 });
 
 test("the tests that passed are read from what each runtime prints, however short they were", () => {

@@ -5,6 +5,7 @@
  */
 
 import process from "node:process";
+import { writeBatches } from "./node_batches.ts";
 
 /** What came of a run of the suite. */
 export interface Counts {
@@ -40,7 +41,7 @@ export interface Failure {
   readonly name: string;
 }
 
-/** How many files Node runs at a time. */
+/** How many batches of files Node runs at a time. */
 const NODE_FILES_AT_ONCE = 2;
 
 /** The runtimes by name. */
@@ -105,18 +106,18 @@ export const testRuntimes: { readonly [name: string]: TestRuntime } = {
       "--import",
       "tsx",
       "--import",
-      "./tests/support/tell_failed_file.ts",
+      "./tests/support/tell_failed_files.ts",
       "--test",
       `--test-concurrency=${NODE_FILES_AT_ONCE}`,
-      // Of a whole file, on a machine that is several times slower, too.
-      "--test-timeout=300000",
+      // Of a whole batch, on a machine that is several times slower, too.
+      "--test-timeout=900000",
       "--test-reporter=spec",
-      ...files,
+      ...writeBatches(files),
     ],
     count(output) {
       if (!last(output, /^ℹ tests (\d+)$/gm)) return undefined;
-      // A file that ran none of its tests is one test that passed, says Node. It is none.
-      const empty = matches(output, /^✔ (\S+_test\.ts) \([\d.]+ms\)$/gm).length;
+      // A batch that ran none of its tests is one test that passed, says Node. It is none.
+      const empty = matches(output, /^✔ (\S+_test\.m?[jt]s) \([\d.]+ms\)$/gm).length;
       return {
         passed: number(output, /^ℹ pass (\d+)$/gm) - empty,
         failed: number(output, /^ℹ fail (\d+)$/gm)
@@ -132,7 +133,15 @@ export const testRuntimes: { readonly [name: string]: TestRuntime } = {
         /^test at (\S+):\d+:\d+$/,
         /^✖ (.+?)(?: \([\d.]+ms\))?$/,
       ),
-    failedFiles: (output) => matches(output, /^failed in (\S+_test\.ts)$/gm),
+    // Of a batch those that declare what failed, or all, where what they have in common declares it.
+    failedFiles(output) {
+      const declaring = new Set(testRuntimes["node"]!.failures(output).map(({ file }) => file));
+      return matches(output, /^failed in one of (.+)$/gm).flatMap((batch) => {
+        const files = batch.split(" ");
+        const named = files.filter((file) => declaring.has(file));
+        return named.length > 0 ? named : files;
+      });
+    },
     passes: (output) => matches(output, /^ *✔ (.+?) \([\d.]+ms\)$/gm),
   },
 };

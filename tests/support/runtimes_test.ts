@@ -123,4 +123,12 @@ test("failed tests are read with their files from what each runtime prints", () 
     { file: "tests/b_test.ts", name: "one" },
     { file: "tests/contract.ts", name: "two" },
   ]);
+  // A batch of files says that one of them failed: those that declare a failed test, or any of them.
+  const batch = "failed in one of tests/a_test.ts tests/b_test.ts";
+  const both = "failed in one of tests/c_test.ts tests/d_test.ts";
+  assertEquals(testRuntimes["node"]?.failedFiles([batch, both, ...lines].join("\n")), [
+    "tests/b_test.ts",
+    "tests/c_test.ts",
+    "tests/d_test.ts",
+  ]);
 });
