@@ -34,34 +34,31 @@ const filesRunAgain = 8;
 const mostMs = 1_200_000;
 
 /**
- * Runs the suite on some runtimes. Those that take one file after the other do so side by side, where
- * there is a processor for each: their tests wait most of the time.
+ * Runs the suite on some runtimes, two side by side where there is a processor for each: most of the
+ * time tests wait. What failed is run again when all are through.
  */
 async function runSuites(names: readonly string[], files: readonly string[]): Promise<Outcome[]> {
-  const isOneByOne = (name: string) => testRuntimes[name]!.filesAtOnce === 1;
-  const together = availableParallelism() > 1 ? names.filter(isOneByOne) : [];
-  const groups = [
-    together,
-    ...names.filter((name) => !together.includes(name)).map((name) => [name]),
-  ];
+  const waiting = [...names];
   const outcomes = new Map<string, Outcome>();
-  for (const group of groups) {
-    // What the first one prints is shown as it comes, and that of the others when it is over.
-    const ended = await Promise.all(group.map(async (name, index) => {
+  const runLane = async () => {
+    for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) {
       const runtime = testRuntimes[name]!;
       const version = await run(runtime.program, ["--version"]);
       const runtimeName = `${name} ${/\d+\.\d+\.\d+/.exec(version.output)?.[0] ?? "?"}`;
-      const heading = `\n== ${runtimeName}`;
-      if (index === 0) console.log(heading);
-      const { output, outcome } = await runFiles(runtimeName, runtime, files, index === 0);
-      return { name, outcome, unshown: index === 0 ? "" : `${heading}\n${output}` };
-    }));
-    for (const { unshown } of ended) process.stdout.write(unshown);
-    for (const { name, outcome } of ended) {
-      outcomes.set(name, await runAgain(outcome, testRuntimes[name]!, files));
+      // What the first one prints is shown as it comes, and that of the others when they are through.
+      const isFirst = name === names[0];
+      if (isFirst) console.log(`\n== ${runtimeName}`);
+      const { output, outcome } = await runFiles(runtimeName, runtime, files, isFirst);
+      if (!isFirst) process.stdout.write(`\n== ${runtimeName}\n${output}`);
+      outcomes.set(name, outcome);
     }
+  };
+  await Promise.all(Array.from({ length: Math.min(2, availableParallelism()) }, runLane));
+  const final: Outcome[] = [];
+  for (const name of names) {
+    final.push(await runAgain(outcomes.get(name)!, testRuntimes[name]!, files));
   }
-  return names.map((name) => outcomes.get(name)!);
+  return final;
 }
 
 /** Runs files that failed once more, each by itself. */

@@ -20,8 +20,6 @@ export interface Counts {
 export interface TestRuntime {
   /** The program; looked for on the path. */
   readonly program: string;
-  /** How many files it runs at a time. */
-  readonly filesAtOnce: number;
   /** Its arguments, to run these test files. */
   arguments(files: readonly string[]): string[];
   /** Reads what it printed, without colours; undefined where it tells no result. */
@@ -42,13 +40,12 @@ export interface Failure {
 }
 
 /** How many batches of files Node runs at a time. */
-const NODE_FILES_AT_ONCE = 2;
+const NODE_BATCHES_AT_ONCE = 2;
 
 /** The runtimes by name. */
 export const testRuntimes: { readonly [name: string]: TestRuntime } = {
   deno: {
     program: "deno",
-    filesAtOnce: 1,
     // Types are the gate's concern.
     arguments: (files) => ["test", "--no-lock", "--allow-all", "--no-check", ...files],
     count(output) {
@@ -76,7 +73,6 @@ export const testRuntimes: { readonly [name: string]: TestRuntime } = {
   },
   bun: {
     program: "bun",
-    filesAtOnce: 1,
     // A path that does not begin with a dot is a filter, which may match other files too.
     arguments: (files) => ["test", "--timeout", "120000", ...files.map((file) => `./${file}`)],
     count(output) {
@@ -101,14 +97,13 @@ export const testRuntimes: { readonly [name: string]: TestRuntime } = {
   node: {
     // This very program, so that whoever chooses a version of Node gets it.
     program: process.execPath,
-    filesAtOnce: NODE_FILES_AT_ONCE,
     arguments: (files) => [
       "--import",
       "tsx",
       "--import",
       "./tests/support/tell_failed_files.ts",
       "--test",
-      `--test-concurrency=${NODE_FILES_AT_ONCE}`,
+      `--test-concurrency=${NODE_BATCHES_AT_ONCE}`,
       // Of a whole batch, on a machine that is several times slower, too.
       "--test-timeout=900000",
       "--test-reporter=spec",
