@@ -71,7 +71,7 @@ export interface BunDialerOptions {
 export function bunDialer(options: BunDialerOptions = {}): Dialer {
   const times = readCloseTimes("bunDialer()", options);
   requireBun();
-  // Bun takes longer to load it than for many handshakes, and at first callers wait for addresses.
+  // Loading it takes longer than many handshakes. Here callers still wait for their addresses.
   builtin("node:net");
   const dialer: Dialer = {
     name: "bun",

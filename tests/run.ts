@@ -17,7 +17,7 @@ interface Outcome extends Counts {
   readonly runtime: string;
   /** The tests that failed, as far as the runtime names them, and the files in which they did. */
   readonly failures: readonly Failure[];
-  readonly failedFiles: readonly string[];
+  readonly failedFiles: readonly (readonly string[])[];
   /** The tests that failed in the whole suite, and passed when their file ran again by itself. */
   readonly flaky: readonly Failure[];
   /** What went wrong besides tests that failed. */
@@ -28,7 +28,7 @@ interface Outcome extends Counts {
  * How many files that failed are run again, each by itself. A busy machine fails a test of real
  * sockets now and then; a fault of ours fails more files than these, or fails again.
  */
-const filesRunAgain = 8;
+const filesRunAgain = 3;
 
 /** For how long a runtime may run at the most, in milliseconds: far longer than it takes. */
 const mostMs = 1_200_000;
@@ -68,10 +68,11 @@ async function runAgain(
   files: readonly string[],
 ): Promise<Outcome> {
   const { runtime: runtimeName } = outcome;
-  const failed = new Set(outcome.failedFiles);
+  const failed = new Set(outcome.failedFiles.flat());
   const isNamed = outcome.trouble === undefined && outcome.failures.length === outcome.failed
     && [...failed].every((file) => files.includes(file));
-  if (!isNamed || failed.size > filesRunAgain || files.length === 1) return outcome;
+  const isMany = outcome.failedFiles.length > filesRunAgain;
+  if (!isNamed || isMany || files.length === 1) return outcome;
   const failedAgain = new Set<string>();
   const passedAgain = new Set<string>();
   for (const file of failed) {

@@ -1,6 +1,6 @@
 /// <reference lib="dom" />
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import type { Page } from "playwright-core";
 import { signIn, testVisit, type Visit } from "../support/dashboard_browser.ts";
 import { quietScene, troubledScene } from "../support/dashboard_scenes.ts";
@@ -45,9 +45,11 @@ testVisit("eight tabs of a browser all load and act, with one event stream", {
   const locks = JSON.stringify(await page.evaluate(() => navigator.locks.query()));
   assert(locks.includes("/api/pools/default/events") && !locks.includes(ACT_TOKEN), locks);
   router.tell("evict", evict(77));
+  const { leased: before } = SCENES.default.stats;
   router.tick();
   router.tick();
   const { leased } = SCENES.default.stats;
+  assertNotEquals(leased, before);
   for (const [index, tab] of tabs.entries()) {
     await tab.bringToFront();
     await inLog(tab, "connection 77, idle");

@@ -1,6 +1,6 @@
 /**
- * Batches of test files, each for a process of Node: to load the same modules in a process for each file
- * takes longer than most files' tests.
+ * Batches of test files, each for a process of Node: loading the same modules anew for each file takes
+ * longer than most files' tests.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import process from "node:process";
-import { pathToFileURL } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { root } from "./programs.ts";
 
 const FILES_EACH = 6;
@@ -33,5 +33,5 @@ export function writeBatches(files: readonly string[]): string[] {
 /** The files of a batch, by paths from the project's root. */
 export function filesOf(batch: string): string[] {
   return [...readFileSync(batch, "utf8").matchAll(/^import "(.+)";$/gm)]
-    .map(([, url = ""]) => path.relative(root, new URL(url).pathname));
+    .map(([, url = ""]) => path.relative(root, fileURLToPath(url)));
 }

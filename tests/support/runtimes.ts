@@ -26,8 +26,8 @@ export interface TestRuntime {
   count(output: string): Counts | undefined;
   /** The tests that failed, by what it printed, each with the file that declares it. */
   failures(output: string): Failure[];
-  /** The files in which tests failed, by what it printed. */
-  failedFiles(output: string): string[];
+  /** The files in which tests failed, by what it printed; several together where it is one of them. */
+  failedFiles(output: string): string[][];
   /** The names of the tests that passed, by what it printed. */
   passes(output: string): string[];
 }
@@ -68,7 +68,7 @@ export const testRuntimes: { readonly [name: string]: TestRuntime } = {
         /^running \d+ tests? from \.\/(\S+)$/,
         /^ *(\S.*) \.\.\. FAILED \((?!due to)/,
       ),
-    failedFiles: (output) => testRuntimes["deno"]!.failures(output).map(({ file }) => file),
+    failedFiles: (output) => filesWith(testRuntimes["deno"]!.failures(output)),
     passes: (output) => matches(output, /^ *(\S.*) \.\.\. ok \(\d[^()]*\)$/gm),
   },
   bun: {
@@ -91,7 +91,7 @@ export const testRuntimes: { readonly [name: string]: TestRuntime } = {
         /^(\S+_test\.ts):$/,
         /^\(fail\) (.+?)(?: \[[\d.]+\w+\])?$/,
       ),
-    failedFiles: (output) => testRuntimes["bun"]!.failures(output).map(({ file }) => file),
+    failedFiles: (output) => filesWith(testRuntimes["bun"]!.failures(output)),
     passes: (output) => matches(output, /^\(pass\) (.+?)(?: \[[\d.]+\w+\])?$/gm),
   },
   node: {
@@ -134,12 +134,17 @@ export const testRuntimes: { readonly [name: string]: TestRuntime } = {
       return matches(output, /^failed in one of (.+)$/gm).flatMap((batch) => {
         const files = batch.split(" ");
         const named = files.filter((file) => declaring.has(file));
-        return named.length > 0 ? named : files;
+        return named.length > 0 ? named.map((file) => [file]) : [files];
       });
     },
     passes: (output) => matches(output, /^ *✔ (.+?) \([\d.]+ms\)$/gm),
   },
 };
+
+/** The files of failures, each once and by itself. */
+function filesWith(failures: readonly Failure[]): string[][] {
+  return [...new Set(failures.map(({ file }) => file))].map((file) => [file]);
+}
 
 /** The failed tests of an output in which a line with a file's name stands above its tests. */
 function failuresUnder(output: string, header: RegExp, failed: RegExp): Failure[] {

@@ -127,8 +127,7 @@ test("failed tests are read with their files from what each runtime prints", () 
   const batch = "failed in one of tests/a_test.ts tests/b_test.ts";
   const both = "failed in one of tests/c_test.ts tests/d_test.ts";
   assertEquals(testRuntimes["node"]?.failedFiles([batch, both, ...lines].join("\n")), [
-    "tests/b_test.ts",
-    "tests/c_test.ts",
-    "tests/d_test.ts",
+    ["tests/b_test.ts"],
+    ["tests/c_test.ts", "tests/d_test.ts"],
   ]);
 });
